@@ -1,0 +1,74 @@
+/**
+ * Opens the index, or makes a new one where it is missing or damaged: everything in it can be found again on disk.
+ * A damaged file is set aside as `index.sqlite.damaged`, never deleted, and never believed.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+import { renameSync, rmSync } from "node:fs";
+import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
+import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+import * as schema from "./schema.ts";
+
+export type IndexDatabase = BunSQLiteDatabase<typeof schema>;
+
+export interface Index {
+  readonly db: IndexDatabase;
+  /** Why the file that was there is not used, where that is so. */
+  readonly damage?: string;
+  /** Writes back the log and closes; the files are then whole without their -wal. */
+  close(): void;
+}
+
+/** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
+const DAMAGE = new Set([11, 24, 26]);
+
+function isDamage(error: unknown): error is Error {
+  if (error instanceof DamagedIndexError) return true;
+  return error instanceof SQLiteError && DAMAGE.has(error.errno & 0xff);
+}
+
+class DamagedIndexError extends Error {}
+
+function openDatabase(path: string, migrationsFolder: string): { client: Database; db: IndexDatabase } {
+  const client = new Database(path, { create: true });
+  try {
+    client.exec("PRAGMA journal_mode = WAL");
+    client.exec("PRAGMA synchronous = NORMAL");
+    client.exec("PRAGMA foreign_keys = ON");
+    client.exec("PRAGMA busy_timeout = 2000");
+    const verdict = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+    if (verdict?.quick_check !== "ok") throw new DamagedIndexError(verdict?.quick_check ?? "no answer to quick_check");
+    const db = drizzle(client, { schema });
+    migrate(db, { migrationsFolder });
+    return { client, db };
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/**
+ * @param migrationsFolder the drizzle/ folder, on disk or inside the executable
+ * @throws {SQLiteError} when the file can be neither opened nor replaced (permissions, full disk)
+ */
+export function openIndex(path: string, migrationsFolder: string): Index {
+  let damage: string | undefined;
+  let opened: ReturnType<typeof openDatabase>;
+  try {
+    opened = openDatabase(path, migrationsFolder);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    damage = error.message;
+    renameSync(path, `${path}.damaged`);
+    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    opened = openDatabase(path, migrationsFolder);
+  }
+  const { client, db } = opened;
+  return {
+    db,
+    ...(damage === undefined ? {} : { damage }),
+    close() {
+      client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      client.close();
+    },
+  };
+}

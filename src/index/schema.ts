@@ -1,0 +1,95 @@
+/**
+ * The tables of the index (Drizzle, SQLite). The disk is the truth and this is its memory: every table can be
+ * rebuilt from the store and the trees. Hashes are lower-case hex; instants are milliseconds since the epoch.
+ * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
+ */
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
+export const settings = sqliteTable("settings", {
+  key: text("key").primaryKey(),
+  value: text("value").notNull(),
+});
+
+/** Stored files, one row each, written only once the file has its final name. */
+export const distfiles = sqliteTable("distfiles", {
+  name: text("name").primaryKey(),
+  size: integer("size").notNull(),
+  /** Computed from the bytes; null until a file found on disk has been read. */
+  blake2b: text("blake2b"),
+  sha512: text("sha512"),
+  /** Size, mtime and ctime as last seen: another value means somebody touched the file. */
+  stamp: text("stamp").notNull(),
+  lastModifiedAt: integer("last_modified_at").notNull(),
+  /** URL that the last piece of the file came from; empty for files found on disk. */
+  source: text("source").notNull(),
+  storedAt: integer("stored_at").notNull(),
+  usedAt: integer("used_at").notNull(),
+  uses: integer("uses").notNull().default(0),
+});
+
+/** What is known of files coming in beyond their bytes in partial/: needed to resume under a validator. */
+export const partials = sqliteTable("partials", {
+  name: text("name").primaryKey(),
+  url: text("url").notNull(),
+  etag: text("etag").notNull(),
+  total: integer("total").notNull(),
+});
+
+/** Ebuild repositories; position is their order, which decides where two disagree on one name. */
+export const repositories = sqliteTable(
+  "repositories",
+  {
+    id: integer("id").primaryKey(),
+    location: text("location").notNull(),
+    name: text("name").notNull(),
+    position: integer("position").notNull(),
+    /** Change markers (PORTAGE.md B6) as of the last whole scan; empty before the first. */
+    markers: text("markers").notNull().default(""),
+  },
+  (table) => [uniqueIndex("repositories_location").on(table.location)],
+);
+
+/** Manifests read, one per package, with mtime (ns) and size to see whether they changed. */
+export const manifests = sqliteTable(
+  "manifests",
+  {
+    id: integer("id").primaryKey(),
+    repositoryId: integer("repository_id")
+      .notNull()
+      .references(() => repositories.id, { onDelete: "cascade" }),
+    category: text("category").notNull(),
+    package: text("package").notNull(),
+    stamp: text("stamp").notNull(),
+  },
+  (table) => [uniqueIndex("manifests_package").on(table.repositoryId, table.category, table.package)],
+);
+
+/** DIST lines. Without a hash of today's the line gives a size only. */
+export const distEntries = sqliteTable(
+  "dist_entries",
+  {
+    manifestId: integer("manifest_id")
+      .notNull()
+      .references(() => manifests.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    size: integer("size").notNull(),
+    blake2b: text("blake2b"),
+    sha512: text("sha512"),
+  },
+  (table) => [
+    index("dist_entries_manifest").on(table.manifestId),
+    index("dist_entries_name").on(table.name),
+    // A content-hash request names 128 digits; the first 16 find the row at an eighth of the index's size.
+    index("dist_entries_blake2b").on(sql`substr(${table.blake2b}, 1, 16)`),
+    index("dist_entries_sha512").on(sql`substr(${table.sha512}, 1, 16)`),
+  ],
+);
+
+/** The layout.conf of each mirror, asked once a day (GLEP 75); empty text: it has none. */
+export const mirrorLayouts = sqliteTable("mirror_layouts", {
+  url: text("url").primaryKey(),
+  layoutConf: text("layout_conf").notNull(),
+  fetchedAt: integer("fetched_at").notNull(),
+});

@@ -1,0 +1,38 @@
+/**
+ * Where log records go: standard error, one line each, as text for people or JSON for programs.
+ * LogTape carries the levels; rooms are handed a Logger and never configure anything.
+ */
+import {
+  configure,
+  getConsoleSink,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type Logger,
+} from "@logtape/logtape";
+
+export type { Logger };
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFormat = "text" | "json";
+
+const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
+
+/** Sets up the process's one log; call again with another level to change it. */
+export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
+  const formatter =
+    format === "json" ? getJsonLinesFormatter() : getTextFormatter({ timestamp: "rfc3339", category: () => "" });
+  const sink = getConsoleSink({
+    formatter,
+    levelMap: { trace: "error", debug: "error", info: "error", warning: "error", error: "error", fatal: "error" },
+  });
+  await configure({
+    reset: true,
+    sinks: { stderr: sink },
+    loggers: [
+      { category: ["portcache"], lowestLevel: LEVELS[level], sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+    ],
+  });
+  return getLogger(["portcache"]);
+}
