@@ -5,6 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { DistfileName } from "../distfile/name.ts";
 
 /** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
 export const settings = sqliteTable("settings", {
@@ -14,7 +15,7 @@ export const settings = sqliteTable("settings", {
 
 /** Stored files, one row each, written only once the file has its final name. */
 export const distfiles = sqliteTable("distfiles", {
-  name: text("name").primaryKey(),
+  name: text("name").$type<DistfileName>().primaryKey(),
   size: integer("size").notNull(),
   /** Computed from the bytes; null until a file found on disk has been read. */
   blake2b: text("blake2b"),
@@ -31,7 +32,7 @@ export const distfiles = sqliteTable("distfiles", {
 
 /** What is known of files coming in beyond their bytes in partial/: needed to resume under a validator. */
 export const partials = sqliteTable("partials", {
-  name: text("name").primaryKey(),
+  name: text("name").$type<DistfileName>().primaryKey(),
   url: text("url").notNull(),
   etag: text("etag").notNull(),
   total: integer("total").notNull(),

@@ -1,0 +1,35 @@
+/**
+ * Which files no source had a moment ago; bounded, so that random names cost no memory.
+ */
+import type { Attempt } from "../distfile/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+
+const MAX_ENTRIES = 10_000;
+
+export interface Absences {
+  get(key: string): readonly Attempt[] | undefined;
+  add(key: string, attempts: readonly Attempt[]): void;
+  /** A tree changed: what was asked for in vain may have sources now. */
+  clear(): void;
+}
+
+export function createAbsences(ttlMs: number, clock: Clock): Absences {
+  const entries = new Map<string, { readonly attempts: readonly Attempt[]; readonly until: number }>();
+  return {
+    get(key) {
+      const entry = entries.get(key);
+      if (!entry) return undefined;
+      if (clock.now() < entry.until) return entry.attempts;
+      entries.delete(key);
+      return undefined;
+    },
+    add(key, attempts) {
+      if (ttlMs <= 0) return;
+      entries.delete(key);
+      entries.set(key, { attempts, until: clock.now() + ttlMs });
+      const [oldest] = entries.keys();
+      if (entries.size > MAX_ENTRIES && oldest !== undefined) entries.delete(oldest);
+    },
+    clear: () => entries.clear(),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * From a wanted content to a download under way, and from its last byte to a file in the store.
+ */
+import { type Digests, hasHash } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
+import type { Source } from "../fetch/source.ts";
+import type { DistfileRows } from "../index/distfiles.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Semaphore } from "../lib/semaphore.ts";
+import type { PartFile } from "../store/part-file.ts";
+import type { Store } from "../store/store.ts";
+import type { Wanted } from "./found.ts";
+
+export interface BeginDeps extends DownloadDeps {
+  readonly store: Store;
+  readonly rows: DistfileRows;
+  readonly clock: Clock;
+  /** In the order to ask them. */
+  readonly sources: (name: DistfileName, content: Digests | undefined) => readonly Source[];
+  readonly downloads: Semaphore;
+  /** Places for names that no tree knows. */
+  readonly unknownDownloads: Semaphore;
+}
+
+/** One content of a name, as it is to be fetched. */
+export interface Target {
+  readonly name: DistfileName;
+  readonly expected: Digests | undefined;
+  /** False for what may be passed on but not kept. */
+  readonly keep: boolean;
+}
+
+async function keepFile(name: DistfileName, part: PartFile, finished: Finished, deps: BeginDeps): Promise<void> {
+  const { computed, lastModifiedAt, url } = finished;
+  const now = deps.clock.now();
+  const file = await deps.store.commit(part, name, lastModifiedAt ?? now);
+  const { size, blake2b, sha512 = null } = computed;
+  const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
+  deps.rows.put({ name, size, blake2b, sha512, ...seen, source: url, storedAt: now, usedAt: now, uses: 0 });
+  deps.rows.forgetPartial(name);
+}
+
+/**
+ * Starts bringing a file in; whole and right it is put into the store and the index.
+ * @throws {Error} when the store takes no part file
+ */
+export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"], deps: BeginDeps): Download {
+  const { name, expected, keep } = target;
+  const { store, rows } = deps;
+  const remembered = expected ? undefined : rows.partial(name);
+  const bound = expected !== undefined && hasHash(expected);
+  const resumable = (length: number) => (bound ? length <= expected.size : length <= (remembered?.total ?? 0));
+  const part = store.openPart(name, keep ? resumable : undefined);
+  const download = startDownload(
+    {
+      name,
+      expected,
+      part,
+      keeps: part.named,
+      validator: part.length > 0 && remembered ? remembered : undefined,
+      loopHeaders,
+      acquire: () => (expected ? deps.downloads : deps.unknownDownloads).acquire(),
+      sources: async () => deps.sources(name, expected),
+      remember: (validator) => part.named && rows.putPartial({ name, ...validator }),
+      async commit(finished) {
+        if (!part.named) return false;
+        try {
+          await keepFile(name, part, finished, deps);
+          return true;
+        } catch (error) {
+          deps.log.error("Cannot keep {file}: {error}. It was passed on to its clients.", { file: name, error });
+          return false;
+        }
+      },
+    },
+    deps,
+  );
+  void download.over.then(() => part.close(!download.stored && (bound || rows.partial(name) !== undefined)));
+  return download;
+}

@@ -1,0 +1,173 @@
+/**
+ * The heart: what answers a request for a distfile. From the store if it is there and right, else joined to the
+ * download under way, else from a new one, for at most as long as a client waits for a first byte.
+ */
+import type { Digests } from "../distfile/digests.ts";
+import { type Attempt, UnavailableError } from "../distfile/errors.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Download } from "../fetch/download.ts";
+import type { Flights } from "../fetch/flights.ts";
+import { headFrom } from "../fetch/head.ts";
+import type { Absences } from "./absences.ts";
+import { type BeginDeps, beginDownload, type Target } from "./begin.ts";
+import type { Found, NotFound, Origin, Wanted } from "./found.ts";
+import type { StoredDistfiles } from "./stored.ts";
+import { contentKey, contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
+
+export interface CacheDeps extends BeginDeps {
+  readonly stored: StoredDistfiles;
+  readonly flights: Flights;
+  readonly absences: Absences;
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  /** Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. */
+  readonly settleTrees: (known: boolean) => Promise<void>;
+  /** Whether every tree has been read since the start. */
+  readonly treesScanned: () => boolean;
+  readonly unknown: "mirrors" | "deny";
+}
+
+export interface Cache {
+  /** @param deadlineMs a verdict or a first byte is there within this, or "late" is the answer */
+  lookup(wanted: Wanted, deadlineMs: number): Promise<Found>;
+}
+
+function notFound(
+  kind: NotFound["kind"],
+  by: readonly WantedBy[],
+  note: string,
+  attempts: readonly Attempt[] = [],
+): NotFound {
+  return { kind, attempts, wantedBy: wantedByText(by), note };
+}
+
+/** The contents that would be right for this request, best first. */
+function acceptable(wanted: Wanted, by: readonly WantedBy[]): readonly Digests[] {
+  return wanted.content ? [wanted.content] : contentsOf(by);
+}
+
+async function fromStore(
+  wanted: Wanted,
+  by: readonly WantedBy[],
+  origin: Origin,
+  deps: CacheDeps,
+): Promise<Found | "stale" | undefined> {
+  const stored = await deps.stored.find(wanted.name, acceptable(wanted, by));
+  if (stored === undefined || stored === "stale") return stored;
+  if (wanted.method === "GET") deps.rows.touch(wanted.name, deps.clock.now());
+  return { kind: "stored", name: wanted.name, stored, origin };
+}
+
+/** What the trees leave to be fetched: each content in turn, or the bare name where no tree knows it. */
+function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): readonly Target[] {
+  const { name } = wanted;
+  const [first] = contentsOf(by);
+  const contents = acceptable(wanted, by);
+  if (contents.length === 0) return [{ name, expected: undefined, keep: deps.treesScanned() }];
+  // By content-hash a client may want another tree's file of this name: it gets that, but the name belongs to the first.
+  return contents.map((expected) => ({
+    name,
+    expected,
+    keep: !wanted.content || contentKey(expected) === contentKey(first),
+  }));
+}
+
+function keyOf(target: Target): string {
+  return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
+}
+
+async function answerFrom(
+  download: Download,
+  wanted: Wanted,
+  by: readonly WantedBy[],
+  origin: Origin,
+  deps: CacheDeps,
+): Promise<Found> {
+  await download.reached(0);
+  if (download.stored) {
+    const found = await fromStore(wanted, by, origin, deps);
+    if (found !== undefined && found !== "stale") return found;
+  }
+  return { kind: "incoming", name: wanted.name, download, origin };
+}
+
+async function fetchTarget(
+  target: Target,
+  wanted: Wanted,
+  by: readonly WantedBy[],
+  stale: boolean,
+  deps: CacheDeps,
+): Promise<Found | readonly Attempt[]> {
+  const key = keyOf(target);
+  const remembered = deps.absences.get(key);
+  if (remembered) return remembered;
+  // No await between join and start: that is what makes it one download.
+  const joined = deps.flights.join(key);
+  if (!joined && wanted.method === "HEAD") return await headOf(target, wanted, deps);
+  const download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
+  try {
+    return await answerFrom(download, wanted, by, { kind: joined ? "joined" : "fetched", stale }, deps);
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    if (error.absent) deps.absences.add(key, error.attempts);
+    return error.attempts;
+  }
+}
+
+async function headOf(
+  { name, expected }: Target,
+  { loopHeaders }: Wanted,
+  deps: CacheDeps,
+): Promise<Found | readonly Attempt[]> {
+  try {
+    const head = await headFrom(name, expected, deps.sources(name, expected), loopHeaders, deps.settings);
+    return { kind: "head", name, head, expected };
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    return error.attempts;
+  }
+}
+
+async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean, deps: CacheDeps): Promise<Found> {
+  if (by.length === 0 && deps.unknown === "deny") {
+    return notFound("absent", by, 'No tree knows this file, and [fetcher] unknown is "deny".');
+  }
+  const attempts: Attempt[] = [];
+  for (const target of targetsOf(wanted, by, deps)) {
+    const outcome = await fetchTarget(target, wanted, by, stale, deps);
+    if ("kind" in outcome) return outcome;
+    attempts.push(...outcome);
+  }
+  const { absent, timedOut } = new UnavailableError("", attempts);
+  const note = by.length === 0 ? "No tree knows this file." : "";
+  return notFound(absent ? "absent" : timedOut ? "timed-out" : "failed", by, note, attempts);
+}
+
+async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
+  const hit: Origin = { kind: "hit", stale: false };
+  const before = deps.wantedBy(wanted.name);
+  const found = await fromStore(wanted, before, hit, deps);
+  if (found !== undefined && found !== "stale") return found;
+  await deps.settleTrees(before.length > 0);
+  // The trees may have changed meanwhile, and somebody else may have brought the file.
+  const by = deps.wantedBy(wanted.name);
+  const again = await fromStore(wanted, by, hit, deps);
+  if (again !== undefined && again !== "stale") return again;
+  return await fetchAny(wanted, by, again === "stale", deps);
+}
+
+export function createCache(deps: CacheDeps): Cache {
+  return {
+    async lookup(wanted, deadlineMs) {
+      const timer = new AbortController();
+      const late = deps.clock.sleep(deadlineMs, timer.signal).then(
+        (): Found => ({ kind: "late" }),
+        (): Found => ({ kind: "late" }),
+      );
+      try {
+        return await Promise.race([find(wanted, deps), late]);
+      } finally {
+        timer.abort();
+      }
+    },
+  };
+}

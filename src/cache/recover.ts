@@ -1,0 +1,58 @@
+/**
+ * Makes the index agree with the disk after a start: rows of files that are gone go, files without a row get one
+ * (unread: they are hashed when first asked for), old parts are swept. Runs beside the serving; lookups need none of it.
+ */
+import type { DistfileRows } from "../index/distfiles.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/store.ts";
+
+/** Part files that nobody continues go after a day (SPEC 7). */
+const PART_AGE_MS = 24 * 60 * 60 * 1000;
+
+export interface Recovery {
+  readonly files: number;
+  readonly adopted: number;
+  readonly forgotten: number;
+  readonly strays: number;
+}
+
+export async function recover(store: Store, rows: DistfileRows, clock: Clock, log: Logger): Promise<Recovery> {
+  store.sweepParts(clock.now() - PART_AGE_MS);
+  const unseen = new Set(rows.names());
+  const strays: string[] = [];
+  let files = 0;
+  let adopted = 0;
+  for await (const { name, file } of store.scan((path) => strays.push(path))) {
+    files++;
+    if (unseen.delete(name) || rows.get(name)) continue;
+    adopted++;
+    rows.put({
+      name,
+      size: file.size,
+      blake2b: null,
+      sha512: null,
+      stamp: file.stamp,
+      lastModifiedAt: file.modifiedAt,
+      source: "",
+      storedAt: file.modifiedAt,
+      usedAt: clock.now(),
+      uses: 0,
+    });
+  }
+  let forgotten = 0;
+  for (const name of unseen) {
+    // One fetched since the scan passed its folder is there all the same.
+    if (store.stat(name)) continue;
+    rows.forget(name);
+    forgotten++;
+  }
+  const [example] = strays;
+  if (example !== undefined) {
+    log.warn("{strays} files in the store are not where portcache keeps them and are left alone, such as {example}", {
+      strays: strays.length,
+      example,
+    });
+  }
+  return { files, adopted, forgotten, strays: strays.length };
+}

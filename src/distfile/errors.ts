@@ -1,0 +1,57 @@
+/**
+ * How getting a distfile can end badly. Rooms throw these; only http/respond.ts turns them into status codes.
+ */
+
+/**
+ * What a source did: `absent` says truly that it has no such file (404, 410); `timeout` and `failed` may pass;
+ * `bad` has something else under that name and is not asked for it again.
+ */
+export type SourceFailure = "absent" | "timeout" | "failed" | "bad";
+
+/** One source could not give (the rest of) a file. */
+export class SourceError extends Error {
+  readonly kind: SourceFailure;
+
+  constructor(kind: SourceFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SourceError";
+    this.kind = kind;
+  }
+}
+
+/** What came of asking one source; `detail` is a sentence part for logs and answers. */
+export interface Attempt {
+  readonly source: string;
+  readonly kind: SourceFailure;
+  readonly detail: string;
+}
+
+/** No source gave the file. */
+export class UnavailableError extends Error {
+  readonly attempts: readonly Attempt[];
+
+  constructor(message: string, attempts: readonly Attempt[], options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UnavailableError";
+    this.attempts = attempts;
+  }
+
+  /** Every source says it has none: the only case that is a 404 and may be remembered. */
+  get absent(): boolean {
+    return this.attempts.every((attempt) => attempt.kind === "absent");
+  }
+
+  /** Nothing but time-outs stood in the way. */
+  get timedOut(): boolean {
+    const others = this.attempts.filter((attempt) => attempt.kind !== "absent");
+    return others.length > 0 && others.every((attempt) => attempt.kind === "timeout");
+  }
+}
+
+/** The bytes handed out so far turned out wrong, or can't be continued: the client's transfer must break. */
+export class BrokenOffError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BrokenOffError";
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Which addresses a URL that nobody configured may lead to: those of the public internet, unless
+ * `[fetcher] private_networks` allows the others (RFC 6890 and the IANA special-purpose registries).
+ * The address that was checked is the one connected to, so that a name can't change its mind in between.
+ */
+import { lookup } from "node:dns/promises";
+import { BlockList, isIP } from "node:net";
+import { SourceError } from "../distfile/errors.ts";
+
+const SPECIAL_V4 = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+] as const;
+
+/** Prefixes that carry an IPv4 address inside (NAT64, 6to4, Teredo, mapped) are refused whole but for mapped ones. */
+const SPECIAL_V6 = [
+  "::/128",
+  "::1/128",
+  "64:ff9b::/96",
+  "64:ff9b:1::/48",
+  "100::/64",
+  "2001::/23",
+  "2001:db8::/32",
+  "2002::/16",
+  "3fff::/20",
+  "5f00::/16",
+  "fc00::/7",
+  "fe80::/10",
+  "fec0::/10",
+  "ff00::/8",
+] as const;
+
+function specialAddresses(): BlockList {
+  const list = new BlockList();
+  for (const [family, ranges] of [["ipv4", SPECIAL_V4] as const, ["ipv6", SPECIAL_V6] as const]) {
+    for (const range of ranges) {
+      const [address = "", bits] = range.split("/");
+      list.addSubnet(address, Number(bits), family);
+    }
+  }
+  return list;
+}
+
+const SPECIAL = specialAddresses();
+
+/** `::ffff:10.0.0.1`, however spelt, is 10.0.0.1 to the kernel. */
+function unmapped(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const canonical = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname.slice(1, -1);
+  const mapped = /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
+  if (!mapped) return canonical;
+  const [high, low] = [Number.parseInt(mapped[1] ?? "", 16), Number.parseInt(mapped[2] ?? "", 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** Whether a literal IP address is on the public internet. */
+export function isPublicAddress(address: string): boolean {
+  const plain = unmapped(address);
+  const family = isIP(plain);
+  return family !== 0 && !SPECIAL.check(plain, family === 6 ? "ipv6" : "ipv4");
+}
+
+/** Where to connect for a URL: the URL with a checked address in it, and the name to ask for there. */
+export interface PinnedUrl {
+  readonly url: string;
+  readonly host: string;
+  readonly serverName: string;
+}
+
+export type ResolveHost = (hostname: string) => Promise<readonly string[]>;
+
+export const systemResolve: ResolveHost = async (hostname) => {
+  const found = await lookup(hostname, { all: true });
+  return found.map(({ address }) => address);
+};
+
+/**
+ * Resolves the URL's host and checks every address it has.
+ * @throws {SourceError} "bad" where one of them is not public, "failed" where the name does not resolve
+ */
+export async function pinPublic(url: URL, resolve: ResolveHost): Promise<PinnedUrl> {
+  const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  let addresses: readonly string[];
+  try {
+    addresses = isIP(name) === 0 ? await resolve(name) : [name];
+  } catch (cause) {
+    throw new SourceError("failed", `${url.host} does not resolve`, { cause });
+  }
+  const refused = addresses.find((address) => !isPublicAddress(address));
+  const [address] = addresses;
+  if (address === undefined) throw new SourceError("failed", `${url.host} does not resolve`);
+  if (refused !== undefined) {
+    throw new SourceError(
+      "bad",
+      `${url.host} is ${refused}, not a public address (fetcher.private_networks would allow it)`,
+    );
+  }
+  const pinned = new URL(url);
+  pinned.hostname = isIP(address) === 6 ? `[${address}]` : address;
+  return { url: pinned.href, host: url.host, serverName: name };
+}

@@ -1,0 +1,93 @@
+/**
+ * Hashes growing files beside the event loop: BLAKE2B (and SHA512 where a Manifest has only that) over a file
+ * descriptor shared with the main thread, as far as it has been told that bytes are there.
+ * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { readSync } from "node:fs";
+import type { HashReply, HashRequest } from "./hasher.ts";
+
+declare const self: Worker;
+
+const SLICE_BYTES = 1024 * 1024;
+
+interface Job {
+  readonly fd: number;
+  readonly blake2b: Hash;
+  readonly sha512: Hash | undefined;
+  position: number;
+  limit: number;
+  finishing: boolean;
+}
+
+const jobs = new Map<number, Job>();
+const buffer = new Uint8Array(SLICE_BYTES);
+let running = false;
+
+function reply(message: HashReply): void {
+  self.postMessage(message);
+}
+
+function step(id: number, job: Job): void {
+  const wanted = Math.min(SLICE_BYTES, job.limit - job.position);
+  if (wanted > 0) {
+    const got = readSync(job.fd, buffer, 0, wanted, job.position);
+    if (got === 0) throw new Error(`file ends at ${job.position} of ${job.limit} bytes`);
+    const bytes = buffer.subarray(0, got);
+    job.blake2b.update(bytes);
+    job.sha512?.update(bytes);
+    job.position += got;
+  }
+  if (job.finishing && job.position >= job.limit) {
+    jobs.delete(id);
+    reply({
+      id,
+      size: job.position,
+      blake2b: job.blake2b.digest("hex"),
+      ...(job.sha512 ? { sha512: job.sha512.digest("hex") } : {}),
+    });
+  }
+}
+
+function run(): void {
+  let worked = false;
+  for (const [id, job] of jobs) {
+    if (job.position >= job.limit && !job.finishing) continue;
+    worked = true;
+    try {
+      step(id, job);
+    } catch (error) {
+      jobs.delete(id);
+      reply({ id, error: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  running = worked;
+  if (worked) setImmediate(run);
+}
+
+function receive(message: HashRequest): void {
+  const job = jobs.get(message.id);
+  if (message.kind === "open") {
+    jobs.set(message.id, {
+      fd: message.fd,
+      blake2b: createHash("blake2b512"),
+      sha512: message.sha512 ? createHash("sha512") : undefined,
+      position: 0,
+      limit: 0,
+      finishing: false,
+    });
+  } else if (message.kind === "cancel") {
+    jobs.delete(message.id);
+    reply({ id: message.id, cancelled: true });
+  } else if (job) {
+    job.limit = Math.max(job.limit, message.limit);
+    job.finishing = message.kind === "finish";
+  }
+}
+
+self.onmessage = (event: MessageEvent<HashRequest>) => {
+  receive(event.data);
+  if (running) return;
+  running = true;
+  setImmediate(run);
+};

@@ -1,0 +1,43 @@
+/**
+ * What sources say of a file without sending it: the answer to HEAD for a file that is not here.
+ */
+import type { Digests } from "../distfile/digests.ts";
+import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Source } from "./source.ts";
+import { openUpstream, type UpstreamSettings } from "./upstream.ts";
+import { vet } from "./vet.ts";
+
+export interface UpstreamHead {
+  readonly total: number | undefined;
+  readonly lastModifiedAt: number | undefined;
+}
+
+/**
+ * Asks one after the other until one has the file.
+ * @throws {UnavailableError} when none has
+ */
+export async function headFrom(
+  name: DistfileName,
+  expected: Digests | undefined,
+  sources: readonly Source[],
+  loopHeaders: Readonly<Record<string, string>>,
+  settings: UpstreamSettings,
+): Promise<UpstreamHead> {
+  const attempts: Attempt[] = [];
+  for (const source of sources) {
+    try {
+      const url = await source.locate();
+      const { trustedOrigin } = source;
+      const request = { method: "HEAD", url, trustedOrigin, offset: 0, validator: undefined, loopHeaders } as const;
+      const response = await openUpstream(request, settings, new AbortController().signal);
+      response.close();
+      vet(name, response, expected, undefined);
+      return { total: response.total, lastModifiedAt: response.lastModifiedAt };
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      attempts.push({ source: source.label, kind: error.kind, detail: error.message });
+    }
+  }
+  throw new UnavailableError(`No source has ${name}`, attempts);
+}

@@ -1,0 +1,29 @@
+/**
+ * How much of a file coming in clients may have before it is known to be right (SPEC 5), as a pure function.
+ * Small files are held until they are checked, large ones flow but for their last piece, which waits for the hash:
+ * so no response ever completes a bad file.
+ */
+
+/** Files up to this size are held whole. */
+export const HOLD_BYTES = 4 * 1024 * 1024;
+/** After so long a small file flows like the others: clients give up on silence. */
+export const HOLD_MS = 10_000;
+/** Of larger files so much is held back. */
+const LAST_PIECE_BYTES = 64 * 1024;
+
+export interface Progress {
+  /** Bytes on disk from the start without a gap. */
+  readonly position: number;
+  /** The whole file's size where it is known. */
+  readonly total: number | undefined;
+  /** Whether HOLD_MS have passed since the download began. */
+  readonly overdue: boolean;
+}
+
+/** The byte up to which an unchecked file may be sent. */
+export function releasable({ position, total, overdue }: Progress): number {
+  if ((total ?? position) <= HOLD_BYTES && !overdue) return 0;
+  if (total === undefined) return position;
+  const lastPiece = Math.min(LAST_PIECE_BYTES, Math.ceil(total / 8));
+  return Math.max(0, Math.min(position, total - lastPiece));
+}

@@ -1,0 +1,27 @@
+/**
+ * Which clients are served: those of `[server] allow`, and this machine always.
+ */
+import { BlockList, isIP } from "node:net";
+
+export interface Allow {
+  permits(address: string): boolean;
+}
+
+/** @param cidrs such as 192.168.1.0/24, fd00::/8 or a bare address; empty: everyone */
+export function createAllow(cidrs: readonly string[]): Allow {
+  const list = new BlockList();
+  for (const cidr of [...cidrs, "127.0.0.0/8", "::1"]) {
+    const [address = "", bits] = cidr.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    list.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
+  }
+  return {
+    permits(address) {
+      if (cidrs.length === 0) return true;
+      // A dual-stack socket shows IPv4 clients as mapped addresses (RFC 4291, section 2.5.5.2).
+      const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
+      const family = isIP(plain);
+      return family !== 0 && list.check(plain, family === 6 ? "ipv6" : "ipv4");
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * The server's routes (SPEC 3), as an Elysia application over handed-in parts.
+ */
+import { Elysia } from "elysia";
+import type { Logger } from "../lib/log.ts";
+import type { Allow } from "./allow.ts";
+import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import { text } from "./respond.ts";
+import { normalPath } from "./target.ts";
+
+export interface AppDeps extends DistfilesDeps {
+  readonly allow: Allow;
+  /** Whether a request has been through this server already. */
+  readonly isLoop: (headers: Headers) => boolean;
+  /** Why it can't serve now, or undefined. */
+  readonly illness: () => string | undefined;
+  readonly log: Logger;
+  /** Told of every distfile answered, with the bytes its body had. */
+  readonly onServed?: (answer: Answered) => void;
+}
+
+/** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
+const IDLE_SECONDS = 255;
+
+async function answer(request: Request, path: string, deps: AppDeps): Promise<Answered> {
+  if (deps.isLoop(request.headers)) {
+    const response = text(
+      508,
+      "This request has been through this server before: check which mirrors name each other.",
+    );
+    return { response, file: path, outcome: "loop", sent: undefined };
+  }
+  return await answerDistfiles(request, path, deps);
+}
+
+/** One line per request: client, file, outcome, bytes, milliseconds. */
+function logRequest(deps: AppDeps, request: Request, client: string, startedAt: number, answer: Answered): void {
+  const { response, file, outcome, sent } = answer;
+  const finish = (bytes: number) => {
+    const milliseconds = Math.round(performance.now() - startedAt);
+    const { status } = response;
+    const { method } = request;
+    deps.log.info("{client} {method} {file}: {outcome}, {status}, {bytes} bytes, {milliseconds} ms", {
+      client,
+      method,
+      file,
+      outcome,
+      status,
+      bytes,
+      milliseconds,
+    });
+  };
+  if (sent === undefined) finish(Number(response.headers.get("content-length") ?? 0));
+  else void sent.then(finish);
+}
+
+export function createApp(deps: AppDeps) {
+  return new Elysia()
+    .onError(({ error, request }) => {
+      deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
+      return text(500, "Something went wrong here, the server's log has more.");
+    })
+    .all("/*", async ({ request, server }) => {
+      const startedAt = performance.now();
+      const path = normalPath(request.url);
+      if (path === "/healthz") {
+        const illness = deps.illness();
+        return illness === undefined ? text(200, "ok") : text(503, illness);
+      }
+      const client = server?.requestIP(request)?.address ?? "unix";
+      if (client !== "unix" && !deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
+      if (!path.startsWith("/distfiles/")) return text(404, "There is nothing here. Distfiles are below /distfiles/.");
+      server?.timeout(request, IDLE_SECONDS);
+      const answered = await answer(request, path, deps);
+      logRequest(deps, request, client, startedAt, answered);
+      return answered.response;
+    });
+}

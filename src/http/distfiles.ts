@@ -1,0 +1,141 @@
+/**
+ * GET and HEAD of distfiles in every layout: from the path to the cache's answer to the response.
+ */
+import type { Cache } from "../cache/cache.ts";
+import { etagOf } from "../cache/etag.ts";
+import type { Found } from "../cache/found.ts";
+import type { WantedBy } from "../cache/wanted.ts";
+import type { Digests } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Clock } from "../lib/clock.ts";
+import { incomingResponse } from "./incoming.ts";
+import { byConditions, fileHeaders, lateResponse, notFoundResponse, storedResponse, text } from "./respond.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+/** Portage's wget gives up after 60 s of silence; a verdict leaves well before that. */
+const FIRST_BYTE_DEADLINE_MS = 45_000;
+
+export interface DistfilesDeps {
+  readonly cache: Cache;
+  readonly clock: Clock;
+  /** Those that want the content with this BLAKE2B or SHA512 (128 hex digits). */
+  readonly wantedByDigest: (digest: string) => readonly WantedBy[];
+  readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
+  /** Text of our own layout.conf. */
+  readonly layoutConf: string;
+}
+
+/** One answered request, for the log. */
+export interface Answered {
+  readonly response: Response;
+  readonly file: string;
+  readonly outcome: string;
+  /** Bytes of the body once it has ended; undefined where the body is sent by the platform and its length announced. */
+  readonly sent: Promise<number> | undefined;
+}
+
+interface Question {
+  readonly name: DistfileName;
+  readonly content: Digests | undefined;
+}
+
+function answered(response: Response, file: string, outcome: string, sent?: Promise<number>): Answered {
+  return { response, file, outcome, sent };
+}
+
+/** A content-hash path means a file by its content; several names may have it, the first will do. */
+function questionOf(target: Target, deps: DistfilesDeps): Question | undefined {
+  if (target.kind === "name") return { name: target.name, content: undefined };
+  if (target.kind !== "digest") return undefined;
+  const [by] = deps.wantedByDigest(target.digest);
+  if (by) return { name: by.entry.name, content: by.entry };
+  return target.name === undefined ? undefined : { name: target.name, content: undefined };
+}
+
+/** A HEAD for a file that is not here, from the Manifest and a source's HEAD. */
+function headResponse(request: Request, { head, expected }: Extract<Found, { kind: "head" }>): Response {
+  const validators = { etag: etagOf(expected?.blake2b), lastModifiedAt: head.lastModifiedAt };
+  const status = "portcache; fwd=uri-miss";
+  const conditional = byConditions(request, validators, status);
+  if (conditional) return conditional;
+  const size = expected?.size ?? head.total;
+  const length: Record<string, string> = size === undefined ? {} : { "content-length": String(size) };
+  return new Response(null, { headers: { ...fileHeaders(validators, status), ...length } });
+}
+
+async function respondIncoming(
+  request: Request,
+  found: Extract<Found, { kind: "incoming" }>,
+  deadlineAt: number,
+  clock: Clock,
+): Promise<Answered> {
+  const { promise: sent, resolve: onEnd } = Promise.withResolvers<number>();
+  const firstByte = async (offset: number): Promise<"late" | undefined> => {
+    const timer = new AbortController();
+    const late = clock.sleep(Math.max(0, deadlineAt - clock.now()), timer.signal).then(
+      (): "late" => "late",
+      (): "late" => "late",
+    );
+    try {
+      return await Promise.race([found.download.reached(offset).then(() => undefined), late]);
+    } finally {
+      timer.abort();
+    }
+  };
+  const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";
+  const response = await incomingResponse(request, found, firstByte, onEnd);
+  if (response === "late") return answered(lateResponse(found.name), found.name, "late");
+  return answered(response, found.name, outcome, response.body && request.method === "GET" ? sent : undefined);
+}
+
+async function respond(
+  request: Request,
+  found: Found,
+  question: Question,
+  deadlineAt: number,
+  clock: Clock,
+): Promise<Answered> {
+  const { name } = question;
+  switch (found.kind) {
+    case "stored": {
+      const outcome = { hit: "hit", fetched: "miss", joined: "miss, joined" }[found.origin.kind];
+      return answered(storedResponse(request, found.stored, found.origin), name, outcome);
+    }
+    case "incoming":
+      return await respondIncoming(request, found, deadlineAt, clock);
+    case "head":
+      return answered(headResponse(request, found), name, "miss, HEAD only");
+    case "late":
+      return answered(lateResponse(name), name, "late");
+    default:
+      return answered(notFoundResponse(name, found), name, found.kind);
+  }
+}
+
+/** Answers a request whose path (as normalPath() gives it) begins with `/distfiles/`. */
+export async function answerDistfiles(request: Request, path: string, deps: DistfilesDeps): Promise<Answered> {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return answered(text(405, "Distfiles can only be read.", { allow: "GET, HEAD" }), path, "method not allowed");
+  }
+  const target = parseTarget(path);
+  if (target.kind === "layout.conf") {
+    const headers = { "content-type": "text/plain; charset=utf-8" };
+    return answered(new Response(deps.layoutConf, { headers }), "layout.conf", "own");
+  }
+  if (target.kind === "bad-name") {
+    return answered(text(400, `That is not a distfile's name: ${target.reason}.`), path, "bad name");
+  }
+  const question = questionOf(target, deps);
+  if (!question) {
+    const why =
+      target.kind === "digest"
+        ? "No tree has a file with that digest."
+        : "That folder is not the file's by any layout.";
+    return answered(text(404, why), path, "absent");
+  }
+  const deadlineAt = deps.clock.now() + FIRST_BYTE_DEADLINE_MS;
+  const method = request.method;
+  const wanted = { ...question, method, loopHeaders: deps.loopHeaders(request) } as const;
+  const found = await deps.cache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
+  return await respond(request, found, question, deadlineAt, deps.clock);
+}

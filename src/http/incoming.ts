@@ -1,0 +1,60 @@
+/**
+ * Answers from a download under way: the whole file or a range of it, as the bytes come in. A range far ahead waits for
+ * them; nothing is asked upstream a second time.
+ */
+import { etagOf } from "../cache/etag.ts";
+import type { Found } from "../cache/found.ts";
+import { byConditions, cacheStatus, fileHeaders, partialHeaders, rangeOf, tailBody, unsatisfiable } from "./respond.ts";
+
+type Incoming = Extract<Found, { kind: "incoming" }>;
+
+/** Bodies that are whole and this small are answered from memory, so that they carry their length. */
+const WHOLE_BYTES = 4 * 1024 * 1024;
+
+async function readWhole(found: Incoming, start: number, end: number): Promise<Uint8Array> {
+  const reader = found.download.open(start, end);
+  const pieces: Uint8Array[] = [];
+  try {
+    for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) pieces.push(bytes);
+  } finally {
+    reader.close();
+  }
+  return Buffer.concat(pieces);
+}
+
+/**
+ * @param firstByte resolves when the byte may be sent, or with "late" when the client can't wait any longer
+ * @param onEnd told the number of bytes sent once the body has ended, well or not
+ */
+export async function incomingResponse(
+  request: Request,
+  found: Incoming,
+  firstByte: (offset: number) => Promise<"late" | undefined>,
+  onEnd: (bytes: number) => void,
+): Promise<Response | "late"> {
+  const { download, origin } = found;
+  const { size, lastModifiedAt, computed, expected } = download;
+  const status = cacheStatus(origin, download.keeps);
+  const validators = { etag: etagOf(expected?.blake2b ?? computed?.blake2b), lastModifiedAt };
+  const conditional = byConditions(request, validators, status);
+  if (conditional) return conditional;
+  const headers = fileHeaders(validators, status);
+  const length: Record<string, string> = size === undefined ? {} : { "content-length": String(size) };
+  if (request.method === "HEAD") return new Response(null, { headers: { ...headers, ...length } });
+
+  const range = size === undefined ? "whole" : rangeOf(request, validators, size);
+  if (range === "unsatisfiable") return unsatisfiable(size ?? 0, status);
+  const start = range === "whole" ? 0 : range.start;
+  const end = range === "whole" ? size : range.end;
+  const partial =
+    range === "whole" ? {} : { status: 206, headers: { ...headers, ...partialHeaders(range, size ?? 0) } };
+  if ((await firstByte(start)) === "late") return "late";
+  if (download.computed && end !== undefined && end - start <= WHOLE_BYTES) {
+    const bytes = await readWhole(found, start, end);
+    onEnd(bytes.length);
+    return new Response(bytes, { headers, ...partial });
+  }
+  // The length can't be announced on a stream (oven-sh/bun#10507), so this body is chunked.
+  const reader = download.open(start, range === "whole" ? undefined : end);
+  return new Response(tailBody(reader, onEnd), { headers, ...partial });
+}

@@ -1,0 +1,28 @@
+/**
+ * Which bytes a Range request gets (RFC 9110, sections 13.1.5 and 14), as a pure function. One range is served;
+ * several, or text that is none, are ignored and the whole file is sent, which the RFC allows.
+ */
+
+export interface ByteRange {
+  readonly start: number;
+  /** The byte after the last one. */
+  readonly end: number;
+}
+
+export type RangeVerdict = ByteRange | "whole" | "unsatisfiable";
+
+/** @param size of the whole file in bytes */
+export function selectRange(header: string | null, size: number): RangeVerdict {
+  const match = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header ?? "");
+  if (!match) return "whole";
+  const [first, last] = [match[1] ?? "", match[2] ?? ""];
+  if (first === "" && last === "") return "whole";
+  if (first === "") {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? "unsatisfiable" : { start: size - length, end: size };
+  }
+  const start = Number(first);
+  const end = last === "" ? size : Math.min(Number(last) + 1, size);
+  if (last !== "" && Number(last) < start) return "whole";
+  return start >= size ? "unsatisfiable" : { start, end };
+}

@@ -1,0 +1,134 @@
+/**
+ * Answers as HTTP: the one place where outcomes become status codes and headers.
+ */
+import { etagOf } from "../cache/etag.ts";
+import type { NotFound, Origin, Reader } from "../cache/found.ts";
+import type { StoredDistfile } from "../cache/stored.ts";
+import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
+import { type RangeVerdict, selectRange } from "./ranges.ts";
+
+/** After a failure that may pass; Portage goes on to its next mirror at once, other clients look at it. */
+const RETRY_AFTER_SECONDS = "30";
+
+export function text(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${body}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
+}
+
+/** Cache-Status of a file (RFC 9211). */
+export function cacheStatus(origin: Origin, stored: boolean): string {
+  if (origin.kind === "hit") return "portcache; hit";
+  const forwarded = `portcache; fwd=${origin.stale ? "stale" : "uri-miss"}`;
+  return `${forwarded}${stored ? "; stored" : ""}${origin.kind === "joined" ? "; collapsed" : ""}`;
+}
+
+/** What every answer that is a file, or a piece of one, carries. */
+export function fileHeaders(validators: Validators, status: string): Record<string, string> {
+  const { etag, lastModifiedAt } = validators;
+  return {
+    "content-type": "application/octet-stream",
+    "accept-ranges": "bytes",
+    "cache-status": status,
+    // Without one of ours Bun adds a malformed one with the name on disk.
+    "content-disposition": "attachment",
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModifiedAt === undefined ? {} : { "last-modified": new Date(lastModifiedAt).toUTCString() }),
+  };
+}
+
+/** 304 or 412 where the request's conditions ask for them. */
+export function byConditions(request: Request, validators: Validators, status: string): Response | undefined {
+  const { headers } = request;
+  if (isPreconditionFailed(headers, validators)) return text(412, "The file is not the one the request was made for.");
+  if (!isNotModified(headers, validators)) return undefined;
+  const { "content-type": _type, "content-disposition": _name, ...kept } = fileHeaders(validators, status);
+  return new Response(null, { status: 304, headers: kept });
+}
+
+/** Range is for GET alone (RFC 9110, section 14.2). */
+export function rangeOf(request: Request, validators: Validators, size: number): RangeVerdict {
+  if (request.method !== "GET" || !rangeApplies(request.headers, validators)) return "whole";
+  return selectRange(request.headers.get("range"), size);
+}
+
+export function unsatisfiable(size: number, status: string): Response {
+  return text(416, `The file has ${size} bytes.`, { "content-range": `bytes */${size}`, "cache-status": status });
+}
+
+/** Status, headers and extent for a range of a file of known size. */
+export function partialHeaders(range: { start: number; end: number }, size: number): Record<string, string> {
+  return { "content-range": `bytes ${range.start}-${range.end - 1}/${size}` };
+}
+
+/** A file that lies in the store: sent by sendfile where it is large. */
+export function storedResponse(request: Request, stored: StoredDistfile, origin: Origin): Response {
+  const { path, size } = stored.file;
+  const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.lastModifiedAt };
+  const status = cacheStatus(origin, true);
+  const conditional = byConditions(request, validators, status);
+  if (conditional) return conditional;
+  const headers = fileHeaders(validators, status);
+  if (request.method === "HEAD") return new Response(null, { headers: { ...headers, "content-length": String(size) } });
+  const range = rangeOf(request, validators, size);
+  if (range === "unsatisfiable") return unsatisfiable(size, status);
+  // A Range that does not apply is ignored by Bun as well: it compares If-Range with the ETag set here.
+  if (range === "whole") return new Response(Bun.file(path), { headers });
+  return new Response(Bun.file(path).slice(range.start, range.end), {
+    status: 206,
+    headers: { ...headers, ...partialHeaders(range, size) },
+  });
+}
+
+/**
+ * A body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that
+ * looks clean would pass for a whole file.
+ */
+export function tailBody(reader: Reader, onEnd: (bytes: number) => void): ReadableStream<Uint8Array> {
+  let sent = 0;
+  const end = () => {
+    reader.close();
+    onEnd(sent);
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const bytes = await reader.read();
+          if (bytes === undefined) {
+            end();
+            controller.close();
+            return;
+          }
+          sent += bytes.length;
+          controller.enqueue(bytes);
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Why there is no file, in words for the one who reads Portage's log. */
+export function explain(name: string, found: NotFound): string {
+  const lines = [found.kind === "absent" ? `${name}: no source has it.` : `${name}: no source could deliver it now.`];
+  if (found.note !== "") lines.push(found.note);
+  if (found.wantedBy.length > 0) lines.push(`Wanted by ${found.wantedBy.join(", ")}.`);
+  if (found.attempts.length > 0) lines.push("Asked:");
+  for (const { source, detail } of found.attempts) lines.push(`  ${source} ${detail}`);
+  return lines.join("\n");
+}
+
+export function notFoundResponse(name: string, found: NotFound): Response {
+  const status = { absent: 404, failed: 502, "timed-out": 504 }[found.kind];
+  return text(status, explain(name, found), status === 404 ? {} : { "retry-after": RETRY_AFTER_SECONDS });
+}
+
+/** Nothing came within the time a client waits; the download goes on and the next request finds more. */
+export function lateResponse(name: string): Response {
+  return text(504, `${name}: still waiting for its first byte. The download goes on, ask again.`, {
+    "retry-after": "5",
+  });
+}

@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { nameHash } from "../distfile/layout.ts";
+import { normalPath, parseTarget } from "./target.ts";
+
+const digest = "ab".repeat(64);
+
+function kindOf(path: string): string {
+  const target = parseTarget(normalPath(`http://cachebox:8000${path}`));
+  return target.kind === "name" ? `name ${target.name}` : target.kind;
+}
+
+test("every layout's path means the same file", () => {
+  const blake2b = nameHash("BLAKE2B", "foo-1.tar.gz");
+  const sha512 = nameHash("SHA512", "foo-1.tar.gz");
+  for (const folders of [
+    "",
+    `${blake2b.slice(0, 2)}/`,
+    `${blake2b.slice(0, 2)}/${blake2b.slice(2, 4)}/`,
+    `${sha512.slice(0, 1)}/${sha512.slice(1, 4)}/`,
+    "//",
+  ]) {
+    expect(kindOf(`/distfiles/${folders}foo-1.tar.gz`)).toBe("name foo-1.tar.gz");
+  }
+  expect(kindOf(`//distfiles//${blake2b.slice(0, 2).toUpperCase()}//foo-1.tar.gz?x=1#y`)).toBe("name foo-1.tar.gz");
+});
+
+test("a folder that is no cut-off of the name's hash is wrong", () => {
+  expect(kindOf("/distfiles/00/foo-1.tar.gz")).toBe("wrong-folder");
+  expect(kindOf("/distfiles/1b/00/foo-1.tar.gz")).toBe("wrong-folder");
+  expect(kindOf("/distfiles/zz/foo-1.tar.gz")).toBe("wrong-folder");
+  expect(kindOf(`/distfiles/aa/${digest}`)).toBe("wrong-folder");
+});
+
+test("names are decoded exactly once", () => {
+  expect(kindOf("/distfiles/a%252Fb%40v1%2B2")).toBe("name a%2Fb@v1+2");
+  expect(kindOf("/distfiles/a+b")).toBe("name a+b");
+  expect(kindOf("/distfiles/%C3%BC")).toBe("name ü");
+});
+
+test("what is no file name is told as such, however it is encoded", () => {
+  for (const path of [
+    "",
+    "a%2Fb",
+    "%2e%2e%2Fetc%2Fpasswd",
+    "%2E%2E",
+    ".",
+    "%2e",
+    "a%00b",
+    "a%0ab",
+    "%zz",
+    "%",
+    "%ff",
+    "x".repeat(256),
+    "1b/",
+    "ab/a%2Fb",
+  ]) {
+    expect(`${path} ${kindOf(`/distfiles/${path}`)}`).toBe(`${path} bad-name`);
+  }
+});
+
+test("content-hash paths are told by their 128 digits", () => {
+  expect(kindOf(`/distfiles/ab/ab/${digest}`)).toBe("digest");
+  expect(kindOf(`/distfiles/${digest.toUpperCase()}`)).toBe("digest");
+  expect(kindOf(`/distfiles/${digest.slice(1)}`)).toBe(`name ${digest.slice(1)}`);
+});
+
+test("layout.conf is itself only at the top", () => {
+  expect(kindOf("/distfiles/layout.conf")).toBe("layout.conf");
+  expect(kindOf(`/distfiles/${nameHash("BLAKE2B", "layout.conf").slice(0, 2)}/layout.conf`)).toBe("name layout.conf");
+});
+
+test("no path throws or yields a name with a slash", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.string(), fc.constantFrom("/", "%2F", "..", "%2e", "%00", "%25")), { maxLength: 12 }),
+      (parts) => {
+        const target = parseTarget(normalPath(`http://h/distfiles/${parts.join("")}`));
+        return target.kind !== "name" || !target.name.includes("/");
+      },
+    ),
+  );
+});

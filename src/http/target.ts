@@ -1,0 +1,56 @@
+/**
+ * What a request's path below /distfiles asks for (pure). The path is percent-decoded exactly once, so names keep their
+ * literal `%2F`; doubled slashes count as one. Every layout of GLEP 75 that portcache knows is answered, whatever
+ * it announces: clients remember the layout of yesterday.
+ */
+import { isCutoffOf, nameHash } from "../distfile/layout.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+
+export type Target =
+  | { readonly kind: "layout.conf" }
+  /** `folders` is empty in the flat layout; else they are a cut-off of the name's hash. */
+  | { readonly kind: "name"; readonly name: DistfileName }
+  /** content-hash layout: BLAKE2B or SHA512 of the content, or a flat name that looks like one. */
+  | { readonly kind: "digest"; readonly digest: string; readonly name: DistfileName | undefined }
+  | { readonly kind: "bad-name"; readonly reason: string }
+  /** The folders are no cut-off of any hash of the name. */
+  | { readonly kind: "wrong-folder" };
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not UTF-8 or not percent-encoding: no file has such a name.
+    return undefined;
+  }
+}
+
+function fitsName(folders: readonly string[], name: DistfileName): boolean {
+  return isCutoffOf(folders, nameHash("BLAKE2B", name)) || isCutoffOf(folders, nameHash("SHA512", name));
+}
+
+/** The path of a URL as sent, without its query, with doubled slashes made one. */
+export function normalPath(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const path = start < 0 ? "/" : url.slice(start).replace(/[?#].*$/s, "");
+  return path.replace(/\/{2,}/g, "/");
+}
+
+/** @param path normalPath() of a request, beginning with `/distfiles/` */
+export function parseTarget(path: string): Target {
+  const segments = path.slice("/distfiles/".length).split("/");
+  const last = decode(segments.pop() ?? "");
+  if (last === undefined) return { kind: "bad-name", reason: "it is not percent-encoded UTF-8" };
+  if (segments.length === 0 && last === "layout.conf") return { kind: "layout.conf" };
+  const name = parseDistfileName(last);
+  if (name === undefined) {
+    return { kind: "bad-name", reason: "it is empty, a dot name, over 255 bytes, or has a slash or control character" };
+  }
+  const folders = segments.map((segment) => segment.toLowerCase());
+  if (folders.length > 0 && fitsName(folders, name)) return { kind: "name", name };
+  const digest = /^[0-9a-f]{128}$/i.test(last) ? last.toLowerCase() : undefined;
+  if (digest !== undefined && isCutoffOf(folders, digest)) {
+    return { kind: "digest", digest, name: folders.length === 0 ? name : undefined };
+  }
+  return folders.length === 0 ? { kind: "name", name } : { kind: "wrong-folder" };
+}

@@ -1,0 +1,89 @@
+/**
+ * Which layout each mirror has: its layout.conf (GLEP 75), asked once a day and remembered over restarts.
+ */
+import type { Digests } from "../distfile/digests.ts";
+import { SourceError } from "../distfile/errors.ts";
+import { FLAT, type Layout, layoutPath, parseLayoutConf } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Clock } from "../lib/clock.ts";
+
+/** As Portage does (fetch.py, async_mirror_url: "refresh at least daily"). */
+const FRESH_MS = 24 * 60 * 60 * 1000;
+/** After a failure the remembered one serves for so long before the mirror is asked again. */
+const RETRY_MS = 5 * 60 * 1000;
+
+export interface LayoutMemory {
+  /** Text is empty where the mirror has no layout.conf. */
+  get(url: string): { readonly layoutConf: string; readonly fetchedAt: number } | undefined;
+  put(url: string, layout: { readonly layoutConf: string; readonly fetchedAt: number }): void;
+}
+
+export interface LayoutsDeps {
+  readonly memory: LayoutMemory;
+  readonly clock: Clock;
+  /** The text at a mirror's URL. @throws {SourceError} "absent" where there is none */
+  getText(url: string, origin: string): Promise<string>;
+}
+
+export interface Layouts {
+  /**
+   * Path of a file below the mirror's distfiles/, by the first layout of the mirror that can be used.
+   * @throws {SourceError} when the mirror's layout is not known and can't be asked for
+   */
+  pathAt(mirror: string, name: DistfileName, digests: Digests | undefined): Promise<string>;
+}
+
+export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts {
+  const asking = new Map<string, Promise<string>>();
+  const failedAt = new Map<string, number>();
+
+  async function ask(mirror: string): Promise<string> {
+    try {
+      const text = await getText(`${mirror}/distfiles/layout.conf`, new URL(mirror).origin);
+      return parseLayoutConf(text) ? text : "";
+    } catch (error) {
+      if (error instanceof SourceError && error.kind === "absent") return "";
+      throw error;
+    }
+  }
+
+  async function refresh(mirror: string, remembered: string | undefined): Promise<string> {
+    try {
+      const layoutConf = await ask(mirror);
+      memory.put(mirror, { layoutConf, fetchedAt: clock.now() });
+      failedAt.delete(mirror);
+      return layoutConf;
+    } catch (error) {
+      if (remembered === undefined) throw error;
+      failedAt.set(mirror, clock.now());
+      return remembered;
+    } finally {
+      asking.delete(mirror);
+    }
+  }
+
+  async function layoutsOf(mirror: string): Promise<readonly Layout[]> {
+    const remembered = memory.get(mirror);
+    const now = clock.now();
+    const fresh = remembered !== undefined && now - remembered.fetchedAt < FRESH_MS;
+    const waiting = remembered !== undefined && now - (failedAt.get(mirror) ?? Number.NEGATIVE_INFINITY) < RETRY_MS;
+    let text = remembered?.layoutConf ?? "";
+    if (!fresh && !waiting) {
+      const answer = asking.get(mirror) ?? refresh(mirror, remembered?.layoutConf);
+      asking.set(mirror, answer);
+      text = await answer;
+    }
+    return parseLayoutConf(text) ?? [FLAT];
+  }
+
+  return {
+    async pathAt(mirror, name, digests) {
+      const layouts = await layoutsOf(mirror);
+      for (const layout of layouts) {
+        const path = layoutPath(layout, name, digests);
+        if (path !== undefined) return path;
+      }
+      return name;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * One server per store. SQLite's own file lock is used because the kernel drops it with the process, however that
+ * ends, and because it works the same on every libc; the row inside says who holds it.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+
+const SQLITE_BUSY = 5;
+
+export interface StoreLock {
+  release(): void;
+}
+
+export class StoreLockedError extends Error {
+  constructor(location: string, holder: string) {
+    super(`Cannot use the store ${location}: ${holder} holds it`);
+    this.name = "StoreLockedError";
+  }
+}
+
+/**
+ * @param holder what a second server is told, such as "portcache serve, process 4711"
+ * @throws {StoreLockedError} when another process holds it
+ */
+export function lockStore(location: string, holder: string): StoreLock {
+  const database = new Database(`${location}/portcache.lock`, { create: true });
+  try {
+    database.exec("PRAGMA journal_mode = DELETE");
+    database.exec("BEGIN IMMEDIATE");
+    database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");
+    database.exec("DELETE FROM holder");
+    database.query("INSERT INTO holder VALUES (?)").run(holder);
+    database.exec("COMMIT");
+    // An open write transaction is the lock; others can still read who holds it.
+    database.exec("BEGIN IMMEDIATE");
+  } catch (error) {
+    if (!(error instanceof SQLiteError) || (error.errno & 0xff) !== SQLITE_BUSY) {
+      database.close();
+      throw error;
+    }
+    const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
+    database.close();
+    throw new StoreLockedError(location, row?.name ?? "another process");
+  }
+  return {
+    release() {
+      database.exec("ROLLBACK");
+      database.close();
+    },
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * A file coming in: written in the store's partial/ folder, given its final name once it is whole and right.
+ */
+import {
+  close,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsync,
+  ftruncate,
+  futimes,
+  openSync,
+  rmSync,
+  unlinkSync,
+  write,
+} from "node:fs";
+import { rename } from "node:fs/promises";
+import { promisify } from "node:util";
+
+const writeAt = promisify(write);
+const closeFd = promisify(close);
+const syncData = promisify(fdatasync);
+const syncAll = promisify(fsync);
+const truncateTo = promisify(ftruncate);
+const setTimes = promisify(futimes);
+
+/** After so many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
+export interface PartFile {
+  readonly fd: number;
+  /** Bytes that were there when it was opened. */
+  readonly length: number;
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  truncate(): Promise<void>;
+  /** Whether it can get a final name. */
+  readonly named: boolean;
+  /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
+  moveTo(path: string, modifiedAt: number): Promise<void>;
+  /** Once nobody reads from it; `keep` leaves the bytes in partial/ for another try. */
+  close(keep: boolean): Promise<void>;
+}
+
+/**
+ * @param resume keeps the bytes that are there
+ * @throws {Error} with a code such as EACCES, ENOSPC
+ */
+export function openPartFile(path: string, resume: boolean): PartFile {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | (resume ? 0 : constants.O_TRUNC);
+  return partFile(path, openSync(path, flags, 0o644));
+}
+
+/** A part that nobody else can see and that ends with its descriptor. */
+export function openNamelessPart(folder: string): PartFile {
+  const path = `${folder}/${crypto.randomUUID()}`;
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+  unlinkSync(path);
+  return partFile(undefined, fd);
+}
+
+function partFile(path: string | undefined, fd: number): PartFile {
+  const length = fstatSync(fd).size;
+  let moved = false;
+  let unsynced = 0;
+  let syncing = false;
+
+  /** Its outcome does not matter: the fsync before the rename reports what went wrong. */
+  function syncInPassing(): void {
+    if (unsynced < SYNC_EVERY_BYTES || syncing) return;
+    unsynced = 0;
+    syncing = true;
+    const done = () => {
+      syncing = false;
+    };
+    syncData(fd).then(done, done);
+  }
+
+  return {
+    fd,
+    length,
+    named: path !== undefined,
+    async write(bytes, position) {
+      let written = 0;
+      while (written < bytes.length) {
+        const { bytesWritten } = await writeAt(fd, bytes, written, bytes.length - written, position + written);
+        written += bytesWritten;
+      }
+      unsynced += written;
+      syncInPassing();
+    },
+    truncate: () => truncateTo(fd, 0),
+    async moveTo(finalPath, modifiedAt) {
+      if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
+      await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
+      await syncAll(fd);
+      await rename(path, finalPath);
+      moved = true;
+    },
+    async close(keep) {
+      if (!keep && !moved && path !== undefined) rmSync(path, { force: true });
+      while (syncing) await Bun.sleep(5);
+      await closeFd(fd);
+    },
+  };
+}

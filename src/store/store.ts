@@ -1,0 +1,135 @@
+/**
+ * The store on disk: `distfiles/HH/FILE` holds whole files only, `partial/` those coming in. The distfiles folder is
+ * itself a Gentoo mirror with the standard layout (GLEP 75), so it can be exported or used as PORTAGE_RO_DISTDIRS.
+ */
+import { type BigIntStats, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdir, open, opendir, rm } from "node:fs/promises";
+import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
+
+/** A file as it lies in the store. */
+export interface StoredFile {
+  readonly path: string;
+  readonly size: number;
+  readonly modifiedAt: number;
+  /** Changes whenever anybody touches the file: size, mtime and ctime in nanoseconds. */
+  readonly stamp: string;
+}
+
+export interface FoundFile {
+  readonly name: DistfileName;
+  readonly file: StoredFile;
+}
+
+export interface Store {
+  /** The file, or undefined where there is none (or no plain file) of that name. */
+  stat(name: DistfileName): StoredFile | undefined;
+  /**
+   * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
+   * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
+   */
+  openPart(name: DistfileName, resume: ((length: number) => boolean) | undefined): PartFile;
+  /** Gives a whole file its final name. @throws {Error} where the disk does not take it; the part file is still open then */
+  commit(part: PartFile, name: DistfileName, modifiedAt: number): Promise<StoredFile>;
+  remove(name: DistfileName): Promise<void>;
+  /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
+  scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
+  /** Removes part files that nobody writes and that were last written before this instant. */
+  sweepParts(before: number): void;
+}
+
+/** The store's own layout, whatever is announced to clients. */
+const STORE_LAYOUTS: readonly Layout[] = [{ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }];
+
+function describe(path: string, stats: BigIntStats): StoredFile {
+  return {
+    path,
+    size: Number(stats.size),
+    modifiedAt: Number(stats.mtimeMs),
+    stamp: `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
+  };
+}
+
+function statFile(path: string): StoredFile | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats?.isFile() ? describe(path, stats) : undefined;
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function* scanFolder(path: string, folder: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
+  for await (const entry of await opendir(path)) {
+    const name = parseDistfileName(entry.name);
+    const file = name !== undefined && standardFolder(name) === folder ? statFile(`${path}/${entry.name}`) : undefined;
+    if (name === undefined || file === undefined) onStray(`${path}/${entry.name}`);
+    else yield { name, file };
+  }
+}
+
+async function* scanFolders(distfiles: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
+  for await (const folder of await opendir(distfiles)) {
+    const path = `${distfiles}/${folder.name}`;
+    if (folder.isDirectory()) yield* scanFolder(path, folder.name, onStray);
+    else if (folder.name !== "layout.conf") onStray(path);
+  }
+}
+
+/** @throws {Error} with a code such as EACCES where the folders cannot be made */
+export function openStore(location: string): Store {
+  const distfiles = `${location}/distfiles`;
+  const partial = `${location}/partial`;
+  mkdirSync(distfiles, { recursive: true });
+  mkdirSync(partial, { recursive: true });
+  writeFileSync(`${distfiles}/layout.conf`, formatLayoutConf(STORE_LAYOUTS));
+  const openParts = new Set<string>();
+
+  const pathOf = (name: DistfileName) => `${distfiles}/${standardFolder(name)}/${name}`;
+
+  return {
+    stat: (name) => statFile(pathOf(name)),
+    openPart(name, resume) {
+      const path = `${partial}/${name}`;
+      if (resume === undefined || openParts.has(path)) return openNamelessPart(partial);
+      const length = statFile(path)?.size ?? 0;
+      const part = openPartFile(path, length > 0 && resume(length));
+      openParts.add(path);
+      return {
+        ...part,
+        async close(keep) {
+          await part.close(keep);
+          openParts.delete(path);
+        },
+      };
+    },
+    async commit(part, name, modifiedAt) {
+      const path = pathOf(name);
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      if (!existsSync(folder)) {
+        await mkdir(folder, { recursive: true });
+        await syncFolder(distfiles);
+      }
+      await part.moveTo(path, modifiedAt);
+      await syncFolder(folder);
+      const file = statFile(path);
+      if (!file) throw new Error(`Cannot keep ${name}: it vanished from ${folder} right after it was put there`);
+      return file;
+    },
+    remove: (name) => rm(pathOf(name), { force: true }),
+    scan: (onStray) => scanFolders(distfiles, onStray),
+    sweepParts(before) {
+      for (const entry of readdirSync(partial)) {
+        const path = `${partial}/${entry}`;
+        const modifiedAt = statFile(path)?.modifiedAt ?? before;
+        if (modifiedAt < before && !openParts.has(path)) rmSync(path, { force: true });
+      }
+    },
+  };
+}
