@@ -4,13 +4,15 @@ CREATE TABLE `dist_entries` (
 	`size` integer NOT NULL,
 	`blake2b` text,
 	`sha512` text,
+	`blake2b_start` text GENERATED ALWAYS AS (substr(blake2b, 1, 5)) VIRTUAL,
+	`sha512_start` text GENERATED ALWAYS AS (substr(sha512, 1, 5)) VIRTUAL,
 	FOREIGN KEY (`manifest_id`) REFERENCES `manifests`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
 CREATE INDEX `dist_entries_manifest` ON `dist_entries` (`manifest_id`);--> statement-breakpoint
 CREATE INDEX `dist_entries_name` ON `dist_entries` (`name`);--> statement-breakpoint
-CREATE INDEX `dist_entries_blake2b` ON `dist_entries` (`substr("blake2b"`,` 1`,` 16)`);--> statement-breakpoint
-CREATE INDEX `dist_entries_sha512` ON `dist_entries` (`substr("sha512"`,` 1`,` 16)`);--> statement-breakpoint
+CREATE INDEX `dist_entries_blake2b` ON `dist_entries` (`blake2b_start`);--> statement-breakpoint
+CREATE INDEX `dist_entries_sha512` ON `dist_entries` (`sha512_start`);--> statement-breakpoint
 CREATE TABLE `distfiles` (
 	`name` text PRIMARY KEY NOT NULL,
 	`size` integer NOT NULL,
@@ -30,6 +32,7 @@ CREATE TABLE `manifests` (
 	`category` text NOT NULL,
 	`package` text NOT NULL,
 	`stamp` text NOT NULL,
+	`distfiles` integer NOT NULL,
 	FOREIGN KEY (`repository_id`) REFERENCES `repositories`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
@@ -51,8 +54,7 @@ CREATE TABLE `repositories` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`location` text NOT NULL,
 	`name` text NOT NULL,
-	`position` integer NOT NULL,
-	`markers` text DEFAULT '' NOT NULL
+	`position` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `repositories_location` ON `repositories` (`location`);--> statement-breakpoint

@@ -84,7 +84,7 @@ async function answerFrom(
 ): Promise<Found> {
   await download.reached(0);
   if (download.stored) {
-    const found = await fromStore(wanted, by, origin, deps);
+    const found = await fromStore(wanted, by, { ...origin, url: download.url }, deps);
     if (found !== undefined && found !== "stale") return found;
   }
   return { kind: "incoming", name: wanted.name, download, origin };
@@ -103,9 +103,21 @@ async function fetchTarget(
   // No await between join and start: that is what makes it one download.
   const joined = deps.flights.join(key);
   if (!joined && wanted.method === "HEAD") return await headOf(target, wanted, deps);
-  const download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
+  let download: Download;
   try {
-    return await answerFrom(download, wanted, by, { kind: joined ? "joined" : "fetched", stale }, deps);
+    download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
+  } catch (error) {
+    deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
+    return [{ source: "the store here", kind: "failed", detail: "takes no new file, the server's log says why" }];
+  }
+  try {
+    return await answerFrom(
+      download,
+      wanted,
+      by,
+      { kind: joined ? "joined" : "fetched", stale, url: "" } as const,
+      deps,
+    );
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     if (error.absent) deps.absences.add(key, error.attempts);
@@ -143,7 +155,7 @@ async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean,
 }
 
 async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
-  const hit: Origin = { kind: "hit", stale: false };
+  const hit: Origin = { kind: "hit", stale: false, url: "" };
   const before = deps.wantedBy(wanted.name);
   const found = await fromStore(wanted, before, hit, deps);
   if (found !== undefined && found !== "stale") return found;

@@ -15,6 +15,8 @@ export interface Origin {
   readonly kind: "hit" | "fetched" | "joined";
   /** An outdated file of that name was in the store. */
   readonly stale: boolean;
+  /** Where it was fetched from; empty for a hit. */
+  readonly url: string;
 }
 
 export type Found =

@@ -52,6 +52,8 @@ export interface Download {
   readonly size: number | undefined;
   /** Upstream's Last-Modified in milliseconds, once known. */
   readonly lastModifiedAt: number | undefined;
+  /** URL that the newest bytes came from; empty before the first. */
+  readonly url: string;
   /** Digests of the whole file, once all of it is here and right. */
   readonly computed: ComputedDigests | undefined;
   /** Whether it is to be put into the store. */
@@ -187,6 +189,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     get lastModifiedAt() {
       return assembly.lastModifiedAt;
+    },
+    get url() {
+      return assembly.url;
     },
     get computed() {
       return computed;

@@ -30,8 +30,9 @@ export interface Hasher {
   close(): void;
 }
 
-export function createHasher(): Hasher {
-  const worker = new Worker(new URL("./hash.worker.ts", import.meta.url).href);
+/** @param workerUrl of hash.worker.ts, wherever the executable keeps it */
+export function createHasher(workerUrl: string): Hasher {
+  const worker = new Worker(workerUrl);
   const waiting = new Map<number, (reply: HashReply) => void>();
   let nextId = 1;
   let death: string | undefined;

@@ -59,6 +59,7 @@ function change(state: State): Promise<void> {
 }
 
 interface Cursor {
+  open: boolean;
   readonly start: number;
   readonly end: number | undefined;
   position: number;
@@ -79,6 +80,8 @@ function checkGround(state: State, cursor: Cursor): void {
 /** The byte after the last one that can be had now, or undefined at the end. */
 async function nextLimit(state: State, cursor: Cursor): Promise<number | undefined> {
   for (;;) {
+    // The descriptor may be somebody else's once the last reader has left.
+    if (!cursor.open) throw new BrokenOffError("the reader was closed");
     checkGround(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
     const until = Math.min(state.limit, cursor.end ?? state.limit);
@@ -139,14 +142,13 @@ export function createTail(fd: number): Tail {
       }
     },
     open(start, end) {
-      const cursor: Cursor = { start, end, position: start, generation: state.generation };
-      let open = true;
+      const cursor: Cursor = { open: true, start, end, position: start, generation: state.generation };
       state.readers++;
       return {
         read: () => readNext(state, cursor),
         close() {
-          if (!open) return;
-          open = false;
+          if (!cursor.open) return;
+          cursor.open = false;
           state.readers--;
           wake(state);
         },

@@ -3,7 +3,13 @@
  */
 import { BlockList, isIP } from "node:net";
 
+/** A dual-stack socket shows IPv4 clients as mapped addresses (RFC 4291, section 2.5.5.2). */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
 export interface Allow {
+  /** @param address as plainAddress() gives it */
   permits(address: string): boolean;
 }
 
@@ -18,10 +24,8 @@ export function createAllow(cidrs: readonly string[]): Allow {
   return {
     permits(address) {
       if (cidrs.length === 0) return true;
-      // A dual-stack socket shows IPv4 clients as mapped addresses (RFC 4291, section 2.5.5.2).
-      const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
-      const family = isIP(plain);
-      return family !== 0 && list.check(plain, family === 6 ? "ipv6" : "ipv4");
+      const family = isIP(address);
+      return family !== 0 && list.check(address, family === 6 ? "ipv6" : "ipv4");
     },
   };
 }

@@ -3,7 +3,7 @@
  */
 import { Elysia } from "elysia";
 import type { Logger } from "../lib/log.ts";
-import type { Allow } from "./allow.ts";
+import { type Allow, plainAddress } from "./allow.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
@@ -15,8 +15,6 @@ export interface AppDeps extends DistfilesDeps {
   /** Why it can't serve now, or undefined. */
   readonly illness: () => string | undefined;
   readonly log: Logger;
-  /** Told of every distfile answered, with the bytes its body had. */
-  readonly onServed?: (answer: Answered) => void;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
@@ -28,30 +26,36 @@ async function answer(request: Request, path: string, deps: AppDeps): Promise<An
       508,
       "This request has been through this server before: check which mirrors name each other.",
     );
-    return { response, file: path, outcome: "loop", sent: undefined };
+    return { response, file: path, outcome: "loop", source: "-", bytes: 0 };
   }
   return await answerDistfiles(request, path, deps);
 }
 
-/** One line per request: client, file, outcome, bytes, milliseconds. */
-function logRequest(deps: AppDeps, request: Request, client: string, startedAt: number, answer: Answered): void {
-  const { response, file, outcome, sent } = answer;
-  const finish = (bytes: number) => {
-    const milliseconds = Math.round(performance.now() - startedAt);
-    const { status } = response;
-    const { method } = request;
-    deps.log.info("{client} {method} {file}: {outcome}, {status}, {bytes} bytes, {milliseconds} ms", {
-      client,
-      method,
-      file,
-      outcome,
-      status,
-      bytes,
-      milliseconds,
-    });
+/** One line per request, when its body has ended or is in the platform's hands. */
+async function logRequest(
+  deps: AppDeps,
+  request: Request,
+  client: string,
+  startedAt: number,
+  answer: Answered,
+): Promise<void> {
+  const bytes = await answer.bytes;
+  const { file, outcome, source, response } = answer;
+  const milliseconds = Math.round(performance.now() - startedAt);
+  const properties = {
+    client,
+    method: request.method,
+    file,
+    outcome,
+    status: response.status,
+    bytes,
+    milliseconds,
+    source,
   };
-  if (sent === undefined) finish(Number(response.headers.get("content-length") ?? 0));
-  else void sent.then(finish);
+  deps.log.info(
+    "{client} {method} {file}: {outcome} {status}, {bytes} bytes, {milliseconds} ms, from {source}",
+    properties,
+  );
 }
 
 export function createApp(deps: AppDeps) {
@@ -67,12 +71,12 @@ export function createApp(deps: AppDeps) {
         const illness = deps.illness();
         return illness === undefined ? text(200, "ok") : text(503, illness);
       }
-      const client = server?.requestIP(request)?.address ?? "unix";
-      if (client !== "unix" && !deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
+      const client = plainAddress(server?.requestIP(request)?.address ?? "");
+      if (!deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
       if (!path.startsWith("/distfiles/")) return text(404, "There is nothing here. Distfiles are below /distfiles/.");
       server?.timeout(request, IDLE_SECONDS);
       const answered = await answer(request, path, deps);
-      logRequest(deps, request, client, startedAt, answered);
+      void logRequest(deps, request, client, startedAt, answered);
       return answered.response;
     });
 }

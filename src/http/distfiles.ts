@@ -29,9 +29,12 @@ export interface DistfilesDeps {
 export interface Answered {
   readonly response: Response;
   readonly file: string;
+  /** "hit", "miss", "absent" … */
   readonly outcome: string;
-  /** Bytes of the body once it has ended; undefined where the body is sent by the platform and its length announced. */
-  readonly sent: Promise<number> | undefined;
+  /** Where the bytes come from: "store", or a URL. */
+  readonly source: string;
+  /** Bytes of the body; of one that is still coming in, known when it has ended. */
+  readonly bytes: number | Promise<number>;
 }
 
 interface Question {
@@ -39,8 +42,9 @@ interface Question {
   readonly content: Digests | undefined;
 }
 
-function answered(response: Response, file: string, outcome: string, sent?: Promise<number>): Answered {
-  return { response, file, outcome, sent };
+/** An answer without a file. */
+function refused(response: Response, file: string, outcome: string): Answered {
+  return { response, file, outcome, source: "-", bytes: 0 };
 }
 
 /** A content-hash path means a file by its content; several names may have it, the first will do. */
@@ -84,8 +88,11 @@ async function respondIncoming(
   };
   const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";
   const response = await incomingResponse(request, found, firstByte, onEnd);
-  if (response === "late") return answered(lateResponse(found.name), found.name, "late");
-  return answered(response, found.name, outcome, response.body && request.method === "GET" ? sent : undefined);
+  if (response === "late") return refused(lateResponse(found.name), found.name, "late");
+  // Answers without a body of the download (304, 412, 416, HEAD) never end one.
+  const bytes = response.status === 200 || response.status === 206 ? sent : 0;
+  const source = found.download.url;
+  return { response, file: found.name, outcome, source, bytes: request.method === "GET" ? bytes : 0 };
 }
 
 async function respond(
@@ -99,31 +106,33 @@ async function respond(
   switch (found.kind) {
     case "stored": {
       const outcome = { hit: "hit", fetched: "miss", joined: "miss, joined" }[found.origin.kind];
-      return answered(storedResponse(request, found.stored, found.origin), name, outcome);
+      const { response, bytes } = storedResponse(request, found.stored, found.origin);
+      const source = found.origin.kind === "hit" ? "store" : found.origin.url;
+      return { response, file: name, outcome, source, bytes };
     }
     case "incoming":
       return await respondIncoming(request, found, deadlineAt, clock);
     case "head":
-      return answered(headResponse(request, found), name, "miss, HEAD only");
+      return refused(headResponse(request, found), name, "miss, HEAD only");
     case "late":
-      return answered(lateResponse(name), name, "late");
+      return refused(lateResponse(name), name, "late");
     default:
-      return answered(notFoundResponse(name, found), name, found.kind);
+      return refused(notFoundResponse(name, found), name, found.kind);
   }
 }
 
 /** Answers a request whose path (as normalPath() gives it) begins with `/distfiles/`. */
 export async function answerDistfiles(request: Request, path: string, deps: DistfilesDeps): Promise<Answered> {
   if (request.method !== "GET" && request.method !== "HEAD") {
-    return answered(text(405, "Distfiles can only be read.", { allow: "GET, HEAD" }), path, "method not allowed");
+    return refused(text(405, "Distfiles can only be read.", { allow: "GET, HEAD" }), path, "method not allowed");
   }
   const target = parseTarget(path);
   if (target.kind === "layout.conf") {
     const headers = { "content-type": "text/plain; charset=utf-8" };
-    return answered(new Response(deps.layoutConf, { headers }), "layout.conf", "own");
+    return refused(new Response(deps.layoutConf, { headers }), "layout.conf", "own");
   }
   if (target.kind === "bad-name") {
-    return answered(text(400, `That is not a distfile's name: ${target.reason}.`), path, "bad name");
+    return refused(text(400, `That is not a distfile's name: ${target.reason}.`), path, "bad name");
   }
   const question = questionOf(target, deps);
   if (!question) {
@@ -131,7 +140,7 @@ export async function answerDistfiles(request: Request, path: string, deps: Dist
       target.kind === "digest"
         ? "No tree has a file with that digest."
         : "That folder is not the file's by any layout.";
-    return answered(text(404, why), path, "absent");
+    return refused(text(404, why), path, "absent");
   }
   const deadlineAt = deps.clock.now() + FIRST_BYTE_DEADLINE_MS;
   const method = request.method;

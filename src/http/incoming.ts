@@ -56,5 +56,5 @@ export async function incomingResponse(
   }
   // The length can't be announced on a stream (oven-sh/bun#10507), so this body is chunked.
   const reader = download.open(start, range === "whole" ? undefined : end);
-  return new Response(tailBody(reader, onEnd), { headers, ...partial });
+  return new Response(tailBody(reader, request.signal, onEnd), { headers, ...partial });
 }

@@ -59,56 +59,67 @@ export function partialHeaders(range: { start: number; end: number }, size: numb
   return { "content-range": `bytes ${range.start}-${range.end - 1}/${size}` };
 }
 
-/** A file that lies in the store: sent by sendfile where it is large. */
-export function storedResponse(request: Request, stored: StoredDistfile, origin: Origin): Response {
+/** A file that lies in the store, sent by sendfile where it is large; `bytes` is the length of the body. */
+export function storedResponse(
+  request: Request,
+  stored: StoredDistfile,
+  origin: Origin,
+): { readonly response: Response; readonly bytes: number } {
   const { path, size } = stored.file;
   const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.lastModifiedAt };
   const status = cacheStatus(origin, true);
   const conditional = byConditions(request, validators, status);
-  if (conditional) return conditional;
+  if (conditional) return { response: conditional, bytes: 0 };
   const headers = fileHeaders(validators, status);
-  if (request.method === "HEAD") return new Response(null, { headers: { ...headers, "content-length": String(size) } });
+  if (request.method === "HEAD") {
+    return { response: new Response(null, { headers: { ...headers, "content-length": String(size) } }), bytes: 0 };
+  }
   const range = rangeOf(request, validators, size);
-  if (range === "unsatisfiable") return unsatisfiable(size, status);
+  if (range === "unsatisfiable") return { response: unsatisfiable(size, status), bytes: 0 };
   // A Range that does not apply is ignored by Bun as well: it compares If-Range with the ETag set here.
-  if (range === "whole") return new Response(Bun.file(path), { headers });
-  return new Response(Bun.file(path).slice(range.start, range.end), {
+  if (range === "whole") return { response: new Response(Bun.file(path), { headers }), bytes: size };
+  const response = new Response(Bun.file(path).slice(range.start, range.end), {
     status: 206,
     headers: { ...headers, ...partialHeaders(range, size) },
   });
+  return { response, bytes: range.end - range.start };
 }
 
 /**
  * A body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that
  * looks clean would pass for a whole file.
+ * @param gone fires when the client leaves, which may be before the body is ever asked for
+ * @param onEnd told the number of bytes sent
  */
-export function tailBody(reader: Reader, onEnd: (bytes: number) => void): ReadableStream<Uint8Array> {
+export function tailBody(
+  reader: Reader,
+  gone: AbortSignal,
+  onEnd: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
   let sent = 0;
   const end = () => {
     reader.close();
     onEnd(sent);
   };
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const bytes = await reader.read();
-          if (bytes === undefined) {
-            end();
-            controller.close();
-            return;
-          }
-          sent += bytes.length;
-          controller.enqueue(bytes);
-        } catch (error) {
-          end();
-          throw error;
-        }
-      },
-      cancel: end,
-    },
-    { highWaterMark: 0 },
-  );
+  if (gone.aborted) end();
+  else gone.addEventListener("abort", end, { once: true });
+
+  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      const bytes = await reader.read();
+      if (bytes !== undefined) {
+        sent += bytes.length;
+        controller.enqueue(bytes);
+        return;
+      }
+    } catch (error) {
+      end();
+      throw error;
+    }
+    end();
+    controller.close();
+  }
+  return new ReadableStream<Uint8Array>({ pull, cancel: end }, { highWaterMark: 0 });
 }
 
 /** Why there is no file, in words for the one who reads Portage's log. */

@@ -18,10 +18,20 @@ export type LogFormat = "text" | "json";
 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
+/** Names and URLs stand as they are; errors by their message, a stack only helps at debug. */
+function plain(value: unknown): string {
+  return value instanceof Error ? value.message : String(value);
+}
+
+const textFormatter = getTextFormatter({
+  timestamp: "rfc3339",
+  value: plain,
+  format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
+});
+
 /** Sets up the process's one log; call again with another level to change it. */
 export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
-  const formatter =
-    format === "json" ? getJsonLinesFormatter() : getTextFormatter({ timestamp: "rfc3339", category: () => "" });
+  const formatter = format === "json" ? getJsonLinesFormatter() : textFormatter;
   const sink = getConsoleSink({
     formatter,
     levelMap: { trace: "error", debug: "error", info: "error", warning: "error", error: "error", fatal: "error" },

@@ -4,6 +4,7 @@
 import {
   close,
   constants,
+  fchmod,
   fdatasync,
   fstatSync,
   fsync,
@@ -19,6 +20,7 @@ import { promisify } from "node:util";
 
 const writeAt = promisify(write);
 const closeFd = promisify(close);
+const setMode = promisify(fchmod);
 const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 const truncateTo = promisify(ftruncate);
@@ -91,13 +93,16 @@ function partFile(path: string | undefined, fd: number): PartFile {
     truncate: () => truncateTo(fd, 0),
     async moveTo(finalPath, modifiedAt) {
       if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
+      // Whatever the umask: the folder is to be exported and read by others.
+      await setMode(fd, 0o644);
       await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
       await syncAll(fd);
       await rename(path, finalPath);
       moved = true;
     },
     async close(keep) {
-      if (!keep && !moved && path !== undefined) rmSync(path, { force: true });
+      const worthKeeping = keep && fstatSync(fd).size > 0;
+      if (!worthKeeping && !moved && path !== undefined) rmSync(path, { force: true });
       while (syncing) await Bun.sleep(5);
       await closeFd(fd);
     },

@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import { parseArgs } from "./args.ts";
+
+function parse(...argv: string[]) {
+  const result = parseArgs(argv, "1.2.3");
+  if ("exitCode" in result) throw new Error(result.stderr || result.stdout);
+  return result;
+}
+
+function end(...argv: string[]) {
+  const result = parseArgs(argv, "1.2.3");
+  if ("exitCode" in result) return result;
+  throw new Error("the command line was taken");
+}
+
+test("without a command it is serve", () => {
+  expect(parse()).toEqual({ command: "serve", json: false, verbose: false, overrides: [] });
+  expect(parse("--port", "0").command).toBe("serve");
+});
+
+test("options mean the same before and after the command", () => {
+  const options = ["--config", "/f", "--json", "--verbose", "--set", "repo.evaluate=never", "--address=::1"];
+  const after = parse("check", ...options);
+  expect(after).toEqual(parse(...options, "check"));
+  expect(after).toEqual({
+    command: "check",
+    file: "/f",
+    json: true,
+    verbose: true,
+    overrides: [
+      { flag: "--verbose", path: "log.level", given: "debug" },
+      { flag: "--set repo.evaluate", path: "repo.evaluate", given: "never" },
+      { flag: "--address", path: "server.address", given: "::1" },
+    ],
+  });
+});
+
+test("repeated mirrors and repositories make one list, in which the order is kept", () => {
+  expect(
+    parse("--mirror", "http://a", "--port", "1", "check", "--mirror", "http://b", "--repo", "/x").overrides,
+  ).toEqual([
+    { flag: "--port", path: "server.port", given: "1" },
+    { flag: "--mirror", path: "fetcher.mirrors", given: ["http://a", "http://b"] },
+    { flag: "--repo", path: "repo.repos", given: ["/x"] },
+  ]);
+});
+
+test("a setting may hold equals signs, or nothing", () => {
+  expect(
+    parse("--set", "fetcher.user_agent=a=b", "--set", "fetcher.proxy=").overrides.map(({ given }) => given),
+  ).toEqual(["a=b", ""]);
+});
+
+test("--set log.level beats --quiet wherever it stands", () => {
+  expect(parse("--set", "log.level=error", "--quiet").overrides.map(({ given }) => given)).toEqual(["warn", "error"]);
+});
+
+test("help and version go to standard output with exit code 0, on every level", () => {
+  for (const argv of [["--version"], ["-V"], ["serve", "--version"], ["check", "--version"]]) {
+    expect(end(...argv)).toEqual({ exitCode: 0, stdout: "portcache 1.2.3\n", stderr: "" });
+  }
+  for (const argv of [["--help"], ["-h"], ["help"], ["serve", "--help"], ["check", "--help"], ["help", "check"]]) {
+    const { exitCode, stdout, stderr } = end(...argv);
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("--set <SECTION.KEY=VALUE>");
+  }
+});
+
+test("a wrong command line ends with 2 and one line that says what is wrong", () => {
+  for (const [argv, ...parts] of [
+    [["chekc"], '"chekc"', "did you mean check?"],
+    [["help", "chekc"], "did you mean check?"],
+    [["check", "more"], "check"],
+    [["--prot", "1"], "--prot", "--port"],
+    [["check", "--colour"], "--colour"],
+    [["--port"], "--port"],
+    [["--set", "server.port"], "--set", '"server.port"', "SECTION.KEY=VALUE"],
+    [["--set", "=1"], "--set", '"=1"'],
+    [["--quiet", "--verbose"], "--quiet", "--verbose"],
+  ] as const) {
+    const { exitCode, stdout, stderr } = end(...argv);
+    expect([argv, exitCode, stdout]).toEqual([argv, 2, ""]);
+    expect(stderr).toMatch(/^portcache: [^\n]+\n$/);
+    for (const part of parts) expect(stderr).toContain(part);
+  }
+});

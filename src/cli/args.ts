@@ -1,0 +1,163 @@
+/**
+ * The command line as data: which command, which file, which settings are overridden; or what to print and with
+ * which code to end. Prints and reads nothing itself.
+ */
+import { Command, CommanderError, Option } from "commander";
+import type { Override } from "../config/load.ts";
+import { nearest } from "../config/nearest.ts";
+
+export type CommandName = "serve" | "check";
+
+/** A command to run. */
+export interface Invocation {
+  readonly command: CommandName;
+  readonly file?: string;
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly overrides: readonly Override[];
+}
+
+/** Nothing to run: help, version, or a wrong command line. */
+export interface Ending {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const EXIT_USAGE = 2;
+const COMMANDS: Readonly<Record<CommandName, string>> = {
+  serve: "run the server (what portcache does without a command)",
+  check: "validate the configuration, show what is in force and what stands in the way; changes nothing",
+};
+
+/** Short flags for one setting each; the value goes through the same checks as in the file. */
+const SHORT_FLAGS = [
+  { flag: "--address", value: "ADDRESS", path: "server.address", repeatable: false },
+  { flag: "--port", value: "PORT", path: "server.port", repeatable: false },
+  { flag: "--location", value: "DIR", path: "storage.location", repeatable: false },
+  { flag: "--mirror", value: "URL", path: "fetcher.mirrors", repeatable: true },
+  { flag: "--repo", value: "PATH", path: "repo.repos", repeatable: true },
+] as const;
+
+/** Collects overrides in the order given, as later ones win. */
+function createOverrides() {
+  const overrides: Override[] = [];
+  return {
+    list: overrides,
+    set(flag: string, path: string, given: string): void {
+      overrides.push({ flag, path, given });
+    },
+    /** Repeated flags make one list. */
+    append(flag: string, path: string, item: string): void {
+      const before = overrides.findIndex((override) => override.flag === flag);
+      const [earlier] = before < 0 ? [] : overrides.splice(before, 1);
+      overrides.push({ flag, path, given: [...(earlier?.given ?? []), item] });
+    },
+  };
+}
+
+type Overrides = ReturnType<typeof createOverrides>;
+
+function addOptions(program: Command, overrides: Overrides): void {
+  program
+    .option("--config <FILE>", "configuration file (default: /etc/portcache/portcache.toml if it exists)")
+    .option("--json", "for programs: print JSON")
+    .addOption(new Option("--quiet", "log warnings and errors only").conflicts("verbose"))
+    .option("--verbose", "log everything, and explain unexpected errors")
+    .option("--set <SECTION.KEY=VALUE>", "override a setting (any number; lists are separated by blanks)", (text) => {
+      const equals = text.indexOf("=");
+      if (equals < 1) program.error(`error: --set: given ${JSON.stringify(text)}, allowed is SECTION.KEY=VALUE`);
+      const path = text.slice(0, equals);
+      overrides.set(`--set ${path}`, path, text.slice(equals + 1));
+      return text;
+    });
+  for (const { flag, value, path, repeatable } of SHORT_FLAGS) {
+    const doc = `override ${path}${repeatable ? " (repeat it for several)" : ""}`;
+    program.option(`${flag} <${value}>`, doc, (text) => {
+      if (repeatable) overrides.append(flag, path, text);
+      else overrides.set(flag, path, text);
+      return text;
+    });
+  }
+}
+
+/** How loud the log is; before the others, so that --set log.level wins. */
+function loudness(options: { verbose?: boolean; quiet?: boolean }): Override[] {
+  if (options.verbose) return [{ flag: "--verbose", path: "log.level", given: "debug" }];
+  return options.quiet ? [{ flag: "--quiet", path: "log.level", given: "warn" }] : [];
+}
+
+function unknownCommand(program: Command, given: string): never {
+  const names = program.commands.map((command) => command.name());
+  return program.error(
+    `error: unknown command ${JSON.stringify(given)}, did you mean ${nearest(given, names)}? Commands are ${names.join(", ")}.`,
+  );
+}
+
+/** @param argv without the executable's own name */
+export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {
+  let [stdout, stderr] = ["", ""];
+  let command: CommandName = "serve";
+  const overrides = createOverrides();
+  const program = new Command("portcache");
+  program
+    .description("A pull-through cache server for Gentoo distfiles.")
+    .version(`portcache ${version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => {
+        stdout += text;
+      },
+      writeErr: (text) => {
+        stderr += text;
+      },
+      // One line, also where a suggestion stands on a second one.
+      outputError: (text, write) =>
+        write(
+          `${text
+            .replace(/^error: /, "portcache: ")
+            .trim()
+            .replaceAll("\n", " ")}\n`,
+        ),
+    })
+    .exitOverride()
+    .allowExcessArguments()
+    .action(() => {
+      if (program.args[0] !== undefined) unknownCommand(program, program.args[0]);
+    });
+  addOptions(program, overrides);
+  for (const [name, description] of Object.entries(COMMANDS)) {
+    program
+      .command(name)
+      .description(description)
+      .allowExcessArguments(false)
+      .action(() => {
+        command = name as CommandName;
+      });
+  }
+  program
+    .command("help")
+    .argument("[COMMAND]")
+    .description("print the help of a command")
+    .action((name?: string) => {
+      const meant = name === undefined ? program : program.commands.find((candidate) => candidate.name() === name);
+      if (meant === undefined) unknownCommand(program, String(name));
+      meant.help();
+    });
+  try {
+    program.parse([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { exitCode: error.exitCode === 0 ? 0 : EXIT_USAGE, stdout, stderr };
+  }
+  const options = program.opts<{ config?: string; json?: boolean; verbose?: boolean; quiet?: boolean }>();
+  return {
+    command,
+    ...(options.config === undefined ? {} : { file: options.config }),
+    json: options.json ?? false,
+    verbose: options.verbose ?? false,
+    overrides: [...loudness(options), ...overrides.list],
+  };
+}

@@ -1,0 +1,109 @@
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { loadConfig } from "../config/load.ts";
+import { check, countPackages } from "./check.ts";
+import type { Output } from "./output.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/portcache-check-`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const tree = `${folder}/tree`;
+for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "docs/e", "metadata/md5-cache", "profiles"]) {
+  mkdirSync(`${tree}/${path}`, { recursive: true });
+}
+writeFileSync(`${tree}/profiles/repo_name`, "testing\n");
+writeFileSync(`${tree}/profiles/categories`, "app-misc\nodd\n");
+writeFileSync(`${tree}/app-misc/metadata.xml`, "");
+
+function run(settings: Record<string, string>, json = true) {
+  const overrides = Object.entries({
+    "repo.repos": tree,
+    "storage.location": `${folder}/store`,
+    ...settings,
+  }).map(([path, given]) => ({ path, given, flag: "--set" }));
+  const loaded = loadConfig({ env: {}, defaultFile: `${folder}/absent.toml`, overrides });
+  let text = "";
+  const output: Output = {
+    out: (line) => {
+      text += `${line}\n`;
+    },
+    err: () => undefined,
+    paint: (_style, painted) => painted,
+  };
+  const code = check(loaded, json, output);
+  return { code, text, report: json ? JSON.parse(text) : undefined };
+}
+
+test("where all is well it ends with 0 and shows every setting with its origin", () => {
+  const { code, report } = run({ "server.port": "81", "fetcher.stall_timeout": "5s" });
+  expect([code, report.problems, report.notes, report.pending]).toEqual([0, [], [], []]);
+  expect(report.config.server.port).toEqual({ value: 81, origin: "flag" });
+  expect(report.config.fetcher.stall_timeout).toEqual({ value: 5000, origin: "flag" });
+  expect(report.config.storage.max_size).toEqual({ value: 50 * 2 ** 30, origin: "default" });
+  expect(report.file).toBeNull();
+  expect(report.store).toEqual({ location: `${folder}/store`, writable: true });
+  expect(report.repositories).toEqual([{ name: "testing", location: tree, packages: 4 }]);
+});
+
+test("it makes nothing on disk", () => {
+  run({});
+  expect(existsSync(`${folder}/store`)).toBe(false);
+});
+
+test("packages are counted in the categories of Gentoo and in those the repository lists", () => {
+  expect(countPackages(tree)).toBe(4);
+  expect(countPackages(`${folder}/nowhere`)).toBe(0);
+});
+
+test("secrets are not shown, in either form", () => {
+  const settings = {
+    "server.admin_token": "hunter2",
+    "fetcher.mirrors": "http://me:hunter2@box/x",
+    "fetcher.proxy": "http://me:hunter2@proxy",
+    "repo.repos": `${tree} https://me:hunter2@git/x`,
+  };
+  const { report, text } = run(settings);
+  expect(text + run(settings, false).text).not.toContain("hunter2");
+  expect(report.config.fetcher.mirrors.value).toEqual(["http://***@box/x"]);
+  expect(report.config.server.admin_token.value).not.toBe("");
+});
+
+test("settings whose work is not there yet are named where somebody chose them", () => {
+  const keysOf = (settings: Record<string, string>): string[] =>
+    run(settings).report.pending.map(({ key }: { key: string }) => key);
+  expect(keysOf({ "storage.max_size": "1GiB", "repo.evaluate": "never" })).toEqual([
+    "storage.max_size",
+    "repo.evaluate",
+  ]);
+  expect(keysOf({ "fetcher.strategy": "adaptive" })).toEqual(["fetcher.strategy"]);
+  expect(keysOf({ "fetcher.strategy": "ordered" })).toEqual([]);
+  expect(keysOf({ "repo.repos": `${tree} git@host:x.git` })).toEqual(["repo.repos"]);
+});
+
+test("each thing that stands in the way is a problem, and the exit code is 1", () => {
+  writeFileSync(`${folder}/file`, "");
+  for (const [settings, part] of [
+    [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
+    [{ "repo.repos": `${folder}/nowhere` }, "No ebuild repository"],
+    [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
+    [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
+    [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],
+    [{ "server.tls_cert": `${folder}/file`, "server.tls_key": folder }, "server.tls_key"],
+  ] as [Record<string, string>, string][]) {
+    const { code, report } = run(settings);
+    expect([code, report.problems.join("\n")]).toEqual([1, expect.stringContaining(part)]);
+    expect(run(settings, false).text).toContain(part);
+  }
+});
+
+test("the form for people has the same facts", () => {
+  const { code, text } = run({ "storage.max_size": "1GiB" }, false);
+  expect(code).toBe(0);
+  expect(text).toContain(`Store          ${folder}/store (writable)`);
+  expect(text).toMatch(/storage\.max_size +flag +1GiB\n/);
+  expect(text).toMatch(/fetcher\.connect_timeout +default +10s\n/);
+  expect(text).toContain(`testing  ${tree}  4 packages`);
+  expect(text).toContain("storage.max_size  nothing is cleaned up");
+  expect(text).toContain("No problems found.");
+});

@@ -1,0 +1,126 @@
+/**
+ * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
+ */
+import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { maskCredentials } from "../config/config-error.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { canWrite } from "../config/location.ts";
+import { allSettings, pathOf, type Setting } from "../config/schema.ts";
+import { findRepositories } from "../repos/find.ts";
+import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
+import type { Output } from "./output.ts";
+
+const MASK = "********";
+
+function settingIn<T>(values: Readonly<Record<string, Readonly<Record<string, T>>>>, setting: Setting): T | undefined {
+  return values[setting.section]?.[setting.name];
+}
+
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked);
+  return typeof value === "string" ? maskCredentials(value) : value;
+}
+
+function show(setting: Setting, { config, origins }: LoadedConfig): ShownSetting {
+  const { key } = setting;
+  const given = settingIn<unknown>(config, setting);
+  const value = key.secret && given !== "" ? MASK : masked(given);
+  return {
+    path: pathOf(setting),
+    value,
+    text: key.kind.format(value),
+    origin: settingIn(origins, setting) ?? "default",
+  };
+}
+
+function pendingOf(loaded: LoadedConfig): Report["pending"] {
+  return allSettings().flatMap((setting) => {
+    const { pending, pendingFor } = setting.key;
+    if (pending === undefined || settingIn(loaded.origins, setting) === "default") return [];
+    if (pendingFor && !pendingFor(settingIn<unknown>(loaded.config, setting))) return [];
+    return [{ key: pathOf(setting), reason: pending }];
+  });
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.isFile() && !entry.name.startsWith("."))
+      .map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+function ownCategories(location: string): string[] {
+  try {
+    return readFileSync(`${location}/profiles/categories`, "utf8").split(/\s+/);
+  } catch {
+    return [];
+  }
+}
+
+/** Folders in categories: those the repository lists, and those named as Gentoo's are; about 170 look-ups. */
+export function countPackages(location: string): number {
+  const own = new Set(ownCategories(location));
+  return readNames(location)
+    .filter((name) => own.has(name) || name === "virtual" || name.includes("-"))
+    .reduce((sum, category) => sum + readNames(`${location}/${category}`).length, 0);
+}
+
+function fileProblem(key: string, path: string): string[] {
+  if (path === "") return [];
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile() ? [] : [`${key}: ${path} is no file`];
+  } catch (error) {
+    return [`${key}: Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+export function inspect(loaded: LoadedConfig): Report {
+  const { server, storage, fetcher, repo } = loaded.config;
+  const found = findRepositories({ repos: repo.repos });
+  const writable = canWrite(storage.location);
+  const problems = [
+    ...(writable ? [] : [`The store ${storage.location} cannot be written: storage.location chooses another`]),
+    ...fileProblem("server.tls_cert", server.tls_cert),
+    ...fileProblem("server.tls_key", server.tls_key),
+    ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: there is nowhere to fetch from"]),
+    ...found.problems.map(maskCredentials),
+    ...(found.repositories.length > 0
+      ? []
+      : ["No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)"]),
+  ];
+  return {
+    settings: allSettings().map((setting) => show(setting, loaded)),
+    file: loaded.file,
+    store: { location: storage.location, writable },
+    repositories: found.repositories.map(({ name, location }) => ({
+      name,
+      location,
+      packages: countPackages(location),
+    })),
+    sandbox: "none yet: ebuilds are not evaluated in this version",
+    pending: pendingOf(loaded),
+    notes: loaded.notes,
+    problems,
+  };
+}
+
+/** The form for programs. */
+function toJson({ settings, file, ...rest }: Report): unknown {
+  const config: Record<string, Record<string, unknown>> = {};
+  for (const { path, value, origin } of settings) {
+    const [section = "", name = ""] = path.split(".");
+    config[section] = { ...config[section], [name]: { value, origin } };
+  }
+  return { config, file: file ?? null, ...rest };
+}
+
+/** @returns the exit code: 1 where there are problems */
+export function check(loaded: LoadedConfig, json: boolean, output: Output): number {
+  const report = inspect(loaded);
+  output.out(json ? JSON.stringify(toJson(report), null, 2) : renderReport(report, output.paint));
+  return report.problems.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,163 @@
+/**
+ * Puts the rooms together over one configuration: the only place that knows them all.
+ */
+import { createAbsences } from "../cache/absences.ts";
+import { createCache } from "../cache/cache.ts";
+import { recover } from "../cache/recover.ts";
+import { createStoredDistfiles } from "../cache/stored.ts";
+import type { Config } from "../config/schema.ts";
+import { formatLayoutConf, type Layout, parseLayout } from "../distfile/layout.ts";
+import { systemResolve } from "../fetch/address-policy.ts";
+import { createFlights } from "../fetch/flights.ts";
+import { createHasher } from "../fetch/hasher.ts";
+import { createLoopGuard } from "../fetch/loop.ts";
+import { getText } from "../fetch/text.ts";
+import type { UpstreamSettings } from "../fetch/upstream.ts";
+import { createAllow } from "../http/allow.ts";
+import { createApp } from "../http/app.ts";
+import { createDistfileRows } from "../index/distfiles.ts";
+import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
+import type { Index } from "../index/open.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
+import { storeId } from "../index/store-id.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
+import { createLayouts } from "../mirrors/layouts.ts";
+import { createMirrors } from "../mirrors/mirrors.ts";
+import type { Repository } from "../repos/find.ts";
+import { createTrees } from "../repos/trees.ts";
+import type { Store } from "../store/store.ts";
+
+export interface Parts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly index: Index;
+  readonly repositories: readonly Repository[];
+  /** Script of the hashing thread. */
+  readonly hashWorkerUrl: string;
+  readonly userAgent: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Server {
+  readonly app: ReturnType<typeof createApp>;
+  /** From now on /healthz says that no new clients are wanted. */
+  drain(): void;
+  /** Work that goes on beside the requests; resolves when the first round of it is done. */
+  startBackground(): Promise<void>;
+  /** Ends downloads and background work and writes back what is only in memory. */
+  stop(): Promise<void>;
+}
+
+/** Names that no tree knows must not cost upstream much (SPEC 5). */
+const UNKNOWN_DOWNLOADS = 4;
+/** A client can wait so long for the first scan of the trees (SPEC 5). */
+const TREES_WAIT_MS = 20_000;
+const FLUSH_EVERY_MS = 5_000;
+/** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
+const RESCAN_EVERY_MS = 15 * 60 * 1000;
+
+function upstreamSettings(config: Config, userAgent: string): UpstreamSettings {
+  const { fetcher } = config;
+  return {
+    connectTimeoutMs: fetcher.connect_timeout,
+    stallTimeoutMs: fetcher.stall_timeout,
+    userAgent: fetcher.user_agent === "" ? userAgent : fetcher.user_agent,
+    proxy: fetcher.proxy,
+    privateNetworks: fetcher.private_networks,
+    resolveHost: systemResolve,
+  };
+}
+
+export function compose(parts: Parts): Server {
+  const { config, store, index, clock, log } = parts;
+  const settings = upstreamSettings(config, parts.userAgent);
+  const rows = createDistfileRows(index.db);
+  const repositoryRows = createRepositoryRows(index.db);
+  const hasher = createHasher(parts.hashWorkerUrl);
+  const flights = createFlights();
+  const guard = createLoopGuard(storeId(index.db));
+  const absences = createAbsences(config.fetcher.negative_ttl, clock);
+  const trees = createTrees({ repositories: parts.repositories, rows: repositoryRows, clock, log });
+  const layouts = createLayouts({
+    memory: createMirrorLayoutRows(index.db),
+    clock,
+    getText: (url, origin) => getText(url, origin, guard.headersFor(undefined), settings),
+  });
+  const mirrors = createMirrors({ urls: config.fetcher.mirrors, strategy: config.fetcher.strategy, layouts, clock });
+
+  let knownGeneration = trees.generation;
+
+  /** A changed tree may have named sources for what was asked for in vain. */
+  function heedChanges(): void {
+    if (trees.generation === knownGeneration) return;
+    knownGeneration = trees.generation;
+    absences.clear();
+  }
+
+  async function settleTrees(known: boolean): Promise<void> {
+    // What an earlier run read of the trees will do until they are read again.
+    if (!trees.scanned && known) return;
+    const timer = new AbortController();
+    const patience = clock.sleep(TREES_WAIT_MS, timer.signal).catch(() => undefined);
+    await Promise.race([trees.scanned ? trees.refresh({ unknown: !known }) : trees.ready, patience]);
+    timer.abort();
+    heedChanges();
+  }
+
+  const cache = createCache({
+    store,
+    rows,
+    stored: createStoredDistfiles({ store, rows, hasher, clock, log }),
+    flights,
+    absences,
+    hasher,
+    settings,
+    clock,
+    log,
+    wantedBy: (name) => repositoryRows.entriesByName(name),
+    settleTrees,
+    treesScanned: () => trees.scanned,
+    sources: (name, content) => mirrors.sources(name, content),
+    downloads: createSemaphore(config.fetcher.max_downloads),
+    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    unknown: config.fetcher.unknown,
+  });
+
+  let draining = false;
+  const timers: NodeJS.Timeout[] = [];
+  const layoutsOffered = config.server.layouts
+    .map(parseLayout)
+    .filter((layout): layout is Layout => layout !== undefined);
+  return {
+    app: createApp({
+      cache,
+      clock,
+      log,
+      wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
+      loopHeaders: (request) => guard.headersFor(request.headers),
+      layoutConf: formatLayoutConf(layoutsOffered),
+      allow: createAllow(config.server.allow),
+      isLoop: guard.isLoop,
+      illness: () => (draining ? "shutting down" : undefined),
+    }),
+    drain() {
+      draining = true;
+    },
+    async startBackground() {
+      timers.push(setInterval(() => rows.flush(), FLUSH_EVERY_MS));
+      timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
+      const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
+      log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
+    },
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await trees.stop();
+      await flights.stop(new Error("portcache is shutting down"));
+      hasher.close();
+      rows.flush();
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { alignColumns, wantsColour } from "./output.ts";
+
+test("columns are as wide as their widest cell is seen, and lines end without blanks", () => {
+  expect(
+    alignColumns([
+      ["a", "b", "c"],
+      ["\u001b[31mlong\u001b[39m", "", ""],
+      ["字", "x"],
+    ]),
+  ).toEqual(["a     b  c", "\u001b[31mlong\u001b[39m", "字    x"]);
+});
+
+test("colours are for terminals that want them", () => {
+  expect(wantsColour({}, true)).toBe(true);
+  expect(wantsColour({ NO_COLOR: "" }, true)).toBe(true);
+  expect(wantsColour({}, false)).toBe(false);
+  expect(wantsColour({ NO_COLOR: "1" }, true)).toBe(false);
+  expect(wantsColour({ TERM: "dumb" }, true)).toBe(false);
+});

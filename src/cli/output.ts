@@ -1,0 +1,49 @@
+/**
+ * What commands print: text to standard output or error, columns for people, colours on a terminal only.
+ */
+import { styleText } from "node:util";
+import type { Environment } from "../config/environment.ts";
+
+export interface Output {
+  /** For what was asked for. A line feed is added. */
+  out(text: string): void;
+  /** For all else: notes, errors. A line feed is added. */
+  err(text: string): void;
+  /** The text in this style where standard output shows colours, else as it is. */
+  paint(style: Style, text: string): string;
+}
+
+export type Style = "bold" | "dim" | "red" | "yellow" | "green";
+
+/** https://no-color.org, and terminals that say they can't. */
+export function wantsColour(env: Environment, isTerminal: boolean): boolean {
+  return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
+}
+
+/** The process's own streams. */
+export function createOutput(env: Environment): Output {
+  const colour = wantsColour(env, process.stdout.isTTY === true);
+  return {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+    paint: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
+  };
+}
+
+const GAP = "  ";
+
+/** Rows as lines with aligned columns, wide characters and colours counted as they are seen. */
+export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) {
+      widths[column] = Math.max(widths[column] ?? 0, Bun.stringWidth(cell));
+    }
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - Bun.stringWidth(cell)))
+      .join(GAP)
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,122 @@
+/**
+ * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
+ */
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import type { LoadedConfig } from "../config/load.ts";
+import { openIndex } from "../index/open.ts";
+import { systemClock } from "../lib/clock.ts";
+import { type Logger, openLog } from "../lib/log.ts";
+import { findRepositories } from "../repos/find.ts";
+import { lockStore, StoreLockedError } from "../store/lock.ts";
+import { openStore } from "../store/store.ts";
+import { compose, type Server } from "./compose.ts";
+
+/** What belongs to the executable, wherever it lies. */
+export interface Resources {
+  readonly migrationsFolder: string;
+  readonly hashWorkerUrl: string;
+  readonly version: string;
+}
+
+const EXIT_FAILED = 1;
+const EXIT_SIGINT = 130;
+
+/** Where the kernel has no IPv6, `::` can't be listened on. */
+function listenAddress(address: string): string {
+  return address === "::" && !existsSync("/proc/net/if_inet6") ? "0.0.0.0" : address;
+}
+
+function listen(server: Server, { config }: LoadedConfig): string {
+  const { address, port, tls_cert, tls_key } = config.server;
+  const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
+  const hostname = listenAddress(address);
+  // Without reusePort: false a second server would silently take half of the connections.
+  server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
+  const bound = server.app.server?.port ?? port;
+  return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
+}
+
+/** The first signal drains, a second one ends at once. Resolves with the exit code once drained. */
+function untilSignal(server: Server, drainMs: number, log: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (signal: "SIGINT" | "SIGTERM") => {
+      const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
+      if (signals++ > 0) process.exit(code);
+      log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them at once", {
+        signal,
+        seconds: drainMs / 1000,
+      });
+      server.drain();
+      const drained = Promise.resolve(server.app.stop(false));
+      const timer = setTimeout(() => resolve(code), drainMs);
+      void drained.finally(() => {
+        clearTimeout(timer);
+        resolve(code);
+      });
+    };
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+    process.on("SIGHUP", () => log.warn("SIGHUP: a new configuration takes a restart in this version"));
+  });
+}
+
+function checkStore(location: string): void {
+  mkdirSync(location, { recursive: true });
+  accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
+  const { location } = loaded.config.storage;
+  checkStore(location);
+  const lock = lockStore(location, `portcache serve (process ${process.pid})`);
+  const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
+  if (index.damage !== undefined) {
+    log.warn("the index was damaged ({damage}) and is rebuilt; the old one is index.sqlite.damaged", {
+      damage: index.damage,
+    });
+  }
+  const found = findRepositories({ repos: loaded.config.repo.repos });
+  for (const problem of found.problems) log.warn("{problem}", { problem });
+  const server = compose({
+    config: loaded.config,
+    store: openStore(location),
+    index,
+    repositories: found.repositories,
+    hashWorkerUrl: resources.hashWorkerUrl,
+    userAgent: `portcache/${resources.version}`,
+    clock: systemClock,
+    log,
+  });
+  const url = listen(server, loaded);
+  console.log(`portcache listening on ${url}`);
+  const ended = untilSignal(server, loaded.config.server.drain, log);
+  server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
+  const code = await ended;
+  await server.stop();
+  index.close();
+  lock.release();
+  return code;
+}
+
+/** A message for an error that the admin can do something about. */
+function explain(error: unknown, { config }: LoadedConfig): string {
+  if (error instanceof StoreLockedError) return error.message;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const { address, port } = config.server;
+  const detail = error instanceof Error ? error.message : String(error);
+  if (code === "EADDRINUSE") return `Cannot listen on ${address} port ${port}: something else does already`;
+  return `Cannot serve from ${config.storage.location}: ${detail}`;
+}
+
+/** Runs until a signal. @returns the exit code */
+export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
+  const log = await openLog(loaded.config.log.level, loaded.config.log.format);
+  for (const note of loaded.notes) log.warn("{note}", { note });
+  try {
+    return await run(loaded, resources, log);
+  } catch (error) {
+    console.error(explain(error, loaded));
+    return EXIT_FAILED;
+  }
+}

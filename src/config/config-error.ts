@@ -1,0 +1,24 @@
+/**
+ * A setting that can't be used. Its message names where it stands (FILE:LINE, variable or flag), what was given and
+ * what is allowed; the exit code is 2.
+ */
+export class ConfigError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ConfigError";
+  }
+}
+
+const SHOWN_CHARACTERS = 120;
+
+/** The text with user names and passwords in URLs replaced, fit to be shown. */
+export function maskCredentials(text: string): string {
+  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s"'@]+@/gi, "$1***@");
+}
+
+/** A value as TOML gives it, in an error message: quoted where it is text, cut where it is long, without secrets. */
+export function describeGiven(given: unknown): string {
+  if (given === undefined) return "nothing";
+  const text = maskCredentials(given instanceof Date ? given.toISOString() : JSON.stringify(given));
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}

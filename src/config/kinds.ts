@@ -1,0 +1,181 @@
+/**
+ * The kinds of values that settings have: how each is checked, how it is spelt where there is only text
+ * (environment, flags), and how it is shown again. What is allowed stands here in words, for error messages.
+ */
+import { parse as parseToml } from "smol-toml";
+import * as v from "valibot";
+import { isCidr, isHttpUrl, isLayout, isListenAddress, isPath, isRepositorySource, toPath } from "./checks.ts";
+import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
+
+export interface Kind<T> {
+  /** What it is, in a word or two, with the unit in which the file gives it. */
+  readonly type: string;
+  /** What may be given, as the end of a sentence. */
+  readonly allowed: string;
+  readonly schema: v.GenericSchema<unknown, T>;
+  /** What TOML would hold for this text; what can't be read is left as it is for the schema to refuse. */
+  fromText(text: string): unknown;
+  /** As people write it. */
+  format(value: T): string;
+}
+
+function textKind<T extends string>(type: string, allowed: string, schema: v.GenericSchema<unknown, T>): Kind<T> {
+  return { type, allowed, schema, fromText: (text) => text, format: (value) => value };
+}
+
+function checkedText(type: string, allowed: string, isValid: (text: string) => boolean): Kind<string> {
+  return textKind(type, allowed, v.pipe(v.string(), v.check(isValid)));
+}
+
+function list(type: string, item: Kind<string>, split = /\S+/g, least = 0): Kind<readonly string[]> {
+  return {
+    type: `list of ${type}`,
+    allowed: `a list of ${least > 0 ? "one or more of " : ""}${item.allowed}`,
+    schema: v.pipe(v.array(item.schema), v.minLength(least), v.readonly()),
+    fromText: (text) => (/^\s*\[.*\]\s*$/s.test(text) ? fromTomlArray(text) : (text.match(split) ?? [])),
+    format: (values) => `[${values.map((value) => JSON.stringify(value)).join(", ")}]`,
+  };
+}
+
+function fromTomlArray(text: string): unknown {
+  try {
+    const { list } = parseToml(`list = ${text}`);
+    return list;
+  } catch {
+    return text;
+  }
+}
+
+/** A whole number. */
+export function wholeNumber(least: number, most: number, unit = "number"): Kind<number> {
+  return {
+    type: unit,
+    allowed: `a whole number from ${least} to ${most}`,
+    schema: v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most)),
+    fromText: (text) => (/^\s*\d+\s*$/.test(text) ? Number(text) : text),
+    format: String,
+  };
+}
+
+/** One of a few words. */
+export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
+  const quoted = words.map((word) => `"${word}"`);
+  return textKind(quoted.join(" or "), quoted.join(" or "), v.picklist(words));
+}
+
+/** Milliseconds inside. */
+export function duration(least: string, most?: string): Kind<number> {
+  const [leastMs = 0, mostMs = Number.MAX_SAFE_INTEGER] = [parseDuration(least), parseDuration(most ?? "")];
+  const range = most === undefined ? "" : ` from ${least} to ${most}`;
+  return {
+    type: "duration",
+    allowed: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range && `, ${range}`}`,
+    schema: v.pipe(
+      v.union([v.string(), v.literal(0)]),
+      v.transform((given) => parseDuration(String(given))),
+      v.number(),
+      v.minValue(leastMs),
+      v.maxValue(mostMs),
+    ),
+    fromText: (text) => text,
+    format: formatDuration,
+  };
+}
+
+/** Bytes inside. */
+export const size: Kind<number> = {
+  type: "size",
+  allowed: 'a size in bytes, or with a unit such as "500MB", "64MiB" or "10GiB", or 0',
+  schema: v.pipe(
+    v.union([v.number(), v.string()]),
+    v.transform((given) => (typeof given === "number" ? given : parseSize(given))),
+    v.number(),
+    v.safeInteger(),
+    v.minValue(0),
+  ),
+  fromText: (text) => text,
+  format: formatSize,
+};
+
+const WORDS: Readonly<Record<string, boolean>> = { true: true, yes: true, false: false, no: false };
+
+export const yesNo: Kind<boolean> = {
+  type: "true or false",
+  allowed: "true or false",
+  schema: v.boolean(),
+  fromText: (text) => WORDS[text.trim().toLowerCase()] ?? text,
+  format: String,
+};
+
+export const port = wholeNumber(0, 65_535, "port");
+
+export const listenAddress = checkedText(
+  "address",
+  'an IPv4 or IPv6 address without brackets, or "localhost"',
+  isListenAddress,
+);
+
+export const path = textKind(
+  "path",
+  "a path (~ is not expanded)",
+  v.pipe(v.string(), v.check(isPath), v.transform(toPath)),
+);
+
+export const optionalPath = textKind(
+  "path",
+  "a path (~ is not expanded), or nothing",
+  v.pipe(
+    v.string(),
+    v.check((text) => text === "" || isPath(text)),
+    v.transform(toPath),
+  ),
+);
+
+/** Goes into a header as it is. */
+export const headerText = checkedText("text", "printable ASCII characters", (text) => /^[\x20-\x7e]*$/.test(text));
+
+export const token = checkedText("text", "printable ASCII characters without blanks", (text) =>
+  /^[\x21-\x7e]*$/.test(text),
+);
+
+export const optionalHttpUrl = checkedText(
+  "URL",
+  "an http:// or https:// URL, or nothing",
+  (text) => text === "" || isHttpUrl(text),
+);
+
+export const httpUrls = list(
+  "URLs",
+  checkedText("URL", "http:// or https:// URLs without query and fragment", isHttpUrl),
+);
+
+export const cidrs = list(
+  "address ranges",
+  checkedText("address range", "addresses or CIDR ranges such as 192.168.0.0/16 or fd00::/8", isCidr),
+);
+
+export const globs = list(
+  "globs",
+  checkedText("glob", "globs such as linux-firmware-*", (text) => text !== ""),
+);
+
+export const repositorySources = list(
+  "paths and URLs",
+  checkedText(
+    "path or URL",
+    "absolute paths, or git or rsync URLs (https://, git://, ssh://, rsync://, git@HOST:PATH)",
+    isRepositorySource,
+  ),
+);
+
+/** A layout has blanks inside, so that in text three words may be one. */
+export const layouts = list(
+  "layouts",
+  checkedText(
+    "layout",
+    '"flat", or "filename-hash" or "content-hash" with BLAKE2B or SHA512 and cut-offs in bits, multiples of 4, such as "filename-hash BLAKE2B 8"',
+    isLayout,
+  ),
+  /(?:filename|content)-hash\s+\S+\s+\S+|\S+/g,
+  1,
+);

@@ -1,0 +1,262 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { ConfigError } from "./config-error.ts";
+import { type LoadOptions, loadConfig, type Override } from "./load.ts";
+import { canWrite, userLocation } from "./location.ts";
+import { allSettings, pathOf } from "./schema.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/portcache-load-`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const NO_FILE = `${folder}/absent.toml`;
+let files = 0;
+
+function write(text: string): string {
+  const file = `${folder}/${files++}.toml`;
+  writeFileSync(file, text);
+  return file;
+}
+
+function load(options: Partial<LoadOptions> = {}) {
+  return loadConfig({ env: {}, defaultFile: NO_FILE, ...options });
+}
+
+function set(path: string, given: string): Override {
+  return { path, given, flag: `--set ${path}` };
+}
+
+function messageOf(options: Partial<LoadOptions>): string {
+  try {
+    load(options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return error instanceof Error ? error.message : "";
+  }
+  throw new Error("nothing was refused");
+}
+
+test("with nothing given every key has its default, in bytes and milliseconds", () => {
+  const { config, origins, file } = load();
+  expect(file).toBeUndefined();
+  expect(config.server).toEqual({
+    address: "::",
+    port: 8000,
+    allow: [],
+    layouts: ["filename-hash BLAKE2B 8", "flat"],
+    admin_token: "",
+    drain: 30_000,
+    tls_cert: "",
+    tls_key: "",
+  });
+  expect(config.storage).toMatchObject({ max_size: 50 * 2 ** 30, min_free: 2 ** 30, max_age: 0, keep: [] });
+  expect(config.storage).toMatchObject({ orphan_grace: 2_592_000_000, memory: 2 ** 26, scrub: 2_592_000_000 });
+  expect(config.fetcher).toEqual({
+    mirrors: ["https://distfiles.gentoo.org"],
+    strategy: "adaptive",
+    connections_per_file: 4,
+    max_downloads: 16,
+    connect_timeout: 10_000,
+    stall_timeout: 20_000,
+    negative_ttl: 600_000,
+    src_uri: true,
+    read_ahead: 8,
+    user_agent: "",
+    unknown: "mirrors",
+    proxy: "",
+    private_networks: false,
+  });
+  expect(config.repo).toEqual({ sync_interval: 60, repos: [], evaluate: "auto", sandbox: "best" });
+  expect(config.log).toEqual({ level: "info", format: "text" });
+  expect(new Set(Object.values(origins).flatMap((section) => Object.values(section)))).toEqual(new Set(["default"]));
+});
+
+test("the configuration of the Rust original is taken unchanged", () => {
+  const file = write(`[storage]
+location = "/tmp/portcache"
+
+[fetcher]
+mirrors = [
+    "https://ftp.halifax.rwth-aachen.de/gentoo/",
+    "http://bad.mirror.invalid/gentoo/",
+]
+
+[server]
+address = "127.0.0.1"
+port = 8000
+
+[repo]
+sync_interval = 5
+repos = ["https://github.com/xarblu/xarblu-overlay"]
+`);
+  const { config, origins } = load({ file });
+  expect(config.storage.location).toBe("/tmp/portcache");
+  expect(config.fetcher.mirrors).toHaveLength(2);
+  expect(config.repo).toMatchObject({ sync_interval: 5, repos: ["https://github.com/xarblu/xarblu-overlay"] });
+  expect([origins.server.port, origins.server.drain]).toEqual(["file", "default"]);
+});
+
+test("environment beats file, a flag beats environment, the later flag beats the earlier", () => {
+  const options = { file: write("[server]\nport = 1\n"), env: { PORTCACHE_SERVER_PORT: "2" } };
+  expect(load({ file: options.file }).config.server.port).toBe(1);
+  const fromEnvironment = load(options);
+  expect([fromEnvironment.config.server.port, fromEnvironment.origins.server.port]).toEqual([2, "environment"]);
+  const fromFlags = load({ ...options, overrides: [set("server.port", "3"), set("server.port", "4")] });
+  expect([fromFlags.config.server.port, fromFlags.origins.server.port]).toEqual([4, "flag"]);
+});
+
+test("every key can be given as a variable, in the words of the file", () => {
+  const env: Record<string, string> = {};
+  for (const { section, name, key } of allSettings()) {
+    const text = Array.isArray(key.preset) ? key.preset.join(" ") : String(key.preset);
+    env[`PORTCACHE_${section}_${name}`.toUpperCase()] = text;
+  }
+  const { config, origins } = load({ env });
+  expect({ ...config, storage: undefined }).toEqual({ ...load().config, storage: undefined });
+  expect(new Set(Object.values(origins).flatMap((section) => Object.values(section)))).toEqual(
+    new Set(["environment"]),
+  );
+});
+
+test("lists in text are separated by blanks or spelt as in TOML, and layouts keep their own blanks", () => {
+  const { config } = load({
+    env: {
+      PORTCACHE_FETCHER_MIRRORS: " http://a  http://b\n",
+      PORTCACHE_SERVER_LAYOUTS: "flat filename-hash SHA512 8:8 content-hash BLAKE2B 8",
+      PORTCACHE_STORAGE_KEEP: '["a b*", "c"]',
+      PORTCACHE_SERVER_ALLOW: "",
+    },
+    overrides: [{ path: "repo.repos", given: ["/a", "/b"], flag: "--repo" }],
+  });
+  expect(config.fetcher.mirrors).toEqual(["http://a", "http://b"]);
+  expect(config.server.layouts).toEqual(["flat", "filename-hash SHA512 8:8", "content-hash BLAKE2B 8"]);
+  expect(config.storage.keep).toEqual(["a b*", "c"]);
+  expect(config.server.allow).toEqual([]);
+  expect(config.repo.repos).toEqual(["/a", "/b"]);
+});
+
+test("what is not allowed is refused with the line, the key, what was given and what is allowed", () => {
+  for (const [text, line, ...parts] of [
+    ["[server]\nport = 65536", 2, "server.port", "65536", "from 0 to 65535"],
+    ['[server]\n\nport = "x"', 3, "server.port", '"x"', "whole number"],
+    ["[server]\nport = 1.5", 2, "server.port", "1.5"],
+    ['[server]\naddress = "[::]"', 2, "server.address", "[::]", "without brackets"],
+    ['[server]\nallow = ["10.0.0.0/33"]', 2, "server.allow", "10.0.0.0/33", "CIDR"],
+    ["[server]\nlayouts = []", 2, "server.layouts", "[]", "one or more"],
+    ['[server]\nlayouts = ["filename-hash MD5 8"]', 2, "MD5", "BLAKE2B or SHA512"],
+    ["[server]\ndrain = 30", 2, "server.drain", "30", '"90s"'],
+    ['[server]\ntls_cert = "/x"', 2, "server.tls_cert", "server.tls_key", "both or neither"],
+    ['[storage]\nmax_size = "10G"', 2, "storage.max_size", "10G", "10GiB"],
+    ["[storage]\nmax_size = -1", 2, "storage.max_size", "-1"],
+    ["[storage]\nmax_size = 1979-05-27", 2, "storage.max_size", "1979-05-27"],
+    ['[storage]\nlocation = ""', 2, "storage.location", '""'],
+    ['[fetcher]\nmirrors = [\n"http://a",\n"ftp://b"]', 2, "fetcher.mirrors", '"ftp://b"', "http:// or https://"],
+    ['[fetcher]\nmirrors = "http://a"', 2, "fetcher.mirrors", "a list"],
+    ['[fetcher]\nstrategy = "fast"', 2, "fetcher.strategy", "fast", '"round-robin"'],
+    ["[fetcher]\nconnections_per_file = 0", 2, "fetcher.connections_per_file", "from 1 to"],
+    ['[fetcher]\nconnect_timeout = "0"', 2, "fetcher.connect_timeout", "from 100ms to 1h"],
+    ['[fetcher]\nuser_agent = "a\\r\\nb"', 2, "fetcher.user_agent", "printable"],
+    ['[fetcher]\nproxy = "socks5://x"', 2, "fetcher.proxy", "socks5"],
+    ['[fetcher]\nsrc_uri = "yes"', 2, "fetcher.src_uri", "true or false"],
+    ['[repo]\nrepos = ["gentoo"]', 2, "repo.repos", '"gentoo"', "absolute paths"],
+    ['[log]\nlevel = "loud"', 2, "log.level", "loud", '"debug"'],
+    ["server = 3", 1, "server", "3", "[server]"],
+    ["[server]\nport = ", 2, "not valid TOML"],
+  ] as const) {
+    const file = write(text);
+    const message = messageOf({ file });
+    expect(message).toStartWith(`${file}:${line}: `);
+    for (const part of parts) expect(message).toContain(part);
+    expect(message).not.toContain("\n");
+  }
+});
+
+test("an unknown key or section suggests the nearest one", () => {
+  for (const [text, suggestion] of [
+    ["[server]\nprot = 1", "did you mean server.port?"],
+    ["[fetcher]\nmirror = []", "did you mean fetcher.mirrors?"],
+    ['[server]\nlocation = "/x"', "did you mean storage.location?"],
+    ["[sever]\nport = 1", "did you mean [server]?"],
+    ["mirrors = []", "did you mean fetcher.mirrors?"],
+  ] as const) {
+    expect(messageOf({ file: write(text) })).toContain(suggestion);
+  }
+  expect(messageOf({ overrides: [set("server.prot", "1")] })).toBe(
+    "--set server.prot: unknown key server.prot, did you mean server.port?",
+  );
+  expect(messageOf({ overrides: [set("port", "1")] })).toContain("did you mean server.port?");
+});
+
+test("a variable of a section must be known, others are ignored", () => {
+  expect(messageOf({ env: { PORTCACHE_SERVER_PROT: "1" } })).toBe(
+    "PORTCACHE_SERVER_PROT: unknown environment variable, did you mean PORTCACHE_SERVER_PORT?",
+  );
+  expect(messageOf({ env: { PORTCACHE_SERVER_PORT: "x" } })).toContain('PORTCACHE_SERVER_PORT: server.port is "x"');
+  expect(load({ env: { PORTCACHE_OPTS: "--quiet", PORTCACHE_PORT: "tcp://x", PATH: "/bin" } }).config).toEqual(
+    load().config,
+  );
+});
+
+test("secrets do not get into messages", () => {
+  expect(messageOf({ overrides: [set("server.admin_token", "hunter 2")] })).not.toContain("hunter");
+  const message = messageOf({ overrides: [set("fetcher.mirrors", "ftp://me:hunter2@box/x")] });
+  expect(message).not.toContain("hunter2");
+  expect(message).toContain("ftp://***@box/x");
+});
+
+test("a file that was asked for must be there and readable; the default one may be absent", () => {
+  expect(messageOf({ file: NO_FILE })).toContain(NO_FILE);
+  expect(messageOf({ file: folder })).toContain(folder);
+  const defaultFile = write("[server]\nport = 7\n");
+  expect(load({ defaultFile })).toMatchObject({ file: defaultFile, config: { server: { port: 7 } } });
+});
+
+test("presets are all values of their kind, shown and read again alike", () => {
+  const { config } = load();
+  for (const setting of allSettings()) {
+    const section: Readonly<Record<string, unknown>> = config[setting.section];
+    const shown = setting.key.kind.format(section[setting.name]);
+    const again: Readonly<Record<string, unknown>> = load({ overrides: [set(pathOf(setting), shown)] }).config[
+      setting.section
+    ];
+    expect([pathOf(setting), again[setting.name]]).toEqual([pathOf(setting), section[setting.name]]);
+  }
+});
+
+test("a relative location counts from the working directory", () => {
+  expect(load({ overrides: [set("storage.location", "cache/x")] }).config.storage.location).toBe(
+    `${process.cwd()}/cache/x`,
+  );
+});
+
+test("the user's own cache folder is XDG_CACHE_HOME where that is absolute, else in HOME", () => {
+  expect(userLocation({ XDG_CACHE_HOME: "/c", HOME: "/h" })).toBe("/c/portcache");
+  expect(userLocation({ XDG_CACHE_HOME: "c", HOME: "/h" })).toBe("/h/.cache/portcache");
+  expect(userLocation({ HOME: "/h" })).toBe("/h/.cache/portcache");
+});
+
+test("a folder can be written where it, or the nearest one above it, can be", () => {
+  expect([canWrite(folder), canWrite(`${folder}/a/b`), canWrite(`${write("")}/x`)]).toEqual([true, true, false]);
+});
+
+test("without the right to write the default store, one's own is used and said, unless a place was chosen", () => {
+  const script = `
+    const { loadConfig } = await import(${JSON.stringify(`${import.meta.dir}/load.ts`)});
+    const options = { env: { HOME: "/h" }, defaultFile: "/nowhere.toml" };
+    const chosen = [{ path: "storage.location", given: "/var/cache/portcache", flag: "--location" }];
+    if (process.getuid?.() === 0) process.setgid?.(65534);
+    if (process.getuid?.() === 0) process.setuid?.(65534);
+    console.log(JSON.stringify([loadConfig(options), loadConfig({ ...options, overrides: chosen })]));`;
+  const file = `${folder}/unprivileged.ts`;
+  writeFileSync(file, script);
+  chmodSync(folder, 0o755);
+  const run = Bun.spawnSync([process.execPath, file]);
+  if (run.exitCode !== 0) throw new Error(run.stderr.toString());
+  const [own, chosen] = JSON.parse(run.stdout.toString());
+  expect(own.config.storage.location).toBe("/h/.cache/portcache");
+  expect(own.origins.storage.location).toBe("default");
+  expect(own.notes).toEqual([
+    "/var/cache/portcache cannot be written: the store is /h/.cache/portcache (storage.location chooses another)",
+  ]);
+  expect([chosen.config.storage.location, chosen.notes]).toEqual(["/var/cache/portcache", []]);
+});

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { formatReference, placeReference } from "./reference.ts";
+import { allSettings, variableOf } from "./schema.ts";
+
+const MARKS = "<!-- config-reference:begin --><!-- config-reference:end -->";
+
+test("the reference has one row for every setting, with its variable", () => {
+  const rows = formatReference()
+    .split("\n")
+    .filter((line) => line.startsWith("| `"));
+  expect(rows.map((row) => /`(PORTCACHE_\w+)`/.exec(row)?.[1])).toEqual(allSettings().map(variableOf));
+});
+
+test("what is not there yet is marked, wholly or in part", () => {
+  const lines = formatReference().split("\n");
+  for (const { name, key } of allSettings()) {
+    const row = lines.find((line) => line.startsWith(`| \`${name}\` `)) ?? "";
+    expect([name, row.includes("*Not yet:"), row.includes("*In part:")]).toEqual([
+      name,
+      key.pending !== undefined && key.pendingFor === undefined,
+      key.pending !== undefined && key.pendingFor !== undefined,
+    ]);
+  }
+});
+
+test("the reference stands between the marks, and placing it again changes nothing", () => {
+  const page = placeReference(`before\n${MARKS}\nafter\n`, "TABLE") ?? "";
+  expect(page).toBe("before\n<!-- config-reference:begin -->\n\nTABLE\n\n<!-- config-reference:end -->\nafter\n");
+  expect(placeReference(page, "TABLE")).toBe(page);
+});
+
+test("a page without the marks is told from one that has them", () => {
+  expect(placeReference("no marks", "TABLE")).toBeUndefined();
+});

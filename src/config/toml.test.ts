@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import { findLine, readToml } from "./toml.ts";
+
+const TEXT = `# [server]
+[storage] # comment
+location = "/x"
+
+[ "fetcher" ]
+  mirrors = [
+    "http://a",
+  ]
+"strategy"="ordered"
+[log]
+level = "info" # port = 1
+[server]
+port=1
+`;
+
+test("a key is found on its line, whatever stands around it", () => {
+  expect(findLine(TEXT, "storage", "location")).toBe(3);
+  expect(findLine(TEXT, "fetcher", "mirrors")).toBe(6);
+  expect(findLine(TEXT, "fetcher", "strategy")).toBe(9);
+  expect(findLine(TEXT, "server", "port")).toBe(13);
+  expect(findLine(TEXT.replaceAll("\n", "\r\n"), "server", "port")).toBe(13);
+});
+
+test("dotted keys and inline tables have lines too", () => {
+  expect(findLine("\nserver . port = 1", "server", "port")).toBe(2);
+  expect(findLine("\nserver = { port = 1 }", "server", "port")).toBe(2);
+});
+
+test("a key that is not found stands where its section begins", () => {
+  expect(findLine(TEXT, "server", "nothing")).toBe(12);
+  expect(findLine(TEXT, "repo", "repos")).toBeUndefined();
+});
+
+test("settings come with file and line", () => {
+  expect(readToml("f.toml", '\ufeff[server]\nport = 1\n[repo]\nrepos = ["/x"]\n')).toEqual([
+    { section: "server", name: "port", given: 1, where: "f.toml:2" },
+    { section: "repo", name: "repos", given: ["/x"], where: "f.toml:4" },
+  ]);
+});
+
+test("names of Object.prototype are no sections", () => {
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    expect(() => readToml("f.toml", `[${name}]\nx = 1\n`)).toThrow(`f.toml:1: unknown section [${name}]`);
+  }
+});

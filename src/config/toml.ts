@@ -1,0 +1,75 @@
+/**
+ * The configuration file as a list of settings with the lines they stand on (pure).
+ * What a line can't be found for (unusual spellings of TOML) is told without one.
+ */
+import { parse, TomlError } from "smol-toml";
+import { ConfigError, describeGiven } from "./config-error.ts";
+import { nearestKey, nearestSection } from "./nearest.ts";
+import { SCHEMA } from "./schema.ts";
+
+export interface FileSetting {
+  readonly section: string;
+  readonly name: string;
+  readonly given: unknown;
+  /** FILE:LINE */
+  readonly where: string;
+}
+
+function unquote(text: string): string {
+  return text.trim().replace(/^(["'])(.*)\1$/, "$2");
+}
+
+/**
+ * The line, from 1, on which `[section] name` is set: also as `section.name = …` or inside `section = { … }`;
+ * where there is none, the line of the section.
+ */
+export function findLine(text: string, section: string, name?: string): number | undefined {
+  let current = "";
+  let sectionLine: number | undefined;
+  for (const [index, line] of text.split("\n").entries()) {
+    const header = /^\s*\[([^[\]]+)\]\s*(?:#.*)?$/.exec(line);
+    if (header) current = unquote(header[1] ?? "");
+    const assigned = /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=/.exec(line);
+    const keyPath = assigned?.[1]?.split(".").map(unquote) ?? [];
+    const full = [current, ...keyPath].filter((part) => part !== "").join(".");
+    if (name !== undefined && assigned && full === `${section}.${name}`) return index + 1;
+    if ((header || assigned) && full === section) sectionLine ??= index + 1;
+  }
+  return sectionLine;
+}
+
+function parseText(file: string, text: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [reason = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
+    throw new ConfigError(`${file}:${error.line}: not valid TOML: ${reason}`, { cause: error });
+  }
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+/** @throws {ConfigError} where the text is no TOML, or has sections that are not known */
+export function readToml(file: string, text: string): readonly FileSetting[] {
+  const plain = text.replace(/^\ufeff/, "");
+  return Object.entries(parseText(file, plain)).flatMap(([section, keys]) => {
+    const where = (name?: string) => {
+      const line = findLine(plain, section, name);
+      return line === undefined ? file : `${file}:${line}`;
+    };
+    if (!Object.hasOwn(SCHEMA, section)) {
+      throw new ConfigError(
+        isTable(keys)
+          ? `${where()}: unknown section [${section}], did you mean [${nearestSection(section)}]?`
+          : `${where()}: unknown key ${section} outside of a section, did you mean ${nearestKey("", section)}?`,
+      );
+    }
+    if (!isTable(keys)) {
+      throw new ConfigError(`${where()}: ${section} is ${describeGiven(keys)}, allowed is a section [${section}]`);
+    }
+    return Object.entries(keys).map(([name, given]) => ({ section, name, given, where: where(name) }));
+  });
+}

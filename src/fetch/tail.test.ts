@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { BrokenOffError } from "../distfile/errors.ts";
+import { createTail, type Reader } from "./tail.ts";
+
+function openFile(): number {
+  const path = `/tmp/tail-test-${crypto.randomUUID()}`;
+  const fd = openSync(path, "wx+");
+  unlinkSync(path);
+  return fd;
+}
+
+async function readAll(reader: Reader): Promise<string> {
+  let text = "";
+  for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read())
+    text += Buffer.from(bytes).toString();
+  reader.close();
+  return text;
+}
+
+test("readers get what is released, late ones from the start, and the end only when the file is whole", async () => {
+  const fd = openFile();
+  const tail = createTail(fd);
+  const early = readAll(tail.open(0, undefined));
+  writeSync(fd, "hello world");
+  tail.release(5);
+  const late = tail.open(0, undefined);
+  expect(Buffer.from((await late.read()) ?? "").toString()).toBe("hello");
+  let more = false;
+  const rest = late.read().then((bytes) => {
+    more = true;
+    return bytes;
+  });
+  await Bun.sleep(5);
+  expect(more).toBe(false);
+  tail.finish(11);
+  expect(Buffer.from((await rest) ?? "").toString()).toBe(" world");
+  expect(await late.read()).toBeUndefined();
+  expect(await early).toBe("hello world");
+  expect(await readAll(tail.open(6, 9))).toBe("wor");
+  late.close();
+  await tail.closed();
+  closeSync(fd);
+});
+
+test("a restart breaks readers off that had bytes, and no others", async () => {
+  const fd = openFile();
+  const tail = createTail(fd);
+  const begun = tail.open(0, undefined);
+  const fresh = tail.open(0, undefined);
+  writeSync(fd, "wrong");
+  tail.release(5);
+  await begun.read();
+  tail.restart();
+  await expect(begun.read()).rejects.toBeInstanceOf(BrokenOffError);
+  writeSync(fd, "right", 0);
+  tail.finish(5);
+  expect(await readAll(fresh)).toBe("right");
+  begun.close();
+  closeSync(fd);
+});
+
+test("a failure reaches those without bytes as it is, those with some as a break", async () => {
+  const fd = openFile();
+  const tail = createTail(fd);
+  const begun = tail.open(0, undefined);
+  const fresh = tail.open(3, undefined);
+  writeSync(fd, "abc");
+  tail.release(3);
+  await begun.read();
+  const waiting = tail.reached(3).catch((error: unknown) => error);
+  tail.fail(new RangeError("no source"));
+  await expect(begun.read()).rejects.toBeInstanceOf(BrokenOffError);
+  await expect(fresh.read()).rejects.toBeInstanceOf(RangeError);
+  expect(await waiting).toBeInstanceOf(RangeError);
+  await tail.reached(2);
+  begun.close();
+  fresh.close();
+  closeSync(fd);
+});
+
+test("closed() waits for the last reader, and a closed reader reads no more", async () => {
+  const fd = openFile();
+  const tail = createTail(fd);
+  const reader = tail.open(0, undefined);
+  tail.finish(0);
+  let closed = false;
+  const all = tail.closed().then(() => {
+    closed = true;
+  });
+  await Bun.sleep(5);
+  expect(closed).toBe(false);
+  reader.close();
+  reader.close();
+  await all;
+  await expect(reader.read()).rejects.toBeInstanceOf(BrokenOffError);
+  closeSync(fd);
+});

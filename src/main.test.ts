@@ -1,0 +1,42 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { version } from "../package.json" with { type: "json" };
+
+const folder = mkdtempSync(`${tmpdir()}/portcache-main-`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+mkdirSync(`${folder}/tree/profiles`, { recursive: true });
+
+function run(argv: readonly string[], env: Record<string, string> = {}) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, `${import.meta.dir}/main.ts`, ...argv], {
+    cwd: "/",
+    env: { HOME: folder, ...env },
+  });
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+test("--version names the version of the package", () => {
+  expect(run(["--version"])).toEqual({ exitCode: 0, stdout: `portcache ${version}\n`, stderr: "" });
+});
+
+test("a setting that is not allowed ends with 2 and one line on standard error", () => {
+  expect(run(["check", "--port", "abc"])).toEqual({
+    exitCode: 2,
+    stdout: "",
+    stderr: 'portcache: --port: server.port is "abc", allowed is a whole number from 0 to 65535\n',
+  });
+  writeFileSync(`${folder}/bad.toml`, "[server]\nprot = 1\n");
+  expect(run(["--config", `${folder}/bad.toml`])).toMatchObject({
+    exitCode: 2,
+    stderr: `portcache: ${folder}/bad.toml:2: unknown key prot in [server], did you mean server.port?\n`,
+  });
+});
+
+test("check reads the environment of the process and ends with what it found", () => {
+  const argv = ["check", "--json", "--location", `${folder}/store`, "--repo", `${folder}/tree`];
+  const good = run(argv, { PORTCACHE_SERVER_PORT: "81" });
+  expect([good.exitCode, good.stderr]).toEqual([0, ""]);
+  expect(JSON.parse(good.stdout).config.server.port).toEqual({ value: 81, origin: "environment" });
+  expect(run([...argv, "--set", "fetcher.mirrors="]).exitCode).toBe(1);
+});

@@ -1,0 +1,60 @@
+/**
+ * argv -> command -> exit code. Commands are loaded when they are run, so that help and mistakes are answered at once.
+ */
+import { existsSync } from "node:fs";
+import { version } from "../package.json" with { type: "json" };
+import { parseArgs } from "./cli/args.ts";
+import { createOutput } from "./cli/output.ts";
+import { ConfigError } from "./config/config-error.ts";
+import { processEnvironment } from "./config/environment.ts";
+import { type LoadedConfig, loadConfig } from "./config/load.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const env = processEnvironment();
+const output = createOutput(env);
+
+/** Beside this file inside the executable, one up in the source tree. */
+function migrationsFolder(): string {
+  const inside = `${import.meta.dir}/drizzle`;
+  return existsSync(inside) ? inside : `${import.meta.dir}/../drizzle`;
+}
+
+async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
+  const { serve } = await import("./cli/serve.ts");
+  const code = await serve(loaded, {
+    migrationsFolder: migrationsFolder(),
+    hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
+    version,
+  });
+  // Transfers that outlast the drain hold open connections, which would keep the process for as long.
+  process.exit(code);
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const invocation = parseArgs(argv, version);
+  if ("exitCode" in invocation) {
+    process.stdout.write(invocation.stdout);
+    process.stderr.write(invocation.stderr);
+    return invocation.exitCode;
+  }
+  try {
+    const loaded = loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
+    if (invocation.command === "check") {
+      const { check } = await import("./cli/check.ts");
+      return check(loaded, invocation.json, output);
+    }
+    return await serveToTheEnd(loaded);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      output.err(`portcache: ${error.message}`);
+      return EXIT_USAGE;
+    }
+    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+    output.err(`portcache: ${invocation.verbose && stack ? stack : message}`);
+    return EXIT_FAILED;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,144 @@
+/**
+ * Portage's repos.conf (portage(5); repository/config.py): an INI text as Python's configparser reads it.
+ *   [DEFAULT]            options of all sections, and main-repo
+ *   [NAME]               location, masters, priority, aliases, eclass-overrides, sync-type, sync-uri, auto-sync
+ * Options are case-insensitive, `=` or `:` separates, a line indented deeper than its option continues it, `#` and `;`
+ * start comments, `%(EPREFIX)s` is replaced. Later texts add to and override earlier ones.
+ */
+
+export interface ReposConfSection {
+  readonly name: string;
+  readonly location?: string;
+  /** Undefined: as metadata/layout.conf says. */
+  readonly masters?: readonly string[];
+  readonly eclassOverrides: readonly string[];
+  readonly aliases: readonly string[];
+  /** Undefined: 0, or -1000 for the main repository. */
+  readonly priority?: number;
+  readonly syncType?: string;
+  readonly syncUri?: string;
+  readonly autoSync: boolean;
+}
+
+export interface ReposConf {
+  readonly mainRepo?: string;
+  readonly sections: readonly ReposConfSection[];
+  /** Sentences, with file and line, on what could not be understood. */
+  readonly problems: readonly string[];
+}
+
+/** One file of repos.conf; `source` names it in problems. */
+export interface ReposConfText {
+  readonly source: string;
+  readonly text: string;
+}
+
+type Options = Map<string, string>;
+
+/** What Portage hands to configparser as defaults, for a system that is its own root. */
+const BUILT_IN: Options = new Map([
+  ["eprefix", ""],
+  ["eroot", "/"],
+  ["portage_configroot", "/"],
+  ["root", "/"],
+]);
+
+const DEFAULT = "DEFAULT";
+const MAX_INTERPOLATIONS = 10;
+
+/** Lines that say something, with their indent; `number` counts from 1. */
+function* meaningfulLines(text: string) {
+  for (const [i, raw] of text.split(/\r\n|\r|\n/).entries()) {
+    const line = raw.trim();
+    if (line !== "" && !/^[#;]/.test(line)) {
+      yield { number: i + 1, line, indent: raw.length - raw.trimStart().length };
+    }
+  }
+}
+
+/** Adds the text's options to `sections`. */
+function readSections({ source, text }: ReposConfText, sections: Map<string, Options>, problems: string[]): void {
+  let section: Options | undefined;
+  let open: { readonly key: string; readonly indent: number } | undefined;
+  for (const { number, line, indent } of meaningfulLines(text)) {
+    if (section && open && indent > open.indent) {
+      section.set(open.key, `${section.get(open.key)}\n${line}`);
+      continue;
+    }
+    open = undefined;
+    const [, header] = /^\[([^\]]+)\]/.exec(line) ?? [];
+    const [, key, value] = /^([^=:]+?)\s*[=:]\s*(.*)$/.exec(line) ?? [];
+    if (header !== undefined) {
+      section = sections.get(header) ?? new Map();
+      sections.set(header, section);
+    } else if (section && key !== undefined && value !== undefined) {
+      open = { key: key.toLowerCase(), indent };
+      section.set(open.key, value);
+    } else {
+      problems.push(`${source} line ${number}: neither [section] nor option = value: ${line}`);
+    }
+  }
+}
+
+/** Replaces `%(name)s` by that option and `%%` by `%`; what cannot be replaced stays as it is. */
+function interpolate(value: string, lookUp: (key: string) => string | undefined, depth = 0): string {
+  return value.replace(/%%|%\(([^)]*)\)s/g, (match, key: string | undefined) => {
+    if (key === undefined) return "%";
+    const replacement = depth < MAX_INTERPOLATIONS ? lookUp(key.toLowerCase()) : undefined;
+    return replacement === undefined ? match : interpolate(replacement, lookUp, depth + 1);
+  });
+}
+
+function words(value: string | undefined): readonly string[] {
+  return (value ?? "").split(/\s+/).filter((word) => word !== "");
+}
+
+function describe(name: string, get: (key: string) => string | undefined): ReposConfSection {
+  const location = get("location");
+  const masters = get("masters");
+  const priority = get("priority");
+  const syncType = get("sync-type");
+  const syncUri = get("sync-uri");
+  return {
+    name,
+    ...(location ? { location } : {}),
+    ...(masters === undefined ? {} : { masters: words(masters) }),
+    eclassOverrides: words(get("eclass-overrides")),
+    aliases: words(get("aliases")),
+    ...(priority !== undefined && /^[+-]?\d+$/.test(priority) ? { priority: Number(priority) } : {}),
+    ...(syncType ? { syncType } : {}),
+    ...(syncUri ? { syncUri } : {}),
+    autoSync: !["no", "false"].includes((get("auto-sync") ?? "yes").toLowerCase()),
+  };
+}
+
+/** All texts together, in the order in which Portage reads them. */
+export function parseReposConf(texts: readonly ReposConfText[]): ReposConf {
+  const found = new Map<string, Options>();
+  const problems: string[] = [];
+  for (const text of texts) readSections(text, found, problems);
+  const defaults = found.get(DEFAULT) ?? new Map<string, string>();
+  const getter = (options: Options) => {
+    const raw = (key: string) => options.get(key) ?? defaults.get(key) ?? BUILT_IN.get(key);
+    return (key: string) => {
+      const value = raw(key);
+      return value === undefined ? undefined : interpolate(value, raw).trim();
+    };
+  };
+  const mainRepo = getter(defaults)("main-repo");
+  const sections = [...found].filter(([name]) => name !== DEFAULT);
+  return {
+    ...(mainRepo ? { mainRepo } : {}),
+    sections: sections.map(([name, options]) => describe(name, getter(options))),
+    problems,
+  };
+}
+
+/** Sections in Portage's order: by priority, the main repository first among equals, then by name. */
+export function inPortageOrder({ mainRepo, sections }: ReposConf): readonly ReposConfSection[] {
+  const priority = (section: ReposConfSection) => section.priority ?? (section.name === mainRepo ? -1000 : 0);
+  const rank = (section: ReposConfSection) => (section.name === mainRepo ? 0 : 1);
+  return sections.toSorted(
+    (a, b) => priority(a) - priority(b) || rank(a) - rank(b) || (a.name < b.name ? -1 : Number(a.name > b.name)),
+  );
+}

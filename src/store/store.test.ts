@@ -1,0 +1,111 @@
+import { afterEach, expect, test } from "bun:test";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { lockStore, StoreLockedError } from "./lock.ts";
+import { openStore } from "./store.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function newStore() {
+  const location = mkdtempSync("/tmp/portcache-store-");
+  folders.push(location);
+  return { location, store: openStore(location) };
+}
+
+const name = "foo-1%2F2.tar.gz" as DistfileName;
+const bytes = new TextEncoder().encode("content");
+const resumeAll = () => true;
+
+test("a committed file lies under its name's hash, mode 0644, with upstream's mtime, and its part is gone", async () => {
+  const { location, store } = newStore();
+  const part = store.openPart(name, resumeAll);
+  await part.write(bytes, 0);
+  const file = await store.commit(part, name, 784903526_000);
+  await part.close(false);
+  expect(file.path).toBe(`${location}/distfiles/${standardFolder(name)}/${name}`);
+  expect(readFileSync(file.path, "utf8")).toBe("content");
+  expect(statSync(file.path).mode & 0o777).toBe(0o644);
+  expect(file.modifiedAt).toBe(784903526_000);
+  expect(store.stat(name)).toEqual(file);
+  expect(readdirSync(`${location}/partial`)).toEqual([]);
+});
+
+test("a kept part is there for the next opener, one not wanted or empty is not", async () => {
+  const { location, store } = newStore();
+  const part = store.openPart(name, resumeAll);
+  await part.write(bytes, 0);
+  await part.close(true);
+  const again = store.openPart(name, (length) => length === bytes.length);
+  expect(again.length).toBe(bytes.length);
+  await again.close(true);
+  const refused = store.openPart(name, () => false);
+  expect(refused.length).toBe(0);
+  await refused.close(true);
+  expect(readdirSync(`${location}/partial`)).toEqual([]);
+});
+
+test("two parts of one name never share a file", async () => {
+  const { location, store } = newStore();
+  const first = store.openPart(name, resumeAll);
+  const second = store.openPart(name, resumeAll);
+  expect([first.named, second.named, store.openPart(name, undefined).named]).toEqual([true, false, false]);
+  await second.write(bytes, 0);
+  expect(statSync(`${location}/partial/${name}`).size).toBe(0);
+  await expect(store.commit(second, name, 0)).rejects.toThrow("no name");
+  await second.close(false);
+  await first.close(false);
+});
+
+test("a link in the place of a part file is not followed", () => {
+  const { location, store } = newStore();
+  writeFileSync(`${location}/victim`, "precious");
+  symlinkSync(`${location}/victim`, `${location}/partial/${name}`);
+  expect(() => store.openPart(name, resumeAll)).toThrow();
+  expect(readFileSync(`${location}/victim`, "utf8")).toBe("precious");
+});
+
+test("the scan finds what lies where it belongs and names the rest", async () => {
+  const { location, store } = newStore();
+  const part = store.openPart(name, resumeAll);
+  await store.commit(part, name, 0);
+  await part.close(false);
+  writeFileSync(`${location}/distfiles/stray`, "x");
+  writeFileSync(`${location}/distfiles/${standardFolder(name)}/elsewhere`, "x");
+  const strays: string[] = [];
+  const found: string[] = [];
+  for await (const entry of store.scan((path) => strays.push(path.slice(location.length)))) found.push(entry.name);
+  expect(found).toEqual([name]);
+  expect(strays.sort()).toEqual([`/distfiles/${standardFolder(name)}/elsewhere`, "/distfiles/stray"].sort());
+});
+
+test("the sweep takes old parts that nobody writes", async () => {
+  const { location, store } = newStore();
+  const open = store.openPart("open" as DistfileName, resumeAll);
+  for (const old of ["old", "open", "new"]) writeFileSync(`${location}/partial/${old}`, "x");
+  for (const old of ["old", "open"]) utimesSync(`${location}/partial/${old}`, 1, 1);
+  store.sweepParts(2000);
+  expect(readdirSync(`${location}/partial`).sort()).toEqual(["new", "open"]);
+  await open.close(false);
+});
+
+test("a second lock on a store fails, naming who holds the first", () => {
+  const { location } = newStore();
+  const lock = lockStore(location, "process 1");
+  expect(() => lockStore(location, "process 2")).toThrow(StoreLockedError);
+  expect(() => lockStore(location, "process 2")).toThrow("process 1");
+  lock.release();
+  lockStore(location, "process 3").release();
+});

@@ -1,0 +1,112 @@
+/**
+ * What an honest mirror answers: requests as they stand on the wire, single ranges and validators by RFC 9110.
+ */
+import { createHash } from "node:crypto";
+import { type Content, readContent, sizeOf } from "./content.ts";
+import { type Plan, replaceBody } from "./faults.ts";
+
+export interface Request {
+  readonly method: string;
+  /** As sent: percent-quoted, and with the authority where the upstream is used as a proxy. */
+  readonly target: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Every file of a fake upstream is of this time. */
+export const LAST_MODIFIED = "Tue, 02 Jan 2024 03:04:05 GMT";
+
+/** A request's head, without the empty line that ends it. */
+export function parseRequest(head: string): Request {
+  const [first = "", ...lines] = head.split("\r\n");
+  const [method = "", target = ""] = first.split(" ");
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return { method, target, headers };
+}
+
+/** Strong, and the same for the same content. */
+export function etagOf(content: Content): string {
+  const what = typeof content === "object" && "seed" in content ? JSON.stringify(content) : readContent(content);
+  return `"${createHash("sha256").update(what).digest("hex").slice(0, 32)}"`;
+}
+
+/** [start, end) of a single range; "unsatisfiable", or undefined where the header is to be ignored. */
+function parseRange(header: string, size: number): readonly [number, number] | "unsatisfiable" | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header);
+  if (!match || (match[1] === "" && match[2] === "")) return undefined;
+  const [, first = "", last = ""] = match;
+  if (first === "") {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? "unsatisfiable" : [size - length, size];
+  }
+  const start = Number(first);
+  if (last !== "" && Number(last) < start) return undefined;
+  if (start >= size) return "unsatisfiable";
+  return [start, last === "" ? size : Math.min(Number(last) + 1, size)];
+}
+
+function isUnmodified({ headers }: Request, etag: string): boolean {
+  const tags = headers["if-none-match"];
+  if (tags !== undefined) return tags === "*" || tags.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+  const since = headers["if-modified-since"];
+  return since !== undefined && Date.parse(since) >= Date.parse(LAST_MODIFIED);
+}
+
+function newPlan(request: Request, content: Content): Plan {
+  return {
+    method: request.method,
+    path: request.target,
+    status: 200,
+    headers: {},
+    content,
+    start: 0,
+    end: sizeOf(content),
+    framing: "length",
+    latencyMs: 0,
+    silent: false,
+    cut: undefined,
+    rate: undefined,
+    corruptAt: undefined,
+  };
+}
+
+export function planAbsent(request: Request): Plan {
+  const plan = newPlan(request, "");
+  replaceBody(plan, 404, "text/html", "<h1>404 Not Found</h1>\n");
+  return plan;
+}
+
+/** The answer to a GET or HEAD of a file that is there. */
+export function planFile(request: Request, content: Content): Plan {
+  const plan = newPlan(request, content);
+  const etag = etagOf(content);
+  plan.headers = {
+    "Content-Type": "application/octet-stream",
+    ETag: etag,
+    "Last-Modified": LAST_MODIFIED,
+    "Accept-Ranges": "bytes",
+  };
+  if (isUnmodified(request, etag)) {
+    plan.status = 304;
+    plan.end = 0;
+    return plan;
+  }
+  const { range, "if-range": ifRange } = request.headers;
+  if (range === undefined || (ifRange !== undefined && ifRange !== etag && ifRange !== LAST_MODIFIED)) return plan;
+  const size = sizeOf(content);
+  const wanted = parseRange(range, size);
+  if (wanted === "unsatisfiable") {
+    plan.status = 416;
+    plan.end = 0;
+    plan.headers["Content-Range"] = `bytes */${size}`;
+  } else if (wanted) {
+    plan.status = 206;
+    [plan.start, plan.end] = wanted;
+    plan.headers["Content-Range"] = `bytes ${plan.start}-${plan.end - 1}/${size}`;
+  }
+  return plan;
+}

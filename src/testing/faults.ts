@@ -1,0 +1,197 @@
+/**
+ * What can be wrong with a mirror: each fault changes the plan of an answer before it is sent. Pure; the sockets are
+ * in fake-upstream.ts.
+ */
+import { gzipSync } from "node:zlib";
+import { type Content, readContent, resizeContent, sizeOf } from "./content.ts";
+
+/** Where in a body something happens: at a position of the file, or after so many bytes of this very answer. */
+export interface Position {
+  /** Byte of the file; an answer that begins behind it is spared. */
+  readonly at?: number;
+  /** Bytes of the body sent before. 0 where neither is given. */
+  readonly after?: number;
+}
+
+export type Fault = (
+  | ({ readonly kind: "reset" | "close" | "stall" } & Position)
+  /** The request is taken, and nothing comes. */
+  | { readonly kind: "stall-headers" }
+  | { readonly kind: "latency"; readonly ms: number }
+  /** From the position on; a trickle is a rate of a few bytes. */
+  | ({ readonly kind: "rate"; readonly bytesPerSecond: number } & Position)
+  | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** A page for people under status 200, as of a captive portal. */
+  | { readonly kind: "html" }
+  | { readonly kind: "gzip" }
+  /** Another size, and a Content-Length that fits it. */
+  | { readonly kind: "longer" | "shorter"; readonly bytes?: number }
+  /** The byte at this position of the file is another one. */
+  | { readonly kind: "corrupt"; readonly at: number }
+  | { readonly kind: "ignore-range" }
+  /** Of Content-Range; answers to requests without Range are spared, and so with "garbage". */
+  | { readonly kind: "wrong-total" | "wrong-start" | "garbage" }
+  | { readonly kind: "redirect"; readonly to: string; readonly status?: number }
+  /** Each time to another URL of the same file. */
+  | { readonly kind: "redirect-loop" }
+  | { readonly kind: "chunked" | "close-delimited" }
+  | { readonly kind: "etag"; readonly etag: "none" | "weak" | "changing" }
+  | { readonly kind: "no-last-modified" }
+  | { readonly kind: "no-head" }
+) & {
+  /** Only so many requests meet it, then it is over. */
+  readonly times?: number;
+  /** Only requests with a Range, or without one, meet it. */
+  readonly on?: "range" | "whole";
+};
+
+export type FaultKind = Fault["kind"];
+
+/** How an answer's end is told: by Content-Length, by chunks, or by closing the connection. */
+export type Framing = "length" | "chunked" | "close";
+
+/** An answer as it will be sent; faults change it in place. */
+export interface Plan {
+  readonly method: string;
+  readonly path: string;
+  status: number;
+  headers: Record<string, string>;
+  content: Content;
+  /** Part of the content that is the body. */
+  start: number;
+  end: number;
+  framing: Framing;
+  latencyMs: number;
+  silent: boolean;
+  /** Position in the content where the body ends badly. */
+  cut: { readonly kind: "reset" | "close" | "stall"; readonly position: number } | undefined;
+  rate: { readonly position: number; readonly bytesPerSecond: number } | undefined;
+  /** Position in the content of the byte that is wrong. */
+  corruptAt: number | undefined;
+}
+
+/** Answers with other bytes than the file's, whole. */
+export function replaceBody(plan: Plan, status: number, type: string, content: Content): void {
+  plan.status = status;
+  plan.headers = { "Content-Type": type };
+  plan.content = content;
+  plan.start = 0;
+  plan.end = sizeOf(content);
+}
+
+/** Where the fault strikes in this answer, or undefined where it begins behind that. */
+function positionIn(plan: Plan, { at, after }: Position): number | undefined {
+  if (at === undefined) return plan.start + (after ?? 0);
+  return at >= plan.start ? at : undefined;
+}
+
+function isPart(plan: Plan): boolean {
+  return plan.status === 206;
+}
+
+function setContentRange(plan: Plan, start: number, total: number): void {
+  plan.headers["Content-Range"] = `bytes ${start}-${start + (plan.end - plan.start) - 1}/${total}`;
+}
+
+function cutOff(plan: Plan, fault: Position & { readonly kind: "reset" | "close" | "stall" }): void {
+  const position = positionIn(plan, fault);
+  if (position !== undefined) plan.cut = { kind: fault.kind, position };
+}
+
+function resize(plan: Plan, by: number): void {
+  plan.content = resizeContent(plan.content, sizeOf(plan.content) + by);
+  const size = sizeOf(plan.content);
+  if (isPart(plan)) {
+    plan.end = Math.max(plan.start, Math.min(plan.end, size));
+    setContentRange(plan, plan.start, size);
+  } else plan.end = size;
+}
+
+const WRONG_ETAGS = {
+  none: () => undefined,
+  weak: (etag: string) => `W/${etag}`,
+  changing: () => `"${crypto.randomUUID()}"`,
+};
+
+type Change<K extends FaultKind> = (plan: Plan, fault: Extract<Fault, { readonly kind: K }>) => void;
+
+const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
+  reset: (plan, fault) => cutOff(plan, { ...fault, kind: "reset" }),
+  close: (plan, fault) => cutOff(plan, { ...fault, kind: "close" }),
+  stall: (plan, fault) => cutOff(plan, { ...fault, kind: "stall" }),
+  "stall-headers": (plan) => {
+    plan.silent = true;
+  },
+  latency: (plan, { ms }) => {
+    plan.latencyMs += ms;
+  },
+  rate: (plan, fault) => {
+    const position = fault.at === undefined ? positionIn(plan, fault) : Math.max(fault.at, plan.start);
+    if (position !== undefined) plan.rate = { position, bytesPerSecond: fault.bytesPerSecond };
+  },
+  status: (plan, { status, headers }) => {
+    replaceBody(plan, status, "text/plain", `${status}\n`);
+    Object.assign(plan.headers, headers);
+  },
+  html: (plan) => replaceBody(plan, 200, "text/html", "<!DOCTYPE html>\n<title>Welcome</title>\n<p>Please log in.\n"),
+  gzip: (plan) => {
+    const headers = plan.headers;
+    replaceBody(plan, 200, "application/octet-stream", gzipSync(readContent(plan.content)));
+    plan.headers = { ...headers, "Content-Encoding": "gzip" };
+    delete plan.headers["Content-Range"];
+  },
+  longer: (plan, { bytes }) => resize(plan, bytes ?? 1),
+  shorter: (plan, { bytes }) => resize(plan, -(bytes ?? 1)),
+  corrupt: (plan, { at }) => {
+    plan.corruptAt = at;
+  },
+  "ignore-range": (plan) => {
+    if (!isPart(plan) && plan.status !== 416) return;
+    plan.status = 200;
+    plan.start = 0;
+    plan.end = sizeOf(plan.content);
+    delete plan.headers["Content-Range"];
+  },
+  "wrong-total": (plan) => {
+    if (isPart(plan)) setContentRange(plan, plan.start, sizeOf(plan.content) + 1);
+  },
+  "wrong-start": (plan) => {
+    if (isPart(plan)) setContentRange(plan, plan.start + 1, sizeOf(plan.content) + 1);
+  },
+  garbage: (plan) => {
+    if (isPart(plan)) plan.content = { size: sizeOf(plan.content), seed: 0x6ba6e };
+  },
+  redirect: (plan, { to, status }) => {
+    replaceBody(plan, status ?? 302, "text/plain", "elsewhere\n");
+    plan.headers["Location"] = to;
+  },
+  "redirect-loop": (plan) => {
+    replaceBody(plan, 302, "text/plain", "elsewhere\n");
+    plan.headers["Location"] = `${plan.path.split("?")[0]}?${crypto.randomUUID()}`;
+  },
+  chunked: (plan) => {
+    plan.framing = "chunked";
+  },
+  "close-delimited": (plan) => {
+    plan.framing = "close";
+  },
+  etag: (plan, { etag }) => {
+    const wrong = WRONG_ETAGS[etag](plan.headers["ETag"] ?? '""');
+    if (wrong === undefined) delete plan.headers["ETag"];
+    else plan.headers["ETag"] = wrong;
+  },
+  "no-last-modified": (plan) => {
+    delete plan.headers["Last-Modified"];
+  },
+  "no-head": (plan) => {
+    if (plan.method !== "HEAD") return;
+    replaceBody(plan, 405, "text/plain", "GET only\n");
+    plan.headers["Allow"] = "GET";
+  },
+};
+
+/** Changes the plan as the fault says. */
+export function applyFault(plan: Plan, fault: Fault): void {
+  // The table's type pairs each kind with its own fault, which the compiler cannot follow through the look-up.
+  (CHANGES[fault.kind] as Change<FaultKind>)(plan, fault as never);
+}

@@ -1,0 +1,21 @@
+/**
+ * A folder of a test's own, gone with all that is in it when the test ends: `using folder = createTempFolder();`
+ * or `afterEach(() => folder.remove())`.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface TempFolder extends Disposable {
+  readonly path: string;
+  /** Absolute path of something in the folder. */
+  file(name: string): string;
+  /** Removes the folder; a second time does nothing. */
+  remove(): void;
+}
+
+export function createTempFolder(prefix = "portcache-test-"): TempFolder {
+  const path = mkdtempSync(join(tmpdir(), prefix));
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  return { path, file: (name) => join(path, name), remove, [Symbol.dispose]: remove };
+}

@@ -1,0 +1,145 @@
+/**
+ * Writes ebuild repositories as tests need them: profiles, metadata, packages with Manifests, ebuilds and md5-cache.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Digests } from "../distfile/digests.ts";
+import { type Content, digestsOf, distLine } from "./content.ts";
+
+/** A package version; what is left out is empty, EAPI 8. */
+export interface TreeEbuild {
+  readonly version: string;
+  readonly srcUri?: string;
+  readonly restrict?: string;
+  readonly iuse?: string;
+  readonly eapi?: string;
+  /** Whether metadata/md5-cache has it; true by default. */
+  readonly cached?: boolean;
+}
+
+export interface TreePackage {
+  /** By name: the content, or just what the Manifest shall say. */
+  readonly dist?: Readonly<Record<string, Content | { readonly digests: Digests }>>;
+  /** Further lines of the Manifest, as they are. */
+  readonly lines?: readonly string[];
+  readonly ebuilds?: readonly TreeEbuild[];
+}
+
+export interface Tree {
+  readonly name: string;
+  readonly location: string;
+  /** Writes any file of the repository. */
+  write(path: string, text: string): void;
+  /** Adds a package or puts it in place of the one there: `tree.put("app-misc/foo", …)`. */
+  put(categoryAndPackage: string, contents: TreePackage): void;
+  remove(categoryAndPackage: string): void;
+  /** Touches what a sync touches. */
+  markSynced(): void;
+}
+
+export interface TreeOptions {
+  /** profiles/repo_name; "gentoo" by default. */
+  readonly name?: string;
+  readonly masters?: readonly string[];
+}
+
+function ebuildText({ srcUri = "", restrict = "", iuse = "", eapi = "8" }: TreeEbuild): string {
+  const lines = [
+    `EAPI=${eapi}`,
+    'DESCRIPTION="A package of a test"',
+    'HOMEPAGE="https://example.org"',
+    `SRC_URI="${srcUri}"`,
+    'LICENSE="MIT"',
+    'SLOT="0"',
+    'KEYWORDS="~amd64"',
+    ...(iuse === "" ? [] : [`IUSE="${iuse}"`]),
+    ...(restrict === "" ? [] : [`RESTRICT="${restrict}"`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** md5-cache has keys sorted, values on one line, and no key whose value is empty. */
+function cacheText(ebuild: TreeEbuild, text: string): string {
+  const { srcUri = "", restrict = "", iuse = "", eapi = "8" } = ebuild;
+  const entries: readonly (readonly [string, string])[] = [
+    ["DEFINED_PHASES", "-"],
+    ["DESCRIPTION", "A package of a test"],
+    ["EAPI", eapi],
+    ["HOMEPAGE", "https://example.org"],
+    ["IUSE", iuse],
+    ["KEYWORDS", "~amd64"],
+    ["LICENSE", "MIT"],
+    ["RESTRICT", restrict],
+    ["SLOT", "0"],
+    ["SRC_URI", srcUri.trim().replaceAll(/\s+/g, " ")],
+    ["_md5_", createHash("md5").update(text).digest("hex")],
+  ];
+  return entries
+    .filter(([, value]) => value !== "")
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join("");
+}
+
+function manifestText({ dist = {}, lines = [] }: TreePackage): string {
+  const distLines = Object.entries(dist).map(([name, what]) =>
+    distLine(name, typeof what === "object" && "digests" in what ? what.digests : digestsOf(what)),
+  );
+  return [...distLines, ...lines].map((line) => `${line}\n`).join("");
+}
+
+/** Makes `location` a repository without packages. */
+export function writeTree(location: string, { name = "gentoo", masters = [] }: TreeOptions = {}): Tree {
+  let syncs = 0;
+
+  function write(path: string, text: string): void {
+    const full = join(location, path);
+    mkdirSync(dirname(full), { recursive: true });
+    // By rename, so that a scan under way never meets half a file.
+    writeFileSync(`${full}.new`, text);
+    renameSync(`${full}.new`, full);
+  }
+
+  function removeVersions(folder: string, prefix: string): void {
+    mkdirSync(join(location, folder), { recursive: true });
+    for (const file of readdirSync(join(location, folder))) {
+      if (file.startsWith(`${prefix}-`) && /^\d/.test(file.slice(prefix.length + 1)))
+        rmSync(join(location, folder, file));
+    }
+  }
+
+  function removeEbuilds(categoryAndPackage: string): void {
+    const [category = "", name = ""] = categoryAndPackage.split("/");
+    removeVersions(categoryAndPackage, name);
+    removeVersions(`metadata/md5-cache/${category}`, name);
+  }
+
+  function putEbuild(categoryAndPackage: string, ebuild: TreeEbuild): void {
+    const [category, name] = categoryAndPackage.split("/");
+    const text = ebuildText(ebuild);
+    write(`${categoryAndPackage}/${name}-${ebuild.version}.ebuild`, text);
+    if (ebuild.cached ?? true) {
+      write(`metadata/md5-cache/${category}/${name}-${ebuild.version}`, cacheText(ebuild, text));
+    }
+  }
+
+  write("profiles/repo_name", `${name}\n`);
+  write("metadata/layout.conf", `masters = ${masters.join(" ")}\nmanifest-hashes = BLAKE2B SHA512\n`);
+  return {
+    name,
+    location,
+    write,
+    put(categoryAndPackage, contents) {
+      removeEbuilds(categoryAndPackage);
+      write(`${categoryAndPackage}/Manifest`, manifestText(contents));
+      for (const ebuild of contents.ebuilds ?? []) putEbuild(categoryAndPackage, ebuild);
+    },
+    remove(categoryAndPackage) {
+      removeEbuilds(categoryAndPackage);
+      rmSync(join(location, categoryAndPackage), { recursive: true, force: true });
+    },
+    markSynced() {
+      write("metadata/timestamp.chk", `sync ${++syncs}\n${"=".repeat(syncs)}\n`);
+    },
+  };
+}
