@@ -85,7 +85,7 @@ test("each thing that stands in the way is a problem, and the exit code is 1", (
   writeFileSync(`${folder}/file`, "");
   for (const [settings, part] of [
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
-    [{ "repo.repos": `${folder}/nowhere` }, "No ebuild repository"],
+    [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere is not there`],
     [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
     [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],

@@ -88,10 +88,11 @@ export function inspect(loaded: LoadedConfig): Report {
     ...fileProblem("server.tls_key", server.tls_key),
     ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: there is nowhere to fetch from"]),
     ...found.problems.map(maskCredentials),
-    ...(found.repositories.length > 0
-      ? []
-      : ["No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)"]),
   ];
+  const notes = [...loaded.notes];
+  if (found.repositories.length === 0) {
+    notes.push("No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)");
+  }
   return {
     settings: allSettings().map((setting) => show(setting, loaded)),
     file: loaded.file,
@@ -103,7 +104,7 @@ export function inspect(loaded: LoadedConfig): Report {
     })),
     sandbox: "none yet: ebuilds are not evaluated in this version",
     pending: pendingOf(loaded),
-    notes: loaded.notes,
+    notes,
     problems,
   };
 }

@@ -2,6 +2,7 @@
  * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
  */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { maskCredentials } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -78,6 +79,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   }
   const found = findRepositories({ repos: loaded.config.repo.repos });
   for (const problem of found.problems) log.warn("{problem}", { problem });
+  for (const url of found.urls) log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(url) });
   const server = compose({
     config: loaded.config,
     store: openStore(location),

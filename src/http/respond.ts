@@ -114,7 +114,8 @@ export function tailBody(
       }
     } catch (error) {
       end();
-      throw error;
+      controller.error(error);
+      return;
     }
     end();
     controller.close();

@@ -20,6 +20,8 @@ export interface Repository {
 export interface FoundRepositories {
   /** In order: where two disagree the first holds. */
   readonly repositories: readonly Repository[];
+  /** Those given as URLs: nothing clones them yet. */
+  readonly urls: readonly string[];
   /** Sentences for people. */
   readonly problems: readonly string[];
 }
@@ -92,19 +94,9 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
   }
 }
 
-/** What a configured repository is where it is no path. */
-function urlKind(text: string): string | undefined {
-  if (/^rsync:\/\//i.test(text)) return "an rsync URL";
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text) ? "a git URL" : undefined;
-}
-
-function fromConfiguration(repos: readonly string[], problems: string[]): Candidate[] {
-  return repos.flatMap((repo) => {
-    const kind = urlKind(repo);
-    if (kind === undefined) return [{ location: resolve(repo) }];
-    problems.push(`${repo} is ${kind}: syncing is not there yet`);
-    return [];
-  });
+/** Whether a configured repository is to be cloned, not a path. */
+function isUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
 }
 
 /** PMS 3.1.5 and 4.4: the name in profiles/repo_name, where there is one that can be a name. */
@@ -120,9 +112,9 @@ function readName(location: string): string | undefined {
 /** Blocks for some milliseconds; for start and reload. */
 export function findRepositories({ repos, root = "" }: FindOptions): FoundRepositories {
   const problems: string[] = [];
-  const candidates =
+  const candidates: readonly Candidate[] =
     repos.length > 0
-      ? fromConfiguration(repos, problems)
+      ? repos.filter((repo) => !isUrl(repo)).map((repo) => ({ location: resolve(repo) }))
       : [...fromReposConf(root, problems), ...fromRepoFolder(`${root}/var/db/repos`, problems)];
   const repositories: Repository[] = [];
   const seen = new Set<string>();
@@ -137,5 +129,5 @@ export function findRepositories({ repos, root = "" }: FindOptions): FoundReposi
     seen.add(path);
     repositories.push({ ...candidate, name: readName(location) ?? candidate.name ?? basename(path) });
   }
-  return { repositories, problems };
+  return { repositories, urls: repos.filter(isUrl), problems };
 }

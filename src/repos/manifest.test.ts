@@ -10,7 +10,6 @@ const B =
 const S =
   "4b05f38c121a71a6629d524d8848fc6c08325fb303956e06a6598c4ab925e2719dbcb48038229259acac3969a57d28de3a0b2faf7d595b6907a9841b91cbb06d";
 const EMPTY_B = createHash("blake2b512").digest("hex");
-const EMPTY_S = createHash("sha512").digest("hex");
 
 const entry = (name: string, size: number, hashes: Partial<DistEntry> = { blake2b: B, sha512: S }): DistEntry => ({
   name: name as DistfileName,

@@ -70,8 +70,8 @@ test.each([
   expect(problems).toEqual([]);
 });
 
-test("an option that is defined by itself does not hang", () => {
-  expect(parse("[x]\nlocation = a%(location)s").sections[0]?.location).toContain("aaa");
+test("an option that is defined by itself stays as it is", () => {
+  expect(parse("[x]\nlocation = a%(b)s\nb = b%(location)s").sections[0]?.location).toBe("ab%(location)s");
 });
 
 test("masters: empty means none, absent means that layout.conf says", () => {

@@ -44,7 +44,6 @@ const BUILT_IN: Options = new Map([
 ]);
 
 const DEFAULT = "DEFAULT";
-const MAX_INTERPOLATIONS = 10;
 
 /** Lines that say something, with their indent; `number` counts from 1. */
 function* meaningfulLines(text: string) {
@@ -80,12 +79,13 @@ function readSections({ source, text }: ReposConfText, sections: Map<string, Opt
   }
 }
 
-/** Replaces `%(name)s` by that option and `%%` by `%`; what cannot be replaced stays as it is. */
-function interpolate(value: string, lookUp: (key: string) => string | undefined, depth = 0): string {
-  return value.replace(/%%|%\(([^)]*)\)s/g, (match, key: string | undefined) => {
-    if (key === undefined) return "%";
-    const replacement = depth < MAX_INTERPOLATIONS ? lookUp(key.toLowerCase()) : undefined;
-    return replacement === undefined ? match : interpolate(replacement, lookUp, depth + 1);
+/** Replaces `%(name)s` by that option and `%%` by `%`; what cannot be replaced, or within itself, stays as it is. */
+function interpolate(value: string, lookUp: (key: string) => string | undefined, within: readonly string[]): string {
+  return value.replace(/%%|%\(([^)]*)\)s/g, (match, name: string | undefined) => {
+    if (name === undefined) return "%";
+    const key = name.toLowerCase();
+    const replacement = within.includes(key) ? undefined : lookUp(key);
+    return replacement === undefined ? match : interpolate(replacement, lookUp, [...within, key]);
   });
 }
 
@@ -122,7 +122,7 @@ export function parseReposConf(texts: readonly ReposConfText[]): ReposConf {
     const raw = (key: string) => options.get(key) ?? defaults.get(key) ?? BUILT_IN.get(key);
     return (key: string) => {
       const value = raw(key);
-      return value === undefined ? undefined : interpolate(value, raw).trim();
+      return value === undefined ? undefined : interpolate(value, raw, [key]).trim();
     };
   };
   const mainRepo = getter(defaults)("main-repo");

@@ -79,16 +79,18 @@ function nameAt(path: string, files: ReadonlyMap<string, Content>, layoutConf: s
   if (files.has(path)) return path;
   if (!path.startsWith("/distfiles/")) return undefined;
   const below = path.slice("/distfiles/".length);
+  const last = below.split("/").at(-1) ?? "";
   const layouts = parseLayoutConf(layoutConf ?? "") ?? [{ kind: "flat" } as const];
-  for (const layout of layouts) {
-    const byContent = layout.kind === "content-hash";
-    const candidates = byContent ? files : [[below.split("/").at(-1) ?? "", ""] as const];
-    for (const [name, content] of candidates) {
-      const digests = byContent ? digestsOf(content) : undefined;
-      if (files.has(name) && layoutPath(layout, name as DistfileName, digests) === below) return name;
-    }
-  }
-  return undefined;
+  const paths = (name: string, content: Content) =>
+    layouts.map((layout) => {
+      const digests = layout.kind === "content-hash" ? digestsOf(content) : undefined;
+      return layoutPath(layout, name as DistfileName, digests);
+    });
+  const named = files.get(last);
+  if (named !== undefined && paths(last, named).includes(below)) return last;
+  // A content-hash layout has a digest where others have the name.
+  if (!layouts.some((layout) => layout.kind === "content-hash")) return undefined;
+  return [...files].find(([name, content]) => paths(name, content).includes(below))?.[0];
 }
 
 export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {

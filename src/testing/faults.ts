@@ -13,31 +13,34 @@ export interface Position {
   readonly after?: number;
 }
 
+/** One type for each of the kinds. */
+type Of<K extends string, More = unknown> = K extends string ? { readonly kind: K } & More : never;
+
 export type Fault = (
-  | ({ readonly kind: "reset" | "close" | "stall" } & Position)
+  | Of<"reset" | "close" | "stall", Position>
   /** The request is taken, and nothing comes. */
-  | { readonly kind: "stall-headers" }
-  | { readonly kind: "latency"; readonly ms: number }
+  | Of<"stall-headers">
+  | Of<"latency", { readonly ms: number }>
   /** From the position on; a trickle is a rate of a few bytes. */
-  | ({ readonly kind: "rate"; readonly bytesPerSecond: number } & Position)
-  | { readonly kind: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | Of<"rate", Position & { readonly bytesPerSecond: number }>
+  | Of<"status", { readonly status: number; readonly headers?: Readonly<Record<string, string>> }>
   /** A page for people under status 200, as of a captive portal. */
-  | { readonly kind: "html" }
-  | { readonly kind: "gzip" }
+  | Of<"html">
+  | Of<"gzip">
   /** Another size, and a Content-Length that fits it. */
-  | { readonly kind: "longer" | "shorter"; readonly bytes?: number }
+  | Of<"longer" | "shorter", { readonly bytes?: number }>
   /** The byte at this position of the file is another one. */
-  | { readonly kind: "corrupt"; readonly at: number }
-  | { readonly kind: "ignore-range" }
+  | Of<"corrupt", { readonly at: number }>
+  | Of<"ignore-range">
   /** Of Content-Range; answers to requests without Range are spared, and so with "garbage". */
-  | { readonly kind: "wrong-total" | "wrong-start" | "garbage" }
-  | { readonly kind: "redirect"; readonly to: string; readonly status?: number }
+  | Of<"wrong-total" | "wrong-start" | "garbage">
+  | Of<"redirect", { readonly to: string; readonly status?: number }>
   /** Each time to another URL of the same file. */
-  | { readonly kind: "redirect-loop" }
-  | { readonly kind: "chunked" | "close-delimited" }
-  | { readonly kind: "etag"; readonly etag: "none" | "weak" | "changing" }
-  | { readonly kind: "no-last-modified" }
-  | { readonly kind: "no-head" }
+  | Of<"redirect-loop">
+  | Of<"chunked" | "close-delimited">
+  | Of<"etag", { readonly etag: "none" | "weak" | "changing" }>
+  | Of<"no-last-modified">
+  | Of<"no-head">
 ) & {
   /** Only so many requests meet it, then it is over. */
   readonly times?: number;
@@ -93,7 +96,7 @@ function setContentRange(plan: Plan, start: number, total: number): void {
   plan.headers["Content-Range"] = `bytes ${start}-${start + (plan.end - plan.start) - 1}/${total}`;
 }
 
-function cutOff(plan: Plan, fault: Position & { readonly kind: "reset" | "close" | "stall" }): void {
+function cutOff(plan: Plan, fault: Extract<Fault, { readonly kind: "reset" | "close" | "stall" }>): void {
   const position = positionIn(plan, fault);
   if (position !== undefined) plan.cut = { kind: fault.kind, position };
 }
@@ -116,9 +119,9 @@ const WRONG_ETAGS = {
 type Change<K extends FaultKind> = (plan: Plan, fault: Extract<Fault, { readonly kind: K }>) => void;
 
 const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
-  reset: (plan, fault) => cutOff(plan, { ...fault, kind: "reset" }),
-  close: (plan, fault) => cutOff(plan, { ...fault, kind: "close" }),
-  stall: (plan, fault) => cutOff(plan, { ...fault, kind: "stall" }),
+  reset: cutOff,
+  close: cutOff,
+  stall: cutOff,
   "stall-headers": (plan) => {
     plan.silent = true;
   },
@@ -192,6 +195,7 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
 
 /** Changes the plan as the fault says. */
 export function applyFault(plan: Plan, fault: Fault): void {
-  // The table's type pairs each kind with its own fault, which the compiler cannot follow through the look-up.
-  (CHANGES[fault.kind] as Change<FaultKind>)(plan, fault as never);
+  const change: Change<never> = CHANGES[fault.kind];
+  // The table pairs each kind with its own fault, which the compiler cannot follow through the look-up.
+  change(plan, fault as never);
 }

@@ -1,0 +1,226 @@
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { DistfileName } from "../distfile/name.ts";
+import { openIndex } from "../index/open.ts";
+import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
+import { scanRepository } from "./scan.ts";
+
+const base = mkdtempSync(join(tmpdir(), "portcache-scan-"));
+const HASH = "ab".repeat(64);
+let root = base;
+let rows: RepositoryRows;
+let repositoryId = 0;
+
+beforeEach(() => {
+  root = mkdtempSync(join(base, "tree-"));
+  rows = createRepositoryRows(openIndex(":memory:", join(import.meta.dir, "../../drizzle")).db);
+  repositoryId = rows.configure([{ name: "test", location: root }])[0] ?? 0;
+});
+afterAll(() => rmSync(base, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(`${root}/${path}`), { recursive: true });
+  writeFileSync(`${root}/${path}`, text);
+}
+
+function manifest(cp: string, ...names: string[]): void {
+  write(`${cp}/Manifest`, names.map((name) => `DIST ${name} 10 BLAKE2B ${HASH}\n`).join(""));
+}
+
+function scan(full = false) {
+  return scanRepository({ repositoryId, location: root, rows, full, signal: new AbortController().signal });
+}
+
+const wants = (name: string) =>
+  rows.entriesByName(name as DistfileName).map((by) => `${by.category}/${by.package} ${by.entry.size}`);
+
+test("the first scan finds every package's files, and nothing elsewhere", async () => {
+  manifest("app-misc/a", "a-1", "shared");
+  manifest("dev-libs/b+b", "b-1", "shared");
+  manifest("dev-libs/empty");
+  for (const folder of ["metadata", "profiles", "eclass", "licenses", "scripts", "files", ".git", "distfiles"]) {
+    manifest(`${folder}/x`, "stray");
+  }
+  write("app-misc/metadata.xml", "");
+  write("app-misc/no-manifest/a-1.ebuild", "");
+  write("header.txt", "");
+  manifest("app-misc", "stray");
+  manifest("app-misc/a/files", "stray");
+  mkdirSync(`${root}/app-misc/odd/Manifest`, { recursive: true });
+  expect(await scan()).toEqual({
+    packages: 3,
+    distfiles: 4,
+    read: 3,
+    changed: 2,
+    removed: 0,
+    skipped: 0,
+    unreadable: [],
+  });
+  expect(wants("shared")).toEqual(["app-misc/a 10", "dev-libs/b+b 10"]);
+  expect(wants("stray")).toEqual([]);
+});
+
+test("a second scan reads only what changed: by size, or by time alone, also backwards", async () => {
+  for (const name of ["same", "size", "time", "touched"]) manifest(`app-misc/${name}`, `${name}-1`);
+  await scan();
+  expect(await scan()).toMatchObject({ packages: 4, distfiles: 4, read: 0, changed: 0, removed: 0 });
+  manifest("app-misc/size", "size-1", "size-2");
+  manifest("app-misc/time", "time-2");
+  utimesSync(`${root}/app-misc/time/Manifest`, 1, 1);
+  utimesSync(`${root}/app-misc/touched/Manifest`, 2, 2);
+  expect(await scan()).toMatchObject({ packages: 4, distfiles: 5, read: 3, changed: 2, removed: 0 });
+  expect([wants("time-1"), wants("time-2"), wants("size-1"), wants("size-2"), wants("touched-1")]).toEqual([
+    [],
+    ["app-misc/time 10"],
+    ["app-misc/size 10"],
+    ["app-misc/size 10"],
+    ["app-misc/touched 10"],
+  ]);
+});
+
+test("a full scan reads all and changes nothing where nothing changed", async () => {
+  manifest("app-misc/a", "a-1");
+  await scan();
+  expect(await scan(true)).toMatchObject({ packages: 1, read: 1, changed: 0 });
+});
+
+test("packages, Manifests and categories that vanish are forgotten", async () => {
+  for (const cp of ["app-misc/stays", "app-misc/package", "app-misc/manifest", "dev-gone/a", "dev-gone/b"]) {
+    manifest(cp, cp.replace("/", "."));
+  }
+  await scan();
+  for (const path of ["app-misc/package", "app-misc/manifest/Manifest", "dev-gone"]) {
+    rmSync(`${root}/${path}`, { recursive: true });
+  }
+  expect(await scan()).toMatchObject({ packages: 1, distfiles: 1, read: 0, removed: 4 });
+  expect(rows.counts()).toEqual({ packages: 1, distfiles: 1 });
+  expect(wants("app-misc.stays")).toHaveLength(1);
+});
+
+test("the last package of a tree may go: only an empty folder is taken for a tree that is away", async () => {
+  manifest("app-misc/a", "a-1");
+  await scan();
+  rmSync(`${root}/app-misc/a`, { recursive: true });
+  expect(await scan()).toMatchObject({ packages: 0, removed: 1 });
+  expect(wants("a-1")).toEqual([]);
+});
+
+test("a tree that is away, or lies empty, is kept as it was and said to be", async () => {
+  manifest("app-misc/a", "a-1", "a-2");
+  await scan();
+  renameSync(root, `${root}.away`);
+  expect(await scan()).toMatchObject({ packages: 1, distfiles: 2, removed: 0, problem: "is not there" });
+  mkdirSync(`${root}/.git`, { recursive: true });
+  expect(await scan()).toMatchObject({
+    packages: 1,
+    distfiles: 2,
+    removed: 0,
+    problem: "lies empty, but had packages",
+  });
+  expect(wants("a-1")).toEqual(["app-misc/a 10"]);
+  rmSync(root, { recursive: true });
+  renameSync(`${root}.away`, root);
+  const report = await scan();
+  expect(report).toMatchObject({ packages: 1, read: 0 });
+  expect(report.problem).toBeUndefined();
+});
+
+test("an empty folder that never had packages is no problem", async () => {
+  expect((await scan()).problem).toBeUndefined();
+});
+
+test("a Manifest that cannot be read stays as it was and is told of with the reason", async () => {
+  manifest("app-misc/a", "a-1");
+  manifest("app-misc/b", "b-1");
+  await scan();
+  truncateSync(`${root}/app-misc/a/Manifest`, 33 * 1024 * 1024);
+  manifest("app-misc/b", "b-2");
+  const report = await scan();
+  expect(report).toMatchObject({ packages: 2, distfiles: 2, read: 1, removed: 0 });
+  expect(report.unreadable).toEqual([
+    { path: `${root}/app-misc/a/Manifest`, reason: "its 34603008 bytes are too many" },
+  ]);
+  expect([wants("a-1"), wants("b-2")]).toEqual([["app-misc/a 10"], ["app-misc/b 10"]]);
+});
+
+test("a category that cannot be listed stays as it was, and is told of", async () => {
+  // Too long a name is an error that root meets too, unlike one of permissions.
+  const category = "c".repeat(300);
+  const entries = [{ name: "c-1" as DistfileName, size: 10 }];
+  rows.replace(repositoryId, [{ category, package: "a", stamp: "s", entries }]);
+  manifest("app-misc/a", "a-1");
+  const report = await scan();
+  expect(report).toMatchObject({ packages: 2, distfiles: 2, removed: 0 });
+  expect(report.unreadable.map(({ path }) => path)).toEqual([`${root}/${category}`]);
+  expect(wants("c-1")).toHaveLength(1);
+});
+
+test("lines that cannot be used are counted, and the first is named", async () => {
+  write("app-misc/a/Manifest", `DIST ok 10 BLAKE2B ${HASH}\nDIST a/b 10 BLAKE2B ${HASH}\nDIST garbage\n`);
+  const report = await scan();
+  expect(report).toMatchObject({ packages: 1, distfiles: 1, skipped: 2 });
+  expect(report.firstSkipped).toStartWith(`${root}/app-misc/a/Manifest:2: DIST a/b 10`);
+  expect((await scan()).skipped).toBe(0);
+});
+
+test("links are followed, and loops of links lead nowhere", async () => {
+  manifest("app-misc/a", "a-1");
+  mkdirSync(`${root}/dev-libs`);
+  symlinkSync("../app-misc/a", `${root}/dev-libs/linked`);
+  symlinkSync("app-misc", `${root}/app-linked`);
+  symlinkSync(".", `${root}/loop`);
+  symlinkSync("self", `${root}/self`);
+  symlinkSync("self", `${root}/dev-libs/self`);
+  symlinkSync("nowhere", `${root}/dangling`);
+  const report = await scan();
+  expect(report.unreadable).toEqual([]);
+  expect(wants("a-1")).toEqual(["app-linked/a 10", "app-misc/a 10", "dev-libs/linked 10"]);
+});
+
+test("a tree larger than one step is written whole, in several transactions", async () => {
+  const many = Array.from({ length: 450 }, (_, i) => `many-${i}`);
+  manifest("app-misc/many", ...many);
+  for (let i = 0; i < 150; i++) manifest(`dev-libs/p${i}`, `p${i}-1`, `p${i}-2`);
+  let transactions = 0;
+  const replace: RepositoryRows["replace"] = (id, packages) => {
+    transactions++;
+    return rows.replace(id, packages);
+  };
+  const signal = new AbortController().signal;
+  const report = await scanRepository({
+    repositoryId,
+    location: root,
+    rows: { ...rows, replace },
+    full: false,
+    signal,
+  });
+  expect(report).toMatchObject({ packages: 151, distfiles: 750, changed: 151 });
+  expect(rows.counts()).toEqual({ packages: 151, distfiles: 750 });
+  expect(transactions).toBeGreaterThan(2);
+  expect(transactions).toBeLessThan(10);
+});
+
+test("a signal ends it with its reason", async () => {
+  manifest("app-misc/a", "a-1");
+  const reason = new Error("enough");
+  const scanning = scanRepository({
+    repositoryId,
+    location: root,
+    rows,
+    full: false,
+    signal: AbortSignal.abort(reason),
+  });
+  expect(scanning).rejects.toBe(reason);
+});

@@ -1,0 +1,71 @@
+/**
+ * A whole portcache inside the test's process, over a real store, index, trees and sockets.
+ */
+import { compose } from "../cli/compose.ts";
+import { loadConfig } from "../config/load.ts";
+import { openIndex } from "../index/open.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openLog } from "../lib/log.ts";
+import { findRepositories } from "../repos/find.ts";
+import { openStore } from "../store/store.ts";
+
+export interface ServerOptions {
+  readonly location: string;
+  readonly mirrors: readonly string[];
+  readonly repos: readonly string[];
+  /** Further settings, SECTION.KEY and text as on the command line. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  /** Resolves when the store has been looked through and the trees have been read. */
+  readonly settled: Promise<void>;
+  /** Ends it in order, as SIGTERM would after the drain. */
+  stop(): Promise<void>;
+}
+
+/** @param settings default to short time-outs and no log but errors */
+export async function startServer({ location, mirrors, repos, settings = {} }: ServerOptions): Promise<TestServer> {
+  const all = { "fetcher.connect_timeout": "1s", "fetcher.stall_timeout": "1s", "log.level": "error", ...settings };
+  const overrides = [
+    { path: "storage.location", given: location, flag: "--location" },
+    { path: "fetcher.mirrors", given: mirrors, flag: "--mirror" },
+    { path: "repo.repos", given: repos, flag: "--repo" },
+    ...Object.entries(all).map(([path, given]) => ({ path, given, flag: "--set" })),
+  ];
+  const { config } = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
+  const store = openStore(location);
+  const index = openIndex(`${location}/index.sqlite`, `${import.meta.dir}/../../drizzle`);
+  const server = compose({
+    config,
+    store,
+    index,
+    repositories: findRepositories({ repos: config.repo.repos }).repositories,
+    hashWorkerUrl: new URL("../fetch/hash.worker.ts", import.meta.url).href,
+    userAgent: "portcache/test",
+    clock: systemClock,
+    log: await openLog(config.log.level, config.log.format),
+  });
+  server.app.listen({ hostname: "127.0.0.1", port: 0, reusePort: false });
+  const settled = server.startBackground();
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    await settled;
+    await server.app.stop(true);
+    await server.stop();
+    index.close();
+  };
+  return {
+    url: `http://127.0.0.1:${server.app.server?.port}`,
+    settled,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+    async [Symbol.asyncDispose]() {
+      stopped ??= stop();
+      await stopped;
+    },
+  };
+}
