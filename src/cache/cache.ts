@@ -82,12 +82,21 @@ async function answerFrom(
   origin: Origin,
   deps: CacheDeps,
 ): Promise<Found> {
-  await download.reached(0);
-  if (download.stored) {
-    const found = await fromStore(wanted, by, { ...origin, url: download.url }, deps);
-    if (found !== undefined && found !== "stale") return found;
+  const release = download.hold();
+  try {
+    await download.reached(0);
+    if (download.stored) {
+      const found = await fromStore(wanted, by, { ...origin, url: download.url }, deps);
+      if (found !== undefined && found !== "stale") {
+        release();
+        return found;
+      }
+    }
+    return { kind: "incoming", name: wanted.name, download, origin, release };
+  } catch (error) {
+    release();
+    throw error;
   }
-  return { kind: "incoming", name: wanted.name, download, origin };
 }
 
 async function fetchTarget(
@@ -154,17 +163,31 @@ async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean,
   return notFound(absent ? "absent" : timedOut ? "timed-out" : "failed", by, note, attempts);
 }
 
+/** The file under whichever of its names it is stored; "stale" where only an outdated one is. */
+async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promise<Found | "stale" | undefined> {
+  let stale: "stale" | undefined;
+  for (const wanted of questions) {
+    const found = await fromStore(wanted, deps.wantedBy(wanted.name), { kind: "hit", stale: false, url: "" }, deps);
+    if (found === "stale") stale = found;
+    else if (found) return found;
+  }
+  return stale;
+}
+
 async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
-  const hit: Origin = { kind: "hit", stale: false, url: "" };
-  const before = deps.wantedBy(wanted.name);
-  const found = await fromStore(wanted, before, hit, deps);
-  if (found !== undefined && found !== "stale") return found;
-  await deps.settleTrees(before.length > 0);
+  const questions = [wanted.name, ...wanted.aliases].map((name) => ({ ...wanted, name }));
+  const before = await findStored(questions, deps);
+  if (before !== undefined && before !== "stale") return before;
+  await deps.settleTrees(deps.wantedBy(wanted.name).length > 0);
   // The trees may have changed meanwhile, and somebody else may have brought the file.
-  const by = deps.wantedBy(wanted.name);
-  const again = await fromStore(wanted, by, hit, deps);
-  if (again !== undefined && again !== "stale") return again;
-  return await fetchAny(wanted, by, again === "stale", deps);
+  const after = await findStored(questions, deps);
+  if (after !== undefined && after !== "stale") return after;
+  let found: Found = { kind: "late" };
+  for (const question of questions) {
+    found = await fetchAny(question, deps.wantedBy(question.name), after === "stale", deps);
+    if (found.kind !== "absent") break;
+  }
+  return found;
 }
 
 export function createCache(deps: CacheDeps): Cache {
@@ -175,11 +198,16 @@ export function createCache(deps: CacheDeps): Cache {
         (): Found => ({ kind: "late" }),
         (): Found => ({ kind: "late" }),
       );
-      try {
-        return await Promise.race([find(wanted, deps), late]);
-      } finally {
-        timer.abort();
+      const search = find(wanted, deps);
+      const found = await Promise.race([search, late]).finally(() => timer.abort());
+      if (found.kind === "late") {
+        // Nobody waits for it any more, but what it may hold has to be let go.
+        void search.then(
+          (missed) => missed.kind === "incoming" && missed.release(),
+          (error: unknown) => deps.log.error("Cannot answer for {file}: {error}", { file: wanted.name, error }),
+        );
       }
+      return found;
     },
   };
 }

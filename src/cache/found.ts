@@ -21,7 +21,7 @@ export interface Origin {
 
 export type Found =
   | { readonly kind: "stored"; readonly name: DistfileName; readonly stored: StoredDistfile; readonly origin: Origin }
-  | { readonly kind: "incoming"; readonly name: DistfileName; readonly download: Download; readonly origin: Origin }
+  | Incoming
   | {
       readonly kind: "head";
       readonly name: DistfileName;
@@ -31,6 +31,15 @@ export type Found =
   | NotFound
   /** No first byte yet, but the download goes on. */
   | { readonly kind: "late" };
+
+export interface Incoming {
+  readonly kind: "incoming";
+  readonly name: DistfileName;
+  readonly download: Download;
+  readonly origin: Origin;
+  /** Must be called once the answer has a reader of its own, or needs none. */
+  readonly release: () => void;
+}
 
 export interface NotFound {
   readonly kind: "absent" | "failed" | "timed-out";
@@ -43,6 +52,8 @@ export interface NotFound {
 /** A request: by name, or by name and one of the contents it may have. */
 export interface Wanted {
   readonly name: DistfileName;
+  /** Other names that the same content goes by, where that is known. */
+  readonly aliases: readonly DistfileName[];
   /** From a content-hash request: this content and no other. */
   readonly content: Digests | undefined;
   readonly method: "GET" | "HEAD";

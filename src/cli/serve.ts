@@ -79,7 +79,8 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   }
   const found = findRepositories({ repos: loaded.config.repo.repos });
   for (const problem of found.problems) log.warn("{problem}", { problem });
-  for (const url of found.urls) log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(url) });
+  for (const url of found.urls)
+    log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(url) });
   const server = compose({
     config: loaded.config,
     store: openStore(location),

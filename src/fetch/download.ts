@@ -64,6 +64,8 @@ export interface Download {
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
+  /** Keeps the bytes readable until the function given back is called, even after the end. */
+  hold(): () => void;
   stop(reason: Error): void;
   /** Resolves when it has ended, well or not; never rejects. */
   readonly ended: Promise<void>;
@@ -202,6 +204,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     reached: incoming.tail.reached,
     open: incoming.tail.open,
+    hold: incoming.tail.hold,
     stop: (reason) => stopper.abort(reason),
     ended,
     over: ended.then(incoming.tail.closed),

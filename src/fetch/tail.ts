@@ -33,6 +33,8 @@ export interface Tail {
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
+  /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
+  hold(): () => void;
   /** Resolves once nobody reads any more; call after finish() or fail(). */
   closed(): Promise<void>;
 }
@@ -105,6 +107,18 @@ async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | unde
   }
 }
 
+/** Counts one more reader, until the function given back is called. */
+function enter(state: State): () => void {
+  let inside = true;
+  state.readers++;
+  return () => {
+    if (!inside) return;
+    inside = false;
+    state.readers--;
+    wake(state);
+  };
+}
+
 export function createTail(fd: number): Tail {
   const state: State = {
     fd,
@@ -143,17 +157,16 @@ export function createTail(fd: number): Tail {
     },
     open(start, end) {
       const cursor: Cursor = { open: true, start, end, position: start, generation: state.generation };
-      state.readers++;
+      const leave = enter(state);
       return {
         read: () => readNext(state, cursor),
         close() {
-          if (!cursor.open) return;
           cursor.open = false;
-          state.readers--;
-          wake(state);
+          leave();
         },
       };
     },
+    hold: () => enter(state),
     async closed() {
       while (state.readers > 0) await change(state);
     },

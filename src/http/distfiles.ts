@@ -39,6 +39,7 @@ export interface Answered {
 
 interface Question {
   readonly name: DistfileName;
+  readonly aliases: readonly DistfileName[];
   readonly content: Digests | undefined;
 }
 
@@ -47,13 +48,17 @@ function refused(response: Response, file: string, outcome: string): Answered {
   return { response, file, outcome, source: "-", bytes: 0 };
 }
 
-/** A content-hash path means a file by its content; several names may have it, the first will do. */
+/** A content-hash path means a file by its content, under whichever of its names that can be had. */
 function questionOf(target: Target, deps: DistfilesDeps): Question | undefined {
-  if (target.kind === "name") return { name: target.name, content: undefined };
+  if (target.kind === "name") return { name: target.name, aliases: [], content: undefined };
   if (target.kind !== "digest") return undefined;
-  const [by] = deps.wantedByDigest(target.digest);
-  if (by) return { name: by.entry.name, content: by.entry };
-  return target.name === undefined ? undefined : { name: target.name, content: undefined };
+  const wanted = deps.wantedByDigest(target.digest);
+  const [first] = wanted;
+  if (first) {
+    const [name = first.entry.name, ...aliases] = new Set(wanted.map(({ entry }) => entry.name));
+    return { name, aliases, content: first.entry };
+  }
+  return target.name === undefined ? undefined : { name: target.name, aliases: [], content: undefined };
 }
 
 /** A HEAD for a file that is not here, from the Manifest and a source's HEAD. */
@@ -87,7 +92,7 @@ async function respondIncoming(
     }
   };
   const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";
-  const response = await incomingResponse(request, found, firstByte, onEnd);
+  const response = await incomingResponse(request, found, firstByte, onEnd).finally(found.release);
   if (response === "late") return refused(lateResponse(found.name), found.name, "late");
   // Answers without a body of the download (304, 412, 416, HEAD) never end one.
   const bytes = response.status === 200 || response.status === 206 ? sent : 0;

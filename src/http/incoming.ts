@@ -3,10 +3,8 @@
  * them; nothing is asked upstream a second time.
  */
 import { etagOf } from "../cache/etag.ts";
-import type { Found } from "../cache/found.ts";
+import type { Incoming } from "../cache/found.ts";
 import { byConditions, cacheStatus, fileHeaders, partialHeaders, rangeOf, tailBody, unsatisfiable } from "./respond.ts";
-
-type Incoming = Extract<Found, { kind: "incoming" }>;
 
 /** Bodies that are whole and this small are answered from memory, so that they carry their length. */
 const WHOLE_BYTES = 4 * 1024 * 1024;

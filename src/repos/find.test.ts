@@ -36,6 +36,7 @@ test("configured paths come in their order, each once, named by repo_name or els
       { name: "second", location: b },
       { name: "a", location: a },
     ],
+    urls: [],
     problems: [],
   });
 });
@@ -44,15 +45,16 @@ test("a repo_name that cannot be a name is not believed", () => {
   expect(namesOf(findRepositories({ repos: [tree("x", "../evil"), tree("y", "")], root }))).toEqual(["x", "y"]);
 });
 
-test.each([
-  ["https://github.com/gentoo/guru.git", "is a git URL"],
-  ["git@github.com:gentoo/guru.git", "is a git URL"],
-  ["git+ssh://git@git.gentoo.org/repo/gentoo.git", "is a git URL"],
-  ["rsync://rsync.gentoo.org/gentoo-portage", "is an rsync URL"],
-])("%s is told of and does not keep the others out", (url, text) => {
-  const found = findRepositories({ repos: [url, tree("a")], root });
-  expect(namesOf(found)).toEqual(["a"]);
-  expect(found.problems).toEqual([`${url} ${text}: syncing is not there yet`]);
+test("URLs are told apart from paths and do not keep these out", () => {
+  const urls = [
+    "https://github.com/gentoo/guru.git",
+    "git@github.com:gentoo/guru.git",
+    "git+ssh://git@git.gentoo.org/repo/gentoo.git",
+    "rsync://rsync.gentoo.org/gentoo-portage",
+  ];
+  const found = findRepositories({ repos: [...urls, tree("a:b@c")], root });
+  expect(namesOf(found)).toEqual(["a:b@c"]);
+  expect(found).toMatchObject({ urls, problems: [] });
 });
 
 test("a path that is missing or is a file is a problem that names it", () => {
@@ -86,6 +88,7 @@ test("with nothing configured: repos.conf in Portage's order, then what else lie
       { name: "guru", location: guru, masters: ["gentoo"], eclassOverrides: [], aliases: ["g"] },
       { name: "local", location: local },
     ],
+    urls: [],
     problems: [],
   });
 });
@@ -105,5 +108,5 @@ test("a repository without repo_name is called what repos.conf calls it; one wit
 });
 
 test("a machine without Portage has no repositories and no problem", () => {
-  expect(findRepositories({ repos: [], root })).toEqual({ repositories: [], problems: [] });
+  expect(findRepositories({ repos: [], root })).toEqual({ repositories: [], urls: [], problems: [] });
 });

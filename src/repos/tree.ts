@@ -163,7 +163,7 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
     const elapsed = clock.now() - previous.endedAt;
     // A negative time says that the clock was set back.
     const waitMs = elapsed < 0 ? 0 : rest - elapsed;
-    if (waitMs <= 0) return next(false);
+    if (waitMs <= 0) return resting ?? next(false);
     if (waitMs > maxWaitMs) return Promise.resolve();
     const wake = () => {
       resting = undefined;

@@ -32,7 +32,7 @@ export type Fault = (
   /** The byte at this position of the file is another one. */
   | Of<"corrupt", { readonly at: number }>
   | Of<"ignore-range">
-  /** Of Content-Range; answers to requests without Range are spared, and so with "garbage". */
+  /** Content-Range tells of another file, or a byte off; or other bytes come. Whole answers are spared. */
   | Of<"wrong-total" | "wrong-start" | "garbage">
   | Of<"redirect", { readonly to: string; readonly status?: number }>
   /** Each time to another URL of the same file. */
@@ -159,7 +159,10 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
     if (isPart(plan)) setContentRange(plan, plan.start, sizeOf(plan.content) + 1);
   },
   "wrong-start": (plan) => {
-    if (isPart(plan)) setContentRange(plan, plan.start + 1, sizeOf(plan.content) + 1);
+    if (!isPart(plan)) return;
+    plan.start++;
+    plan.end = Math.max(plan.start, Math.min(plan.end + 1, sizeOf(plan.content)));
+    setContentRange(plan, plan.start, sizeOf(plan.content));
   },
   garbage: (plan) => {
     if (isPart(plan)) plan.content = { size: sizeOf(plan.content), seed: 0x6ba6e };
@@ -195,7 +198,7 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
 
 /** Changes the plan as the fault says. */
 export function applyFault(plan: Plan, fault: Fault): void {
-  const change: Change<never> = CHANGES[fault.kind];
   // The table pairs each kind with its own fault, which the compiler cannot follow through the look-up.
-  change(plan, fault as never);
+  const change = CHANGES[fault.kind] as (plan: Plan, fault: Fault) => void;
+  change(plan, fault);
 }

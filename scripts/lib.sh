@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What the scripts share: where the project lies, its tool chain, and installing what is missing. To be sourced.
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+export root
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "${0##*/}: $*"
+  exit 1
+}
+
+# Prints the path of the project's own bun, if it is there. Where npm may not run install scripts, node_modules/.bin/bun
+# is only a notice that says so, and the executable lies in the package of the platform.
+find_bun() {
+  local candidate
+  for candidate in "$root"/node_modules/.bin/bun "$root"/node_modules/@oven/bun-linux-*/bin/bun; do
+    if [[ -x $candidate ]] && "$candidate" --version >/dev/null 2>&1; then
+      printf '%s\n' "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+# Both read package-lock.json, and neither changes it.
+install_packages() {
+  if command -v npm >/dev/null; then
+    say "Installing packages with npm…"
+    (cd "$root" && npm ci --no-audit --no-fund --loglevel=error) >&2 </dev/null || return
+  elif command -v bun >/dev/null; then
+    say "Installing packages with bun…"
+    (cd "$root" && bun install --frozen-lockfile) >&2 </dev/null || return
+  else
+    die "needs npm or bun to install its packages (Debian: apt install npm; Gentoo: emerge net-libs/nodejs)"
+  fi
+  cp "$root/package-lock.json" "$root/node_modules/.installed-lock.json"
+}
+
+# Installs the packages where they are missing or the lock has changed since; sets $bun.
+# shellcheck disable=SC2034 # bun is for the scripts
+need_packages() {
+  local stamp=$root/node_modules/.installed-lock.json
+  # What was installed by hand is taken as it is.
+  if bun=$(find_bun) && { [[ ! -e $stamp ]] || cmp -s "$root/package-lock.json" "$stamp"; }; then return; fi
+  install_packages || die "cannot install the packages"
+  bun=$(find_bun) || die "the packages are installed, but their bun does not run on this machine"
+}
+
+# need_command COMMAND [PACKAGE]: installs a Debian package where the command is missing and that can be done.
+need_command() {
+  local command=$1 package=${2:-$1}
+  if command -v "$command" >/dev/null; then return; fi
+  if ! command -v apt-get >/dev/null || [[ $(id -u) != 0 ]]; then
+    say "$command is not here; install it (Debian: apt install $package)"
+    return 1
+  fi
+  say "Installing $package…"
+  export DEBIAN_FRONTEND=noninteractive
+  if apt-get install -qq -y --no-install-recommends "$package" >/dev/null 2>&1 </dev/null; then return; fi
+  apt-get update -qq >/dev/null </dev/null &&
+    apt-get install -qq -y --no-install-recommends "$package" >/dev/null </dev/null && return
+  say "cannot install $package"
+  return 1
+}

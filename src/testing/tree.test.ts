@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { digestsOf, distLine } from "./content.ts";
+import { createTempFolder } from "./temp.ts";
+import { writeTree } from "./tree.ts";
+
+test("a tree has what Portage looks for in a repository", () => {
+  using folder = createTempFolder();
+  const tree = writeTree(folder.path, { name: "test", masters: ["gentoo"] });
+  tree.put("app-misc/foo", {
+    dist: { "foo-1.tar.gz": "bytes", "bar.zip": { digests: { size: 3 } } },
+    lines: ["DIST broken"],
+    ebuilds: [
+      { version: "1", srcUri: "https://example.org/foo-1.tar.gz\n\tdoc? ( mirror://gnu/bar.zip )", iuse: "doc" },
+    ],
+  });
+  const text = (path: string) => readFileSync(folder.file(path), "utf8");
+  expect(text("profiles/repo_name")).toBe("test\n");
+  expect(text("metadata/layout.conf")).toContain("masters = gentoo\n");
+  expect(text("app-misc/foo/Manifest")).toBe(
+    `${distLine("foo-1.tar.gz", digestsOf("bytes"))}\nDIST bar.zip 3\nDIST broken\n`,
+  );
+  const md5 = new Bun.CryptoHasher("md5").update(text("app-misc/foo/foo-1.ebuild")).digest("hex");
+  const cache = text("metadata/md5-cache/app-misc/foo-1");
+  expect(cache).toContain(`_md5_=${md5}\n`);
+  expect(cache).toContain("SRC_URI=https://example.org/foo-1.tar.gz doc? ( mirror://gnu/bar.zip )\n");
+});
+
+test("put() puts in place, remove() leaves nothing of the package, and nothing of others", () => {
+  using folder = createTempFolder();
+  const tree = writeTree(folder.path);
+  tree.put("app-misc/foo", { ebuilds: [{ version: "1" }, { version: "2", cached: false }] });
+  tree.put("app-misc/foo-bar", { ebuilds: [{ version: "1" }] });
+  expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-2"))).toBe(false);
+  tree.put("app-misc/foo", { ebuilds: [{ version: "3" }] });
+  expect(existsSync(folder.file("app-misc/foo/foo-1.ebuild"))).toBe(false);
+  expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-1"))).toBe(false);
+  tree.remove("app-misc/foo");
+  expect(existsSync(folder.file("app-misc/foo"))).toBe(false);
+  expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-3"))).toBe(false);
+  expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-bar-1"))).toBe(true);
+});
+
+test("markSynced() changes the marker each time", () => {
+  using folder = createTempFolder();
+  const tree = writeTree(folder.path);
+  const sizes = [1, 2, 3].map(() => {
+    tree.markSynced();
+    return statSync(folder.file("metadata/timestamp.chk")).size;
+  });
+  expect(new Set(sizes).size).toBe(3);
+});
