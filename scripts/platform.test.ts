@@ -12,9 +12,18 @@ const folder = createTempFolder();
 const CONTENT = { size: 3_000_000, seed: 1 };
 await Bun.write(folder.file("data"), readContent(CONTENT));
 
+/** Sends ten bytes at a time; each comes on its own, as bytes from a download do. */
 function pulled(pull: (controller: ReadableStreamDefaultController, call: number) => void): Response {
   let call = 0;
-  const stream = new ReadableStream({ pull: (controller) => pull(controller, call++) }, { highWaterMark: 0 });
+  const stream = new ReadableStream(
+    {
+      async pull(controller) {
+        await Bun.sleep(10);
+        pull(controller, call++);
+      },
+    },
+    { highWaterMark: 0 },
+  );
   return new Response(stream, { headers: { "Content-Length": "20" } });
 }
 

@@ -3,7 +3,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
 import { layoutPath } from "../src/distfile/layout.ts";
 import type { DistfileName } from "../src/distfile/name.ts";
@@ -101,7 +101,7 @@ test("a small file comes from the mirror once, whole and with all its headers bo
     expect(headers.get("etag")).toBe(warm.headers.get("etag"));
     expect(headers.get("etag")).toMatch(/^"[^"]+"$/);
     expect(headers.get("last-modified")).toBe(warm.headers.get("last-modified"));
-    expect(headers.get("content-disposition")).toBeNull();
+    expect(headers.get("content-disposition") ?? "").not.toContain("filename");
     expect(headers.get("content-encoding")).toBeNull();
   }
   expect(mirror.fileRequests("small.tar.gz").filter(({ method }) => method === "GET").length).toBe(1);
@@ -147,11 +147,14 @@ test("what nobody has is 404 with a reason, what is no file is refused", async (
 
 test("a file with a wrong hash never completes and is never stored", async () => {
   expect((await get("bad-small.zip")).status).toBe(502);
-  const large = await get("bad-large.zip").then((answer) => (answer.ok ? answer.arrayBuffer() : answer.status), String);
-  expect(large).not.toBeInstanceOf(ArrayBuffer);
-  expect(readdirSync(server.location, { recursive: true }).filter((path) => path.includes("distfiles/"))).not.toContain(
-    `distfiles/${hashed("bad-large.zip")}`,
-  );
+  const large = get("bad-large.zip").then((answer) => {
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    return answer.bytes();
+  });
+  await expect(large).rejects.toBeInstanceOf(Error);
+  for (const name of ["bad-small.zip", "bad-large.zip"]) {
+    expect(existsSync(`${server.location}/distfiles/${hashed(name)}`)).toBe(false);
+  }
 });
 
 test("the store is a mirror on disk, and the embedded migrations made the index", () => {

@@ -2,7 +2,7 @@
  * argv -> command -> exit code. Commands are loaded when they are run, so that help and mistakes are answered at once.
  */
 import { existsSync } from "node:fs";
-import { version } from "../package.json" with { type: "json" };
+import { homepage, version } from "../package.json" with { type: "json" };
 import { parseArgs } from "./cli/args.ts";
 import { createOutput } from "./cli/output.ts";
 import { ConfigError } from "./config/config-error.ts";
@@ -26,7 +26,7 @@ async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
   const code = await serve(loaded, {
     migrationsFolder: migrationsFolder(),
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
-    version,
+    userAgent: `portcache/${version} (+${homepage})`,
   });
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.
   process.exit(code);

@@ -16,7 +16,8 @@ import { compose, type Server } from "./compose.ts";
 export interface Resources {
   readonly migrationsFolder: string;
   readonly hashWorkerUrl: string;
-  readonly version: string;
+  /** What upstreams are told where `fetcher.user_agent` is empty. */
+  readonly userAgent: string;
 }
 
 const EXIT_FAILED = 1;
@@ -87,7 +88,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     index,
     repositories: found.repositories,
     hashWorkerUrl: resources.hashWorkerUrl,
-    userAgent: `portcache/${resources.version}`,
+    userAgent: resources.userAgent,
     clock: systemClock,
     log,
   });
