@@ -1,0 +1,68 @@
+/**
+ * The main job where there is no internet: two toy mirrors with generated files, a small tree that wants them, and
+ * wget through the server: cold, warm, and with a mirror that dies in mid-file. Then it serves until Ctrl-C.
+ */
+import { readFileSync } from "node:fs";
+import { type Content, readContent } from "../src/testing/content.ts";
+import { startExecutable } from "../src/testing/executable.ts";
+import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { writeTree } from "../src/testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const dist: Record<string, Content> = {
+  "hello-2.12.tar.gz": { size: 1_017_723, seed: 1 },
+  "firmware-20260810.tar.xz": { size: 48 * MIB, seed: 2 },
+};
+const small = "hello-2.12.tar.gz";
+const large = "firmware-20260810.tar.xz";
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Fetches as Portage does (FETCHCOMMAND of make.globals); says how long it took and whether the bytes are right. */
+async function wget(url: string, name: string, target: string): Promise<string> {
+  const startedAt = performance.now();
+  const command = ["wget", "-q", "-t", "3", "-T", "60", "--passive-ftp", "-O", target, `${url}/distfiles/${name}`];
+  const exit = await Bun.spawn(command, { stdout: "inherit", stderr: "inherit" }).exited;
+  const milliseconds = Math.round(performance.now() - startedAt);
+  const same = exit === 0 && Buffer.compare(readFileSync(target), readContent(dist[name] ?? "")) === 0;
+  if (!same) throw new Error(`wget of ${name} ended with ${exit}, or with wrong bytes`);
+  return `${milliseconds} ms, every byte right`;
+}
+
+using folder = createTempFolder("portcache-demo-");
+const tree = writeTree(folder.file("tree"));
+tree.put("app-misc/hello", { dist: { [small]: dist[small] ?? "" } });
+tree.put("sys-kernel/firmware", { dist: { [large]: dist[large] ?? "" } });
+const files = new Map(Object.entries(dist));
+await using first = await startFakeUpstream({ files });
+await using second = await startFakeUpstream({ files });
+first.setFault(large, { kind: "reset", at: 20 * MIB });
+
+const settings = {
+  repo: { repos: [tree.location] },
+  fetcher: { mirrors: [first.url, second.url], strategy: "ordered" },
+};
+const server = await startExecutable({ settings, args: process.argv.slice(2) });
+say(`portcache listening on ${server.url}`);
+say(`Two toy mirrors (${first.url}, ${second.url}) and a tree with two packages stand in for the internet.`);
+say("");
+const asked = () => `${first.fileRequests(small).length + second.fileRequests(small).length} request upstream`;
+say(`Cold: wget ${small}: ${await wget(server.url, small, folder.file("cold"))}; ${asked()}.`);
+say(`Warm: wget ${small}: ${await wget(server.url, small, folder.file("warm"))}; still ${asked()}.`);
+say(`Now ${large}, and the first mirror dies after 20 of its 48 MiB:`);
+say(`      wget ${large}: ${await wget(server.url, large, folder.file("large"))}.`);
+const [rest] = second.fileRequests(large);
+say(`      The second mirror was asked to go on from there (Range: ${rest?.range}); wget noticed nothing.`);
+say("");
+say(`The store is ${server.location}. Try it: curl -sI ${server.url}/distfiles/${large}`);
+say("Serving until Ctrl-C.");
+await new Promise((resolve) => {
+  process.on("SIGINT", resolve);
+  process.on("SIGTERM", resolve);
+});
+say("");
+await server.stop();
+say("Stopped; the demo's files are gone.");
