@@ -65,7 +65,9 @@ function memoryOf(pid: number): Memory {
 
 function cpuSecondsOf(pid: number): number {
   // Behind the name in brackets: utime and stime are the 14th and 15th field, in ticks of 1/100 s.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

@@ -52,6 +52,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const bound = expected !== undefined && hasHash(expected);
   const resumable = (length: number) => (bound ? length <= expected.size : length <= (remembered?.total ?? 0));
   const part = store.openPart(name, keep ? resumable : undefined);
+  let continuable = remembered !== undefined && part.length > 0;
   const download = startDownload(
     {
       name,
@@ -62,7 +63,11 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       loopHeaders,
       acquire: () => (expected ? deps.downloads : deps.unknownDownloads).acquire(),
       sources: async () => deps.sources(name, expected),
-      remember: (validator) => part.named && rows.putPartial({ name, ...validator }),
+      remember(validator) {
+        if (!part.named) return;
+        continuable = true;
+        rows.putPartial({ name, ...validator });
+      },
       async commit(finished) {
         if (!part.named) return false;
         try {
@@ -76,6 +81,10 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
     },
     deps,
   );
-  void download.over.then(() => part.close(!download.stored && (bound || rows.partial(name) !== undefined)));
+  // Bytes that nothing ties to a content can't be continued, so they are not kept either.
+  const closed = download.over.then(() => part.close(!download.stored && (bound || continuable)));
+  closed.catch((error: unknown) =>
+    deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error }),
+  );
   return download;
 }

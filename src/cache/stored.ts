@@ -102,6 +102,23 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     });
   }
 
+  /** The file with its digests, if it is one of the contents and can be read. */
+  async function check(
+    name: DistfileName,
+    file: StoredFile,
+    row: DistfileRow | undefined,
+    contents: readonly Digests[],
+  ) {
+    if (contents.length > 0 && contents.every((content) => content.size !== file.size)) return undefined;
+    const sha512 = contents.some((content) => hasHash(content) && content.blake2b === undefined);
+    const { digests, changed } = await digestsNow(name, file, row, sha512);
+    const verdict = judge(contents, digests);
+    if (verdict === "same" && changed) remember(name, file, row, digests);
+    // Where nothing binds the content, all there is to go by is that nobody changed it since it was stored.
+    const good = verdict === "same" || (verdict === "unbound" && !changed);
+    return good ? { file, digests, lastModifiedAt: file.modifiedAt } : undefined;
+  }
+
   return {
     async find(name, contents) {
       const row = rows.get(name);
@@ -110,14 +127,12 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
         if (row) rows.forget(name);
         return undefined;
       }
-      if (contents.length > 0 && contents.every((content) => content.size !== file.size)) return "stale";
-      const sha512 = contents.some((content) => hasHash(content) && content.blake2b === undefined);
-      const { digests, changed } = await digestsNow(name, file, row, sha512);
-      const verdict = judge(contents, digests);
-      if (verdict === "same" && changed) remember(name, file, row, digests);
-      // Where nothing binds the content, all there is to go by is that nobody changed it since it was stored.
-      const good = verdict === "same" || (verdict === "unbound" && !changed);
-      return good ? { file, digests, lastModifiedAt: file.modifiedAt } : "stale";
+      try {
+        return (await check(name, file, row, contents)) ?? "stale";
+      } catch (error) {
+        log.warn("Cannot read {file}, it is fetched again: {error}", { file: file.path, error });
+        return "stale";
+      }
     },
   };
 }

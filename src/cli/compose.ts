@@ -126,6 +126,14 @@ export function compose(parts: Parts): Server {
     unknown: config.fetcher.unknown,
   });
 
+  function flushUses(): void {
+    try {
+      rows.flush();
+    } catch (error) {
+      log.error("Cannot record which files were used: {error}", { error });
+    }
+  }
+
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
   const layoutsOffered = config.server.layouts
@@ -147,7 +155,7 @@ export function compose(parts: Parts): Server {
       draining = true;
     },
     async startBackground() {
-      timers.push(setInterval(() => rows.flush(), FLUSH_EVERY_MS));
+      timers.push(setInterval(flushUses, FLUSH_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
       log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
@@ -157,7 +165,7 @@ export function compose(parts: Parts): Server {
       await trees.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
-      rows.flush();
+      flushUses();
     },
   };
 }

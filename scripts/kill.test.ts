@@ -1,0 +1,209 @@
+/**
+ * kill -9 at random moments: in the middle of downloads, of a first scan, right behind a commit. Whatever became of the
+ * index, the next start serves what is whole and goes on with the part files where the mirror lets it.
+ */
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { standardFolder } from "../src/distfile/layout.ts";
+import type { DistfileName } from "../src/distfile/name.ts";
+import { type GeneratedContent, readContent } from "../src/testing/content.ts";
+import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
+import { type FakeUpstream, type ReceivedRequest, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
+import { type Tree, writeTree } from "../src/testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const DOWNLOADS = 20;
+const KILLS = 3;
+const RATE = 2.5 * MIB;
+const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+
+let folder: TempFolder;
+let tree: Tree;
+let mirror: FakeUpstream;
+let server: Server | undefined;
+let random: () => number;
+
+/** Numbers from 0 to 1 that a seed brings back (mulberry32). */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+beforeEach(async () => {
+  folder = createTempFolder("portcache-kill-");
+  tree = writeTree(folder.file("tree"));
+  mirror = await startFakeUpstream();
+  random = createRandom(SEED);
+  console.log(`SEED=${SEED} brings the same moments back`);
+});
+
+afterEach(async () => {
+  await server?.[Symbol.asyncDispose]();
+  server = undefined;
+  await mirror.close();
+  folder.remove();
+});
+
+async function start(): Promise<Server> {
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } };
+  server = await startExecutable({ settings, location: folder.file("store") });
+  return server;
+}
+
+async function kill(): Promise<void> {
+  expect(await server?.stop("SIGKILL")).toBe(128 + 9);
+  await server?.[Symbol.asyncDispose]();
+  server = undefined;
+}
+
+/** Whether the file came whole and right; false where the connection broke. */
+async function get(url: string, name: string, content: GeneratedContent): Promise<boolean> {
+  try {
+    const answer = await fetch(`${url}/distfiles/${name}`, { decompress: false });
+    const bytes = await answer.bytes();
+    // What says that it is whole has to be right, however the server ended.
+    expect([name, answer.status, Buffer.compare(bytes, readContent(content))]).toEqual([name, 200, 0]);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && /^ECONN|Closed|Refused/.test(String(error.code))) return false;
+    throw error;
+  }
+}
+
+function storedPath(name: string): string {
+  return folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+}
+
+/** What the index must be whenever nobody has it open. */
+function expectSoundIndex(): void {
+  using index = new Database(folder.file("store/index.sqlite"));
+  expect(index.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+}
+
+/** Bytes left by name of file. */
+function partFiles(): Map<string, number> {
+  const partial = folder.file("store/partial");
+  return new Map(readdirSync(partial).map((name) => [name, statSync(`${partial}/${name}`).size]));
+}
+
+function downloads(): Map<string, GeneratedContent> {
+  return new Map(
+    Array.from({ length: DOWNLOADS }, (_, i) => [
+      `${i % 4 === 0 ? "whole" : "ranged"}-${i}.tar.gz`,
+      { size: Math.round((0.5 + 6 * random()) * MIB), seed: 100 + i },
+    ]),
+  );
+}
+
+const damages: readonly (readonly [string, () => void])[] = [
+  ["the index as it was left", () => {}],
+  ["the index deleted", () => rmSync(folder.file("store/index.sqlite"))],
+  [
+    "the index overwritten by garbage",
+    () => writeFileSync(folder.file("store/index.sqlite"), Buffer.from(readContent({ size: 300_000, seed: 9 }))),
+  ],
+];
+
+/** The first request for a file that came after those counted before. */
+function firstRequest(name: string, before: number): ReceivedRequest | undefined {
+  return mirror.requests.slice(before).find(({ file, method }) => file === name && method === "GET");
+}
+
+for (const [state, damage] of damages) {
+  test(`killed in the midst of ${DOWNLOADS} downloads, with ${state} all come right, and parts are continued`, async () => {
+    const files = downloads();
+    for (const [name, content] of files) {
+      mirror.files.set(name, content);
+      const slow = { kind: "rate", bytesPerSecond: RATE } as const;
+      mirror.setFault(name, slow, ...(name.startsWith("whole") ? [{ kind: "ignore-range" } as const] : []));
+    }
+    tree.put("app-misc/many", { dist: Object.fromEntries(files) });
+    let continued = 0;
+    let parts = new Map<string, number>();
+    for (let round = 0; round <= KILLS; round++) {
+      const { url } = await start();
+      const before = mirror.requests.length;
+      const stored = [...files.keys()].filter((name) => existsSync(storedPath(name)));
+      const clients = [...files].map(([name, content]) => get(url, name, content));
+      if (round < KILLS) {
+        await Bun.sleep(200 + 1000 * random());
+        await kill();
+      }
+      const came = await Promise.all(clients);
+      if (round === KILLS) expect(came).toEqual(came.map(() => true));
+      for (const name of stored) expect([name, firstRequest(name, before)]).toEqual([name, undefined]);
+      for (const [name, bytes] of parts) {
+        const request = firstRequest(name, before);
+        if (!request || bytes === 0 || stored.includes(name)) continue;
+        expect([name, request.range]).toEqual([name, `bytes=${bytes}-`]);
+        if (name.startsWith("ranged")) continued++;
+      }
+      parts = partFiles();
+      if (round === KILLS - 1) damage();
+    }
+    expect(continued).toBeGreaterThan(DOWNLOADS / 2);
+    for (const [name, content] of files) {
+      expect([name, Buffer.compare(readFileSync(storedPath(name)), readContent(content))]).toEqual([name, 0]);
+    }
+    expect([...parts.keys()]).toEqual([]);
+    await kill();
+    expectSoundIndex();
+  }, 30_000);
+}
+
+test("killed right behind a commit it has the file, and asks for it no more", async () => {
+  const files = Array.from(
+    { length: 5 },
+    (_, i) => [`f-${i}.zip`, { size: i % 2 === 0 ? 3000 : 5 * MIB, seed: i }] as const,
+  );
+  for (const [name, content] of files) mirror.files.set(name, content);
+  tree.put("app-misc/some", { dist: Object.fromEntries(files) });
+  for (const [name, content] of files) {
+    expect(await get((await start()).url, name, content)).toBe(true);
+    await kill();
+    expectSoundIndex();
+  }
+  const { url } = await start();
+  for (const [name, content] of files) {
+    expect(await get(url, name, content)).toBe(true);
+    expect([name, mirror.fileRequests(name).length]).toEqual([name, 1]);
+  }
+});
+
+test("killed in its first scans it knows all packages after one that ends", async () => {
+  const packages = 1500;
+  for (let i = 0; i < packages; i++) {
+    const sha512 = i.toString(16).padStart(128, "0");
+    tree.put(`cat-${i % 30}/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
+  }
+  for (let round = 0; round < 6; round++) {
+    await start();
+    await Bun.sleep(300 * random());
+    await kill();
+    expectSoundIndex();
+  }
+  const { url } = await start();
+  for (let i = 0; i < packages; i += 100 + Math.floor(100 * random())) {
+    const answer = await fetch(`${url}/distfiles/p-${i}.zip`);
+    expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining(`cat-${i % 30}/p-${i}`)]);
+  }
+  await kill();
+  using index = new Database(folder.file("store/index.sqlite"));
+  expect(index.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
+});
+
+test("a killed server holds the store no more, a living one does and goes on", async () => {
+  await start();
+  await kill();
+  const { pid, configFile, url } = await start();
+  const second = await runExecutable(["serve", "--config", configFile]);
+  expect([second.exit, second.stderr]).toEqual([1, expect.stringContaining(`process ${pid}`)]);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+});

@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { createAllow, plainAddress } from "./allow.ts";
+
+test("without a list everyone is served, with one those in it and this machine", () => {
+  expect(createAllow([]).permits("203.0.113.7")).toBe(true);
+  const allow = createAllow(["192.168.1.0/24", "fd00::/8", "10.0.0.7"]);
+  for (const address of [
+    "192.168.1.9",
+    "fd12::1",
+    "10.0.0.7",
+    "127.0.0.1",
+    "127.9.9.9",
+    "::1",
+    plainAddress("::ffff:192.168.1.9"),
+  ]) {
+    expect([address, allow.permits(address)]).toEqual([address, true]);
+  }
+  for (const address of ["192.168.2.9", "10.0.0.8", "2001:db8::1", "", plainAddress("::ffff:10.0.0.8")]) {
+    expect([address, allow.permits(address)]).toEqual([address, false]);
+  }
+});

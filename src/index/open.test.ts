@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import type { DistfileName } from "../distfile/name.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { createDistfileRows } from "./distfiles.ts";
+import { createMirrorLayoutRows } from "./mirror-layouts.ts";
+import { openIndex } from "./open.ts";
+import { storeId } from "./store-id.ts";
+
+const MIGRATIONS = `${import.meta.dir}/../../drizzle`;
+const name = "foo-1.tar.gz" as DistfileName;
+const row = {
+  name,
+  size: 3,
+  blake2b: "ab".repeat(64),
+  sha512: null,
+  stamp: "3:1:1",
+  lastModifiedAt: 1,
+  source: "http://mirror.test/",
+  storedAt: 5,
+  usedAt: 5,
+  uses: 0,
+};
+
+let folder: TempFolder;
+let path: string;
+
+beforeEach(() => {
+  folder = createTempFolder();
+  path = folder.file("index.sqlite");
+});
+afterEach(() => folder.remove());
+
+test("what is written is there after it was closed and opened again, the store's id too", () => {
+  const first = openIndex(path, MIGRATIONS);
+  createDistfileRows(first.db).put(row);
+  createMirrorLayoutRows(first.db).put("http://mirror.test", { layoutConf: "x", fetchedAt: 7 });
+  const id = storeId(first.db);
+  first.close();
+  const second = openIndex(path, MIGRATIONS);
+  expect(second.damage).toBeUndefined();
+  expect(createDistfileRows(second.db).get(name)).toEqual(row);
+  expect(createMirrorLayoutRows(second.db).get("http://mirror.test")).toMatchObject({ layoutConf: "x", fetchedAt: 7 });
+  expect(storeId(second.db)).toBe(id);
+  expect(id).toMatch(/^portcache-[0-9a-f]{16}$/);
+  second.close();
+});
+
+test("uses are counted in batches and never turn time back", () => {
+  const index = openIndex(path, MIGRATIONS);
+  const rows = createDistfileRows(index.db);
+  rows.put(row);
+  rows.touch(name, 9);
+  rows.touch(name, 8);
+  expect(rows.get(name)?.uses).toBe(0);
+  rows.flush();
+  rows.touch(name, 3);
+  rows.flush();
+  rows.flush();
+  expect(rows.get(name)).toMatchObject({ uses: 3, usedAt: 8 });
+  rows.forget(name);
+  expect(rows.get(name)).toBeUndefined();
+  expect(rows.names()).toEqual([]);
+  index.close();
+});
+
+test("a damaged index is set aside and a new one made, whatever is wrong with it", () => {
+  const damages: [string, () => void][] = [
+    ["garbage", () => writeFileSync(path, "garbage ".repeat(2000))],
+    ["cut", () => truncateSync(path, 9000)],
+    [
+      "a page overwritten",
+      () => {
+        const bytes = readFileSync(path);
+        bytes.fill(0xff, 4096, 12_288);
+        writeFileSync(path, bytes);
+      },
+    ],
+  ];
+  for (const [label, damage] of damages) {
+    const before = openIndex(path, MIGRATIONS);
+    createDistfileRows(before.db).put(row);
+    before.close();
+    damage();
+    const after = openIndex(path, MIGRATIONS);
+    expect([label, typeof after.damage]).toEqual([label, "string"]);
+    expect(createDistfileRows(after.db).names()).toEqual([]);
+    expect(existsSync(`${path}.damaged`)).toBe(true);
+    createDistfileRows(after.db).put(row);
+    after.close();
+  }
+});

@@ -1,0 +1,95 @@
+import { expect, test } from "bun:test";
+import { SourceError } from "../distfile/errors.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createLayouts } from "./layouts.ts";
+import { createMirrors } from "./mirrors.ts";
+import { orderMirrors } from "./order.ts";
+
+const name = "cloud.google.com%2Fgo%2F@v%2Fv0.26.0(1)+!.mod" as DistfileName;
+const plain = "foo-1.tar.gz" as DistfileName;
+const DAY = 24 * 60 * 60 * 1000;
+
+function createMemory() {
+  const rows = new Map<string, { layoutConf: string; fetchedAt: number }>();
+  return {
+    get: (url: string) => rows.get(url),
+    put: (url: string, row: { layoutConf: string; fetchedAt: number }) => rows.set(url, row),
+  };
+}
+
+test("layout.conf is asked once a day for all that want it, and the remembered one serves when it fails", async () => {
+  const clock = createFakeClock();
+  let answer: () => Promise<string> = async () => "[structure]\n0=filename-hash BLAKE2B 8\n";
+  const asked: string[] = [];
+  const getText = (url: string) => {
+    asked.push(url);
+    return answer();
+  };
+  const layouts = createLayouts({ memory: createMemory(), clock, getText });
+  const path = () => layouts.pathAt("http://m.test", plain, undefined);
+  expect(await Promise.all([path(), path(), path()])).toEqual([
+    "1b/foo-1.tar.gz",
+    "1b/foo-1.tar.gz",
+    "1b/foo-1.tar.gz",
+  ]);
+  await path();
+  expect(asked).toEqual(["http://m.test/distfiles/layout.conf"]);
+  clock.set(clock.now() + DAY);
+  answer = () => Promise.reject(new SourceError("timeout", "silence"));
+  expect(await path()).toBe("1b/foo-1.tar.gz");
+  expect(await path()).toBe("1b/foo-1.tar.gz");
+  expect(asked.length).toBe(2);
+});
+
+test("a mirror without a layout.conf, or with something else under that name, is flat; one that does not answer fails", async () => {
+  const clock = createFakeClock();
+  const answers: [() => Promise<string>, string | undefined][] = [
+    [() => Promise.reject(new SourceError("absent", "404")), plain],
+    [async () => "<html>", plain],
+    [async () => "[structure]\n0=holographic\n", plain],
+    [() => Promise.reject(new SourceError("failed", "reset")), undefined],
+  ];
+  for (const [getText, expected] of answers) {
+    const layouts = createLayouts({ memory: createMemory(), clock, getText });
+    expect(await layouts.pathAt("http://m.test", plain, undefined).catch(() => undefined)).toBe(expected as never);
+  }
+});
+
+test("a mirror's URL is quoted as Portage quotes it, whatever slashes it was configured with", async () => {
+  const clock = createFakeClock();
+  const layouts = createLayouts({
+    memory: createMemory(),
+    clock,
+    getText: () => Promise.reject(new SourceError("absent", "404")),
+  });
+  const mirrors = createMirrors({ urls: ["http://m.test/gentoo//"], strategy: "ordered", layouts, clock });
+  const [source] = mirrors.sources(name, undefined);
+  expect(await source?.locate()).toBe(
+    "http://m.test/gentoo/distfiles/cloud.google.com%252Fgo%252F%40v%252Fv0.26.0%281%29%2B%21.mod",
+  );
+  expect([source?.label, source?.trustedOrigin]).toEqual(["http://m.test/gentoo", "http://m.test"]);
+});
+
+test("mirrors come as configured, in turn, or with those that just failed last", () => {
+  const mirrors = ["a", "b", "c"].map((url) => ({ url, failedAt: url === "a" ? 1000 : undefined }));
+  const urls = (strategy: "ordered" | "round-robin" | "adaptive", turn: number, now: number) =>
+    orderMirrors(mirrors, strategy, turn, now)
+      .map(({ url }) => url)
+      .join("");
+  expect(urls("ordered", 5, 1000)).toBe("abc");
+  expect([0, 1, 2, 3].map((turn) => urls("round-robin", turn, 1000))).toEqual(["abc", "bca", "cab", "abc"]);
+  expect(urls("adaptive", 0, 2000)).toBe("bca");
+  expect(urls("adaptive", 0, 62_000)).toBe("abc");
+});
+
+test("a mirror that failed is asked last until it works again", async () => {
+  const clock = createFakeClock();
+  const layouts = createLayouts({ memory: createMemory(), clock, getText: async () => "" });
+  const mirrors = createMirrors({ urls: ["http://a.test", "http://b.test"], strategy: "adaptive", layouts, clock });
+  const labels = () => mirrors.sources(plain, undefined).map(({ label }) => label);
+  mirrors.sources(plain, undefined)[0]?.report("reset");
+  expect(labels()).toEqual(["http://b.test", "http://a.test"]);
+  mirrors.sources(plain, undefined)[1]?.report(undefined);
+  expect(labels()).toEqual(["http://a.test", "http://b.test"]);
+});
