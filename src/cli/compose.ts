@@ -17,7 +17,7 @@ import { createAllow } from "../http/allow.ts";
 import { createApp } from "../http/app.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
 import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
-import type { Index } from "../index/open.ts";
+import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -39,6 +39,8 @@ export interface Parts {
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called when a query finds the index damaged. */
+  readonly onIndexDamage: () => void;
 }
 
 export interface Server {
@@ -149,6 +151,7 @@ export function compose(parts: Parts): Server {
       layoutConf: formatLayoutConf(layoutsOffered),
       allow: createAllow(config.server.allow),
       isLoop: guard.isLoop,
+      onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
       illness: () => (draining ? "shutting down" : undefined),
     }),
     drain() {

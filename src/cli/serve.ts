@@ -22,14 +22,17 @@ export interface Resources {
 
 const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
+/** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
+const DAMAGE_DRAIN_MS = 2000;
 
 /** Where the kernel has no IPv6, `::` can't be listened on. */
 function listenAddress(address: string): string {
   return address === "::" && !existsSync("/proc/net/if_inet6") ? "0.0.0.0" : address;
 }
 
-function listen(server: Server, { config }: LoadedConfig): string {
-  const { address, port, tls_cert, tls_key } = config.server;
+/** @returns the URL that it answers at */
+function listen(server: Server, { config }: LoadedConfig, port: number): string {
+  const { address, tls_cert, tls_key } = config.server;
   const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
   const hostname = listenAddress(address);
   // Without reusePort: false a second server would silently take half of the connections.
@@ -38,24 +41,25 @@ function listen(server: Server, { config }: LoadedConfig): string {
   return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
 }
 
-/** The first signal drains, a second one ends at once. Resolves with the exit code once drained. */
-function untilSignal(server: Server, drainMs: number, log: Logger): Promise<number> {
+/** Waits until transfers have ended, or for so long. */
+async function drain(server: Server, drainMs: number): Promise<void> {
+  server.drain();
+  const timer = new AbortController();
+  const patience = systemClock.sleep(drainMs, timer.signal).catch(() => undefined);
+  await Promise.race([server.app.stop(false), patience]);
+  timer.abort();
+}
+
+/** Resolves with the exit code at the first signal; a second one ends the process at once. */
+function untilSignal(drainMs: number, log: Logger): Promise<number> {
   return new Promise((resolve) => {
     let signals = 0;
     const onSignal = (signal: "SIGINT" | "SIGTERM") => {
       const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
       if (signals++ > 0) process.exit(code);
-      log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them at once", {
-        signal,
-        seconds: drainMs / 1000,
-      });
-      server.drain();
-      const drained = Promise.resolve(server.app.stop(false));
-      const timer = setTimeout(() => resolve(code), drainMs);
-      void drained.finally(() => {
-        clearTimeout(timer);
-        resolve(code);
-      });
+      const seconds = drainMs / 1000;
+      log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them", { signal, seconds });
+      resolve(code);
     };
     process.on("SIGINT", onSignal);
     process.on("SIGTERM", onSignal);
@@ -68,20 +72,26 @@ function checkStore(location: string): void {
   accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
-async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
+interface Opened {
+  readonly server: Server;
+  /** Resolves when the index was found damaged while in use. */
+  readonly damaged: Promise<"damaged">;
+  close(): Promise<void>;
+}
+
+function open(loaded: LoadedConfig, resources: Resources, log: Logger): Opened {
   const { location } = loaded.config.storage;
-  checkStore(location);
-  const lock = lockStore(location, `portcache serve (process ${process.pid})`);
   const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
-  if (index.damage !== undefined) {
-    log.warn("the index was damaged ({damage}) and is rebuilt; the old one is index.sqlite.damaged", {
-      damage: index.damage,
-    });
+  const { damage } = index;
+  if (damage !== undefined) {
+    log.warn("the index was damaged ({damage}) and is made anew; the old one is index.sqlite.damaged", { damage });
   }
   const found = findRepositories({ repos: loaded.config.repo.repos });
   for (const problem of found.problems) log.warn("{problem}", { problem });
-  for (const url of found.urls)
-    log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(url) });
+  for (const repo of found.urls) {
+    log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(repo) });
+  }
+  const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
   const server = compose({
     config: loaded.config,
     store: openStore(location),
@@ -91,16 +101,41 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     userAgent: resources.userAgent,
     clock: systemClock,
     log,
+    onIndexDamage: () => resolve("damaged"),
   });
-  const url = listen(server, loaded);
-  console.log(`portcache listening on ${url}`);
-  const ended = untilSignal(server, loaded.config.server.drain, log);
-  server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
-  const code = await ended;
-  await server.stop();
-  index.close();
-  lock.release();
-  return code;
+  const close = async () => {
+    await server.stop();
+    try {
+      index.close();
+    } catch (error) {
+      log.warn("the index could not be closed in order: {error}", { error });
+    }
+  };
+  return { server, damaged, close };
+}
+
+async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
+  const { storage, server: settings } = loaded.config;
+  checkStore(storage.location);
+  const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
+  const signalled = untilSignal(settings.drain, log);
+  for (let port = settings.port; ; ) {
+    const { server, damaged, close } = open(loaded, resources, log);
+    const url = listen(server, loaded, port);
+    port = server.app.server?.port ?? port;
+    console.log(`portcache listening on ${url}`);
+    server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
+    const code = await Promise.race([signalled, damaged]);
+    await drain(server, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
+    // What has not ended by now is broken off.
+    await server.app.server?.stop(true);
+    await close();
+    if (code !== "damaged") {
+      lock.release();
+      return code;
+    }
+    log.error("the index is damaged: starting over with a new one");
+  }
 }
 
 /** A message for an error that the admin can do something about. */

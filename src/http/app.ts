@@ -15,6 +15,8 @@ export interface AppDeps extends DistfilesDeps {
   /** Why it can't serve now, or undefined. */
   readonly illness: () => string | undefined;
   readonly log: Logger;
+  /** Told of every error that nobody foresaw. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
@@ -61,6 +63,7 @@ async function logRequest(
 export function createApp(deps: AppDeps) {
   return new Elysia()
     .onError(({ error, request }) => {
+      deps.onError(error);
       deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
       return text(500, "Something went wrong here, the server's log has more.");
     })

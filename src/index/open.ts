@@ -21,9 +21,11 @@ export interface Index {
 /** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
 const DAMAGE = new Set([11, 24, 26]);
 
-function isDamage(error: unknown): error is Error {
+/** Whether an error of a query says that the file is damaged; Drizzle wraps SQLite's own. */
+export function isIndexDamage(error: unknown): error is Error {
   if (error instanceof DamagedIndexError) return true;
-  return error instanceof SQLiteError && DAMAGE.has(error.errno & 0xff);
+  if (error instanceof SQLiteError) return DAMAGE.has(error.errno & 0xff);
+  return error instanceof Error && error.cause !== undefined && isIndexDamage(error.cause);
 }
 
 class DamagedIndexError extends Error {}
@@ -58,7 +60,7 @@ export function openIndex(path: string, migrationsFolder: string): Index {
   try {
     opened = openDatabase(path, migrationsFolder);
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isIndexDamage(error)) throw error;
     damage = error.message;
     renameSync(path, `${path}.damaged`);
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
@@ -69,8 +71,11 @@ export function openIndex(path: string, migrationsFolder: string): Index {
     db,
     ...(damage === undefined ? {} : { damage }),
     close() {
-      client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-      client.close();
+      try {
+        client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      } finally {
+        client.close();
+      }
     },
   };
 }

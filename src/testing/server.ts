@@ -46,6 +46,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
     userAgent: "portcache/test",
     clock: systemClock,
     log: await openLog(config.log.level, config.log.format),
+    onIndexDamage: () => undefined,
   });
   server.app.listen({ hostname: "127.0.0.1", port: 0, reusePort: false });
   const settled = server.startBackground();
