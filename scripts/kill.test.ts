@@ -4,7 +4,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { standardFolder } from "../src/distfile/layout.ts";
 import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
@@ -177,6 +177,21 @@ test("killed right behind a commit it has the file, and asks for it no more", as
   }
 });
 
+test("a part that is whole but for its name, and has upstream's time, is taken and not swept", async () => {
+  const content = { size: 5 * MIB, seed: 1 };
+  mirror.files.set("f.zip", content);
+  tree.put("app-misc/one", { dist: { "f.zip": content } });
+  const part = folder.file("store/partial/f.zip");
+  mkdirSync(folder.file("store/partial"), { recursive: true });
+  writeFileSync(part, readContent(content));
+  // What a kill between the setting of the time and the rename leaves.
+  utimesSync(part, new Date(), new Date("2001-02-03"));
+  const { url } = await start();
+  await Bun.sleep(200);
+  expect(await get(url, "f.zip", content)).toBe(true);
+  expect(mirror.fileRequests("f.zip")).toEqual([]);
+});
+
 test("killed in its first scans it knows all packages after one that ends", async () => {
   const packages = 1500;
   for (let i = 0; i < packages; i++) {
@@ -184,8 +199,11 @@ test("killed in its first scans it knows all packages after one that ends", asyn
     tree.put(`cat-${i % 30}/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
   }
   for (let round = 0; round < 6; round++) {
+    // From nothing each time, and the last of them goes on from where the one before was killed.
+    if (round < 5)
+      for (const suffix of ["", "-wal", "-shm"]) rmSync(folder.file(`store/index.sqlite${suffix}`), { force: true });
     await start();
-    await Bun.sleep(300 * random());
+    await Bun.sleep(60 * random());
     await kill();
     expectSoundIndex();
   }

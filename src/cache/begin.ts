@@ -81,10 +81,11 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
     },
     deps,
   );
+  const complain = (error: unknown) => {
+    deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error });
+  };
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
-  const closed = download.over.then(() => part.close(!download.stored && (bound || continuable)));
-  closed.catch((error: unknown) =>
-    deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error }),
-  );
+  download.ended.then(() => part.leave(!download.stored && (bound || continuable))).catch(complain);
+  download.over.then(part.close).catch(complain);
   return download;
 }

@@ -67,9 +67,9 @@ export interface Download {
   /** Keeps the bytes readable until the function given back is called, even after the end. */
   hold(): () => void;
   stop(reason: Error): void;
-  /** Resolves when it has ended, well or not; never rejects. */
+  /** Resolves as soon as the verdict is there, good or bad; never rejects. */
   readonly ended: Promise<void>;
-  /** Resolves when, after that, nobody reads any more; never rejects. */
+  /** Resolves when, after that, nobody reads or hashes the bytes any more; never rejects. */
   readonly over: Promise<void>;
 }
 
@@ -179,7 +179,6 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       incoming.tail.fail(error instanceof Error ? error : new Error(String(error)));
     } finally {
       release();
-      await incoming.stop();
     }
   }
 
@@ -207,6 +206,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     hold: incoming.tail.hold,
     stop: (reason) => stopper.abort(reason),
     ended,
-    over: ended.then(incoming.tail.closed),
+    // Only now: whoever asks again must not find a download that has failed, however long the rest takes.
+    over: ended.then(incoming.stop).then(incoming.tail.closed),
   };
 }

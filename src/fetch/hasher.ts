@@ -80,7 +80,9 @@ export function createHasher(workerUrl: string): Hasher {
       };
     },
     close() {
+      death = "closed";
       worker.terminate();
+      for (const [id, settle] of waiting) settle({ id, error: death });
     },
   };
 }

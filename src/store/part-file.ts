@@ -39,8 +39,10 @@ export interface PartFile {
   readonly named: boolean;
   /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
   moveTo(path: string, modifiedAt: number): Promise<void>;
-  /** Once nobody reads from it; `keep` leaves the bytes in partial/ for another try. */
-  close(keep: boolean): Promise<void>;
+  /** Gives up the name, so that another download can have it; `keep` leaves the bytes there for it to continue. */
+  leave(keep: boolean): void;
+  /** Once nobody reads from it, and after leave(). */
+  close(): Promise<void>;
 }
 
 /**
@@ -100,9 +102,11 @@ function partFile(path: string | undefined, fd: number): PartFile {
       await rename(path, finalPath);
       moved = true;
     },
-    async close(keep) {
+    leave(keep) {
       const worthKeeping = keep && fstatSync(fd).size > 0;
       if (!worthKeeping && !moved && path !== undefined) rmSync(path, { force: true });
+    },
+    async close() {
       while (syncing) await Bun.sleep(5);
       await closeFd(fd);
     },

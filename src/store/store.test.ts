@@ -34,7 +34,8 @@ test("a committed file lies under its name's hash, mode 0644, with upstream's mt
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
   const file = await store.commit(part, name, 784903526_000);
-  await part.close(false);
+  part.leave(false);
+  await part.close();
   expect(file.path).toBe(`${location}/distfiles/${standardFolder(name)}/${name}`);
   expect(readFileSync(file.path, "utf8")).toBe("content");
   expect(statSync(file.path).mode & 0o777).toBe(0o644);
@@ -47,13 +48,16 @@ test("a kept part is there for the next opener, one not wanted or empty is not",
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
-  await part.close(true);
+  part.leave(true);
+  await part.close();
   const again = store.openPart(name, (length) => length === bytes.length);
   expect(again.length).toBe(bytes.length);
-  await again.close(true);
+  again.leave(true);
+  await again.close();
   const refused = store.openPart(name, () => false);
   expect(refused.length).toBe(0);
-  await refused.close(true);
+  refused.leave(true);
+  await refused.close();
   expect(readdirSync(`${location}/partial`)).toEqual([]);
 });
 
@@ -65,8 +69,10 @@ test("two parts of one name never share a file", async () => {
   await second.write(bytes, 0);
   expect(statSync(`${location}/partial/${name}`).size).toBe(0);
   await expect(store.commit(second, name, 0)).rejects.toThrow("no name");
-  await second.close(false);
-  await first.close(false);
+  second.leave(false);
+  await second.close();
+  first.leave(false);
+  await first.close();
 });
 
 test("a link in the place of a part file is not followed", () => {
@@ -81,7 +87,8 @@ test("the scan finds what lies where it belongs and names the rest", async () =>
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await store.commit(part, name, 0);
-  await part.close(false);
+  part.leave(false);
+  await part.close();
   writeFileSync(`${location}/distfiles/stray`, "x");
   writeFileSync(`${location}/distfiles/${standardFolder(name)}/elsewhere`, "x");
   const strays: string[] = [];
@@ -98,7 +105,8 @@ test("the sweep takes old parts that nobody writes", async () => {
   for (const old of ["old", "open"]) utimesSync(`${location}/partial/${old}`, 1, 1);
   store.sweepParts(2000);
   expect(readdirSync(`${location}/partial`).sort()).toEqual(["new", "open"]);
-  await open.close(false);
+  open.leave(false);
+  await open.close();
 });
 
 test("a second lock on a store fails, naming who holds the first", () => {

@@ -103,8 +103,8 @@ export function openStore(location: string): Store {
       openParts.add(path);
       return {
         ...part,
-        async close(keep) {
-          await part.close(keep);
+        leave(keep) {
+          part.leave(keep);
           openParts.delete(path);
         },
       };

@@ -1,0 +1,44 @@
+/**
+ * Fifty clients at once on one cold file, at a size that a test can wait for; fanout.ts tells of larger ones.
+ */
+import { expect, test } from "bun:test";
+import { type FanOutResult, fanOut, MOST_FIRST_BYTE_MS, MOST_GROWTH_BYTES } from "./fanout.ts";
+
+const MIB = 1024 * 1024;
+const CLIENTS = 50;
+const SIZE = 32 * MIB;
+
+function expectGood({ requests, clients, idle, peak }: FanOutResult): void {
+  expect(requests).toBe(1);
+  expect(clients.filter(({ right }) => !right).map(({ said }) => said)).toEqual([]);
+  expect(clients.length).toBe(CLIENTS);
+  expect(Math.max(...clients.map(({ firstByteMs }) => firstByteMs))).toBeLessThan(MOST_FIRST_BYTE_MS);
+  expect(peak.all - idle.all).toBeLessThan(MOST_GROWTH_BYTES);
+}
+
+test("fifty clients share one download of a slow mirror, each with its first byte at once, in bounded memory", async () => {
+  const result = await fanOut({
+    clients: CLIENTS,
+    sizeBytes: SIZE,
+    mirrorBytesPerSecond: 16 * MIB,
+    slow: 0,
+    slowBytesPerSecond: MIB,
+  });
+  expectGood(result);
+  // Else the bytes would have been there before anybody could share anything.
+  expect(Math.min(...result.clients.map(({ totalMs }) => totalMs))).toBeGreaterThan(1500);
+}, 30_000);
+
+test("twenty slow ones among them cost no more, and hold nobody up", async () => {
+  const result = await fanOut({
+    clients: CLIENTS,
+    sizeBytes: SIZE,
+    mirrorBytesPerSecond: 16 * MIB,
+    slow: 20,
+    slowBytesPerSecond: 4 * MIB,
+  });
+  expectGood(result);
+  const totals = result.clients.map(({ totalMs }) => totalMs);
+  expect(Math.min(...totals.slice(0, 20))).toBeGreaterThan(5000);
+  expect(Math.max(...totals.slice(20))).toBeLessThan(5000);
+}, 30_000);
