@@ -19,7 +19,8 @@ export function createAbsences(ttlMs: number, clock: Clock): Absences {
     get(key) {
       const entry = entries.get(key);
       if (!entry) return undefined;
-      if (clock.now() < entry.until) return entry.attempts;
+      // One from the future was made before the clock was set back.
+      if (clock.now() < entry.until && clock.now() >= entry.until - ttlMs) return entry.attempts;
       entries.delete(key);
       return undefined;
     },

@@ -50,7 +50,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const { store, rows } = deps;
   const remembered = expected ? undefined : rows.partial(name);
   const bound = expected !== undefined && hasHash(expected);
-  const resumable = (length: number) => (bound ? length <= expected.size : length <= (remembered?.total ?? 0));
+  const resumable = (length: number) => (bound ? length <= expected.size : length < (remembered?.total ?? 0));
   const part = store.openPart(name, keep ? resumable : undefined);
   let continuable = remembered !== undefined && part.length > 0;
   const download = startDownload(
@@ -65,8 +65,13 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       sources: async () => deps.sources(name, expected),
       remember(validator) {
         if (!part.named) return;
-        continuable = true;
-        rows.putPartial({ name, ...validator });
+        try {
+          rows.putPartial({ name, ...validator });
+          continuable = true;
+        } catch (error) {
+          // Then it can't be continued after a restart, and that is all.
+          deps.log.warn("Cannot remember how {file} may be continued: {error}", { file: name, error });
+        }
       },
       async commit(finished) {
         if (!part.named) return false;

@@ -40,7 +40,7 @@ function notFound(
   return { kind, attempts, wantedBy: wantedByText(by), note };
 }
 
-/** The contents that would be right for this request, best first. */
+/** The contents that would do for this request, best first: by name the first tree's, others where that is not to be had. */
 function acceptable(wanted: Wanted, by: readonly WantedBy[]): readonly Digests[] {
   return wanted.content ? [wanted.content] : contentsOf(by);
 }
@@ -111,7 +111,7 @@ async function fetchTarget(
   if (remembered) return remembered;
   // No await between join and start: that is what makes it one download.
   const joined = deps.flights.join(key);
-  if (!joined && wanted.method === "HEAD") return await headOf(target, wanted, deps);
+  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, deps);
   let download: Download;
   try {
     download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
@@ -136,15 +136,21 @@ async function fetchTarget(
 
 async function headOf(
   { name, expected }: Target,
+  key: string,
   { loopHeaders }: Wanted,
   deps: CacheDeps,
 ): Promise<Found | readonly Attempt[]> {
+  // Random names cost upstream as little by HEAD as by GET.
+  const release = expected ? undefined : await deps.unknownDownloads.acquire();
   try {
     const head = await headFrom(name, expected, deps.sources(name, expected), loopHeaders, deps.settings);
     return { kind: "head", name, head, expected };
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
+    if (error.absent) deps.absences.add(key, error.attempts);
     return error.attempts;
+  } finally {
+    release?.();
   }
 }
 

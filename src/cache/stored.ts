@@ -2,7 +2,7 @@
  * What lies in the store under a name, and its digests: from the index while nobody touched the file, else read anew.
  * So files found after a lost index, restored from elsewhere or damaged on disk are known for what they are.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Hasher } from "../fetch/hasher.ts";
@@ -57,7 +57,7 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
   const reading = new Map<string, Promise<ComputedDigests>>();
 
   async function hash(file: StoredFile, sha512: boolean): Promise<ComputedDigests> {
-    const fd = openSync(file.path, "r");
+    const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
       return await hasher.open(fd, { sha512 }).finish(file.size);
     } finally {

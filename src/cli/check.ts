@@ -2,10 +2,10 @@
  * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
  */
 import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
-import { maskCredentials } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { findRepositories } from "../repos/find.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
 import type { Output } from "./output.ts";

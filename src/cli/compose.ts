@@ -146,6 +146,7 @@ export function compose(parts: Parts): Server {
       cache,
       clock,
       log,
+      settleTrees,
       wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
       loopHeaders: (request) => guard.headersFor(request.headers),
       layoutConf: formatLayoutConf(layoutsOffered),

@@ -2,11 +2,11 @@
  * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
  */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
-import { maskCredentials } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Logger, openLog } from "../lib/log.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { findRepositories } from "../repos/find.ts";
 import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";

@@ -2,6 +2,7 @@
  * A setting that can't be used. Its message names where it stands (FILE:LINE, variable or flag), what was given and
  * what is allowed; the exit code is 2.
  */
+import { maskCredentials } from "../lib/url.ts";
 export class ConfigError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -10,11 +11,6 @@ export class ConfigError extends Error {
 }
 
 const SHOWN_CHARACTERS = 120;
-
-/** The text with user names and passwords in URLs replaced, fit to be shown. */
-export function maskCredentials(text: string): string {
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s"'@]+@/gi, "$1***@");
-}
 
 /** A value as TOML gives it, in an error message: quoted where it is text, cut where it is long, without secrets. */
 export function describeGiven(given: unknown): string {

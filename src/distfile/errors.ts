@@ -11,11 +11,14 @@ export type SourceFailure = "absent" | "timeout" | "failed" | "bad";
 /** One source could not give (the rest of) a file. */
 export class SourceError extends Error {
   readonly kind: SourceFailure;
+  /** What it answered, where it answered at all. */
+  readonly status: number | undefined;
 
-  constructor(kind: SourceFailure, message: string, options?: ErrorOptions) {
+  constructor(kind: SourceFailure, message: string, options: ErrorOptions & { readonly status?: number } = {}) {
     super(message, options);
     this.name = "SourceError";
     this.kind = kind;
+    this.status = options.status;
   }
 }
 

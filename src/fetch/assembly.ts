@@ -6,8 +6,10 @@
 import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { maskCredentials } from "../lib/url.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Source } from "./source.ts";
+import { unlessStopped } from "./stop.ts";
 import { openUpstream, type UpstreamResponse, type UpstreamSettings } from "./upstream.ts";
 import { vet } from "./vet.ts";
 
@@ -45,6 +47,7 @@ function isBound(assembly: Assembly): boolean {
 async function startOver(assembly: Assembly): Promise<void> {
   assembly.contributors = new Set();
   assembly.validator = undefined;
+  assembly.lastModifiedAt = undefined;
   assembly.incoming.total = assembly.expected?.size;
   await assembly.incoming.restart();
 }
@@ -55,11 +58,11 @@ async function accept(assembly: Assembly, url: string, response: UpstreamRespons
   const changed = !bound && asked > 0 && response.offset === 0 && response.etag !== assembly.validator?.etag;
   if (changed) await startOver(assembly);
   vet(assembly.name, response, assembly.expected, assembly.incoming.total);
-  assembly.url = url;
+  assembly.url = maskCredentials(url);
   assembly.lastModifiedAt ??= response.lastModifiedAt;
   assembly.incoming.total ??= response.total;
   if (!bound && response.etag !== undefined && response.total !== undefined) {
-    assembly.validator = { url, etag: response.etag, total: response.total };
+    assembly.validator = { url: assembly.url, etag: response.etag, total: response.total };
     assembly.remember(assembly.validator);
   }
 }
@@ -79,6 +82,7 @@ async function receive(assembly: Assembly, source: Source, response: UpstreamRes
     assembly.received += fresh.length;
     await incoming.append(fresh);
   }
+  if (assembly.expected === undefined && at === 0) throw new SourceError("failed", "sends an empty file");
   const total = incoming.total ?? incoming.position;
   if (incoming.position < total) {
     throw new SourceError("failed", `ended after ${incoming.position} of ${total} bytes`);
@@ -101,8 +105,10 @@ export async function takeFrom(
   const { incoming } = assembly;
   const bound = isBound(assembly);
   if (bound && incoming.position > 0 && incoming.position === incoming.total) return;
-  const url = await source.locate();
-  if (incoming.position > 0 && !bound && assembly.validator?.url !== url) await startOver(assembly);
+  const url = await unlessStopped(source.locate(), stop);
+  // Without a hash, what another source said or sent of its file holds for that one alone.
+  const begun = incoming.position > 0 || assembly.url !== "";
+  if (!bound && begun && assembly.validator?.url !== maskCredentials(url)) await startOver(assembly);
   const { loopHeaders } = assembly;
   const offset = incoming.position;
   const validator = bound ? undefined : assembly.validator?.etag;

@@ -11,6 +11,7 @@ import type { Hasher } from "./hasher.ts";
 import { createIncoming, type Part } from "./incoming.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 import type { Source } from "./source.ts";
+import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
 import type { UpstreamSettings } from "./upstream.ts";
 
@@ -136,10 +137,23 @@ async function fetchWhole(
   for (;;) {
     const source = rounds.next(assembly.received);
     if (!source) throw new UnavailableError(`No source has ${assembly.name}`, [...attempts.values()]);
-    if (rounds.again) await Bun.sleep(PAUSE_BEFORE_SECOND_ROUND_MS);
+    if (rounds.again) await unlessStopped(Bun.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
     const computed = await tryFrom(assembly, source, rounds, attempts, deps, stop);
     if (computed) return computed;
   }
+}
+
+/** What went wrong as clients are told; trouble of our own (a full disk, a damaged index) is logged here. */
+function asUnavailable(error: unknown, name: DistfileName, stop: AbortSignal, log: Logger): Error {
+  if (error instanceof UnavailableError) return error;
+  const options = { cause: error };
+  if (stop.aborted) {
+    const attempt = { source: "this server", kind: "timeout", detail: "is shutting down" } as const;
+    return new UnavailableError(`No source has ${name}`, [attempt], options);
+  }
+  log.error("Cannot fetch {file}: {error}", { file: name, error });
+  const attempt = { source: "this server", kind: "failed", detail: "cannot take it, its log says why" } as const;
+  return new UnavailableError(`No source has ${name}`, [attempt], options);
 }
 
 export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download {
@@ -163,9 +177,11 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   let stored = false;
 
   async function run(): Promise<void> {
-    const release = await plan.acquire();
-    const startedAt = performance.now();
+    let release = () => {};
     try {
+      release = await unlessStopped(plan.acquire(), stopper.signal, (late) => late());
+      const startedAt = performance.now();
+      incoming.begin();
       const digests = await fetchWhole(assembly, await plan.sources(), deps, stopper.signal);
       const { lastModifiedAt, url } = assembly;
       stored = await plan.commit({ computed: digests, lastModifiedAt, url });
@@ -176,7 +192,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       const properties = { file: name, bytes: digests.size, milliseconds, source: url };
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
     } catch (error) {
-      incoming.tail.fail(error instanceof Error ? error : new Error(String(error)));
+      incoming.tail.fail(asUnavailable(error, name, stopper.signal, deps.log));
     } finally {
       release();
     }

@@ -23,6 +23,8 @@ export interface Incoming {
   readonly position: number;
   /** Size of the whole file as far as it is known. */
   total: number | undefined;
+  /** From now on the time counts for which a small file is held. */
+  begin(): void;
   append(bytes: Uint8Array): Promise<void>;
   /** Forgets all bytes; readers that had some break off. */
   restart(): Promise<void>;
@@ -39,16 +41,21 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
   let job: HashJob = hasher.open(part.fd, { sha512 });
   if (position > 0) job.advance(position);
 
-  const timer = setTimeout(() => {
+  let timer: NodeJS.Timeout | undefined;
+
+  function beOverdue(): void {
     overdue = true;
     tail.release(releasable({ position, total: incoming.total, overdue }));
-  }, HOLD_MS);
+  }
 
   const incoming: Incoming = {
     tail,
     total,
     get position() {
       return position;
+    },
+    begin() {
+      timer = setTimeout(beOverdue, HOLD_MS);
     },
     async append(bytes) {
       await part.write(bytes, position);

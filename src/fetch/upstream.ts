@@ -3,8 +3,10 @@
  * resumption by Range and If-Range (RFC 9110, sections 13.1.5, 14), and every way it can fail as a SourceError.
  */
 import { SourceError } from "../distfile/errors.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { type PinnedUrl, pinPublic, type ResolveHost } from "./address-policy.ts";
 import { parseContentRange } from "./content-range.ts";
+import { parseHttpDate } from "./http-date.ts";
 import { canConnect } from "./probe.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -59,6 +61,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 interface Exchange {
   readonly response: Response;
   readonly controller: AbortController;
+  /** Stops listening for the stop signal. */
+  readonly end: () => void;
 }
 
 function lengthOf(response: Response): number | undefined {
@@ -67,8 +71,9 @@ function lengthOf(response: Response): number | undefined {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof Error) return "code" in error ? `${error.message} (${String(error.code)})` : error.message;
-  return String(error);
+  if (!(error instanceof Error)) return String(error);
+  const message = maskCredentials(error.message);
+  return "code" in error ? `${message} (${String(error.code)})` : message;
 }
 
 function asSourceError(error: unknown, when: string): SourceError {
@@ -78,9 +83,9 @@ function asSourceError(error: unknown, when: string): SourceError {
 
 /** What a status means, where it is neither a body nor a redirect. */
 function failureOf(status: number, offset: number): SourceError {
-  if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`);
-  if (status === 416) return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`);
-  return new SourceError("failed", `answered ${status}`);
+  if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`, { status });
+  if (status === 416) return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
+  return new SourceError("failed", `answered ${status}`, { status });
 }
 
 async function sendOnce(
@@ -97,8 +102,10 @@ async function sendOnce(
   if (stop.aborted) onStop();
   // fetch() does not tell when the connection stands. Halfway through the connect time-out a second connection is
   // tried beside it: where that stands, the source is up and only slow to answer.
+  let answered = false;
   const probe = setTimeout(async () => {
     if (settings.proxy !== "" || (await canConnect(pinned?.url ?? target.href, settings.connectTimeoutMs / 2))) return;
+    if (answered) return;
     controller.abort(new SourceError("timeout", `no connection within ${settings.connectTimeoutMs / 1000} s`));
   }, settings.connectTimeoutMs / 2);
   const stall = setTimeout(() => {
@@ -123,11 +130,12 @@ async function sendOnce(
       ...(pinned && target.protocol === "https:" ? { tls: { serverName: pinned.serverName } } : {}),
       ...(settings.proxy === "" ? {} : { proxy: settings.proxy }),
     });
-    return { response, controller };
+    return { response, controller, end: () => stop.removeEventListener("abort", onStop) };
   } catch (error) {
     stop.removeEventListener("abort", onStop);
     throw asSourceError(controller.signal.aborted ? controller.signal.reason : error, "no answer");
   } finally {
+    answered = true;
     clearTimeout(probe);
     clearTimeout(stall);
   }
@@ -138,6 +146,7 @@ async function follow(request: UpstreamRequest, settings: UpstreamSettings, stop
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const exchange = await sendOnce(request, target, settings, stop);
     if (!REDIRECTS.has(exchange.response.status)) return exchange;
+    exchange.end();
     exchange.controller.abort();
     const location = exchange.response.headers.get("location") ?? "";
     if (!URL.canParse(location, target.href)) throw new SourceError("failed", `redirects to nowhere (${location})`);
@@ -199,7 +208,6 @@ export async function openUpstream(
   try {
     const { offset, total } = placeOf(response, request);
     const etag = response.headers.get("etag");
-    const lastModifiedAt = Date.parse(response.headers.get("last-modified") ?? "");
     const watchdog = createWatchdog(settings.stallTimeoutMs, () => {
       controller.abort(new SourceError("timeout", `stalled for ${settings.stallTimeoutMs / 1000} s`));
     });
@@ -207,17 +215,19 @@ export async function openUpstream(
       offset,
       total,
       etag: etag !== null && /^"[^"]*"$/.test(etag) ? etag : undefined,
-      lastModifiedAt: Number.isNaN(lastModifiedAt) ? undefined : lastModifiedAt,
+      lastModifiedAt: parseHttpDate(response.headers.get("last-modified"), Date.now()),
       contentType: response.headers.get("content-type") ?? "",
       contentEncoding: response.headers.get("content-encoding") ?? "",
       delimited: lengthOf(response) !== undefined || response.headers.has("transfer-encoding"),
       read: bodyReader(exchange, watchdog),
       close() {
         watchdog.stop();
+        exchange.end();
         controller.abort();
       },
     };
   } catch (error) {
+    exchange.end();
     controller.abort();
     throw asSourceError(error, "unusable answer");
   }

@@ -20,6 +20,8 @@ export interface DistfilesDeps {
   readonly clock: Clock;
   /** Those that want the content with this BLAKE2B or SHA512 (128 hex digits). */
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
+  /** Sees to it that the Manifests known are those on disk now. */
+  readonly settleTrees: (known: boolean) => Promise<void>;
   readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
   /** Text of our own layout.conf. */
   readonly layoutConf: string;
@@ -75,13 +77,14 @@ function headResponse(request: Request, { head, expected }: Extract<Found, { kin
 async function respondIncoming(
   request: Request,
   found: Extract<Found, { kind: "incoming" }>,
+  /** By performance.now(), which nobody sets. */
   deadlineAt: number,
   clock: Clock,
 ): Promise<Answered> {
   const { promise: sent, resolve: onEnd } = Promise.withResolvers<number>();
   const firstByte = async (offset: number): Promise<"late" | undefined> => {
     const timer = new AbortController();
-    const late = clock.sleep(Math.max(0, deadlineAt - clock.now()), timer.signal).then(
+    const late = clock.sleep(Math.max(0, deadlineAt - performance.now()), timer.signal).then(
       (): "late" => "late",
       (): "late" => "late",
     );
@@ -139,6 +142,7 @@ export async function answerDistfiles(request: Request, path: string, deps: Dist
   if (target.kind === "bad-name") {
     return refused(text(400, `That is not a distfile's name: ${target.reason}.`), path, "bad name");
   }
+  if (target.kind === "digest" && deps.wantedByDigest(target.digest).length === 0) await deps.settleTrees(false);
   const question = questionOf(target, deps);
   if (!question) {
     const why =
@@ -147,7 +151,7 @@ export async function answerDistfiles(request: Request, path: string, deps: Dist
         : "That folder is not the file's by any layout.";
     return refused(text(404, why), path, "absent");
   }
-  const deadlineAt = deps.clock.now() + FIRST_BYTE_DEADLINE_MS;
+  const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
   const method = request.method;
   const wanted = { ...question, method, loopHeaders: deps.loopHeaders(request) } as const;
   const found = await deps.cache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);

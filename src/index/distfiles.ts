@@ -61,9 +61,18 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
       if (used.size === 0) return;
       const batch = used;
       used = new Map();
-      db.transaction(() => {
-        for (const [name, { uses, at }] of batch) countUses.run({ name, uses, at });
-      });
+      try {
+        db.transaction(() => {
+          for (const [name, { uses, at }] of batch) countUses.run({ name, uses, at });
+        });
+      } catch (error) {
+        // They count next time, with what has come meanwhile.
+        for (const [name, { uses, at }] of batch) {
+          const since = used.get(name);
+          used.set(name, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
+        }
+        throw error;
+      }
     },
     names: () =>
       db

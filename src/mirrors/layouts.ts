@@ -11,6 +11,8 @@ import type { Clock } from "../lib/clock.ts";
 const FRESH_MS = 24 * 60 * 60 * 1000;
 /** After a failure the remembered one serves for so long before the mirror is asked again. */
 const RETRY_MS = 5 * 60 * 1000;
+/** Where none is remembered the mirror can't be used; for so long that is known without asking. */
+const AVOID_MS = 10 * 1000;
 
 export interface LayoutMemory {
   /** Text is empty where the mirror has no layout.conf. */
@@ -42,7 +44,12 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
       const text = await getText(`${mirror}/distfiles/layout.conf`, new URL(mirror).origin);
       return parseLayoutConf(text) ? text : "";
     } catch (error) {
-      if (error instanceof SourceError && error.kind === "absent") return "";
+      // A mirror that answers, but not with a layout.conf (404; 403 of object stores; a huge page), is flat.
+      if (
+        error instanceof SourceError &&
+        (error.status !== undefined || error.kind === "absent" || error.kind === "bad")
+      )
+        return "";
       throw error;
     }
   }
@@ -54,8 +61,8 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
       failedAt.delete(mirror);
       return layoutConf;
     } catch (error) {
-      if (remembered === undefined) throw error;
       failedAt.set(mirror, clock.now());
+      if (remembered === undefined) throw error;
       return remembered;
     } finally {
       asking.delete(mirror);
@@ -65,8 +72,14 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
   async function layoutsOf(mirror: string): Promise<readonly Layout[]> {
     const remembered = memory.get(mirror);
     const now = clock.now();
-    const fresh = remembered !== undefined && now - remembered.fetchedAt < FRESH_MS;
-    const waiting = remembered !== undefined && now - (failedAt.get(mirror) ?? Number.NEGATIVE_INFINITY) < RETRY_MS;
+    const age = now - (remembered?.fetchedAt ?? Number.NEGATIVE_INFINITY);
+    // A negative age says that the clock was set back.
+    const fresh = age >= 0 && age < FRESH_MS;
+    const sinceFailure = now - (failedAt.get(mirror) ?? Number.NEGATIVE_INFINITY);
+    const waiting = remembered !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
+    if (remembered === undefined && sinceFailure >= 0 && sinceFailure < AVOID_MS) {
+      throw new SourceError("timeout", "did not send its layout.conf a moment ago");
+    }
     let text = remembered?.layoutConf ?? "";
     if (!fresh && !waiting) {
       const answer = asking.get(mirror) ?? refresh(mirror, remembered?.layoutConf);

@@ -4,6 +4,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
+import { maskCredentials } from "../lib/url.ts";
 import type { Layouts } from "./layouts.ts";
 import { orderMirrors, type Strategy } from "./order.ts";
 
@@ -42,7 +43,7 @@ export function createMirrors({ urls, strategy, layouts, clock }: MirrorsDeps): 
   return {
     sources(name, digests) {
       return orderMirrors(mirrors, strategy, turn++, clock.now()).map((mirror) => ({
-        label: mirror.url,
+        label: maskCredentials(mirror.url),
         trustedOrigin: new URL(mirror.url).origin,
         locate: async () => `${mirror.url}/distfiles/${quotePath(await layouts.pathAt(mirror.url, name, digests))}`,
         report(failure) {

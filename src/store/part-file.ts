@@ -10,6 +10,7 @@ import {
   fsync,
   ftruncate,
   futimes,
+  lstatSync,
   openSync,
   rmSync,
   unlinkSync,
@@ -99,6 +100,8 @@ function partFile(path: string | undefined, fd: number): PartFile {
       await setMode(fd, 0o644);
       await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
       await syncAll(fd);
+      if (lstatSync(path).ino !== fstatSync(fd).ino)
+        throw new Error(`Cannot keep ${finalPath}: its part file was replaced`);
       await rename(path, finalPath);
       moved = true;
     },

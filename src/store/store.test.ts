@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -75,11 +76,14 @@ test("two parts of one name never share a file", async () => {
   await first.close();
 });
 
-test("a link in the place of a part file is not followed", () => {
+test("links are followed nowhere: not to write a part, not to serve a file", () => {
   const { location, store } = newStore();
   writeFileSync(`${location}/victim`, "precious");
   symlinkSync(`${location}/victim`, `${location}/partial/${name}`);
-  expect(() => store.openPart(name, resumeAll)).toThrow();
+  expect(store.openPart(name, resumeAll).named).toBe(false);
+  mkdirSync(`${location}/distfiles/${standardFolder(name)}`);
+  symlinkSync(`${location}/victim`, `${location}/distfiles/${standardFolder(name)}/${name}`);
+  expect(store.stat(name)).toBeUndefined();
   expect(readFileSync(`${location}/victim`, "utf8")).toBe("precious");
 });
 
@@ -101,9 +105,14 @@ test("the scan finds what lies where it belongs and names the rest", async () =>
 test("the sweep takes old parts that nobody writes", async () => {
   const { location, store } = newStore();
   const open = store.openPart("open" as DistfileName, resumeAll);
-  for (const old of ["old", "open", "new"]) writeFileSync(`${location}/partial/${old}`, "x");
-  for (const old of ["old", "open"]) utimesSync(`${location}/partial/${old}`, 1, 1);
-  store.sweepParts(2000);
+  writeFileSync(`${location}/partial/old`, "x");
+  await Bun.sleep(20);
+  const before = Date.now();
+  await Bun.sleep(20);
+  writeFileSync(`${location}/partial/new`, "x");
+  // As commit() leaves it for the moment before the rename.
+  utimesSync(`${location}/partial/new`, 1, 1);
+  store.sweepParts(before);
   expect(readdirSync(`${location}/partial`).sort()).toEqual(["new", "open"]);
   open.leave(false);
   await open.close();

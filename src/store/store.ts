@@ -2,7 +2,7 @@
  * The store on disk: `distfiles/HH/FILE` holds whole files only, `partial/` those coming in. The distfiles folder is
  * itself a Gentoo mirror with the standard layout (GLEP 75), so it can be exported or used as PORTAGE_RO_DISTDIRS.
  */
-import { type BigIntStats, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type BigIntStats, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, open, opendir, rm } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
@@ -35,7 +35,7 @@ export interface Store {
   remove(name: DistfileName): Promise<void>;
   /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
   scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
-  /** Removes part files that nobody writes and that were last written before this instant. */
+  /** Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime. */
   sweepParts(before: number): void;
 }
 
@@ -51,9 +51,15 @@ function describe(path: string, stats: BigIntStats): StoredFile {
   };
 }
 
+/** Plain files only: a link could lead to any file of this machine, and would be served. */
 function statFile(path: string): StoredFile | undefined {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats?.isFile() ? describe(path, stats) : undefined;
+  try {
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isFile() ? describe(path, stats) : undefined;
+  } catch {
+    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no file to be had.
+    return undefined;
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -82,6 +88,17 @@ async function* scanFolders(distfiles: string, onStray: (path: string) => void):
   }
 }
 
+/** The part file, or undefined where something else has its name. */
+function openNamed(path: string, resume: boolean): PartFile | undefined {
+  try {
+    return openPartFile(path, resume);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EISDIR" || error.code === "ELOOP"))
+      return undefined;
+    throw error;
+  }
+}
+
 /** @throws {Error} with a code such as EACCES where the folders cannot be made */
 export function openStore(location: string): Store {
   const distfiles = `${location}/distfiles`;
@@ -96,16 +113,19 @@ export function openStore(location: string): Store {
   return {
     stat: (name) => statFile(pathOf(name)),
     openPart(name, resume) {
+      // Somebody may have cleared it away while this runs.
+      mkdirSync(partial, { recursive: true });
       const path = `${partial}/${name}`;
       if (resume === undefined || openParts.has(path)) return openNamelessPart(partial);
       const length = statFile(path)?.size ?? 0;
-      const part = openPartFile(path, length > 0 && resume(length));
+      const part = openNamed(path, length > 0 && resume(length));
+      if (!part) return openNamelessPart(partial);
       openParts.add(path);
       return {
         ...part,
         leave(keep) {
-          part.leave(keep);
           openParts.delete(path);
+          part.leave(keep);
         },
       };
     },
@@ -127,8 +147,9 @@ export function openStore(location: string): Store {
     sweepParts(before) {
       for (const entry of readdirSync(partial)) {
         const path = `${partial}/${entry}`;
-        const modifiedAt = statFile(path)?.modifiedAt ?? before;
-        if (modifiedAt < before && !openParts.has(path)) rmSync(path, { force: true });
+        // By ctime: one killed right before its rename has upstream's mtime already, and is whole.
+        const changedAt = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? before;
+        if (changedAt < before && !openParts.has(path)) rmSync(path, { force: true });
       }
     },
   };
