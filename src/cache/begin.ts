@@ -52,12 +52,24 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const bound = expected !== undefined && hasHash(expected);
   const resumable = (length: number) => (bound ? length <= expected.size : length < (remembered?.total ?? 0));
   const part = store.openPart(name, keep ? resumable : undefined);
+  let full = false;
+
+  /** Bytes that the disk no longer takes are no part to go on from: their room is given back. */
+  async function write(bytes: Uint8Array, position: number): Promise<void> {
+    try {
+      await part.write(bytes, position);
+    } catch (error) {
+      full = true;
+      throw error;
+    }
+  }
+
   let continuable = remembered !== undefined && part.length > 0;
   const download = startDownload(
     {
       name,
       expected,
-      part,
+      part: { ...part, write },
       keeps: part.named,
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
@@ -90,7 +102,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
     deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error });
   };
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
-  download.ended.then(() => part.leave(!download.stored && (bound || continuable))).catch(complain);
+  download.ended.then(() => part.leave(!full && (bound || continuable))).catch(complain);
   download.over.then(part.close).catch(complain);
   return download;
 }

@@ -31,6 +31,8 @@ export interface Cache {
   lookup(wanted: Wanted, deadlineMs: number): Promise<Found>;
 }
 
+const HIT: Origin = { kind: "hit", stale: false, url: "" };
+
 function notFound(
   kind: NotFound["kind"],
   by: readonly WantedBy[],
@@ -40,18 +42,13 @@ function notFound(
   return { kind, attempts, wantedBy: wantedByText(by), note };
 }
 
-/** The contents that would do for this request, best first: by name the first tree's, others where that is not to be had. */
-function acceptable(wanted: Wanted, by: readonly WantedBy[]): readonly Digests[] {
-  return wanted.content ? [wanted.content] : contentsOf(by);
-}
-
 async function fromStore(
   wanted: Wanted,
-  by: readonly WantedBy[],
+  contents: readonly Digests[],
   origin: Origin,
   deps: CacheDeps,
 ): Promise<Found | "stale" | undefined> {
-  const stored = await deps.stored.find(wanted.name, acceptable(wanted, by));
+  const stored = await deps.stored.find(wanted.name, contents);
   if (stored === undefined || stored === "stale") return stored;
   if (wanted.method === "GET") deps.rows.touch(wanted.name, deps.clock.now());
   return { kind: "stored", name: wanted.name, stored, origin };
@@ -61,7 +58,7 @@ async function fromStore(
 function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): readonly Target[] {
   const { name } = wanted;
   const [first] = contentsOf(by);
-  const contents = acceptable(wanted, by);
+  const contents = wanted.content ? [wanted.content] : contentsOf(by);
   if (contents.length === 0) return [{ name, expected: undefined, keep: deps.treesScanned() }];
   // By content-hash a client may want another tree's file of this name: it gets that, but the name belongs to the first.
   return contents.map((expected) => ({
@@ -75,18 +72,13 @@ function keyOf(target: Target): string {
   return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
 }
 
-async function answerFrom(
-  download: Download,
-  wanted: Wanted,
-  by: readonly WantedBy[],
-  origin: Origin,
-  deps: CacheDeps,
-): Promise<Found> {
+async function answerFrom(download: Download, wanted: Wanted, origin: Origin, deps: CacheDeps): Promise<Found> {
   const release = download.hold();
   try {
     await download.reached(0);
     if (download.stored) {
-      const found = await fromStore(wanted, by, { ...origin, url: download.url }, deps);
+      const contents = download.expected ? [download.expected] : [];
+      const found = await fromStore(wanted, contents, { ...origin, url: download.url }, deps);
       if (found !== undefined && found !== "stale") {
         release();
         return found;
@@ -99,11 +91,22 @@ async function answerFrom(
   }
 }
 
+/** Whether a failure is worth remembering: absence, and where another content may do instead also its not being had. */
+function isLasting(error: UnavailableError, another: boolean): boolean {
+  return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
+}
+
+interface Task {
+  readonly target: Target;
+  readonly wanted: Wanted;
+  /** An outdated file of that name is in the store. */
+  readonly stale: boolean;
+  /** Another content may be served instead. */
+  readonly another: boolean;
+}
+
 async function fetchTarget(
-  target: Target,
-  wanted: Wanted,
-  by: readonly WantedBy[],
-  stale: boolean,
+  { target, wanted, stale, another }: Task,
   deps: CacheDeps,
 ): Promise<Found | readonly Attempt[]> {
   const key = keyOf(target);
@@ -117,19 +120,13 @@ async function fetchTarget(
     download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
   } catch (error) {
     deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
-    return [{ source: "the store here", kind: "failed", detail: "takes no new file, the server's log says why" }];
+    return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
   }
   try {
-    return await answerFrom(
-      download,
-      wanted,
-      by,
-      { kind: joined ? "joined" : "fetched", stale, url: "" } as const,
-      deps,
-    );
+    return await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" }, deps);
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    if (error.absent) deps.absences.add(key, error.attempts);
+    if (isLasting(error, another)) deps.absences.add(key, error.attempts);
     return error.attempts;
   }
 }
@@ -159,8 +156,13 @@ async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean,
     return notFound("absent", by, 'No tree knows this file, and [fetcher] unknown is "deny".');
   }
   const attempts: Attempt[] = [];
-  for (const target of targetsOf(wanted, by, deps)) {
-    const outcome = await fetchTarget(target, wanted, by, stale, deps);
+  const targets = targetsOf(wanted, by, deps);
+  for (const target of targets) {
+    // The first content is not to be had, so another tree's will do, if it is here already.
+    const other =
+      target === targets[0] || !target.expected ? undefined : await fromStore(wanted, [target.expected], HIT, deps);
+    if (other !== undefined && other !== "stale") return other;
+    const outcome = await fetchTarget({ target, wanted, stale, another: targets.length > 1 }, deps);
     if ("kind" in outcome) return outcome;
     attempts.push(...outcome);
   }
@@ -173,7 +175,9 @@ async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean,
 async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promise<Found | "stale" | undefined> {
   let stale: "stale" | undefined;
   for (const wanted of questions) {
-    const found = await fromStore(wanted, deps.wantedBy(wanted.name), { kind: "hit", stale: false, url: "" }, deps);
+    // By name the first tree's content counts.
+    const contents = wanted.content ? [wanted.content] : contentsOf(deps.wantedBy(wanted.name)).slice(0, 1);
+    const found = await fromStore(wanted, contents, HIT, deps);
     if (found === "stale") stale = found;
     else if (found) return found;
   }

@@ -68,7 +68,8 @@ export function countPackages(location: string): number {
     .reduce((sum, category) => sum + readNames(`${location}/${category}`).length, 0);
 }
 
-function fileProblem(key: string, path: string): string[] {
+/** What is wrong with a file that a setting names, as a list of at most one sentence; an empty path means none. */
+export function fileProblem(key: string, path: string): string[] {
   if (path === "") return [];
   try {
     accessSync(path, constants.R_OK);

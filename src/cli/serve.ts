@@ -2,6 +2,7 @@
  * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
  */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { ConfigError } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -10,6 +11,7 @@ import { maskCredentials } from "../lib/url.ts";
 import { findRepositories } from "../repos/find.ts";
 import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
+import { fileProblem } from "./check.ts";
 import { compose, type Server } from "./compose.ts";
 
 /** What belongs to the executable, wherever it lies. */
@@ -18,6 +20,13 @@ export interface Resources {
   readonly hashWorkerUrl: string;
   /** What upstreams are told where `fetcher.user_agent` is empty. */
   readonly userAgent: string;
+}
+
+/** What the admin can do something about; the message says all. */
+class StartError extends Error {}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 const EXIT_FAILED = 1;
@@ -35,8 +44,14 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
   const { address, tls_cert, tls_key } = config.server;
   const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
   const hostname = listenAddress(address);
-  // Without reusePort: false a second server would silently take half of the connections.
-  server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
+  try {
+    // Without reusePort: false a second server would silently take half of the connections.
+    server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
+  } catch (error) {
+    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    const detail = inUse ? "something else listens there" : errorText(error);
+    throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`);
+  }
   const bound = server.app.server?.port ?? port;
   return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
 }
@@ -67,9 +82,14 @@ function untilSignal(drainMs: number, log: Logger): Promise<number> {
   });
 }
 
+/** @throws {StartError} naming what to change */
 function checkStore(location: string): void {
-  mkdirSync(location, { recursive: true });
-  accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
+  try {
+    mkdirSync(location, { recursive: true });
+    accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(`Cannot write the store ${location} (storage.location chooses another): ${errorText(error)}`);
+  }
 }
 
 interface Opened {
@@ -138,24 +158,22 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   }
 }
 
-/** A message for an error that the admin can do something about. */
-function explain(error: unknown, { config }: LoadedConfig): string {
-  if (error instanceof StoreLockedError) return error.message;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const { address, port } = config.server;
-  const detail = error instanceof Error ? error.message : String(error);
-  if (code === "EADDRINUSE") return `Cannot listen on ${address} port ${port}: something else does already`;
-  return `Cannot serve from ${config.storage.location}: ${detail}`;
-}
-
-/** Runs until a signal. @returns the exit code */
+/**
+ * Runs until a signal.
+ * @returns the exit code
+ * @throws {ConfigError} where a file that the configuration names can't be used
+ */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
+  const { tls_cert, tls_key } = loaded.config.server;
+  const [problem] = [...fileProblem("server.tls_cert", tls_cert), ...fileProblem("server.tls_key", tls_key)];
+  if (problem !== undefined) throw new ConfigError(problem);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
   for (const note of loaded.notes) log.warn("{note}", { note });
   try {
     return await run(loaded, resources, log);
   } catch (error) {
-    console.error(explain(error, loaded));
+    const told = error instanceof StartError || error instanceof StoreLockedError;
+    console.error(told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${errorText(error)}`);
     return EXIT_FAILED;
   }
 }

@@ -4,7 +4,7 @@
  * without one only the same URL under the same strong ETag may (RFC 9110, section 13.1.5).
  */
 import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { SourceError } from "../distfile/errors.ts";
+import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Incoming } from "./incoming.ts";
@@ -78,6 +78,10 @@ async function receive(assembly: Assembly, source: Source, response: UpstreamRes
       throw new SourceError("bad", `sends more than ${incoming.total} bytes`);
     }
     if (fresh.length === 0) continue;
+    if (assembly.expected === undefined && incoming.total === undefined && !incoming.tail.watched) {
+      // It may be endless, and nobody is known to want it.
+      throw new UnavailableError(`Nobody waits for ${assembly.name} any more`, []);
+    }
     assembly.contributors.add(source);
     assembly.received += fresh.length;
     await incoming.append(fresh);

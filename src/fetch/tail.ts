@@ -35,6 +35,8 @@ export interface Tail {
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
+  /** Whether anybody reads or is about to. */
+  readonly watched: boolean;
   /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
   hold(): () => void;
   /** Resolves once nobody reads any more; call after finish() or fail(). */
@@ -199,6 +201,9 @@ export function createTail(fd: number): Tail {
           leave();
         },
       };
+    },
+    get watched() {
+      return state.readers > 0;
     },
     hold: () => enter(state),
     async closed() {

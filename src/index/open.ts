@@ -3,7 +3,7 @@
  * A damaged file is set aside as `index.sqlite.damaged`, never deleted, and never believed.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import * as schema from "./schema.ts";
@@ -60,8 +60,10 @@ export function openIndex(path: string, migrationsFolder: string): Index {
   try {
     opened = openDatabase(path, migrationsFolder);
   } catch (error) {
-    if (!isIndexDamage(error)) throw error;
-    damage = error.message;
+    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    if (!isIndexDamage(error) && !folder) throw error;
+    damage = error instanceof Error ? error.message : String(error);
+    rmSync(`${path}.damaged`, { recursive: true, force: true });
     renameSync(path, `${path}.damaged`);
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
     opened = openDatabase(path, migrationsFolder);
