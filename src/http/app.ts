@@ -28,7 +28,7 @@ async function answer(request: Request, path: string, deps: AppDeps): Promise<An
       508,
       "This request has been through this server before: check which mirrors name each other.",
     );
-    return { response, file: path, outcome: "loop", source: "-", bytes: 0 };
+    return { response, file: path, outcome: "loop", source: "-", sent: { bytes: 0 } };
   }
   return await answerDistfiles(request, path, deps);
 }
@@ -41,8 +41,9 @@ async function logRequest(
   startedAt: number,
   answer: Answered,
 ): Promise<void> {
-  const bytes = await answer.bytes;
-  const { file, outcome, source, response } = answer;
+  const { bytes, broken } = await answer.sent;
+  const { file, source, response } = answer;
+  const outcome = broken === undefined ? answer.outcome : `${answer.outcome}, broken off (${broken})`;
   const milliseconds = Math.round(performance.now() - startedAt);
   const properties = {
     client,

@@ -6,6 +6,7 @@ import { etagOf } from "../cache/etag.ts";
 import type { Found } from "../cache/found.ts";
 import type { WantedBy } from "../cache/wanted.ts";
 import type { Digests } from "../distfile/digests.ts";
+import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { incomingResponse } from "./incoming.ts";
@@ -27,6 +28,13 @@ export interface DistfilesDeps {
   readonly layoutConf: string;
 }
 
+export interface Sent {
+  /** Of the body. */
+  readonly bytes: number;
+  /** Why it was broken off, where it was. */
+  readonly broken?: string | undefined;
+}
+
 /** One answered request, for the log. */
 export interface Answered {
   readonly response: Response;
@@ -35,8 +43,8 @@ export interface Answered {
   readonly outcome: string;
   /** Where the bytes come from: "store", or a URL. */
   readonly source: string;
-  /** Bytes of the body; of one that is still coming in, known when it has ended. */
-  readonly bytes: number | Promise<number>;
+  /** Of a body that is still coming in known when it has ended. */
+  readonly sent: Sent | Promise<Sent>;
 }
 
 interface Question {
@@ -47,7 +55,7 @@ interface Question {
 
 /** An answer without a file. */
 function refused(response: Response, file: string, outcome: string): Answered {
-  return { response, file, outcome, source: "-", bytes: 0 };
+  return { response, file, outcome, source: "-", sent: { bytes: 0 } };
 }
 
 /** A content-hash path means a file by its content, under whichever of its names that can be had. */
@@ -81,7 +89,8 @@ async function respondIncoming(
   deadlineAt: number,
   clock: Clock,
 ): Promise<Answered> {
-  const { promise: sent, resolve: onEnd } = Promise.withResolvers<number>();
+  const { promise: sent, resolve } = Promise.withResolvers<Sent>();
+  const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken });
   const firstByte = async (offset: number): Promise<"late" | undefined> => {
     const timer = new AbortController();
     const late = clock.sleep(Math.max(0, deadlineAt - performance.now()), timer.signal).then(
@@ -98,9 +107,9 @@ async function respondIncoming(
   const response = await incomingResponse(request, found, firstByte, onEnd).finally(found.release);
   if (response === "late") return refused(lateResponse(found.name), found.name, "late");
   // Answers without a body of the download (304, 412, 416, HEAD) never end one.
-  const bytes = response.status === 200 || response.status === 206 ? sent : 0;
+  const hasBody = request.method === "GET" && (response.status === 200 || response.status === 206);
   const source = found.download.url;
-  return { response, file: found.name, outcome, source, bytes: request.method === "GET" ? bytes : 0 };
+  return { response, file: found.name, outcome, source, sent: hasBody ? sent : { bytes: 0 } };
 }
 
 async function respond(
@@ -116,10 +125,15 @@ async function respond(
       const outcome = { hit: "hit", fetched: "miss", joined: "miss, joined" }[found.origin.kind];
       const { response, bytes } = storedResponse(request, found.stored, found.origin);
       const source = found.origin.kind === "hit" ? "store" : found.origin.url;
-      return { response, file: name, outcome, source, bytes };
+      return { response, file: name, outcome, source, sent: { bytes } };
     }
     case "incoming":
-      return await respondIncoming(request, found, deadlineAt, clock);
+      return await respondIncoming(request, found, deadlineAt, clock).catch((error: unknown) => {
+        // It failed before the first byte of a range further on.
+        if (!(error instanceof UnavailableError)) throw error;
+        const kind = error.timedOut ? "timed-out" : "failed";
+        return refused(notFoundResponse(name, { kind, attempts: error.attempts, wantedBy: [], note: "" }), name, kind);
+      });
     case "head":
       return refused(headResponse(request, found), name, "miss, HEAD only");
     case "late":

@@ -22,13 +22,13 @@ async function readWhole(found: Incoming, start: number, end: number): Promise<U
 
 /**
  * @param firstByte resolves when the byte may be sent, or with "late" when the client can't wait any longer
- * @param onEnd told the number of bytes sent once the body has ended, well or not
+ * @param onEnd told the number of bytes sent once the body has ended, and why it was no more where it was broken off
  */
 export async function incomingResponse(
   request: Request,
   found: Incoming,
   firstByte: (offset: number) => Promise<"late" | undefined>,
-  onEnd: (bytes: number) => void,
+  onEnd: (bytes: number, broken?: string) => void,
 ): Promise<Response | "late"> {
   const { download, origin } = found;
   const { size, lastModifiedAt, computed, expected } = download;

@@ -89,20 +89,21 @@ export function storedResponse(
  * A body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that
  * looks clean would pass for a whole file.
  * @param gone fires when the client leaves, which may be before the body is ever asked for
- * @param onEnd told the number of bytes sent
+ * @param onEnd told the number of bytes sent, and why it was no more where the body was broken off
  */
 export function tailBody(
   reader: Reader,
   gone: AbortSignal,
-  onEnd: (bytes: number) => void,
+  onEnd: (bytes: number, broken?: string) => void,
 ): ReadableStream<Uint8Array> {
   let sent = 0;
-  const end = () => {
+  const end = (broken?: string) => {
     reader.close();
-    onEnd(sent);
+    onEnd(sent, broken);
   };
-  if (gone.aborted) end();
-  else gone.addEventListener("abort", end, { once: true });
+  const leave = () => end("the client left");
+  if (gone.aborted) leave();
+  else gone.addEventListener("abort", leave, { once: true });
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     try {
@@ -113,14 +114,15 @@ export function tailBody(
         return;
       }
     } catch (error) {
-      end();
-      controller.error(error);
+      end(error instanceof Error ? error.message : String(error));
+      // Without a reason: Bun prints it to standard error with its stack, past the log, where this is told already.
+      controller.error(undefined);
       return;
     }
     end();
     controller.close();
   }
-  return new ReadableStream<Uint8Array>({ pull, cancel: end }, { highWaterMark: 0 });
+  return new ReadableStream<Uint8Array>({ pull, cancel: leave }, { highWaterMark: 0 });
 }
 
 /** Why there is no file, in words for the one who reads Portage's log. */
