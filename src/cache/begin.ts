@@ -21,6 +21,8 @@ export interface BeginDeps extends DownloadDeps {
   readonly downloads: Semaphore;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
+  /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
+  readonly onStoreTrouble: (error: unknown) => void;
 }
 
 /** One content of a name, as it is to be fetched. */
@@ -60,6 +62,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       await part.write(bytes, position);
     } catch (error) {
       full = true;
+      deps.onStoreTrouble(error);
       throw error;
     }
   }
@@ -89,8 +92,10 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
         if (!part.named) return false;
         try {
           await keepFile(name, part, finished, deps);
+          deps.onStoreTrouble(undefined);
           return true;
         } catch (error) {
+          deps.onStoreTrouble(error);
           deps.log.error("Cannot keep {file}: {error}. It was passed on to its clients.", { file: name, error });
           return false;
         }

@@ -99,6 +99,8 @@ export function compose(parts: Parts): Server {
     absences.clear();
   }
 
+  let storeTrouble: unknown;
+
   async function settleTrees(known: boolean): Promise<void> {
     // What an earlier run read of the trees will do until they are read again.
     if (!trees.scanned && known) return;
@@ -123,6 +125,9 @@ export function compose(parts: Parts): Server {
     settleTrees,
     treesScanned: () => trees.scanned,
     sources: (name, content) => mirrors.sources(name, content),
+    onStoreTrouble: (error) => {
+      storeTrouble = error;
+    },
     downloads: createSemaphore(config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
     unknown: config.fetcher.unknown,
@@ -154,6 +159,7 @@ export function compose(parts: Parts): Server {
       isLoop: guard.isLoop,
       onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
       illness: () => (draining ? "shutting down" : undefined),
+      weakness: () => (storeTrouble === undefined ? undefined : `the store takes no files: ${storeTrouble}`),
     }),
     drain() {
       draining = true;

@@ -14,6 +14,8 @@ export interface AppDeps extends DistfilesDeps {
   readonly isLoop: (headers: Headers) => boolean;
   /** Why it can't serve now, or undefined. */
   readonly illness: () => string | undefined;
+  /** What it can't do although it serves, or undefined. */
+  readonly weakness: () => string | undefined;
   readonly log: Logger;
   /** Told of every error that nobody foresaw. */
   readonly onError: (error: unknown) => void;
@@ -21,6 +23,12 @@ export interface AppDeps extends DistfilesDeps {
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
 const IDLE_SECONDS = 255;
+
+/** 503 takes it out of service; what it can do without is told under 200. */
+function health(illness: string | undefined, weakness: string | undefined): Response {
+  if (illness !== undefined) return text(503, illness);
+  return text(200, weakness === undefined ? "ok" : `degraded: ${weakness}`);
+}
 
 async function answer(request: Request, path: string, deps: AppDeps): Promise<Answered> {
   if (deps.isLoop(request.headers)) {
@@ -72,8 +80,7 @@ export function createApp(deps: AppDeps) {
       const startedAt = performance.now();
       const path = normalPath(request.url);
       if (path === "/healthz") {
-        const illness = deps.illness();
-        return illness === undefined ? text(200, "ok") : text(503, illness);
+        return health(deps.illness(), deps.weakness());
       }
       const client = plainAddress(server?.requestIP(request)?.address ?? "");
       if (!deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
