@@ -8,6 +8,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
+import { within } from "../lib/deadline.ts";
 import type { Absences } from "./absences.ts";
 import { type BeginDeps, beginDownload, type Target } from "./begin.ts";
 import type { Found, NotFound, Origin, Wanted } from "./found.ts";
@@ -203,21 +204,15 @@ async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
 export function createCache(deps: CacheDeps): Cache {
   return {
     async lookup(wanted, deadlineMs) {
-      const timer = new AbortController();
-      const late = deps.clock.sleep(deadlineMs, timer.signal).then(
-        (): Found => ({ kind: "late" }),
-        (): Found => ({ kind: "late" }),
-      );
       const search = find(wanted, deps);
-      const found = await Promise.race([search, late]).finally(() => timer.abort());
-      if (found.kind === "late") {
-        // Nobody waits for it any more, but what it may hold has to be let go.
-        void search.then(
-          (missed) => missed.kind === "incoming" && missed.release(),
-          (error: unknown) => deps.log.error("Cannot answer for {file}: {error}", { file: wanted.name, error }),
-        );
-      }
-      return found;
+      const found = await within(deps.clock, deadlineMs, search);
+      if (found !== "late") return found;
+      // Nobody waits for it any more, but what it may hold has to be let go.
+      void search.then(
+        (missed) => missed.kind === "incoming" && missed.release(),
+        (error: unknown) => deps.log.error("Cannot answer for {file}: {error}", { file: wanted.name, error }),
+      );
+      return { kind: "late" };
     },
   };
 }

@@ -21,6 +21,7 @@ import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
@@ -104,10 +105,7 @@ export function compose(parts: Parts): Server {
   async function settleTrees(known: boolean): Promise<void> {
     // What an earlier run read of the trees will do until they are read again.
     if (!trees.scanned && known) return;
-    const timer = new AbortController();
-    const patience = clock.sleep(TREES_WAIT_MS, timer.signal).catch(() => undefined);
-    await Promise.race([trees.scanned ? trees.refresh({ unknown: !known }) : trees.ready, patience]);
-    timer.abort();
+    await within(clock, TREES_WAIT_MS, trees.scanned ? trees.refresh({ unknown: !known }) : trees.ready);
     heedChanges();
   }
 

@@ -6,6 +6,7 @@ import { ConfigError } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { findRepositories } from "../repos/find.ts";
@@ -59,10 +60,7 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
 /** Waits until transfers have ended, or for so long. */
 async function drain(server: Server, drainMs: number): Promise<void> {
   server.drain();
-  const timer = new AbortController();
-  const patience = systemClock.sleep(drainMs, timer.signal).catch(() => undefined);
-  await Promise.race([server.app.stop(false), patience]);
-  timer.abort();
+  await within(systemClock, drainMs, Promise.resolve(server.app.stop(false)));
 }
 
 /** Resolves with the exit code at the first signal; a second one ends the process at once. */

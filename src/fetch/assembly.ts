@@ -80,7 +80,12 @@ async function receive(assembly: Assembly, source: Source, response: UpstreamRes
     if (fresh.length === 0) continue;
     if (assembly.expected === undefined && incoming.total === undefined && !incoming.tail.watched) {
       // It may be endless, and nobody is known to want it.
-      throw new UnavailableError(`Nobody waits for ${assembly.name} any more`, []);
+      const attempt = {
+        source: source.label,
+        kind: "failed",
+        detail: "sends without end, and nobody waits for it",
+      } as const;
+      throw new UnavailableError(`Nobody waits for ${assembly.name} any more`, [attempt]);
     }
     assembly.contributors.add(source);
     assembly.received += fresh.length;

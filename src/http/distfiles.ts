@@ -9,6 +9,7 @@ import type { Digests } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
 import { incomingResponse } from "./incoming.ts";
 import { byConditions, fileHeaders, lateResponse, notFoundResponse, storedResponse, text } from "./respond.ts";
 import { parseTarget, type Target } from "./target.ts";
@@ -91,18 +92,8 @@ async function respondIncoming(
 ): Promise<Answered> {
   const { promise: sent, resolve } = Promise.withResolvers<Sent>();
   const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken });
-  const firstByte = async (offset: number): Promise<"late" | undefined> => {
-    const timer = new AbortController();
-    const late = clock.sleep(Math.max(0, deadlineAt - performance.now()), timer.signal).then(
-      (): "late" => "late",
-      (): "late" => "late",
-    );
-    try {
-      return await Promise.race([found.download.reached(offset).then(() => undefined), late]);
-    } finally {
-      timer.abort();
-    }
-  };
+  const firstByte = (offset: number) =>
+    within(clock, Math.max(0, deadlineAt - performance.now()), found.download.reached(offset));
   const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";
   const response = await incomingResponse(request, found, firstByte, onEnd).finally(found.release);
   if (response === "late") return refused(lateResponse(found.name), found.name, "late");

@@ -21,13 +21,13 @@ async function readWhole(found: Incoming, start: number, end: number): Promise<U
 }
 
 /**
- * @param firstByte resolves when the byte may be sent, or with "late" when the client can't wait any longer
+ * @param firstByte resolves when the byte may be sent, with "late" when the client can't wait any longer
  * @param onEnd told the number of bytes sent once the body has ended, and why it was no more where it was broken off
  */
 export async function incomingResponse(
   request: Request,
   found: Incoming,
-  firstByte: (offset: number) => Promise<"late" | undefined>,
+  firstByte: (offset: number) => Promise<unknown>,
   onEnd: (bytes: number, broken?: string) => void,
 ): Promise<Response | "late"> {
   const { download, origin } = found;
