@@ -76,6 +76,18 @@ test("check tells good settings from bad ones, and changes nothing", async () =>
   expect(bad.stderr).toContain("mirrors");
 });
 
+test("a certificate that is none ends with 2 and names the setting, an address that is not ours with 1", async () => {
+  const junk = folder.file("junk.pem");
+  await Bun.write(junk, "no certificate");
+  const start = (...flags: string[]) => runExecutable(["--port", "0", "--location", folder.file("s"), ...flags]);
+  const tls = await start("--set", `server.tls_cert=${junk}`, "--set", `server.tls_key=${junk}`);
+  expect([tls.exit, tls.stdout]).toEqual([2, ""]);
+  expect(tls.stderr).toContain(`server.tls_cert ${junk}`);
+  const foreign = await start("--address", "192.0.2.1");
+  expect([foreign.exit, foreign.stdout]).toEqual([1, ""]);
+  expect(foreign.stderr).toContain("server.address 192.0.2.1");
+});
+
 test("it says where it listens once it answers", async () => {
   const health = await fetch(`${server.url}/healthz`);
   expect([health.status, (await health.text()).trim()]).toEqual([200, "ok"]);

@@ -49,8 +49,13 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
     // Without reusePort: false a second server would silently take half of the connections.
     server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
   } catch (error) {
-    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-    const detail = inUse ? "something else listens there" : errorText(error);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (code.startsWith("ERR_OSSL")) {
+      throw new ConfigError(
+        `server.tls_cert ${tls_cert}, server.tls_key ${tls_key}: no pair in PEM: ${errorText(error)}`,
+      );
+    }
+    const detail = code === "EADDRINUSE" ? "something else listens there" : errorText(error);
     throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`);
   }
   const bound = server.app.server?.port ?? port;
@@ -170,6 +175,7 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
   try {
     return await run(loaded, resources, log);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const told = error instanceof StartError || error instanceof StoreLockedError;
     console.error(told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${errorText(error)}`);
     return EXIT_FAILED;

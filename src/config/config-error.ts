@@ -3,6 +3,7 @@
  * what is allowed; the exit code is 2.
  */
 import { maskCredentials } from "../lib/url.ts";
+
 export class ConfigError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

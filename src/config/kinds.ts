@@ -66,10 +66,10 @@ export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
 /** Milliseconds inside. */
 export function duration(least: string, most?: string): Kind<number> {
   const [leastMs = 0, mostMs = Number.MAX_SAFE_INTEGER] = [parseDuration(least), parseDuration(most ?? "")];
-  const range = most === undefined ? "" : ` from ${least} to ${most}`;
+  const range = most === undefined ? "" : `, from ${least} to ${most}`;
   return {
     type: "duration",
-    allowed: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range && `, ${range}`}`,
+    allowed: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range}`,
     schema: v.pipe(
       v.union([v.string(), v.literal(0)]),
       v.transform((given) => parseDuration(String(given))),

@@ -97,7 +97,7 @@ export const SCHEMA = {
       pending: "a file comes from one source at a time in this version",
     }),
     max_downloads: key(wholeNumber(1, 256), 16, "Most downloads at once; others wait."),
-    connect_timeout: key(duration("100ms", "1h"), "10s", "A source that gives no answer for so long is left."),
+    connect_timeout: key(duration("100ms", "1h"), "10s", "A source that takes no connection for so long is left."),
     stall_timeout: key(
       duration("100ms", "1h"),
       "20s",
