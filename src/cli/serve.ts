@@ -137,6 +137,16 @@ function open(loaded: LoadedConfig, resources: Resources, log: Logger): Opened {
   return { server, damaged, close };
 }
 
+/** What begin() gives; where it throws, what was opened before is closed first, or it would keep the process alive. */
+async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T> {
+  try {
+    return begin();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
   const { storage, server: settings } = loaded.config;
   checkStore(storage.location);
@@ -144,7 +154,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const signalled = untilSignal(settings.drain, log);
   for (let port = settings.port; ; ) {
     const { server, damaged, close } = open(loaded, resources, log);
-    const url = listen(server, loaded, port);
+    const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
     console.log(`portcache listening on ${url}`);
     server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
