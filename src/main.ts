@@ -21,12 +21,15 @@ function migrationsFolder(): string {
   return existsSync(inside) ? inside : `${import.meta.dir}/../drizzle`;
 }
 
+const userAgent = `portcache/${version} (+${homepage})`;
+
 async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
   const { serve } = await import("./cli/serve.ts");
   const code = await serve(loaded, {
     migrationsFolder: migrationsFolder(),
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
-    userAgent: `portcache/${version} (+${homepage})`,
+    userAgent,
+    environment: env,
   });
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.
   process.exit(code);
@@ -43,7 +46,11 @@ async function main(argv: readonly string[]): Promise<number> {
     const loaded = loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
     if (invocation.command === "check") {
       const { check } = await import("./cli/check.ts");
-      return check(loaded, invocation.json, output);
+      return await check(loaded, invocation.json, output);
+    }
+    if (invocation.command === "resolve") {
+      const { resolve } = await import("./cli/resolve.ts");
+      return await resolve(loaded, invocation.operands, userAgent, invocation.json, output);
     }
     return await serveToTheEnd(loaded);
   } catch (error) {

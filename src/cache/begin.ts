@@ -4,7 +4,7 @@
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
-import type { Source } from "../fetch/source.ts";
+import type { Offer } from "../fetch/source.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
@@ -16,8 +16,8 @@ export interface BeginDeps extends DownloadDeps {
   readonly store: Store;
   readonly rows: DistfileRows;
   readonly clock: Clock;
-  /** In the order to ask them. */
-  readonly sources: (name: DistfileName, content: Digests | undefined) => readonly Source[];
+  /** Whom to ask for this content, undefined where no tree knows the name. */
+  readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<Offer>;
   readonly downloads: Semaphore;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
@@ -77,7 +77,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
       acquire: () => (expected ? deps.downloads : deps.unknownDownloads).acquire(),
-      sources: async () => deps.sources(name, expected),
+      offer: () => deps.offer(name, expected),
       remember(validator) {
         if (!part.named) return;
         try {

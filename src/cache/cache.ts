@@ -2,7 +2,7 @@
  * The heart: what answers a request for a distfile. From the store if it is there and right, else joined to the
  * download under way, else from a new one, for at most as long as a client waits for a first byte.
  */
-import type { Digests } from "../distfile/digests.ts";
+import { contentKey, type Digests } from "../distfile/digests.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
@@ -13,7 +13,7 @@ import type { Absences } from "./absences.ts";
 import { type BeginDeps, beginDownload, type Target } from "./begin.ts";
 import type { Found, NotFound, Origin, Wanted } from "./found.ts";
 import type { StoredDistfiles } from "./stored.ts";
-import { contentKey, contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
+import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
 
 export interface CacheDeps extends BeginDeps {
   readonly stored: StoredDistfiles;
@@ -141,7 +141,7 @@ async function headOf(
   // Random names cost upstream as little by HEAD as by GET.
   const release = expected ? undefined : await deps.unknownDownloads.acquire();
   try {
-    const head = await headFrom(name, expected, deps.sources(name, expected), loopHeaders, deps.settings);
+    const head = await headFrom(name, expected, await deps.offer(name, expected), loopHeaders, deps.settings);
     return { kind: "head", name, head, expected };
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;

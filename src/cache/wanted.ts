@@ -1,7 +1,7 @@
 /**
  * What the trees want under a name (pure): the different contents, first tree first, and who wants them.
  */
-import type { Digests, DistEntry } from "../distfile/digests.ts";
+import { contentKey, type Digests, type DistEntry } from "../distfile/digests.ts";
 
 /** A package whose Manifest has the file. */
 export interface WantedBy {
@@ -9,11 +9,6 @@ export interface WantedBy {
   readonly category: string;
   readonly package: string;
   readonly entry: DistEntry;
-}
-
-/** Tells contents apart; two lines that share a hash mean the same bytes. */
-export function contentKey(digests: Digests | undefined): string {
-  return digests ? (digests.blake2b ?? digests.sha512 ?? `size ${digests.size}`) : "";
 }
 
 /** The different contents that trees want, in the order of the trees. */

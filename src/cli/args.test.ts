@@ -14,7 +14,7 @@ function end(...argv: string[]) {
 }
 
 test("without a command it is serve", () => {
-  expect(parse()).toEqual({ command: "serve", json: false, verbose: false, overrides: [] });
+  expect(parse()).toEqual({ command: "serve", operands: [], json: false, verbose: false, overrides: [] });
   expect(parse("--port", "0").command).toBe("serve");
 });
 
@@ -24,6 +24,7 @@ test("options mean the same before and after the command", () => {
   expect(after).toEqual(parse(...options, "check"));
   expect(after).toEqual({
     command: "check",
+    operands: [],
     file: "/f",
     json: true,
     verbose: true,
@@ -83,4 +84,11 @@ test("a wrong command line ends with 2 and one line that says what is wrong", ()
     expect(stderr).toMatch(/^portcache: [^\n]+\n$/);
     for (const part of parts) expect(stderr).toContain(part);
   }
+});
+
+test("resolve takes names of files, at least one, and options around them", () => {
+  const { command, operands, json } = parse("resolve", "--json", "a.tar.gz", "b.zip");
+  expect([command, operands, json]).toEqual(["resolve", ["a.tar.gz", "b.zip"], true]);
+  expect(parse("resolve", "--", "-odd.tar").operands).toEqual(["-odd.tar"]);
+  expect(end("resolve")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("FILE") });
 });

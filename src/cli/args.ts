@@ -6,11 +6,13 @@ import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
 import { nearest } from "../config/nearest.ts";
 
-export type CommandName = "serve" | "check";
+export type CommandName = "serve" | "check" | "resolve";
 
 /** A command to run. */
 export interface Invocation {
   readonly command: CommandName;
+  /** What stands after the command. */
+  readonly operands: readonly string[];
   readonly file?: string;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -25,9 +27,15 @@ export interface Ending {
 }
 
 const EXIT_USAGE = 2;
-const COMMANDS: Readonly<Record<CommandName, string>> = {
-  serve: "run the server (what portcache does without a command)",
-  check: "validate the configuration, show what is in force and what stands in the way; changes nothing",
+const COMMANDS: Readonly<Record<CommandName, { readonly description: string; readonly operands?: string }>> = {
+  serve: { description: "run the server (what portcache does without a command)" },
+  check: {
+    description: "validate the configuration, show what is in force and what stands in the way; changes nothing",
+  },
+  resolve: {
+    description: "show which packages want a file, and where it can be had; exit 1 if no tree wants it",
+    operands: "<FILE...>",
+  },
 };
 
 /** Short flags for one setting each; the value goes through the same checks as in the file. */
@@ -98,6 +106,7 @@ function unknownCommand(program: Command, given: string): never {
 export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {
   let [stdout, stderr] = ["", ""];
   let command: CommandName = "serve";
+  let operands: readonly string[] = [];
   const overrides = createOverrides();
   const program = new Command("portcache");
   program
@@ -128,14 +137,13 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
       if (program.args[0] !== undefined) unknownCommand(program, program.args[0]);
     });
   addOptions(program, overrides);
-  for (const [name, description] of Object.entries(COMMANDS)) {
-    program
-      .command(name)
-      .description(description)
-      .allowExcessArguments(false)
-      .action(() => {
-        command = name as CommandName;
-      });
+  for (const [name, { description, operands: allowed }] of Object.entries(COMMANDS)) {
+    const child = program.command(name).description(description).allowExcessArguments(false);
+    if (allowed !== undefined) child.argument(allowed);
+    child.action(() => {
+      command = name as CommandName;
+      operands = child.args;
+    });
   }
   program
     .command("help")
@@ -155,6 +163,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   const options = program.opts<{ config?: string; json?: boolean; verbose?: boolean; quiet?: boolean }>();
   return {
     command,
+    operands,
     ...(options.config === undefined ? {} : { file: options.config }),
     json: options.json ?? false,
     verbose: options.verbose ?? false,

@@ -16,7 +16,7 @@ writeFileSync(`${tree}/profiles/repo_name`, "testing\n");
 writeFileSync(`${tree}/profiles/categories`, "app-misc\nodd\n");
 writeFileSync(`${tree}/app-misc/metadata.xml`, "");
 
-function run(settings: Record<string, string>, json = true) {
+async function run(settings: Record<string, string>, json = true) {
   const overrides = Object.entries({
     "repo.repos": tree,
     "storage.location": `${folder}/store`,
@@ -31,12 +31,12 @@ function run(settings: Record<string, string>, json = true) {
     err: () => undefined,
     paint: (_style, painted) => painted,
   };
-  const code = check(loaded, json, output);
+  const code = await check(loaded, json, output);
   return { code, text, report: json ? JSON.parse(text) : undefined };
 }
 
-test("where all is well it ends with 0 and shows every setting with its origin", () => {
-  const { code, report } = run({ "server.port": "81", "fetcher.stall_timeout": "5s" });
+test("where all is well it ends with 0 and shows every setting with its origin", async () => {
+  const { code, report } = await run({ "server.port": "81", "fetcher.stall_timeout": "5s" });
   expect([code, report.problems, report.notes, report.pending]).toEqual([0, [], [], []]);
   expect(report.config.server.port).toEqual({ value: 81, origin: "flag" });
   expect(report.config.fetcher.stall_timeout).toEqual({ value: 5000, origin: "flag" });
@@ -46,8 +46,8 @@ test("where all is well it ends with 0 and shows every setting with its origin",
   expect(report.repositories).toEqual([{ name: "testing", location: tree, packages: 4 }]);
 });
 
-test("it makes nothing on disk", () => {
-  run({});
+test("it makes nothing on disk", async () => {
+  await run({});
   expect(existsSync(`${folder}/store`)).toBe(false);
 });
 
@@ -56,32 +56,34 @@ test("packages are counted in the categories of Gentoo and in those the reposito
   expect(countPackages(`${folder}/nowhere`)).toBe(0);
 });
 
-test("secrets are not shown, in either form", () => {
+test("secrets are not shown, in either form", async () => {
   const settings = {
     "server.admin_token": "hunter2",
     "fetcher.mirrors": "http://me:hunter2@box/x",
     "fetcher.proxy": "http://me:hunter2@proxy",
     "repo.repos": `${tree} https://me:hunter2@git/x`,
   };
-  const { report, text } = run(settings);
-  expect(text + run(settings, false).text).not.toContain("hunter2");
+  const { report, text } = await run(settings);
+  expect(text + (await run(settings, false)).text).not.toContain("hunter2");
   expect(report.config.fetcher.mirrors.value).toEqual(["http://***@box/x"]);
   expect(report.config.server.admin_token.value).not.toBe("");
 });
 
-test("settings whose work is not there yet are named where somebody chose them", () => {
-  const keysOf = (settings: Record<string, string>): string[] =>
-    run(settings).report.pending.map(({ key }: { key: string }) => key);
-  expect(keysOf({ "storage.max_size": "1GiB", "repo.evaluate": "never" })).toEqual([
-    "storage.max_size",
-    "repo.evaluate",
-  ]);
-  expect(keysOf({ "fetcher.strategy": "adaptive" })).toEqual(["fetcher.strategy"]);
-  expect(keysOf({ "fetcher.strategy": "ordered" })).toEqual([]);
-  expect(keysOf({ "repo.repos": `${tree} git@host:x.git` })).toEqual(["repo.repos"]);
+test("settings whose work is not there yet are named where somebody chose them", async () => {
+  const keysOf = async (settings: Record<string, string>): Promise<string[]> =>
+    (await run(settings)).report.pending.map(({ key }: { key: string }) => key);
+  expect(await keysOf({ "storage.max_size": "1GiB", "repo.evaluate": "never" })).toEqual(["storage.max_size"]);
+  expect(await keysOf({ "fetcher.strategy": "adaptive" })).toEqual(["fetcher.strategy"]);
+  expect(await keysOf({ "fetcher.strategy": "ordered" })).toEqual([]);
 });
 
-test("each thing that stands in the way is a problem, and the exit code is 1", () => {
+test("it tells which sandbox is in force, or why there is none", async () => {
+  expect((await run({})).report.sandbox).toMatch(/^(bubblewrap|unshare)$/);
+  expect((await run({ "repo.sandbox": "none" })).report.sandbox).toBe("none");
+  expect((await run({ "repo.evaluate": "never" })).report.sandbox).toContain("repo.evaluate");
+});
+
+test("each thing that stands in the way is a problem, and the exit code is 1", async () => {
   writeFileSync(`${folder}/file`, "");
   for (const [settings, part] of [
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
@@ -91,14 +93,14 @@ test("each thing that stands in the way is a problem, and the exit code is 1", (
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],
     [{ "server.tls_cert": `${folder}/file`, "server.tls_key": folder }, "server.tls_key"],
   ] as [Record<string, string>, string][]) {
-    const { code, report } = run(settings);
+    const { code, report } = await run(settings);
     expect([code, report.problems.join("\n")]).toEqual([1, expect.stringContaining(part)]);
-    expect(run(settings, false).text).toContain(part);
+    expect((await run(settings, false)).text).toContain(part);
   }
 });
 
-test("the form for people has the same facts", () => {
-  const { code, text } = run({ "storage.max_size": "1GiB" }, false);
+test("the form for people has the same facts", async () => {
+  const { code, text } = await run({ "storage.max_size": "1GiB" }, false);
   expect(code).toBe(0);
   expect(text).toContain(`Store          ${folder}/store (writable)`);
   expect(text).toMatch(/storage\.max_size +flag +1GiB\n/);

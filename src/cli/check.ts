@@ -6,8 +6,9 @@ import type { LoadedConfig } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { findRepositories } from "../repos/find.ts";
+import { chooseSandbox } from "../repos/sandbox-choose.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
+import { findConfigured } from "./compose-trees.ts";
 import type { Output } from "./output.ts";
 
 const MASK = "********";
@@ -79,9 +80,20 @@ export function fileProblem(key: string, path: string): string[] {
   }
 }
 
-export function inspect(loaded: LoadedConfig): Report {
-  const { server, storage, fetcher, repo } = loaded.config;
-  const found = findRepositories({ repos: repo.repos });
+/** Which sandbox is in force, and what there is to say of it. */
+async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "sandbox" | "notes">> {
+  if (config.repo.evaluate === "never") return { sandbox: 'not used, as repo.evaluate is "never"', notes: [] };
+  const chosen = await chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+  await chosen.sandbox?.stop();
+  const problems = chosen.tried.map(({ problem }) => problem);
+  if (chosen.sandbox) return { sandbox: chosen.sandbox.kind, notes: [] };
+  const note = `Ebuilds are not evaluated, only their md5-cache is used: no sandbox works here. ${problems.join(" ")}`;
+  return { sandbox: "unavailable", notes: [note] };
+}
+
+export async function inspect(loaded: LoadedConfig): Promise<Report> {
+  const { server, storage, fetcher } = loaded.config;
+  const found = findConfigured(loaded.config);
   const writable = canWrite(storage.location);
   const problems = [
     ...(writable ? [] : [`The store ${storage.location} cannot be written: storage.location chooses another`]),
@@ -90,8 +102,10 @@ export function inspect(loaded: LoadedConfig): Report {
     ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: there is nowhere to fetch from"]),
     ...found.problems.map(maskCredentials),
   ];
-  const notes = [...loaded.notes];
-  if (found.repositories.length === 0) {
+  const { sandbox, notes: sandboxNotes } = await inspectSandbox(loaded);
+  const notes = [...loaded.notes, ...sandboxNotes];
+  for (const url of found.pending) notes.push(`The repository ${maskCredentials(url)} is cloned when the server runs`);
+  if (found.repositories.length + found.pending.length === 0) {
     notes.push("No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)");
   }
   return {
@@ -103,7 +117,7 @@ export function inspect(loaded: LoadedConfig): Report {
       location,
       packages: countPackages(location),
     })),
-    sandbox: "none yet: ebuilds are not evaluated in this version",
+    sandbox,
     pending: pendingOf(loaded),
     notes,
     problems,
@@ -121,8 +135,8 @@ function toJson({ settings, file, ...rest }: Report): unknown {
 }
 
 /** @returns the exit code: 1 where there are problems */
-export function check(loaded: LoadedConfig, json: boolean, output: Output): number {
-  const report = inspect(loaded);
+export async function check(loaded: LoadedConfig, json: boolean, output: Output): Promise<number> {
+  const report = await inspect(loaded);
   output.out(json ? JSON.stringify(toJson(report), null, 2) : renderReport(report, output.paint));
   return report.problems.length > 0 ? 1 : 0;
 }

@@ -6,16 +6,19 @@ import { createCache } from "../cache/cache.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
 import type { Config } from "../config/schema.ts";
+import type { Digests } from "../distfile/digests.ts";
 import { formatLayoutConf, type Layout, parseLayout } from "../distfile/layout.ts";
-import { systemResolve } from "../fetch/address-policy.ts";
+import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createHasher } from "../fetch/hasher.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
+import type { Offer } from "../fetch/source.ts";
 import { getText } from "../fetch/text.ts";
-import type { UpstreamSettings } from "../fetch/upstream.ts";
 import { createAllow } from "../http/allow.ts";
 import { createApp } from "../http/app.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
+import { createEvaluationRows } from "../index/evaluations.ts";
+import { createMirrorAnswerRows } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
 import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
@@ -26,15 +29,17 @@ import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors } from "../mirrors/mirrors.ts";
-import type { Repository } from "../repos/find.ts";
-import { createTrees } from "../repos/trees.ts";
+import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
+import { composeResolver, upstreamSettings } from "./compose-sources.ts";
+import { composeTrees } from "./compose-trees.ts";
 
 export interface Parts {
   readonly config: Config;
   readonly store: Store;
   readonly index: Index;
-  readonly repositories: readonly Repository[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly sandbox: () => Promise<ChosenSandbox>;
   /** Script of the hashing thread. */
   readonly hashWorkerUrl: string;
   readonly userAgent: string;
@@ -62,34 +67,46 @@ const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
 
-function upstreamSettings(config: Config, userAgent: string): UpstreamSettings {
-  const { fetcher } = config;
-  return {
-    connectTimeoutMs: fetcher.connect_timeout,
-    stallTimeoutMs: fetcher.stall_timeout,
-    userAgent: fetcher.user_agent === "" ? userAgent : fetcher.user_agent,
-    proxy: fetcher.proxy,
-    privateNetworks: fetcher.private_networks,
-    resolveHost: systemResolve,
-  };
-}
-
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
-  const settings = upstreamSettings(config, parts.userAgent);
+  const settings = upstreamSettings(config, parts.userAgent, clock);
   const rows = createDistfileRows(index.db);
   const repositoryRows = createRepositoryRows(index.db);
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));
   const absences = createAbsences(config.fetcher.negative_ttl, clock);
-  const trees = createTrees({ repositories: parts.repositories, rows: repositoryRows, clock, log });
+  const composedTrees = composeTrees({ config, rows: repositoryRows, environment: parts.environment, clock, log });
+  const { trees } = composedTrees;
   const layouts = createLayouts({
     memory: createMirrorLayoutRows(index.db),
     clock,
     getText: (url, origin) => getText(url, origin, guard.headersFor(undefined), settings),
   });
-  const mirrors = createMirrors({ urls: config.fetcher.mirrors, strategy: config.fetcher.strategy, layouts, clock });
+  const mirrors = createMirrors({
+    urls: config.fetcher.mirrors,
+    strategy: config.fetcher.strategy,
+    layouts,
+    answers: createMirrorAnswerRows(index.db),
+    clock,
+  });
+  const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);
+  const resolver = composeResolver({
+    evaluate: config.repo.evaluate,
+    wantedBy,
+    known: composedTrees.found,
+    rows: createEvaluationRows(index.db),
+    mirrors,
+    sandbox: parts.sandbox,
+    clock,
+    log,
+  });
+
+  /** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
+  async function offer(name: DistfileName, content: Digests | undefined): Promise<Offer> {
+    const uris = config.fetcher.src_uri ? content : undefined;
+    return uris ? await resolver.sources(name, uris) : { sources: mirrors.sources(name, content, []), refusals: [] };
+  }
 
   let knownGeneration = trees.generation;
 
@@ -105,7 +122,9 @@ export function compose(parts: Parts): Server {
   async function settleTrees(known: boolean): Promise<void> {
     // What an earlier run read of the trees will do until they are read again.
     if (!trees.scanned && known) return;
-    await within(clock, TREES_WAIT_MS, trees.scanned ? trees.refresh({ unknown: !known }) : trees.ready);
+    // A change during the first scan is in the next one.
+    const settled = trees.ready.then(() => trees.refresh({ unknown: !known }));
+    await within(clock, TREES_WAIT_MS, settled);
     heedChanges();
   }
 
@@ -119,10 +138,10 @@ export function compose(parts: Parts): Server {
     settings,
     clock,
     log,
-    wantedBy: (name) => repositoryRows.entriesByName(name),
+    wantedBy,
     settleTrees,
-    treesScanned: () => trees.scanned,
-    sources: (name, content) => mirrors.sources(name, content),
+    treesScanned: composedTrees.scanned,
+    offer,
     onStoreTrouble: (error) => {
       storeTrouble = error;
     },
@@ -165,12 +184,13 @@ export function compose(parts: Parts): Server {
     async startBackground() {
       timers.push(setInterval(flushUses, FLUSH_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
+      composedTrees.start();
       const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
       log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);
-      await trees.stop();
+      await composedTrees.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
       flushUses();

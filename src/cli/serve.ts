@@ -8,8 +8,7 @@ import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { type Logger, openLog } from "../lib/log.ts";
-import { maskCredentials } from "../lib/url.ts";
-import { findRepositories } from "../repos/find.ts";
+import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
 import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { fileProblem } from "./check.ts";
@@ -21,6 +20,8 @@ export interface Resources {
   readonly hashWorkerUrl: string;
   /** What upstreams are told where `fetcher.user_agent` is empty. */
   readonly userAgent: string;
+  /** Of the process: git and rsync need some of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** What the admin can do something about; the message says all. */
@@ -62,6 +63,8 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
   return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
 }
 
+const NO_SANDBOX: Promise<ChosenSandbox> = Promise.resolve({ sandbox: undefined, tried: [] });
+
 /** Waits until transfers have ended, or for so long. */
 async function drain(server: Server, drainMs: number): Promise<void> {
   server.drain();
@@ -102,24 +105,32 @@ interface Opened {
   close(): Promise<void>;
 }
 
-function open(loaded: LoadedConfig, resources: Resources, log: Logger): Opened {
+/** Proves which way of shutting bash in works on this box, and tells. */
+async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<ChosenSandbox> {
+  const chosen = await chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+  const { sandbox, tried } = chosen;
+  if (sandbox) log.info("ebuilds without md5-cache are evaluated, sandbox: {sandbox}", { sandbox: sandbox.kind });
+  else {
+    const problem = tried.map((one) => one.problem).join(" ");
+    log.warn("Ebuilds are not evaluated, only their md5-cache is used: no sandbox works here. {problem}", { problem });
+  }
+  return chosen;
+}
+
+function open(loaded: LoadedConfig, resources: Resources, sandbox: Promise<ChosenSandbox>, log: Logger): Opened {
   const { location } = loaded.config.storage;
   const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
   const { damage } = index;
   if (damage !== undefined) {
     log.warn("the index was damaged ({damage}) and is made anew; the old one is index.sqlite.damaged", { damage });
   }
-  const found = findRepositories({ repos: loaded.config.repo.repos });
-  for (const problem of found.problems) log.warn("{problem}", { problem });
-  for (const repo of found.urls) {
-    log.warn("{url} is not used: trees are not cloned in this version", { url: maskCredentials(repo) });
-  }
   const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
   const server = compose({
     config: loaded.config,
     store: openStore(location),
     index,
-    repositories: found.repositories,
+    environment: resources.environment,
+    sandbox: () => sandbox,
     hashWorkerUrl: resources.hashWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
@@ -152,8 +163,9 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   checkStore(storage.location);
   const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
   const signalled = untilSignal(settings.drain, log);
+  const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
   for (let port = settings.port; ; ) {
-    const { server, damaged, close } = open(loaded, resources, log);
+    const { server, damaged, close } = open(loaded, resources, sandbox, log);
     const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
     console.log(`portcache listening on ${url}`);
@@ -164,6 +176,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     await server.app.server?.stop(true);
     await close();
     if (code !== "damaged") {
+      await (await sandbox).sandbox?.stop();
       lock.release();
       return code;
     }

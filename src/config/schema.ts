@@ -2,7 +2,6 @@
  * Every setting there is: its section, kind, default, what it means, and what of it is not there yet.
  * The file's own names are the names inside; sizes are bytes there, durations milliseconds.
  */
-import { isRepositoryUrl } from "./checks.ts";
 import {
   cidrs,
   duration,
@@ -104,9 +103,7 @@ export const SCHEMA = {
       "No byte, or a trickle under 1 KiB/s, for so long: another source goes on.",
     ),
     negative_ttl: key(duration("0"), "10m", "How long it is remembered that no source has a file."),
-    src_uri: key(yesNo, true, "Fall back to the SRC_URI of ebuilds.", {
-      pending: "files come from mirrors alone in this version",
-    }),
+    src_uri: key(yesNo, true, "Fall back to the SRC_URI of ebuilds, and heed their RESTRICT."),
     read_ahead: key(
       wholeNumber(0, 256),
       8,
@@ -127,28 +124,21 @@ export const SCHEMA = {
     ),
   },
   repo: {
-    sync_interval: key(wholeNumber(0, 525_600, "minutes"), 60, "Minutes between syncs of repositories; 0: never.", {
-      pending: "trees are scanned again, not synced, in this version",
-    }),
+    sync_interval: key(
+      wholeNumber(0, 525_600, "minutes"),
+      60,
+      "Minutes between syncs of repositories given as URLs; 0: cloned once and never synced.",
+    ),
     repos: key(
       repositorySources,
       [],
-      "Folders of ebuild repositories, or git URLs; empty: those of /etc/portage/repos.conf and /var/db/repos.",
-      {
-        pending: "URLs are passed over in this version, only folders are read",
-        pendingFor: (sources) => sources.some(isRepositoryUrl),
-      },
+      "Folders of ebuild repositories, or git and rsync URLs, which are cloned below the store; empty: those of /etc/portage/repos.conf and /var/db/repos.",
     ),
-    evaluate: key(oneOf("auto", "never"), "auto", "Run bash for ebuilds without a valid md5-cache entry.", {
-      pending: "ebuilds are not evaluated in this version",
-    }),
+    evaluate: key(oneOf("auto", "never"), "auto", "Run bash for ebuilds without a valid md5-cache entry."),
     sandbox: key(
       oneOf("best", "none"),
       "best",
-      "How bash is shut in: bubblewrap, else unshare, else not run; or none.",
-      {
-        pending: "ebuilds are not evaluated in this version",
-      },
+      "How bash is shut in: bubblewrap, else unshare, else not run; or none: plain bash with limits.",
     ),
   },
   log: {

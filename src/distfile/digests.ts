@@ -29,6 +29,11 @@ export function hasHash(digests: Digests): boolean {
   return digests.blake2b !== undefined || digests.sha512 !== undefined;
 }
 
+/** Tells contents apart; two lines that share a hash mean the same bytes. */
+export function contentKey(digests: Digests | undefined): string {
+  return digests ? (digests.blake2b ?? digests.sha512 ?? `size ${digests.size}`) : "";
+}
+
 /**
  * Whether bytes with the computed digests are those that the Manifest means.
  * "unknown" where size agrees but no hash is known on both sides.

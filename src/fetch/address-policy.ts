@@ -1,11 +1,9 @@
 /**
  * Which addresses a URL that nobody configured may lead to: those of the public internet, unless
  * `[fetcher] private_networks` allows the others (RFC 6890 and the IANA special-purpose registries).
- * The address that was checked is the one connected to, so that a name can't change its mind in between.
+ * Pure; fetch/pin.ts sees to it that the address checked is the one connected to.
  */
-import { lookup } from "node:dns/promises";
 import { BlockList, isIP } from "node:net";
-import { SourceError } from "../distfile/errors.ts";
 
 const SPECIAL_V4 = [
   "0.0.0.0/8",
@@ -71,44 +69,4 @@ export function isPublicAddress(address: string): boolean {
   const plain = unmapped(address);
   const family = isIP(plain);
   return family !== 0 && !SPECIAL.check(plain, family === 6 ? "ipv6" : "ipv4");
-}
-
-/** Where to connect for a URL: the URL with a checked address in it, and the name to ask for there. */
-export interface PinnedUrl {
-  readonly url: string;
-  readonly host: string;
-  readonly serverName: string;
-}
-
-export type ResolveHost = (hostname: string) => Promise<readonly string[]>;
-
-export const systemResolve: ResolveHost = async (hostname) => {
-  const found = await lookup(hostname, { all: true });
-  return found.map(({ address }) => address);
-};
-
-/**
- * Resolves the URL's host and checks every address it has.
- * @throws {SourceError} "bad" where one of them is not public, "failed" where the name does not resolve
- */
-export async function pinPublic(url: URL, resolve: ResolveHost): Promise<PinnedUrl> {
-  const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  let addresses: readonly string[];
-  try {
-    addresses = isIP(name) === 0 ? await resolve(name) : [name];
-  } catch (cause) {
-    throw new SourceError("failed", `${url.host} does not resolve`, { cause });
-  }
-  const refused = addresses.find((address) => !isPublicAddress(address));
-  const [address] = addresses;
-  if (address === undefined) throw new SourceError("failed", `${url.host} does not resolve`);
-  if (refused !== undefined) {
-    throw new SourceError(
-      "bad",
-      `${url.host} is ${refused}, not a public address (fetcher.private_networks would allow it)`,
-    );
-  }
-  const pinned = new URL(url);
-  pinned.hostname = isIP(address) === 6 ? `[${address}]` : address;
-  return { url: pinned.href, host: url.host, serverName: name };
 }

@@ -3,14 +3,14 @@
  * Clients read along through the tail. Nobody leaving ends it; only stop() does.
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
+import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Logger } from "../lib/log.ts";
-import { type Assembly, judge, takeFrom, type Validator } from "./assembly.ts";
+import { askInTurn } from "./ask.ts";
+import type { Assembly, Validator } from "./assembly.ts";
 import type { Hasher } from "./hasher.ts";
 import { createIncoming, type Part } from "./incoming.ts";
-import { createRounds, type Rounds } from "./rounds.ts";
-import type { Source } from "./source.ts";
+import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
 import type { UpstreamSettings } from "./upstream.ts";
@@ -34,8 +34,8 @@ export interface DownloadPlan {
   readonly loopHeaders: Readonly<Record<string, string>>;
   /** Waits for a free place, and gives the function that frees it. */
   acquire(): Promise<() => void>;
-  /** In the order to ask them. */
-  sources(): Promise<readonly Source[]>;
+  /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
+  offer(): Promise<Offer>;
   remember(validator: Validator): void;
   /** Gives the file its final name; false where it could not be kept, the bytes being right all the same. */
   commit(finished: Finished): Promise<boolean>;
@@ -74,75 +74,6 @@ export interface Download {
   readonly over: Promise<void>;
 }
 
-const PAUSE_BEFORE_SECOND_ROUND_MS = 500;
-
-/** What came of the sources, for whoever has to explain it. */
-type Attempts = Map<Source, Attempt>;
-
-function note(attempts: Attempts, source: Source, kind: Attempt["kind"], detail: string): void {
-  attempts.set(source, { source: source.label, kind, detail });
-  source.report(kind === "absent" ? undefined : detail);
-}
-
-/** Whether it can be asked once more in this download: silence is not worth a second wait, resets are. */
-function isFinal(error: SourceError, bytes: number): boolean {
-  return error.kind === "absent" || error.kind === "bad" || (error.kind === "timeout" && bytes === 0);
-}
-
-async function tryFrom(
-  assembly: Assembly,
-  source: Source,
-  rounds: Rounds<Source>,
-  attempts: Attempts,
-  deps: DownloadDeps,
-  stop: AbortSignal,
-): Promise<ComputedDigests | undefined> {
-  const before = assembly.received;
-  const file = assembly.name;
-  try {
-    await takeFrom(assembly, source, deps.settings, stop);
-  } catch (error) {
-    if (!(error instanceof SourceError) || stop.aborted) throw error;
-    if (isFinal(error, assembly.received - before)) rounds.exclude(source);
-    note(attempts, source, error.kind, error.message);
-    const properties = { source: source.label, file, detail: error.message };
-    if (error.kind === "absent") deps.log.debug("{source} has no {file}: {detail}", properties);
-    else deps.log.warn("{source} failed for {file}: {detail}", properties);
-    return undefined;
-  }
-  const verdict = await judge(assembly);
-  if (verdict.kind === "right") {
-    source.report(undefined);
-    return verdict.computed;
-  }
-  if (verdict.kind === "liar") {
-    rounds.exclude(verdict.source);
-    note(attempts, verdict.source, "bad", "has other bytes than the Manifest says");
-    deps.log.warn("{source} has other bytes for {file} than the Manifest says", { source: source.label, file });
-  } else {
-    rounds.mixed(verdict.last);
-    deps.log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
-  }
-  return undefined;
-}
-
-async function fetchWhole(
-  assembly: Assembly,
-  sources: readonly Source[],
-  deps: DownloadDeps,
-  stop: AbortSignal,
-): Promise<ComputedDigests> {
-  const rounds = createRounds(sources);
-  const attempts: Attempts = new Map();
-  for (;;) {
-    const source = rounds.next(assembly.received);
-    if (!source) throw new UnavailableError(`No source has ${assembly.name}`, [...attempts.values()]);
-    if (rounds.again) await unlessStopped(Bun.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
-    const computed = await tryFrom(assembly, source, rounds, attempts, deps, stop);
-    if (computed) return computed;
-  }
-}
-
 /** What went wrong as clients are told; trouble of our own (a full disk, a damaged index) is logged here. */
 function asUnavailable(error: unknown, name: DistfileName, stop: AbortSignal, log: Logger): Error {
   if (error instanceof UnavailableError) return error;
@@ -179,10 +110,11 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   async function run(): Promise<void> {
     let release = () => {};
     try {
+      const offer = await unlessStopped(plan.offer(), stopper.signal);
       release = await unlessStopped(plan.acquire(), stopper.signal, (late) => late());
       const startedAt = performance.now();
       incoming.begin();
-      const digests = await fetchWhole(assembly, await plan.sources(), deps, stopper.signal);
+      const digests = await askInTurn(assembly, offer, deps, stopper.signal);
       const { lastModifiedAt, url } = assembly;
       stored = await plan.commit({ computed: digests, lastModifiedAt, url });
       computed = digests;

@@ -4,7 +4,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Source } from "./source.ts";
+import type { Offer } from "./source.ts";
 import { openUpstream, type UpstreamSettings } from "./upstream.ts";
 import { vet } from "./vet.ts";
 
@@ -20,12 +20,12 @@ export interface UpstreamHead {
 export async function headFrom(
   name: DistfileName,
   expected: Digests | undefined,
-  sources: readonly Source[],
+  offer: Offer,
   loopHeaders: Readonly<Record<string, string>>,
   settings: UpstreamSettings,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
-  for (const source of sources) {
+  for (const source of offer.sources) {
     try {
       const url = await source.locate();
       const { trustedOrigin } = source;
@@ -39,5 +39,5 @@ export async function headFrom(
       attempts.push({ source: source.label, kind: error.kind, detail: error.message });
     }
   }
-  throw new UnavailableError(`No source has ${name}`, attempts);
+  throw new UnavailableError(`No source has ${name}`, [...attempts, ...offer.refusals]);
 }

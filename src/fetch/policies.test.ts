@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isPublicAddress, pinPublic } from "./address-policy.ts";
+import { isPublicAddress } from "./address-policy.ts";
 import { parseContentRange } from "./content-range.ts";
 import { HOLD_BYTES, releasable } from "./hold.ts";
 import { createLoopGuard } from "./loop.ts";
@@ -43,34 +43,6 @@ test("only addresses of the public internet are public, however they are spelt",
     "",
   ]) {
     expect([address, isPublicAddress(address)]).toEqual([address, false]);
-  }
-});
-
-test("a URL is refused when any address of its host is private, and pinned to the one checked", async () => {
-  const url = (host: string) => new URL(`http://${host}/x?y=1`);
-  const names: Record<string, string[]> = {
-    "good.test": ["9.9.9.9", "8.8.8.8"],
-    "half.test": ["9.9.9.9", "10.0.0.1"],
-    "none.test": [],
-  };
-  const resolve = async (name: string) => names[name] ?? Promise.reject(new Error("ENOTFOUND"));
-  expect(await pinPublic(url("good.test:81"), resolve)).toEqual({
-    url: "http://9.9.9.9:81/x?y=1",
-    host: "good.test:81",
-    serverName: "good.test",
-  });
-  for (const host of [
-    "half.test",
-    "none.test",
-    "other.test",
-    "127.0.0.1",
-    "[::1]",
-    "0x7f.1",
-    "2130706433",
-    "017700000001",
-    "[::ffff:10.0.0.1]",
-  ]) {
-    await expect(pinPublic(url(host), resolve)).rejects.toThrow();
   }
 });
 

@@ -3,21 +3,23 @@
  */
 import { connect } from "node:net";
 
-/** False when nothing has answered within `timeoutMs`; a refusal counts as an answer, fetch() reports it itself. */
-export function canConnect(url: string, timeoutMs: number): Promise<boolean> {
+/** "silent" where nothing has answered in time. */
+export type Connection = "connected" | "refused" | "silent";
+
+export function tryConnect(url: string, timeoutMs: number): Promise<Connection> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
       host: hostname.replace(/^\[(.*)\]$/, "$1"),
       port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
     });
-    const settle = (up: boolean) => {
+    const settle = (connection: Connection) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(up);
+      resolve(connection);
     };
-    const timer = setTimeout(settle, timeoutMs, false);
-    socket.once("connect", () => settle(true));
-    socket.once("error", () => settle(true));
+    const timer = setTimeout(settle, timeoutMs, "silent");
+    socket.once("connect", () => settle("connected"));
+    socket.once("error", () => settle("refused"));
   });
 }

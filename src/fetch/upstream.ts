@@ -4,10 +4,10 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { type PinnedUrl, pinPublic, type ResolveHost } from "./address-policy.ts";
 import { parseContentRange } from "./content-range.ts";
 import { parseHttpDate } from "./http-date.ts";
-import { canConnect } from "./probe.ts";
+import type { Pin, PinnedUrl } from "./pin.ts";
+import { tryConnect } from "./probe.ts";
 import { createWatchdog, type Watchdog } from "./watchdog.ts";
 
 export interface UpstreamSettings {
@@ -20,7 +20,7 @@ export interface UpstreamSettings {
   readonly proxy: string;
   /** Whether URLs that nobody configured may lead to loopback, private and link-local addresses. */
   readonly privateNetworks: boolean;
-  readonly resolveHost: ResolveHost;
+  readonly pin: Pin;
 }
 
 export interface UpstreamRequest {
@@ -95,7 +95,7 @@ async function sendOnce(
   stop: AbortSignal,
 ): Promise<Exchange> {
   const free = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
-  const pinned: PinnedUrl | undefined = free ? undefined : await pinPublic(target, settings.resolveHost);
+  const pinned: PinnedUrl | undefined = free ? undefined : await settings.pin(target);
   const controller = new AbortController();
   const onStop = () => controller.abort(stop.reason);
   stop.addEventListener("abort", onStop, { once: true });
@@ -104,8 +104,10 @@ async function sendOnce(
   // tried beside it: where that stands, the source is up and only slow to answer.
   let answered = false;
   const probe = setTimeout(async () => {
-    if (settings.proxy !== "" || (await canConnect(pinned?.url ?? target.href, settings.connectTimeoutMs / 2))) return;
-    if (answered) return;
+    if (settings.proxy !== "") return;
+    // A refusal is an answer, which fetch() reports itself.
+    const connection = await tryConnect(pinned?.url ?? target.href, settings.connectTimeoutMs / 2);
+    if (connection !== "silent" || answered) return;
     controller.abort(new SourceError("timeout", `no connection within ${settings.connectTimeoutMs / 1000} s`));
   }, settings.connectTimeoutMs / 2);
   const stall = setTimeout(() => {

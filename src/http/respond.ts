@@ -130,7 +130,7 @@ export function explain(name: string, found: NotFound): string {
   const lines = [found.kind === "absent" ? `${name}: no source has it.` : `${name}: no source could deliver it now.`];
   if (found.note !== "") lines.push(found.note);
   if (found.wantedBy.length > 0) lines.push(`Wanted by ${found.wantedBy.join(", ")}.`);
-  if (found.attempts.length > 0) lines.push("Asked:");
+  if (found.attempts.length > 0) lines.push("Sources:");
   for (const { source, detail } of found.attempts) lines.push(`  ${source} ${detail}`);
   return lines.join("\n");
 }

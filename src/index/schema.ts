@@ -4,7 +4,7 @@
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { DistfileName } from "../distfile/name.ts";
 
 /** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
@@ -98,3 +98,38 @@ export const mirrorLayouts = sqliteTable("mirror_layouts", {
   layoutConf: text("layout_conf").notNull(),
   fetchedAt: integer("fetched_at").notNull(),
 });
+
+/** What ebuilds said when they were sourced; it holds as long as the ebuild and its eclasses are these. */
+export const evaluations = sqliteTable(
+  "evaluations",
+  {
+    location: text("location")
+      .notNull()
+      .references(() => repositories.location, { onDelete: "cascade" }),
+    category: text("category").notNull(),
+    package: text("package").notNull(),
+    /** Package name and version with revision. */
+    pf: text("pf").notNull(),
+    md5: text("md5").notNull(),
+    /** As in md5-cache: name, tabulator, MD5, and so on. */
+    eclasses: text("eclasses").notNull(),
+    eapi: text("eapi").notNull(),
+    srcUri: text("src_uri").notNull(),
+    restrict: text("restrict").notNull(),
+    homepage: text("homepage").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.location, table.category, table.package, table.pf] })],
+);
+
+/** How often a mirror had, and had not, a file that only this repository wants. */
+export const mirrorAnswers = sqliteTable(
+  "mirror_answers",
+  {
+    mirror: text("mirror").notNull(),
+    /** Its name. */
+    repository: text("repository").notNull(),
+    found: integer("found").notNull(),
+    absent: integer("absent").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.mirror, table.repository] })],
+);

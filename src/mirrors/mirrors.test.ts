@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { SourceError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
+import { type Answer, createCarried } from "./carried.ts";
 import { createLayouts } from "./layouts.ts";
 import { createMirrors } from "./mirrors.ts";
 import { orderMirrors } from "./order.ts";
@@ -9,6 +10,8 @@ import { orderMirrors } from "./order.ts";
 const name = "cloud.google.com%2Fgo%2F@v%2Fv0.26.0(1)+!.mod" as DistfileName;
 const plain = "foo-1.tar.gz" as DistfileName;
 const DAY = 24 * 60 * 60 * 1000;
+
+const noAnswers = { all: () => [], put: () => undefined };
 
 function createMemory() {
   const rows = new Map<string, { layoutConf: string; fetchedAt: number }>();
@@ -63,8 +66,14 @@ test("a mirror's URL is quoted as Portage quotes it, whatever slashes it was con
     clock,
     getText: () => Promise.reject(new SourceError("absent", "404")),
   });
-  const mirrors = createMirrors({ urls: ["http://m.test/gentoo//"], strategy: "ordered", layouts, clock });
-  const [source] = mirrors.sources(name, undefined);
+  const mirrors = createMirrors({
+    urls: ["http://m.test/gentoo//"],
+    strategy: "ordered",
+    layouts,
+    answers: noAnswers,
+    clock,
+  });
+  const [source] = mirrors.sources(name, undefined, []);
   expect(await source?.locate()).toBe(
     "http://m.test/gentoo/distfiles/cloud.google.com%252Fgo%252F%40v%252Fv0.26.0%281%29%2B%21.mod",
   );
@@ -86,10 +95,41 @@ test("mirrors come as configured, in turn, or with those that just failed last",
 test("a mirror that failed is asked last until it works again", async () => {
   const clock = createFakeClock();
   const layouts = createLayouts({ memory: createMemory(), clock, getText: async () => "" });
-  const mirrors = createMirrors({ urls: ["http://a.test", "http://b.test"], strategy: "adaptive", layouts, clock });
-  const labels = () => mirrors.sources(plain, undefined).map(({ label }) => label);
-  mirrors.sources(plain, undefined)[0]?.report("reset");
+  const mirrors = createMirrors({
+    urls: ["http://a.test", "http://b.test"],
+    strategy: "adaptive",
+    layouts,
+    answers: noAnswers,
+    clock,
+  });
+  const labels = () => mirrors.sources(plain, undefined, []).map(({ label }) => label);
+  mirrors.sources(plain, undefined, [])[0]?.report("failed");
   expect(labels()).toEqual(["http://b.test", "http://a.test"]);
-  mirrors.sources(plain, undefined)[1]?.report(undefined);
+  mirrors.sources(plain, undefined, [])[1]?.report("delivered");
   expect(labels()).toEqual(["http://a.test", "http://b.test"]);
+});
+
+test("a mirror that never has what a repository wants is unlikely for it alone, over restarts too, and is tried now and then", () => {
+  const rows = new Map<string, Answer>();
+  const answers = { all: () => [...rows.values()], put: (row: Answer) => rows.set(row.mirror + row.repository, row) };
+  const carried = createCarried(answers);
+  for (let i = 0; i < 3; i++) carried.record("m", ["overlay"], false);
+  expect(carried.isLikely("m", ["overlay"])).toBe(true);
+  carried.record("m", ["overlay"], false);
+  for (let i = 0; i < 9; i++) carried.record("m", ["gentoo", "overlay"], false);
+  const again = createCarried(answers);
+  const verdicts = (names: string[], times: number) => Array.from({ length: times }, () => again.isLikely("m", names));
+  expect(verdicts(["overlay"], 64).filter(Boolean).length).toBe(2);
+  expect(verdicts(["gentoo"], 3)).toEqual([true, true, true]);
+  expect(verdicts(["gentoo", "overlay"], 3)).toEqual([true, true, true]);
+  expect(again.isLikely("other", ["overlay"])).toBe(true);
+  again.record("m", ["overlay"], true);
+  expect(again.isLikely("m", ["overlay"])).toBe(true);
+});
+
+test("what a mirror did long ago fades: after some hundred answers of the other kind it is judged by these", () => {
+  const carried = createCarried(noAnswers);
+  for (let i = 0; i < 500; i++) carried.record("m", ["overlay"], true);
+  for (let i = 0; i < 300; i++) carried.record("m", ["overlay"], false);
+  expect(Array.from({ length: 31 }, () => carried.isLikely("m", ["overlay"])).includes(true)).toBe(false);
 });

@@ -5,6 +5,7 @@ import type { Digests } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { type Answers, createCarried } from "./carried.ts";
 import type { Layouts } from "./layouts.ts";
 import { orderMirrors, type Strategy } from "./order.ts";
 
@@ -13,12 +14,17 @@ export interface MirrorSource {
   readonly label: string;
   readonly trustedOrigin: string;
   locate(): Promise<string>;
-  report(failure: string | undefined): void;
+  report(outcome: "delivered" | "absent" | "failed"): void;
+  /** False where this mirror has not had the files of these repositories so far. */
+  readonly likely: boolean;
 }
 
 export interface Mirrors {
-  /** In the order to ask them for this file. */
-  sources(name: DistfileName, digests: Digests | undefined): readonly MirrorSource[];
+  /**
+   * In the order to ask them for this file.
+   * @param repositories names of those that want it; empty where none does
+   */
+  sources(name: DistfileName, digests: Digests | undefined, repositories: readonly string[]): readonly MirrorSource[];
 }
 
 export interface MirrorsDeps {
@@ -26,6 +32,8 @@ export interface MirrorsDeps {
   readonly urls: readonly string[];
   readonly strategy: Strategy;
   readonly layouts: Layouts;
+  /** What they answered before, over restarts. */
+  readonly answers: Answers;
   readonly clock: Clock;
 }
 
@@ -37,17 +45,20 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
-export function createMirrors({ urls, strategy, layouts, clock }: MirrorsDeps): Mirrors {
+export function createMirrors({ urls, strategy, layouts, answers, clock }: MirrorsDeps): Mirrors {
+  const carried = createCarried(answers);
   const mirrors = urls.map((url) => ({ url: url.replace(/\/+$/, ""), failedAt: undefined as number | undefined }));
   let turn = 0;
   return {
-    sources(name, digests) {
+    sources(name, digests, repositories) {
       return orderMirrors(mirrors, strategy, turn++, clock.now()).map((mirror) => ({
         label: maskCredentials(mirror.url),
         trustedOrigin: new URL(mirror.url).origin,
         locate: async () => `${mirror.url}/distfiles/${quotePath(await layouts.pathAt(mirror.url, name, digests))}`,
-        report(failure) {
-          mirror.failedAt = failure === undefined ? undefined : clock.now();
+        likely: carried.isLikely(mirror.url, repositories),
+        report(outcome) {
+          mirror.failedAt = outcome === "failed" ? clock.now() : undefined;
+          if (outcome !== "failed") carried.record(mirror.url, repositories, outcome === "delivered");
         },
       }));
     },

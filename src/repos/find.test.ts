@@ -36,7 +36,9 @@ test("configured paths come in their order, each once, named by repo_name or els
       { name: "second", location: b },
       { name: "a", location: a },
     ],
+    others: [{ name: "ignored", location: `${root}/ignored`, eclassOverrides: [], aliases: [] }],
     urls: [],
+    pending: [],
     problems: [],
   });
 });
@@ -54,7 +56,46 @@ test("URLs are told apart from paths and do not keep these out", () => {
   ];
   const found = findRepositories({ repos: [...urls, tree("a:b@c")], root });
   expect(namesOf(found)).toEqual(["a:b@c"]);
-  expect(found).toMatchObject({ urls, problems: [] });
+  expect(found).toMatchObject({ urls, pending: urls, problems: [] });
+});
+
+test("URLs that lie somewhere are repositories there, in the order of the configuration between the paths", () => {
+  const [first, last] = [tree("first"), tree("last")];
+  mkdirSync(`${root}/repos/.x/version`, { recursive: true });
+  symlinkSync(".x/version", `${root}/repos/x-12345678`);
+  const [cloned, away] = ["https://host/cloned.git", "https://host/away.git"];
+  const found = findRepositories({
+    repos: [first, cloned, away, last],
+    root,
+    synced: (url) => (url === cloned ? `${root}/repos/x-12345678` : undefined),
+  });
+  expect(found.repositories).toEqual([
+    { name: "first", location: first },
+    { name: "cloned", location: `${root}/repos/x-12345678` },
+    { name: "last", location: last },
+  ]);
+  expect(found).toMatchObject({ urls: [cloned, away], pending: [away], problems: [] });
+});
+
+test("where some are configured, the system's others are known too, and what is wrong with them does not matter", () => {
+  const gentoo = tree("var/db/repos/gentoo", "gentoo");
+  const guru = tree("srv/guru", "guru");
+  const mine = tree("mine", "mine");
+  write(
+    "etc/portage/repos.conf",
+    `[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = ${gentoo}\n[mine]\nlocation = ${mine}/\nmasters = guru\n` +
+      `eclass-overrides = guru\naliases = own\n[guru]\nlocation = ${guru}\n[gone]\nlocation = /gone\n[none]\n`,
+  );
+  const found = findRepositories({ repos: [mine], root });
+  // What repos.conf says of a repository holds although it was configured by its path.
+  expect(found.repositories).toEqual([
+    { name: "mine", location: mine, masters: ["guru"], eclassOverrides: ["guru"], aliases: ["own"] },
+  ]);
+  expect(found.others.map(({ name, location }) => [name, location])).toEqual([
+    ["gentoo", gentoo],
+    ["guru", guru],
+  ]);
+  expect(found).toMatchObject({ mainRepo: "gentoo", problems: [] });
 });
 
 test("a path that is missing or is a file is a problem that names it", () => {
@@ -88,7 +129,10 @@ test("with nothing configured: repos.conf in Portage's order, then what else lie
       { name: "guru", location: guru, masters: ["gentoo"], eclassOverrides: [], aliases: ["g"] },
       { name: "local", location: local },
     ],
+    others: [],
+    mainRepo: "gentoo",
     urls: [],
+    pending: [],
     problems: [],
   });
 });
@@ -108,5 +152,6 @@ test("a repository without repo_name is called what repos.conf calls it; one wit
 });
 
 test("a machine without Portage has no repositories and no problem", () => {
-  expect(findRepositories({ repos: [], root })).toEqual({ repositories: [], urls: [], problems: [] });
+  const nothing = { repositories: [], others: [], urls: [], pending: [], problems: [] };
+  expect(findRepositories({ repos: [], root })).toEqual(nothing);
 });

@@ -1,10 +1,11 @@
 /**
- * Which ebuild repositories there are: those the configuration names, else those of repos.conf and of /var/db/repos.
- * Read only; what is wrong with one of them is told and the others are used.
+ * Which ebuild repositories there are: those the configuration names, by path or as URLs that were cloned, else those of
+ * repos.conf and of /var/db/repos. Read only; what is wrong with one of them is told and the others are used.
  */
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { inPortageOrder, parseReposConf, type ReposConfText } from "./repos-conf.ts";
+import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./repos-conf.ts";
+import { isTreeUrl, treeNameOf } from "./sync-url.ts";
 
 export interface Repository {
   /** From profiles/repo_name, else what repos.conf calls it, else its folder's. */
@@ -18,10 +19,16 @@ export interface Repository {
 }
 
 export interface FoundRepositories {
-  /** In order: where two disagree the first holds. */
+  /** In order, those of paths and of URLs: where two disagree the first holds. */
   readonly repositories: readonly Repository[];
-  /** Those given as URLs: nothing clones them yet. */
+  /** What else the system has, where some are configured: for masters found by name, not for Manifests. */
+  readonly others: readonly Repository[];
+  /** As repos.conf says: master of those that name none. */
+  readonly mainRepo?: string;
+  /** Those configured as URLs, in order. */
   readonly urls: readonly string[];
+  /** Those of the URLs that lie nowhere yet. */
+  readonly pending: readonly string[];
   /** Sentences for people. */
   readonly problems: readonly string[];
 }
@@ -31,6 +38,8 @@ export interface FindOptions {
   readonly repos: readonly string[];
   /** Put before the system's own paths; empty for the system itself. */
   readonly root?: string;
+  /** Where the tree of a URL lies, if it does. */
+  synced?(url: string): string | undefined;
 }
 
 type Candidate = Omit<Repository, "name"> & { readonly name?: string };
@@ -66,10 +75,14 @@ function readTexts(path: string, problems: string[]): ReposConfText[] {
   }
 }
 
-function fromReposConf(root: string, problems: string[]): Candidate[] {
+function readReposConf(root: string, problems: string[]): ReposConf {
   const texts = [`${root}/usr/share/portage/config/repos.conf`, `${root}/etc/portage/repos.conf`];
   const conf = parseReposConf(texts.flatMap((path) => readTexts(path, problems)));
   problems.push(...conf.problems);
+  return conf;
+}
+
+function fromReposConf(conf: ReposConf, problems: string[]): Candidate[] {
   return inPortageOrder(conf).flatMap(({ name, location, masters, eclassOverrides, aliases }) => {
     if (location !== undefined) {
       return [{ name, location, ...(masters ? { masters } : {}), eclassOverrides, aliases }];
@@ -94,11 +107,6 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
   }
 }
 
-/** Whether a configured repository is to be cloned, not a path. */
-function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
-}
-
 /** PMS 3.1.5 and 4.4: the name in profiles/repo_name, where there is one that can be a name. */
 function readName(location: string): string | undefined {
   try {
@@ -109,25 +117,54 @@ function readName(location: string): string | undefined {
   }
 }
 
-/** Blocks for some milliseconds; for start and reload. */
-export function findRepositories({ repos, root = "" }: FindOptions): FoundRepositories {
-  const problems: string[] = [];
-  const candidates: readonly Candidate[] =
-    repos.length > 0
-      ? repos.filter((repo) => !isUrl(repo)).map((repo) => ({ location: resolve(repo) }))
-      : [...fromReposConf(root, problems), ...fromRepoFolder(`${root}/var/db/repos`, problems)];
-  const repositories: Repository[] = [];
-  const seen = new Set<string>();
-  for (const candidate of candidates) {
+/** Leaves out those that are not there, and those in `seen`, to which it adds the real paths of the others. */
+function present(candidates: readonly Candidate[], seen: Set<string>, problems: string[]): Repository[] {
+  return candidates.flatMap((candidate) => {
     const { location } = candidate;
     if (!isFolder(location)) {
       problems.push(`The repository ${location} is not there, or is no folder`);
-      continue;
+      return [];
     }
     const path = realpathSync(location);
-    if (seen.has(path)) continue;
+    if (seen.has(path)) return [];
     seen.add(path);
-    repositories.push({ ...candidate, name: readName(location) ?? candidate.name ?? basename(path) });
+    return [{ ...candidate, name: readName(location) ?? candidate.name ?? basename(path) }];
+  });
+}
+
+/** What repos.conf says of the repository holds wherever it was named. */
+function asInReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
+  const path = isFolder(candidate.location) ? realpathSync(candidate.location) : undefined;
+  const known = conf.find(({ location }) => isFolder(location) && realpathSync(location) === path);
+  return { ...known, ...candidate };
+}
+
+/** Blocks for some milliseconds; for start and reload. */
+export function findRepositories({ repos, root = "", synced = () => undefined }: FindOptions): FoundRepositories {
+  const problems: string[] = [];
+  const conf = readReposConf(root, problems);
+  const listed = fromReposConf(conf, problems);
+  const system = [...listed, ...fromRepoFolder(`${root}/var/db/repos`, problems)];
+  const { mainRepo } = conf;
+  const main = mainRepo === undefined ? {} : { mainRepo };
+  const seen = new Set<string>();
+  if (repos.length === 0) {
+    return { repositories: present(system, seen, problems), others: [], ...main, urls: [], pending: [], problems };
   }
-  return { repositories, urls: repos.filter(isUrl), problems };
+  const urls = repos.filter(isTreeUrl);
+  const configured = repos.flatMap((repo): Candidate[] => {
+    if (!isTreeUrl(repo)) return [asInReposConf({ location: resolve(repo) }, listed)];
+    const location = synced(repo);
+    return location === undefined ? [] : [{ name: treeNameOf(repo), location }];
+  });
+  const ownProblems: string[] = [];
+  return {
+    repositories: present(configured, seen, ownProblems),
+    others: present(system, seen, []),
+    ...main,
+    urls,
+    pending: urls.filter((url) => synced(url) === undefined),
+    // What is wrong with the system's own does not matter where others are configured.
+    problems: ownProblems,
+  };
 }

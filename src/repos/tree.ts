@@ -2,7 +2,9 @@
  * When one repository is scanned: at start, when asked to, and on misses when its markers moved. What markers do not
  * show (there are none, or somebody edits Manifests by hand) is looked for on misses too, at a bounded cost.
  * Scans of one tree never overlap; whoever comes while one runs that may have passed by its change gets the next.
+ * Where its location is a symbolic link, a scan reads where that led at its start: switching it makes no mixture.
  */
+import { realpathSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./find.ts";
@@ -33,6 +35,8 @@ export interface Tree {
   refresh(unknown: boolean): Promise<void>;
   /** See Trees.rescan. */
   rescan(full: boolean): Promise<void>;
+  /** Resolves at the end of the first scan, which it begins where none has begun. */
+  scannedOnce(): Promise<void>;
   status(): TreeStatus;
   /** Resolves when no scan is under way or due. */
   settled(): Promise<void>;
@@ -59,6 +63,32 @@ type Outcome = ScanReport & { readonly markers: string; readonly endedAt: number
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Where it really lies; a link that leads nowhere, and what is not there, stay what they are. */
+function resolveLinks(location: string): string {
+  try {
+    return realpathSync(location);
+  } catch {
+    return location;
+  }
+}
+
+/** Moves too when a link leads elsewhere; empty where nothing but that would show a change. */
+function markersAt(path: string): string {
+  const markers = readMarkers(path);
+  return markers === "" ? "" : `${path} ${markers}`;
+}
+
+/** The report with paths as people know them, the same for every version that a link led to. */
+function withShownPaths(report: ScanReport, path: string, location: string): ScanReport {
+  const shown = (text: string) => (text.startsWith(path) ? location + text.slice(path.length) : text);
+  const { firstSkipped, unreadable } = report;
+  return {
+    ...report,
+    unreadable: unreadable.map((one) => ({ ...one, path: shown(one.path) })),
+    ...(firstSkipped === undefined ? {} : { firstSkipped: shown(firstSkipped) }),
+  };
 }
 
 export function createTree({ repository, repositoryId, rows, clock, log, signal, onChange }: TreeDeps): Tree {
@@ -104,11 +134,12 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
     );
   }
 
-  async function scan(markers: string, full: boolean): Promise<void> {
+  async function scan(path: string, markers: string, full: boolean): Promise<void> {
     const startedAt = clock.now();
     let report: ScanReport;
     try {
-      report = await scanRepository({ repositoryId, location, rows, full, signal });
+      report = await scanRepository({ repositoryId, location: path, rows, full, signal });
+      report = withShownPaths(report, path, location);
     } catch (error) {
       if (signal.aborted) return;
       const { packages, distfiles } = last ?? { packages: 0, distfiles: 0 };
@@ -134,8 +165,9 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
 
   function start(full: boolean): Promise<void> {
     // Read before the scan that they describe: what moves during it is seen as moved after it.
-    const markers = readMarkers(location);
-    const done = scan(markers, full).finally(() => {
+    const path = resolveLinks(location);
+    const markers = markersAt(path);
+    const done = scan(path, markers, full).finally(() => {
       running = undefined;
     });
     running = { markers, done };
@@ -176,7 +208,7 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
   return {
     async refresh(unknown) {
       if (signal.aborted) return;
-      const markers = readMarkers(location);
+      const markers = markersAt(resolveLinks(location));
       if (running && markers !== "" && markers === running.markers) return await running.done;
       if (markers !== last?.markers) return await next(false);
       await running?.done;
@@ -184,6 +216,9 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
     },
     async rescan(full) {
       if (!signal.aborted) await next(full);
+    },
+    async scannedOnce() {
+      if (!signal.aborted && !last) await (running?.done ?? next(false));
     },
     async settled() {
       while (running || queued) await (queued ?? running)?.done;

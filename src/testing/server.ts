@@ -6,7 +6,7 @@ import { loadConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
-import { findRepositories } from "../repos/find.ts";
+import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
 import { openStore } from "../store/store.ts";
 
 export interface ServerOptions {
@@ -37,11 +37,16 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
   const { config } = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
   const store = openStore(location);
   const index = openIndex(`${location}/index.sqlite`, `${import.meta.dir}/../../drizzle`);
+  let sandbox: Promise<ChosenSandbox> | undefined;
   const server = compose({
     config,
     store,
     index,
-    repositories: findRepositories({ repos: config.repo.repos }).repositories,
+    environment: process.env,
+    sandbox: () => {
+      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+      return sandbox;
+    },
     hashWorkerUrl: new URL("../fetch/hash.worker.ts", import.meta.url).href,
     userAgent: "portcache/test",
     clock: systemClock,
@@ -55,6 +60,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
     await settled;
     await server.app.stop(true);
     await server.stop();
+    await (await sandbox)?.sandbox?.stop();
     index.close();
   };
   return {

@@ -14,6 +14,8 @@ export interface TreeEbuild {
   readonly restrict?: string;
   readonly iuse?: string;
   readonly eapi?: string;
+  /** Instead of all that: the whole text; then it is not in md5-cache. */
+  readonly text?: string;
   /** Whether metadata/md5-cache has it; true by default. */
   readonly cached?: boolean;
 }
@@ -116,9 +118,9 @@ export function writeTree(location: string, { name = "gentoo", masters = [] }: T
 
   function putEbuild(categoryAndPackage: string, ebuild: TreeEbuild): void {
     const [category, name] = categoryAndPackage.split("/");
-    const text = ebuildText(ebuild);
+    const text = ebuild.text ?? ebuildText(ebuild);
     write(`${categoryAndPackage}/${name}-${ebuild.version}.ebuild`, text);
-    if (ebuild.cached ?? true) {
+    if (ebuild.cached ?? ebuild.text === undefined) {
       write(`metadata/md5-cache/${category}/${name}-${ebuild.version}`, cacheText(ebuild, text));
     }
   }

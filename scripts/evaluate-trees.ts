@@ -1,0 +1,241 @@
+/**
+ * Evaluates every ebuild of whole trees and compares what comes out with what the trees' own md5-cache has:
+ *
+ *   bun scripts/evaluate-trees.ts [--sandbox bubblewrap|unshare|none] [--portage CHECKOUT [--sample PACKAGES]] TREE…
+ *
+ * A TREE is a path or NAME=PATH, where NAME is one more name of it that others may call it by in their masters. With
+ * --portage it also runs Portage's own `bin/ebuild.sh depend` (bash alone, none of its Python) on the ebuilds of a
+ * sample of packages, both on one and the same core, and compares results and speed. Ends with 1 where ebuilds fail, or
+ * something differs that should not.
+ */
+import { readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { parseArgs } from "node:util";
+import { splitPf } from "../src/repos/ebuild-eapi.ts";
+import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
+import type { EbuildMetadata, Evaluation, Evaluator } from "../src/repos/evaluation.ts";
+import { createEvaluator } from "../src/repos/evaluator.ts";
+import { createFamilies } from "../src/repos/family.ts";
+import { createFileMemory, md5Of } from "../src/repos/file-memory.ts";
+import type { Repository } from "../src/repos/find.ts";
+import type { CachedMetadata } from "../src/repos/md5-cache.ts";
+import type { SandboxKind } from "../src/repos/sandbox.ts";
+import { openSandbox } from "../src/repos/sandbox-choose.ts";
+import { parseSrcUri } from "../src/repos/src-uri.ts";
+import { createPortageDepend } from "./portage-depend.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sandbox: { type: "string", default: "bubblewrap" },
+    portage: { type: "string" },
+    sample: { type: "string", default: "150" },
+  },
+});
+
+interface Package {
+  readonly repository: Repository;
+  readonly category: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly eclassFolders: readonly string[];
+  readonly ebuilds: readonly Ebuild[];
+}
+
+function readTree(argument: string): Repository {
+  const [, alias, location = ""] = /^(?:([\w-]+)=)?(.*)$/.exec(argument) ?? [];
+  const name = readFileSync(`${location}/profiles/repo_name`, "utf8").trim();
+  return { name, location, ...(alias === undefined ? {} : { aliases: [alias] }) };
+}
+
+const trees = positionals.map(readTree);
+const families = createFamilies({
+  known: () => ({ repositories: trees, others: [] }),
+  customMirrorsPath: "/nonexistent",
+});
+const eclassMd5s = createFileMemory(md5Of);
+
+async function listPackages(repository: Repository): Promise<readonly Package[]> {
+  const eclassFolders = await families.eclassFolders(repository);
+  const folders = new Set<string>();
+  for (const path of new Bun.Glob("*/*/*.ebuild").scanSync(repository.location)) folders.add(dirname(path));
+  return Promise.all(
+    [...folders].sort().map(async (path) => {
+      const [category, name, folder] = [dirname(path), basename(path), `${repository.location}/${path}`];
+      return { repository, category, name, folder, eclassFolders, ebuilds: await listEbuilds(folder, name) };
+    }),
+  );
+}
+
+/** What of it bears on fetching, as a text to compare. */
+function pairsOf({ srcUri, eapi }: EbuildMetadata): string {
+  const { files, problem } = parseSrcUri(srcUri, eapi);
+  const pairs = [...files].flatMap(([file, uris]) => [
+    file,
+    ...uris.map(({ uri, lifts }) => `${file} ${lifts} ${uri}`),
+  ]);
+  return [...new Set(pairs)].sort().join("\n") + (problem ?? "");
+}
+
+const words = (text: string) => [...new Set(text.split(" "))].sort().join(" ");
+
+async function sameEclasses({ eclasses }: CachedMetadata, folders: readonly string[]): Promise<boolean> {
+  for (const [name, md5] of eclasses) {
+    const found = await Promise.all(folders.map((folder) => eclassMd5s.get(`${folder}/${name}.eclass`)));
+    if (found.findLast((known) => known !== undefined) !== md5) return false;
+  }
+  return true;
+}
+
+function evaluate(evaluator: Evaluator, { category, name, folder, eclassFolders, ebuilds }: Package) {
+  return evaluator.evaluate({ category, package: name, folder, eclassFolders, ebuilds });
+}
+
+const percentile = (sorted: readonly number[], part: number) => sorted[Math.floor(sorted.length * part)] ?? 0;
+
+/** Prints the first of many. */
+function list(title: string, lines: readonly string[]): void {
+  for (const line of lines.slice(0, 20)) console.log(`  ${title}: ${line}`);
+  if (lines.length > 20) console.log(`  ${title}: and ${lines.length - 20} more`);
+}
+
+interface Found {
+  evaluated: number;
+  /** Where an eclass is in none of the trees given: their fault, not the evaluation's. */
+  withoutEclass: number;
+  readonly failures: string[];
+  readonly complaints: string[];
+  /** By whether the eclasses are those that the md5-cache was made with: how many agree in the files' URIs. */
+  readonly agree: Record<"same" | "other", { all: number; right: number }>;
+  readonly differences: string[];
+  /** With the same eclasses, beyond the URIs: RESTRICT, HOMEPAGE, names of eclasses. */
+  readonly otherDifferences: string[];
+  readonly times: number[];
+}
+
+async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: EbuildMetadata): Promise<void> {
+  const cached = await readMd5Cache(pack.repository.location, pack.category, ebuild);
+  if (!cached) return;
+  const label = `${pack.category}/${ebuild.pf}`;
+  const kind = (await sameEclasses(cached, pack.eclassFolders)) ? "same" : "other";
+  const right = pairsOf(metadata) === pairsOf(cached.metadata);
+  found.agree[kind].all++;
+  if (right) found.agree[kind].right++;
+  else found.differences.push(`${label} (${kind} eclasses)`);
+  if (kind === "other") return;
+  for (const key of ["restrict", "homepage"] as const) {
+    if (words(metadata[key]) !== words(cached.metadata[key])) found.otherDifferences.push(`${label} ${key}`);
+  }
+  if (words(metadata.inherited.join(" ")) !== words([...cached.eclasses.keys()].join(" "))) {
+    found.otherDifferences.push(`${label} eclasses`);
+  }
+}
+
+async function readWholeTree(evaluator: Evaluator, packages: readonly Package[]): Promise<Found> {
+  const agree = { same: { all: 0, right: 0 }, other: { all: 0, right: 0 } };
+  const found: Found = {
+    ...{ evaluated: 0, withoutEclass: 0, failures: [], complaints: [], agree },
+    ...{ differences: [], otherDifferences: [], times: [] },
+  };
+  for (const pack of packages) {
+    const start = performance.now();
+    const evaluations = await evaluate(evaluator, pack);
+    found.times.push(performance.now() - start);
+    for (const ebuild of pack.ebuilds) {
+      const label = `${pack.category}/${ebuild.pf}`;
+      const evaluation = evaluations.get(ebuild.pf);
+      if (evaluation?.kind !== "evaluated") {
+        if (/and there is no \S+\.eclass$/.test(evaluation?.reason ?? "")) found.withoutEclass++;
+        else found.failures.push(`${label} ${evaluation?.reason}`);
+        continue;
+      }
+      found.evaluated++;
+      if (evaluation.complaint !== undefined) found.complaints.push(`${label} ${evaluation.complaint}`);
+      await compare(found, pack, ebuild, evaluation.metadata);
+    }
+  }
+  return found;
+}
+
+function print(name: string, { evaluated, withoutEclass, agree, times, ...found }: Found): void {
+  const seconds = times.reduce((sum, time) => sum + time, 0) / 1000;
+  const sorted = times.toSorted((a, b) => a - b);
+  const all = evaluated + withoutEclass + found.failures.length;
+  console.log(`${name}: ${evaluated} of ${all} ebuilds evaluated in ${seconds.toFixed(1)} s`);
+  if (withoutEclass > 0) console.log(`  ${withoutEclass} inherit an eclass that is in none of the trees given`);
+  console.log(`  ${(all / seconds).toFixed(0)} ebuilds/s, one package at a time`);
+  const [half, most] = [percentile(sorted, 0.5), percentile(sorted, 0.9)];
+  console.log(`  ${times.length} packages: p50 ${half.toFixed(0)} ms, p90 ${most.toFixed(0)} ms`);
+  const of = ({ right, all }: { right: number; all: number }) => `${right} of ${all}`;
+  console.log(`  files and URIs as in md5-cache: ${of(agree.same)} with its eclasses, ${of(agree.other)} with others`);
+  list("failed", found.failures);
+  list("complaint", found.complaints);
+  list("differs", found.differences);
+  list("differs otherwise", found.otherDifferences);
+}
+
+/** Of the packages of all trees evenly spread ones, without those that Portage needs another bash for. */
+function sampleOf(packages: readonly Package[], size: number): readonly Package[] {
+  const step = Math.max(1, packages.length / size);
+  const chosen = Array.from({ length: Math.min(size, packages.length) }, (_, i) => packages[Math.floor(i * step)]);
+  return chosen.flatMap((pack) => {
+    const ebuilds = pack?.ebuilds.filter(({ eapi }) => eapi !== "9") ?? [];
+    return pack && ebuilds.length > 0 ? [{ ...pack, ebuilds }] : [];
+  });
+}
+
+/** The keys in which the two differ, or "failure". */
+function differencesOf(ours: Evaluation | undefined, theirs: ReadonlyMap<string, string> | string): readonly string[] {
+  if (ours?.kind !== "evaluated" || typeof theirs === "string") {
+    return (ours?.kind === "evaluated") === (typeof theirs !== "string") ? [] : ["failure"];
+  }
+  const { eapi, srcUri, restrict, homepage, inherited } = ours.metadata;
+  const found = { EAPI: eapi, SRC_URI: srcUri, RESTRICT: restrict, HOMEPAGE: homepage, INHERITED: inherited.join(" ") };
+  return Object.entries(found).flatMap(([key, value]) => (theirs.get(key) === value ? [] : [key]));
+}
+
+async function timed<T>(promise: Promise<T>): Promise<readonly [T, number]> {
+  const start = performance.now();
+  return [await promise, performance.now() - start];
+}
+
+async function comparePortage(evaluator: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
+  // Its children, which are all of both sides, are on this core as well.
+  Bun.spawnSync(["taskset", "-acp", "1", `${process.pid}`]);
+  using portage = createPortageDepend(checkout);
+  const seconds = { ours: 0, portage: 0 };
+  const differences: string[] = [];
+  let ebuilds = 0;
+  for (const pack of packages) {
+    const [evaluations, ms] = await timed(evaluate(evaluator, pack));
+    seconds.ours += ms / 1000;
+    for (const { pf, eapi } of pack.ebuilds) {
+      const name = splitPf(pf);
+      if (!name) continue;
+      const [theirs, ms] = await timed(portage.run({ ...pack, ...name, pf, eapi }));
+      seconds.portage += ms / 1000;
+      ebuilds++;
+      for (const key of differencesOf(evaluations.get(pf), theirs)) differences.push(`${pack.category}/${pf} ${key}`);
+    }
+  }
+  console.log(`${ebuilds} ebuilds of ${packages.length} packages, all on one core (sandbox ${values.sandbox}):`);
+  console.log(`  ours ${(ebuilds / seconds.ours).toFixed(1)} ebuilds/s`);
+  console.log(`  Portage's ebuild.sh depend ${(ebuilds / seconds.portage).toFixed(1)} ebuilds/s`);
+  console.log(`  ratio ${(seconds.portage / seconds.ours).toFixed(2)}`);
+  list("not as in Portage", differences);
+  return differences.length;
+}
+
+const sandbox = await openSandbox(values.sandbox as SandboxKind);
+const evaluator = createEvaluator({ sandbox });
+const packages = await Promise.all(trees.map(listPackages));
+let bad = 0;
+for (const [i, tree] of trees.entries()) {
+  const found = await readWholeTree(evaluator, packages[i] ?? []);
+  print(tree.name, found);
+  bad += found.failures.length + found.agree.same.all - found.agree.same.right;
+}
+if (values.portage !== undefined) {
+  bad += await comparePortage(evaluator, values.portage, sampleOf(packages.flat(), Number(values.sample)));
+}
+process.exit(bad > 0 ? 1 : 0);

@@ -1,0 +1,82 @@
+/**
+ * Portage's own environment, to compare with: `bin/ebuild.sh depend` of a checkout of gentoo/portage, called as its
+ * doebuild.py does. Only the bash part, without the Python around it.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import type { EbuildName } from "../src/repos/ebuild-eapi.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+
+export interface DependRequest extends EbuildName {
+  readonly category: string;
+  readonly pf: string;
+  readonly eapi: string;
+  /** Folder of the ebuild. */
+  readonly folder: string;
+  /** As in EvaluationRequest. */
+  readonly eclassFolders: readonly string[];
+}
+
+export interface PortageDepend extends Disposable {
+  /** What it found by key, or what it said on standard error. */
+  run(request: DependRequest): Promise<ReadonlyMap<string, string> | string>;
+}
+
+/** @param checkout of gentoo/portage */
+export function createPortageDepend(checkout: string): PortageDepend {
+  const temp = createTempFolder();
+  const build = temp.file("portage");
+  for (const folder of ["empty", "temp", "work"]) mkdirSync(`${build}/${folder}`, { recursive: true });
+  const quoted = (path: string) => `'${path.replaceAll("'", `'\\''`)}'`;
+
+  return {
+    async run({ category, pf, pn, pv, pr, eapi, folder, eclassFolders }) {
+      const report = temp.file("report");
+      const pipe = openSync(report, "w");
+      const locations = eclassFolders.map((path) => quoted(path.replace(/\/eclass$/, ""))).reverse();
+      const bash = Bun.spawn(["bash", `${checkout}/bin/ebuild.sh`, "depend"], {
+        stdio: ["ignore", "ignore", "pipe", pipe],
+        env: {
+          PATH: "/usr/bin:/bin",
+          LC_ALL: "C",
+          NO_COLOR: "1",
+          // Portage sets these, too.
+          USERLAND: "GNU",
+          COLUMNS: "80",
+          PORTAGE_BIN_PATH: `${checkout}/bin`,
+          PORTAGE_PYM_PATH: `${checkout}/lib`,
+          PORTAGE_ECLASS_LOCATIONS: locations.join(" "),
+          PORTAGE_PIPE_FD: "3",
+          PORTAGE_TMPDIR: temp.path,
+          PORTAGE_BUILDDIR: build,
+          SANDBOX_LOG: temp.file("sandbox.log"),
+          EBUILD: `${folder}/${pf}.ebuild`,
+          EBUILD_PHASE: "depend",
+          EAPI: eapi,
+          CATEGORY: category,
+          PF: pf,
+          P: `${pn}-${pv}`,
+          PN: pn,
+          PV: pv,
+          PR: pr,
+          PVR: pf.slice(pn.length + 1),
+          T: `${build}/temp`,
+          WORKDIR: `${build}/work`,
+          D: `${build}/image/`,
+          HOME: `${build}/homedir`,
+          FILESDIR: `${build}/files`,
+          DISTDIR: `${build}/distdir`,
+        },
+      });
+      const errors = await new Response(bash.stderr).text();
+      const status = await bash.exited;
+      closeSync(pipe);
+      const text = readFileSync(report, "utf8");
+      rmSync(report);
+      if (status !== 0) return errors;
+      return new Map(
+        text.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const),
+      );
+    },
+    [Symbol.dispose]: () => temp.remove(),
+  };
+}

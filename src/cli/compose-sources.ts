@@ -1,0 +1,76 @@
+/**
+ * Puts together what finds out where files can be had, for the server and for `portcache resolve`.
+ */
+import type { Config } from "../config/schema.ts";
+import { createPin, systemResolve } from "../fetch/pin.ts";
+import { tryConnect } from "../fetch/probe.ts";
+import type { UpstreamSettings } from "../fetch/upstream.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Mirrors } from "../mirrors/mirrors.ts";
+import type { Evaluator } from "../repos/evaluation.ts";
+import type { EvaluationRows } from "../repos/evaluations.ts";
+import { createEvaluator } from "../repos/evaluator.ts";
+import { createFamilies, type Known } from "../repos/family.ts";
+import { createPackages } from "../repos/packages.ts";
+import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
+import type { Wanting } from "../resolver/gather.ts";
+import { createHosts } from "../resolver/hosts.ts";
+import { createResolver, type Resolver } from "../resolver/resolver.ts";
+
+export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
+  const { fetcher } = config;
+  return {
+    connectTimeoutMs: fetcher.connect_timeout,
+    stallTimeoutMs: fetcher.stall_timeout,
+    userAgent: fetcher.user_agent === "" ? userAgent : fetcher.user_agent,
+    proxy: fetcher.proxy,
+    privateNetworks: fetcher.private_networks,
+    pin: createPin({ resolve: systemResolve, tryConnect, clock }),
+  };
+}
+
+export interface ResolverParts {
+  readonly evaluate: Config["repo"]["evaluate"];
+  readonly wantedBy: (name: Wanting["entry"]["name"]) => readonly Wanting[];
+  /** As configured now. */
+  readonly known: () => Known;
+  readonly rows: EvaluationRows;
+  readonly mirrors: Mirrors;
+  /** Asked for when an ebuild has to be evaluated for the first time. */
+  readonly sandbox: () => Promise<ChosenSandbox>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Third-party mirrors have equal shares of the load. */
+function shuffle<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
+}
+
+export function composeResolver(parts: ResolverParts): Resolver {
+  const { known, mirrors, clock, log } = parts;
+  const families = createFamilies({ known, customMirrorsPath: "/etc/portage/mirrors" });
+  let ready: Evaluator | undefined;
+
+  async function evaluator(): Promise<Evaluator | string> {
+    if (parts.evaluate === "never") return 'is not evaluated, as repo.evaluate is "never"';
+    const { sandbox } = await parts.sandbox();
+    if (!sandbox) return "is not evaluated, as no sandbox works here (portcache check says why)";
+    ready ??= createEvaluator({ sandbox });
+    return ready;
+  }
+
+  return createResolver({
+    wantedBy: parts.wantedBy,
+    repositoryAt: (location) => known().repositories.find((repository) => repository.location === location),
+    packages: createPackages({ families, rows: parts.rows, evaluator, clock, log }),
+    families,
+    mirrors,
+    hosts: createHosts(clock),
+    shuffle,
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * Puts together what keeps the trees: those on disk scanned, those given as URLs synced, and both known to all who ask.
+ */
+import type { Config } from "../config/schema.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { type FoundRepositories, findRepositories } from "../repos/find.ts";
+import { createSync, type SyncedTree } from "../repos/sync.ts";
+import { syncedLocation } from "../repos/sync-versions.ts";
+import { createTrees, type Trees } from "../repos/trees.ts";
+
+export interface TreesParts {
+  readonly config: Pick<Config, "repo" | "storage">;
+  readonly rows: RepositoryRows;
+  /** What git and rsync need of the process's environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ComposedTrees {
+  readonly trees: Trees;
+  /** As they are now. */
+  found(): FoundRepositories;
+  /** Whether every tree that is configured has been read since the start. */
+  scanned(): boolean;
+  /** Begins to sync. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Where trees of URLs lie. */
+export function syncFolder({ storage }: Pick<Config, "storage">): string {
+  return `${storage.location}/repos`;
+}
+
+/** The repositories that are there, those of URLs included. */
+export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundRepositories {
+  const folder = syncFolder(config);
+  return findRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
+}
+
+export function composeTrees({ config, rows, environment, clock, log }: TreesParts): ComposedTrees {
+  let found = findConfigured(config);
+  for (const problem of found.problems) log.warn("{problem}", { problem });
+  const trees = createTrees({ repositories: found.repositories, rows, clock, log });
+
+  async function heed({ location, first }: SyncedTree): Promise<void> {
+    if (first) {
+      found = findConfigured(config);
+      await trees.configure(found.repositories);
+      await trees.ready;
+    } else {
+      await trees.synced(location);
+    }
+  }
+
+  let sync: ReturnType<typeof createSync> | undefined;
+  return {
+    trees,
+    found: () => found,
+    scanned: () => trees.scanned && found.pending.length === 0,
+    start() {
+      if (found.urls.length === 0) return;
+      sync = createSync({
+        urls: found.urls,
+        folder: syncFolder(config),
+        intervalMs: config.repo.sync_interval * MINUTE_MS,
+        environment,
+        clock,
+        log,
+        onSynced: heed,
+      });
+    },
+    async stop() {
+      await sync?.stop();
+      await trees.stop();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * `portcache resolve`: which packages want a file and where it can be had. Reads the trees on disk, whether or not a server
+ * runs, and asks mirrors for nothing but their layout.conf.
+ */
+import type { LoadedConfig } from "../config/load.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { createLoopGuard } from "../fetch/loop.ts";
+import { getText } from "../fetch/text.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openLog } from "../lib/log.ts";
+import { createLayouts } from "../mirrors/layouts.ts";
+import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
+import { chooseSandbox } from "../repos/sandbox-choose.ts";
+import type { Wanting } from "../resolver/gather.ts";
+import type { Resolution, Resolver } from "../resolver/resolver.ts";
+import { composeResolver, upstreamSettings } from "./compose-sources.ts";
+import { findConfigured } from "./compose-trees.ts";
+import type { Output } from "./output.ts";
+import { type Resolved, renderResolved } from "./resolve-report.ts";
+import { scanForWanted } from "./wanted-scan.ts";
+
+/** A mirror that does not send its layout.conf by then is shown with the flat layout, as Portage would use it. */
+const LAYOUT_TIMEOUT_MS = 3_000;
+
+function createCommandMirrors({ config }: LoadedConfig, userAgent: string): Mirrors {
+  const settings = {
+    ...upstreamSettings(config, userAgent, systemClock),
+    connectTimeoutMs: LAYOUT_TIMEOUT_MS,
+    stallTimeoutMs: LAYOUT_TIMEOUT_MS,
+  };
+  const remembered = new Map<string, { readonly layoutConf: string; readonly fetchedAt: number }>();
+  const headers = createLoopGuard("resolve").headersFor(undefined);
+  return createMirrors({
+    urls: config.fetcher.mirrors,
+    strategy: config.fetcher.strategy,
+    layouts: createLayouts({
+      memory: { get: (url) => remembered.get(url), put: (url, layout) => remembered.set(url, layout) },
+      clock: systemClock,
+      getText: (url, origin) => getText(url, origin, headers, settings),
+    }),
+    answers: { all: () => [], put: () => undefined },
+    clock: systemClock,
+  });
+}
+
+async function urlsAtMirrors(name: DistfileName, entry: Wanting["entry"] | undefined, mirrors: Mirrors) {
+  const sources = mirrors.sources(name, entry, []);
+  return await Promise.all(
+    sources.map(({ label, locate }) => locate().catch(() => `${label}/distfiles/${encodeURIComponent(name)}`)),
+  );
+}
+
+async function urisOf({ candidates }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
+  const urls = candidates.map((one) => (one.kind === "url" ? [one.url] : urlsAtMirrors(one.name, undefined, mirrors)));
+  return (await Promise.all(urls)).flat();
+}
+
+async function resolveOne(
+  name: DistfileName,
+  wanting: readonly Wanting[],
+  { resolver, mirrors, unknown }: { resolver: Resolver; mirrors: Mirrors; unknown: "mirrors" | "deny" },
+): Promise<Resolved> {
+  const [first] = wanting;
+  if (!first)
+    return {
+      file: name,
+      found: false,
+      mirrors: unknown === "deny" ? [] : await urlsAtMirrors(name, undefined, mirrors),
+    };
+  const resolution = await resolver.resolve(name, first.entry, "all");
+  const { permission } = resolution;
+  return {
+    file: name,
+    found: true,
+    entry: first.entry,
+    packages: resolution.packages.map(({ repository, name: wanted, wishes }) => ({
+      repo: repository.name,
+      package: wanted,
+      ebuilds: wishes.map(({ pf }) => pf),
+    })),
+    uris: await urisOf(resolution, mirrors),
+    mirrors: permission.mirrors === "never" ? [] : await urlsAtMirrors(name, first.entry, mirrors),
+    mirrorsLast: permission.mirrors === "last",
+    restrict: { fetch: permission.fetchRestricted, mirror: permission.mirrorRestricted },
+    refusals: resolution.refusals,
+  };
+}
+
+/** @returns the exit code: 1 where no tree wants one of the files, 2 where a name is none */
+export async function resolve(
+  loaded: LoadedConfig,
+  files: readonly string[],
+  userAgent: string,
+  json: boolean,
+  output: Output,
+): Promise<number> {
+  const { config } = loaded;
+  const names = new Set<DistfileName>();
+  for (const file of files) {
+    const name = parseDistfileName(file);
+    if (name === undefined) {
+      output.err(`portcache: FILE is ${JSON.stringify(file)}, allowed is the name of a distfile, without a folder`);
+      return 2;
+    }
+    names.add(name);
+  }
+  const found = findConfigured(config);
+  const log = await openLog(config.log.level, config.log.format);
+  const { wanting, problems } = await scanForWanted(found.repositories, names);
+  for (const problem of [...found.problems, ...problems]) log.warn("{problem}", { problem });
+  const mirrors = createCommandMirrors(loaded, userAgent);
+  let sandbox: ReturnType<typeof chooseSandbox> | undefined;
+  const resolver = composeResolver({
+    evaluate: config.repo.evaluate,
+    wantedBy: (name) => wanting.get(name) ?? [],
+    known: () => found,
+    rows: { get: () => [], put: () => undefined },
+    mirrors,
+    sandbox: () => {
+      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+      return sandbox;
+    },
+    clock: systemClock,
+    log,
+  });
+  const deps = { resolver, mirrors, unknown: config.fetcher.unknown };
+  const resolved: Resolved[] = [];
+  for (const name of names) resolved.push(await resolveOne(name, wanting.get(name) ?? [], deps));
+  output.out(renderResolved(resolved, json, output.paint));
+  await (await sandbox)?.sandbox?.stop();
+  return resolved.every((one) => one.found) ? 0 : 1;
+}

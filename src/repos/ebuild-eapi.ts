@@ -1,0 +1,45 @@
+/**
+ * What is known of an ebuild before it is sourced, pure: its EAPI by its text (PMS 7.3.1), and the parts of its name
+ * and version (PMS 3.1.2, 3.2).
+ */
+
+const BLANK_OR_COMMENT = /^[ \t]*(?:#.*)?$/;
+const ASSIGNMENT = /^[ \t]*EAPI=(['"]?)([A-Za-z0-9+_.-]*)\1[ \t]*(?:[ \t]#.*)?$/;
+
+/** The EAPI that the first line says which is neither blank nor a comment; "0" where it says none. */
+export function readEapi(text: string): string {
+  let start = 0;
+  while (start < text.length) {
+    const newline = text.indexOf("\n", start);
+    const line = text.slice(start, newline === -1 ? undefined : newline);
+    if (!BLANK_OR_COMMENT.test(line)) return ASSIGNMENT.exec(line)?.[2] || "0";
+    if (newline === -1) break;
+    start = newline + 1;
+  }
+  return "0";
+}
+
+/** Whether it is one of those that PMS defines, and that ebuild-env.bash knows. */
+export function isKnownEapi(eapi: string): boolean {
+  return /^[0-9]$/.test(eapi);
+}
+
+export interface EbuildName {
+  /** Package name. */
+  readonly pn: string;
+  /** Version without revision. */
+  readonly pv: string;
+  /** Revision, "r0" where there is none. */
+  readonly pr: string;
+}
+
+const NAME = /^([A-Za-z0-9_][A-Za-z0-9+_-]*)-(\d+(?:\.\d+)*[a-z]?(?:_(?:alpha|beta|pre|rc|p)\d*)*)(?:-(r\d+))?$/;
+
+/**
+ * @param pf package name, version and revision, as the ebuild's file name has them
+ * @returns undefined where it is not that
+ */
+export function splitPf(pf: string): EbuildName | undefined {
+  const [, pn, pv, pr = "r0"] = NAME.exec(pf) ?? [];
+  return pn === undefined || pv === undefined ? undefined : { pn, pv, pr };
+}

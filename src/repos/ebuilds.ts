@@ -1,0 +1,46 @@
+/**
+ * The ebuilds of a package as they lie on disk, and what metadata/md5-cache has for them.
+ */
+import { readdir } from "node:fs/promises";
+import { readEapi } from "./ebuild-eapi.ts";
+import { md5Of, readRegular } from "./file-memory.ts";
+import { type CachedMetadata, parseMd5Cache } from "./md5-cache.ts";
+
+/** One version of a package. */
+export interface Ebuild {
+  /** Package name and version with revision: `foo-1.2-r1`. */
+  readonly pf: string;
+  readonly md5: string;
+  readonly eapi: string;
+}
+
+/** PMS 3.2, as far as it tells the versions of `foo` from those of `foo-bar`. */
+const VERSION = /^\d[\w.-]*$/;
+
+/** Newest first, more or less. @param folder `…/CATEGORY/PACKAGE` */
+export async function listEbuilds(folder: string, name: string): Promise<readonly Ebuild[]> {
+  const files = await readdir(folder).catch(() => []);
+  const pfs = files
+    .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
+    .map((file) => file.slice(0, -".ebuild".length))
+    .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
+    .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+  const ebuilds = await Promise.all(
+    pfs.map(async (pf) => {
+      const bytes = (await readRegular(`${folder}/${pf}.ebuild`))?.bytes;
+      return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
+    }),
+  );
+  return ebuilds.flat();
+}
+
+/** The md5-cache entry that was made from this very ebuild, whatever eclasses went into it. */
+export async function readMd5Cache(
+  root: string,
+  category: string,
+  { pf, md5 }: Ebuild,
+): Promise<CachedMetadata | undefined> {
+  const file = await readRegular(`${root}/metadata/md5-cache/${category}/${pf}`);
+  const cached = file?.bytes && parseMd5Cache(file.bytes.toString("utf8"));
+  return cached?.md5 === md5 ? cached : undefined;
+}

@@ -1,0 +1,98 @@
+/**
+ * What a repository takes from others: eclasses of its masters (portage: repository/config.py, eclass_locations) and the
+ * lists of third-party mirrors (its own and its masters', then anybody's; /etc/portage/mirrors before all).
+ */
+import { readdir } from "node:fs/promises";
+import { createFileMemory } from "./file-memory.ts";
+import type { Repository } from "./find.ts";
+import { parseRepoLayout } from "./repo-layout.ts";
+import { parseMirrorLists, stackMirrorLists } from "./third-party-mirrors.ts";
+
+export interface Known {
+  /** In order. */
+  readonly repositories: readonly Repository[];
+  /** Not asked for files, but known by name as masters. */
+  readonly others: readonly Repository[];
+  readonly mainRepo?: string;
+}
+
+export interface MirrorUrls {
+  /** From /etc/portage/mirrors: before the others, in their order. */
+  readonly custom: readonly string[];
+  readonly thirdParty: readonly string[];
+}
+
+export interface Families {
+  /** Folders with eclasses; of two that have one the last holds. */
+  eclassFolders(repository: Repository): Promise<readonly string[]>;
+  /** Base URLs that `mirror://NAME/` stands for in this repository. */
+  mirrorUrls(repository: Repository, name: string): Promise<MirrorUrls>;
+}
+
+export interface FamiliesDeps {
+  /** As they are now. */
+  readonly known: () => Known;
+  /** /etc/portage/mirrors: a file, or a folder of files. */
+  readonly customMirrorsPath: string;
+}
+
+/** Where neither layout.conf nor repos.conf says (PMS has no such rule, portage takes the main repository). */
+const DEFAULT_MASTER = "gentoo";
+
+const toText = (bytes: Buffer) => bytes.toString("utf8");
+
+export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Families {
+  const layouts = createFileMemory((bytes) => parseRepoLayout(toText(bytes)));
+  const lists = createFileMemory((bytes) => parseMirrorLists(toText(bytes)));
+
+  const layoutOf = async ({ location }: Repository) =>
+    (await layouts.get(`${location}/metadata/layout.conf`)) ?? { aliases: [] };
+  const listOf = async ({ location }: Repository) =>
+    (await lists.get(`${location}/profiles/thirdpartymirrors`)) ?? new Map<string, readonly string[]>();
+
+  async function findByName(names: readonly string[]): Promise<readonly Repository[]> {
+    const { repositories, others } = known();
+    const byName = new Map<string, Repository>();
+    const all = [...repositories, ...others];
+    for (const repository of all) if (!byName.has(repository.name)) byName.set(repository.name, repository);
+    for (const repository of all) {
+      for (const alias of [...(repository.aliases ?? []), ...(await layoutOf(repository)).aliases]) {
+        if (!byName.has(alias)) byName.set(alias, repository);
+      }
+    }
+    return names.flatMap((name) => byName.get(name) ?? []);
+  }
+
+  async function mastersOf(repository: Repository): Promise<readonly Repository[]> {
+    const names = repository.masters ?? (await layoutOf(repository)).masters ?? [known().mainRepo ?? DEFAULT_MASTER];
+    const masters = await findByName(names);
+    return masters.filter(({ location }) => location !== repository.location);
+  }
+
+  async function customLists() {
+    const files = (await readdir(customMirrorsPath).catch(() => []))
+      .filter((name) => !name.startsWith(".") && !name.endsWith("~"))
+      .sort()
+      .map((name) => `${customMirrorsPath}/${name}`);
+    const found = await Promise.all([customMirrorsPath, ...files].map((path) => lists.get(path)));
+    return stackMirrorLists(found.flatMap((list) => list ?? []));
+  }
+
+  return {
+    async eclassFolders(repository) {
+      const masters = await mastersOf(repository);
+      const overrides = await findByName(repository.eclassOverrides ?? []);
+      return [...masters, repository, ...overrides].map(({ location }) => `${location}/eclass`);
+    },
+    async mirrorUrls(repository, name) {
+      const own = [...(await mastersOf(repository)), repository];
+      const near = stackMirrorLists(await Promise.all(own.map(listOf)));
+      const { repositories, others } = known();
+      const far = near.has(name) ? [] : await Promise.all([...repositories, ...others].map(listOf));
+      return {
+        custom: (await customLists()).get(name) ?? [],
+        thirdParty: near.get(name) ?? stackMirrorLists(far).get(name) ?? [],
+      };
+    },
+  };
+}

@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# Runs the command given as arguments for as long as somebody holds the other end of descriptor 3: when that is closed,
+# as it is when the server is killed, the whole process group goes at once.
+exec 4>&2 2>/dev/null
+(
+  read -r -u 3
+  kill -KILL 0
+) <&- >&- 4>&- &
+lifeline=$!
+"$@" 2>&4 3<&- 4>&-
+status=$?
+kill -KILL "$lifeline"
+wait "$lifeline"
+exit "$status"

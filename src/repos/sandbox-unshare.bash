@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Shuts bash in with the tools of util-linux, for machines without bubblewrap. Run as process 1 of new network, pid, ipc,
+# uts and mount namespaces (and a user namespace, where not by root) it makes a root folder that has bash, what is to be
+# read, a /proc of its own and a small /tmp, parts with the machine's root folder for good, and runs the script without
+# any privilege.
+# Arguments: UID SCRIPT BASH UMOUNT LAST LIBRARIES NUMBER FILE… READABLE…
+# Root changes to UID, and for others it is empty. LAST is chroot for root and unshare for others. LIBRARIES are the
+# folders of umount's libraries below /tmp, with colons between. The first NUMBER paths are bash and its libraries.
+set -eu
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# So that /tmp is everybody's; nothing else will be writable.
+umask 0
+uid=$1 script=$2 bash=$3 umount=$4 last=$5 libraries=$6 number=$7
+shift 7
+
+# The new root folder covers one that is everywhere and holds nothing that is needed.
+root=/sys
+table='' folders=() files=()
+# add SOURCE PLACE TYPE OPTIONS: a line of fstab(5)
+add() {
+  local field line=''
+  for field in "$1" "$root$2" "$3" "$4"; do
+    field=${field//\\/\\134} field=${field// /\\040} field=${field//$'\t'/\\011}
+    line+="${field//$'\n'/\\012} "
+  done
+  table+=$line$'0 0\n'
+}
+# show PATH OPTIONS: what is there, at the same path
+show() {
+  if [[ ! -e $1 ]]; then return; fi
+  if [[ -d $1 ]]; then folders+=("$root$1"); else folders+=("$root${1%/*}") files+=("$root$1"); fi
+  add "$1" "$1" none "$2"
+}
+# The one folder that stays writable when the root folder no longer is.
+add "$root/tmp" /tmp none bind,nosuid,nodev
+add none /proc proc nosuid,nodev,noexec
+for path in /dev/{null,zero,urandom}; do show "$path" bind; done
+for path in "${@:1:number}"; do show "$path" bind,ro,nosuid,nodev; done
+for path in "${@:number + 1}"; do show "$path" rbind,ro,nosuid,nodev,noexec; done
+
+mount -n -t tmpfs -o nosuid,nodev,size=16m,nr_inodes=16k,mode=755 none $root
+mkdir -p $root/{proc,tmp} "${folders[@]}"
+for path in "${files[@]}"; do : >"$path"; done
+cp -P /dev/{fd,stdin,stdout,stderr} $root/dev
+# In a file, as libmount reads no pipes; the /proc to come hides it.
+printf %s "$table" >$root/proc/table
+mount -n -a -T $root/proc/table
+mount -n -o remount,bind,ro $root
+
+cd $root
+pivot_root . tmp
+cd /
+# One of the machine's programs is needed afterwards. Bash is not to have it, so it is run from a descriptor.
+exec 9<"/tmp$last"
+LD_LIBRARY_PATH=$libraries "/tmp$umount" -n -l /tmp
+PATH=/nonexistent
+if [[ -z $uid ]]; then
+  # In a user namespace without a mapping nobody has a privilege, least of all over what belongs to the one around it.
+  exec -a unshare /proc/self/fd/9 --user "$bash" --noprofile --norc -c "exec 9<&-;$script"
+fi
+# Process 1 stays with root: the end of the server reaches it alone, as what changes its user is no longer told of it.
+exec 8>&2 2>/dev/null
+(exec -a chroot /proc/self/fd/9 --userspec="$uid:$uid" --groups="$uid" / "$bash" --noprofile --norc -c "exec 9<&-;$script" 2>&8 8>&-)
+# Not left out: bash may become its last command.
+exit $?

@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { atMirror, parseMirrorLists, splitMirrorUri, stackMirrorLists } from "./third-party-mirrors.ts";
+
+test("lists of mirrors: blanks of any kind, comments at any word, one name on several lines", () => {
+  const text = "# GNU\ngnu\t\thttps://a/gnu/ https://b/gnu # https://c\n\ngnu https://d\nempty\n  npm https://n\n";
+  expect(Object.fromEntries(parseMirrorLists(text))).toEqual({
+    gnu: ["https://a/gnu/", "https://b/gnu", "https://d"],
+    npm: ["https://n"],
+  });
+});
+
+test("files stack: later ones add, take away one or all", () => {
+  const files = ["x a b\ny a", "x -a c b\ny -* d", "z e"].map(parseMirrorLists);
+  expect(Object.fromEntries(stackMirrorLists(files))).toEqual({ x: ["b", "c"], y: ["d"], z: ["e"] });
+});
+
+test("a mirror:// URI at a mirror: one slash between, those of its own path as they are", () => {
+  const cases = [
+    ["mirror://gnu/tar/tar-1.tar.xz", "https://m/gnu//", "https://m/gnu/tar/tar-1.tar.xz"],
+    ["mirror://goproxy//x/@v/v1.zip", "https://goproxy.io/", "https://goproxy.io//x/@v/v1.zip"],
+    ["MIRROR://gnu/x", "https://m", "https://m/x"],
+  ] as const;
+  for (const [uri, base, expected] of cases) {
+    expect(atMirror(base, splitMirrorUri(uri)?.path ?? "")).toBe(expected);
+  }
+  for (const uri of ["mirror://gnu", "mirror://gnu/", "mirror:///x", "https://gnu/x"]) {
+    expect(splitMirrorUri(uri)).toBeUndefined();
+  }
+});

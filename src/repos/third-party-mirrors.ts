@@ -1,0 +1,49 @@
+/**
+ * profiles/thirdpartymirrors (PMS 4.4.2) and /etc/portage/mirrors (portage(5)), pure: `NAME URL URL …`, `#` begins a
+ * comment at any word, later lines of one name add to it.
+ * Several files stack (portage's stack_dictlist): `-URL` takes one away that an earlier file gave, `-*` all.
+ */
+
+/** Base URLs by name. */
+export type MirrorLists = ReadonlyMap<string, readonly string[]>;
+
+export function parseMirrorLists(text: string): MirrorLists {
+  const lists = new Map<string, string[]>();
+  for (const line of text.split("\n")) {
+    const words = line.split(/\s+/).filter((word) => word !== "");
+    const comment = words.findIndex((word) => word.startsWith("#"));
+    const [name, ...urls] = comment < 0 ? words : words.slice(0, comment);
+    if (name !== undefined && urls.length > 0) lists.set(name, [...(lists.get(name) ?? []), ...urls]);
+  }
+  return lists;
+}
+
+function stack(below: readonly string[], above: readonly string[]): readonly string[] {
+  let urls = [...below];
+  for (const word of above) {
+    if (word === "-*") urls = [];
+    else if (word.startsWith("-")) urls = urls.filter((url) => url !== word.slice(1));
+    else if (!urls.includes(word)) urls.push(word);
+  }
+  return urls;
+}
+
+/** @param files the one that others build on first */
+export function stackMirrorLists(files: readonly MirrorLists[]): MirrorLists {
+  const lists = new Map<string, readonly string[]>();
+  for (const file of files) {
+    for (const [name, words] of file) lists.set(name, stack(lists.get(name) ?? [], words));
+  }
+  return lists;
+}
+
+/** `mirror://NAME/PATH` in its two parts; undefined where it is not one. */
+export function splitMirrorUri(uri: string): { readonly name: string; readonly path: string } | undefined {
+  const [, name, path] = /^mirror:\/\/([^/]+)\/(.+)$/i.exec(uri) ?? [];
+  return name === undefined || path === undefined ? undefined : { name, path };
+}
+
+/** The URI at one mirror: its slashes at the end do not double, those that begin the path stay (`mirror://goproxy//x`). */
+export function atMirror(base: string, path: string): string {
+  return `${base.replace(/\/+$/, "")}/${path}`;
+}

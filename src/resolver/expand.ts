@@ -1,0 +1,62 @@
+/**
+ * From the URIs of an ebuild to URLs that can be fetched: `mirror://` by the lists of its repository, the third-party
+ * mirrors in random order so that their load is spread, and only http and https.
+ */
+import type { Attempt } from "../distfile/errors.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { maskCredentials } from "../lib/url.ts";
+import type { MirrorUrls } from "../repos/family.ts";
+import { atMirror, splitMirrorUri } from "../repos/third-party-mirrors.ts";
+
+export type Candidate =
+  | { readonly kind: "url"; readonly url: string }
+  /** `mirror://gentoo/`: this file at the configured mirrors, by their layouts. */
+  | { readonly kind: "mirrors"; readonly name: DistfileName };
+
+export interface Expanded {
+  readonly candidates: readonly Candidate[];
+  readonly refusals: readonly Attempt[];
+}
+
+export interface ExpandDeps {
+  readonly mirrorUrls: (name: string) => Promise<MirrorUrls>;
+  readonly shuffle: <T>(items: readonly T[]) => readonly T[];
+}
+
+function refusal(uri: string, detail: string): Expanded {
+  return { candidates: [], refusals: [{ source: maskCredentials(uri), kind: "absent", detail }] };
+}
+
+function plain(url: string): Expanded {
+  if (!/^https?:\/\//i.test(url)) return refusal(url, "is not fetched: only http and https are");
+  if (!URL.canParse(url)) return refusal(url, "is no URL");
+  return { candidates: [{ kind: "url", url }], refusals: [] };
+}
+
+async function expandOne(uri: string, { mirrorUrls, shuffle }: ExpandDeps): Promise<Expanded> {
+  if (!/^mirror:\/\//i.test(uri)) return plain(uri);
+  const mirror = splitMirrorUri(uri);
+  if (!mirror) return refusal(uri, "names no mirror and path");
+  if (mirror.name === "gentoo") {
+    const name = parseDistfileName(mirror.path.slice(mirror.path.lastIndexOf("/") + 1));
+    return name === undefined
+      ? refusal(uri, "has no file name")
+      : { candidates: [{ kind: "mirrors", name }], refusals: [] };
+  }
+  const { custom, thirdParty } = await mirrorUrls(mirror.name);
+  const bases = [...custom, ...shuffle(thirdParty)];
+  if (bases.length === 0) return refusal(uri, "names mirrors that no profiles/thirdpartymirrors has");
+  const expanded = bases.map((base) => plain(atMirror(base, mirror.path)));
+  return {
+    candidates: expanded.flatMap(({ candidates }) => candidates),
+    refusals: expanded.flatMap(({ refusals }) => refusals),
+  };
+}
+
+export async function expandUris(uris: readonly string[], deps: ExpandDeps): Promise<Expanded> {
+  const expanded = await Promise.all(uris.map((uri) => expandOne(uri, deps)));
+  return {
+    candidates: expanded.flatMap(({ candidates }) => candidates),
+    refusals: expanded.flatMap(({ refusals }) => refusals),
+  };
+}

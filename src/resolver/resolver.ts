@@ -1,0 +1,124 @@
+/**
+ * Where a file can be had: the mirrors, and the SRC_URI of the ebuilds that want it, in the order to ask them (SPEC 6).
+ */
+import type { Digests } from "../distfile/digests.ts";
+import type { Attempt } from "../distfile/errors.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { maskCredentials } from "../lib/url.ts";
+import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
+import type { Families } from "../repos/family.ts";
+import { type Candidate, type Expanded, expandUris } from "./expand.ts";
+import { type Depth, type GatherDeps, gather, type PackageWishes } from "./gather.ts";
+import type { Hosts } from "./hosts.ts";
+import { mostPermissive, type Permission } from "./rules.ts";
+
+/** One place to ask; the shape that fetch/ asks for. */
+export type FoundSource = Omit<MirrorSource, "trustedOrigin" | "likely"> & {
+  readonly trustedOrigin: string | undefined;
+};
+
+export interface FoundSources {
+  readonly sources: readonly FoundSource[];
+  readonly refusals: readonly Attempt[];
+  readonly more?: () => Promise<FoundSources>;
+}
+
+/** All that the trees say of a file. */
+export interface Resolution {
+  readonly packages: readonly PackageWishes[];
+  readonly permission: Permission;
+  /** Of SRC_URI, in the order to ask them. */
+  readonly candidates: readonly Candidate[];
+  readonly refusals: readonly Attempt[];
+}
+
+export interface Resolver {
+  /** Of a content that some tree wants. */
+  sources(name: DistfileName, content: Digests): Promise<FoundSources>;
+  resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
+}
+
+export interface ResolverDeps extends GatherDeps {
+  readonly families: Pick<Families, "mirrorUrls">;
+  readonly mirrors: Mirrors;
+  readonly hosts: Hosts;
+  readonly shuffle: <T>(items: readonly T[]) => readonly T[];
+}
+
+/** What the packages say against fetching, for the one who reads Portage's log. */
+function refusalsOf({ repository, name, wishes, failures }: PackageWishes): readonly Attempt[] {
+  const refusals: Attempt[] = [];
+  const restricted = wishes.find(({ permission }) => permission.fetchRestricted);
+  if (restricted) {
+    const detail = `has RESTRICT=fetch: get the file by hand (see ${restricted.homepage || "the ebuild"}); \`portcache import DIR\` takes it`;
+    refusals.push({ source: `${repository.name}: ${name}`, kind: "absent", detail });
+  }
+  for (const [ebuild, reason] of failures) {
+    refusals.push({
+      source: `${repository.name}: ${ebuild}`,
+      kind: "absent",
+      detail: `has an unknown SRC_URI: it ${reason}`,
+    });
+  }
+  return refusals;
+}
+
+export function createResolver(deps: ResolverDeps): Resolver {
+  const { wantedBy, repositoryAt, families, mirrors, hosts, shuffle } = deps;
+
+  async function expand({ repository, wishes }: PackageWishes, allowed: ReadonlySet<string>): Promise<Expanded> {
+    const { uris } = mostPermissive(wishes.map(({ permission }) => permission));
+    const mirrorUrls = (name: string) => families.mirrorUrls(repository, name);
+    return await expandUris(
+      uris.filter((uri) => allowed.has(uri)),
+      { mirrorUrls, shuffle },
+    );
+  }
+
+  async function resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution> {
+    const packages = await gather(name, content, depth, deps);
+    const permission = mostPermissive(packages.flatMap(({ wishes }) => wishes.map((wish) => wish.permission)));
+    // The same URI in several packages is expanded once, by the first that has it.
+    const left = new Set(permission.uris);
+    const candidates: Candidate[] = [];
+    const refusals: Attempt[] = [];
+    for (const one of packages) {
+      const expanded = await expand(one, left);
+      candidates.push(...expanded.candidates);
+      refusals.push(...expanded.refusals, ...refusalsOf(one));
+      for (const { permission: said } of one.wishes) for (const uri of said.uris) left.delete(uri);
+    }
+    return { packages, permission, candidates: hosts.order(candidates), refusals };
+  }
+
+  function uriSource(url: string): FoundSource {
+    return {
+      label: maskCredentials(url),
+      trustedOrigin: undefined,
+      locate: async () => url,
+      report: (outcome) => hosts.report(url, outcome),
+    };
+  }
+
+  async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<FoundSources> {
+    const { permission, candidates, refusals } = await resolve(name, content, depth);
+    const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
+    const repositories = [...new Set(wanting)];
+    const uris = candidates.flatMap((candidate): readonly FoundSource[] => {
+      if (candidate.kind === "url") return [uriSource(candidate.url)];
+      // Under its own name it is asked for there anyway.
+      const asked = candidate.name === name && permission.mirrors !== "never";
+      return asked ? [] : mirrors.sources(candidate.name, content, []);
+    });
+    const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, repositories);
+    const first = permission.mirrors === "first" ? atMirrors.filter(({ likely }) => likely || uris.length === 0) : [];
+    const last = atMirrors.filter((source) => !first.includes(source));
+    const found: FoundSources = { sources: [...first, ...uris, ...last], refusals };
+    return depth === "all" ? found : { ...found, more: () => sources(name, content, "all") };
+  }
+
+  return {
+    resolve,
+    sources: (name, content) => sources(name, content, "first"),
+  };
+}
