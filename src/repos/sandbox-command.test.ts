@@ -19,7 +19,7 @@ test("the script keeps its lines behind the limits, which are in bash's units", 
   expect(limited.split("\n").length).toBe(2);
   expect(limited).toEndWith(`;${script}`);
   for (const limit of ["-v 1048576", "-f 16384", "-t 20", "-n 64", "-c 0", "-u 64"]) {
-    expect(limited).toContain(`;ulimit ${limit};`);
+    expect(limited).toContain(`ulimit ${limit};`);
   }
 });
 

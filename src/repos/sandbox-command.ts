@@ -34,7 +34,8 @@ export function limitScript(script: string, { cpuSeconds, memoryBytes, processes
   const sizes = `ulimit -v ${Math.floor(memoryBytes / 1024)};ulimit -f ${TMP_BYTES / 1024};ulimit -c 0`;
   const counts = `ulimit -n 64;ulimit -t ${cpuSeconds};ulimit -u ${processes}`;
   const rank = "echo 1000 >/proc/self/oom_score_adj";
-  return `umask 022;${sizes};${counts};${rank};${script}`;
+  // A limit that is lower already is well, though bash complains.
+  return `umask 022;{ ${sizes};${counts};${rank};} 2>/dev/null;${script}`;
 }
 
 function runBash(bash: Program, script: string): readonly string[] {
@@ -105,13 +106,14 @@ export function unshareCommand(
   bash: Program,
   { script, readable, user }: Run,
 ): readonly string[] {
+  const last = user?.chroot ?? unshare;
   const folders = new Set(umount.libraries.map((path) => `/tmp${dirname(path)}`));
-  const needed = inOrder([bash.path, ...bash.libraries]);
+  const needed = inOrder([bash.path, ...bash.libraries, ...last.libraries]);
   return withLifeline(bash, [
     ...[unshare.path, "--ipc", "--pid", "--net", "--uts", "--mount", "--fork", "--kill-child"],
     ...(user ? [] : ["--user", "--map-root-user"]),
     ...[...runBash(bash, setUp), bash.path, user ? `${user.uid}` : "", script, bash.path],
-    ...[umount.file, (user?.chroot ?? unshare).file, [...folders].join(":")],
+    ...[umount.file, last.file, [...folders].join(":")],
     ...[`${needed.length}`, ...needed, ...inOrder(readable)],
   ]);
 }

@@ -27,7 +27,7 @@ const ERRORS_KEPT_BYTES = 64 * 1024;
 const ERRORS_MAX_BYTES = 1024 * 1024;
 const WATCH_MS = 200;
 const KILL_AGAIN_MS = 20;
-/** For what cannot be killed to be gone, and for outputs to end that it may hold. */
+/** For what has been killed to be gone, and for outputs that something still holds to end. */
 const PATIENCE_MS = 2000;
 
 interface Kept {
@@ -55,18 +55,20 @@ function keep(stream: ReadableStream<Uint8Array>, keptBytes: number, maxBytes: n
 
 /** Ends what the process has started, whereupon it ends by itself; or it, if it has started nothing. */
 async function killRun(top: number, isOver: () => boolean): Promise<void> {
-  while (!isOver()) {
-    const started = descendantsOf(top, await readProcesses());
+  for (let againMs = KILL_AGAIN_MS; !isOver(); againMs = Math.min(2 * againMs, PATIENCE_MS)) {
+    const processes = await readProcesses().catch(() => []);
+    const started = descendantsOf(top, processes);
     if (isOver()) return;
     for (const pid of started.length > 0 ? started.map((one) => one.pid) : [top]) kill(pid);
-    await Bun.sleep(KILL_AGAIN_MS);
+    await Bun.sleep(againMs);
   }
 }
 
 /** Ends what a run that is over has left behind: only one without a pid namespace of its own can. */
 async function killSession(session: number): Promise<void> {
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await Bun.sleep(KILL_AGAIN_MS)) {
-    const left = (await readProcesses()).filter((one) => one.session === session && one.rssBytes > 0);
+    const processes = await readProcesses().catch(() => []);
+    const left = processes.filter((one) => one.session === session && one.rssBytes > 0);
     if (left.length === 0) return;
     for (const { pid } of left) kill(pid);
   }
@@ -80,16 +82,26 @@ async function patiently(promise: Promise<unknown>): Promise<void> {
   clearTimeout(timeout);
 }
 
+/** @throws {Error} when it can't be started */
+function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
+  try {
+    return Bun.spawn({
+      cmd: [...argv],
+      cwd: "/",
+      env: ENVIRONMENT,
+      detached: true,
+      // The socket is the lifeline, which all but bubblewrap need (sandbox-lifeline.bash).
+      stdio: [input, "pipe", "pipe", ...(kind === "bubblewrap" ? [] : (["socket-fd"] as const))],
+    });
+  } catch (error) {
+    throw new Error(`Cannot run ${argv[0]}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
 /** @throws {Error} when the command can't be started */
 export async function runCommand({ argv, kind, input, limits, signal }: RunOptions): Promise<SandboxResult> {
   if (signal.aborted) return { end: "stopped", exit: 0, output: new Uint8Array(), errors: "" };
-  const child = Bun.spawn({
-    cmd: [...argv],
-    cwd: "/",
-    env: ENVIRONMENT,
-    detached: true,
-    stdio: [input, "pipe", "pipe", ...(kind !== "bubblewrap" ? (["socket-fd"] as const) : [])],
-  });
+  const child = start(argv, kind, input);
   const lifeline = child.stdio[3];
 
   let end: SandboxEnd = "exit";
@@ -100,8 +112,8 @@ export async function runCommand({ argv, kind, input, limits, signal }: RunOptio
     void killRun(child.pid, () => isOver);
   };
   async function watchMemory(): Promise<void> {
-    const processes = descendantsOf(child.pid, await readProcesses());
-    const bytes = processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+    const processes = await readProcesses().catch(() => []);
+    const bytes = descendantsOf(child.pid, processes).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
     if (bytes > limits.memoryBytes) finish("memory");
   }
   const stop = () => finish("stopped");

@@ -5,7 +5,7 @@
 # any privilege.
 # Arguments: UID SCRIPT BASH UMOUNT LAST LIBRARIES NUMBER FILE… READABLE…
 # Root changes to UID, and for others it is empty. LAST is chroot for root and unshare for others. LIBRARIES are the
-# folders of umount's libraries below /tmp, with colons between. The first NUMBER paths are bash and its libraries.
+# folders of umount's libraries below /tmp, with colons between. The first NUMBER paths are bash and what it and LAST need.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # So that /tmp is everybody's; nothing else will be writable.
@@ -45,6 +45,13 @@ cp -P /dev/{fd,stdin,stdout,stderr} $root/dev
 # In a file, as libmount reads no pipes; the /proc to come hides it.
 printf %s "$table" >$root/proc/table
 mount -n -a -T $root/proc/table
+# What is mounted within what is to be read came along as it was; what was mounted in the covered folder is not there.
+while read -r _ _ _ _ path options _; do
+  printf -v path %b "$path"
+  if [[ $path == "$root"/* && $path != "$root"/@(tmp|proc|dev/*) && $options == rw* && -e $path ]]; then
+    mount -n -o remount,bind,ro,nosuid,nodev,noexec "$path"
+  fi
+done </proc/self/mountinfo
 mount -n -o remount,bind,ro $root
 
 cd $root
@@ -53,6 +60,7 @@ cd /
 # One of the machine's programs is needed afterwards. Bash is not to have it, so it is run from a descriptor.
 exec 9<"/tmp$last"
 LD_LIBRARY_PATH=$libraries "/tmp$umount" -n -l /tmp
+# shellcheck disable=SC2123 # it is to be that
 PATH=/nonexistent
 if [[ -z $uid ]]; then
   # In a user namespace without a mapping nobody has a privilege, least of all over what belongs to the one around it.
