@@ -5,11 +5,11 @@
  *
  * A TREE is a path or NAME=PATH, where NAME is one more name of it that others may call it by in their masters. With
  * --portage it also runs Portage's own `bin/ebuild.sh depend` (bash alone, none of its Python) on the ebuilds of a
- * sample of packages, both on one and the same core, and compares results and speed. Ends with 1 where ebuilds fail, or
+ * sample of packages, all on one and the same core, and compares results and speed. Ends with 1 where ebuilds fail, or
  * something differs that should not.
  */
 import { readFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { splitPf } from "../src/repos/ebuild-eapi.ts";
 import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
@@ -19,7 +19,6 @@ import { createFamilies } from "../src/repos/family.ts";
 import { createFileMemory, md5Of } from "../src/repos/file-memory.ts";
 import type { Repository } from "../src/repos/find.ts";
 import type { CachedMetadata } from "../src/repos/md5-cache.ts";
-import type { SandboxKind } from "../src/repos/sandbox.ts";
 import { openSandbox } from "../src/repos/sandbox-choose.ts";
 import { parseSrcUri } from "../src/repos/src-uri.ts";
 import { createPortageDepend } from "./portage-depend.ts";
@@ -43,7 +42,8 @@ interface Package {
 }
 
 function readTree(argument: string): Repository {
-  const [, alias, location = ""] = /^(?:([\w-]+)=)?(.*)$/.exec(argument) ?? [];
+  const [, alias, path = ""] = /^(?:([\w-]+)=)?(.*)$/.exec(argument) ?? [];
+  const location = resolve(path);
   const name = readFileSync(`${location}/profiles/repo_name`, "utf8").trim();
   return { name, location, ...(alias === undefined ? {} : { aliases: [alias] }) };
 }
@@ -199,16 +199,19 @@ async function timed<T>(promise: Promise<T>): Promise<readonly [T, number]> {
   return [await promise, performance.now() - start];
 }
 
-async function comparePortage(evaluator: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
-  // Its children, which are all of both sides, are on this core as well.
+async function comparePortage(shutIn: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
+  // Its children, which are all that is measured, are on this core as well.
   Bun.spawnSync(["taskset", "-acp", "1", `${process.pid}`]);
   using portage = createPortageDepend(checkout);
-  const seconds = { ours: 0, portage: 0 };
+  const alone = createEvaluator({ sandbox: await openSandbox("none") });
+  const seconds = { shutIn: 0, alone: 0, portage: 0 };
   const differences: string[] = [];
   let ebuilds = 0;
   for (const pack of packages) {
-    const [evaluations, ms] = await timed(evaluate(evaluator, pack));
-    seconds.ours += ms / 1000;
+    const [, shutInMs] = await timed(evaluate(shutIn, pack));
+    const [evaluations, aloneMs] = await timed(evaluate(alone, pack));
+    seconds.shutIn += shutInMs / 1000;
+    seconds.alone += aloneMs / 1000;
     for (const { pf, eapi } of pack.ebuilds) {
       const name = splitPf(pf);
       if (!name) continue;
@@ -218,16 +221,20 @@ async function comparePortage(evaluator: Evaluator, checkout: string, packages: 
       for (const key of differencesOf(evaluations.get(pf), theirs)) differences.push(`${pack.category}/${pf} ${key}`);
     }
   }
-  console.log(`${ebuilds} ebuilds of ${packages.length} packages, all on one core (sandbox ${values.sandbox}):`);
-  console.log(`  ours ${(ebuilds / seconds.ours).toFixed(1)} ebuilds/s`);
-  console.log(`  Portage's ebuild.sh depend ${(ebuilds / seconds.portage).toFixed(1)} ebuilds/s`);
-  console.log(`  ratio ${(seconds.portage / seconds.ours).toFixed(2)}`);
+  const rate = (sum: number) => `${(ebuilds / sum).toFixed(1)} ebuilds/s`;
+  const ratio = (sum: number) => `${(seconds.portage / sum).toFixed(2)} times as fast`;
+  console.log(`${ebuilds} ebuilds of ${packages.length} packages, all on one core:`);
+  console.log(`  Portage's ebuild.sh depend, bash alone: ${rate(seconds.portage)}`);
+  console.log(`  ours, bash alone: ${rate(seconds.alone)}, ${ratio(seconds.alone)}`);
+  console.log(`  ours, shut in by ${values.sandbox}: ${rate(seconds.shutIn)}, ${ratio(seconds.shutIn)}`);
   list("not as in Portage", differences);
   return differences.length;
 }
 
-const sandbox = await openSandbox(values.sandbox as SandboxKind);
-const evaluator = createEvaluator({ sandbox });
+const kind = (["bubblewrap", "unshare", "none"] as const).find((one) => one === values.sandbox);
+if (kind === undefined || trees.length === 0)
+  throw new Error("No such sandbox, or no trees: see the head of this file");
+const evaluator = createEvaluator({ sandbox: await openSandbox(kind) });
 const packages = await Promise.all(trees.map(listPackages));
 let bad = 0;
 for (const [i, tree] of trees.entries()) {

@@ -157,7 +157,11 @@ const HOSTILE: Readonly<Record<string, readonly string[]>> = {
   fork: ["bomb() { bomb | bomb & }; bomb", "while :; do :; done"],
   memory: ["x=x; while :; do x+=$x$x; done"],
   kill: ["kill -9 -1", "kill -9 $PPID", "kill -9 1"],
-  daemon: ["set -m; ( trap '' HUP TERM; while :; do :; done ) <&- >&- 2>&- & disown", "exit 0"],
+  // It closes all that bash might wait for.
+  daemon: [
+    'set -m; ( trap "" HUP TERM; for fd in {0..30}; do eval "exec $fd>&-"; done; while :; do :; done ) & disown',
+    "exit 0",
+  ],
 };
 
 test("hostile ebuilds are contained and named in the log, while the server answers others in under 100 ms", async () => {

@@ -1,37 +1,35 @@
 # shellcheck shell=bash
-# Sources the ebuilds of one package and tells what each says of its files: the environment of PMS chapters 6, 7 and
-# 10 to 12 for EAPI 0 to 9 as far as global scope may use it, and nothing of phases. Where PMS leaves it open it does what
+# Sources the ebuilds of one package and tells what each says of its files: the environment of PMS chapters 6, 7 and 10
+# to 12 for EAPI 0 to 9 as far as global scope may use it, and nothing of phases. Where PMS leaves it open it does what
 # Portage's bin/ebuild.sh does in its phase "depend".
 #
-# Run as `bash -c TEXT` with a writable and empty TMPDIR (here-documents), /dev/null and /dev/fd (process substitution).
+# Run as `bash -c TEXT` with LC_ALL=C and TMPDIR alone in its environment. TMPDIR has to be writable (here-documents)
+# and empty, and there have to be /dev/null and /dev/fd (process substitution).
 # Standard input is a list in which every field ends with a NUL:
 #   CATEGORY PN FOLDER NUMBER ECLASS-FOLDER… and then for each ebuild: PF PV PR EAPI
-# Standard output is, for each ebuild in turn and as soon as it is done, PF STATUS REPLY, each ending with a NUL. REPLY is
-# what the ebuild wrote to its standard error, and within that, between \036 and \036, what this environment tells:
+# Standard output is, for each ebuild in turn and as soon as it is done, PF STATUS REPLY, each ending with a NUL. REPLY
+# is what the ebuild wrote to its standard error, and within that, between \036 and \036, what this environment tells:
 #   died NEWLINE MESSAGE
 #   evaluated NEWLINE EAPI NEWLINE SRC_URI NEWLINE RESTRICT NEWLINE HOMEPAGE NEWLINE INHERITED NEWLINE
 #
-# Each ebuild is sourced in a subshell of its own, whose output is collected here: none of them holds the descriptor that
-# the replies go to, and as a command substitution drops NULs none can put one in. Names that are not an ebuild's affair
-# start with __portcache_. What an ebuild may have set (`set -eu`, IFS) is in force in these functions as well, so they
-# are written to bear it.
+# Each ebuild is sourced in a subshell of its own, whose output is collected here: none of them holds the descriptor
+# that the replies go to, and as a command substitution drops NULs none can put one in. Names that are not an ebuild's
+# affair start with __portcache_. What an ebuild may have set (`set -u`, IFS) is in force in these functions as well, so
+# they are written to bear it.
 
-unalias -a
-unset BASH_ENV CDPATH GLOBIGNORE GREP_OPTIONS POSIXLY_CORRECT IFS
-LC_ALL=C
 # Honest mistakes end in command_not_found_handle. This does not shut anything in: that is the sandbox's work.
 # shellcheck disable=SC2123 # on purpose
 PATH=/nonexistent
 # As in Portage: both are on in bash 5.2 by default and break ebuilds, and BASH_COMPAT does not turn them off.
 shopt -u patsub_replacement globskipdots 2>/dev/null
 shopt -s expand_aliases
+# So that an endless recursion ends at once.
+FUNCNEST=1000
 
-# __portcache_die WHAT-IT-DOES: this ebuild fails, wherever this is called. From within a subshell only the message gets out,
-# and that is enough: the reader of the reply takes no result that stands beside it.
+# __portcache_die WHAT-IT-DOES: this ebuild fails, wherever this is called. From within a subshell only the message gets
+# out, and that is enough: the reader of the reply takes no result that stands beside it.
 __portcache_die() {
-  local IFS=' '
-  local message="$*"
-  builtin printf '\036died\n%s\036' "${message//$'\036'/ }" >&"$__portcache_reply_fd"
+  builtin printf '\036died\n%s\036' "${1//$'\036'/ }" >&"$__portcache_reply_fd"
   exit 1
 }
 
@@ -41,6 +39,7 @@ die() {
     shift
     [[ -z ${__portcache_nonfatal-} ]] || return 1
   fi
+  local IFS=' '
   __portcache_die "died: ${*:-no message}"
 }
 
@@ -100,7 +99,6 @@ get_libdir() {
 
 # PMS 10.1
 inherit() {
-  local __portcache_name
   for __portcache_name in "$@"; do
     # As in Portage, where an empty name ends the list.
     [[ -n $__portcache_name ]] || break
@@ -125,7 +123,6 @@ __portcache_inherit() {
   set --
   # shellcheck disable=SC1090 # known only now
   source "$__portcache_file" || __portcache_die "inherits $ECLASS.eclass, which ends with status $?"
-  set +e
   [[ $__portcache_eapi == [0-7] ]] || __portcache_restrict+=" ${RESTRICT-}"
   ((${#__portcache_exported[@]} == 0)) || __portcache_export
   # In Portage's order: an eclass after those that it inherits itself.
@@ -149,11 +146,10 @@ EXPORT_FUNCTIONS() {
 
 # Versions: PMS 12.3.14 (ver_cut, ver_rs, ver_test, from EAPI 7 on) and 3.3 (comparison).
 
-# __portcache_ver_split VERSION: sets the caller's `parts` to separator, component, separator, component…; components are
-# digits or letters, and the first separator and the last component may be empty.
+# __portcache_ver_split VERSION: fills the caller's `parts` with separator, component, separator, component…; components
+# are digits or letters, and the first separator and the last component may be empty.
 __portcache_ver_split() {
   local rest=$1 separator component
-  parts=()
   while [[ -n $rest ]]; do
     separator=${rest%%[a-zA-Z0-9]*}
     rest=${rest#"$separator"}
@@ -211,8 +207,8 @@ ver_test() {
   test "$order" "$1" 0
 }
 
-# These all set the caller's `order` to -1, 0 or 1, which is 0 before. They are many and small, since bash copies all of a
-# function whenever it calls it.
+# These all set the caller's `order` to -1, 0 or 1, which is 0 before. They are many and small, since bash copies all of
+# a function whenever it calls it.
 __portcache_compare_texts() {
   if [[ $1 == "$2" ]]; then order=0; elif [[ $1 < $2 ]]; then order=-1; else order=1; fi
 }
@@ -275,7 +271,7 @@ __portcache_compare_suffixes() {
 # shellcheck disable=SC2034 # variables for ebuilds
 __portcache_begin() {
   local build=/var/tmp/portage/$CATEGORY/$1
-  # PMS 11.1, what is legal in global scope (TMPDIR is as the sandbox has it). Ebuilds may name the folders, not use them.
+  # PMS 11.1, what is legal in global scope. Ebuilds may name the folders, not use them; TMPDIR is as it was.
   PF=$1 PV=$2 PR=$3 PVR=${1#"$PN-"} P=$PN-$2
   FILESDIR=$build/files DISTDIR=$build/distdir WORKDIR=$build/work S=$build/work/$P T=$build/temp HOME=$build/homedir
   EPREFIX='' USE=''
@@ -284,7 +280,6 @@ __portcache_begin() {
 
   readonly __portcache_reply_fd __portcache_eapi=$4
   __portcache_restrict=''
-  unset EAPI SRC_URI HOMEPAGE RESTRICT PROPERTIES IUSE REQUIRED_USE {,R,P,B,I}DEPEND INHERITED ECLASS
 
   # Functions that this EAPI has not, or that eclasses define themselves for it (PMS 12.3).
   if [[ $4 == [0-3] ]]; then unset -f nonfatal; fi
@@ -304,23 +299,24 @@ __portcache_begin() {
   set --
 }
 
-# What the ebuild and its eclasses have left. Functions of theirs may have the names of commands used here: in POSIX mode
-# bash finds the special builtins (unset, set, trap) before functions.
+# What the ebuild and its eclasses have left. Functions of theirs may have the names of commands used here: in POSIX
+# mode bash finds the special builtins (unset, set, trap) before functions.
 __portcache_report() {
   POSIXLY_CORRECT=1
-  unset -f unset set trap printf exit
+  unset -f unset set trap printf
   trap - DEBUG ERR EXIT RETURN
-  set +eux -f
-  unset -v IFS
-  local __portcache_value
-  printf '\036evaluated\n' >&"$__portcache_reply_fd"
-  # Runs of white space become one blank. From EAPI 8 on RESTRICT accumulates (PMS 10.2), before it is as it was left.
-  for __portcache_value in "${EAPI:-0}" "${SRC_URI-}" "${RESTRICT-} $__portcache_restrict" "${HOMEPAGE-}" "${INHERITED-}"; do
+  set +x -f
+  unset -v IFS || return
+  __portcache_values=()
+  # From EAPI 8 on RESTRICT accumulates (PMS 10.2), before it is as it was left.
+  for __portcache_value in \
+    "${EAPI:-0}" "${SRC_URI-}" "${RESTRICT-} $__portcache_restrict" "${HOMEPAGE-}" "${INHERITED-}"; do
+    # Split and joined again: runs of white space become one blank.
     # shellcheck disable=SC2086 # to be split
     set -- $__portcache_value
-    printf '%s\n' "$*" >&"$__portcache_reply_fd"
+    __portcache_values+=("$*")
   done
-  printf '\036' >&"$__portcache_reply_fd"
+  printf '\036evaluated\n%s\n%s\n%s\n%s\n%s\n\036' "${__portcache_values[@]}" >&"$__portcache_reply_fd"
 }
 
 # No ebuild replaces these.

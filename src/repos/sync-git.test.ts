@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   lstatSync,
@@ -7,13 +7,19 @@ import {
   readlinkSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
+  writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { endSync, type Syncing, startSync } from "../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createRemote, endSync, manifestLine, type Remote, type Syncing, startSync } from "../testing/tree-remotes.ts";
+import { createRemote, manifestLine, type Remote } from "../testing/tree-remotes.ts";
+
+// Real processes on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 let temp: TempFolder;
 let remote: Remote;
@@ -51,6 +57,8 @@ test("a tree is cloned at start, its link leads to a folder of that version, and
   expect(read("app-misc/a/Manifest")).toBe(`${manifestLine("1")}\n`);
   expect(events).toEqual([{ url, location: location(), first: true }]);
   expect(messages("warning")).toEqual([]);
+  // Else every failure would be taken for a damage.
+  expect(Bun.spawnSync(["git", "-C", location(), "fsck"]).exitCode).toBe(0);
 });
 
 test("an update is another folder; the version before stays until the next one, and shares what did not change", async () => {
@@ -163,13 +171,23 @@ test("what a repository brings along is not run: filters, submodules; links out 
   expect(lstatSync(join(location(), "profiles/evil")).isSymbolicLink()).toBe(true);
 });
 
-test("objects that the disk lost are cloned anew", async () => {
+test.each([
+  ["the objects", (git: string) => truncateSync(join(git, "objects/pack", packs()[0] ?? ""), 100)],
+  ["all objects", (git: string) => rmSync(join(git, "objects"), { recursive: true })],
+  ["HEAD", (git: string) => truncateSync(join(git, "HEAD"), 0)],
+  ["the configuration", (git: string) => writeFileSync(join(git, "config"), "[")],
+  ["the branch", (git: string) => writeFileSync(join(git, "refs/heads/master"), "")],
+  ["what is shallow", (git: string) => writeFileSync(join(git, "shallow"), "x\n")],
+  ["the index", (git: string) => truncateSync(join(git, "index"), 50)],
+])("where the disk lost %s, the tree is had anew", async (_, damage) => {
   const { next, status } = await start();
-  const pack = join(location(), ".git/objects/pack", packs()[0] ?? "");
-  truncateSync(pack, 100);
+  damage(join(location(), ".git"));
   remote.commit("2");
   await next();
   expect([status().problem, version()]).toEqual([undefined, "2"]);
+  remote.commit("3");
+  await next();
+  expect([status().problem, version()]).toEqual([undefined, "3"]);
 });
 
 test("packs do not pile up, and nothing old is kept for ever", async () => {
@@ -185,7 +203,7 @@ test("packs do not pile up, and nothing old is kept for ever", async () => {
   const { stdout } = Bun.spawnSync(["git", "-C", location(), "count-objects", "-v"]);
   expect(stdout.toString()).toContain("count: 0\n");
   expect(packs().length).toBeLessThan(12);
-}, 30_000);
+});
 
 test("a reader that resolves the link once always sees one version, whole, through many switches", async () => {
   for (let i = 0; i < 200; i++) remote.write(`cat-${i % 10}/p${i}/Manifest`, "DIST same 1\n");
@@ -206,12 +224,12 @@ test("a reader that resolves the link once always sees one version, whole, throu
       if (a !== b || files !== 200) mixtures.push(`${a}${b}${files}`);
     }
   })();
-  for (let i = 1; i <= 20; i++) {
+  for (let i = 1; i <= 10; i++) {
     remote.commit(String(i));
     await next();
   }
   reading = false;
   await reader;
   expect(mixtures).toEqual([]);
-  expect(seen.size).toBeGreaterThan(15);
-}, 30_000);
+  expect(seen.size).toBeGreaterThan(7);
+});

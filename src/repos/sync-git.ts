@@ -3,7 +3,7 @@
  * The copy is made of hard links, so that a version costs what changed in it: git never writes into a file, it puts a
  * new one in its place. Nothing that comes with a repository is run: no hooks, no filters, no submodules.
  */
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Run, RunError } from "./sync-run.ts";
 import { type SyncUrl, splitCredentials } from "./sync-url.ts";
@@ -84,8 +84,9 @@ async function commitOf(git: Git, name: string): Promise<string> {
 async function clone(git: Git, target: string): Promise<string> {
   const depth = ["--depth=1", "--single-branch", "--no-tags", "--no-checkout", "--template=", "--progress"];
   await git.clone(...depth, "--", git.url, target);
-  // Its branch would keep the first commit's files for ever.
+  // Its branch would keep the first commit's files for ever; its HEAD, which leads nowhere then, git forgets to remove.
   await git.local("remote", "remove", "origin");
+  await git.local("update-ref", "--no-deref", "-d", "refs/remotes/origin/HEAD");
   try {
     return await commitOf(git, "HEAD");
   } catch (cause) {
@@ -101,7 +102,7 @@ async function copy(run: Run, from: string, names: readonly string[], to: string
     await run(["cp", "-al", "-t", to, ...files]);
   } catch (error) {
     if (!(error instanceof RunError)) throw error;
-    for (const name of names) await rm(join(to, name), { recursive: true, force: true });
+    await run(["rm", "-rf", "--", ...names.map((name) => join(to, name))]);
     await run(["cp", "-a", "-t", to, ...files]);
   }
 }
@@ -151,7 +152,7 @@ async function checkOut(git: Git, target: string, commit: string): Promise<void>
  * @throws {RunError} {unknown} what `run` throws
  */
 export async function buildFromGit(building: Building): Promise<string | undefined> {
-  const { target, previous } = building;
+  const { target, previous, run } = building;
   const git = createGit(building);
   if (previous?.commit !== undefined) {
     try {
@@ -161,7 +162,7 @@ export async function buildFromGit(building: Building): Promise<string | undefin
     } catch (error) {
       // Objects that a power failure took are had again by a new clone.
       if (!(error instanceof RunError) || (await isSound(git))) throw error;
-      for (const name of await readdir(target)) await rm(join(target, name), { recursive: true, force: true });
+      await run(["rm", "-rf", "--", ...(await readdir(target)).map((name) => join(target, name))]);
     }
   }
   const commit = await clone(git, target);

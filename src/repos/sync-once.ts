@@ -1,6 +1,6 @@
 /**
  * One sync of a tree: builds the version that its URL has now, looks whether that is an ebuild repository, and puts it
- * into use. Whatever fails, the tree stays as it was.
+ * into use. Whatever fails, the tree stays as it was; what was built until then is swept later.
  */
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -63,7 +63,5 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
     return isNew;
   } catch (error) {
     throw await explained(error, dirname(target));
-  } finally {
-    await versions.discard(target);
   }
 }

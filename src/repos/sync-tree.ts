@@ -184,9 +184,18 @@ export function createTreeSync(deps: TreeSyncDeps): TreeSync {
     }
   }
 
+  async function sweep(): Promise<void> {
+    try {
+      await versions.sweep(run);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("Old versions of repository {url} stay on the disk: {reason}", { url: shown, reason: reasonOf(error) });
+    }
+  }
+
   async function keep(): Promise<void> {
-    await versions.sweep();
     for (;;) {
+      await sweep();
       await untilDue();
       const release = await acquireSlot();
       const synced = await attempt().finally(release);

@@ -6,6 +6,7 @@
 import { readlinkSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Run } from "./sync-run.ts";
 import { folderNameOf } from "./sync-url.ts";
 
 export interface Version {
@@ -26,23 +27,36 @@ export interface Versions {
   markSynced(at: number, url: string): Promise<void>;
   /** Makes an empty folder to build a version in. */
   begin(): Promise<string>;
-  discard(path: string): Promise<void>;
   /** Puts what was built into use. */
   adopt(path: string, at: number, commit: string | undefined): Promise<void>;
-  /** Removes what is not in use; for the start, when nobody reads any of it. */
-  sweep(): Promise<void>;
+  /**
+   * Removes all but the version in use and the one before it, of this run. By a command, since what Bun removes itself
+   * holds one of its few threads for files until it is done: seconds.
+   * @throws what `run` throws
+   */
+  sweep(run: Run): Promise<void>;
 }
 
 const SYNCED = "synced";
 const LINK = "link";
 const NEW = "new-";
 
+/** Undefined where it is not to be seen too: then it is synced sooner than need be. */
+function modifiedAt(path: string): number | undefined {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
 export function createVersions(folder: string, url: string): Versions {
   const name = folderNameOf(url);
   const location = join(folder, name);
   const home = join(folder, `.${name}`);
 
-  let syncedAt = statSync(join(home, SYNCED), { throwIfNoEntry: false })?.mtimeMs;
+  let previous: string | undefined;
+  let syncedAt = modifiedAt(join(home, SYNCED));
 
   function currentName(): string | undefined {
     try {
@@ -51,16 +65,6 @@ export function createVersions(folder: string, url: string): Versions {
     } catch {
       return undefined;
     }
-  }
-
-  async function remove(path: string): Promise<void> {
-    // What can't be removed now will be met again.
-    await rm(path, { recursive: true, force: true }).catch(() => undefined);
-  }
-
-  async function removeAllBut(kept: readonly (string | undefined)[]): Promise<void> {
-    const names = await readdir(home).catch(() => []);
-    for (const other of names.filter((one) => one !== SYNCED && !kept.includes(one))) await remove(join(home, other));
   }
 
   return {
@@ -87,9 +91,8 @@ export function createVersions(folder: string, url: string): Versions {
       await chmod(path, 0o755);
       return path;
     },
-    discard: remove,
     async adopt(path, at, commit) {
-      const previous = currentName();
+      const before = currentName();
       const instant = new Date(at).toISOString().replace(/[-:]/g, "");
       const version = commit === undefined ? instant : `${instant}-${commit}`;
       await rename(path, join(home, version));
@@ -97,9 +100,14 @@ export function createVersions(folder: string, url: string): Versions {
       await rm(link, { force: true });
       await symlink(join(`.${name}`, version), link);
       await rename(link, location);
-      await removeAllBut([version, previous]);
+      previous = before;
     },
-    sweep: () => removeAllBut([currentName()]),
+    async sweep(run) {
+      const kept = [SYNCED, currentName(), previous];
+      const names = await readdir(home).catch(() => []);
+      const gone = names.filter((other) => !kept.includes(other)).map((other) => join(home, other));
+      if (gone.length > 0) await run(["rm", "-rf", "--", ...gone]);
+    },
   };
 }
 

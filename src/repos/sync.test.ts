@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -10,19 +10,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { endSync, INTERVAL_MS, type Syncing, startSync } from "../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import {
-  createProxy,
-  createRemote,
-  endSync,
-  INTERVAL_MS,
-  type Remote,
-  type Syncing,
-  serveGit,
-  startSync,
-  until,
-} from "../testing/tree-remotes.ts";
+import { createProxy, createRemote, type Remote, serveGit, until } from "../testing/tree-remotes.ts";
 import { syncedLocation } from "./sync-versions.ts";
+
+// Real processes on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 let temp: TempFolder;
 let syncing: Syncing;

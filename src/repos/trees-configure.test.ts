@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { getLogger } from "@logtape/logtape";
 import type { DistfileName } from "../distfile/name.ts";
@@ -165,7 +165,8 @@ test("synced() reads the one tree again, by whichever version its link leads to"
 test("a miss notices a link that leads elsewhere though the markers there look the same", async () => {
   manifest("v1/cat/p", "old");
   write("v1/metadata/timestamp.chk", "1");
-  cpSync(temp.file("v1"), temp.file("v2"), { recursive: true, preserveTimestamps: true });
+  cpSync(temp.file("v1"), temp.file("v2"), { recursive: true });
+  for (const version of ["v1", "v2"]) utimesSync(temp.file(`${version}/metadata/timestamp.chk`), 1, 1);
   manifest("v2/cat/p", "newer");
   switchTo("v1");
   await start("tree");
@@ -195,13 +196,4 @@ test("a scan in whose middle the link is switched reads one version throughout, 
   expect([mixed, wantedBy("v1").length]).toEqual([0, 300]);
   await next;
   expect([wantedBy("v1").length, wantedBy("v2").length]).toEqual([0, 300]);
-});
-
-test("what can't be read is told of by the path of the link, once for all versions", async () => {
-  for (const version of ["v1", "v2"]) manifest(`${version}/cat/p`, "x".repeat(33 * 1024 * 1024));
-  switchTo("v1");
-  await start("tree");
-  switchTo("v2");
-  await trees.rescan();
-  expect(trees.status()).toMatchObject([{ location: temp.file("tree"), unreadable: 1 }]);
 });

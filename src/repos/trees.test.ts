@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
@@ -221,6 +221,17 @@ test("lines that cannot be used and Manifests that cannot be read are logged onc
   await started.rescan();
   expect(messages("warning")).toHaveLength(2);
   expect(started.status()).toMatchObject([{ skipped: 0, unreadable: 1 }]);
+});
+
+test("what can't be read is told of by the path of the link that leads to it, once for all versions", async () => {
+  for (const version of ["v1", "v2"]) write(`${version}/a/b/Manifest`, "x".repeat(33 * 1024 * 1024));
+  symlinkSync("v1", `${root}/link`);
+  const started = await start([`${root}/link`]);
+  rmSync(`${root}/link`);
+  symlinkSync("v2", `${root}/link`);
+  await started.synced(`${root}/link`);
+  expect(started.status()).toMatchObject([{ location: `${root}/link`, unreadable: 1 }]);
+  expect(messages("warning")).toEqual([expect.stringContaining(`such as ${root}/link/a/b/Manifest: `)]);
 });
 
 test("after stop() nothing is scanned any more, and what ran has ended", async () => {

@@ -2,13 +2,10 @@
  * Remotes for the tests of syncing: git repositories of ebuild trees, reached by file://, by git daemon and by smart HTTP,
  * and rsync daemons; all real, all on this machine.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
 import type { Subprocess } from "bun";
-import { createSync, type Sync, type SyncedTree, type SyncStatus } from "../repos/sync.ts";
-import { createFakeClock } from "./fake-clock.ts";
 
 /** What `git` and the daemons of tests see; without it a machine's own settings would show. */
 export const QUIET_GIT = {
@@ -21,10 +18,10 @@ export const QUIET_GIT = {
   GIT_COMMITTER_EMAIL: "test@example.org",
 };
 
-/** Resolves when the condition holds. @throws {Error} after ten seconds */
+/** Resolves when the condition holds. @throws {Error} after half a minute */
 export async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; !condition(); i++) {
-    if (i > 2000) throw new Error(`it never came to ${condition}`);
+    if (i > 6000) throw new Error(`it never came to ${condition}`);
     await Bun.sleep(5);
   }
 }
@@ -249,73 +246,4 @@ export function serveHttp(folder: string, authorization?: string): SmartHttp {
   });
   const { port = 0 } = server;
   return { port, requests, [Symbol.dispose]: () => void server.stop(true) };
-}
-
-export interface Syncing {
-  readonly sync: Sync;
-  readonly clock: ReturnType<typeof createFakeClock>;
-  readonly events: readonly SyncedTree[];
-  /** Status of the tree of the first URL. */
-  status(): SyncStatus;
-  /** Resolves when no sync is under way. */
-  settled(): Promise<void>;
-  /** Lets the next sync come, and resolves when it has ended. */
-  next(): Promise<void>;
-  messages(level?: string): readonly string[];
-}
-
-export const INTERVAL_MS = 60 * 60 * 1000;
-
-/** Begins to sync, and lets the first round end where it is to `settle`. */
-export async function startSync(
-  folder: string,
-  urls: readonly string[],
-  settle = true,
-  heed: () => Promise<void> = async () => undefined,
-): Promise<Syncing> {
-  const records: LogRecord[] = [];
-  await configure({
-    reset: true,
-    sinks: { memory: (record) => records.push(record) },
-    loggers: [
-      { category: "sync-test", lowestLevel: "debug", sinks: ["memory"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
-    ],
-  });
-  const clock = createFakeClock();
-  const events: SyncedTree[] = [];
-  const sync = createSync({
-    urls,
-    folder,
-    intervalMs: INTERVAL_MS,
-    environment: QUIET_GIT,
-    clock,
-    log: getLogger("sync-test"),
-    async onSynced(tree) {
-      events.push(tree);
-      await heed();
-    },
-  });
-  const settled = () => until(() => sync.status().every(({ nextAt }) => nextAt !== undefined));
-  if (settle) await settled();
-  return {
-    sync,
-    clock,
-    events,
-    status: () => sync.status()[0] as SyncStatus,
-    settled,
-    async next() {
-      const at = Math.max(...sync.status().map(({ nextAt }) => nextAt ?? 0));
-      await clock.advance(at - clock.now());
-      await settled();
-    },
-    messages: (level) =>
-      records.filter((record) => level === undefined || record.level === level).map(({ message }) => message.join("")),
-  };
-}
-
-export async function endSync(syncing: Syncing | undefined, folder: string): Promise<void> {
-  await syncing?.sync.stop();
-  rmSync(folder, { recursive: true, force: true });
-  await reset();
 }

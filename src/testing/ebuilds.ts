@@ -1,0 +1,77 @@
+/**
+ * Ebuilds of a test's own, evaluated by a real bash: a package app-misc/foo in a tree with a master.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { readEapi } from "../repos/ebuild-eapi.ts";
+import type { EbuildMetadata, Evaluation } from "../repos/evaluation.ts";
+import { createEvaluator } from "../repos/evaluator.ts";
+import type { Sandbox } from "../repos/sandbox.ts";
+import { createTestSandbox } from "./sandbox.ts";
+import { createTempFolder } from "./temp.ts";
+
+export interface EbuildBench extends Disposable {
+  /** Of the package. */
+  readonly folder: string;
+  /** Writes an eclass of the tree itself, or of its master. */
+  eclass(name: string, text: string, tree?: "own" | "master"): void;
+  /** @param texts by version, `1.2-r3`. @returns by version */
+  evaluateAll(texts: Readonly<Record<string, string>>): Promise<Readonly<Record<string, Evaluation | undefined>>>;
+  /** As version 1.2-r3, unless another is named. */
+  evaluate(text: string, version?: string): Promise<Evaluation>;
+  /** @throws {Error} where it fails, or bash complains */
+  metadata(text: string, version?: string): Promise<EbuildMetadata>;
+  /** Why it fails. @throws {Error} where it does not */
+  failure(text: string): Promise<string>;
+}
+
+export interface EbuildBenchOptions {
+  readonly sandbox?: Sandbox;
+  /** Name of the folder that all of it lies in. */
+  readonly name?: string;
+}
+
+export function createEbuildBench({
+  sandbox = createTestSandbox(),
+  name = "trees",
+}: EbuildBenchOptions = {}): EbuildBench {
+  const temp = createTempFolder();
+  const evaluator = createEvaluator({ sandbox });
+  const root = temp.file(name);
+  const folder = `${root}/own/app-misc/foo`;
+  const eclassFolders = [`${root}/master/eclass`, `${root}/own/eclass`];
+  for (const path of [folder, ...eclassFolders]) mkdirSync(path, { recursive: true });
+
+  const bench: EbuildBench = {
+    folder,
+    eclass: (eclass, text, tree = "own") => writeFileSync(`${root}/${tree}/eclass/${eclass}.eclass`, text),
+    async evaluateAll(texts) {
+      const ebuilds = Object.entries(texts).map(([version, text]) => {
+        writeFileSync(`${folder}/foo-${version}.ebuild`, text);
+        return { pf: `foo-${version}`, eapi: readEapi(text) };
+      });
+      const evaluations = await evaluator.evaluate({
+        ...{ category: "app-misc", package: "foo", folder },
+        ...{ eclassFolders, ebuilds },
+      });
+      return Object.fromEntries(Object.keys(texts).map((version) => [version, evaluations.get(`foo-${version}`)]));
+    },
+    async evaluate(text, version = "1.2-r3") {
+      const evaluation = (await bench.evaluateAll({ [version]: text }))[version];
+      if (!evaluation) throw new Error("The evaluation is missing");
+      return evaluation;
+    },
+    async metadata(text, version) {
+      const evaluation = await bench.evaluate(text, version);
+      if (evaluation.kind === "failed") throw new Error(evaluation.reason);
+      if (evaluation.complaint !== undefined) throw new Error(evaluation.complaint);
+      return evaluation.metadata;
+    },
+    async failure(text) {
+      const evaluation = await bench.evaluate(text);
+      if (evaluation.kind === "failed") return evaluation.reason;
+      throw new Error(`It does not fail: ${JSON.stringify(evaluation)}`);
+    },
+    [Symbol.dispose]: () => temp.remove(),
+  };
+  return bench;
+}

@@ -1,0 +1,33 @@
+/**
+ * The sandbox of this machine, opened when it is first used: for tests of what ebuilds do in it.
+ */
+import type { Sandbox } from "../repos/sandbox.ts";
+import { chooseSandbox } from "../repos/sandbox-choose.ts";
+
+export interface TestSandboxOptions {
+  /** Default 20 s. */
+  readonly timeMs?: number;
+  /** Default 64 MiB. */
+  readonly outputBytes?: number;
+}
+
+export function createTestSandbox(limits: TestSandboxOptions = {}): Sandbox {
+  let opening: Promise<Sandbox> | undefined;
+
+  async function open(): Promise<Sandbox> {
+    const { sandbox, tried } = await chooseSandbox({ wanted: "best", limits });
+    if (!sandbox) throw new Error(tried.map(({ problem }) => problem).join(" "));
+    return sandbox;
+  }
+
+  return {
+    kind: "bubblewrap",
+    async run(job) {
+      opening ??= open();
+      return await (await opening).run(job);
+    },
+    async stop() {
+      await (await opening)?.stop();
+    },
+  };
+}

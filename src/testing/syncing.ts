@@ -1,0 +1,77 @@
+/**
+ * Syncing as tests drive it: under a clock that they move from one sync to the next, with what was told of it.
+ */
+import { rmSync } from "node:fs";
+import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
+import { createSync, type Sync, type SyncedTree, type SyncStatus } from "../repos/sync.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import { QUIET_GIT, until } from "./tree-remotes.ts";
+
+export interface Syncing {
+  readonly sync: Sync;
+  readonly clock: ReturnType<typeof createFakeClock>;
+  readonly events: readonly SyncedTree[];
+  /** Status of the tree of the first URL. */
+  status(): SyncStatus;
+  /** Resolves when no sync is under way. */
+  settled(): Promise<void>;
+  /** Lets the next sync come, and resolves when it has ended. */
+  next(): Promise<void>;
+  messages(level?: string): readonly string[];
+}
+
+export const INTERVAL_MS = 60 * 60 * 1000;
+
+/** Begins to sync, and lets the first round end where it is to `settle`. */
+export async function startSync(
+  folder: string,
+  urls: readonly string[],
+  settle = true,
+  heed: () => Promise<void> = async () => undefined,
+): Promise<Syncing> {
+  const records: LogRecord[] = [];
+  await configure({
+    reset: true,
+    sinks: { memory: (record) => records.push(record) },
+    loggers: [
+      { category: "sync-test", lowestLevel: "debug", sinks: ["memory"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
+    ],
+  });
+  const clock = createFakeClock();
+  const events: SyncedTree[] = [];
+  const sync = createSync({
+    urls,
+    folder,
+    intervalMs: INTERVAL_MS,
+    environment: QUIET_GIT,
+    clock,
+    log: getLogger("sync-test"),
+    async onSynced(tree) {
+      events.push(tree);
+      await heed();
+    },
+  });
+  const settled = () => until(() => sync.status().every(({ nextAt }) => nextAt !== undefined));
+  if (settle) await settled();
+  return {
+    sync,
+    clock,
+    events,
+    status: () => sync.status()[0] as SyncStatus,
+    settled,
+    async next() {
+      const at = Math.max(...sync.status().map(({ nextAt }) => nextAt ?? 0));
+      await clock.advance(at - clock.now());
+      await settled();
+    },
+    messages: (level) =>
+      records.filter((record) => level === undefined || record.level === level).map(({ message }) => message.join("")),
+  };
+}
+
+export async function endSync(syncing: Syncing | undefined, folder: string): Promise<void> {
+  await syncing?.sync.stop();
+  rmSync(folder, { recursive: true, force: true });
+  await reset();
+}
