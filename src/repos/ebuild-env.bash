@@ -296,7 +296,6 @@ __portcache_begin() {
     9) if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 503)); then BASH_COMPAT=5.3; fi ;;
   esac
   if [[ $4 != [0-5] ]]; then shopt -s failglob; fi
-  set --
 }
 
 # What the ebuild and its eclasses have left. Functions of theirs may have the names of commands used here: in POSIX
@@ -304,7 +303,7 @@ __portcache_begin() {
 __portcache_report() {
   POSIXLY_CORRECT=1
   unset -f unset set trap printf
-  trap - DEBUG ERR EXIT RETURN
+  trap - DEBUG EXIT
   set +x -f
   unset -v IFS || return
   __portcache_values=()
@@ -324,17 +323,14 @@ readonly -f __portcache_{die,inherit,export,begin,report,ver_split,ver_range}
 readonly -f __portcache_compare_{texts,numbers,versions,components,ends,suffixes}
 
 mapfile -d '' -t __portcache_list
-exec </dev/null
-# Where the sandbox has made it anew it is empty: no pattern finds a file.
-cd -- "${TMPDIR:-/}" || exit
+# No pattern is to find a file.
+cd -- "$TMPDIR" || exit
 CATEGORY=${__portcache_list[0]} PN=${__portcache_list[1]}
-readonly __portcache_folder=${__portcache_list[2]}
+__portcache_folder=${__portcache_list[2]}
 # The last folder that has an eclass gives it: so from the last to the first, to take the first found.
-__portcache_eclass_folders=()
 for ((__portcache_at = 3 + __portcache_list[3]; __portcache_at > 3; __portcache_at--)); do
   __portcache_eclass_folders+=("${__portcache_list[__portcache_at]}")
 done
-readonly __portcache_eclass_folders
 
 # Not in a function: what is declared in global scope has to be global.
 for ((__portcache_at = 4 + __portcache_list[3]; __portcache_at < ${#__portcache_list[@]}; __portcache_at += 4)); do

@@ -14,9 +14,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { systemClock } from "../lib/clock.ts";
 import { endSync, type Syncing, startSync } from "../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createRemote, manifestLine, type Remote } from "../testing/tree-remotes.ts";
+import { buildFromGit } from "./sync-git.ts";
+import { createRun } from "./sync-run.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);
@@ -169,6 +172,18 @@ test("what a repository brings along is not run: filters, submodules; links out 
   expect([kept().length, existsSync(trap), read("-rf.x")]).toEqual([2, false, "a name that looks like an option"]);
   expect(readdirSync(join(location(), "s"))).toEqual([]);
   expect(lstatSync(join(location(), "profiles/evil")).isSymbolicLink()).toBe(true);
+});
+
+test("user@host:path goes over ssh that asks nobody anything", async () => {
+  // What stands in for ssh notes how it was called, and runs here what it was to run there.
+  const ssh = `#!/bin/sh\necho "$@" > ${temp.file("called")}\nfor command; do :; done\nexec sh -c "$command"\n`;
+  writeFileSync(temp.file("ssh"), ssh, { mode: 0o755 });
+  const environment = { PATH: `${temp.path}:${process.env["PATH"]}` };
+  const run = createRun({ environment, clock: systemClock, signal: new AbortController().signal });
+  const target = temp.file("built");
+  const commit = await buildFromGit({ url: `git@host:${remote.path}`, target, previous: undefined, run });
+  expect([commit, existsSync(join(target, "profiles/repo_name"))]).toEqual([remote.git("rev-parse", "HEAD"), true]);
+  expect(readFileSync(temp.file("called"), "utf8")).toMatch(/^-o BatchMode=yes .* git@host git-upload-pack /);
 });
 
 test.each([
