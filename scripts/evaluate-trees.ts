@@ -19,10 +19,9 @@ import { createFamilies } from "../src/repos/family.ts";
 import { createFileMemory, md5Of } from "../src/repos/file-memory.ts";
 import type { Repository } from "../src/repos/find.ts";
 import type { CachedMetadata } from "../src/repos/md5-cache.ts";
-import type { Sandbox } from "../src/repos/sandbox.ts";
 import { openSandbox } from "../src/repos/sandbox-choose.ts";
 import { parseSrcUri } from "../src/repos/src-uri.ts";
-import { createPortageDepend } from "./portage-depend.ts";
+import { BARE, createPortageDepend } from "./portage-depend.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -199,18 +198,6 @@ async function timed<T>(promise: Promise<T>): Promise<readonly [T, number]> {
   const start = performance.now();
   return [await promise, performance.now() - start];
 }
-
-/** Bash as Portage's is run here as well: with nothing around it. */
-const BARE: Sandbox = {
-  kind: "none",
-  async run({ script, input }) {
-    const cmd = ["bash", "--noprofile", "--norc", "-c", script];
-    const bash = Bun.spawn({ cmd, env: { TMPDIR: "/tmp" }, cwd: "/", stdin: input, stdout: "pipe", stderr: "pipe" });
-    const [output, errors, exit] = await Promise.all([bash.stdout.bytes(), bash.stderr.text(), bash.exited]);
-    return { end: "exit", exit, output, errors };
-  },
-  stop: async () => undefined,
-};
 
 async function comparePortage(shutIn: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
   // Its children, which are all that is measured, are on this core as well.

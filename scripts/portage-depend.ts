@@ -4,6 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { EbuildName } from "../src/repos/ebuild-eapi.ts";
+import type { Sandbox } from "../src/repos/sandbox.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 export interface DependRequest extends EbuildName {
@@ -80,3 +81,22 @@ export function createPortageDepend(checkout: string): PortageDepend {
     [Symbol.dispose]: () => temp.remove(),
   };
 }
+
+/** Our bash as Portage's is run here: with nothing around it. */
+export const BARE: Sandbox = {
+  kind: "none",
+  async run({ script, input }) {
+    const cmd = ["bash", "--noprofile", "--norc", "-c", script];
+    const bash = Bun.spawn({
+      cmd,
+      env: { LC_ALL: "C", TMPDIR: "/tmp" },
+      cwd: "/",
+      stdin: input,
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [output, errors, exit] = await Promise.all([bash.stdout.bytes(), bash.stderr.text(), bash.exited]);
+    return { end: "exit", exit, output, errors };
+  },
+  stop: async () => undefined,
+};

@@ -151,6 +151,33 @@ test("what was evaluated is known after a restart, when bash must not be run any
   server = await start();
 });
 
+test("a tree given as a URL is cloned while the server runs, and its files are found from then on", async () => {
+  const remote = writeTree(folder.file("remote"), { name: "remote", masters: ["gentoo"] });
+  const git = async (...args: string[]) => {
+    const name = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
+    expect(await Bun.spawn(["git", ...name, ...args], { cwd: remote.location, stdout: "ignore" }).exited).toBe(0);
+  };
+  const dist = plant("cloned-1.zip", "/cloned-1.zip");
+  remote.put("dev-test/cloned", { dist, ebuilds: [ebuild(`SRC_URI="${upstream.url}/\${P}.zip"`)] });
+  await git("init", "-q", "-b", "main");
+  await git("add", ".");
+  await git("commit", "-qm", "one");
+  await using cloning = await startExecutable({
+    settings: {
+      fetcher: { mirrors: [upstream.url], private_networks: true, negative_ttl: "0" },
+      repo: { repos: [...repos, `file://${remote.location}`] },
+    },
+  });
+  const url = `${cloning.url}/distfiles/cloned-1.zip`;
+  let response = await fetch(url);
+  for (let i = 0; i < 100 && response.status === 404; i++) {
+    await Bun.sleep(100);
+    response = await fetch(url);
+  }
+  expect(response.status).toBe(200);
+  expect(cloning.log()).toContain("cloned in");
+});
+
 /** What each does in global scope; each wants a file of its own name. */
 const HOSTILE: Readonly<Record<string, readonly string[]>> = {
   loop: ["while :; do :; done"],

@@ -11,7 +11,7 @@ import { syncedLocation } from "../repos/sync-versions.ts";
 import { createTrees, type Trees } from "../repos/trees.ts";
 
 export interface TreesParts {
-  readonly config: Pick<Config, "repo" | "storage">;
+  readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
   readonly rows: RepositoryRows;
   /** What git and rsync need of the process's environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -31,6 +31,12 @@ export interface ComposedTrees {
 }
 
 const MINUTE_MS = 60_000;
+
+/** The proxy is for all that is fetched; rsync wants it without a scheme (rsync(1), RSYNC_PROXY). */
+function withProxy(environment: TreesParts["environment"], proxy: string): TreesParts["environment"] {
+  if (proxy === "") return environment;
+  return { ...environment, http_proxy: proxy, https_proxy: proxy, RSYNC_PROXY: new URL(proxy).host };
+}
 
 /** Where trees of URLs lie. */
 export function syncFolder({ storage }: Pick<Config, "storage">): string {
@@ -69,7 +75,7 @@ export function composeTrees({ config, rows, environment, clock, log }: TreesPar
         urls: found.urls,
         folder: syncFolder(config),
         intervalMs: config.repo.sync_interval * MINUTE_MS,
-        environment,
+        environment: withProxy(environment, config.fetcher.proxy),
         clock,
         log,
         onSynced: heed,

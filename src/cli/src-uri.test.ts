@@ -3,6 +3,10 @@
  * them, by md5-cache or by bash, as RESTRICT allows.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
@@ -164,6 +168,13 @@ test("RESTRICT=fetch: neither URI nor mirror is asked, and the 404 says what to 
   for (const part of ["gentoo: app-misc/foo", "RESTRICT=fetch", "https://example.org", "portcache import"]) {
     expect(why).toContain(part);
   }
+  // Put into the store by hand it is served once it is right.
+  const path = folder.file(`store/distfiles/${standardFolder("no.zip" as DistfileName)}/no.zip`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "something else");
+  expect((await get("no.zip")).status).toBe(404);
+  writeFileSync(path, readContent(file));
+  expect((await get("no.zip")).headers.get("cache-status")).toBe("portcache; hit");
   expect(await isRight(await get("tp.zip"), file)).toBe(true);
   expect(await isRight(await get("plus.zip"), file)).toBe(true);
   expect(mirror.requests.filter((request) => request.file !== "layout.conf")).toEqual([]);

@@ -156,6 +156,12 @@ test("a pattern without a match fails from EAPI 6 on, and stands for itself befo
   );
 });
 
+test("no pattern finds the folders of the machine", async () => {
+  expect((await bench.metadata('EAPI=5\nfor x in [a-o]* [q-z]*; do SRC_URI+=" $x"; done\n')).srcUri).toBe(
+    "[a-o]* [q-z]*",
+  );
+});
+
 test("the options of the shell are those that Portage has", async () => {
   const text =
     'for o in extglob nullglob globskipdots patsub_replacement expand_aliases dotglob; do shopt -q $o && SRC_URI+="$o "; done; :';

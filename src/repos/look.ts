@@ -26,7 +26,7 @@ export interface Listing {
 /** A Manifest whose stamp is not the known one. */
 export interface ManifestText {
   readonly kind: "text";
-  /** Size, mtime and ctime in ns. Taken before the text is read, so a later change shows. */
+  /** Inode, size, mtime and ctime in ns. Taken before the text is read, so a later change shows. */
   readonly stamp: string;
   readonly text: string;
 }
@@ -63,7 +63,7 @@ export async function lookAtManifest(
   try {
     const stats = await stat(path, { bigint: true });
     if (!stats.isFile()) return { kind: "absent" };
-    const stamp = `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+    const stamp = `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
     if (stamp === known) return { kind: "same" };
     if (stats.size > MAX_MANIFEST_BYTES) return { kind: "unreadable", reason: `its ${stats.size} bytes are too many` };
     return { kind: "text", stamp, text: await readFile(path, "utf8") };
