@@ -18,7 +18,7 @@ import { createAllow } from "../http/allow.ts";
 import { createApp } from "../http/app.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import { createMirrorAnswerRows } from "../index/mirror-answers.ts";
+import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
 import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
@@ -27,6 +27,7 @@ import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors } from "../mirrors/mirrors.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
@@ -83,11 +84,22 @@ export function compose(parts: Parts): Server {
     clock,
     getText: (url, origin) => getText(url, origin, guard.headersFor(undefined), settings),
   });
+  const answers = createMirrorAnswerRows(index.db);
+
+  function rememberAnswers(answer: MirrorAnswers): void {
+    try {
+      answers.put(answer);
+    } catch (error) {
+      // Then it is learnt again after a restart, and no download fails for it.
+      log.warn("Cannot remember which files {mirror} has: {error}", { mirror: maskCredentials(answer.mirror), error });
+    }
+  }
+
   const mirrors = createMirrors({
     urls: config.fetcher.mirrors,
     strategy: config.fetcher.strategy,
     layouts,
-    answers: createMirrorAnswerRows(index.db),
+    answers: { all: answers.all, put: rememberAnswers },
     clock,
   });
   const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);

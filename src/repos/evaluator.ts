@@ -82,7 +82,9 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
 
 /** Why there is no reply of an ebuild. */
 function missing({ end, exit, errors }: SandboxResult, folder: string): string {
-  return end === "exit" ? `made bash end with status ${exit}: ${oneLine(errors, folder)}` : ENDS[end];
+  if (end !== "exit") return ENDS[end];
+  const said = oneLine(errors, folder);
+  return `made bash end with status ${exit}${said === "" ? "" : `: ${said}`}`;
 }
 
 type Asked = EbuildToEvaluate & EbuildName;

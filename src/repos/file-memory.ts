@@ -11,6 +11,7 @@ export interface FileMemory<T> {
 
 /** The largest eclass has 120 KiB, the largest ebuild seen 400 KiB; a device or a disk image is neither. */
 const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_KNOWN = 4096;
 
 /** The bytes of a regular file of sensible size with its stamp; undefined where it is none. */
 export async function readRegular(
@@ -31,7 +32,7 @@ export function md5Of(bytes: Uint8Array): string {
   return createHash("md5").update(bytes).digest("hex");
 }
 
-/** It remembers every path asked for: for the few files that trees have of a kind. */
+/** For the few files that trees have of a kind; each version of a synced tree lies at paths of its own. */
 export function createFileMemory<T>(parse: (bytes: Buffer) => T): FileMemory<T> {
   const known = new Map<string, { readonly stamp: string; readonly value: T }>();
   return {
@@ -41,7 +42,10 @@ export function createFileMemory<T>(parse: (bytes: Buffer) => T): FileMemory<T> 
       if (!file) known.delete(path);
       if (!file?.bytes) return file && before?.value;
       const value = parse(file.bytes);
+      known.delete(path);
       known.set(path, { stamp: file.stamp, value });
+      const [oldest] = known.keys();
+      if (known.size > MAX_KNOWN && oldest !== undefined) known.delete(oldest);
       return value;
     },
   };
