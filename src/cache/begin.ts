@@ -1,7 +1,7 @@
 /**
  * From a wanted content to a download under way, and from its last byte to a file in the store.
  */
-import { type Digests, hasHash } from "../distfile/digests.ts";
+import { contentKey, type Digests, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
 import type { Offer } from "../fetch/source.ts";
@@ -31,6 +31,11 @@ export interface Target {
   readonly expected: Digests | undefined;
   /** False for what may be passed on but not kept. */
   readonly keep: boolean;
+}
+
+/** Tells downloads apart. */
+export function keyOf(target: Target): string {
+  return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
 }
 
 async function keepFile(name: DistfileName, part: PartFile, finished: Finished, deps: BeginDeps): Promise<void> {

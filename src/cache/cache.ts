@@ -10,8 +10,9 @@ import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
 import { within } from "../lib/deadline.ts";
 import type { Absences } from "./absences.ts";
-import { type BeginDeps, beginDownload, type Target } from "./begin.ts";
+import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
 import type { Found, NotFound, Origin, Wanted } from "./found.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import type { StoredDistfiles } from "./stored.ts";
 import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
 
@@ -25,6 +26,7 @@ export interface CacheDeps extends BeginDeps {
   /** Whether every tree has been read since the start. */
   readonly treesScanned: () => boolean;
   readonly unknown: "mirrors" | "deny";
+  readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
 
 export interface Cache {
@@ -51,7 +53,10 @@ async function fromStore(
 ): Promise<Found | "stale" | undefined> {
   const stored = await deps.stored.find(wanted.name, contents);
   if (stored === undefined || stored === "stale") return stored;
-  if (wanted.method === "GET") deps.rows.touch(wanted.name, deps.clock.now());
+  if (wanted.method === "GET") {
+    deps.rows.touch(wanted.name, deps.clock.now());
+    deps.readAhead.served(wanted.name);
+  }
   return { kind: "stored", name: wanted.name, stored, origin };
 }
 
@@ -67,10 +72,6 @@ function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): re
     expected,
     keep: !wanted.content || contentKey(expected) === contentKey(first),
   }));
-}
-
-function keyOf(target: Target): string {
-  return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
 }
 
 async function answerFrom(download: Download, wanted: Wanted, origin: Origin, deps: CacheDeps): Promise<Found> {
@@ -124,7 +125,10 @@ async function fetchTarget(
     return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
   }
   try {
-    return await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" }, deps);
+    const found = await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" }, deps);
+    if (joined) deps.readAhead.served(target.name);
+    else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
+    return found;
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     if (isLasting(error, another)) deps.absences.add(key, error.attempts);

@@ -17,6 +17,7 @@ import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Wanting } from "../resolver/gather.ts";
 import { createHosts } from "../resolver/hosts.ts";
 import { createResolver, type Resolver } from "../resolver/resolver.ts";
+import type { SiblingsDeps } from "../resolver/siblings.ts";
 
 export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
   const { fetcher } = config;
@@ -33,6 +34,7 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
 export interface ResolverParts {
   readonly evaluate: Config["repo"]["evaluate"];
   readonly wantedBy: (name: Wanting["entry"]["name"]) => readonly Wanting[];
+  readonly entriesOf: SiblingsDeps["entriesOf"];
   /** As configured now. */
   readonly known: () => Known;
   readonly rows: EvaluationRows;
@@ -66,6 +68,7 @@ export function composeResolver(parts: ResolverParts): Resolver {
 
   return createResolver({
     wantedBy: parts.wantedBy,
+    entriesOf: parts.entriesOf,
     repositoryAt: (location) => known().repositories.find((repository) => repository.location === location),
     packages: createPackages({ families, rows: parts.rows, evaluator, clock, log }),
     families,

@@ -2,7 +2,9 @@
  * Puts the rooms together over one configuration: the only place that knows them all.
  */
 import { createAbsences } from "../cache/absences.ts";
-import { createCache } from "../cache/cache.ts";
+import { bring } from "../cache/bring.ts";
+import { type CacheDeps, createCache } from "../cache/cache.ts";
+import { createReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
 import type { Config } from "../config/schema.ts";
@@ -106,6 +108,7 @@ export function compose(parts: Parts): Server {
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
     wantedBy,
+    entriesOf: repositoryRows.entriesOf,
     known: composedTrees.found,
     rows: createEvaluationRows(index.db),
     mirrors,
@@ -140,7 +143,14 @@ export function compose(parts: Parts): Server {
     heedChanges();
   }
 
-  const cache = createCache({
+  const readAhead = createReadAhead({
+    places: Math.min(config.fetcher.read_ahead, Math.max(1, Math.floor(config.fetcher.max_downloads / 2))),
+    siblings: (name, content) => resolver.siblings(name, content),
+    room: () => (config.storage.max_size === 0 ? Number.POSITIVE_INFINITY : config.storage.max_size - rows.bytes()),
+    bring: (entry) => bring(entry, guard.headersFor(undefined), cacheDeps),
+    log,
+  });
+  const cacheDeps: CacheDeps = {
     store,
     rows,
     stored: createStoredDistfiles({ store, rows, hasher, clock, log }),
@@ -160,7 +170,9 @@ export function compose(parts: Parts): Server {
     downloads: createSemaphore(config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
     unknown: config.fetcher.unknown,
-  });
+    readAhead,
+  };
+  const cache = createCache(cacheDeps);
 
   function flushUses(): void {
     try {
@@ -203,6 +215,7 @@ export function compose(parts: Parts): Server {
     async stop() {
       for (const timer of timers) clearInterval(timer);
       await composedTrees.stop();
+      readAhead.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
       flushUses();

@@ -113,6 +113,7 @@ export async function resolve(
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
     wantedBy: (name) => wanting.get(name) ?? [],
+    entriesOf: () => new Map(),
     known: () => found,
     rows: { get: () => [], put: () => undefined },
     mirrors,

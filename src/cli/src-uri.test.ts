@@ -39,7 +39,8 @@ afterEach(async () => {
 async function start(settings: Record<string, string> = {}, repos = [tree.location]): Promise<void> {
   await server?.stop();
   const location = folder.file("store");
-  const all = { "fetcher.private_networks": "true", ...settings };
+  // What is fetched ahead would be hits, and requests that no test expects.
+  const all = { "fetcher.private_networks": "true", "fetcher.read_ahead": "0", ...settings };
   server = await startServer({ location, mirrors: [mirror.url], repos, settings: all });
   await server.settled;
 }

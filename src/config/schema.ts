@@ -107,8 +107,7 @@ export const SCHEMA = {
     read_ahead: key(
       wholeNumber(0, 256),
       8,
-      "Files of the same ebuild fetched ahead, at once, when one was a miss; 0: off.",
-      { pending: "nothing is fetched ahead in this version" },
+      "Files of the same ebuild fetched ahead, at once, when one was a miss; at most half of max_downloads; 0: off.",
     ),
     user_agent: key(headerText, "", "User-Agent sent upstream; empty: portcache/VERSION with the project's address."),
     unknown: key(

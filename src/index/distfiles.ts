@@ -17,6 +17,8 @@ export interface DistfileRows {
   /** Counts one use; written by flush(). */
   touch(name: DistfileName, at: number): void;
   flush(): void;
+  /** Of all stored files together. */
+  bytes(): number;
   /** All names, for comparison with the disk. */
   names(): readonly DistfileName[];
   partial(name: DistfileName): PartialRow | undefined;
@@ -74,6 +76,11 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
         throw error;
       }
     },
+    bytes: () =>
+      db
+        .select({ bytes: sql<number>`coalesce(sum(${distfiles.size}), 0)` })
+        .from(distfiles)
+        .get()?.bytes ?? 0,
     names: () =>
       db
         .select({ name: distfiles.name })

@@ -56,6 +56,8 @@ export interface RepositoryRows {
   entriesByName(name: DistfileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
   entriesByDigest(digest: string): readonly WantedBy[];
+  /** What the package wants, by name. */
+  entriesOf(location: string, category: string, name: string): ReadonlyMap<string, DistEntry>;
   counts(): RepositoryCounts;
 }
 
@@ -83,6 +85,12 @@ export function wantedByQuery(db: IndexDatabase, condition: SQL | undefined) {
     .where(condition)
     .orderBy(repositories.position, manifests.category, manifests.package);
 }
+
+const isPackage = and(
+  eq(repositories.location, placeholder("location")),
+  eq(manifests.category, placeholder("category")),
+  eq(manifests.package, placeholder("package")),
+);
 
 export const hasName = eq(distEntries.name, placeholder("name"));
 
@@ -147,6 +155,7 @@ function prepareReading(db: IndexDatabase) {
   return {
     byName: wantedByQuery(db, hasName).prepare(),
     byDigest: wantedByQuery(db, hasDigest).prepare(),
+    byPackage: wantedByQuery(db, isPackage).prepare(),
     entries: db
       .select({
         name: distEntries.name,
@@ -230,6 +239,10 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
     },
     entriesByName: (name) => reading.byName.all({ name }).map(toWantedBy),
     entriesByDigest: (digest) => reading.byDigest.all({ digest, start: digest.slice(0, DIGEST_START) }).map(toWantedBy),
+    entriesOf(location, category, name) {
+      const rows = reading.byPackage.all({ location, category, package: name });
+      return new Map(rows.map((row) => [row.name, toWantedBy(row).entry]));
+    },
     counts: () => reading.counts.get() ?? { packages: 0, distfiles: 0 },
   };
 }

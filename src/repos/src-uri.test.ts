@@ -101,3 +101,8 @@ test("RESTRICT: a token under a USE flag holds for some only, and fetch implies 
     expect([text, `${fetch} ${mirror} ${primaryuri}`]).toEqual([text, expected]);
   }
 });
+
+test("what every user needs is told apart from what stands under a USE flag alone", () => {
+  const text = "https://e.org/a x? ( https://e.org/b ( https://e.org/c ) ) ( https://e.org/d ) !y? ( https://e.org/a )";
+  expect([...parseSrcUri(text, "8").unconditional]).toEqual(["a", "d"]);
+});

@@ -14,6 +14,8 @@ export interface SrcUri {
 export interface SrcUris {
   /** By name of the distfile, in the order written; a bare name has no URI. */
   readonly files: ReadonlyMap<string, readonly SrcUri[]>;
+  /** Those of the files that everybody needs, whatever their USE flags. */
+  readonly unconditional: ReadonlySet<string>;
   /** What is not as the grammar has it, sentence part; what could be read all the same is in `files`. */
   readonly problem?: string;
 }
@@ -81,11 +83,11 @@ function readUri(text: string, eapi: string): SrcUri {
 /** Leaves as URIs with the names of their files, `->` resolved; a name may turn out to be none. */
 function* readItems(tokens: readonly Token[]) {
   for (let at = 0; at < tokens.length; at++) {
-    const word = tokens[at]?.text ?? "";
+    const { text: word = "", conditional = false } = tokens[at] ?? {};
     const isRenamed = tokens[at + 1]?.text === "->";
     const name = isRenamed ? (tokens[at + 2]?.text ?? "") : word.slice(word.lastIndexOf("/") + 1);
     if (isRenamed) at += 2;
-    yield { word, isRenamed, name };
+    yield { word, conditional, isRenamed, name };
   }
 }
 
@@ -113,8 +115,10 @@ export function parseSrcUri(text: string, eapi: string): SrcUris {
       files.set(name, uris);
     }
   }
+  const always = [...readItems(tokens)].filter(({ conditional, name }) => !conditional && files.has(name));
+  const unconditional = new Set(always.map(({ name }) => name));
   const [problem] = problems;
-  return problem === undefined ? { files } : { files, problem };
+  return problem === undefined ? { files, unconditional } : { files, unconditional, problem };
 }
 
 /** "conditional" where it stands under a USE flag: then it does not hold for everybody. */

@@ -5,8 +5,8 @@ import { contentKey, type Digests, type DistEntry } from "../distfile/digests.ts
 import type { DistfileName } from "../distfile/name.ts";
 import type { Repository } from "../repos/find.ts";
 import type { DescribedEbuild, OpenedPackage, Packages } from "../repos/packages.ts";
-import { parseRestrict, parseSrcUri } from "../repos/src-uri.ts";
-import { type Permission, permissionOf } from "./rules.ts";
+import { parseSrcUri } from "../repos/src-uri.ts";
+import { type Permission, permissionOfFile } from "./rules.ts";
 
 /** A package whose Manifest has the file. */
 export interface Wanting {
@@ -52,7 +52,7 @@ function wishOf(name: DistfileName, { pf, metadata }: DescribedEbuild): readonly
   if (!metadata.srcUri.includes(name)) return [];
   const uris = parseSrcUri(metadata.srcUri, metadata.eapi).files.get(name);
   if (!uris) return [];
-  const permission = permissionOf({ uris, restrictions: parseRestrict(metadata.restrict) });
+  const permission = permissionOfFile(uris, metadata.restrict);
   return [{ pf, homepage: metadata.homepage, permission }];
 }
 
@@ -74,18 +74,28 @@ async function wishesOf(name: DistfileName, opened: OpenedPackage, depth: Depth)
   return { wishes, failures };
 }
 
+/** The packages that want this content under this name, first tree first. */
+export function wantingContent(
+  name: DistfileName,
+  content: Digests,
+  { wantedBy, repositoryAt }: Pick<GatherDeps, "wantedBy" | "repositoryAt">,
+) {
+  return wantedBy(name).flatMap(({ location, ...wanting }) => {
+    const repository = repositoryAt(location);
+    return repository && contentKey(content) === contentKey(wanting.entry) ? [{ ...wanting, repository }] : [];
+  });
+}
+
 /** @param content only those that want this content count */
 export async function gather(
   name: DistfileName,
   content: Digests,
   depth: Depth,
-  { wantedBy, repositoryAt, packages }: GatherDeps,
+  deps: GatherDeps,
 ): Promise<readonly PackageWishes[]> {
   const gathered: PackageWishes[] = [];
-  for (const { location, category, package: packageName, entry } of wantedBy(name)) {
-    const repository = repositoryAt(location);
-    if (!repository || contentKey(content) !== contentKey(entry)) continue;
-    const opened = await packages.open(repository, category, packageName);
+  for (const { repository, category, package: packageName, entry } of wantingContent(name, content, deps)) {
+    const opened = await deps.packages.open(repository, category, packageName);
     const { wishes, failures } = await wishesOf(name, opened, depth);
     gathered.push({
       repository,

@@ -1,16 +1,17 @@
 /**
  * Where a file can be had: the mirrors, and the SRC_URI of the ebuilds that want it, in the order to ask them (SPEC 6).
  */
-import type { Digests } from "../distfile/digests.ts";
+import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
 import type { Families } from "../repos/family.ts";
 import { type Candidate, type Expanded, expandUris } from "./expand.ts";
-import { type Depth, type GatherDeps, gather, type PackageWishes } from "./gather.ts";
+import { type Depth, gather, type PackageWishes } from "./gather.ts";
 import type { Hosts } from "./hosts.ts";
 import { mostPermissive, type Permission } from "./rules.ts";
+import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
 
 /** One place to ask; the shape that fetch/ asks for. */
 export type FoundSource = Omit<MirrorSource, "trustedOrigin" | "likely"> & {
@@ -36,9 +37,11 @@ export interface Resolver {
   /** Of a content that some tree wants. */
   sources(name: DistfileName, content: Digests): Promise<FoundSources>;
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
+  /** What will be asked for after it. */
+  siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
 }
 
-export interface ResolverDeps extends GatherDeps {
+export interface ResolverDeps extends SiblingsDeps {
   readonly families: Pick<Families, "mirrorUrls">;
   readonly mirrors: Mirrors;
   readonly hosts: Hosts;
@@ -120,5 +123,6 @@ export function createResolver(deps: ResolverDeps): Resolver {
   return {
     resolve,
     sources: (name, content) => sources(name, content, "first"),
+    siblings: (name, content) => siblingsOf(name, content, deps),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Who may be asked for a file, by SRC_URI and RESTRICT (PMS 8.2.10, 8.3.5; portage: fetch.py, async_fetch), pure.
  */
-import type { Restrictions, SrcUri } from "../repos/src-uri.ts";
+import { parseRestrict, type Restrictions, type SrcUri } from "../repos/src-uri.ts";
 
 /** What one ebuild says of the file. */
 export interface Wish {
@@ -55,6 +55,11 @@ export function permissionOf(wish: Wish): Permission {
     fetchRestricted,
     mirrorRestricted: restrictions.mirror === "yes",
   };
+}
+
+/** @param restrict text of RESTRICT */
+export function permissionOfFile(uris: readonly SrcUri[], restrict: string): Permission {
+  return permissionOf({ uris, restrictions: parseRestrict(restrict) });
 }
 
 const RANKS = ["never", "last", "first"] as const;

@@ -1,0 +1,25 @@
+/**
+ * Brings a file into the store that nobody waits for yet.
+ */
+import { contentKey, type DistEntry, hasHash } from "../distfile/digests.ts";
+import { beginDownload, keyOf } from "./begin.ts";
+import type { CacheDeps } from "./cache.ts";
+import { contentsOf } from "./wanted.ts";
+
+/** Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had. */
+export async function bring(
+  entry: DistEntry,
+  loopHeaders: Readonly<Record<string, string>>,
+  deps: CacheDeps,
+): Promise<boolean> {
+  const { name } = entry;
+  // Nothing but a hash tells that it is the file; and by name the first tree's content counts.
+  const [first] = contentsOf(deps.wantedBy(name));
+  if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
+  const target = { name, expected: entry, keep: true };
+  const key = keyOf(target);
+  if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
+  const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps));
+  await download.ended;
+  return download.stored;
+}

@@ -1,0 +1,81 @@
+import { expect, test } from "bun:test";
+import type { DistEntry } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { openLog } from "../lib/log.ts";
+import { createReadAhead } from "./read-ahead.ts";
+
+const log = await openLog("error", "text");
+const entry = (name: string, size = 10): DistEntry => ({ name: name as DistfileName, size, blake2b: name });
+const turn = () => Bun.sleep(1);
+
+/** Files begun, in order; each goes on until it is released. */
+function createAll(places: number, names: readonly string[], room = 1000) {
+  const begun: string[] = [];
+  const ends = new Map<string, (fetched: boolean) => void>();
+  let asked = 0;
+  const readAhead = createReadAhead({
+    places,
+    siblings: async () => {
+      asked++;
+      return names.map((name) => entry(name));
+    },
+    room: () => room,
+    bring({ name }) {
+      begun.push(name);
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      ends.set(name, resolve);
+      return promise;
+    },
+    log,
+  });
+  const missed = async (name: string) => {
+    readAhead.missed(name as DistfileName, entry(name));
+    await turn();
+  };
+  const end = async (name: string, fetched = true) => {
+    ends.get(name)?.(fetched);
+    await turn();
+  };
+  return { readAhead, begun, missed, end, asked: () => asked };
+}
+
+test("siblings are fetched in their order, so many at once", async () => {
+  const { begun, missed, end } = createAll(2, ["a", "b", "c", "d"]);
+  await missed("x");
+  expect(begun).toEqual(["a", "b"]);
+  await end("b");
+  expect(begun).toEqual(["a", "b", "c"]);
+});
+
+test("one that a client asks for before its turn is the client's, and does not ask for siblings again", async () => {
+  const { begun, missed, end, asked } = createAll(1, ["a", "b", "c"]);
+  await missed("x");
+  await missed("b");
+  await end("a");
+  expect([begun, asked()]).toEqual([["a", "c"], 1]);
+});
+
+test("what is fetched ahead is counted, and what of it was used", async () => {
+  const { readAhead, missed, end } = createAll(3, ["a", "b", "c"]);
+  await missed("x");
+  for (const name of ["a", "b"]) await end(name);
+  await end("c", false);
+  for (const name of ["b", "b", "c", "x"]) readAhead.served(name as DistfileName);
+  expect(readAhead.counts).toEqual({ fetched: 2, used: 1 });
+});
+
+test("it takes no more than the store has room for", async () => {
+  const { begun, missed } = createAll(9, ["a", "b", "c"], 25);
+  await missed("x");
+  expect(begun).toEqual(["a", "b"]);
+});
+
+test("with 0 places, and once stopped, nothing is fetched ahead", async () => {
+  const off = createAll(0, ["a"]);
+  await off.missed("x");
+  const stopped = createAll(1, ["a", "b"]);
+  await stopped.missed("x");
+  stopped.readAhead.stop();
+  await stopped.end("a");
+  expect([off.begun, stopped.begun]).toEqual([[], ["a"]]);
+});
