@@ -8,7 +8,7 @@ export interface EbuildMetadata {
   readonly srcUri: string;
   readonly restrict: string;
   readonly homepage: string;
-  /** Names of all eclasses inherited, each once, in the order in which they were first sourced. */
+  /** Names of all eclasses inherited, each once, those that an eclass inherits itself before it. */
   readonly inherited: readonly string[];
 }
 
@@ -20,7 +20,12 @@ export type Evaluation =
       readonly complaint?: string;
     }
   /** `reason` is a sentence part that names what went wrong, for the log. */
-  | { readonly kind: "failed"; readonly reason: string };
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** Another one of the package, or the end of the server, was in its way: it may go well the next time. */
+      readonly blameless?: true;
+    };
 
 /** One version of the package. */
 export interface EbuildToEvaluate {

@@ -122,7 +122,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
       const text = `${folder}/${ebuild.pf}.ebuild`;
       if (evaluation.kind === "failed") {
         log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: text, reason: evaluation.reason });
-        rememberFailure(keyOf(place, ebuild), evaluation.reason);
+        if (!evaluation.blameless) rememberFailure(keyOf(place, ebuild), evaluation.reason);
         failures.set(ebuild.pf, evaluation.reason);
       } else if (evaluation.complaint !== undefined) {
         log.warn("Evaluating {ebuild}, bash said: {complaint}", { ebuild: text, complaint: evaluation.complaint });

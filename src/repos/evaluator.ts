@@ -101,7 +101,9 @@ function collect(asked: readonly Asked[], result: SandboxResult, folder: string)
     if (reply) return evaluationOf(reply, ebuild, folder);
     const why = missing(result, folder);
     const culprit = asked[replies.length];
-    return failed(culprit === ebuild ? why : `was not reached, as ${culprit?.pf} ${why}`);
+    if (culprit === ebuild && result.end !== "stopped") return failed(why);
+    const reason = culprit === ebuild ? why : `was not reached, as ${culprit?.pf} ${why}`;
+    return { kind: "failed", reason, blameless: true };
   });
 }
 

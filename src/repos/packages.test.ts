@@ -23,13 +23,14 @@ afterEach(() => folder.remove());
 async function createAll(inherited: readonly string[] = []) {
   const sourced: string[] = [];
   const rows = new Map<string, EvaluationRow>();
-  const behaviour = { failing: false };
+  const behaviour = { failing: false, blameless: false };
   const evaluate = async ({ ebuilds }: EvaluationRequest): Promise<ReadonlyMap<string, Evaluation>> => {
     sourced.push(ebuilds.map(({ pf }) => pf).join(" "));
     await Bun.sleep(5);
     return new Map(
       ebuilds.map(({ pf, eapi }): readonly [string, Evaluation] => {
-        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies" }];
+        const blameless = behaviour.blameless ? ({ blameless: true } as const) : {};
+        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies", ...blameless }];
         return [pf, { kind: "evaluated", metadata: { eapi, srcUri: pf, restrict: "", homepage: "", inherited } }];
       }),
     );
@@ -121,6 +122,20 @@ test("many who ask at once get one bash; a failure is not tried again for ten mi
   tree.write("app-misc/foo/foo-1.ebuild", "EAPI=8\n");
   clock.set(clock.now() + 11 * 60 * 1000);
   expect((await evaluate()).failures.size).toBe(0);
+});
+
+test("an ebuild that another one kept from being sourced is tried again", async () => {
+  tree.put("app-misc/foo", { ebuilds: [plain("1")] });
+  const { open, sourced, behaviour } = await createAll();
+  behaviour.failing = true;
+  behaviour.blameless = true;
+  const evaluate = async () => {
+    const opened = await open();
+    return (await opened.evaluate(opened.unknown)).failures.size;
+  };
+  expect(await evaluate()).toBe(1);
+  behaviour.failing = false;
+  expect([await evaluate(), sourced.length]).toEqual([0, 2]);
 });
 
 test("a package that is gone, or whose ebuilds are no files, has none", async () => {
