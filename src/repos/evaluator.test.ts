@@ -20,7 +20,7 @@ const good = (version: string): Evaluation => ({
     inherited: [],
   },
 });
-const failed = (reason: string): Evaluation => ({ kind: "failed", reason });
+const failed = (reason: string) => ({ kind: "failed", reason }) as const;
 
 test("every ebuild of a package is told, those that fail with a reason", async () => {
   const found = await bench.evaluateAll({
