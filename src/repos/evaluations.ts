@@ -108,6 +108,20 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     return { metadata, md5: ebuild.md5, eclasses };
   }
 
+  /** Why it failed, where it did; told in the log. */
+  function failureIn(place: PackagePlace, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
+    const text = `${place.folder}/${ebuild.pf}.ebuild`;
+    if (evaluation.kind === "evaluated") {
+      const { complaint } = evaluation;
+      if (complaint !== undefined) log.warn("Evaluating {ebuild}, bash said: {complaint}", { ebuild: text, complaint });
+      return undefined;
+    }
+    const { reason, blameless } = evaluation;
+    log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: text, reason });
+    if (!blameless) rememberFailure(keyOf(place, ebuild), reason);
+    return reason;
+  }
+
   async function run(place: PackagePlace, ebuilds: readonly Ebuild[]): Promise<Evaluated> {
     const bash = await evaluator();
     if (typeof bash === "string") {
@@ -119,14 +133,8 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     const failures = new Map<string, string>();
     for (const ebuild of ebuilds) {
       const evaluation: Evaluation = evaluations.get(ebuild.pf) ?? { kind: "failed", reason: "gave no result" };
-      const text = `${folder}/${ebuild.pf}.ebuild`;
-      if (evaluation.kind === "failed") {
-        log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: text, reason: evaluation.reason });
-        if (!evaluation.blameless) rememberFailure(keyOf(place, ebuild), evaluation.reason);
-        failures.set(ebuild.pf, evaluation.reason);
-      } else if (evaluation.complaint !== undefined) {
-        log.warn("Evaluating {ebuild}, bash said: {complaint}", { ebuild: text, complaint: evaluation.complaint });
-      }
+      const failure = failureIn(place, ebuild, evaluation);
+      if (failure !== undefined) failures.set(ebuild.pf, failure);
       const result = await withChecksums(place, ebuild, evaluation);
       if (result) metadata.set(ebuild.pf, result);
     }
