@@ -62,7 +62,14 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
   return Promise.all(
     [...folders].sort().map(async (path) => {
       const [category, name, folder] = [dirname(path), basename(path), `${repository.location}/${path}`];
-      return { repository, category, name, folder, eclassFolders, ebuilds: await listEbuilds(folder, name) };
+      return {
+        repository,
+        category,
+        name,
+        folder,
+        eclassFolders,
+        ebuilds: await listEbuilds(repository.location, folder, name),
+      };
     }),
   );
 }
@@ -81,7 +88,7 @@ const words = (text: string) => [...new Set(text.split(" "))].sort().join(" ");
 
 async function sameEclasses({ eclasses }: CachedMetadata, folders: readonly string[]): Promise<boolean> {
   for (const [name, md5] of eclasses) {
-    const found = await Promise.all(folders.map((folder) => eclassMd5s.get(`${folder}/${name}.eclass`)));
+    const found = await Promise.all(folders.map((folder) => eclassMd5s.get(folder, `${folder}/${name}.eclass`)));
     if (found.findLast((known) => known !== undefined) !== md5) return false;
   }
   return true;

@@ -1,11 +1,12 @@
 /**
  * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
  */
-import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readdirSync, statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { readSmall } from "../repos/find.ts";
 import { chooseSandbox } from "../repos/sandbox-choose.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
 import { findConfigured } from "./compose-trees.ts";
@@ -55,7 +56,7 @@ function readNames(folder: string): string[] {
 
 function ownCategories(location: string): string[] {
   try {
-    return readFileSync(`${location}/profiles/categories`, "utf8").split(/\s+/);
+    return readSmall(`${location}/profiles/categories`).split(/\s+/);
   } catch {
     return [];
   }

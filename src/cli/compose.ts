@@ -130,6 +130,7 @@ export function compose(parts: Parts): Server {
     if (trees.generation === knownGeneration) return;
     knownGeneration = trees.generation;
     absences.clear();
+    resolver.forgetFailures();
   }
 
   let storeTrouble: unknown;

@@ -3,6 +3,7 @@
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
+import { oneLine } from "../lib/text.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ResolvedFile {
@@ -27,6 +28,9 @@ interface ResolvedFile {
 export type Resolved =
   | ResolvedFile
   | { readonly file: string; readonly found: false; readonly mirrors: readonly string[] };
+
+/** Of a URI, on a terminal. */
+const MOST_SHOWN = 1000;
 
 function toJson(resolved: Resolved): unknown {
   const { file, found, mirrors } = resolved;
@@ -58,7 +62,10 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
     ...listed("Wanted by", wanting),
     ...listed("RESTRICT", restrictions),
     ...(mirrorsLast ? [] : listed("Mirrors", mirrors)),
-    ...listed("SRC_URI", uris),
+    ...listed(
+      "SRC_URI",
+      uris.map((uri) => oneLine(uri, MOST_SHOWN)),
+    ),
     ...(mirrorsLast ? listed("Mirrors", mirrors) : []),
     ...listed(
       "Notes",

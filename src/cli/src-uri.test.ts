@@ -3,7 +3,7 @@
  * them, by md5-cache or by bash, as RESTRICT allows.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -286,3 +286,74 @@ test("mirrors that never have an overlay's files are asked after SRC_URI, once t
   for (const name of names.slice(8)) expect(await isRight(await get(name), file)).toBe(true);
   expect(asked()).toBe(4);
 });
+
+test("links that lead out of a tree show nobody what is there: eclass folders, packages, lists of mirrors", async () => {
+  const secrets = folder.file("secrets");
+  mkdirSync(`${secrets}/app-misc`, { recursive: true });
+  writeFileSync(`${secrets}/admin.conf`, "own TOP-SECRET\n");
+  writeFileSync(`${secrets}/leak.eclass`, "SRC_URI=TOP-SECRET\n");
+  symlinkSync(secrets, `${tree.location}/eclass`);
+  symlinkSync(`${secrets}/admin.conf`, `${tree.location}/profiles/thirdpartymirrors`);
+  const leak = (how: string) => `EAPI=8\n${how}\nSRC_URI="${at("/")}$SRC_URI$x/leak.zip mirror://own/leak.zip"\n`;
+  const ebuilds = [
+    { version: "1", text: leak(`x=$(<${secrets}/admin.conf)`) },
+    { version: "2", text: leak("inherit leak") },
+    { version: "3", text: leak("") },
+  ];
+  tree.put("app-misc/foo", { dist: { "leak.zip": file }, ebuilds });
+  tree.write("app-misc/linked/Manifest", readFileSync(`${tree.location}/app-misc/foo/Manifest`, "utf8"));
+  await start();
+  const why = await (await get("leak.zip")).text();
+  expect(why).toContain("app-misc/foo");
+  expect(why).not.toContain("TOP-SECRET");
+  expect(upstream.requests.map(({ path }) => path).filter((path) => path.includes("SECRET"))).toEqual([]);
+});
+
+test("100,000 URIs of one file hold nobody up", async () => {
+  upstream.files.set("/last.zip", file);
+  const many = Array.from({ length: 100_000 }, (_, i) => `${at(`/gone${i % 90}/`)}x${i}.zip -> x.zip`);
+  put("x.zip", [{ version: "1", srcUri: many.join(" ").slice(0, 2_000_000) }]);
+  await start();
+  const asked = get("x.zip");
+  let slowestMs = 0;
+  for (let i = 0; i < 10; i++) {
+    const startedAt = performance.now();
+    await (await fetch(`${server?.url}/healthz`)).text();
+    slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+    await Bun.sleep(20);
+  }
+  expect((await asked).status).toBe(404);
+  expect(slowestMs).toBeLessThan(500);
+  expect(upstream.requests.length).toBeLessThan(200);
+});
+
+test("what a sync brings is heeded at once: a corrected ebuild, a corrected eclass", async () => {
+  upstream.files.set("/right.zip", file);
+  tree.write("eclass/e.eclass", "nothing-of-that-name\n");
+  const text = (uri: string) => `EAPI=8\ninherit e\nSRC_URI="${at(uri)} -> x.zip"\n`;
+  put("x.zip", [{ version: "1", text: text("/wrong.zip") }]);
+  await start();
+  expect((await get("x.zip")).status).toBe(404);
+  tree.write("eclass/e.eclass", ":\n");
+  tree.markSynced();
+  expect(await (await get("x.zip")).text()).toContain("/wrong.zip");
+  tree.write("app-misc/foo/foo-1.ebuild", text("/right.zip"));
+  tree.markSynced();
+  expect(await isRight(await get("x.zip"), file)).toBe(true);
+});
+
+test("many endless ebuilds do not keep an honest one from being evaluated", async () => {
+  for (let i = 0; i < 6; i++) {
+    const dist = { [`evil${i}.zip`]: file };
+    tree.put(`dev-evil/evil${i}`, { dist, ebuilds: [{ version: "1", text: "EAPI=8\nwhile :; do :; done\n" }] });
+  }
+  upstream.files.set("/x.zip", file);
+  put("x.zip", [{ version: "1", text: `EAPI=8\nSRC_URI="${at("/x.zip")}"\n` }]);
+  await start();
+  const evil = Array.from({ length: 6 }, (_, i) => get(`evil${i}.zip`));
+  await Bun.sleep(300);
+  const startedAt = performance.now();
+  expect(await isRight(await get("x.zip"), file)).toBe(true);
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  for (const response of evil) expect([404, 504]).toContain((await response).status);
+}, 60_000);

@@ -3,7 +3,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { readEapi } from "./ebuild-eapi.ts";
-import { md5Of, readRegular } from "./file-memory.ts";
+import { md5Of, readInside } from "./file-memory.ts";
 import { type CachedMetadata, parseMd5Cache } from "./md5-cache.ts";
 
 /** One version of a package. */
@@ -17,21 +17,23 @@ export interface Ebuild {
 /** PMS 3.2, as far as it tells the versions of `foo` from those of `foo-bar`. */
 const VERSION = /^\d[\w.-]*$/;
 
-/** Newest first, more or less. @param folder `…/CATEGORY/PACKAGE` */
-export async function listEbuilds(folder: string, name: string): Promise<readonly Ebuild[]> {
+/** The most that a package was seen to have is below 100. */
+const MAX_EBUILDS = 500;
+
+/** Newest first, more or less. @param root real path of the tree @param folder `…/CATEGORY/PACKAGE` */
+export async function listEbuilds(root: string, folder: string, name: string): Promise<readonly Ebuild[]> {
   const files = await readdir(folder).catch(() => []);
   const pfs = files
     .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
     .map((file) => file.slice(0, -".ebuild".length))
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
-  const ebuilds = await Promise.all(
-    pfs.map(async (pf) => {
-      const bytes = (await readRegular(`${folder}/${pf}.ebuild`))?.bytes;
-      return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
-    }),
-  );
-  return ebuilds.flat();
+  const ebuilds: Ebuild[] = [];
+  for (const pf of pfs.slice(0, MAX_EBUILDS)) {
+    const bytes = (await readInside(root, `${folder}/${pf}.ebuild`))?.bytes;
+    if (bytes) ebuilds.push({ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) });
+  }
+  return ebuilds;
 }
 
 /** The md5-cache entry that was made from this very ebuild, whatever eclasses went into it. */
@@ -40,7 +42,7 @@ export async function readMd5Cache(
   category: string,
   { pf, md5 }: Ebuild,
 ): Promise<CachedMetadata | undefined> {
-  const file = await readRegular(`${root}/metadata/md5-cache/${category}/${pf}`);
+  const file = await readInside(root, `${root}/metadata/md5-cache/${category}/${pf}`);
   const cached = file?.bytes && parseMd5Cache(file.bytes.toString("utf8"));
   return cached?.md5 === md5 ? cached : undefined;
 }

@@ -54,6 +54,8 @@ export interface Evaluations {
   /** As remembered; the caller compares the checksums. */
   remembered(place: PackagePlace): ReadonlyMap<string, CachedMetadata>;
   evaluate(place: PackagePlace, ebuilds: readonly Ebuild[]): Promise<Evaluated>;
+  /** A tree changed: what failed may go well now, as an eclass may be another. */
+  forgetFailures(): void;
 }
 
 /** For an eclass that vanished meanwhile: no file has it, so the result does not hold. */
@@ -148,6 +150,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
 
   return {
     remembered,
+    forgetFailures: () => failed.clear(),
     async evaluate(place, ebuilds) {
       const known = ebuilds.flatMap((ebuild) => {
         const reason = failureOf(keyOf(place, ebuild));

@@ -4,6 +4,7 @@
  * in the order asked for.
  */
 
+import { oneLine } from "../lib/text.ts";
 import { type EbuildName, isKnownEapi, splitPf } from "./ebuild-eapi.ts";
 import environment from "./ebuild-env.bash" with { type: "text" };
 import type { EbuildToEvaluate, Evaluation, EvaluationRequest, Evaluator } from "./evaluation.ts";
@@ -19,11 +20,9 @@ const ENDS = {
   stopped: "was stopped with the server",
 } as const;
 
-/** On one line, without control characters, the package's folder left out. */
-function oneLine(text: string, folder: string): string {
-  const short = text.slice(0, 4 * MOST_TEXT).replaceAll(`${folder}/`, "");
-  const line = short.replace(/[\s\p{Cc}]+/gu, " ").trim();
-  return line.length > MOST_TEXT ? `${line.slice(0, MOST_TEXT)}…` : line;
+/** On one line, the package's folder left out. */
+function shown(text: string, folder: string): string {
+  return oneLine(text.slice(0, 4 * MOST_TEXT).replaceAll(`${folder}/`, ""), MOST_TEXT);
 }
 
 function failed(reason: string): Evaluation {
@@ -67,14 +66,14 @@ function readReport(told: readonly string[]): readonly string[] | undefined {
 function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folder: string): Evaluation {
   const parts = text.split("\x1e");
   const told = parts.filter((_, i) => i % 2 === 1);
-  const complaint = oneLine(parts.filter((_, i) => i % 2 === 0).join("\n"), folder);
+  const complaint = shown(parts.filter((_, i) => i % 2 === 0).join("\n"), folder);
   const death = told.find((record) => record.startsWith("died\n"));
-  if (death !== undefined) return failed(oneLine(death.slice(5), folder) + (complaint === "" ? "" : ` (${complaint})`));
+  if (death !== undefined) return failed(shown(death.slice(5), folder) + (complaint === "" ? "" : ` (${complaint})`));
   if (told.length === 0) return failed(`ends early with status ${status}${complaint === "" ? "" : `: ${complaint}`}`);
 
   const [sourced = "", srcUri = "", restrict = "", homepage = "", inherited = ""] = readReport(told) ?? [];
   if (sourced === "" || parts.length !== 3 || status !== "0") return failed("leaves a report that is none");
-  if (sourced !== eapi) return failed(`sets EAPI to ${oneLine(sourced, folder)} where its first line says ${eapi}`);
+  if (sourced !== eapi) return failed(`sets EAPI to ${shown(sourced, folder)} where its first line says ${eapi}`);
   const names = inherited === "" ? [] : inherited.split(" ");
   const metadata = { eapi, srcUri, restrict, homepage, inherited: names };
   return { kind: "evaluated", metadata, ...(complaint === "" ? {} : { complaint }) };
@@ -83,7 +82,7 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
 /** Why there is no reply of an ebuild. */
 function missing({ end, exit, errors }: SandboxResult, folder: string): string {
   if (end !== "exit") return ENDS[end];
-  const said = oneLine(errors, folder);
+  const said = shown(errors, folder);
   return `made bash end with status ${exit}${said === "" ? "" : `: ${said}`}`;
 }
 
@@ -129,7 +128,7 @@ export function createEvaluator({ sandbox }: EvaluatorDeps): Evaluator {
       for (const { pf, eapi } of request.ebuilds) {
         const name = splitPf(pf);
         if (name?.pn !== request.package) evaluations.set(pf, failed(`is no version of ${request.package}`));
-        else if (!isKnownEapi(eapi)) evaluations.set(pf, failed(`has the unknown EAPI ${oneLine(eapi, folder)}`));
+        else if (!isKnownEapi(eapi)) evaluations.set(pf, failed(`has the unknown EAPI ${shown(eapi, folder)}`));
         else asked.push({ pf, eapi, ...name });
       }
       if (asked.length === 0) return evaluations;

@@ -2,11 +2,11 @@
  * What a repository takes from others: eclasses of its masters (portage: repository/config.py, eclass_locations) and the
  * lists of third-party mirrors (its own and its masters', then anybody's; /etc/portage/mirrors before all).
  */
-import { readdir } from "node:fs/promises";
+import { readdir, realpath } from "node:fs/promises";
 import { createFileMemory } from "./file-memory.ts";
 import type { Repository } from "./find.ts";
-import { parseRepoLayout } from "./repo-layout.ts";
-import { parseMirrorLists, stackMirrorLists } from "./third-party-mirrors.ts";
+import { parseRepoLayout, type RepoLayout } from "./repo-layout.ts";
+import { type MirrorLists, parseMirrorLists, stackMirrorLists } from "./third-party-mirrors.ts";
 
 export interface Known {
   /** In order. */
@@ -39,16 +39,22 @@ export interface FamiliesDeps {
 /** Where neither layout.conf nor repos.conf says (PMS has no such rule, portage takes the main repository). */
 const DEFAULT_MASTER = "gentoo";
 
+const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
 
 export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Families {
   const layouts = createFileMemory((bytes) => parseRepoLayout(toText(bytes)));
   const lists = createFileMemory((bytes) => parseMirrorLists(toText(bytes)));
 
-  const layoutOf = async ({ location }: Repository) =>
-    (await layouts.get(`${location}/metadata/layout.conf`)) ?? { aliases: [] };
-  const listOf = async ({ location }: Repository) =>
-    (await lists.get(`${location}/profiles/thirdpartymirrors`)) ?? new Map<string, readonly string[]>();
+  async function layoutOf({ location }: Repository): Promise<RepoLayout> {
+    const root = await realPath(location);
+    return (await layouts.get(root, `${root}/metadata/layout.conf`)) ?? { aliases: [] };
+  }
+
+  async function listOf({ location }: Repository): Promise<MirrorLists> {
+    const root = await realPath(location);
+    return (await lists.get(root, `${root}/profiles/thirdpartymirrors`)) ?? new Map();
+  }
 
   async function findByName(names: readonly string[]): Promise<readonly Repository[]> {
     const { repositories, others } = known();
@@ -74,7 +80,8 @@ export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Fami
       .filter((name) => !name.startsWith(".") && !name.endsWith("~"))
       .sort()
       .map((name) => `${customMirrorsPath}/${name}`);
-    const found = await Promise.all([customMirrorsPath, ...files].map((path) => lists.get(path)));
+    // The admin's own may be links to anywhere.
+    const found = await Promise.all([customMirrorsPath, ...files].map((path) => lists.get("/", path)));
     return stackMirrorLists(found.flatMap((list) => list ?? []));
   }
 

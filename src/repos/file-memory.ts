@@ -1,28 +1,41 @@
 /**
- * What was made of small files of a tree, read again only when they change: layout.conf, eclasses, lists of mirrors.
+ * Files of a tree, which somebody else wrote: read only where they are regular files of sensible size that lie in the tree
+ * itself, since a link may lead to what only the admin should see. What is made of small ones is remembered until they change.
  */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 
 export interface FileMemory<T> {
-  /** Undefined where there is no such regular file, or it cannot be read. */
-  get(path: string): Promise<T | undefined>;
+  /** Undefined where readInside() gives nothing. @param root real path of the tree */
+  get(root: string, path: string): Promise<T | undefined>;
 }
 
-/** The largest eclass has 120 KiB, the largest ebuild seen 400 KiB; a device or a disk image is neither. */
-const MAX_BYTES = 16 * 1024 * 1024;
+/** The largest eclass has 120 KiB, the largest ebuild seen and its md5-cache entry 400 KiB. */
+const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_KNOWN = 4096;
 
-/** The bytes of a regular file of sensible size with its stamp; undefined where it is none. */
-export async function readRegular(
+/** Real path of what lies at `path`; undefined where that is not within `root`, which is a real path itself. */
+export async function realPathInside(root: string, path: string): Promise<string | undefined> {
+  const real = await realpath(path).catch(() => undefined);
+  return real?.startsWith(root === "/" ? root : `${root}/`) ? real : undefined;
+}
+
+/**
+ * The bytes of a file below `root` with its stamp, the stamp alone where it is the known one; undefined where it is not
+ * there, is no regular file, is too large, or a link leads out of the tree.
+ */
+export async function readInside(
+  root: string,
   path: string,
   known?: string,
 ): Promise<{ readonly stamp: string; readonly bytes?: Buffer } | undefined> {
+  const real = await realPathInside(root, path);
+  if (real === undefined) return undefined;
   try {
-    const stats = await stat(path, { bigint: true });
+    const stats = await stat(real, { bigint: true });
     if (!stats.isFile() || stats.size > MAX_BYTES) return undefined;
     const stamp = `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
-    return stamp === known ? { stamp } : { stamp, bytes: await readFile(path) };
+    return stamp === known ? { stamp } : { stamp, bytes: await readFile(real) };
   } catch {
     return undefined;
   }
@@ -36,9 +49,9 @@ export function md5Of(bytes: Uint8Array): string {
 export function createFileMemory<T>(parse: (bytes: Buffer) => T): FileMemory<T> {
   const known = new Map<string, { readonly stamp: string; readonly value: T }>();
   return {
-    async get(path) {
+    async get(root, path) {
       const before = known.get(path);
-      const file = await readRegular(path, before?.stamp);
+      const file = await readInside(root, path, before?.stamp);
       if (!file) known.delete(path);
       if (!file?.bytes) return file && before?.value;
       const value = parse(file.bytes);

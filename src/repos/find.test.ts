@@ -155,3 +155,14 @@ test("a machine without Portage has no repositories and no problem", () => {
   const nothing = { repositories: [], others: [], urls: [], pending: [], problems: [] };
   expect(findRepositories({ repos: [], root })).toEqual(nothing);
 });
+
+test("a repo_name that is a pipe, a device or a huge file holds nobody up: the folder's name counts", async () => {
+  const profiles = join(root, "strange/profiles");
+  mkdirSync(profiles, { recursive: true });
+  const nameNow = () => findRepositories({ repos: [join(root, "strange")] }).repositories[0]?.name;
+  expect(await Bun.spawn(["mkfifo", `${profiles}/repo_name`]).exited).toBe(0);
+  expect(nameNow()).toBe("strange");
+  rmSync(`${profiles}/repo_name`);
+  symlinkSync("/dev/zero", `${profiles}/repo_name`);
+  expect(nameNow()).toBe("strange");
+});

@@ -107,10 +107,19 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
   }
 }
 
+const SMALL_BYTES = 64 * 1024;
+
+/** A file that somebody else put there: a pipe or device of that name would never end. @throws where it is none */
+export function readSmall(path: string): string {
+  const stats = statSync(path);
+  if (!stats.isFile() || stats.size > SMALL_BYTES) throw new Error(`${path} is no small file`);
+  return readFileSync(path, "utf8");
+}
+
 /** PMS 3.1.5 and 4.4: the name in profiles/repo_name, where there is one that can be a name. */
 function readName(location: string): string | undefined {
   try {
-    const name = readFileSync(`${location}/profiles/repo_name`, "utf8").split("\n", 1)[0]?.trim() ?? "";
+    const name = readSmall(`${location}/profiles/repo_name`).split("\n", 1)[0]?.trim() ?? "";
     return /^\w[\w-]*$/.test(name) ? name : undefined;
   } catch {
     return undefined;

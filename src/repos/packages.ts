@@ -4,13 +4,14 @@
  * from (portage: cache/template.py); where only eclasses differ it is a guess, and a good one.
  */
 import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Ebuild, listEbuilds, readMd5Cache } from "./ebuilds.ts";
 import type { EbuildMetadata, Evaluator } from "./evaluation.ts";
 import { createEvaluations, type EvaluationRows, type PackagePlace } from "./evaluations.ts";
 import type { Families } from "./family.ts";
-import { createFileMemory, md5Of } from "./file-memory.ts";
+import { createFileMemory, md5Of, realPathInside } from "./file-memory.ts";
 import type { Repository } from "./find.ts";
 import type { CachedMetadata } from "./md5-cache.ts";
 
@@ -36,6 +37,8 @@ export interface OpenedPackage {
 export interface Packages {
   /** @param repository the one whose Manifest has the file */
   open(repository: Repository, category: string, name: string): Promise<OpenedPackage>;
+  /** To be called when a tree has changed. */
+  forgetFailures(): void;
 }
 
 export interface PackagesDeps {
@@ -49,7 +52,22 @@ export interface PackagesDeps {
 
 type Remembered = ReadonlyMap<string, CachedMetadata>;
 
+const NOTHING: OpenedPackage = {
+  described: [],
+  guessed: [],
+  unknown: [],
+  evaluate: async () => ({ described: [], failures: new Map() }),
+};
+
 const realPath = (path: string) => realpath(path).catch(() => path);
+
+/** Those of the `eclass` folders that lie in their repository itself. */
+async function realFolders(folders: readonly string[]): Promise<readonly string[]> {
+  const real = await Promise.all(
+    folders.map(async (path) => await realPathInside(await realPath(dirname(path)), path)),
+  );
+  return real.filter((path) => path !== undefined);
+}
 
 export function createPackages({ families, rows, evaluator, clock, log }: PackagesDeps): Packages {
   const eclassMd5s = createFileMemory(md5Of);
@@ -58,7 +76,7 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
   /** Of the eclass that counts. */
   async function eclassMd5(folders: readonly string[], name: string): Promise<string | undefined> {
     for (const folder of folders.toReversed()) {
-      const md5 = await eclassMd5s.get(`${folder}/${name}.eclass`);
+      const md5 = await eclassMd5s.get(folder, `${folder}/${name}.eclass`);
       if (md5 !== undefined) return md5;
     }
     return undefined;
@@ -81,12 +99,15 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
   }
 
   return {
+    forgetFailures: evaluations.forgetFailures,
     async open(repository, category, name) {
       // One version of a tree throughout, also where a sync switches to the next meanwhile.
       const root = await realPath(repository.location);
-      const eclassFolders = await Promise.all((await families.eclassFolders(repository)).map(realPath));
-      const folder = `${root}/${category}/${name}`;
-      const ebuilds = await listEbuilds(folder, name);
+      const eclassFolders = await realFolders(await families.eclassFolders(repository));
+      // A link that leads out of the tree would show bash what is there.
+      const folder = await realPathInside(root, `${root}/${category}/${name}`);
+      if (folder === undefined) return NOTHING;
+      const ebuilds = await listEbuilds(root, folder, name);
       const place = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
       const before = evaluations.remembered(place);
       const described: DescribedEbuild[] = [];

@@ -23,7 +23,7 @@ export const SANDBOX_LIMITS: RunLimits = {
 };
 
 const PROCESSES = 64;
-const RUNS_AT_ONCE = 2;
+const RUNS_AT_ONCE = 3;
 
 /**
  * Users that nobody is, one for each run under way, so that a limit on a user's processes binds that run alone: neither
@@ -66,7 +66,14 @@ export function createSandbox(way: SandboxWay, limits: RunLimits): Sandbox {
     };
     const user = way.chroot && { uid, chroot: way.chroot };
     const argv = way.command({ script: limitScript(script, perProcess), readable, user });
-    return runCommand({ argv, kind: way.kind, input, limits, signal: stopping.signal });
+    return runCommand({
+      argv,
+      kind: way.kind,
+      input,
+      limits,
+      signal: stopping.signal,
+      othersWait: () => places.waiting > 0,
+    });
   }
 
   return {

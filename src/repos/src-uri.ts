@@ -36,6 +36,9 @@ function words(text: string): readonly string[] {
   return text.split(/[ \t\n\r\f\v]+/).filter((word) => word !== "");
 }
 
+/** The longest SRC_URI seen has 380,000 characters, and four URIs a file are many. */
+const MAX_CHARACTERS = 2 * 1024 * 1024;
+const MAX_URIS = 64;
 const CONDITION = /^!?[A-Za-z0-9][\w+@-]*\?$/;
 
 /** The parentheses resolved: what is left are the leaves. */
@@ -95,11 +98,16 @@ function addUri(uris: SrcUri[], word: string, eapi: string): void {
   // A word without a scheme is the name of a file that has no URI.
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(word)) return;
   const { uri, lifts } = readUri(word, eapi);
-  if (!uris.some((known) => known.uri === uri && known.lifts === lifts)) uris.push({ uri, lifts });
+  if (uris.length >= MAX_URIS || uris.some((known) => known.uri === uri && known.lifts === lifts)) return;
+  uris.push({ uri, lifts });
 }
 
 /** @param eapi of the ebuild: arrows are from 2 on, prefixes from 8 */
 export function parseSrcUri(text: string, eapi: string): SrcUris {
+  if (text.length > MAX_CHARACTERS) {
+    const problem = `its ${text.length} characters are too many`;
+    return { files: new Map(), unconditional: new Set(), problem };
+  }
   const { tokens, problems: unbalanced } = readTokens(text);
   const files = new Map<string, SrcUri[]>();
   const problems = [...unbalanced];

@@ -49,7 +49,7 @@ export interface TreeDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Called at the end of each scan that changed something. */
+  /** Called at the end of each scan that changed something, or followed a sync. */
   onChange(): void;
 }
 
@@ -156,11 +156,13 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
       };
     }
     const endedAt = clock.now();
+    const moved = last !== undefined && last.markers !== markers;
     const outcome = { ...report, markers, endedAt, tookMs: Math.max(1, endedAt - startedAt) };
     tell(outcome, last === undefined || last.problem !== undefined);
     last = outcome;
     if (report.problem === undefined) scannedAt = endedAt;
-    if (report.changed > 0 || report.removed > 0) onChange();
+    // A sync may have brought other ebuilds and eclasses, though no Manifest.
+    if (report.changed > 0 || report.removed > 0 || moved) onChange();
   }
 
   function start(full: boolean): Promise<void> {

@@ -26,7 +26,7 @@ export interface Trees {
   readonly ready: Promise<void>;
   /** Whether `ready`, as it is now, has resolved. */
   readonly scanned: boolean;
-  /** Grows at the end of each scan that changed something, and when there are other trees. */
+  /** Grows at the end of each scan that changed something or followed a sync, and when there are other trees. */
   readonly generation: number;
   /**
    * Makes these the trees, in this order; those that stay keep what is known of them. Resolves when it is so and new

@@ -4,9 +4,12 @@
  */
 import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { MirrorUrls } from "../repos/family.ts";
 import { atMirror, splitMirrorUri } from "../repos/third-party-mirrors.ts";
+
+const MOST_SHOWN = 1000;
 
 export type Candidate =
   | { readonly kind: "url"; readonly url: string }
@@ -24,7 +27,7 @@ export interface ExpandDeps {
 }
 
 function refusal(uri: string, detail: string): Expanded {
-  return { candidates: [], refusals: [{ source: maskCredentials(uri), kind: "absent", detail }] };
+  return { candidates: [], refusals: [{ source: oneLine(maskCredentials(uri), MOST_SHOWN), kind: "absent", detail }] };
 }
 
 function plain(url: string): Expanded {

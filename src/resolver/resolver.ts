@@ -4,6 +4,7 @@
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
 import type { Families } from "../repos/family.ts";
@@ -39,6 +40,8 @@ export interface Resolver {
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
   /** What will be asked for after it. */
   siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
+  /** To be called when a tree has changed. */
+  forgetFailures(): void;
 }
 
 export interface ResolverDeps extends SiblingsDeps {
@@ -48,12 +51,15 @@ export interface ResolverDeps extends SiblingsDeps {
   readonly shuffle: <T>(items: readonly T[]) => readonly T[];
 }
 
+/** Of a text out of a tree, in characters. */
+const MOST_SHOWN = 1000;
+
 /** What the packages say against fetching, for the one who reads Portage's log. */
 function refusalsOf({ repository, name, wishes, failures }: PackageWishes): readonly Attempt[] {
   const refusals: Attempt[] = [];
   const restricted = wishes.find(({ permission }) => permission.fetchRestricted);
   if (restricted) {
-    const detail = `has RESTRICT=fetch: get the file by hand (see ${restricted.homepage || "the ebuild"}); \`portcache import DIR\` takes it`;
+    const detail = `has RESTRICT=fetch: get the file by hand (see ${oneLine(restricted.homepage, MOST_SHOWN) || "the ebuild"}); \`portcache import DIR\` takes it`;
     refusals.push({ source: `${repository.name}: ${name}`, kind: "absent", detail });
   }
   for (const [ebuild, reason] of failures) {
@@ -96,7 +102,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
 
   function uriSource(url: string): FoundSource {
     return {
-      label: maskCredentials(url),
+      label: oneLine(maskCredentials(url), MOST_SHOWN),
       trustedOrigin: undefined,
       locate: async () => url,
       report: (outcome) => hosts.report(url, outcome),
@@ -121,6 +127,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   return {
+    forgetFailures: deps.packages.forgetFailures,
     resolve,
     sources: (name, content) => sources(name, content, "first"),
     siblings: (name, content) => siblingsOf(name, content, deps),

@@ -1,0 +1,17 @@
+import { expect, test } from "bun:test";
+import { maskCredentials } from "./url.ts";
+
+test("user names and passwords are not shown, however a URL parser may find them", () => {
+  for (const [text, shown] of [
+    ["http://me:secret@host/x", "http://***@host/x"],
+    ["http://a@b:secret@host/x", "http://***@host/x"],
+    ["http://user:se'c\"ret@host/x", "http://***@host/x"],
+    ["http:///user:secret@host/x", "http:///***@host/x"],
+    ["http:\\\\user:secret@host/x", "http:\\\\***@host/x"],
+    ["fatal: https://u:secret@h/x.git and ssh://secret@h/y", "fatal: https://***@h/x.git and ssh://***@h/y"],
+    ["http://host/a@b http://host?c@d http://host#e@f", "http://host/a@b http://host?c@d http://host#e@f"],
+    ["see http://host or me@example.org", "see http://host or me@example.org"],
+  ] as const) {
+    expect(maskCredentials(text)).toBe(shown);
+  }
+});
