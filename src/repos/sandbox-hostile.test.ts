@@ -190,10 +190,11 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
 
   test("a run that is stopped is over at once, and nothing starts afterwards", async () => {
     const other = await openSandbox(kind);
-    const runs = [ENDLESS, ENDLESS, "echo begun"].map((script) => runIn(other, script));
+    const runs = [ENDLESS, ENDLESS, ENDLESS, "echo begun"].map((script) => runIn(other, script));
     await Bun.sleep(100);
     await other.stop();
     expect(await Promise.all(runs)).toMatchObject([
+      { end: "stopped" },
       { end: "stopped" },
       { end: "stopped" },
       { end: "stopped", text: "" },
