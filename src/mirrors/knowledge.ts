@@ -187,7 +187,7 @@ export interface Prior {
 }
 
 /** A speed that rests on so many bytes is believed by half. */
-const DOUBTED_BYTES = 32 * 1024;
+const DOUBTED_BYTES = 4 * 1024;
 
 /** How long so many bytes would take, in milliseconds. */
 export function expectedMs(known: Knowledge, prior: Prior, bytes: number): number {
