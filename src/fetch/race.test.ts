@@ -136,7 +136,7 @@ async function withUpstreams(
 }
 
 test("where the first answers in time nobody else is asked", async () => {
-  const { ends, right, open, asked } = await withUpstreams([[], []]);
+  const { ends, right, open, asked } = await withUpstreams([[], []], { patienceMs: 3_000 });
   expect([ends, right, open, asked]).toEqual([["0 delivered"], true, 0, [1, 0]]);
 });
 
