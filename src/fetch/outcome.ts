@@ -23,7 +23,9 @@ function codeOf(cause: unknown): string {
 export function outcomeOf(error: SourceError): Outcome {
   // That one is slow its speed says, which is measured.
   if (error instanceof SlowSourceError) return error.silent ? "failed" : "cancelled";
-  if (error.kind === "absent") return "absent";
+  // Something else under that name is no worse than nothing: mirrors are late with files made anew, and one such file must not
+  // put all others out of reach.
+  if (error.kind === "absent" || error.kind === "bad") return "absent";
   if (error.kind === "timeout" || NO_CONNECTION.has(codeOf(error.cause))) return "unreachable";
   return "failed";
 }

@@ -181,6 +181,8 @@ test("a source that refuses or stays silent to the end is unreachable, one with 
   expect(silent.ends).toEqual(["0 unreachable"]);
   const liar = await withUpstreams([[{ kind: "corrupt", at: 5 }], []]);
   expect([liar.ends, liar.right]).toEqual([["0 failed", "1 delivered"], true]);
+  const other = await withUpstreams([[{ kind: "shorter" }], []]);
+  expect([other.ends, other.right]).toEqual([["0 absent", "1 delivered"], true]);
   const gone = await startFakeUpstream();
   await gone.close();
   const refused = await fetchFrom([gone], { content, expected });

@@ -4,8 +4,8 @@
 import type { Attempt } from "../distfile/errors.ts";
 
 /**
- * What came of asking a source: `absent` says truly that it has no such file; `unreachable` that it took no connection or
- * stayed silent; `failed` everything else that is its fault. `late`: another was asked after it and answered first.
+ * What came of asking a source. `absent`: it answers, but does not have this very file. `unreachable`: it took no connection
+ * or stayed silent. `failed`: everything else that is its fault. `late`: another was asked after it and answered first.
  * `cancelled`: it was not needed any more, which says nothing against it.
  */
 export type Outcome = "delivered" | "absent" | "failed" | "unreachable" | "late" | "cancelled";
