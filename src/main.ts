@@ -52,6 +52,10 @@ async function main(argv: readonly string[]): Promise<number> {
       const { resolve } = await import("./cli/resolve.ts");
       return await resolve(loaded, invocation.operands, userAgent, invocation.json, output);
     }
+    if (invocation.command === "mirrors") {
+      const { mirrors } = await import("./cli/mirrors.ts");
+      return mirrors(loaded, invocation.json, output, Date.now());
+    }
     return await serveToTheEnd(loaded);
   } catch (error) {
     if (error instanceof ConfigError) {

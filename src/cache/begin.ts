@@ -6,7 +6,6 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
 import type { Offer } from "../fetch/source.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
@@ -15,7 +14,6 @@ import type { Wanted } from "./found.ts";
 export interface BeginDeps extends DownloadDeps {
   readonly store: Store;
   readonly rows: DistfileRows;
-  readonly clock: Clock;
   /** Whom to ask for this content, undefined where no tree knows the name. */
   readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<Offer>;
   readonly downloads: Semaphore;

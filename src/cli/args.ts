@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
 import { nearest } from "../config/nearest.ts";
 
-export type CommandName = "serve" | "check" | "resolve";
+export type CommandName = "serve" | "check" | "resolve" | "mirrors";
 
 /** A command to run. */
 export interface Invocation {
@@ -35,6 +35,9 @@ const COMMANDS: Readonly<Record<CommandName, { readonly description: string; rea
   resolve: {
     description: "show which packages want a file, and where it can be had; exit 1 if no tree wants it",
     operands: "<FILE...>",
+  },
+  mirrors: {
+    description: "show how fast each mirror and host has been, how often it failed, and which are out of order",
   },
 };
 

@@ -73,8 +73,6 @@ test("settings whose work is not there yet are named where somebody chose them",
   const keysOf = async (settings: Record<string, string>): Promise<string[]> =>
     (await run(settings)).report.pending.map(({ key }: { key: string }) => key);
   expect(await keysOf({ "storage.max_size": "1GiB", "repo.evaluate": "never" })).toEqual(["storage.max_size"]);
-  expect(await keysOf({ "fetcher.strategy": "adaptive" })).toEqual(["fetcher.strategy"]);
-  expect(await keysOf({ "fetcher.strategy": "ordered" })).toEqual([]);
 });
 
 test("it tells which sandbox is in force, or why there is none", async () => {

@@ -37,9 +37,8 @@ function show(setting: Setting, { config, origins }: LoadedConfig): ShownSetting
 
 function pendingOf(loaded: LoadedConfig): Report["pending"] {
   return allSettings().flatMap((setting) => {
-    const { pending, pendingFor } = setting.key;
+    const { pending } = setting.key;
     if (pending === undefined || settingIn(loaded.origins, setting) === "default") return [];
-    if (pendingFor && !pendingFor(settingIn<unknown>(loaded.config, setting))) return [];
     return [{ key: pathOf(setting), reason: pending }];
   });
 }

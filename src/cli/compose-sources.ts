@@ -8,6 +8,7 @@ import type { UpstreamSettings } from "../fetch/upstream.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
+import type { Places } from "../mirrors/places.ts";
 import type { Evaluator } from "../repos/evaluation.ts";
 import type { EvaluationRows } from "../repos/evaluations.ts";
 import { createEvaluator } from "../repos/evaluator.ts";
@@ -39,18 +40,11 @@ export interface ResolverParts {
   readonly known: () => Known;
   readonly rows: EvaluationRows;
   readonly mirrors: Mirrors;
+  readonly places: Places;
   /** Asked for when an ebuild has to be evaluated for the first time. */
   readonly sandbox: () => Promise<ChosenSandbox>;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** Third-party mirrors have equal shares of the load. */
-function shuffle<T>(items: readonly T[]): readonly T[] {
-  return items
-    .map((item) => ({ item, rank: Math.random() }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ item }) => item);
 }
 
 export function composeResolver(parts: ResolverParts): Resolver {
@@ -73,7 +67,6 @@ export function composeResolver(parts: ResolverParts): Resolver {
     packages: createPackages({ families, rows: parts.rows, evaluator, clock, log }),
     families,
     mirrors,
-    hosts: createHosts(clock),
-    shuffle,
+    hosts: createHosts(parts.places, Math.random),
   });
 }

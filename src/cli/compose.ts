@@ -23,6 +23,7 @@ import { createEvaluationRows } from "../index/evaluations.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
 import { type Index, isIndexDamage } from "../index/open.ts";
+import { createPlaceRows } from "../index/places.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -32,6 +33,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors } from "../mirrors/mirrors.ts";
+import { createPlaces } from "../mirrors/places.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
 import { composeResolver, upstreamSettings } from "./compose-sources.ts";
@@ -97,11 +99,21 @@ export function compose(parts: Parts): Server {
     }
   }
 
+  const places = createPlaces({
+    memory: createPlaceRows(index.db),
+    clock,
+    onCircuit(key, openForMs) {
+      const place = maskCredentials(key);
+      if (openForMs === undefined) log.info("{place} works again", { place });
+      else log.warn("{place} is out of order and not asked for {seconds} s", { place, seconds: openForMs / 1000 });
+    },
+  });
   const mirrors = createMirrors({
     urls: config.fetcher.mirrors,
     strategy: config.fetcher.strategy,
     layouts,
     answers: { all: answers.all, put: rememberAnswers },
+    places,
     clock,
   });
   const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);
@@ -112,6 +124,7 @@ export function compose(parts: Parts): Server {
     known: composedTrees.found,
     rows: createEvaluationRows(index.db),
     mirrors,
+    places,
     sandbox: parts.sandbox,
     clock,
     log,
@@ -120,7 +133,8 @@ export function compose(parts: Parts): Server {
   /** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
   async function offer(name: DistfileName, content: Digests | undefined): Promise<Offer> {
     const uris = config.fetcher.src_uri ? content : undefined;
-    return uris ? await resolver.sources(name, uris) : { sources: mirrors.sources(name, content, []), refusals: [] };
+    if (uris) return await resolver.sources(name, uris);
+    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
   }
 
   let knownGeneration = trees.generation;
@@ -175,11 +189,12 @@ export function compose(parts: Parts): Server {
   };
   const cache = createCache(cacheDeps);
 
-  function flushUses(): void {
+  function flushMemory(): void {
     try {
       rows.flush();
+      places.flush();
     } catch (error) {
-      log.error("Cannot record which files were used: {error}", { error });
+      log.error("Cannot record which files were used, and how mirrors did: {error}", { error });
     }
   }
 
@@ -207,7 +222,7 @@ export function compose(parts: Parts): Server {
       draining = true;
     },
     async startBackground() {
-      timers.push(setInterval(flushUses, FLUSH_EVERY_MS));
+      timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
       const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
@@ -219,7 +234,7 @@ export function compose(parts: Parts): Server {
       readAhead.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
-      flushUses();
+      flushMemory();
     },
   };
 }

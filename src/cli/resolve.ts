@@ -10,6 +10,7 @@ import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
+import { createPlaces, type Places } from "../mirrors/places.ts";
 import { chooseSandbox } from "../repos/sandbox-choose.ts";
 import type { Wanting } from "../resolver/gather.ts";
 import type { Resolution, Resolver } from "../resolver/resolver.ts";
@@ -22,7 +23,13 @@ import { scanForWanted } from "./wanted-scan.ts";
 /** A mirror that does not send its layout.conf by then is shown with the flat layout, as Portage would use it. */
 const LAYOUT_TIMEOUT_MS = 3_000;
 
-function createCommandMirrors({ config }: LoadedConfig, userAgent: string): Mirrors {
+/** What this command asks of mirrors and hosts is nothing to judge them by. */
+function createUnknownPlaces(): Places {
+  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  return createPlaces({ memory, clock: systemClock, onCircuit: () => undefined });
+}
+
+function createCommandMirrors({ config }: LoadedConfig, userAgent: string, places: Places): Mirrors {
   const settings = {
     ...upstreamSettings(config, userAgent, systemClock),
     connectTimeoutMs: LAYOUT_TIMEOUT_MS,
@@ -39,6 +46,7 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string): Mirr
       getText: (url, origin) => getText(url, origin, headers, settings),
     }),
     answers: { all: () => [], put: () => undefined },
+    places,
     clock: systemClock,
   });
 }
@@ -108,7 +116,8 @@ export async function resolve(
   const log = await openLog(config.log.level, config.log.format);
   const { wanting, problems } = await scanForWanted(found.repositories, names);
   for (const problem of [...found.problems, ...problems]) log.warn("{problem}", { problem });
-  const mirrors = createCommandMirrors(loaded, userAgent);
+  const places = createUnknownPlaces();
+  const mirrors = createCommandMirrors(loaded, userAgent, places);
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
@@ -117,6 +126,7 @@ export async function resolve(
     known: () => found,
     rows: { get: () => [], put: () => undefined },
     mirrors,
+    places,
     sandbox: () => {
       sandbox ??= chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
       return sandbox;

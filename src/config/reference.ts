@@ -18,7 +18,7 @@ function preset({ key }: Setting): string {
 
 function notYet({ key }: Setting): string {
   if (key.pending === undefined) return "";
-  return ` *${key.pendingFor ? "In part" : "Not yet"}: ${key.pending}.*`;
+  return ` *Not yet: ${key.pending}.*`;
 }
 
 function row(setting: Setting): string {

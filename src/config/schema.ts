@@ -31,13 +31,11 @@ export interface Key<T> {
   readonly doc: string;
   /** What it does not do yet, to whoever sets it; gone once its work is there. */
   readonly pending?: string;
-  /** For which values that holds; all where this is left out. */
-  pendingFor?(value: T): boolean;
   /** Never shown. */
   readonly secret?: boolean;
 }
 
-type Extras<T> = Pick<Key<T>, "pending" | "pendingFor" | "secret">;
+type Extras<T> = Pick<Key<T>, "pending" | "secret">;
 
 function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Extras<T> = {}): Key<T> {
   return { kind, preset, doc, ...extras };
@@ -86,11 +84,7 @@ export const SCHEMA = {
     strategy: key(
       oneOf("adaptive", "round-robin", "ordered"),
       "adaptive",
-      "In which order mirrors are asked: by what they have shown, in turn, or as listed.",
-      {
-        pending: "until mirrors are measured it takes them in order, failing ones last",
-        pendingFor: (value) => value === "adaptive",
-      },
+      "How mirrors are chosen: in proportion to what each has shown, in turn, or as listed; those out of order last.",
     ),
     connections_per_file: key(wholeNumber(1, 64), 4, "Most sources that one large file is fetched from at once.", {
       pending: "a file comes from one source at a time in this version",

@@ -6,9 +6,11 @@
 import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Incoming } from "./incoming.ts";
-import type { Source } from "./source.ts";
+import type { Pace } from "./pace.ts";
+import type { Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import { openUpstream, type UpstreamResponse, type UpstreamSettings } from "./upstream.ts";
 import { vet } from "./vet.ts";
@@ -39,7 +41,8 @@ export interface Assembly {
   remember(validator: Validator): void;
 }
 
-function isBound(assembly: Assembly): boolean {
+/** Whether a Manifest's hash decides: then any source's bytes will do. */
+export function isBound(assembly: Assembly): boolean {
   return assembly.expected !== undefined && hasHash(assembly.expected);
 }
 
@@ -67,10 +70,53 @@ async function accept(assembly: Assembly, url: string, response: UpstreamRespons
   }
 }
 
-async function receive(assembly: Assembly, source: Source, response: UpstreamResponse): Promise<void> {
+/** Whether nothing is left to be asked for, as after a restart between the last byte and the verdict. */
+export function isComplete(assembly: Assembly): boolean {
+  const { position, total } = assembly.incoming;
+  return isBound(assembly) && position > 0 && position === total;
+}
+
+/** Bytes still to come, where the size is known. */
+export function leftBytes({ incoming }: Assembly): number | undefined {
+  return incoming.total === undefined ? undefined : incoming.total - incoming.position;
+}
+
+/** An answer that can be the file, from the byte reached on or from the start. */
+export interface Answer {
+  readonly source: Source;
+  readonly url: string;
+  readonly response: UpstreamResponse;
+  /** First piece of the body; undefined where that is empty. */
+  readonly first: Uint8Array | undefined;
+}
+
+export interface Reading {
+  readonly trial: Trial;
+  readonly pace: Pace;
+  readonly clock: Clock;
+}
+
+/** The pieces of an answer, each measured by the time for which it was waited. */
+async function* piecesOf({ response, first }: Answer, { trial, pace, clock }: Reading): AsyncGenerator<Uint8Array> {
+  let bytes = first;
+  let waitedMs = 0;
+  while (bytes !== undefined) {
+    trial.received(bytes.length, waitedMs);
+    pace.fed(bytes.length);
+    yield bytes;
+    const before = clock.now();
+    pace.waiting(true);
+    bytes = await response.read();
+    pace.waiting(false);
+    waitedMs = Math.max(0, clock.now() - before);
+  }
+}
+
+async function receive(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
   const { incoming } = assembly;
+  const { response, source } = answer;
   let at = response.offset;
-  for (let bytes = await response.read(); bytes !== undefined; bytes = await response.read()) {
+  for await (const bytes of piecesOf(answer, reading)) {
     // A source that ignores ranges repeats what is there already.
     const fresh = bytes.subarray(Math.min(bytes.length, Math.max(0, incoming.position - at)));
     at += bytes.length;
@@ -102,36 +148,51 @@ async function receive(assembly: Assembly, source: Source, response: UpstreamRes
 }
 
 /**
- * Brings the rest of the file from this source; where it can't be continued there, all of it.
- * @throws {SourceError} when the source failed; what came until then is kept
+ * Asks this source for the rest of the file; where it can't be continued there, for all of it. Writes nothing, so that
+ * several may be asked beside each other where a hash binds them.
+ * @throws {SourceError}
  */
-export async function takeFrom(
+export async function openAnswer(
   assembly: Assembly,
   source: Source,
-  settings: UpstreamSettings,
+  trial: Trial,
+  { settings, clock }: { readonly settings: UpstreamSettings; readonly clock: Clock },
   stop: AbortSignal,
-): Promise<void> {
-  const { incoming } = assembly;
+): Promise<Answer> {
+  const { incoming, loopHeaders } = assembly;
   const bound = isBound(assembly);
-  if (bound && incoming.position > 0 && incoming.position === incoming.total) return;
   const url = await unlessStopped(source.locate(), stop);
   // Without a hash, what another source said or sent of its file holds for that one alone.
   const begun = incoming.position > 0 || assembly.url !== "";
   if (!bound && begun && assembly.validator?.url !== maskCredentials(url)) await startOver(assembly);
-  const { loopHeaders } = assembly;
   const offset = incoming.position;
   const validator = bound ? undefined : assembly.validator?.etag;
   const { trustedOrigin } = source;
-  const response = await openUpstream(
-    { method: "GET", url, trustedOrigin, offset, validator, loopHeaders },
-    settings,
-    stop,
-  );
+  const request = { method: "GET", url, trustedOrigin, offset, validator, loopHeaders } as const;
+  const askedAt = clock.now();
+  const response = await openUpstream(request, settings, stop);
   try {
-    await accept(assembly, url, response, offset);
-    await receive(assembly, source, response);
-  } finally {
+    if (bound) vet(assembly.name, response, assembly.expected, incoming.total);
+    const first = await response.read();
+    trial.answered(Math.max(0, clock.now() - askedAt));
+    return { source, url, response, first };
+  } catch (error) {
     response.close();
+    throw error;
+  }
+}
+
+/**
+ * Takes the answer's bytes to the end of the file.
+ * @throws {SourceError} when the source failed; what came until then is kept
+ */
+export async function takeFrom(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
+  try {
+    await accept(assembly, answer.url, answer.response, assembly.incoming.position);
+    await receive(assembly, answer, reading);
+  } finally {
+    reading.pace.stop();
+    answer.response.close();
   }
 }
 

@@ -5,6 +5,7 @@
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { askInTurn } from "./ask.ts";
 import type { Assembly, Validator } from "./assembly.ts";
@@ -44,6 +45,7 @@ export interface DownloadPlan {
 export interface DownloadDeps {
   readonly hasher: Hasher;
   readonly settings: UpstreamSettings;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 

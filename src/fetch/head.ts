@@ -4,6 +4,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { outcomeOf } from "./outcome.ts";
 import type { Offer } from "./source.ts";
 import { openUpstream, type UpstreamSettings } from "./upstream.ts";
 import { vet } from "./vet.ts";
@@ -25,7 +26,8 @@ export async function headFrom(
   settings: UpstreamSettings,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
-  for (const source of offer.sources) {
+  for (const source of offer.sources()) {
+    const trial = source.ask(0);
     try {
       const url = await source.locate();
       const { trustedOrigin } = source;
@@ -33,8 +35,10 @@ export async function headFrom(
       const response = await openUpstream(request, settings, new AbortController().signal);
       response.close();
       vet(name, response, expected, undefined);
+      trial.end("delivered");
       return { total: response.total, lastModifiedAt: response.lastModifiedAt };
     } catch (error) {
+      trial.end(error instanceof SourceError ? outcomeOf(error) : "cancelled");
       if (!(error instanceof SourceError)) throw error;
       attempts.push({ source: source.label, kind: error.kind, detail: error.message });
     }

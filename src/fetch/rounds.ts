@@ -14,6 +14,10 @@ export interface Rounds<S> {
    * @param received bytes that came from all of them together so far
    */
   next(received: number): S | undefined;
+  /** Another one of this round, to be asked beside those given already; undefined when all had their turn in it. */
+  spare(): S | undefined;
+  /** All that may still be asked. */
+  readonly left: readonly S[];
   /** Whether the one just given opens a round after one that came to nothing: time to draw breath. */
   readonly again: boolean;
   exclude(source: S): void;
@@ -47,6 +51,10 @@ export function createRounds<S>(sources: readonly S[]): Rounds<S> {
       }
       if (idleRounds >= MAX_IDLE_ROUNDS || mixtures > sources.length) return undefined;
       return order[index++];
+    },
+    spare: () => (order[index] === undefined ? undefined : order[index++]),
+    get left() {
+      return order;
     },
     get again() {
       return idleRounds > 0 && index === 1;

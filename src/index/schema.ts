@@ -4,7 +4,7 @@
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { DistfileName } from "../distfile/name.ts";
 
 /** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
@@ -133,3 +133,24 @@ export const mirrorAnswers = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.mirror, table.repository] })],
 );
+
+/** What is known of the places that files come from, as src/mirrors/knowledge.ts has it. */
+export const places = sqliteTable("places", {
+  /** Of a mirror the URL, of a host of SRC_URI the origin. */
+  place: text("place").primaryKey(),
+  firstByteMs: real("first_byte_ms"),
+  /** Milliseconds, oldest first. */
+  recentFirstByteMs: text("recent_first_byte_ms", { mode: "json" }).$type<readonly number[]>().notNull(),
+  bytesPerSecond: real("bytes_per_second"),
+  speedBytes: real("speed_bytes").notNull(),
+  delivered: real("delivered").notNull(),
+  absent: real("absent").notNull(),
+  failed: real("failed").notNull(),
+  strikes: integer("strikes").notNull(),
+  openUntil: integer("open_until"),
+  openForMs: integer("open_for_ms").notNull(),
+  seenAt: integer("seen_at").notNull(),
+  askedAt: integer("asked_at").notNull(),
+  /** Requests under way when this was written. */
+  carrying: integer("carrying").notNull(),
+});

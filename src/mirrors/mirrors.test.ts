@@ -5,7 +5,7 @@ import { createFakeClock } from "../testing/fake-clock.ts";
 import { type Answer, createCarried } from "./carried.ts";
 import { createLayouts } from "./layouts.ts";
 import { createMirrors } from "./mirrors.ts";
-import { orderMirrors } from "./order.ts";
+import { createPlaces } from "./places.ts";
 
 const name = "cloud.google.com%2Fgo%2F@v%2Fv0.26.0(1)+!.mod" as DistfileName;
 const plain = "foo-1.tar.gz" as DistfileName;
@@ -71,6 +71,11 @@ test("a mirror's URL is quoted as Portage quotes it, whatever slashes it was con
     strategy: "ordered",
     layouts,
     answers: noAnswers,
+    places: createPlaces({
+      memory: { all: () => [], putAll: () => undefined, forget: () => undefined },
+      clock,
+      onCircuit: () => undefined,
+    }),
     clock,
   });
   const [source] = mirrors.sources(name, undefined, []);
@@ -80,33 +85,30 @@ test("a mirror's URL is quoted as Portage quotes it, whatever slashes it was con
   expect([source?.label, source?.trustedOrigin]).toEqual(["http://m.test/gentoo", "http://m.test"]);
 });
 
-test("mirrors come as configured, in turn, or with those that just failed last", () => {
-  const mirrors = ["a", "b", "c"].map((url) => ({ url, failedAt: url === "a" ? 1000 : undefined }));
-  const urls = (strategy: "ordered" | "round-robin" | "adaptive", turn: number, now: number) =>
-    orderMirrors(mirrors, strategy, turn, now)
-      .map(({ url }) => url)
-      .join("");
-  expect(urls("ordered", 5, 1000)).toBe("abc");
-  expect([0, 1, 2, 3].map((turn) => urls("round-robin", turn, 1000))).toEqual(["abc", "bca", "cab", "abc"]);
-  expect(urls("adaptive", 0, 2000)).toBe("bca");
-  expect(urls("adaptive", 0, 62_000)).toBe("abc");
-});
-
-test("a mirror that failed is asked last until it works again", async () => {
+test("a mirror that takes no connection is asked last until its time is up, and at its place once it works again", async () => {
   const clock = createFakeClock();
   const layouts = createLayouts({ memory: createMemory(), clock, getText: async () => "" });
+  const told: (number | undefined)[] = [];
+  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
   const mirrors = createMirrors({
     urls: ["http://a.test", "http://b.test"],
-    strategy: "adaptive",
+    strategy: "ordered",
     layouts,
     answers: noAnswers,
+    places: createPlaces({ memory, clock, onCircuit: (_, openForMs) => told.push(openForMs) }),
     clock,
   });
-  const labels = () => mirrors.sources(plain, undefined, []).map(({ label }) => label);
-  mirrors.sources(plain, undefined, [])[0]?.report("failed");
+  const sources = () => mirrors.sources(plain, undefined, []);
+  const labels = () => sources().map(({ label }) => label);
+  sources()[0]?.ask(undefined).end("unreachable");
   expect(labels()).toEqual(["http://b.test", "http://a.test"]);
-  mirrors.sources(plain, undefined, [])[1]?.report("delivered");
+  clock.set(clock.now() + (told[0] ?? 0));
   expect(labels()).toEqual(["http://a.test", "http://b.test"]);
+  const probe = sources()[0]?.ask(undefined);
+  expect(labels()).toEqual(["http://b.test", "http://a.test"]);
+  probe?.end("delivered");
+  expect(labels()).toEqual(["http://a.test", "http://b.test"]);
+  expect(told).toEqual([15_000, undefined]);
 });
 
 test("a mirror that never has what a repository wants is unlikely for it alone, over restarts too, and is tried now and then", () => {

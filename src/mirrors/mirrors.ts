@@ -7,21 +7,24 @@ import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { type Answers, createCarried } from "./carried.ts";
 import type { Layouts } from "./layouts.ts";
-import { orderMirrors, type Strategy } from "./order.ts";
+import { levelAfter, orderPlaces, type Question, type Strategy } from "./order.ts";
+import type { Places, Trial } from "./places.ts";
 
 /** A mirror's offer of one file; the shape that fetch/ asks for. */
 export interface MirrorSource {
   readonly label: string;
   readonly trustedOrigin: string;
   locate(): Promise<string>;
-  report(outcome: "delivered" | "absent" | "failed"): void;
+  ask(bytes: number | undefined): Trial;
+  patienceMs(): number;
+  expectedMs(bytes: number): number | undefined;
   /** False where this mirror has not had the files of these repositories so far. */
   readonly likely: boolean;
 }
 
 export interface Mirrors {
   /**
-   * In the order to ask them for this file.
+   * In the order to ask them for this file, as things stand now.
    * @param repositories names of those that want it; empty where none does
    */
   sources(name: DistfileName, digests: Digests | undefined, repositories: readonly string[]): readonly MirrorSource[];
@@ -34,7 +37,13 @@ export interface MirrorsDeps {
   readonly layouts: Layouts;
   /** What they answered before, over restarts. */
   readonly answers: Answers;
+  readonly places: Places;
   readonly clock: Clock;
+}
+
+/** What a mirror is known by. */
+export function mirrorKey(url: string): string {
+  return url.replace(/\/+$/, "");
 }
 
 /** As Portage quotes a mirror's path (urllib.parse.quote): all but letters, digits and `/_.-~`. */
@@ -45,21 +54,27 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
-export function createMirrors({ urls, strategy, layouts, answers, clock }: MirrorsDeps): Mirrors {
+export function createMirrors({ urls, strategy, layouts, answers, places, clock }: MirrorsDeps): Mirrors {
   const carried = createCarried(answers);
-  const mirrors = urls.map((url) => ({ url: url.replace(/\/+$/, ""), failedAt: undefined as number | undefined }));
+  const mirrors = urls.map((url) => places.at(mirrorKey(url)));
   let turn = 0;
   return {
     sources(name, digests, repositories) {
-      return orderMirrors(mirrors, strategy, turn++, clock.now()).map((mirror) => ({
-        label: maskCredentials(mirror.url),
-        trustedOrigin: new URL(mirror.url).origin,
-        locate: async () => `${mirror.url}/distfiles/${quotePath(await layouts.pathAt(mirror.url, name, digests))}`,
-        likely: carried.isLikely(mirror.url, repositories),
-        report(outcome) {
-          mirror.failedAt = outcome === "failed" ? clock.now() : undefined;
-          if (outcome !== "failed") carried.record(mirror.url, repositories, outcome === "delivered");
-        },
+      const { levelMs } = places;
+      const question: Question = { strategy, bytes: digests?.size, turn: turn++, now: clock.now(), levelMs };
+      places.levelMs = levelAfter(mirrors, question);
+      return orderPlaces(mirrors, question).map((mirror) => ({
+        label: maskCredentials(mirror.key),
+        trustedOrigin: new URL(mirror.key).origin,
+        locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
+        patienceMs: mirror.patienceMs,
+        expectedMs: mirror.expectedMs,
+        likely: carried.isLikely(mirror.key, repositories),
+        ask: (bytes) =>
+          mirror.ask(bytes, (outcome) => {
+            const answered = outcome === "delivered" || outcome === "absent";
+            if (answered) carried.record(mirror.key, repositories, outcome === "delivered");
+          }),
       }));
     },
   };

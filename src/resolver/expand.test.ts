@@ -8,7 +8,7 @@ const LISTS: Readonly<Record<string, { custom: string[]; thirdParty: string[] }>
 async function expand(...uris: string[]) {
   const { candidates, refusals } = await expandUris(uris, {
     mirrorUrls: async (name) => LISTS[name] ?? { custom: [], thirdParty: [] },
-    shuffle: (items) => items.toReversed(),
+    spread: (items) => items.toReversed(),
   });
   return [
     ...candidates.map((one) => (one.kind === "url" ? one.url : `mirrors: ${one.name}`)),
@@ -16,7 +16,7 @@ async function expand(...uris: string[]) {
   ];
 }
 
-test("mirror:// becomes the admin's mirrors in order, then the third-party ones shuffled", async () => {
+test("mirror:// becomes the admin's mirrors in order, then the third-party ones as they are spread", async () => {
   expect(await expand("mirror://gnu/tar/x", "https://e.org/x")).toEqual([
     "http://mine/gnu/tar/x",
     "https://two/gnu/tar/x",

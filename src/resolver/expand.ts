@@ -1,6 +1,6 @@
 /**
  * From the URIs of an ebuild to URLs that can be fetched: `mirror://` by the lists of its repository, the third-party
- * mirrors in random order so that their load is spread, and only http and https.
+ * mirrors in an order that spreads their load, and only http and https.
  */
 import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
@@ -23,7 +23,8 @@ export interface Expanded {
 
 export interface ExpandDeps {
   readonly mirrorUrls: (name: string) => Promise<MirrorUrls>;
-  readonly shuffle: <T>(items: readonly T[]) => readonly T[];
+  /** Base URLs in the order to ask them. */
+  readonly spread: (urls: readonly string[]) => readonly string[];
 }
 
 function refusal(uri: string, detail: string): Expanded {
@@ -36,7 +37,7 @@ function plain(url: string): Expanded {
   return { candidates: [{ kind: "url", url }], refusals: [] };
 }
 
-async function expandOne(uri: string, { mirrorUrls, shuffle }: ExpandDeps): Promise<Expanded> {
+async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promise<Expanded> {
   if (!/^mirror:\/\//i.test(uri)) return plain(uri);
   const mirror = splitMirrorUri(uri);
   if (!mirror) return refusal(uri, "names no mirror and path");
@@ -47,7 +48,7 @@ async function expandOne(uri: string, { mirrorUrls, shuffle }: ExpandDeps): Prom
       : { candidates: [{ kind: "mirrors", name }], refusals: [] };
   }
   const { custom, thirdParty } = await mirrorUrls(mirror.name);
-  const bases = [...custom, ...shuffle(thirdParty)];
+  const bases = [...custom, ...spread(thirdParty)];
   if (bases.length === 0) return refusal(uri, "names mirrors that no profiles/thirdpartymirrors has");
   const expanded = bases.map((base) => plain(atMirror(base, mirror.path)));
   return {

@@ -1,36 +1,41 @@
 /**
- * Which hosts of SRC_URI just failed, so that the next file does not wait for them first.
+ * In which order the hosts of SRC_URI are asked, by what is known of them: plain URIs in Portage's order, but for those out
+ * of order now; the hosts of a `mirror://` list by lot, in which the fast ones have more chances.
  */
-import type { Clock } from "../lib/clock.ts";
+import { expectedMs } from "../mirrors/knowledge.ts";
+import { priorOf } from "../mirrors/order.ts";
+import type { Place, Places } from "../mirrors/places.ts";
 import type { Candidate } from "./expand.ts";
 
 export interface Hosts {
-  /** Those that failed a moment ago last, else as they are. */
+  /** Those out of order last, else as they are. */
   order(candidates: readonly Candidate[]): readonly Candidate[];
-  report(url: string, outcome: "delivered" | "absent" | "failed"): void;
+  /** Base URLs of third-party mirrors, in random order: the load is spread by what each can take. */
+  spread(urls: readonly string[]): readonly string[];
+  at(url: string): Place;
 }
 
-const SHUNNED_MS = 60_000;
-const MAX_HOSTS = 1000;
+/** By a file of this size third-party mirrors are compared. */
+const USUAL_BYTES = 1024 * 1024;
 
-export function createHosts(clock: Clock): Hosts {
-  const failedAt = new Map<string, number>();
-
-  function isShunned(candidate: Candidate): boolean {
-    if (candidate.kind !== "url") return false;
-    const since = clock.now() - (failedAt.get(new URL(candidate.url).origin) ?? Number.NEGATIVE_INFINITY);
-    return since >= 0 && since < SHUNNED_MS;
-  }
-
+/** @param random from 0 up to but not including 1 */
+export function createHosts(places: Places, random: () => number): Hosts {
+  const at = (url: string) => places.at(new URL(url).origin);
+  const isOpen = (candidate: Candidate) => candidate.kind === "url" && at(candidate.url).circuit === "open";
   return {
-    order: (candidates) => [...candidates.filter((one) => !isShunned(one)), ...candidates.filter(isShunned)],
-    report(url, outcome) {
-      const { origin } = new URL(url);
-      failedAt.delete(origin);
-      if (outcome !== "failed") return;
-      failedAt.set(origin, clock.now());
-      const [oldest] = failedAt.keys();
-      if (failedAt.size > MAX_HOSTS && oldest !== undefined) failedAt.delete(oldest);
+    at,
+    order: (candidates) => [...candidates.filter((one) => !isOpen(one)), ...candidates.filter(isOpen)],
+    spread(urls) {
+      const known = urls.map((url) => (URL.canParse(url) ? at(url).known : undefined));
+      const prior = priorOf(known.flatMap((one) => one ?? []));
+      // Sampling by weight without replacement (Efraimidis and Spirakis): the logarithm of random ** (1 / weight).
+      return urls
+        .map((url, i) => {
+          const one = known[i];
+          return { url, rank: Math.log(1 - random()) * (one ? expectedMs(one, prior, USUAL_BYTES) : 1) };
+        })
+        .toSorted((a, b) => b.rank - a.rank)
+        .map(({ url }) => url);
     },
   };
 }

@@ -20,7 +20,8 @@ export type FoundSource = Omit<MirrorSource, "trustedOrigin" | "likely"> & {
 };
 
 export interface FoundSources {
-  readonly sources: readonly FoundSource[];
+  /** In the order to ask them as things stand now. */
+  sources(): readonly FoundSource[];
   readonly refusals: readonly Attempt[];
   readonly more?: () => Promise<FoundSources>;
 }
@@ -48,7 +49,6 @@ export interface ResolverDeps extends SiblingsDeps {
   readonly families: Pick<Families, "mirrorUrls">;
   readonly mirrors: Mirrors;
   readonly hosts: Hosts;
-  readonly shuffle: <T>(items: readonly T[]) => readonly T[];
 }
 
 /** Of a text out of a tree, in characters. */
@@ -73,14 +73,14 @@ function refusalsOf({ repository, name, wishes, failures }: PackageWishes): read
 }
 
 export function createResolver(deps: ResolverDeps): Resolver {
-  const { wantedBy, repositoryAt, families, mirrors, hosts, shuffle } = deps;
+  const { wantedBy, repositoryAt, families, mirrors, hosts } = deps;
 
   async function expand({ repository, wishes }: PackageWishes, allowed: ReadonlySet<string>): Promise<Expanded> {
     const { uris } = mostPermissive(wishes.map(({ permission }) => permission));
     const mirrorUrls = (name: string) => families.mirrorUrls(repository, name);
     return await expandUris(
       uris.filter((uri) => allowed.has(uri)),
-      { mirrorUrls, shuffle },
+      { mirrorUrls, spread: hosts.spread },
     );
   }
 
@@ -101,19 +101,25 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   function uriSource(url: string): FoundSource {
+    const { ask, patienceMs, expectedMs } = hosts.at(url);
     return {
       label: oneLine(maskCredentials(url), MOST_SHOWN),
       trustedOrigin: undefined,
       locate: async () => url,
-      report: (outcome) => hosts.report(url, outcome),
+      ask,
+      patienceMs,
+      expectedMs,
     };
   }
 
-  async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<FoundSources> {
-    const { permission, candidates, refusals } = await resolve(name, content, depth);
+  function arrange(
+    name: DistfileName,
+    content: Digests,
+    { permission, candidates }: Resolution,
+  ): readonly FoundSource[] {
     const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
     const repositories = [...new Set(wanting)];
-    const uris = candidates.flatMap((candidate): readonly FoundSource[] => {
+    const uris = hosts.order(candidates).flatMap((candidate): readonly FoundSource[] => {
       if (candidate.kind === "url") return [uriSource(candidate.url)];
       // Under its own name it is asked for there anyway.
       const asked = candidate.name === name && permission.mirrors !== "never";
@@ -122,7 +128,15 @@ export function createResolver(deps: ResolverDeps): Resolver {
     const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, repositories);
     const first = permission.mirrors === "first" ? atMirrors.filter(({ likely }) => likely || uris.length === 0) : [];
     const last = atMirrors.filter((source) => !first.includes(source));
-    const found: FoundSources = { sources: [...first, ...uris, ...last], refusals };
+    return [...first, ...uris, ...last];
+  }
+
+  async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<FoundSources> {
+    const resolution = await resolve(name, content, depth);
+    const found: FoundSources = {
+      sources: () => arrange(name, content, resolution),
+      refusals: resolution.refusals,
+    };
     return depth === "all" ? found : { ...found, more: () => sources(name, content, "all") };
   }
 

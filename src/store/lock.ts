@@ -3,6 +3,7 @@
  * ends, and because it works the same on every libc; the row inside says who holds it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
+import { readFileSync, statSync } from "node:fs";
 
 const SQLITE_BUSY = 5;
 
@@ -15,6 +16,14 @@ export class StoreLockedError extends Error {
     super(`Cannot use the store ${location}: ${holder} holds it`);
     this.name = "StoreLockedError";
   }
+}
+
+/** Whether a process holds it, as the kernel tells (proc_locks(5)): asking SQLite would take the lock for a moment. */
+export function isStoreLocked(location: string): boolean {
+  const inode = statSync(`${location}/portcache.lock`, { throwIfNoEntry: false })?.ino;
+  if (inode === undefined) return false;
+  const locks = readFileSync("/proc/locks", "utf8");
+  return locks.split("\n").some((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
 }
 
 /**

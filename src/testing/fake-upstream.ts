@@ -23,6 +23,8 @@ export interface FakeUpstreamOptions {
   readonly layoutConf?: string | null;
   /** Port to listen on; a free one by default. */
   readonly port?: number;
+  /** Told of each request for a file before it is answered, so that faults may be set by what was asked so far. */
+  readonly onRequest?: (file: string) => void;
 }
 
 export interface ReceivedRequest {
@@ -161,6 +163,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
       const file = fileOf(request);
       const { method, target, headers } = request;
       requests.push({ method, path: target, range: headers["range"], headers, at: Date.now(), connection, file });
+      if (file !== undefined) options.onRequest?.(file);
       const outcome = await sendPlan(plan(request, file), {
         socket,
         gone: left.signal,

@@ -1,0 +1,11 @@
+import { expect, test } from "bun:test";
+import { simulate } from "./balance.ts";
+
+test("over drawn mirrors that change, die and come back, adaptive carries most of what their lines could", () => {
+  for (const seed of [11, 12, 13, 14]) {
+    const world = { seed, lengthMs: 300_000, downloads: 16 };
+    const { share } = simulate({ ...world, strategy: "adaptive" });
+    expect(share).toBeGreaterThan(0.75);
+    expect(share).toBeGreaterThan(simulate({ ...world, strategy: "round-robin" }).share);
+  }
+});

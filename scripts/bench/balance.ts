@@ -1,0 +1,226 @@
+/**
+ * How far from the best possible the choice of mirrors ends, over drawn mirrors whose speeds change, that die and come back:
+ * a simulation of the policy, without a network. A mirror's line is shared by its transfers; the best possible is what the
+ * lines that are up could have carried, the fastest of them where there are fewer downloads than lines. One download at
+ * a time stays below that by design: work in proportion to speed means the mirrors' mean speed then.
+ *
+ *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
+ */
+import { parseArgs } from "node:util";
+import type { Outcome } from "../../src/mirrors/knowledge.ts";
+import { levelAfter, orderPlaces, type Question, type Strategy } from "../../src/mirrors/order.ts";
+import { createPlaces, type Place, type Trial } from "../../src/mirrors/places.ts";
+
+const STEP_MS = 20;
+const STALL_MS = 20_000;
+const START = Date.UTC(2026, 0, 1);
+
+type Phase = "up" | "refusing" | "silent";
+
+interface Mirror {
+  readonly place: Place;
+  readonly latencyMs: number;
+  /** At each time in milliseconds from the start. */
+  bytesPerSecond(at: number): number;
+  phase(at: number): Phase;
+}
+
+interface Attempt {
+  readonly mirror: Mirror;
+  readonly trial: Trial;
+  readonly askedAt: number;
+  readonly patienceMs: number;
+}
+
+interface Download {
+  left: number;
+  readonly size: number;
+  readonly queue: Mirror[];
+  attempts: Attempt[];
+  /** The one that writes. */
+  winner: Attempt | undefined;
+}
+
+interface Result {
+  readonly share: number;
+  readonly firstByteP95Ms: number;
+}
+
+/** mulberry32 */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const between = (random: () => number, low: number, high: number) => low * (high / low) ** random();
+
+/** Speeds of 200 KB/s to 20 MB/s that jump now and then, and outages of some minutes. */
+function drawMirror(random: () => number, place: Place, lengthMs: number): Mirror {
+  const changes: { readonly at: number; readonly bytesPerSecond: number }[] = [];
+  const usual = between(random, 200e3, 20e6);
+  for (let at = 0; at < lengthMs; at += between(random, 60e3, 600e3)) {
+    changes.push({ at, bytesPerSecond: usual * (at === 0 ? 1 : between(random, 0.25, 2)) });
+  }
+  const outages: { readonly from: number; readonly to: number; readonly phase: Phase }[] = [];
+  for (let at = between(random, 30e3, 2e6); at < lengthMs; at += between(random, 200e3, 2e6)) {
+    const to = at + between(random, 10e3, 200e3);
+    outages.push({ from: at, to, phase: random() < 0.5 ? "refusing" : "silent" });
+    at = to;
+  }
+  return {
+    place,
+    latencyMs: between(random, 5, 300),
+    bytesPerSecond: (at) => changes.findLast((change) => change.at <= at)?.bytesPerSecond ?? usual,
+    phase: (at) => outages.find(({ from, to }) => from <= at && at < to)?.phase ?? "up",
+  };
+}
+
+interface World {
+  readonly strategy: Strategy;
+  readonly seed: number;
+  readonly lengthMs: number;
+  readonly downloads: number;
+}
+
+/** What the mirrors and the downloads do at one instant. */
+interface Scene {
+  readonly at: number;
+  readonly firstBytes: number[];
+}
+
+function ask(download: Download, at: number): void {
+  const mirror = download.queue.shift();
+  if (!mirror) return;
+  const { place } = mirror;
+  const patienceMs = place.patienceMs();
+  download.attempts.push({ mirror, trial: place.ask(download.left), askedAt: at, patienceMs });
+}
+
+function drop(download: Download, attempt: Attempt, outcome: Outcome): void {
+  attempt.trial.end(outcome);
+  download.attempts = download.attempts.filter((one) => one !== attempt);
+  download.queue.push(attempt.mirror);
+  if (download.winner === attempt) download.winner = undefined;
+}
+
+function win(download: Download, winner: Attempt, { at, firstBytes }: Scene): void {
+  winner.trial.answered(at - winner.askedAt);
+  winner.trial.received(1, 0);
+  download.winner = winner;
+  if (download.left === download.size) firstBytes.push(at - (download.attempts[0]?.askedAt ?? at));
+  for (const other of download.attempts.filter((one) => one !== winner)) {
+    drop(download, other, other.askedAt < winner.askedAt ? "late" : "cancelled");
+  }
+}
+
+/** As fetch/race.ts does it. */
+function seek(download: Download, scene: Scene): void {
+  const { at } = scene;
+  for (const attempt of [...download.attempts]) {
+    const phase = attempt.mirror.phase(at);
+    const waited = at - attempt.askedAt;
+    if (phase === "refusing" || waited >= STALL_MS) drop(download, attempt, "unreachable");
+    else if (phase === "up" && waited >= attempt.mirror.latencyMs) {
+      win(download, attempt, scene);
+      return;
+    }
+  }
+  if (download.attempts.every((one) => at - one.askedAt >= one.patienceMs)) ask(download, at);
+}
+
+/** Shares the mirror's line among those that it sends to. @returns the bytes that were sent */
+function transfer(users: readonly Download[], lineBytes: number): number {
+  let sent = 0;
+  for (const download of users) {
+    const { winner } = download;
+    if (!winner) continue;
+    if (lineBytes === 0) {
+      drop(download, winner, "failed");
+      continue;
+    }
+    const bytes = Math.min(download.left, lineBytes / users.length);
+    download.left -= bytes;
+    sent += bytes;
+    winner.trial.received(bytes, STEP_MS);
+    if (download.left <= 0) winner.trial.end("delivered");
+  }
+  return sent;
+}
+
+/** Runs one world under one strategy. */
+export function simulate({ strategy, seed, lengthMs, downloads }: World): Result {
+  const random = createRandom(seed);
+  let at = 0;
+  const clock = { now: () => START + at, sleep: () => Promise.resolve() };
+  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  const places = createPlaces({ memory, clock, onCircuit: () => undefined });
+  const count = 3 + Math.floor(3 * random());
+  const mirrors = Array.from({ length: count }, (_, i) => drawMirror(random, places.at(`http://m${i}`), lengthMs));
+  const all = mirrors.map(({ place }) => place);
+  const sizes = createRandom(seed + 1);
+  let turn = 0;
+
+  function begin(): Download {
+    const size = Math.round(between(sizes, 20e3, 50e6));
+    const question: Question = { strategy, bytes: size, turn: turn++, now: clock.now(), levelMs: places.levelMs };
+    places.levelMs = levelAfter(all, question);
+    const queue = orderPlaces(all, question).flatMap((place) => mirrors.find((one) => one.place === place) ?? []);
+    return { size, left: size, queue, attempts: [], winner: undefined };
+  }
+
+  let [carried, possible] = [0, 0];
+  const firstBytes: number[] = [];
+  let active = Array.from({ length: downloads }, begin);
+  for (; at < lengthMs; at += STEP_MS) {
+    for (const download of active) if (!download.winner) seek(download, { at, firstBytes });
+    const lines = mirrors.map((one) => (one.phase(at) === "up" ? (one.bytesPerSecond(at) * STEP_MS) / 1000 : 0));
+    possible += lines
+      .toSorted((a, b) => b - a)
+      .slice(0, downloads)
+      .reduce((sum, line) => sum + line, 0);
+    for (const [i, mirror] of mirrors.entries()) {
+      const lineBytes = lines[i] ?? 0;
+      const users = active.filter(({ winner }) => winner?.mirror === mirror);
+      carried += transfer(users, lineBytes);
+    }
+    active = active.map((download) => (download.left <= 0 ? begin() : download));
+  }
+  firstBytes.sort((a, b) => a - b);
+  return { share: carried / possible, firstByteP95Ms: firstBytes[Math.floor(0.95 * firstBytes.length)] ?? 0 };
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      worlds: { type: "string", default: "20" },
+      minutes: { type: "string", default: "10" },
+      downloads: { type: "string", default: "16" },
+      seed: { type: "string", default: "1" },
+    },
+  });
+  const lengthMs = 60_000 * Number(values.minutes);
+  console.log(`${values.worlds} worlds, ${values.minutes} minutes, ${values.downloads} downloads at once`);
+  console.log("strategy      share of the best possible: least  median  most    p95 of first bytes: median");
+  for (const strategy of ["adaptive", "round-robin", "ordered"] as const) {
+    const results = Array.from({ length: Number(values.worlds) }, (_, i) => {
+      return simulate({
+        strategy,
+        seed: 1000 * Number(values.seed) + i,
+        lengthMs,
+        downloads: Number(values.downloads),
+      });
+    });
+    const shares = results.map(({ share }) => share).toSorted((a, b) => a - b);
+    const late = results.map(({ firstByteP95Ms }) => firstByteP95Ms).toSorted((a, b) => a - b);
+    const text = [shares[0], shares[Math.floor(shares.length / 2)], shares.at(-1)].map((one = 0) => one.toFixed(2));
+    const middle = late[Math.floor(late.length / 2)] ?? 0;
+    console.log(`${strategy.padEnd(40)} ${text[0]}    ${text[1]}    ${text[2]}    ${middle} ms`);
+  }
+}
+
+if (import.meta.main) main();

@@ -1,0 +1,160 @@
+/**
+ * The whole server over several mirrors that are slow, dead, silent or get better: what it gives each of them to do, and how
+ * long clients wait.
+ */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { type Content, readContent } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+setDefaultTimeout(90_000);
+
+const KIB = 1024;
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface World {
+  readonly folder: TempFolder;
+  readonly mirrors: readonly FakeUpstream[];
+  start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
+}
+
+/** Files f0, f1 … of this size at each of so many mirrors. */
+async function createWorld(mirrorCount: number, files: number, size: number): Promise<World> {
+  const folder = createTempFolder();
+  const dist: Record<string, Content> = {};
+  for (let i = 0; i < files; i++) dist[`f${i}`] = { size, seed: i + 1 };
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/many", { dist });
+  closers.push(() => folder.remove());
+  const mirrors: FakeUpstream[] = [];
+  for (let i = 0; i < mirrorCount; i++) {
+    const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
+    mirrors.push(mirror);
+    closers.push(mirror.close);
+  }
+  return {
+    folder,
+    mirrors,
+    async start(settings = {}) {
+      const urls = mirrors.map(({ url }) => url);
+      const server = await startServer({
+        location: folder.file("store"),
+        mirrors: urls,
+        repos: [tree.location],
+        settings,
+      });
+      closers.push(server.stop);
+      await server.settled;
+      return server;
+    },
+  };
+}
+
+/** Fetches the file, which has to be right. @returns milliseconds until all of it was there */
+async function get(server: TestServer, i: number, size: number): Promise<number> {
+  const before = performance.now();
+  const response = await fetch(`${server.url}/distfiles/f${i}`);
+  const bytes = await response.bytes();
+  expect([i, response.status, Buffer.compare(bytes, readContent({ size, seed: i + 1 }))]).toEqual([i, 200, 0]);
+  return performance.now() - before;
+}
+
+function asked({ requests }: FakeUpstream): number {
+  return requests.filter(({ file }) => file !== "layout.conf").length;
+}
+
+test("mirrors of speed 1:2:5 get 60 files in that proportion, one after the other, and after a restart too", async () => {
+  const size = 40 * KIB;
+  const world = await createWorld(3, 75, size);
+  for (const [i, mirror] of world.mirrors.entries()) {
+    mirror.setFault("*", { kind: "rate", bytesPerSecond: 80 * KIB * ([1, 2, 5][i] ?? 1) });
+  }
+  let server = await world.start();
+  for (let i = 0; i < 15; i++) await get(server, i, size);
+  await server.stop();
+  server = await world.start();
+  const before = world.mirrors.map(asked);
+  for (let i = 15; i < 75; i++) await get(server, i, size);
+  const given = world.mirrors.map((mirror, i) => asked(mirror) - (before[i] ?? 0));
+  for (const [i, due] of [7.5, 15, 37.5].entries()) {
+    expect(Math.abs((given[i] ?? 0) - due)).toBeLessThanOrEqual(Math.max(0.25 * due, 2.5));
+  }
+});
+
+test("a mirror that dies costs one file a moment, and it is asked again once it is back", async () => {
+  const size = 20 * KIB;
+  const world = await createWorld(2, 40, size);
+  const server = await world.start({ "fetcher.strategy": "ordered" });
+  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
+  await get(server, 0, size);
+  expect([asked(first), asked(second)]).toEqual([1, 0]);
+  first.setFault("*", { kind: "stall-headers" });
+  for (let i = 1; i < 15; i++) expect(await get(server, i, size)).toBeLessThan(5_000);
+  expect(asked(first)).toBeLessThanOrEqual(4);
+  first.setFault("*");
+  const deadline = Date.now() + 40_000;
+  for (let i = 15; i < 40 && asked(first) < 6 && Date.now() < deadline; i++) {
+    await get(server, i, size);
+    await Bun.sleep(800);
+  }
+  expect(asked(first)).toBeGreaterThanOrEqual(6);
+});
+
+test("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once that is learnt", async () => {
+  const size = 100 * KIB;
+  const world = await createWorld(4, 40, size);
+  const [refusing, silent, trickling, good] = world.mirrors as [FakeUpstream, FakeUpstream, FakeUpstream, FakeUpstream];
+  await refusing.close();
+  silent.setFault("*", { kind: "stall-headers" });
+  trickling.setFault("*", { kind: "rate", bytesPerSecond: 2 * KIB });
+  const server = await world.start({ "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" });
+  for (let i = 0; i < 10; i++) await get(server, i, size);
+  for (let i = 10; i < 40; i++) expect(await get(server, i, size)).toBeLessThan(1_500);
+  expect(asked(good)).toBeGreaterThan(25);
+});
+
+test("a late first byte starts a second source, and the late one is let go as soon as that has answered", async () => {
+  const size = 30 * KIB;
+  const world = await createWorld(2, 8, size);
+  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await world.start({ "fetcher.strategy": "ordered", "fetcher.stall_timeout": "20s" });
+  for (let i = 0; i < 6; i++) await get(server, i, size);
+  first.setFault("f6", { kind: "latency", ms: 8_000 });
+  expect(await get(server, 6, size)).toBeLessThan(4_000);
+  expect([first.fileRequests("f6").length, second.fileRequests("f6").length]).toEqual([1, 1]);
+  // The second mirror answered with one connection open, the first one's is gone.
+  await Bun.sleep(100);
+  expect(first.connections).toBe(0);
+  await get(server, 7, size);
+  expect(first.fileRequests("f7").length).toBe(1);
+});
+
+test("six silent mirrors before the only good one do not lose the client", async () => {
+  const size = 30 * KIB;
+  const world = await createWorld(7, 2, size);
+  for (const mirror of world.mirrors.slice(0, 6)) {
+    mirror.setFault("*", { kind: "stall-headers" });
+    mirror.setFault("layout.conf", { kind: "stall-headers" });
+  }
+  const settings = { "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" };
+  const server = await world.start({ ...settings, "fetcher.strategy": "ordered" });
+  expect(await get(server, 0, size)).toBeLessThan(20_000);
+});
+
+test("a large file whose source falls to a trickle goes on from a better one in mid-file", async () => {
+  const size = 6 * KIB * KIB;
+  const world = await createWorld(2, 6, size);
+  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
+  for (let i = 0; i < 4; i++) await get(server, i, size);
+  for (const mirror of [first, second]) expect(asked(mirror)).toBe(2);
+  first.setFault("f4", { kind: "rate", bytesPerSecond: 3 * KIB, at: size / 2 });
+  expect(await get(server, 4, size)).toBeLessThan(15_000);
+  expect(second.fileRequests("f4")[0]?.range).toMatch(/^bytes=3\d+-$/);
+});

@@ -1,0 +1,69 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { loadConfig } from "../config/load.ts";
+import { lockStore } from "../store/lock.ts";
+import { startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer } from "../testing/server.ts";
+import { createTempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+import { mirrors } from "./mirrors.ts";
+import type { PlaceReport } from "./mirrors-report.ts";
+
+setDefaultTimeout(60_000);
+
+function run(location: string, urls: readonly string[], json: boolean): string {
+  const printed: string[] = [];
+  const output = {
+    out: (text: string) => printed.push(text),
+    err: () => undefined,
+    paint: (_: unknown, text: string) => text,
+  };
+  const overrides = [
+    { path: "storage.location", given: location, flag: "--location" },
+    { path: "fetcher.mirrors", given: urls, flag: "--mirror" },
+  ];
+  const loaded = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
+  expect(mirrors(loaded, json, output, Date.now())).toBe(0);
+  return printed.join("\n");
+}
+
+test("it shows what the server measured, after the server has gone and before any has run", async () => {
+  using folder = createTempFolder();
+  const size = 300_000;
+  await using mirror = await startFakeUpstream({ files: new Map([["a", { size, seed: 1 }]]) });
+  await using dead = await startFakeUpstream();
+  await dead.close();
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
+  const location = folder.file("store");
+  const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://never.test"];
+  const places = (): PlaceReport[] => JSON.parse(run(location, urls, true));
+  expect(places().map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
+    new Array(3).fill([null, "closed", null]),
+  );
+  mirror.setFault("a", { kind: "rate", bytesPerSecond: 1_000_000 });
+  {
+    const mirrorsAsked = urls.slice(0, 2);
+    const settings = { "fetcher.strategy": "ordered" };
+    await using server = await startServer({ location, mirrors: mirrorsAsked, repos: [tree.location], settings });
+    await server.settled;
+    expect((await (await fetch(`${server.url}/distfiles/a`)).bytes()).length).toBe(size);
+  }
+  const [first, second, third] = places() as [PlaceReport, PlaceReport, PlaceReport];
+  expect([first.place, first.circuit, first.success_rate]).toEqual([dead.url, "open", 0]);
+  expect(first.open_until).toMatch(/^\d{4}-/);
+  expect([second.place, second.circuit, second.success_rate]).toEqual([
+    mirror.url.replace("//", "//***@"),
+    "closed",
+    1,
+  ]);
+  expect(second.bytes_per_second).toBeGreaterThan(300_000);
+  expect(second.bytes_per_second).toBeLessThan(3_000_000);
+  expect(second.first_byte_ms.p95).toBeGreaterThanOrEqual(0);
+  expect(third.last_asked).toBeNull();
+  const text = run(location, urls, false);
+  expect(text).toContain("open for ");
+  expect(text).not.toContain("secret");
+  const lock = lockStore(location, "a server");
+  expect(places().map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
+  lock.release();
+});
