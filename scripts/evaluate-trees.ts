@@ -13,7 +13,7 @@ import { basename, dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { splitPf } from "../src/repos/ebuild-eapi.ts";
 import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
-import type { EbuildMetadata, Evaluation, Evaluator } from "../src/repos/evaluation.ts";
+import type { EbuildMetadata, Evaluator } from "../src/repos/evaluation.ts";
 import { createEvaluator } from "../src/repos/evaluator.ts";
 import { createFamilies } from "../src/repos/family.ts";
 import { createFileMemory, md5Of } from "../src/repos/file-memory.ts";
@@ -21,7 +21,7 @@ import type { Repository } from "../src/repos/find.ts";
 import type { CachedMetadata } from "../src/repos/md5-cache.ts";
 import { openSandbox } from "../src/repos/sandbox-choose.ts";
 import { parseSrcUri } from "../src/repos/src-uri.ts";
-import { BARE, createPortageDepend } from "./portage-depend.ts";
+import { BARE, createPortageDepend, differencesOf } from "./portage-depend.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -68,7 +68,7 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
         name,
         folder,
         eclassFolders,
-        ebuilds: await listEbuilds(repository.location, folder, name),
+        ebuilds: await listEbuilds(folder, name),
       };
     }),
   );
@@ -189,16 +189,6 @@ function sampleOf(packages: readonly Package[], size: number): readonly Package[
     const ebuilds = pack?.ebuilds.filter(({ eapi }) => eapi !== "9") ?? [];
     return pack && ebuilds.length > 0 ? [{ ...pack, ebuilds }] : [];
   });
-}
-
-/** The keys in which the two differ, or "failure". */
-function differencesOf(ours: Evaluation | undefined, theirs: ReadonlyMap<string, string> | string): readonly string[] {
-  if (ours?.kind !== "evaluated" || typeof theirs === "string") {
-    return (ours?.kind === "evaluated") === (typeof theirs !== "string") ? [] : ["failure"];
-  }
-  const { eapi, srcUri, restrict, homepage, inherited } = ours.metadata;
-  const found = { EAPI: eapi, SRC_URI: srcUri, RESTRICT: restrict, HOMEPAGE: homepage, INHERITED: inherited.join(" ") };
-  return Object.entries(found).flatMap(([key, value]) => (theirs.get(key) === value ? [] : [key]));
 }
 
 async function timed<T>(promise: Promise<T>): Promise<readonly [T, number]> {

@@ -4,6 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { EbuildName } from "../src/repos/ebuild-eapi.ts";
+import type { Evaluation } from "../src/repos/evaluation.ts";
 import type { Sandbox } from "../src/repos/sandbox.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
@@ -100,3 +101,16 @@ export const BARE: Sandbox = {
   },
   stop: async () => undefined,
 };
+
+/** The keys in which the two differ, or "failure". */
+export function differencesOf(
+  ours: Evaluation | undefined,
+  theirs: ReadonlyMap<string, string> | string,
+): readonly string[] {
+  if (ours?.kind !== "evaluated" || typeof theirs === "string") {
+    return (ours?.kind === "evaluated") === (typeof theirs !== "string") ? [] : ["failure"];
+  }
+  const { eapi, srcUri, restrict, homepage, inherited } = ours.metadata;
+  const found = { EAPI: eapi, SRC_URI: srcUri, RESTRICT: restrict, HOMEPAGE: homepage, INHERITED: inherited.join(" ") };
+  return Object.entries(found).flatMap(([key, value]) => (theirs.get(key) === value ? [] : [key]));
+}

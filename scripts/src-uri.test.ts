@@ -137,6 +137,16 @@ test("resolve tells where a file can be had, and which trees want it", async () 
   expect(unknown.exit).toBe(1);
   expect(JSON.parse(unknown.stdout).map(({ found }: { found: boolean }) => found)).toEqual([false, true]);
   expect((await runExecutable(["resolve", "a/b", ...options])).exit).toBe(2);
+  const treeless = await runExecutable([
+    "resolve",
+    "plain-1.zip",
+    "--repo",
+    "file:///nowhere.git",
+    "--mirror",
+    upstream.url,
+  ]);
+  expect([treeless.exit, treeless.stderr]).toEqual([1, expect.stringContaining("No ebuild repository was found")]);
+  expect(treeless.stderr).toContain("not cloned yet");
   expect((await runExecutable(["resolve", "plain-1.zip", ...options])).stdout).toContain(
     "overlay: dev-test/plain (plain-1)",
   );

@@ -70,6 +70,13 @@ test("it takes no more than the store has room for", async () => {
   expect(begun).toEqual(["a", "b"]);
 });
 
+test("what waits already counts against the room", async () => {
+  const { begun, missed } = createAll(1, ["a", "b", "c"], 25);
+  await missed("x");
+  await missed("y");
+  expect(begun).toEqual(["a"]);
+});
+
 test("with 0 places, and once stopped, nothing is fetched ahead", async () => {
   const off = createAll(0, ["a"]);
   await off.missed("x");

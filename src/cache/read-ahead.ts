@@ -42,6 +42,7 @@ export function createReadAhead({ places, siblings, room, bring, log }: ReadAhea
 
   async function expand(name: DistfileName, content: Digests): Promise<void> {
     let left = room();
+    for (const { size } of waiting.values()) left -= size;
     for (const entry of await siblings(name, content)) {
       left -= entry.size;
       if (left < 0 || waiting.size >= MAX_WAITING) break;

@@ -83,7 +83,7 @@ export function fileProblem(key: string, path: string): string[] {
 /** Which sandbox is in force, and what there is to say of it. */
 async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "sandbox" | "notes">> {
   if (config.repo.evaluate === "never") return { sandbox: 'not used, as repo.evaluate is "never"', notes: [] };
-  const chosen = await chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+  const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
   await chosen.sandbox?.stop();
   const problems = chosen.tried.map(({ problem }) => problem);
   if (chosen.sandbox) return { sandbox: chosen.sandbox.kind, notes: [] };

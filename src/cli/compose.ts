@@ -158,10 +158,16 @@ export function compose(parts: Parts): Server {
     heedChanges();
   }
 
+  /** Bytes that may still come unasked: within both limits of the store. */
+  function storeRoom(): number {
+    const { max_size, min_free } = config.storage;
+    return Math.min(store.freeBytes() - min_free, max_size === 0 ? Number.POSITIVE_INFINITY : max_size - rows.bytes());
+  }
+
   const readAhead = createReadAhead({
     places: Math.min(config.fetcher.read_ahead, Math.max(1, Math.floor(config.fetcher.max_downloads / 2))),
     siblings: (name, content) => resolver.siblings(name, content),
-    room: () => (config.storage.max_size === 0 ? Number.POSITIVE_INFINITY : config.storage.max_size - rows.bytes()),
+    room: storeRoom,
     bring: (entry) => bring(entry, guard.headersFor(undefined), cacheDeps),
     log,
   });

@@ -78,3 +78,8 @@ test("a file that several packages want brings none, HEAD brings none, read_ahea
   await start({ "fetcher.read_ahead": "0" });
   expect((await askedAfter("c.zip")).filter((name) => name === "a.zip")).toEqual([]);
 });
+
+test("nothing comes unasked where the disk has less free than is to be left", async () => {
+  await start({ "storage.min_free": "1000TiB" });
+  expect(await askedAfter("b.zip")).toEqual(["b.zip"]);
+});

@@ -29,9 +29,6 @@ export type Resolved =
   | ResolvedFile
   | { readonly file: string; readonly found: false; readonly mirrors: readonly string[] };
 
-/** Of a URI, on a terminal. */
-const MOST_SHOWN = 1000;
-
 function toJson(resolved: Resolved): unknown {
   const { file, found, mirrors } = resolved;
   if (!resolved.found) {
@@ -62,10 +59,7 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
     ...listed("Wanted by", wanting),
     ...listed("RESTRICT", restrictions),
     ...(mirrorsLast ? [] : listed("Mirrors", mirrors)),
-    ...listed(
-      "SRC_URI",
-      uris.map((uri) => oneLine(uri, MOST_SHOWN)),
-    ),
+    ...listed("SRC_URI", uris.map(oneLine)),
     ...(mirrorsLast ? listed("Mirrors", mirrors) : []),
     ...listed(
       "Notes",

@@ -8,6 +8,7 @@ import { createLoopGuard } from "../fetch/loop.ts";
 import { getText } from "../fetch/text.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { createPlaces, type Places } from "../mirrors/places.ts";
@@ -115,7 +116,11 @@ export async function resolve(
   const found = findConfigured(config);
   const log = await openLog(config.log.level, config.log.format);
   const { wanting, problems } = await scanForWanted(found.repositories, names);
-  for (const problem of [...found.problems, ...problems]) log.warn("{problem}", { problem });
+  const notes = found.pending.map(
+    (url) => `The repository ${maskCredentials(url)} is not cloned yet: the server does that`,
+  );
+  if (found.repositories.length === 0) notes.push("No ebuild repository was found (repo.repos names some)");
+  for (const problem of [...found.problems, ...problems, ...notes]) log.warn("{problem}", { problem });
   const places = createUnknownPlaces();
   const mirrors = createCommandMirrors(loaded, userAgent, places);
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
@@ -128,7 +133,7 @@ export async function resolve(
     mirrors,
     places,
     sandbox: () => {
-      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox });
       return sandbox;
     },
     clock: systemClock,

@@ -107,7 +107,7 @@ interface Opened {
 
 /** Proves which way of shutting bash in works on this box, and tells. */
 async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<ChosenSandbox> {
-  const chosen = await chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+  const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
   const { sandbox, tried } = chosen;
   if (sandbox) log.info("ebuilds without md5-cache are evaluated, sandbox: {sandbox}", { sandbox: sandbox.kind });
   else {

@@ -110,7 +110,7 @@ test("repositories are absolute paths or URLs to sync from", () => {
     expect([url, isRepositoryUrl(url), isRepositorySource(url)]).toEqual([url, true, true]);
   }
   expect([isRepositoryUrl("/srv/x.git"), isRepositorySource("/srv/x.git")]).toEqual([false, true]);
-  for (const text of ["", "gentoo", "./tree", "~/tree", "ftp://x/y"]) {
+  for (const text of ["", "gentoo", "./tree", "~/tree", "ftp://x/y", "https://[bad/x"]) {
     expect([text, isRepositorySource(text)]).toEqual([text, false]);
   }
 });

@@ -40,7 +40,9 @@ export function isRepositorySource(text: string): boolean {
 }
 
 export function isRepositoryUrl(text: string): boolean {
-  return /^(?:https?|git|ssh|rsync|file):\/\/\S+$/i.test(text) || /^[\w.-]+@[\w.-]+:\S+$/.test(text);
+  return (
+    (/^(?:https?|git|ssh|rsync|file):\/\/\S+$/i.test(text) && URL.canParse(text)) || /^[\w.-]+@[\w.-]+:\S+$/.test(text)
+  );
 }
 
 /** As GLEP 75 spells layouts; the same texts that distfile/layout.ts reads, which this room may not import. */

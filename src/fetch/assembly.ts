@@ -9,11 +9,11 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Incoming } from "./incoming.ts";
-import type { Pace } from "./pace.ts";
 import type { Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import { openUpstream, type UpstreamResponse, type UpstreamSettings } from "./upstream.ts";
 import { vet } from "./vet.ts";
+import type { Window } from "./window.ts";
 
 /** What ties a part file without a hash to the one source it may be continued from. */
 export interface Validator {
@@ -92,7 +92,7 @@ export interface Answer {
 
 export interface Reading {
   readonly trial: Trial;
-  readonly pace: Pace;
+  readonly pace: Window;
   readonly clock: Clock;
 }
 

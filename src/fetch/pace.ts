@@ -1,9 +1,9 @@
 /**
  * Whether a transfer is worth staying with: one that trickles, or has gone silent, is left when others have shown that they
  * would bring the rest in a fraction of the time. Where nothing is known of others only the watchdog ends it.
- * As there, only time in which somebody waits for bytes counts.
  */
 import { SourceError } from "../distfile/errors.ts";
+import { createWindow, type Window } from "./window.ts";
 
 const STEP_MS = 1_000;
 const STEPS = 3;
@@ -23,48 +23,20 @@ export class SlowSourceError extends SourceError {
   }
 }
 
-export interface Pace {
-  /** Bytes arrived. */
-  fed(bytes: number): void;
-  /** Tells whether somebody waits for bytes now. */
-  waiting(now: boolean): void;
-  stop(): void;
-}
-
 /** @param elsewhereMs what the rest would take at the best of the others */
 export function isWorthLeaving(bytesPerSecond: number, leftBytes: number, elsewhereMs: number): boolean {
   return (1000 * leftBytes) / bytesPerSecond > TIMES_SLOWER * elsewhereMs + SPARED_MS;
 }
 
 /** @param isTooSlow asked every second for the last three; where it says so, `onSlow` is called once */
-export function createPace(isTooSlow: (bytesPerSecond: number) => boolean, onSlow: (error: SourceError) => void): Pace {
-  const steps: number[] = [];
-  let current = 0;
-  let isWaiting = false;
-  const timer = setInterval(() => {
-    if (!isWaiting) {
-      steps.length = 0;
-      current = 0;
-      return;
-    }
-    steps.push(current);
-    current = 0;
-    if (steps.length < STEPS) return;
-    const bytesPerSecond = (1000 * steps.reduce((sum, bytes) => sum + bytes, 0)) / (STEPS * STEP_MS);
-    steps.shift();
-    if (!isTooSlow(bytesPerSecond)) return;
-    clearInterval(timer);
+export function createPace(
+  isTooSlow: (bytesPerSecond: number) => boolean,
+  onSlow: (error: SourceError) => void,
+): Window {
+  return createWindow(STEP_MS, STEPS, (bytes) => {
+    const bytesPerSecond = (1000 * bytes) / (STEPS * STEP_MS);
+    if (!isTooSlow(bytesPerSecond)) return false;
     onSlow(new SlowSourceError(bytesPerSecond));
-  }, STEP_MS);
-  return {
-    fed(bytes) {
-      current += bytes;
-    },
-    waiting(now) {
-      isWaiting = now;
-    },
-    stop() {
-      clearInterval(timer);
-    },
-  };
+    return true;
+  });
 }

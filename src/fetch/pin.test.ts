@@ -92,6 +92,23 @@ test("one that stays silent is not waited for: a quarter of a second later the n
   end("silent");
 });
 
+test("a name that nobody answers for in ten seconds is a time-out, and of a thousand addresses few are tried", async () => {
+  const clock = createFakeClock();
+  const tried: string[] = [];
+  const tryNone = async (url: string): Promise<Connection> => {
+    tried.push(url);
+    return "refused";
+  };
+  const { promise: never } = Promise.withResolvers<readonly string[]>();
+  const silent = createPin({ resolve: () => never, tryConnect: tryNone, clock })(new URL("http://slow.test/"));
+  const outcome = silent.catch((error: unknown) => error);
+  await clock.advance(10_000);
+  expect(await outcome).toMatchObject({ kind: "timeout" });
+  const many = Array.from({ length: 1000 }, (_, i) => `9.9.${i >> 8}.${i & 255}`);
+  await createPin({ resolve: async () => many, tryConnect: tryNone, clock })(new URL("http://many.test/"));
+  expect(tried.length).toBeLessThan(20);
+});
+
 test("a connection that stands, one refused and one that nobody answers are told apart", async () => {
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   expect(await tryConnect(`http://127.0.0.1:${listener.port}/`, 1000)).toBe("connected");

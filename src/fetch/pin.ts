@@ -7,6 +7,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { SourceError } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
 import { isPublicAddress } from "./address-policy.ts";
 import type { Connection } from "./probe.ts";
 
@@ -35,15 +36,21 @@ export async function systemResolve(hostname: string): Promise<readonly string[]
 /** RFC 8305, section 5: so long one attempt is alone before the next begins. */
 const ATTEMPT_DELAY_MS = 250;
 const ATTEMPT_TIMEOUT_MS = 5_000;
+/** Whoever answers for a name may answer with any number of addresses, or not at all. */
+const MAX_ATTEMPTS = 8;
+const RESOLVE_TIMEOUT_MS = 10_000;
 const REMEMBERED_MS = 60_000;
 const MAX_REMEMBERED = 1000;
 
-async function publicAddresses(url: URL, name: string, resolve: PinDeps["resolve"]): Promise<readonly string[]> {
-  let addresses: readonly string[];
+async function publicAddresses(url: URL, name: string, { resolve, clock }: PinDeps): Promise<readonly string[]> {
+  let addresses: readonly string[] | "late";
   try {
-    addresses = isIP(name) === 0 ? await resolve(name) : [name];
+    addresses = isIP(name) === 0 ? await within(clock, RESOLVE_TIMEOUT_MS, resolve(name)) : [name];
   } catch (cause) {
     throw new SourceError("failed", `${url.host} does not resolve`, { cause });
+  }
+  if (addresses === "late") {
+    throw new SourceError("timeout", `${url.host} does not resolve within ${RESOLVE_TIMEOUT_MS / 1000} s`);
   }
   if (addresses.length === 0) throw new SourceError("failed", `${url.host} does not resolve`);
   const refused = addresses.find((address) => !isPublicAddress(address));
@@ -58,7 +65,8 @@ function at(url: URL, address: string): string {
   return pinned.href;
 }
 
-export function createPin({ resolve, tryConnect, clock }: PinDeps): Pin {
+export function createPin(deps: PinDeps): Pin {
+  const { tryConnect, clock } = deps;
   const chosen = new Map<string, { readonly address: string; readonly at: number }>();
 
   function remembered(host: string, addresses: readonly string[]): string | undefined {
@@ -79,7 +87,7 @@ export function createPin({ resolve, tryConnect, clock }: PinDeps): Pin {
       if (Bun.peek.status(won.promise) === "fulfilled") return;
       if ((await tryConnect(at(url, address), ATTEMPT_TIMEOUT_MS)) === "connected") won.resolve(address);
     };
-    for (const address of addresses) attempts.push(attempt(address, attempts.at(-1)));
+    for (const address of addresses.slice(0, MAX_ATTEMPTS)) attempts.push(attempt(address, attempts.at(-1)));
     void Promise.all(attempts).then(() => won.resolve(addresses[0] ?? ""));
     return await won.promise;
   }
@@ -93,7 +101,7 @@ export function createPin({ resolve, tryConnect, clock }: PinDeps): Pin {
 
   return async (url) => {
     const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
-    const addresses = await publicAddresses(url, name, resolve);
+    const addresses = await publicAddresses(url, name, deps);
     const [only] = addresses;
     let address = addresses.length === 1 ? only : remembered(url.host, addresses);
     if (address === undefined) {

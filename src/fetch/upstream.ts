@@ -8,7 +8,8 @@ import { parseContentRange } from "./content-range.ts";
 import { parseHttpDate } from "./http-date.ts";
 import type { Pin, PinnedUrl } from "./pin.ts";
 import { tryConnect } from "./probe.ts";
-import { createWatchdog, type Watchdog } from "./watchdog.ts";
+import { createWatchdog } from "./watchdog.ts";
+import type { Window } from "./window.ts";
 
 export interface UpstreamSettings {
   /** From the start to a connection. */
@@ -175,7 +176,7 @@ function placeOf(response: Response, request: UpstreamRequest): { offset: number
   return { offset: range.first, total: range.total };
 }
 
-function bodyReader(exchange: Exchange, watchdog: Watchdog): UpstreamResponse["read"] {
+function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["read"] {
   const reader = exchange.response.body?.getReader();
   return async () => {
     if (!reader) return undefined;

@@ -2,11 +2,14 @@
  * Text out of other people's files, as it may be shown: one line, of bounded length, without control characters.
  */
 
-/** @param most characters; what is longer ends in … */
-export function oneLine(text: string, most: number): string {
+/** More than this of one text nobody reads. */
+const MOST = 1000;
+
+/** What is longer than 1000 characters ends in … */
+export function oneLine(text: string): string {
   const line = text
-    .slice(0, 4 * most)
+    .slice(0, 4 * MOST)
     .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
     .trim();
-  return line.length > most ? `${line.slice(0, most)}…` : line;
+  return line.length > MOST ? `${line.slice(0, MOST)}…` : line;
 }

@@ -79,9 +79,9 @@ const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;
 export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
   const states = new Map<string, State>();
   let changed = new Set<string>();
-  let forgotten: string[] = [];
+  let forgotten = new Set<string>();
   for (const { place, known, askedAt } of memory.all()) {
-    if (clock.now() - known.seenAt > FORGET_AFTER_MS) forgotten.push(place);
+    if (clock.now() - known.seenAt > FORGET_AFTER_MS) forgotten.add(place);
     else states.set(place, { known, carrying: 0, workedMs: 0, askedAt });
   }
   const prior = () => priorOf([...states.values()].map(({ known }) => known));
@@ -96,19 +96,25 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
 
   function stateAt(key: string): State {
     const state = states.get(key) ?? { known: NOTHING_KNOWN, carrying: 0, workedMs: places.levelMs, askedAt: 0 };
-    // The one not looked at for longest is at the front.
+    keep(key, state);
+    return state;
+  }
+
+  /** The one not looked at for longest is at the front. Whoever holds a place may ask it long after others pushed it out. */
+  function keep(key: string, state: State): void {
     states.delete(key);
     states.set(key, state);
+    forgotten.delete(key);
     for (const [oldest, { carrying }] of states) {
       if (states.size <= MAX_PLACES) break;
       if (carrying > 0 || oldest === key) continue;
       states.delete(oldest);
-      forgotten.push(oldest);
+      forgotten.add(oldest);
     }
-    return state;
   }
 
   function begin(key: string, state: State, bytes: number | undefined, onEnd: (outcome: Outcome) => void): Trial {
+    keep(key, state);
     const chargedMs = expectedMs(state.known, prior(), bytes ?? 0);
     state.workedMs = startMs(state.workedMs, chargedMs, places.levelMs) + chargedMs;
     state.carrying++;
@@ -178,7 +184,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
       const batch = changed;
       const gone = forgotten;
       changed = new Set();
-      forgotten = [];
+      forgotten = new Set();
       try {
         memory.putAll(
           [...batch].flatMap((place) => {
@@ -186,11 +192,11 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
             return state ? [{ place, known: state.known, askedAt: state.askedAt, carrying: state.carrying }] : [];
           }),
         );
-        if (gone.length > 0) memory.forget(gone);
+        if (gone.size > 0) memory.forget([...gone]);
       } catch (error) {
         // They count next time, with what has come meanwhile.
         for (const place of batch) changed.add(place);
-        forgotten.push(...gone);
+        for (const place of gone) forgotten.add(place);
         throw error;
       }
     },

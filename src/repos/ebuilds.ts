@@ -2,6 +2,7 @@
  * The ebuilds of a package as they lie on disk, and what metadata/md5-cache has for them.
  */
 import { readdir } from "node:fs/promises";
+import { mapInBatches } from "../lib/batches.ts";
 import { readEapi } from "./ebuild-eapi.ts";
 import { md5Of, readInside } from "./file-memory.ts";
 import { type CachedMetadata, parseMd5Cache } from "./md5-cache.ts";
@@ -19,21 +20,22 @@ const VERSION = /^\d[\w.-]*$/;
 
 /** The most that a package was seen to have is below 100. */
 const MAX_EBUILDS = 500;
+/** Each may have 2 MiB. */
+export const READ_AT_ONCE = 8;
 
-/** Newest first, more or less. @param root real path of the tree @param folder `…/CATEGORY/PACKAGE` */
-export async function listEbuilds(root: string, folder: string, name: string): Promise<readonly Ebuild[]> {
+/** Newest first, more or less. @param folder real path of `…/CATEGORY/PACKAGE`: all that bash will see of the tree but eclasses */
+export async function listEbuilds(folder: string, name: string): Promise<readonly Ebuild[]> {
   const files = await readdir(folder).catch(() => []);
   const pfs = files
     .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
     .map((file) => file.slice(0, -".ebuild".length))
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
-  const ebuilds: Ebuild[] = [];
-  for (const pf of pfs.slice(0, MAX_EBUILDS)) {
-    const bytes = (await readInside(root, `${folder}/${pf}.ebuild`))?.bytes;
-    if (bytes) ebuilds.push({ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) });
-  }
-  return ebuilds;
+  const ebuilds = await mapInBatches(pfs.slice(0, MAX_EBUILDS), READ_AT_ONCE, async (pf) => {
+    const bytes = (await readInside(folder, `${folder}/${pf}.ebuild`))?.bytes;
+    return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
+  });
+  return ebuilds.flat();
 }
 
 /** The md5-cache entry that was made from this very ebuild, whatever eclasses went into it. */

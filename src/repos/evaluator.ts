@@ -10,8 +10,10 @@ import environment from "./ebuild-env.bash" with { type: "text" };
 import type { EbuildToEvaluate, Evaluation, EvaluationRequest, Evaluator } from "./evaluation.ts";
 import type { Sandbox, SandboxResult } from "./sandbox.ts";
 
-/** Most characters of a reason or complaint. */
-const MOST_TEXT = 1000;
+/** Of standard error, so many characters are looked through for the folder. */
+const MAX_SHORTENED = 4000;
+/** The longest SRC_URI seen has 380,000 characters; what is remembered in the index has to have an end. */
+const MAX_METADATA = 2 * 1024 * 1024;
 
 const ENDS = {
   time: "took too long",
@@ -22,7 +24,7 @@ const ENDS = {
 
 /** On one line, the package's folder left out. */
 function shown(text: string, folder: string): string {
-  return oneLine(text.slice(0, 4 * MOST_TEXT).replaceAll(`${folder}/`, ""), MOST_TEXT);
+  return oneLine(text.slice(0, MAX_SHORTENED).replaceAll(`${folder}/`, ""));
 }
 
 function failed(reason: string): Evaluation {
@@ -74,6 +76,7 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
   const [sourced = "", srcUri = "", restrict = "", homepage = "", inherited = ""] = readReport(told) ?? [];
   if (sourced === "" || parts.length !== 3 || status !== "0") return failed("leaves a report that is none");
   if (sourced !== eapi) return failed(`sets EAPI to ${shown(sourced, folder)} where its first line says ${eapi}`);
+  if (srcUri.length + restrict.length + homepage.length > MAX_METADATA) return failed("sets too long a SRC_URI");
   const names = inherited === "" ? [] : inherited.split(" ");
   const metadata = { eapi, srcUri, restrict, homepage, inherited: names };
   return { kind: "evaluated", metadata, ...(complaint === "" ? {} : { complaint }) };

@@ -72,6 +72,7 @@ test("mirror:// by the repository's and its masters' lists, else by anybody's; t
   expect(await urls("unheard")).toEqual({ custom: [], thirdParty: [] });
   writeFileSync(folder.file("mirrors"), "local http://cachebox:8000\ngnu http://mine/gnu\n");
   expect((await urls("gnu")).custom).toEqual(["http://mine/gnu"]);
+  expect((await urls("local")).custom).toEqual([]);
 });
 
 test("lists that change on disk are read again, and /etc/portage/mirrors may be a folder", async () => {

@@ -56,17 +56,19 @@ export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Fami
     return (await lists.get(root, `${root}/profiles/thirdpartymirrors`)) ?? new Map();
   }
 
-  async function findByName(names: readonly string[]): Promise<readonly Repository[]> {
+  /** By its own name, else by another one; layout.conf of all is read only where nothing else knows the name. */
+  async function findOne(name: string): Promise<Repository | undefined> {
     const { repositories, others } = known();
-    const byName = new Map<string, Repository>();
     const all = [...repositories, ...others];
-    for (const repository of all) if (!byName.has(repository.name)) byName.set(repository.name, repository);
-    for (const repository of all) {
-      for (const alias of [...(repository.aliases ?? []), ...(await layoutOf(repository)).aliases]) {
-        if (!byName.has(alias)) byName.set(alias, repository);
-      }
-    }
-    return names.flatMap((name) => byName.get(name) ?? []);
+    const found = all.find((one) => one.name === name) ?? all.find((one) => one.aliases?.includes(name));
+    if (found) return found;
+    for (const one of all) if ((await layoutOf(one)).aliases.includes(name)) return one;
+    return undefined;
+  }
+
+  async function findByName(names: readonly string[]): Promise<readonly Repository[]> {
+    const found = await Promise.all(names.map(findOne));
+    return found.filter((one) => one !== undefined);
   }
 
   async function mastersOf(repository: Repository): Promise<readonly Repository[]> {
@@ -82,7 +84,10 @@ export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Fami
       .map((name) => `${customMirrorsPath}/${name}`);
     // The admin's own may be links to anywhere.
     const found = await Promise.all([customMirrorsPath, ...files].map((path) => lists.get("/", path)));
-    return stackMirrorLists(found.flatMap((list) => list ?? []));
+    const custom = new Map(stackMirrorLists(found.flatMap((list) => list ?? [])));
+    // Those are mirrors of distfiles, not of anything that a URI of a tree may name.
+    custom.delete("local");
+    return custom;
   }
 
   return {

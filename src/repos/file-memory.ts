@@ -3,7 +3,8 @@
  * itself, since a link may lead to what only the admin should see. What is made of small ones is remembered until they change.
  */
 import { createHash } from "node:crypto";
-import { readFile, realpath, stat } from "node:fs/promises";
+import { lstat, readFile, realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 
 export interface FileMemory<T> {
   /** Undefined where readInside() gives nothing. @param root real path of the tree */
@@ -29,10 +30,15 @@ export async function readInside(
   path: string,
   known?: string,
 ): Promise<{ readonly stamp: string; readonly bytes?: Buffer } | undefined> {
-  const real = await realPathInside(root, path);
-  if (real === undefined) return undefined;
   try {
-    const stats = await stat(real, { bigint: true });
+    let real: string | undefined = path;
+    let stats = await lstat(path, { bigint: true });
+    // Directly in `root`, which is real, only a link can lead elsewhere; that spares most files two look-ups.
+    if (dirname(path) !== root || stats.isSymbolicLink()) {
+      real = await realPathInside(root, path);
+      if (real === undefined) return undefined;
+      stats = await stat(real, { bigint: true });
+    }
     if (!stats.isFile() || stats.size > MAX_BYTES) return undefined;
     const stamp = `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
     return stamp === known ? { stamp } : { stamp, bytes: await readFile(real) };

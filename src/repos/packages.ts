@@ -5,9 +5,10 @@
  */
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
+import { mapInBatches } from "../lib/batches.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { type Ebuild, listEbuilds, readMd5Cache } from "./ebuilds.ts";
+import { type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
 import type { EbuildMetadata, Evaluator } from "./evaluation.ts";
 import { createEvaluations, type EvaluationRows, type PackagePlace } from "./evaluations.ts";
 import type { Families } from "./family.ts";
@@ -107,14 +108,17 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
       // A link that leads out of the tree would show bash what is there.
       const folder = await realPathInside(root, `${root}/${category}/${name}`);
       if (folder === undefined) return NOTHING;
-      const ebuilds = await listEbuilds(root, folder, name);
+      const ebuilds = await listEbuilds(folder, name);
       const place = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
       const before = evaluations.remembered(place);
       const described: DescribedEbuild[] = [];
       const guessed: Ebuild[] = [];
       const unknown: Ebuild[] = [];
-      for (const ebuild of ebuilds) {
-        const known = await look(root, place, ebuild, before);
+      const found = await mapInBatches(ebuilds, READ_AT_ONCE, async (ebuild) => ({
+        ebuild,
+        known: await look(root, place, ebuild, before),
+      }));
+      for (const { ebuild, known } of found) {
         if (known) described.push({ pf: ebuild.pf, metadata: known.metadata });
         else unknown.push(ebuild);
         if (known?.isGuess) guessed.push(ebuild);

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
-import { endSync, type Syncing, startSync } from "../testing/syncing.ts";
+import { createLargeRemote, endSync, type Syncing, startSync } from "../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createProxy, createRemote, processesOf, type Remote, serveGit, until } from "../testing/tree-remotes.ts";
+import { createProxy, processesOf, type Remote, serveGit, until } from "../testing/tree-remotes.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);
@@ -14,12 +14,7 @@ let syncing: Syncing | undefined;
 
 beforeEach(() => {
   temp = createTempFolder();
-  remote = createRemote(temp.file("srv/tree.git"));
-  for (let i = 0; i < 8; i++) {
-    const bytes = crypto.getRandomValues(new Uint8Array(65_536));
-    remote.write(`dev-libs/b/files/noise-${i}`, Buffer.from(bytes).toString("latin1"));
-  }
-  remote.commit("1");
+  remote = createLargeRemote(temp.file("srv/tree.git"));
 });
 afterEach(async () => {
   await endSync(syncing, temp.path);

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { endSync, type Syncing, startSync } from "../testing/syncing.ts";
+import { createLargeRemote, endSync, type Syncing, startSync } from "../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import {
   createProxy,
-  createRemote,
   manifestLine,
   processesOf,
   type Remote,
@@ -23,13 +22,7 @@ let syncing: Syncing;
 
 beforeEach(() => {
   temp = createTempFolder();
-  remote = createRemote(temp.file("srv/tree.git"));
-  // What is random can't be packed, so that a transfer can be met in its middle.
-  for (let i = 0; i < 8; i++) {
-    const bytes = crypto.getRandomValues(new Uint8Array(65_536));
-    remote.write(`dev-libs/b/files/noise-${i}`, Buffer.from(bytes).toString("latin1"));
-  }
-  remote.commit("1");
+  remote = createLargeRemote(temp.file("srv/tree.git"));
 });
 afterEach(() => endSync(syncing, temp.path));
 

@@ -11,14 +11,16 @@ async function expand(...uris: string[]) {
     spread: (items) => items.toReversed(),
   });
   return [
-    ...candidates.map((one) => (one.kind === "url" ? one.url : `mirrors: ${one.name}`)),
+    ...candidates.map((one) =>
+      one.kind === "url" ? `${one.trusted ? "trusted " : ""}${one.url}` : `mirrors: ${one.name}`,
+    ),
     ...refusals.map(({ source, kind, detail }) => `${kind}: ${source} ${detail}`),
   ];
 }
 
 test("mirror:// becomes the admin's mirrors in order, then the third-party ones as they are spread", async () => {
   expect(await expand("mirror://gnu/tar/x", "https://e.org/x")).toEqual([
-    "http://mine/gnu/tar/x",
+    "trusted http://mine/gnu/tar/x",
     "https://two/gnu/tar/x",
     "https://one/gnu/tar/x",
     "https://e.org/x",

@@ -9,10 +9,9 @@ import { maskCredentials } from "../lib/url.ts";
 import type { MirrorUrls } from "../repos/family.ts";
 import { atMirror, splitMirrorUri } from "../repos/third-party-mirrors.ts";
 
-const MOST_SHOWN = 1000;
-
 export type Candidate =
-  | { readonly kind: "url"; readonly url: string }
+  /** Trusted where the admin named the mirror: then its address may be any. */
+  | { readonly kind: "url"; readonly url: string; readonly trusted: boolean }
   /** `mirror://gentoo/`: this file at the configured mirrors, by their layouts. */
   | { readonly kind: "mirrors"; readonly name: DistfileName };
 
@@ -28,17 +27,17 @@ export interface ExpandDeps {
 }
 
 function refusal(uri: string, detail: string): Expanded {
-  return { candidates: [], refusals: [{ source: oneLine(maskCredentials(uri), MOST_SHOWN), kind: "absent", detail }] };
+  return { candidates: [], refusals: [{ source: oneLine(maskCredentials(uri)), kind: "absent", detail }] };
 }
 
-function plain(url: string): Expanded {
+function plain(url: string, trusted: boolean): Expanded {
   if (!/^https?:\/\//i.test(url)) return refusal(url, "is not fetched: only http and https are");
   if (!URL.canParse(url)) return refusal(url, "is no URL");
-  return { candidates: [{ kind: "url", url }], refusals: [] };
+  return { candidates: [{ kind: "url", url, trusted }], refusals: [] };
 }
 
 async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promise<Expanded> {
-  if (!/^mirror:\/\//i.test(uri)) return plain(uri);
+  if (!/^mirror:\/\//i.test(uri)) return plain(uri, false);
   const mirror = splitMirrorUri(uri);
   if (!mirror) return refusal(uri, "names no mirror and path");
   if (mirror.name === "gentoo") {
@@ -48,9 +47,12 @@ async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promi
       : { candidates: [{ kind: "mirrors", name }], refusals: [] };
   }
   const { custom, thirdParty } = await mirrorUrls(mirror.name);
-  const bases = [...custom, ...spread(thirdParty)];
-  if (bases.length === 0) return refusal(uri, "names mirrors that no profiles/thirdpartymirrors has");
-  const expanded = bases.map((base) => plain(atMirror(base, mirror.path)));
+  if (custom.length + thirdParty.length === 0)
+    return refusal(uri, "names mirrors that no profiles/thirdpartymirrors has");
+  const expanded = [
+    ...custom.map((base) => plain(atMirror(base, mirror.path), true)),
+    ...spread(thirdParty).map((base) => plain(atMirror(base, mirror.path), false)),
+  ];
   return {
     candidates: expanded.flatMap(({ candidates }) => candidates),
     refusals: expanded.flatMap(({ refusals }) => refusals),

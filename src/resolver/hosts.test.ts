@@ -27,6 +27,7 @@ test("plain URIs keep their order, but for hosts out of order, which are asked l
   const hosts = create();
   const candidates = ["https://a.test/1", "https://b.test/2", "https://a.test/3"].map((url) => ({
     kind: "url" as const,
+    trusted: false,
     url,
   }));
   const urls = () => hosts.order(candidates).map((one) => (one.kind === "url" ? one.url : one.name));

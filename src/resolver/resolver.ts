@@ -30,7 +30,7 @@ export interface FoundSources {
 export interface Resolution {
   readonly packages: readonly PackageWishes[];
   readonly permission: Permission;
-  /** Of SRC_URI, in the order to ask them. */
+  /** Of SRC_URI, in Portage's order. */
   readonly candidates: readonly Candidate[];
   readonly refusals: readonly Attempt[];
 }
@@ -51,15 +51,12 @@ export interface ResolverDeps extends SiblingsDeps {
   readonly hosts: Hosts;
 }
 
-/** Of a text out of a tree, in characters. */
-const MOST_SHOWN = 1000;
-
 /** What the packages say against fetching, for the one who reads Portage's log. */
 function refusalsOf({ repository, name, wishes, failures }: PackageWishes): readonly Attempt[] {
   const refusals: Attempt[] = [];
   const restricted = wishes.find(({ permission }) => permission.fetchRestricted);
   if (restricted) {
-    const detail = `has RESTRICT=fetch: get the file by hand (see ${oneLine(restricted.homepage, MOST_SHOWN) || "the ebuild"}); \`portcache import DIR\` takes it`;
+    const detail = `has RESTRICT=fetch: get the file by hand (see ${oneLine(restricted.homepage) || "the ebuild"}); \`portcache import DIR\` takes it`;
     refusals.push({ source: `${repository.name}: ${name}`, kind: "absent", detail });
   }
   for (const [ebuild, reason] of failures) {
@@ -97,14 +94,14 @@ export function createResolver(deps: ResolverDeps): Resolver {
       refusals.push(...expanded.refusals, ...refusalsOf(one));
       for (const { permission: said } of one.wishes) for (const uri of said.uris) left.delete(uri);
     }
-    return { packages, permission, candidates: hosts.order(candidates), refusals };
+    return { packages, permission, candidates, refusals };
   }
 
-  function uriSource(url: string): FoundSource {
+  function uriSource({ url, trusted }: Extract<Candidate, { kind: "url" }>): FoundSource {
     const { ask, patienceMs, expectedMs } = hosts.at(url);
     return {
-      label: oneLine(maskCredentials(url), MOST_SHOWN),
-      trustedOrigin: undefined,
+      label: oneLine(maskCredentials(url)),
+      trustedOrigin: trusted ? new URL(url).origin : undefined,
       locate: async () => url,
       ask,
       patienceMs,
@@ -120,7 +117,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
     const repositories = [...new Set(wanting)];
     const uris = hosts.order(candidates).flatMap((candidate): readonly FoundSource[] => {
-      if (candidate.kind === "url") return [uriSource(candidate.url)];
+      if (candidate.kind === "url") return [uriSource(candidate)];
       // Under its own name it is asked for there anyway.
       const asked = candidate.name === name && permission.mirrors !== "never";
       return asked ? [] : mirrors.sources(candidate.name, content, []);

@@ -2,7 +2,16 @@
  * The store on disk: `distfiles/HH/FILE` holds whole files only, `partial/` those coming in. The distfiles folder is
  * itself a Gentoo mirror with the standard layout (GLEP 75), so it can be exported or used as PORTAGE_RO_DISTDIRS.
  */
-import { type BigIntStats, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  type BigIntStats,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir, open, opendir, rm } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
@@ -35,6 +44,8 @@ export interface Store {
   remove(name: DistfileName): Promise<void>;
   /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
   scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
+  /** Free bytes of the file system, for those who are not root. */
+  freeBytes(): number;
   /** Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime. */
   sweepParts(before: number): void;
 }
@@ -144,6 +155,10 @@ export function openStore(location: string): Store {
     },
     remove: (name) => rm(pathOf(name), { force: true }),
     scan: (onStray) => scanFolders(distfiles, onStray),
+    freeBytes() {
+      const { bavail, bsize } = statfsSync(location);
+      return bavail * bsize;
+    },
     sweepParts(before) {
       for (const entry of readdirSync(partial)) {
         const path = `${partial}/${entry}`;

@@ -44,7 +44,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
     index,
     environment: process.env,
     sandbox: () => {
-      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox, isRoot: process.getuid?.() === 0 });
+      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox });
       return sandbox;
     },
     hashWorkerUrl: new URL("../fetch/hash.worker.ts", import.meta.url).href,

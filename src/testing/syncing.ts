@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
 import { createSync, type Sync, type SyncedTree, type SyncStatus } from "../repos/sync.ts";
 import { createFakeClock } from "./fake-clock.ts";
-import { QUIET_GIT, until } from "./tree-remotes.ts";
+import { createRemote, QUIET_GIT, type Remote, until } from "./tree-remotes.ts";
 
 export interface Syncing {
   readonly sync: Sync;
@@ -21,6 +21,17 @@ export interface Syncing {
 }
 
 export const INTERVAL_MS = 60 * 60 * 1000;
+
+/** One of half a megabyte that can't be packed, so that a transfer can be met in its middle. */
+export function createLargeRemote(path: string): Remote {
+  const remote = createRemote(path);
+  for (let i = 0; i < 8; i++) {
+    const bytes = crypto.getRandomValues(new Uint8Array(65_536));
+    remote.write(`dev-libs/b/files/noise-${i}`, Buffer.from(bytes).toString("latin1"));
+  }
+  remote.commit("1");
+  return remote;
+}
 
 /** Begins to sync, and lets the first round end where it is to `settle`. */
 export async function startSync(

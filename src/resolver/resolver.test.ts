@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import type { DistEntry } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { createPlaces } from "../mirrors/places.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createHosts } from "./hosts.ts";
+import { createResolver } from "./resolver.ts";
+
+const name = "foo-1.zip" as DistfileName;
+const entry: DistEntry = { name, size: 10, blake2b: "b" };
+const repository = { name: "gentoo", location: "/tree" };
+
+test("a mirror that the admin named in /etc/portage/mirrors may have any address, one that a tree names may not", async () => {
+  const metadata = { eapi: "8", srcUri: "mirror://gnu/foo-1.zip", restrict: "", homepage: "", inherited: [] };
+  const places = createPlaces({
+    memory: { all: () => [], putAll: () => undefined, forget: () => undefined },
+    clock: createFakeClock(),
+    onCircuit: () => undefined,
+  });
+  const resolver = createResolver({
+    wantedBy: () => [{ location: repository.location, category: "app-misc", package: "foo", entry }],
+    entriesOf: () => new Map(),
+    repositoryAt: () => repository,
+    packages: {
+      forgetFailures: () => undefined,
+      open: async () => ({
+        described: [{ pf: "foo-1", metadata }],
+        guessed: [],
+        unknown: [],
+        evaluate: async () => ({ described: [], failures: new Map() }),
+      }),
+    },
+    families: { mirrorUrls: async () => ({ custom: ["http://10.0.0.1/gnu"], thirdParty: ["http://10.0.0.2/gnu"] }) },
+    mirrors: { sources: () => [] },
+    hosts: createHosts(places, Math.random),
+  });
+  const { sources } = await resolver.sources(name, entry);
+  expect(sources().map(({ label, trustedOrigin }) => [label, trustedOrigin])).toEqual([
+    ["http://10.0.0.1/gnu/foo-1.zip", "http://10.0.0.1"],
+    ["http://10.0.0.2/gnu/foo-1.zip", undefined],
+  ]);
+});
