@@ -1,0 +1,52 @@
+/**
+ * Files to measure with: a tree that wants them, a folder that holds them in Gentoo's layout, and their paths. portcache
+ * has the folder as its store; a peer serves the very same files from it, or a mirror of ours hands them out.
+ */
+import { closeSync, mkdirSync, openSync, utimesSync, writeSync } from "node:fs";
+import { nameHash } from "../../../src/distfile/layout.ts";
+import { type DistfileName, parseDistfileName } from "../../../src/distfile/name.ts";
+import { type GeneratedContent, readContent } from "../../../src/testing/content.ts";
+import { type Tree, writeTree } from "../../../src/testing/tree.ts";
+
+const STEP_BYTES = 8 * 1024 * 1024;
+/** Mirrors' files are older than the moment. */
+const AGE_SECONDS = 30 * 24 * 3600;
+
+/** `/distfiles/HH/NAME`, as in the store and at mirrors. */
+export function distfilePath(name: string): string {
+  return `/distfiles/${nameHash("BLAKE2B", parsed(name)).slice(0, 2)}/${name}`;
+}
+
+function parsed(name: string): DistfileName {
+  const distfile = parseDistfileName(name);
+  if (distfile === undefined) throw new Error(`${name} is no name of a distfile`);
+  return distfile;
+}
+
+function writeContent(path: string, content: GeneratedContent): void {
+  const fd = openSync(path, "w");
+  for (let at = 0; at < content.size; at += STEP_BYTES) {
+    writeSync(fd, readContent(content, at, Math.min(content.size, at + STEP_BYTES)));
+  }
+  closeSync(fd);
+  const modifiedAt = Date.now() / 1000 - AGE_SECONDS;
+  utimesSync(path, modifiedAt, modifiedAt);
+}
+
+export type Files = Readonly<Record<string, GeneratedContent>>;
+
+/** Puts the files below `folder`, which is then like a store or a mirror. */
+export function writeFiles(folder: string, files: Files): void {
+  for (const [name, content] of Object.entries(files)) {
+    const path = `${folder}${distfilePath(name)}`;
+    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    writeContent(path, content);
+  }
+}
+
+/** A tree with one package that wants all of them. */
+export function writeTreeOf(location: string, files: Files): Tree {
+  const tree = writeTree(location);
+  tree.put("app-misc/bench", { dist: files });
+  return tree;
+}

@@ -1,0 +1,89 @@
+/**
+ * What a group of measurements gives: figures of portcache beside those of a peer, round by round, with the goal that
+ * they are held against; and how that is told to people.
+ */
+import { median, type Ratio, ratioOf } from "./statistics.ts";
+
+/** A bound on the ratio to the peer, or where there is no peer on the figure itself. */
+export interface Goal {
+  readonly kind: "at least" | "at most";
+  readonly value: number;
+}
+
+export interface Measurement {
+  /** What was measured, such as "4 KiB, 64 connections". */
+  readonly what: string;
+  /** Of the figures: "requests/s", "GiB/s", "ms", "MiB", … */
+  readonly unit: string;
+  /** By round, measured in turn with the peer's. */
+  readonly ours: readonly number[];
+  /** Empty where there is none to compare with. */
+  readonly theirs: readonly number[];
+  /** Who the peer is, such as "nginx, one worker". */
+  readonly peer: string;
+  readonly goal?: Goal;
+  readonly note?: string;
+}
+
+/** A measurement as it is kept in JSON. */
+export interface Result extends Measurement {
+  readonly group: string;
+  /** When it was measured, ISO 8601. */
+  readonly at: string;
+  /** Of the machine, when the group began: others at work make all figures worse, ratios less so. */
+  readonly load: number;
+  readonly ratio?: Ratio;
+  /** Whether the goal is reached, by the ratio of medians; undefined where there is no goal. */
+  readonly reached?: boolean;
+}
+
+export function judge(measurement: Measurement, group: string, at: string, load: number): Result {
+  const { ours, theirs, goal } = measurement;
+  const ratio = theirs.length > 0 ? ratioOf(ours, theirs) : undefined;
+  const figure = ratio?.median ?? median(ours);
+  const reached = goal && (goal.kind === "at least" ? figure >= goal.value : figure <= goal.value);
+  return {
+    group,
+    at,
+    load,
+    ...measurement,
+    ...(ratio ? { ratio } : {}),
+    ...(reached === undefined ? {} : { reached }),
+  };
+}
+
+/** Three digits that count. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  return digits > 3 ? value.toPrecision(2) : value.toFixed(digits);
+}
+
+/** One line for a terminal. */
+export function resultLine({ what, unit, ours, theirs, peer, ratio, goal, reached, note }: Result): string {
+  const parts = [`  ${what}: ${figure(median(ours))} ${unit}`];
+  if (ratio) {
+    parts.push(`, ${peer} ${figure(median(theirs))}`);
+    parts.push(`, ratio ${figure(ratio.median)} (${figure(ratio.min)} to ${figure(ratio.max)})`);
+  }
+  if (goal) parts.push(`, ${reached ? "reaches" : "MISSES"} ${goal.kind} ${goal.value}`);
+  if (note !== undefined) parts.push(` [${note}]`);
+  return parts.join("");
+}
+
+function goalText({ goal, reached, ratio, unit }: Result): string {
+  if (!goal) return "";
+  return `${goal.kind === "at least" ? "≥" : "≤"} ${goal.value}${ratio ? "" : ` ${unit}`}${reached ? "" : " **missed**"}`;
+}
+
+/** The table of the README, GitHub's Markdown. */
+export function resultTable(results: readonly Result[]): string {
+  const rows = results.map((result) => {
+    const { group, what, unit, ours, theirs, peer, ratio } = result;
+    const other = ratio ? `${figure(median(theirs))} (${peer})` : "";
+    const ratioText = ratio ? `${figure(ratio.median)} (${figure(ratio.min)}–${figure(ratio.max)})` : "";
+    return `| ${group} | ${what}, ${unit} | ${figure(median(ours))} | ${other} | ${ratioText} | ${goalText(result)} |`;
+  });
+  const header = "| Group | What | portcache | Peer | Ratio (least–most) | Goal |\n|---|---|---|---|---|---|";
+  return `${header}\n${rows.join("\n")}`;
+}
