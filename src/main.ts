@@ -15,10 +15,10 @@ const EXIT_USAGE = 2;
 const env = processEnvironment();
 const output = createOutput(env);
 
-/** Beside this file inside the executable, one up in the source tree. */
-function migrationsFolder(): string {
-  const inside = `${import.meta.dir}/drizzle`;
-  return existsSync(inside) ? inside : `${import.meta.dir}/../drizzle`;
+/** Beside this file inside the executable, else in the source tree. */
+function resourceFolder(name: string, inTree: string): string {
+  const inside = `${import.meta.dir}/${name}`;
+  return existsSync(inside) ? inside : `${import.meta.dir}/../${inTree}`;
 }
 
 const userAgent = `portcache/${version} (+${homepage})`;
@@ -26,7 +26,8 @@ const userAgent = `portcache/${version} (+${homepage})`;
 async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
   const { serve } = await import("./cli/serve.ts");
   const code = await serve(loaded, {
-    migrationsFolder: migrationsFolder(),
+    migrationsFolder: resourceFolder("drizzle", "drizzle"),
+    dashboardFolder: resourceFolder("page", "dist/page"),
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,

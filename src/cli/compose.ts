@@ -18,6 +18,7 @@ import type { Offer } from "../fetch/source.ts";
 import { getText } from "../fetch/text.ts";
 import { createAllow } from "../http/allow.ts";
 import { createApp } from "../http/app.ts";
+import type { DashboardFiles } from "../http/dashboard.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
@@ -45,6 +46,8 @@ export interface Parts {
   readonly index: Index;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly sandbox: () => Promise<ChosenSandbox>;
+  /** Undefined where it is not built. */
+  readonly dashboard?: DashboardFiles | undefined;
   /** Script of the hashing thread. */
   readonly hashWorkerUrl: string;
   readonly userAgent: string;
@@ -218,6 +221,7 @@ export function compose(parts: Parts): Server {
       wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
       loopHeaders: (request) => guard.headersFor(request.headers),
       layoutConf: formatLayoutConf(layoutsOffered),
+      dashboard: parts.dashboard,
       allow: createAllow(config.server.allow),
       isLoop: guard.isLoop,
       onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),

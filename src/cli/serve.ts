@@ -4,6 +4,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { type DashboardFiles, readDashboard } from "../http/dashboard.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
@@ -17,6 +18,8 @@ import { compose, type Server } from "./compose.ts";
 /** What belongs to the executable, wherever it lies. */
 export interface Resources {
   readonly migrationsFolder: string;
+  /** Of the built dashboard; it need not be there. */
+  readonly dashboardFolder: string;
   readonly hashWorkerUrl: string;
   /** What upstreams are told where `fetcher.user_agent` is empty. */
   readonly userAgent: string;
@@ -117,7 +120,13 @@ async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<Chose
   return chosen;
 }
 
-function open(loaded: LoadedConfig, resources: Resources, sandbox: Promise<ChosenSandbox>, log: Logger): Opened {
+/** What outlives the index. */
+interface Kept {
+  readonly sandbox: Promise<ChosenSandbox>;
+  readonly dashboard: DashboardFiles | undefined;
+}
+
+function open(loaded: LoadedConfig, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
   const { location } = loaded.config.storage;
   const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
   const { damage } = index;
@@ -131,6 +140,7 @@ function open(loaded: LoadedConfig, resources: Resources, sandbox: Promise<Chose
     index,
     environment: resources.environment,
     sandbox: () => sandbox,
+    dashboard,
     hashWorkerUrl: resources.hashWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
@@ -164,8 +174,9 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
   const signalled = untilSignal(settings.drain, log);
   const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
+  const dashboard = await readDashboard(resources.dashboardFolder);
   for (let port = settings.port; ; ) {
-    const { server, damaged, close } = open(loaded, resources, sandbox, log);
+    const { server, damaged, close } = open(loaded, resources, { sandbox, dashboard }, log);
     const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
     console.log(`portcache listening on ${url}`);

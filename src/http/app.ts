@@ -4,12 +4,15 @@
 import { Elysia } from "elysia";
 import type { Logger } from "../lib/log.ts";
 import { type Allow, plainAddress } from "./allow.ts";
+import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
 export interface AppDeps extends DistfilesDeps {
   readonly allow: Allow;
+  /** Undefined where it is not built. */
+  readonly dashboard: DashboardFiles | undefined;
   /** Whether a request has been through this server already. */
   readonly isLoop: (headers: Headers) => boolean;
   /** Why it can't serve now, or undefined. */
@@ -69,8 +72,16 @@ async function logRequest(
   );
 }
 
+/** 403 for clients that are not served. */
+function refuse(request: Request, peers: Peers | null, allow: Allow): Response | undefined {
+  const client = plainAddress(peers?.requestIP(request)?.address ?? "");
+  return allow.permits(client) ? undefined : text(403, "This address is not in [server] allow.");
+}
+
 export function createApp(deps: AppDeps) {
-  return new Elysia()
+  // Bun would answer for routes that are mere responses by itself, without asking who the client is.
+  return new Elysia({ nativeStaticResponse: false })
+    .use(dashboardRoutes(deps.dashboard, (request, peers) => refuse(request, peers, deps.allow)))
     .onError(({ error, request }) => {
       deps.onError(error);
       deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
