@@ -23,7 +23,7 @@ function resourceFolder(name: string, inTree: string): string {
 
 const userAgent = `portcache/${version} (+${homepage})`;
 
-async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
+async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
   const { serve } = await import("./cli/serve.ts");
   const code = await serve(loaded, {
     migrationsFolder: resourceFolder("drizzle", "drizzle"),
@@ -31,6 +31,7 @@ async function serveToTheEnd(loaded: LoadedConfig): Promise<number> {
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,
+    reload: load,
   });
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.
   process.exit(code);
@@ -44,7 +45,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return invocation.exitCode;
   }
   try {
-    const loaded = loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
+    const load = () => loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
+    const loaded = load();
     if (invocation.command === "check") {
       const { check } = await import("./cli/check.ts");
       return await check(loaded, invocation.json, output);
@@ -57,7 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
       const { mirrors } = await import("./cli/mirrors.ts");
       return mirrors(loaded, invocation.json, output, Date.now());
     }
-    return await serveToTheEnd(loaded);
+    return await serveToTheEnd(loaded, load);
   } catch (error) {
     if (error instanceof ConfigError) {
       output.err(`portcache: ${error.message}`);

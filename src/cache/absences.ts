@@ -13,18 +13,20 @@ export interface Absences {
   clear(): void;
 }
 
-export function createAbsences(ttlMs: number, clock: Clock): Absences {
+/** @param ttl milliseconds, as configured now */
+export function createAbsences(ttl: () => number, clock: Clock): Absences {
   const entries = new Map<string, { readonly attempts: readonly Attempt[]; readonly until: number }>();
   return {
     get(key) {
       const entry = entries.get(key);
       if (!entry) return undefined;
-      // One from the future was made before the clock was set back.
-      if (clock.now() < entry.until && clock.now() >= entry.until - ttlMs) return entry.attempts;
+      // One from the future was made before the clock was set back, or the time was made shorter.
+      if (clock.now() < entry.until && clock.now() >= entry.until - ttl()) return entry.attempts;
       entries.delete(key);
       return undefined;
     },
     add(key, attempts) {
+      const ttlMs = ttl();
       if (ttlMs <= 0) return;
       entries.delete(key);
       entries.set(key, { attempts, until: clock.now() + ttlMs });

@@ -7,7 +7,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Logger } from "../lib/log.ts";
 
 export interface ReadAheadDeps {
-  /** Most at once; 0: none. */
+  /** Most at once, asked for each time; 0: none. */
   readonly places: number;
   /** The other files of those ebuilds, in the order in which they will be asked for. */
   readonly siblings: (name: DistfileName, content: Digests) => Promise<readonly DistEntry[]>;
@@ -30,7 +30,8 @@ export interface ReadAhead {
 
 const MAX_WAITING = 10_000;
 
-export function createReadAhead({ places, siblings, room, bring, log }: ReadAheadDeps): ReadAhead {
+export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
+  const { siblings, room, bring, log } = deps;
   const waiting = new Map<DistfileName, DistEntry>();
   /** Fetched ahead, and nobody has asked for it since. */
   const unused = new Set<DistfileName>();
@@ -66,7 +67,7 @@ export function createReadAhead({ places, siblings, room, bring, log }: ReadAhea
   }
 
   function fill(): void {
-    while (running < places && !stopped) {
+    while (running < deps.places && !stopped) {
       const [next] = waiting.values();
       if (!next) break;
       waiting.delete(next.name);
@@ -81,7 +82,7 @@ export function createReadAhead({ places, siblings, room, bring, log }: ReadAhea
   return {
     missed(name, content) {
       // One that was waiting for its turn has told of its siblings already.
-      if (places === 0 || stopped || waiting.delete(name)) return;
+      if (deps.places === 0 || stopped || waiting.delete(name)) return;
       expand(name, content).then(fill, (error: unknown) => {
         log.warn("Cannot find out what will be asked for after {file}: {error}", { file: name, error });
       });

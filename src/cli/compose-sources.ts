@@ -20,14 +20,25 @@ import { createHosts } from "../resolver/hosts.ts";
 import { createResolver, type Resolver } from "../resolver/resolver.ts";
 import type { SiblingsDeps } from "../resolver/siblings.ts";
 
+/** As configured at the time of each request. */
 export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
   const { fetcher } = config;
   return {
-    connectTimeoutMs: fetcher.connect_timeout,
-    stallTimeoutMs: fetcher.stall_timeout,
-    userAgent: fetcher.user_agent === "" ? userAgent : fetcher.user_agent,
-    proxy: fetcher.proxy,
-    privateNetworks: fetcher.private_networks,
+    get connectTimeoutMs() {
+      return fetcher.connect_timeout;
+    },
+    get stallTimeoutMs() {
+      return fetcher.stall_timeout;
+    },
+    get userAgent() {
+      return fetcher.user_agent === "" ? userAgent : fetcher.user_agent;
+    },
+    get proxy() {
+      return fetcher.proxy;
+    },
+    get privateNetworks() {
+      return fetcher.private_networks;
+    },
     pin: createPin({ resolve: systemResolve, tryConnect, clock }),
   };
 }

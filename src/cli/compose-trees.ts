@@ -27,6 +27,8 @@ export interface ComposedTrees {
   scanned(): boolean;
   /** Begins to sync. */
   start(): void;
+  /** Looks for the trees again, as configured now: those that are new are scanned, others go on. */
+  reconfigure(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,7 +53,10 @@ export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundR
 
 export function composeTrees({ config, rows, environment, clock, log }: TreesParts): ComposedTrees {
   let found = findConfigured(config);
-  for (const problem of found.problems) log.warn("{problem}", { problem });
+  const tellProblems = () => {
+    for (const problem of found.problems) log.warn("{problem}", { problem });
+  };
+  tellProblems();
   const trees = createTrees({ repositories: found.repositories, rows, clock, log });
 
   async function heed({ location, first }: SyncedTree): Promise<void> {
@@ -65,21 +70,31 @@ export function composeTrees({ config, rows, environment, clock, log }: TreesPar
   }
 
   let sync: ReturnType<typeof createSync> | undefined;
+
+  function startSync(): void {
+    if (sync || found.urls.length === 0) return;
+    sync = createSync({
+      urls: found.urls,
+      folder: syncFolder(config),
+      intervalMs: config.repo.sync_interval * MINUTE_MS,
+      environment: withProxy(environment, config.fetcher.proxy),
+      clock,
+      log,
+      onSynced: heed,
+    });
+  }
+
   return {
     trees,
     found: () => found,
     scanned: () => trees.scanned && found.pending.length === 0,
-    start() {
-      if (found.urls.length === 0) return;
-      sync = createSync({
-        urls: found.urls,
-        folder: syncFolder(config),
-        intervalMs: config.repo.sync_interval * MINUTE_MS,
-        environment: withProxy(environment, config.fetcher.proxy),
-        clock,
-        log,
-        onSynced: heed,
-      });
+    start: startSync,
+    async reconfigure() {
+      found = findConfigured(config);
+      tellProblems();
+      await sync?.configure(found.urls, config.repo.sync_interval * MINUTE_MS);
+      startSync();
+      await trees.configure(found.repositories);
     },
     async stop() {
       await sync?.stop();

@@ -9,38 +9,33 @@ import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
 import type { Config } from "../config/schema.ts";
 import type { Digests } from "../distfile/digests.ts";
-import { formatLayoutConf, type Layout, parseLayout } from "../distfile/layout.ts";
+import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createHasher } from "../fetch/hasher.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
 import type { Offer } from "../fetch/source.ts";
-import { getText } from "../fetch/text.ts";
 import { createAllow } from "../http/allow.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
-import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
 import { type Index, isIndexDamage } from "../index/open.ts";
-import { createPlaceRows } from "../index/places.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
+import { rememberLast } from "../lib/remember-last.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
-import { maskCredentials } from "../lib/url.ts";
-import { createLayouts } from "../mirrors/layouts.ts";
-import { createMirrors } from "../mirrors/mirrors.ts";
-import { createPlaces } from "../mirrors/places.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
+import { composeMirrors } from "./compose-mirrors.ts";
 import { composeResolver, upstreamSettings } from "./compose-sources.ts";
 import { composeTrees } from "./compose-trees.ts";
 
 export interface Parts {
+  /** Its values may change; reconfigure() is called when they have. */
   readonly config: Config;
   readonly store: Store;
   readonly index: Index;
@@ -63,6 +58,8 @@ export interface Server {
   drain(): void;
   /** Work that goes on beside the requests; resolves when the first round of it is done. */
   startBackground(): Promise<void>;
+  /** To be called when the configuration has changed: what does not look at it by itself is set up by it again. */
+  reconfigure(): Promise<void>;
   /** Ends downloads and background work and writes back what is only in memory. */
   stop(): Promise<void>;
 }
@@ -83,41 +80,16 @@ export function compose(parts: Parts): Server {
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));
-  const absences = createAbsences(config.fetcher.negative_ttl, clock);
+  const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
   const composedTrees = composeTrees({ config, rows: repositoryRows, environment: parts.environment, clock, log });
   const { trees } = composedTrees;
-  const layouts = createLayouts({
-    memory: createMirrorLayoutRows(index.db),
+  const { places, mirrors } = composeMirrors({
+    config,
+    db: index.db,
+    settings,
+    loopHeaders: () => guard.headersFor(undefined),
     clock,
-    getText: (url, origin) => getText(url, origin, guard.headersFor(undefined), settings),
-  });
-  const answers = createMirrorAnswerRows(index.db);
-
-  function rememberAnswers(answer: MirrorAnswers): void {
-    try {
-      answers.put(answer);
-    } catch (error) {
-      // Then it is learnt again after a restart, and no download fails for it.
-      log.warn("Cannot remember which files {mirror} has: {error}", { mirror: maskCredentials(answer.mirror), error });
-    }
-  }
-
-  const places = createPlaces({
-    memory: createPlaceRows(index.db),
-    clock,
-    onCircuit(key, openForMs) {
-      const place = maskCredentials(key);
-      if (openForMs === undefined) log.info("{place} works again", { place });
-      else log.warn("{place} is out of order and not asked for {seconds} s", { place, seconds: openForMs / 1000 });
-    },
-  });
-  const mirrors = createMirrors({
-    urls: config.fetcher.mirrors,
-    strategy: config.fetcher.strategy,
-    layouts,
-    answers: { all: answers.all, put: rememberAnswers },
-    places,
-    clock,
+    log,
   });
   const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);
   const resolver = composeResolver({
@@ -168,7 +140,10 @@ export function compose(parts: Parts): Server {
   }
 
   const readAhead = createReadAhead({
-    places: Math.min(config.fetcher.read_ahead, Math.max(1, Math.floor(config.fetcher.max_downloads / 2))),
+    get places() {
+      const { read_ahead, max_downloads } = config.fetcher;
+      return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
+    },
     siblings: (name, content) => resolver.siblings(name, content),
     room: storeRoom,
     bring: (entry) => bring(entry, guard.headersFor(undefined), cacheDeps),
@@ -191,9 +166,11 @@ export function compose(parts: Parts): Server {
     onStoreTrouble: (error) => {
       storeTrouble = error;
     },
-    downloads: createSemaphore(config.fetcher.max_downloads),
+    downloads: createSemaphore(() => config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
-    unknown: config.fetcher.unknown,
+    get unknown() {
+      return config.fetcher.unknown;
+    },
     readAhead,
   };
   const cache = createCache(cacheDeps);
@@ -207,11 +184,9 @@ export function compose(parts: Parts): Server {
     }
   }
 
+  const allowed = rememberLast(createAllow);
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
-  const layoutsOffered = config.server.layouts
-    .map(parseLayout)
-    .filter((layout): layout is Layout => layout !== undefined);
   return {
     app: createApp({
       cache,
@@ -220,9 +195,11 @@ export function compose(parts: Parts): Server {
       settleTrees,
       wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
       loopHeaders: (request) => guard.headersFor(request.headers),
-      layoutConf: formatLayoutConf(layoutsOffered),
+      get layoutConf() {
+        return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
+      },
       dashboard: parts.dashboard,
-      allow: createAllow(config.server.allow),
+      allow: { permits: (address) => allowed(config.server.allow).permits(address) },
       isLoop: guard.isLoop,
       onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
       illness: () => (draining ? "shutting down" : undefined),
@@ -237,6 +214,12 @@ export function compose(parts: Parts): Server {
       composedTrees.start();
       const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
       log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
+    },
+    async reconfigure() {
+      await composedTrees.reconfigure();
+      // Other mirrors and trees may have what these had not.
+      absences.clear();
+      resolver.forgetFailures();
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);

@@ -3,7 +3,9 @@
  */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
+import { createLiveConfig } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import { type DashboardFiles, readDashboard } from "../http/dashboard.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -14,6 +16,7 @@ import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { fileProblem } from "./check.ts";
 import { compose, type Server } from "./compose.ts";
+import { oneAtATime, reload } from "./reload.ts";
 
 /** What belongs to the executable, wherever it lies. */
 export interface Resources {
@@ -25,6 +28,8 @@ export interface Resources {
   readonly userAgent: string;
   /** Of the process: git and rsync need some of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Reads the configuration again, as at the start. @throws {ConfigError} */
+  readonly reload: () => LoadedConfig;
 }
 
 /** What the admin can do something about; the message says all. */
@@ -75,19 +80,18 @@ async function drain(server: Server, drainMs: number): Promise<void> {
 }
 
 /** Resolves with the exit code at the first signal; a second one ends the process at once. */
-function untilSignal(drainMs: number, log: Logger): Promise<number> {
+function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
   return new Promise((resolve) => {
     let signals = 0;
     const onSignal = (signal: "SIGINT" | "SIGTERM") => {
       const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
       if (signals++ > 0) process.exit(code);
-      const seconds = drainMs / 1000;
+      const seconds = drainMs() / 1000;
       log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them", { signal, seconds });
       resolve(code);
     };
     process.on("SIGINT", onSignal);
     process.on("SIGTERM", onSignal);
-    process.on("SIGHUP", () => log.warn("SIGHUP: a new configuration takes a restart in this version"));
   });
 }
 
@@ -126,8 +130,8 @@ interface Kept {
   readonly dashboard: DashboardFiles | undefined;
 }
 
-function open(loaded: LoadedConfig, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
-  const { location } = loaded.config.storage;
+function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
+  const { location } = config.storage;
   const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
   const { damage } = index;
   if (damage !== undefined) {
@@ -135,7 +139,7 @@ function open(loaded: LoadedConfig, resources: Resources, { sandbox, dashboard }
   }
   const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
   const server = compose({
-    config: loaded.config,
+    config,
     store: openStore(location),
     index,
     environment: resources.environment,
@@ -169,19 +173,29 @@ async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T
 }
 
 async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
-  const { storage, server: settings } = loaded.config;
+  const live = createLiveConfig(loaded.config);
+  const { storage, server: settings } = live.config;
   checkStore(storage.location);
   const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
-  const signalled = untilSignal(settings.drain, log);
+  const signalled = untilSignal(() => settings.drain, log);
+  const nothingRuns = async () => undefined;
+  let reconfigure: () => Promise<void> = nothingRuns;
+  const load = resources.reload;
+  process.on(
+    "SIGHUP",
+    oneAtATime(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
+  );
   const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
   const dashboard = await readDashboard(resources.dashboardFolder);
   for (let port = settings.port; ; ) {
-    const { server, damaged, close } = open(loaded, resources, { sandbox, dashboard }, log);
+    const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard }, log);
     const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
+    reconfigure = server.reconfigure;
     console.log(`portcache listening on ${url}`);
     server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
     const code = await Promise.race([signalled, damaged]);
+    reconfigure = nothingRuns;
     await drain(server, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
     // What has not ended by now is broken off.
     await server.app.server?.stop(true);

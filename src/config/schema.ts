@@ -33,20 +33,29 @@ export interface Key<T> {
   readonly pending?: string;
   /** Never shown. */
   readonly secret?: boolean;
+  /** A reload leaves it as it is: a change is in force after a restart. */
+  readonly restart?: boolean;
 }
 
-type Extras<T> = Pick<Key<T>, "pending" | "secret">;
+type Extras<T> = Pick<Key<T>, "pending" | "secret" | "restart">;
 
 function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Extras<T> = {}): Key<T> {
   return { kind, preset, doc, ...extras };
 }
 
+/** What is set up once: sockets, the store, the sandbox. */
+const RESTART = { restart: true };
 const CLEAN_UP = { pending: "nothing is cleaned up in this version" };
 
 export const SCHEMA = {
   server: {
-    address: key(listenAddress, "::", "Address to listen on; `::` is IPv4 too, and `0.0.0.0` where there is no IPv6."),
-    port: key(port, 8000, "Port to listen on; 0 picks a free one."),
+    address: key(
+      listenAddress,
+      "::",
+      "Address to listen on; `::` is IPv4 too, and `0.0.0.0` where there is no IPv6.",
+      RESTART,
+    ),
+    port: key(port, 8000, "Port to listen on; 0 picks a free one.", RESTART),
     allow: key(
       cidrs,
       [],
@@ -62,11 +71,11 @@ export const SCHEMA = {
       secret: true,
     }),
     drain: key(duration("0", "24h"), "30s", "SIGTERM lets transfers end for so long; a second signal ends at once."),
-    tls_cert: key(optionalPath, "", "Certificate chain in PEM; with tls_key: HTTPS."),
-    tls_key: key(optionalPath, "", "Private key in PEM; with tls_cert: HTTPS."),
+    tls_cert: key(optionalPath, "", "Certificate chain in PEM; with tls_key: HTTPS.", RESTART),
+    tls_key: key(optionalPath, "", "Private key in PEM; with tls_cert: HTTPS.", RESTART),
   },
   storage: {
-    location: key(path, "/var/cache/portcache", "Folder of the store."),
+    location: key(path, "/var/cache/portcache", "Folder of the store.", RESTART),
     max_size: key(size, "50GiB", "Most that the store holds; 0: no limit. Clean-up goes down to 90 % of it.", CLEAN_UP),
     min_free: key(size, "1GiB", "What is left free on the store's file system.", CLEAN_UP),
     max_age: key(duration("0"), "0", "Files not used for so long go; 0: never for age alone.", CLEAN_UP),
@@ -74,6 +83,7 @@ export const SCHEMA = {
     keep: key(globs, [], "Names of files that never go.", CLEAN_UP),
     memory: key(size, "64MiB", "Small files held in memory for speed.", {
       pending: "files are served from disk in this version",
+      restart: true,
     }),
     scrub: key(duration("0"), "30d", "The whole store is hashed again once in this time; 0: never.", {
       pending: "stored files are not hashed again in this version",
@@ -109,7 +119,7 @@ export const SCHEMA = {
       "mirrors",
       "A file that no tree knows: ask the mirrors alone, or answer 404.",
     ),
-    proxy: key(optionalHttpUrl, "", "HTTP proxy for all that is fetched."),
+    proxy: key(optionalHttpUrl, "", "HTTP proxy for all that is fetched.", RESTART),
     private_networks: key(
       yesNo,
       false,
@@ -127,11 +137,12 @@ export const SCHEMA = {
       [],
       "Folders of ebuild repositories, or git and rsync URLs, which are cloned below the store; empty: those of /etc/portage/repos.conf and /var/db/repos.",
     ),
-    evaluate: key(oneOf("auto", "never"), "auto", "Run bash for ebuilds without a valid md5-cache entry."),
+    evaluate: key(oneOf("auto", "never"), "auto", "Run bash for ebuilds without a valid md5-cache entry.", RESTART),
     sandbox: key(
       oneOf("best", "none"),
       "best",
       "How bash is shut in: bubblewrap, else unshare, else not run; or none: plain bash with limits.",
+      RESTART,
     ),
   },
   log: {

@@ -29,7 +29,7 @@ const textFormatter = getTextFormatter({
   format: ({ timestamp, level, message }) => `${timestamp} ${level} ${message}`,
 });
 
-/** Sets up the process's one log; call again with another level to change it. */
+/** Sets up the process's one log; called again it changes level and form of the same. */
 export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
   const formatter = format === "json" ? getJsonLinesFormatter() : textFormatter;
   const sink = getConsoleSink({

@@ -9,8 +9,10 @@ export interface Semaphore {
   readonly waiting: number;
 }
 
-export function createSemaphore(places: number): Semaphore {
-  let free = places;
+/** @param places how many; a function tells how many there are now */
+export function createSemaphore(places: number | (() => number)): Semaphore {
+  const limit = typeof places === "number" ? () => places : places;
+  let taken = 0;
   const queue: (() => void)[] = [];
 
   function grant(): () => void {
@@ -18,16 +20,19 @@ export function createSemaphore(places: number): Semaphore {
     return () => {
       if (!held) return;
       held = false;
-      const next = queue.shift();
-      if (next) next();
-      else free++;
+      taken--;
+      // More than one where there are more places than before.
+      while (taken < limit() && queue.length > 0) {
+        taken++;
+        queue.shift()?.();
+      }
     };
   }
 
   return {
     acquire() {
-      if (free > 0) {
-        free--;
+      if (taken < limit()) {
+        taken++;
         return Promise.resolve(grant());
       }
       return new Promise((resolve) => queue.push(() => resolve(grant())));

@@ -31,7 +31,7 @@ export interface Mirrors {
 }
 
 export interface MirrorsDeps {
-  /** Base URLs as in GENTOO_MIRRORS, with or without a slash at the end. */
+  /** Base URLs as in GENTOO_MIRRORS, with or without a slash at the end; asked for each time, as is the strategy. */
   readonly urls: readonly string[];
   readonly strategy: Strategy;
   readonly layouts: Layouts;
@@ -54,12 +54,14 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
-export function createMirrors({ urls, strategy, layouts, answers, places, clock }: MirrorsDeps): Mirrors {
+export function createMirrors(deps: MirrorsDeps): Mirrors {
+  const { layouts, answers, places, clock } = deps;
   const carried = createCarried(answers);
-  const mirrors = urls.map((url) => places.at(mirrorKey(url)));
   let turn = 0;
   return {
     sources(name, digests, repositories) {
+      const { urls, strategy } = deps;
+      const mirrors = urls.map((url) => places.at(mirrorKey(url)));
       const { levelMs } = places;
       const question: Question = { strategy, bytes: digests?.size, turn: turn++, now: clock.now(), levelMs };
       places.levelMs = levelAfter(mirrors, question);

@@ -1,0 +1,136 @@
+/**
+ * SIGHUP: a new configuration comes into force in the running executable, and no transfer notices.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { readContent } from "../src/testing/content.ts";
+import {
+  executablePath,
+  formatSettings,
+  type Server,
+  type Settings,
+  startExecutable,
+} from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { type Tree, writeTree } from "../src/testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const LARGE = { size: 8 * MIB, seed: 1 };
+const SMALL = { size: 50_000, seed: 2 };
+
+const folder = createTempFolder();
+let first: FakeUpstream;
+let second: FakeUpstream;
+let trees: readonly [Tree, Tree];
+let server: Server;
+
+beforeAll(async () => {
+  first = await startFakeUpstream({ files: new Map([["large.zip", LARGE]]) });
+  first.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
+  second = await startFakeUpstream({
+    files: new Map([
+      ["small.zip", SMALL],
+      ["other.zip", SMALL],
+    ]),
+  });
+  trees = [writeTree(folder.file("one")), writeTree(folder.file("two"))];
+  trees[0].put("app-misc/one", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
+  trees[1].put("app-misc/two", { dist: { "other.zip": SMALL } });
+  const settings = { fetcher: { mirrors: [first.url], unknown: "deny" }, repo: { repos: [trees[0].location] } };
+  server = await startExecutable({ settings });
+});
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await first.close();
+  await second.close();
+  folder.remove();
+});
+
+/** Waits until the log has it behind what it had before; a busy machine may take its time. */
+async function logged(pattern: RegExp, from: number): Promise<string> {
+  for (let i = 0; i < 200; i++) {
+    if (pattern.test(server.log().slice(from))) return server.log().slice(from);
+    await Bun.sleep(50);
+  }
+  throw new Error(`${pattern} is not in the log:\n${server.log().slice(from)}`);
+}
+
+/** Gives it these settings beside its store, and waits until it has heeded them. */
+async function reload(settings: Settings): Promise<string> {
+  const storage = { location: server.location, ...settings["storage"] };
+  writeFileSync(server.configFile, formatSettings({ ...settings, storage }));
+  return await signal();
+}
+
+async function signal(): Promise<string> {
+  const from = server.log().length;
+  server.signal("SIGHUP");
+  return await logged(/SIGHUP: .*\n/, from);
+}
+
+const address = { address: "127.0.0.1", port: 0 };
+const status = async (name: string) => (await fetch(`${server.url}/distfiles/${name}`)).status;
+
+test("during a transfer: mirrors, trees and limits are others, the transfer completes, what takes a restart is named", async () => {
+  const transfer = await fetch(`${server.url}/distfiles/large.zip`, { decompress: false });
+  expect([transfer.status, await status("small.zip"), await status("other.zip")]).toEqual([200, 404, 404]);
+  const told = await reload({
+    server: { ...address, port: 1 },
+    storage: { max_size: "2GiB" },
+    fetcher: { mirrors: [second.url], unknown: "deny" },
+    repo: { repos: trees.map(({ location }) => location) },
+  });
+  expect(told).toContain("server.port: 0 -> 1 takes a restart");
+  expect(told).toContain("storage.max_size: 50GiB -> 2GiB");
+  expect(told).toContain(`fetcher.mirrors: ["${first.url}"] -> ["${second.url}"]`);
+  expect(told).toMatch(/SIGHUP: configuration read again from \S+portcache\.toml, 3 settings changed/);
+  expect([await status("small.zip"), await status("other.zip")]).toEqual([200, 200]);
+  expect(Buffer.compare(await transfer.bytes(), readContent(LARGE))).toBe(0);
+  expect(first.fileRequests("large.zip").length).toBe(1);
+});
+
+test("a broken configuration changes nothing and says why", async () => {
+  const good = readFileSync(server.configFile, "utf8");
+  writeFileSync(server.configFile, '[fetcher]\nmirors = ["http://127.0.0.1:1"]\n');
+  expect(await signal()).toMatch(
+    /SIGHUP: the configuration is kept as it was: .*portcache\.toml:2: unknown key mirors/,
+  );
+  expect(await status("small.zip")).toBe(200);
+  writeFileSync(server.configFile, good);
+  expect(await signal()).toContain(" 0 settings changed");
+});
+
+test("the log's level changes in both directions, and the change is told in each", async () => {
+  const settings = { server: address, repo: { repos: trees.map(({ location }) => location) } };
+  const quiet = await reload({ ...settings, log: { level: "error" } });
+  expect(quiet).toContain("log.level: info -> error");
+  const from = server.log().length;
+  expect(await status("small.zip")).toBe(200);
+  expect(await reload({ ...settings, log: { level: "info" } })).toContain("log.level: error -> info");
+  expect(server.log().slice(from)).not.toContain("small.zip");
+  expect(await status("small.zip")).toBe(200);
+  await logged(/small\.zip/, from);
+});
+
+test("as many files may be open as the hard limit lets, however low the soft limit was", async () => {
+  const serve = `${executablePath()} --address 127.0.0.1 --port 0 --location ${folder.file("limited")}`;
+  const command = `ulimit -Sn 256; ulimit -Hn 3000; exec ${serve} --set repo.repos=${folder.file("one")}`;
+  const child = Bun.spawn(["bash", "-c", command], { cwd: "/", stdout: "pipe", stderr: "ignore" });
+  try {
+    for await (const _line of child.stdout) break;
+    const limits = readFileSync(`/proc/${child.pid}/limits`, "utf8");
+    expect(limits).toMatch(/^Max open files +3000 +3000 /m);
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+});
+
+test("a storm of signals is heeded once more at its end, and the server goes on", async () => {
+  const from = server.log().length;
+  for (let i = 0; i < 50; i++) server.signal("SIGHUP");
+  await logged(/SIGHUP: .*\n/, from);
+  expect(await status("small.zip")).toBe(200);
+});
