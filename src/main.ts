@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { homepage, version } from "../package.json" with { type: "json" };
 import { parseArgs } from "./cli/args.ts";
 import { createOutput } from "./cli/output.ts";
+import type { Resources } from "./cli/resources.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
@@ -23,16 +24,20 @@ function resourceFolder(name: string, inTree: string): string {
 
 const userAgent = `portcache/${version} (+${homepage})`;
 
-async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
-  const { serve } = await import("./cli/serve.ts");
-  const code = await serve(loaded, {
+function resources(load: () => LoadedConfig): Resources {
+  return {
     migrationsFolder: resourceFolder("drizzle", "drizzle"),
     dashboardFolder: resourceFolder("page", "dist/page"),
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,
     reload: load,
-  });
+  };
+}
+
+async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
+  const { serve } = await import("./cli/serve.ts");
+  const code = await serve(loaded, resources(load));
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.
   process.exit(code);
 }
@@ -58,6 +63,13 @@ async function main(argv: readonly string[]): Promise<number> {
     if (invocation.command === "mirrors") {
       const { mirrors } = await import("./cli/mirrors.ts");
       return mirrors(loaded, invocation.json, output, Date.now());
+    }
+    if (invocation.command === "index") {
+      const [{ runWork }, { indexWork }] = await Promise.all([
+        import("./cli/work.ts"),
+        import("./cli/index-command.ts"),
+      ]);
+      return await runWork(indexWork(invocation.options), invocation, loaded, resources(load), output);
     }
     return await serveToTheEnd(loaded, load);
   } catch (error) {

@@ -14,7 +14,7 @@ function end(...argv: string[]) {
 }
 
 test("without a command it is serve", () => {
-  expect(parse()).toEqual({ command: "serve", operands: [], json: false, verbose: false, overrides: [] });
+  expect(parse()).toEqual({ command: "serve", operands: [], options: {}, json: false, verbose: false, overrides: [] });
   expect(parse("--port", "0").command).toBe("serve");
 });
 
@@ -25,6 +25,7 @@ test("options mean the same before and after the command", () => {
   expect(after).toEqual({
     command: "check",
     operands: [],
+    options: {},
     file: "/f",
     json: true,
     verbose: true,

@@ -5,14 +5,17 @@
 import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
 import { nearest } from "../config/nearest.ts";
+import { COMMANDS, type CommandDefinition, type CommandName } from "./commands.ts";
 
-export type CommandName = "serve" | "check" | "resolve" | "mirrors";
+export type CommandOptions = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 /** A command to run. */
 export interface Invocation {
   readonly command: CommandName;
   /** What stands after the command. */
   readonly operands: readonly string[];
+  /** Flags of this command alone, by their names in camelCase. */
+  readonly options: CommandOptions;
   readonly file?: string;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -27,19 +30,6 @@ export interface Ending {
 }
 
 const EXIT_USAGE = 2;
-const COMMANDS: Readonly<Record<CommandName, { readonly description: string; readonly operands?: string }>> = {
-  serve: { description: "run the server (what portcache does without a command)" },
-  check: {
-    description: "validate the configuration, show what is in force and what stands in the way; changes nothing",
-  },
-  resolve: {
-    description: "show which packages want a file, and where it can be had; exit 1 if no tree wants it",
-    operands: "<FILE...>",
-  },
-  mirrors: {
-    description: "show how fast each mirror and host has been, how often it failed, and which are out of order",
-  },
-};
 
 /** Short flags for one setting each; the value goes through the same checks as in the file. */
 const SHORT_FLAGS = [
@@ -92,6 +82,22 @@ function addOptions(program: Command, overrides: Overrides): void {
   }
 }
 
+function addCommand(
+  program: Command,
+  name: string,
+  { description, operands, options = [] }: CommandDefinition,
+): Command {
+  const child = program.command(name).description(description).allowExcessArguments(false);
+  if (operands !== undefined) child.argument(operands);
+  for (const { flags, description: doc, repeatable, conflicts = [] } of options) {
+    const option = new Option(flags, doc).conflicts([...conflicts]);
+    if (repeatable)
+      option.argParser((item: string, before: readonly string[] | undefined) => [...(before ?? []), item]);
+    child.addOption(option);
+  }
+  return child;
+}
+
 /** How loud the log is; before the others, so that --set log.level wins. */
 function loudness(options: { verbose?: boolean; quiet?: boolean }): Override[] {
   if (options.verbose) return [{ flag: "--verbose", path: "log.level", given: "debug" }];
@@ -110,6 +116,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   let [stdout, stderr] = ["", ""];
   let command: CommandName = "serve";
   let operands: readonly string[] = [];
+  let own: CommandOptions = {};
   const overrides = createOverrides();
   const program = new Command("portcache");
   program
@@ -140,12 +147,12 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
       if (program.args[0] !== undefined) unknownCommand(program, program.args[0]);
     });
   addOptions(program, overrides);
-  for (const [name, { description, operands: allowed }] of Object.entries(COMMANDS)) {
-    const child = program.command(name).description(description).allowExcessArguments(false);
-    if (allowed !== undefined) child.argument(allowed);
+  for (const [name, definition] of Object.entries(COMMANDS)) {
+    const child = addCommand(program, name, definition);
     child.action(() => {
       command = name as CommandName;
       operands = child.args;
+      own = child.opts();
     });
   }
   program
@@ -167,6 +174,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   return {
     command,
     operands,
+    options: own,
     ...(options.config === undefined ? {} : { file: options.config }),
     json: options.json ?? false,
     verbose: options.verbose ?? false,

@@ -16,6 +16,7 @@ import { createHasher } from "../fetch/hasher.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
 import type { Offer } from "../fetch/source.ts";
 import { createAllow } from "../http/allow.ts";
+import type { Actions } from "../http/api/actions.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createDistfileRows } from "../index/distfiles.ts";
@@ -24,13 +25,14 @@ import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
-import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/remember-last.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
+import { composeActions } from "./compose-actions.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
+import { createSettling } from "./compose-settle.ts";
 import { composeResolver, upstreamSettings } from "./compose-sources.ts";
 import { composeTrees } from "./compose-trees.ts";
 
@@ -54,8 +56,13 @@ export interface Parts {
 
 export interface Server {
   readonly app: ReturnType<typeof createApp>;
-  /** From now on /healthz says that no new clients are wanted. */
+  readonly actions: Actions;
+  /** Answers a request that came by the socket of the store. */
+  answerBySocket(request: Request): Response | Promise<Response>;
+  /** From now on /healthz says that no new clients are wanted, and actions under way end. */
   drain(): void;
+  /** Resolves when the index agrees with the disk, and the trees have been read. */
+  settle(): Promise<void>;
   /** Work that goes on beside the requests; resolves when the first round of it is done. */
   startBackground(): Promise<void>;
   /** To be called when the configuration has changed: what does not look at it by itself is set up by it again. */
@@ -66,8 +73,6 @@ export interface Server {
 
 /** Names that no tree knows must not cost upstream much (SPEC 5). */
 const UNKNOWN_DOWNLOADS = 4;
-/** A client can wait so long for the first scan of the trees (SPEC 5). */
-const TREES_WAIT_MS = 20_000;
 const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
@@ -112,26 +117,13 @@ export function compose(parts: Parts): Server {
     return { sources: () => mirrors.sources(name, content, []), refusals: [] };
   }
 
-  let knownGeneration = trees.generation;
-
-  /** A changed tree may have named sources for what was asked for in vain. */
-  function heedChanges(): void {
-    if (trees.generation === knownGeneration) return;
-    knownGeneration = trees.generation;
+  function forgetFailures(): void {
     absences.clear();
     resolver.forgetFailures();
   }
 
+  const { heedChanges, settleTrees } = createSettling(trees, clock, forgetFailures);
   let storeTrouble: unknown;
-
-  async function settleTrees(known: boolean): Promise<void> {
-    // What an earlier run read of the trees will do until they are read again.
-    if (!trees.scanned && known) return;
-    // A change during the first scan is in the next one.
-    const settled = trees.ready.then(() => trees.refresh({ unknown: !known }));
-    await within(clock, TREES_WAIT_MS, settled);
-    heedChanges();
-  }
 
   /** Bytes that may still come unasked: within both limits of the store. */
   function storeRoom(): number {
@@ -184,42 +176,58 @@ export function compose(parts: Parts): Server {
     }
   }
 
+  const composedActions = composeActions({ trees, heedChanges });
+  const bySocket = new WeakSet<Request>();
   const allowed = rememberLast(createAllow);
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
+  const app = createApp({
+    cache,
+    actions: composedActions.actions,
+    clock,
+    log,
+    settleTrees,
+    wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
+    loopHeaders: (request) => guard.headersFor(request.headers),
+    get layoutConf() {
+      return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
+    },
+    dashboard: parts.dashboard,
+    allow: { permits: (address) => allowed(config.server.allow).permits(address) },
+    isLoop: guard.isLoop,
+    isBySocket: (request) => bySocket.has(request),
+    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
+    illness: () => (draining ? "shutting down" : undefined),
+    weakness: () => (storeTrouble === undefined ? undefined : `the store takes no files: ${storeTrouble}`),
+  });
+
+  async function settle(): Promise<void> {
+    const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
+    log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
+  }
+
   return {
-    app: createApp({
-      cache,
-      clock,
-      log,
-      settleTrees,
-      wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
-      loopHeaders: (request) => guard.headersFor(request.headers),
-      get layoutConf() {
-        return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
-      },
-      dashboard: parts.dashboard,
-      allow: { permits: (address) => allowed(config.server.allow).permits(address) },
-      isLoop: guard.isLoop,
-      onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
-      illness: () => (draining ? "shutting down" : undefined),
-      weakness: () => (storeTrouble === undefined ? undefined : `the store takes no files: ${storeTrouble}`),
-    }),
+    app,
+    settle,
+    actions: composedActions.actions,
+    answerBySocket(request) {
+      bySocket.add(request);
+      return app.fetch(request);
+    },
     drain() {
       draining = true;
+      composedActions.stop("The server is shutting down");
     },
     async startBackground() {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
-      const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
-      log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
+      await settle();
     },
     async reconfigure() {
       await composedTrees.reconfigure();
       // Other mirrors and trees may have what these had not.
-      absences.clear();
-      resolver.forgetFailures();
+      forgetFailures();
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);

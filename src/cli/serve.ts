@@ -16,21 +16,9 @@ import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { fileProblem } from "./check.ts";
 import { compose, type Server } from "./compose.ts";
+import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { oneAtATime, reload } from "./reload.ts";
-
-/** What belongs to the executable, wherever it lies. */
-export interface Resources {
-  readonly migrationsFolder: string;
-  /** Of the built dashboard; it need not be there. */
-  readonly dashboardFolder: string;
-  readonly hashWorkerUrl: string;
-  /** What upstreams are told where `fetcher.user_agent` is empty. */
-  readonly userAgent: string;
-  /** Of the process: git and rsync need some of it. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Reads the configuration again, as at the start. @throws {ConfigError} */
-  readonly reload: () => LoadedConfig;
-}
+import type { Resources } from "./resources.ts";
 
 /** What the admin can do something about; the message says all. */
 class StartError extends Error {}
@@ -74,9 +62,10 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
 const NO_SANDBOX: Promise<ChosenSandbox> = Promise.resolve({ sandbox: undefined, tried: [] });
 
 /** Waits until transfers have ended, or for so long. */
-async function drain(server: Server, drainMs: number): Promise<void> {
+async function drain(server: Server, socket: ControlSocket, drainMs: number): Promise<void> {
   server.drain();
-  await within(systemClock, drainMs, Promise.resolve(server.app.stop(false)));
+  const ended = Promise.all([server.app.stop(false), socket.stop(false)]);
+  await within(systemClock, drainMs, ended);
 }
 
 /** Resolves with the exit code at the first signal; a second one ends the process at once. */
@@ -192,13 +181,14 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
     reconfigure = server.reconfigure;
+    const socket = openControlSocket(storage.location, server.answerBySocket, log);
     console.log(`portcache listening on ${url}`);
     server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
     const code = await Promise.race([signalled, damaged]);
     reconfigure = nothingRuns;
-    await drain(server, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
+    await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
     // What has not ended by now is broken off.
-    await server.app.server?.stop(true);
+    await Promise.all([server.app.server?.stop(true), socket.stop(true)]);
     await close();
     if (code !== "damaged") {
       await (await sandbox).sandbox?.stop();

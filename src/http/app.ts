@@ -2,26 +2,26 @@
  * The server's routes (SPEC 3), as an Elysia application over handed-in parts.
  */
 import { Elysia } from "elysia";
-import type { Logger } from "../lib/log.ts";
 import { type Allow, plainAddress } from "./allow.ts";
+import { actionAt, answerAction, type PostDeps } from "./api/post.ts";
+import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
-export interface AppDeps extends DistfilesDeps {
+export interface AppDeps extends DistfilesDeps, PostDeps {
   readonly allow: Allow;
   /** Undefined where it is not built. */
   readonly dashboard: DashboardFiles | undefined;
   /** Whether a request has been through this server already. */
   readonly isLoop: (headers: Headers) => boolean;
+  /** Whether it came by the Unix socket of the store, whose file mode says who may. */
+  readonly isBySocket: (request: Request) => boolean;
   /** Why it can't serve now, or undefined. */
   readonly illness: () => string | undefined;
   /** What it can't do although it serves, or undefined. */
   readonly weakness: () => string | undefined;
-  readonly log: Logger;
-  /** Told of every error that nobody foresaw. */
-  readonly onError: (error: unknown) => void;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
@@ -78,6 +78,17 @@ function refuse(request: Request, peers: Peers | null, allow: Allow): Response |
   return allow.permits(client) ? undefined : text(403, "This address is not in [server] allow.");
 }
 
+/** A POST below /api/v1. */
+async function change(request: Request, path: string, client: string, deps: AppDeps): Promise<Response> {
+  const action = actionAt(path);
+  if (action === undefined) return problem(404, `There is no ${path} to be asked for.`);
+  if (!deps.isBySocket(request)) {
+    return problem(403, "Changes over TCP are off: use portcache's commands on the server's own machine.");
+  }
+  deps.log.info("{client} asks for {action}", { client, action });
+  return await answerAction(request, action, deps);
+}
+
 export function createApp(deps: AppDeps) {
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
   return new Elysia({ nativeStaticResponse: false })
@@ -93,10 +104,12 @@ export function createApp(deps: AppDeps) {
       if (path === "/healthz") {
         return health(deps.illness(), deps.weakness());
       }
-      const client = plainAddress(server?.requestIP(request)?.address ?? "");
-      if (!deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
+      const bySocket = deps.isBySocket(request);
+      const client = bySocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
+      if (!bySocket && !deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
+      if (request.method === "POST" && path.startsWith("/api/v1/")) return await change(request, path, client, deps);
       if (!path.startsWith("/distfiles/")) return text(404, "There is nothing here. Distfiles are below /distfiles/.");
-      server?.timeout(request, IDLE_SECONDS);
+      if (!bySocket) server?.timeout(request, IDLE_SECONDS);
       const answered = await answer(request, path, deps);
       void logRequest(deps, request, client, startedAt, answered);
       return answered.response;

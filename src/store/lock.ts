@@ -12,9 +12,13 @@ export interface StoreLock {
 }
 
 export class StoreLockedError extends Error {
+  /** As the one who holds it has put it. */
+  readonly holder: string;
+
   constructor(location: string, holder: string) {
     super(`Cannot use the store ${location}: ${holder} holds it`);
     this.name = "StoreLockedError";
+    this.holder = holder;
   }
 }
 

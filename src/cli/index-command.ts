@@ -1,0 +1,30 @@
+/**
+ * `portcache index`: reads the trees now, in the server where one runs, and tells what is known of them.
+ */
+import type { RescanReport } from "../http/api/action-schemas.ts";
+import type { CommandOptions } from "./args.ts";
+import { formatCount, formatSpan } from "./human.ts";
+import { alignColumns, type Output } from "./output.ts";
+import type { Work } from "./work.ts";
+
+function render({ repositories }: RescanReport, paint: Output["paint"]): string {
+  if (repositories.length === 0) return "No ebuild repository was found (repo.repos names some)";
+  const rows = repositories.map(({ name, packages, distfiles, took_ms: took, problem, location }) => [
+    name,
+    formatCount(packages),
+    formatCount(distfiles),
+    formatSpan(took),
+    problem === null ? location : paint("red", problem),
+  ]);
+  const head = ["Repository", "Packages", "Distfiles", "Took", "Location"];
+  return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
+}
+
+/** A tree that can't be read is something bad that was found. */
+function exitCode({ repositories }: RescanReport): number {
+  return repositories.length === 0 || repositories.some(({ problem }) => problem !== null) ? 1 : 0;
+}
+
+export function indexWork(options: CommandOptions): Work<"rescan"> {
+  return { action: "rescan", request: { full: options["full"] === true }, render, exitCode };
+}

@@ -1,0 +1,56 @@
+/**
+ * Has an action done for a command: by the server that holds the store, or where none runs in this process.
+ */
+import type { LoadedConfig } from "../config/load.ts";
+import type { ActionName, Actions, Run } from "../http/api/actions.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { StoreLockedError } from "../store/lock.ts";
+import { askServer } from "./ask-server.ts";
+import { withOwnStore } from "./own-process.ts";
+import type { Resources } from "./resources.ts";
+
+type RequestOf<Name extends ActionName> = Parameters<Actions[Name]>[0];
+type ReportOf<Name extends ActionName> = Awaited<ReturnType<Actions[Name]>>;
+
+export interface PerformDeps {
+  readonly loaded: LoadedConfig;
+  readonly resources: Resources;
+  readonly log: Logger;
+  /** Told whom it waits for. */
+  readonly onWait: (holder: string) => void;
+}
+
+/** A server that starts answers within this, and another command is done, or the user is told who is in the way. */
+const WAIT_MS = 30_000;
+const ASK_EVERY_MS = 250;
+
+/**
+ * @throws {ActionError} where it can't be done as asked
+ * @throws {StoreLockedError} where somebody holds the store for longer than is worth waiting
+ */
+export async function perform<Name extends ActionName>(
+  name: Name,
+  request: RequestOf<Name>,
+  run: Run,
+  { loaded, resources, log, onWait }: PerformDeps,
+): Promise<ReportOf<Name>> {
+  const { location } = loaded.config.storage;
+  const startedAt = performance.now();
+  for (let told = false; ; ) {
+    const asked = await askServer(location, name, request, run);
+    // The server is of this very program, and the action gave it the same report that it would give here.
+    if (asked !== "no server") return asked.report as ReportOf<Name>;
+    try {
+      return await withOwnStore(loaded, resources, name, log, async (actions) => {
+        const act = actions[name] as (request: RequestOf<Name>, run: Run) => Promise<ReportOf<Name>>;
+        return await act(request, run);
+      });
+    } catch (error) {
+      if (!(error instanceof StoreLockedError) || performance.now() - startedAt > WAIT_MS) throw error;
+      if (!told) onWait(error.holder);
+      told = true;
+    }
+    await systemClock.sleep(ASK_EVERY_MS, run.signal);
+  }
+}

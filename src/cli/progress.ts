@@ -1,0 +1,94 @@
+/**
+ * How far something is, for people who look at a terminal: a bar for the whole and one for each file under way.
+ * Drawn on standard error, so that what a command prints can be piped; where that is no terminal nothing is drawn.
+ */
+import { type Bar, MultiBar } from "cli-progress";
+import type { Progress } from "../http/api/action-schemas.ts";
+import { formatBytes, formatCount } from "./human.ts";
+
+export interface ProgressView {
+  show(progress: Progress): void;
+  /** Takes the bars away. */
+  stop(): void;
+}
+
+const NO_VIEW: ProgressView = { show: () => undefined, stop: () => undefined };
+/** More files at once are only counted. */
+const MOST_BARS = 8;
+const NAME_COLUMNS = 32;
+
+type Stream = NodeJS.WriteStream;
+
+/** The text in exactly so many columns, its middle left out where it is longer. */
+export function fit(text: string, columns: number): string {
+  const width = Bun.stringWidth(text);
+  if (width <= columns) return text + " ".repeat(columns - width);
+  const keep = columns - 1;
+  const head = Math.ceil(keep / 2);
+  // By characters: what is wider than one column is rare in names, and then the line is a little short or long.
+  return `${text.slice(0, head)}…${text.slice(text.length - (keep - head))}`;
+}
+
+function amount({ bytes, total_bytes }: Progress): string {
+  if (total_bytes !== null && total_bytes > 0) return `${formatBytes(bytes)} of ${formatBytes(total_bytes)}`;
+  return bytes > 0 ? formatBytes(bytes) : "";
+}
+
+function createMultiBar(stream: Stream): MultiBar {
+  return new MultiBar({
+    stream,
+    format: "{label} {bar} {detail}",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: 20,
+    hideCursor: true,
+    clearOnComplete: true,
+    linewrap: false,
+    fps: 5,
+    gracefulExit: false,
+  });
+}
+
+/** @param stream standard error */
+export function createProgressView(stream: Stream, quiet: boolean): ProgressView {
+  if (!stream.isTTY || quiet) return NO_VIEW;
+  const multi = createMultiBar(stream);
+  const columns = stream.columns ?? 80;
+  const nameColumns = Math.max(12, Math.min(NAME_COLUMNS, columns - 48));
+  const whole = multi.create(1, 0, { label: fit("", nameColumns), detail: "" });
+  const files = new Map<string, Bar>();
+
+  function showFiles(active: Progress["active"]): void {
+    const shown = active.slice(0, MOST_BARS);
+    for (const [name, bar] of files) {
+      if (shown.some((one) => one.name === name)) continue;
+      multi.remove(bar);
+      files.delete(name);
+    }
+    for (const { name, bytes, size } of shown) {
+      const detail = size === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(size)}`;
+      const payload = { label: fit(`  ${name}`, nameColumns), detail };
+      const bar = files.get(name) ?? multi.create(1, 0, payload);
+      files.set(name, bar);
+      bar.setTotal(Math.max(1, size ?? 1));
+      bar.update(size === null ? 0 : Math.min(bytes, size), payload);
+    }
+  }
+
+  return {
+    show(progress) {
+      const { doing, done, total, bytes, total_bytes, active } = progress;
+      const counts = total === null ? formatCount(done) : `${formatCount(done)}/${formatCount(total)}`;
+      const [at, end] = total_bytes !== null && total_bytes > 0 ? [bytes, total_bytes] : [done, total ?? 0];
+      whole.setTotal(Math.max(1, end));
+      whole.update(Math.min(at, Math.max(1, end)), {
+        label: fit(doing, nameColumns),
+        detail: [counts, amount(progress)].filter((part) => part !== "").join("  "),
+      });
+      showFiles(active);
+    },
+    stop() {
+      multi.stop();
+    },
+  };
+}
