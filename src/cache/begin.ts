@@ -10,6 +10,8 @@ import type { Semaphore } from "../lib/semaphore.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import type { Wanted } from "./found.ts";
+import type { InUse } from "./in-use.ts";
+import { createPromised, type Reservation } from "./promised.ts";
 
 export interface BeginDeps extends DownloadDeps {
   readonly store: Store;
@@ -19,6 +21,9 @@ export interface BeginDeps extends DownloadDeps {
   readonly downloads: Semaphore;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
+  /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
+  readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
+  readonly inUse: InUse;
   /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
 }
@@ -36,14 +41,26 @@ export function keyOf(target: Target): string {
   return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
 }
 
-async function keepFile(name: DistfileName, part: PartFile, finished: Finished, deps: BeginDeps): Promise<void> {
+async function keepFile(
+  { name, expected }: Target,
+  part: PartFile,
+  finished: Finished,
+  deps: BeginDeps,
+): Promise<void> {
   const { computed, lastModifiedAt, url } = finished;
   const now = deps.clock.now();
   const file = await deps.store.commit(part, name, lastModifiedAt ?? now);
   const { size, blake2b, sha512 = null } = computed;
   const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
-  deps.rows.put({ name, size, blake2b, sha512, ...seen, source: url, storedAt: now, usedAt: now, uses: 0 });
-  deps.rows.forgetPartial(name);
+  const wanted = expected ? { wantedOnce: true, orphanedAt: null } : {};
+  const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
+  try {
+    deps.rows.put({ name, size, blake2b, sha512, ...seen, source: url, ...times, ...wanted });
+    deps.rows.forgetPartial(name);
+  } catch (error) {
+    // The file is where it belongs; it gets its row when it is next asked for, or at the next start.
+    deps.log.warn("Cannot note in the index that {file} is stored: {error}", { file: name, error });
+  }
 }
 
 /**
@@ -57,12 +74,22 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const bound = expected !== undefined && hasHash(expected);
   const resumable = (length: number) => (bound ? length <= expected.size : length < (remembered?.total ?? 0));
   const part = store.openPart(name, keep ? resumable : undefined);
+  const promised = createPromised(deps.reserve);
+  const leave = deps.inUse.enter(name);
   let full = false;
+
+  async function acquire(): Promise<() => void> {
+    const release = await (expected ? deps.downloads : deps.unknownDownloads).acquire();
+    if (expected && (await promised.whole(expected.size))) promised.wrote(part.length);
+    return release;
+  }
 
   /** Bytes that the disk no longer takes are no part to go on from: their room is given back. */
   async function write(bytes: Uint8Array, position: number): Promise<void> {
     try {
+      await promised.upTo(position + bytes.length);
       await part.write(bytes, position);
+      promised.wrote(bytes.length);
     } catch (error) {
       full = true;
       deps.onStoreTrouble(error);
@@ -79,7 +106,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       keeps: part.named,
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
-      acquire: () => (expected ? deps.downloads : deps.unknownDownloads).acquire(),
+      acquire,
       offer: () => deps.offer(name, expected),
       remember(validator) {
         if (!part.named) return;
@@ -94,10 +121,12 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       async commit(finished) {
         if (!part.named) return false;
         try {
-          await keepFile(name, part, finished, deps);
+          await keepFile(target, part, finished, deps);
           deps.onStoreTrouble(undefined);
           return true;
         } catch (error) {
+          // What a disk says that it could not sync may be anything when it is read again.
+          full = true;
           deps.onStoreTrouble(error);
           deps.log.error("Cannot keep {file}: {error}. It was passed on to its clients.", { file: name, error });
           return false;
@@ -112,5 +141,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
   download.ended.then(() => part.leave(!full && (bound || continuable))).catch(complain);
   download.over.then(part.close).catch(complain);
+  void download.ended.then(promised.release);
+  void download.over.then(leave);
   return download;
 }

@@ -51,7 +51,8 @@ async function fromStore(
   origin: Origin,
   deps: CacheDeps,
 ): Promise<Found | "stale" | undefined> {
-  const stored = await deps.stored.find(wanted.name, contents);
+  const leave = deps.inUse.enter(wanted.name);
+  const stored = await deps.stored.find(wanted.name, contents).finally(leave);
   if (stored === undefined || stored === "stale") return stored;
   if (wanted.method === "GET") {
     deps.rows.touch(wanted.name, deps.clock.now());

@@ -1,14 +1,11 @@
 /**
  * Makes the index agree with the disk after a start: rows of files that are gone go, files without a row get one
- * (unread: they are hashed when first asked for), old parts are swept. Runs beside the serving; lookups need none of it.
+ * (unread: they are hashed when first asked for). Runs beside the serving; lookups need none of it.
  */
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-
-/** Part files that nobody continues go after a day (SPEC 7). */
-const PART_AGE_MS = 24 * 60 * 60 * 1000;
 
 export interface Recovery {
   readonly files: number;
@@ -18,7 +15,6 @@ export interface Recovery {
 }
 
 export async function recover(store: Store, rows: DistfileRows, clock: Clock, log: Logger): Promise<Recovery> {
-  store.sweepParts(clock.now() - PART_AGE_MS);
   const unseen = new Set(rows.names());
   const strays: string[] = [];
   let files = 0;
@@ -37,7 +33,6 @@ export async function recover(store: Store, rows: DistfileRows, clock: Clock, lo
       source: "",
       storedAt: file.modifiedAt,
       usedAt: clock.now(),
-      uses: 0,
     });
   }
   let forgotten = 0;

@@ -88,6 +88,15 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     row: DistfileRow | undefined,
     digests: ComputedDigests,
   ): void {
+    try {
+      putRow(name, file, row, digests);
+    } catch (error) {
+      // Then it is read again the next time.
+      log.warn("Cannot note in the index what {file} is: {error}", { file: file.path, error });
+    }
+  }
+
+  function putRow(name: DistfileName, file: StoredFile, row: DistfileRow | undefined, digests: ComputedDigests): void {
     rows.put({
       name,
       size: file.size,
@@ -98,7 +107,8 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
       source: row?.source ?? "",
       storedAt: row?.storedAt ?? clock.now(),
       usedAt: row?.usedAt ?? clock.now(),
-      uses: row?.uses ?? 0,
+      verifiedAt: clock.now(),
+      badStamp: null,
     });
   }
 
@@ -127,6 +137,8 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
         if (row) rows.forget(name);
         return undefined;
       }
+      // Hashed and found wrong since it was last touched.
+      if (row?.badStamp === file.stamp) return "stale";
       try {
         return (await check(name, file, row, contents)) ?? "stale";
       } catch (error) {

@@ -34,6 +34,7 @@ import { composeActions } from "./compose-actions.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
 import { createSettling } from "./compose-settle.ts";
 import { composeResolver, upstreamSettings } from "./compose-sources.ts";
+import { composeStore } from "./compose-store.ts";
 import { composeTrees } from "./compose-trees.ts";
 
 export interface Parts {
@@ -123,21 +124,24 @@ export function compose(parts: Parts): Server {
   }
 
   const { heedChanges, settleTrees } = createSettling(trees, clock, forgetFailures);
-  let storeTrouble: unknown;
-
-  /** Bytes that may still come unasked: within both limits of the store. */
-  function storeRoom(): number {
-    const { max_size, min_free } = config.storage;
-    return Math.min(store.freeBytes() - min_free, max_size === 0 ? Number.POSITIVE_INFINITY : max_size - rows.bytes());
-  }
-
+  const keeper = composeStore({
+    storage: () => config.storage,
+    mirrors: () => config.fetcher.mirrors,
+    store,
+    rows,
+    db: index.db,
+    trees: composedTrees,
+    places,
+    clock,
+    log,
+  });
   const readAhead = createReadAhead({
     get places() {
       const { read_ahead, max_downloads } = config.fetcher;
       return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
     },
     siblings: (name, content) => resolver.siblings(name, content),
-    room: storeRoom,
+    room: keeper.evict.room,
     bring: (entry) => bring(entry, guard.headersFor(undefined), cacheDeps),
     log,
   });
@@ -155,9 +159,9 @@ export function compose(parts: Parts): Server {
     settleTrees,
     treesScanned: composedTrees.scanned,
     offer,
-    onStoreTrouble: (error) => {
-      storeTrouble = error;
-    },
+    reserve: keeper.evict.reserve,
+    inUse: keeper.inUse,
+    onStoreTrouble: keeper.onTrouble,
     downloads: createSemaphore(() => config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
     get unknown() {
@@ -198,7 +202,7 @@ export function compose(parts: Parts): Server {
     isBySocket: (request) => bySocket.has(request),
     onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
     illness: () => (draining ? "shutting down" : undefined),
-    weakness: () => (storeTrouble === undefined ? undefined : `the store takes no files: ${storeTrouble}`),
+    weakness: keeper.weakness,
   });
 
   async function settle(): Promise<void> {
@@ -223,6 +227,7 @@ export function compose(parts: Parts): Server {
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
       await settle();
+      keeper.start();
     },
     async reconfigure() {
       await composedTrees.reconfigure();
@@ -233,6 +238,7 @@ export function compose(parts: Parts): Server {
       for (const timer of timers) clearInterval(timer);
       await composedTrees.stop();
       readAhead.stop();
+      await keeper.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
       flushMemory();

@@ -2,23 +2,36 @@
  * Rows of stored files, and what is remembered of partial ones. Use is recorded in memory and written in batches:
  * a hit must not wait for the disk.
  */
-import { eq, sql } from "drizzle-orm";
+import { asc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
 import type { DistfileName } from "../distfile/name.ts";
 import type { IndexDatabase } from "./open.ts";
 import { distfiles, partials } from "./schema.ts";
 
 export type DistfileRow = typeof distfiles.$inferSelect;
+/** What is left out stays as it is in a row that is there already. */
+export type DistfileNews = typeof distfiles.$inferInsert;
 export type PartialRow = typeof partials.$inferSelect;
+
+/** After so long without use a file's heat is half of what it was. */
+export const HEAT_HALF_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
 
 export interface DistfileRows {
   get(name: DistfileName): DistfileRow | undefined;
-  put(row: DistfileRow): void;
+  put(row: DistfileNews): void;
   forget(name: DistfileName): void;
   /** Counts one use; written by flush(). */
   touch(name: DistfileName, at: number): void;
   flush(): void;
-  /** Of all stored files together. */
+  /** Of all stored files together; counted once and kept up from then on. */
   bytes(): number;
+  /** The next rows by name after that one; the first ones after the empty name. */
+  page(after: string, limit: number): readonly DistfileRow[];
+  /** Its bytes were found right just now. */
+  verified(name: DistfileName, at: number): void;
+  /** Its bytes are wrong under this stamp. */
+  spoil(name: DistfileName, stamp: string): void;
+  /** Those longest not verified before that instant, those never verified first. */
+  unverifiedSince(before: number, limit: number): readonly DistfileRow[];
   /** All names, for comparison with the disk. */
   names(): readonly DistfileName[];
   partial(name: DistfileName): PartialRow | undefined;
@@ -37,24 +50,46 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
     .from(partials)
     .where(eq(partials.name, sql.placeholder("name")))
     .prepare();
+  const selectPage = db
+    .select()
+    .from(distfiles)
+    .where(gt(distfiles.name, sql.placeholder("after")))
+    .orderBy(asc(distfiles.name))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+  const deleteOne = db
+    .delete(distfiles)
+    .where(eq(distfiles.name, sql.placeholder("name")))
+    .returning({ size: distfiles.size })
+    .prepare();
   const countUses = db
     .update(distfiles)
     .set({
+      heat: sql`${distfiles.heat} * pow(0.5, max(0, ${sql.placeholder("at")} - ${distfiles.usedAt}) * 1.0 / ${HEAT_HALF_LIFE_MS}) + ${sql.placeholder("uses")}`,
       usedAt: sql`max(${distfiles.usedAt}, ${sql.placeholder("at")})`,
       uses: sql`${distfiles.uses} + ${sql.placeholder("uses")}`,
     })
     .where(eq(distfiles.name, sql.placeholder("name")))
     .prepare();
   let used = new Map<DistfileName, { uses: number; at: number }>();
+  let total: number | undefined;
+
+  function sum(): number {
+    const bytes = sql<number>`coalesce(sum(${distfiles.size}), 0)`;
+    return db.select({ bytes }).from(distfiles).get()?.bytes ?? 0;
+  }
 
   return {
     get: (name) => select.get({ name }),
     put(row) {
+      const before = total === undefined ? 0 : (select.get({ name: row.name })?.size ?? 0);
       db.insert(distfiles).values(row).onConflictDoUpdate({ target: distfiles.name, set: row }).run();
+      if (total !== undefined) total += row.size - before;
     },
     forget(name) {
       used.delete(name);
-      db.delete(distfiles).where(eq(distfiles.name, name)).run();
+      const gone = deleteOne.get({ name });
+      if (total !== undefined) total -= gone?.size ?? 0;
     },
     touch(name, at) {
       used.set(name, { uses: (used.get(name)?.uses ?? 0) + 1, at });
@@ -76,11 +111,21 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
         throw error;
       }
     },
-    bytes: () =>
-      db
-        .select({ bytes: sql<number>`coalesce(sum(${distfiles.size}), 0)` })
-        .from(distfiles)
-        .get()?.bytes ?? 0,
+    bytes() {
+      total ??= sum();
+      return total;
+    },
+    page: (after, limit) => selectPage.all({ after, limit }),
+    verified(name, at) {
+      db.update(distfiles).set({ verifiedAt: at, badStamp: null }).where(eq(distfiles.name, name)).run();
+    },
+    spoil(name, stamp) {
+      db.update(distfiles).set({ badStamp: stamp }).where(eq(distfiles.name, name)).run();
+    },
+    unverifiedSince(before, limit) {
+      const due = or(isNull(distfiles.verifiedAt), lt(distfiles.verifiedAt, before));
+      return db.select().from(distfiles).where(due).orderBy(asc(distfiles.verifiedAt)).limit(limit).all();
+    },
     names: () =>
       db
         .select({ name: distfiles.name })

@@ -39,7 +39,7 @@ test("what is written is there after it was closed and opened again, the store's
   first.close();
   const second = openIndex(path, MIGRATIONS);
   expect(second.damage).toBeUndefined();
-  expect(createDistfileRows(second.db).get(name)).toEqual(row);
+  expect(createDistfileRows(second.db).get(name)).toMatchObject(row);
   expect(createMirrorLayoutRows(second.db).get("http://mirror.test")).toMatchObject({ layoutConf: "x", fetchedAt: 7 });
   expect(storeId(second.db)).toBe(id);
   expect(id).toMatch(/^portcache-[0-9a-f]{16}$/);

@@ -14,21 +14,35 @@ export const settings = sqliteTable("settings", {
 });
 
 /** Stored files, one row each, written only once the file has its final name. */
-export const distfiles = sqliteTable("distfiles", {
-  name: text("name").$type<DistfileName>().primaryKey(),
-  size: integer("size").notNull(),
-  /** Computed from the bytes; null until a file found on disk has been read. */
-  blake2b: text("blake2b"),
-  sha512: text("sha512"),
-  /** Size, mtime and ctime as last seen: another value means somebody touched the file. */
-  stamp: text("stamp").notNull(),
-  lastModifiedAt: integer("last_modified_at").notNull(),
-  /** URL that the last piece of the file came from; empty for files found on disk. */
-  source: text("source").notNull(),
-  storedAt: integer("stored_at").notNull(),
-  usedAt: integer("used_at").notNull(),
-  uses: integer("uses").notNull().default(0),
-});
+export const distfiles = sqliteTable(
+  "distfiles",
+  {
+    name: text("name").$type<DistfileName>().primaryKey(),
+    size: integer("size").notNull(),
+    /** Computed from the bytes; null until a file found on disk has been read. */
+    blake2b: text("blake2b"),
+    sha512: text("sha512"),
+    /** Size, mtime and ctime as last seen: another value means somebody touched the file. */
+    stamp: text("stamp").notNull(),
+    lastModifiedAt: integer("last_modified_at").notNull(),
+    /** URL that the last piece of the file came from; empty for files found on disk. */
+    source: text("source").notNull(),
+    storedAt: integer("stored_at").notNull(),
+    usedAt: integer("used_at").notNull(),
+    uses: integer("uses").notNull().default(0),
+    /** Uses as of `usedAt`, each worth half as much after every half-life (uses.ts); the fetch itself is the first. */
+    heat: real("heat").notNull().default(1),
+    /** Whether a Manifest ever wanted it: others are no orphans. */
+    wantedOnce: integer("wanted_once", { mode: "boolean" }).notNull().default(false),
+    /** Since when no Manifest wants it, moved on by the times in which the trees could not be told. */
+    orphanedAt: integer("orphaned_at"),
+    /** When its bytes were last found right; null: not yet. */
+    verifiedAt: integer("verified_at"),
+    /** The stamp under which its bytes were found wrong: as long as it has that one nobody gets it. */
+    badStamp: text("bad_stamp"),
+  },
+  (table) => [index("distfiles_verified").on(table.verifiedAt)],
+);
 
 /** What is known of files coming in beyond their bytes in partial/: needed to resume under a validator. */
 export const partials = sqliteTable("partials", {

@@ -4,15 +4,18 @@
  */
 import {
   type BigIntStats,
+  close as closeLater,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   rmSync,
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir, open, opendir, rm } from "node:fs/promises";
+import { mkdir, open, opendir } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
@@ -41,13 +44,19 @@ export interface Store {
   openPart(name: DistfileName, resume: ((length: number) => boolean) | undefined): PartFile;
   /** Gives a whole file its final name. @throws {Error} where the disk does not take it; the part file is still open then */
   commit(part: PartFile, name: DistfileName, modifiedAt: number): Promise<StoredFile>;
-  remove(name: DistfileName): Promise<void>;
+  /** At once and for good; who has it open reads on. Its blocks are freed beside the event loop. */
+  remove(name: DistfileName): void;
   /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
   scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
   /** Free bytes of the file system, for those who are not root. */
   freeBytes(): number;
-  /** Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime. */
-  sweepParts(before: number): void;
+  /**
+   * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
+   * Returns how many.
+   */
+  sweepParts(before: number): number;
+  /** Bytes of the part files that nobody writes just now. */
+  leftPartBytes(): number;
 }
 
 /** The store's own layout, whatever is announced to clients. */
@@ -99,6 +108,21 @@ async function* scanFolders(distfiles: string, onStray: (path: string) => void):
   }
 }
 
+/** Unlinking a large file frees its blocks, which takes long; with the file still open the last close does that. */
+function unlinkSoftly(path: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    // Whatever it is, it goes all the same.
+  }
+  try {
+    rmSync(path, { force: true });
+  } finally {
+    if (fd !== undefined) closeLater(fd, () => undefined);
+  }
+}
+
 /** The part file, or undefined where something else has its name. */
 function openNamed(path: string, resume: boolean): PartFile | undefined {
   try {
@@ -118,6 +142,15 @@ export function openStore(location: string): Store {
   mkdirSync(partial, { recursive: true });
   writeFileSync(`${distfiles}/layout.conf`, formatLayoutConf(STORE_LAYOUTS));
   const openParts = new Set<string>();
+  const leftParts = new Map<string, number>();
+
+  function countLeft(path: string): void {
+    const length = openParts.has(path) ? 0 : (statFile(path)?.size ?? 0);
+    if (length > 0) leftParts.set(path, length);
+    else leftParts.delete(path);
+  }
+
+  for (const entry of readdirSync(partial)) countLeft(`${partial}/${entry}`);
 
   const pathOf = (name: DistfileName) => `${distfiles}/${standardFolder(name)}/${name}`;
 
@@ -132,11 +165,13 @@ export function openStore(location: string): Store {
       const part = openNamed(path, length > 0 && resume(length));
       if (!part) return openNamelessPart(partial);
       openParts.add(path);
+      countLeft(path);
       return {
         ...part,
         leave(keep) {
           openParts.delete(path);
           part.leave(keep);
+          countLeft(path);
         },
       };
     },
@@ -153,19 +188,26 @@ export function openStore(location: string): Store {
       if (!file) throw new Error(`Cannot keep ${name}: it vanished from ${folder} right after it was put there`);
       return file;
     },
-    remove: (name) => rm(pathOf(name), { force: true }),
+    remove: (name) => unlinkSoftly(pathOf(name)),
     scan: (onStray) => scanFolders(distfiles, onStray),
     freeBytes() {
       const { bavail, bsize } = statfsSync(location);
       return bavail * bsize;
     },
     sweepParts(before) {
+      let swept = 0;
       for (const entry of readdirSync(partial)) {
         const path = `${partial}/${entry}`;
         // By ctime: one killed right before its rename has upstream's mtime already, and is whole.
         const changedAt = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? before;
-        if (changedAt < before && !openParts.has(path)) rmSync(path, { force: true });
+        if (changedAt < before && !openParts.has(path)) {
+          rmSync(path, { force: true });
+          swept++;
+        }
+        countLeft(path);
       }
+      return swept;
     },
+    leftPartBytes: () => leftParts.values().reduce((sum, bytes) => sum + bytes, 0),
   };
 }

@@ -1,0 +1,56 @@
+/**
+ * Which files are asked for just now, so that clean-up leaves them alone. From the look-up to the moment in which the
+ * platform has opened the file a name alone is held; whoever has the file open keeps it, whatever becomes of its name.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import type { Clock } from "../lib/clock.ts";
+
+export interface InUse {
+  /** It is looked up, or fetched; ends with the call of the function given back. */
+  enter(name: DistfileName): () => void;
+  /** Whether it is in use, or was since that instant. */
+  has(name: DistfileName, since: number): boolean;
+}
+
+/** The platform opens a file in the same turn of the event loop in which it is given the answer (measured); to be sure. */
+const LINGER_MS = 1000;
+/** Who was asked for longer ago than one or two of these is forgotten: no clean-up takes so long. */
+const GENERATION_MS = 10 * 60 * 1000;
+
+export function createInUse(clock: Clock): InUse {
+  const entered = new Map<DistfileName, number>();
+  let asked = new Map<DistfileName, number>();
+  let askedBefore = new Map<DistfileName, number>();
+  let begunAt = clock.now();
+
+  function note(name: DistfileName): void {
+    const now = clock.now();
+    if (Math.abs(now - begunAt) > GENERATION_MS) {
+      askedBefore = asked;
+      asked = new Map();
+      begunAt = now;
+    }
+    asked.set(name, now);
+  }
+
+  return {
+    enter(name) {
+      note(name);
+      entered.set(name, (entered.get(name) ?? 0) + 1);
+      let inside = true;
+      return () => {
+        if (!inside) return;
+        inside = false;
+        note(name);
+        const left = (entered.get(name) ?? 1) - 1;
+        if (left > 0) entered.set(name, left);
+        else entered.delete(name);
+      };
+    },
+    has(name, since) {
+      if (entered.has(name)) return true;
+      const at = asked.get(name) ?? askedBefore.get(name);
+      return at !== undefined && (at >= since || Math.abs(clock.now() - at) < LINGER_MS);
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * Puts together what keeps the store within its limits, and its clock.
+ */
+import { createInUse, type InUse } from "../cache/in-use.ts";
+import type { Config } from "../config/schema.ts";
+import { createEvict, type Evict } from "../eviction/evict.ts";
+import type { DistfileRows } from "../index/distfiles.ts";
+import type { IndexDatabase } from "../index/open.ts";
+import { createOrphanRows } from "../index/orphans.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Places } from "../mirrors/places.ts";
+import type { Store } from "../store/store.ts";
+import type { ComposedTrees } from "./compose-trees.ts";
+
+export interface StoreParts {
+  readonly storage: () => Config["storage"];
+  readonly mirrors: () => readonly string[];
+  readonly store: Store;
+  readonly rows: DistfileRows;
+  readonly db: IndexDatabase;
+  readonly trees: ComposedTrees;
+  readonly places: Places;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ComposedStore {
+  readonly evict: Evict;
+  readonly inUse: InUse;
+  /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
+  onTrouble(error: unknown): void;
+  /** What the store can't do now, or undefined. */
+  weakness(): string | undefined;
+  /** Begins to look after the store; the trees and the store have been looked through. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** As the trees are looked at: what no Manifest wants any more is known by then. */
+const TICK_EVERY_MS = 15 * 60 * 1000;
+/** How much harder than from a mirror it is to get a file again: from its author's host, from one that is out of order
+ * now, and where nobody knows whence it came, as after an import. */
+const FROM_ELSEWHERE = 2;
+const FROM_OUT_OF_ORDER = 8;
+const FROM_NOWHERE = 8;
+
+/** Whether all trees that are configured are there and were read without trouble. */
+function areWell({ trees, found, scanned }: ComposedTrees): boolean {
+  const { repositories, problems } = found();
+  if (!scanned() || repositories.length === 0 || problems.length > 0) return false;
+  return trees.status().every(({ problem, unreadable }) => problem === undefined && unreadable === 0);
+}
+
+/** The beginning of a URL up to its path. */
+function originOf(url: string): string {
+  const path = url.indexOf("/", url.indexOf("://") + 3);
+  return path < 0 ? url : url.slice(0, path);
+}
+
+export function composeStore(parts: StoreParts): ComposedStore {
+  const { storage, mirrors, store, rows, db, trees, places, clock, log } = parts;
+  const inUse = createInUse(clock);
+
+  function scarcity(source: string): number {
+    if (source === "") return FROM_NOWHERE;
+    if (mirrors().some((mirror) => source.startsWith(mirror))) return 1;
+    const works = places.at(originOf(source)).expectedMs(1) !== undefined;
+    return works ? FROM_ELSEWHERE : FROM_OUT_OF_ORDER;
+  }
+
+  const evict = createEvict({
+    store,
+    rows,
+    orphans: createOrphanRows(db),
+    limits() {
+      const { max_size, min_free, max_age, orphan_grace } = storage();
+      return { maxSize: max_size, minFree: min_free, maxAgeMs: max_age, orphanGraceMs: orphan_grace };
+    },
+    keep: () => storage().keep,
+    scarcity,
+    treesWell: () => areWell(trees),
+    inUse: inUse.has,
+    clock,
+    log,
+  });
+  let timer: NodeJS.Timeout | undefined;
+
+  function tick(): void {
+    evict.tick().catch((error: unknown) => log.error("Cannot clean up: {error}", { error }));
+  }
+
+  let trouble: unknown;
+
+  return {
+    evict,
+    inUse,
+    onTrouble(error) {
+      // Once each: a full disk is full for every file.
+      if (error !== undefined && trouble === undefined) {
+        log.error("The store takes no files: {error}. Clients get theirs all the same.", { error });
+      } else if (error === undefined && trouble !== undefined) log.info("the store takes files again");
+      trouble = error;
+    },
+    weakness: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
+    start() {
+      tick();
+      timer = setInterval(tick, TICK_EVERY_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await evict.stop();
+    },
+  };
+}

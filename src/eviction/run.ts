@@ -1,0 +1,127 @@
+/**
+ * One clean-up: chooses by the policy, then removes in small steps. What somebody asks for between the choice and the
+ * removal stays.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import type { DistfileRows } from "../index/distfiles.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/store.ts";
+import { type Chosen, choose } from "./choose.ts";
+import { excess, type Limits, type Usage, type Victim } from "./policy.ts";
+import { type CleanReport, createTally } from "./report.ts";
+import type { Ledger } from "./room.ts";
+
+export type { CleanReport } from "./report.ts";
+
+export interface RunDeps {
+  readonly store: Pick<Store, "remove" | "sweepParts">;
+  readonly rows: Pick<DistfileRows, "page" | "forget" | "flush">;
+  readonly limits: () => Limits;
+  /** Globs of names that never go. */
+  readonly keep: () => readonly string[];
+  readonly scarcity: (source: string) => number;
+  /** Whether it is being fetched or served, or was asked for since that instant. */
+  readonly inUse: (name: DistfileName, since: number) => boolean;
+  readonly ledger: Ledger;
+  /** Lets others have their turn where there was work for long enough. @throws where all is to stop */
+  readonly breathe: (signal: AbortSignal | undefined) => Promise<void>;
+  readonly onRemoved: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Between choosing and removing, for tests of what happens there. */
+  readonly onChosen?: (victims: readonly Victim[]) => Promise<void>;
+}
+
+export interface CleanOptions {
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (removed: Victim) => void;
+}
+
+/** Part files that nobody continues go after a day (SPEC 7). */
+const PART_AGE_MS = 24 * 60 * 60 * 1000;
+/** Work in one step, so that a hit never waits long. */
+const STEP_MS = 1;
+/** Where much of what was chosen turned out to be in use, it is chosen anew. */
+const MAX_PASSES = 3;
+
+export function createBreath(stopped: AbortSignal): RunDeps["breathe"] {
+  let stepAt = performance.now();
+  return async (signal) => {
+    stopped.throwIfAborted();
+    signal?.throwIfAborted();
+    if (performance.now() - stepAt < STEP_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    stepAt = performance.now();
+  };
+}
+
+/** @param target how many bytes have to go as things stand when it is asked */
+export type Run = (target: () => number, options: CleanOptions) => Promise<CleanReport>;
+
+export function createRun(deps: RunDeps): Run {
+  const { store, rows, ledger, limits, clock, log, breathe } = deps;
+
+  async function chooseNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Chosen> {
+    const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
+    const free = (name: DistfileName) => !deps.inUse(name, since);
+    const kept = (name: DistfileName) => globs.some((glob) => glob.match(name));
+    const { scarcity } = deps;
+    return await choose(
+      bytes,
+      { limits: limits(), now: since, free },
+      { rows, scarcity, kept, breathe: () => breathe(signal) },
+    );
+  }
+
+  /** With nothing in between that would let others run; false where it is in use. */
+  function removeNow({ name }: Victim, since: number): boolean {
+    if (deps.inUse(name, since)) return false;
+    store.remove(name);
+    try {
+      rows.forget(name);
+    } catch (error) {
+      // The row is found to have no file when it is next asked for.
+      log.warn("Cannot forget {file}, which was removed: {error}", { file: name, error });
+    }
+    deps.onRemoved();
+    return true;
+  }
+
+  return async (target, { dryRun = false, signal, onProgress }) => {
+    const tally = createTally();
+    const before = ledger.usage();
+    const parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
+    const left = () => (dryRun ? target() - tally.bytes : target());
+
+    async function take(victim: Victim, since: number): Promise<void> {
+      await breathe(signal);
+      if (victim.reason === "space" && left() <= 0) return;
+      if (dryRun || removeNow(victim, since)) {
+        tally.add(victim);
+        onProgress?.(victim);
+      } else tally.skip();
+    }
+
+    async function pass(): Promise<"enough" | "again"> {
+      rows.flush();
+      const since = clock.now();
+      const { outlived, cheapest, candidateBytes } = await chooseNow(left(), since, signal);
+      // To throw out everything for what still would not fit helps nobody.
+      const hopeless = candidateBytes < excess(ledger.leastUsage(), limits());
+      const victims = hopeless ? outlived : [...outlived, ...cheapest];
+      await deps.onChosen?.(victims);
+      for (const victim of victims) await take(victim, since);
+      return dryRun || hopeless || left() <= 0 ? "enough" : "again";
+    }
+
+    for (let passes = 0; passes < MAX_PASSES && (await pass()) === "again"; passes++);
+    const after = dryRun ? without(before, tally.bytes) : ledger.usage();
+    return tally.report({ dryRun, parts, before, after, over: excess(after, limits()) });
+  };
+}
+
+function without({ usedBytes, freeBytes }: Usage, bytes: number): Usage {
+  return { usedBytes: usedBytes - bytes, freeBytes: freeBytes + bytes };
+}
