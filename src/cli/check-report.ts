@@ -17,6 +17,8 @@ export interface Report {
   readonly settings: readonly ShownSetting[];
   readonly file: string | undefined;
   readonly store: { readonly location: string; readonly writable: boolean };
+  /** Why a server could not start now. One that runs is such a reason, and no problem. */
+  readonly obstacle: string | undefined;
   readonly repositories: readonly { readonly name: string; readonly location: string; readonly packages: number }[];
   readonly sandbox: string;
   /** Settings that somebody chose and that do nothing yet. */
@@ -56,10 +58,11 @@ function listed(title: string, lines: readonly string[], paint: Paint): string[]
 }
 
 export function renderReport(report: Report, paint: Paint): string {
-  const { file, store, pending, notes, problems } = report;
+  const { file, store, obstacle, pending, notes, problems } = report;
   const summary = alignColumns([
     ["Configuration", file ?? `built-in defaults (there is no ${DEFAULT_FILE})`],
     ["Store", `${store.location} (${store.writable ? "writable" : paint("red", "not writable")})`],
+    ["Server", obstacle ?? "can start"],
     ["Sandbox", report.sandbox],
   ]);
   const waiting = alignColumns(pending.map(({ key, reason }) => [paint("yellow", key), reason]));

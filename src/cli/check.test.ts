@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
+import { lockStore } from "../store/lock.ts";
 import { check, countPackages } from "./check.ts";
 import type { Output } from "./output.ts";
 
@@ -106,4 +107,19 @@ test("the form for people has the same facts", async () => {
   expect(text).toContain(`testing  ${tree}  4 packages`);
   expect(text).toContain("storage.max_size  nothing is cleaned up");
   expect(text).toContain("No problems found.");
+});
+
+test("it tells what a server could not start for, and a port or store in use is no problem of the configuration", async () => {
+  const free = await run({ "server.port": "0" });
+  expect(free.report.obstacle).toBeNull();
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const taken = await run({ "server.address": "127.0.0.1", "server.port": String(listener.port) });
+  expect([taken.code, taken.report.obstacle]).toEqual([0, expect.stringContaining("something else listens there")]);
+  mkdirSync(`${folder}/held`);
+  const lock = lockStore(`${folder}/held`, "portcache serve (process 4711)");
+  const held = await run({ "storage.location": `${folder}/held` });
+  lock.release();
+  const obstacle = `Cannot use the store ${folder}/held: portcache serve (process 4711) holds it`;
+  expect([held.code, held.report.obstacle]).toEqual([0, obstacle]);
+  expect((await run({ "storage.location": `${folder}/held`, "server.port": "0" })).report.obstacle).toBeNull();
 });

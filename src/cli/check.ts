@@ -1,7 +1,7 @@
 /**
  * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
  */
-import { accessSync, constants, readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
@@ -10,6 +10,8 @@ import { readSmall } from "../repos/find.ts";
 import { chooseSandbox } from "../repos/sandbox-choose.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
 import { findConfigured } from "./compose-trees.ts";
+import { fileProblem } from "./file-problem.ts";
+import { obstacleOf } from "./obstacle.ts";
 import type { Output } from "./output.ts";
 
 const MASK = "********";
@@ -69,17 +71,6 @@ export function countPackages(location: string): number {
     .reduce((sum, category) => sum + readNames(`${location}/${category}`).length, 0);
 }
 
-/** What is wrong with a file that a setting names, as a list of at most one sentence; an empty path means none. */
-export function fileProblem(key: string, path: string): string[] {
-  if (path === "") return [];
-  try {
-    accessSync(path, constants.R_OK);
-    return statSync(path).isFile() ? [] : [`${key}: ${path} is no file`];
-  } catch (error) {
-    return [`${key}: Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`];
-  }
-}
-
 /** Which sandbox is in force, and what there is to say of it. */
 async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "sandbox" | "notes">> {
   if (config.repo.evaluate === "never") return { sandbox: 'not used, as repo.evaluate is "never"', notes: [] };
@@ -112,6 +103,7 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
     settings: allSettings().map((setting) => show(setting, loaded)),
     file: loaded.file,
     store: { location: storage.location, writable },
+    obstacle: obstacleOf(loaded.config),
     repositories: found.repositories.map(({ name, location }) => ({
       name,
       location,
@@ -125,13 +117,13 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
 }
 
 /** The form for programs. */
-function toJson({ settings, file, ...rest }: Report): unknown {
+function toJson({ settings, file, obstacle, ...rest }: Report): unknown {
   const config: Record<string, Record<string, unknown>> = {};
   for (const { path, value, origin } of settings) {
     const [section = "", name = ""] = path.split(".");
     config[section] = { ...config[section], [name]: { value, origin } };
   }
-  return { config, file: file ?? null, ...rest };
+  return { config, file: file ?? null, obstacle: obstacle ?? null, ...rest };
 }
 
 /** @returns the exit code: 1 where there are problems */

@@ -1,7 +1,7 @@
 /**
  * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
  */
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
 import { createLiveConfig } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -14,9 +14,10 @@ import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
 import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
-import { fileProblem } from "./check.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
+import { fileProblem } from "./file-problem.ts";
+import { listenAddress } from "./listen-address.ts";
 import { oneAtATime, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 
@@ -31,11 +32,6 @@ const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
 /** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
 const DAMAGE_DRAIN_MS = 2000;
-
-/** Where the kernel has no IPv6, `::` can't be listened on. */
-function listenAddress(address: string): string {
-  return address === "::" && !existsSync("/proc/net/if_inet6") ? "0.0.0.0" : address;
-}
 
 /** @returns the URL that it answers at */
 function listen(server: Server, { config }: LoadedConfig, port: number): string {

@@ -30,6 +30,28 @@ export function isStoreLocked(location: string): boolean {
   return locks.split("\n").some((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
 }
 
+function readHolder(database: Database): string {
+  const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
+  return row?.name ?? "another process";
+}
+
+/** Who holds it, such as "portcache serve (process 4711)"; undefined where nobody does. */
+export function storeHolder(location: string): string | undefined {
+  try {
+    if (!isStoreLocked(location)) return undefined;
+  } catch {
+    // There is no store that this user could see.
+    return undefined;
+  }
+  try {
+    using database = new Database(`${location}/portcache.lock`, { readonly: true });
+    return readHolder(database);
+  } catch {
+    // The folder is another user's, or the holder is just beginning.
+    return "another process";
+  }
+}
+
 /**
  * @param holder what a second server is told, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
@@ -50,9 +72,9 @@ export function lockStore(location: string, holder: string): StoreLock {
       database.close();
       throw error;
     }
-    const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
+    const held = readHolder(database);
     database.close();
-    throw new StoreLockedError(location, row?.name ?? "another process");
+    throw new StoreLockedError(location, held);
   }
   return {
     release() {
