@@ -1,11 +1,20 @@
 /**
- * The dashboard: begins in the browser.
+ * The dashboard begins here, in the browser.
  */
 import { render } from "preact";
-
-function Page() {
-  return <h1>portcache</h1>;
-}
+import { App } from "./app.tsx";
+import { createContact } from "./contact.ts";
+import { ContactContext } from "./hooks.ts";
+import { createToken, TokenContext } from "./token.ts";
 
 const page = document.getElementById("page");
-if (page) render(<Page />, page);
+if (page) {
+  render(
+    <ContactContext.Provider value={createContact(Date.now)}>
+      <TokenContext.Provider value={createToken(sessionStorage)}>
+        <App />
+      </TokenContext.Provider>
+    </ContactContext.Provider>,
+    page,
+  );
+}

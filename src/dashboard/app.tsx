@@ -1,0 +1,158 @@
+/**
+ * The page as a whole: head with search, the four answers, and below them the overview, a search, or one file's story.
+ */
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Downloads, Mirrors, Status } from "../http/api/schemas.ts";
+import { ActionsPanel } from "./actions.tsx";
+import { apiPath } from "./api.ts";
+import { ChartsPanel } from "./charts.tsx";
+import { DownloadsPanel } from "./downloads.tsx";
+import { FailuresPanel } from "./failures.tsx";
+import { FilesView } from "./files.tsx";
+import { NowContext, useContact, useDownloads, usePolled } from "./hooks.ts";
+import { MirrorsPanel } from "./mirrors.tsx";
+import { type Route, searchHash, useRoute } from "./route.ts";
+import { StorePanel } from "./store.tsx";
+import { StoryView } from "./story.tsx";
+import { Summary } from "./summary.tsx";
+import { TopPanel } from "./top.tsx";
+
+const STATUS_POLL_MS = 5_000;
+const MIRRORS_POLL_MS = 10_000;
+/** A search begins when typing has paused for so long. */
+const TYPING_PAUSE_MS = 200;
+
+function Search({ route }: { readonly route: Route }) {
+  const shown = route.view === "files" ? route.search : "";
+  const [text, setText] = useState(shown);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => setText(shown), [shown]);
+  const go = (search: string) => {
+    clearTimeout(timer.current);
+    location.hash = searchHash(search.trim());
+  };
+  return (
+    <search>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          go(text);
+        }}
+      >
+        <input
+          type="search"
+          aria-label="Find a file"
+          placeholder="Find a file…"
+          value={text}
+          onInput={(event) => {
+            const search = event.currentTarget.value;
+            setText(search);
+            clearTimeout(timer.current);
+            timer.current = setTimeout(() => go(search), TYPING_PAUSE_MS);
+          }}
+        />
+      </form>
+    </search>
+  );
+}
+
+/** Says that the server is away, and that it is back. */
+function ContactLine() {
+  const { state, since, epoch } = useContact();
+  const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(since);
+  const gone = `The server does not answer since ${time}. It is asked again every few seconds; this page goes on by itself.`;
+  return (
+    <div role="status" class="contact">
+      {state === "gone" ? <p class="banner bad">{gone}</p> : null}
+      {state === "here" && epoch > 0 ? <p class="unseen">The server answers again.</p> : null}
+    </div>
+  );
+}
+
+interface OverviewProps {
+  readonly status: Status | undefined;
+  readonly downloads: Downloads | undefined;
+  readonly mirrors: Mirrors | undefined;
+}
+
+/** A store that nobody has used yet: how to begin. */
+function Welcome() {
+  return (
+    <section class="panel welcome" aria-labelledby="welcome-title">
+      <h2 id="welcome-title">The store is empty</h2>
+      <p>
+        Nothing was asked for yet. On a client, put this line into <code>/etc/portage/mirrors</code>:
+      </p>
+      <pre class="sample">local {location.origin}</pre>
+      <p class="small">
+        or <code>GENTOO_MIRRORS="{location.origin}"</code> into <code>/etc/portage/make.conf</code>. What emerge fetches
+        then shows up here.
+      </p>
+    </section>
+  );
+}
+
+function Overview({ status, downloads, mirrors }: OverviewProps) {
+  const empty = status?.store.files === 0 && status.all_time.requests === 0;
+  return (
+    <>
+      {empty ? <Welcome /> : null}
+      <div class="columns">
+        <div class="column">
+          <DownloadsPanel downloads={downloads} />
+          <ChartsPanel />
+          <FailuresPanel />
+          <TopPanel />
+        </div>
+        <div class="column">
+          <MirrorsPanel mirrors={mirrors} />
+          <StorePanel status={status} />
+          <ActionsPanel status={status} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function pageTitle(gone: boolean, status: Status | undefined): string {
+  if (gone) return "✕ portcache";
+  const active = status?.downloads.active ?? 0;
+  const sign = status && status.health.state !== "ok" ? "▲ " : "";
+  return `${sign}${active > 0 ? `(${active}) ` : ""}portcache`;
+}
+
+/** How far the server's clock is ahead of the browser's, known from its latest status. */
+function useClockDifference(status: Status | undefined): number {
+  return useMemo(() => (status ? Date.parse(status.now) - Date.now() : 0), [status]);
+}
+
+export function App() {
+  const route = useRoute();
+  const status = usePolled<Status>(apiPath("status"), STATUS_POLL_MS);
+  const mirrors = usePolled<Mirrors>(apiPath("mirrors"), MIRRORS_POLL_MS);
+  const downloads = useDownloads(useCallback(() => status.again(), [status.again]));
+  const gone = useContact().state === "gone";
+  const now = Date.now() + useClockDifference(status.data);
+  useEffect(() => {
+    document.title = pageTitle(gone, status.data);
+  }, [gone, status.data]);
+  const shown = { status: status.data, downloads, mirrors: mirrors.data };
+  return (
+    <NowContext.Provider value={now}>
+      <header class="top">
+        <a class="logo" href="#/">
+          portcache
+        </a>
+        <Search route={route} />
+      </header>
+      <ContactLine />
+      <main class={gone ? "gone" : ""}>
+        <h1 class="unseen">portcache</h1>
+        <Summary {...shown} />
+        {route.view === "overview" ? <Overview {...shown} /> : null}
+        {route.view === "files" ? <FilesView search={route.search} /> : null}
+        {route.view === "file" ? <StoryView key={route.name} name={route.name} /> : null}
+      </main>
+    </NowContext.Provider>
+  );
+}

@@ -1,0 +1,66 @@
+/**
+ * What comes in just now: how far each download is, how fast, from where, and for whom.
+ */
+import type { DownloadState, Downloads } from "../http/api/schemas.ts";
+import { formatBytes, formatDuration, formatSpeed, plural } from "./format.ts";
+import { FileLink, Nothing, Panel } from "./parts.tsx";
+
+/** A full page of them is enough to see. */
+const SHOWN = 12;
+
+function stateWords({ state, size, bytes, eta_seconds }: DownloadState): string {
+  if (state === "waiting") return "waits for its turn";
+  if (state === "resolving") return "looks for sources";
+  const rest = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1000)} left`;
+  return size === null ? `${formatBytes(bytes)}${rest}` : `${formatBytes(bytes)} of ${formatBytes(size)}${rest}`;
+}
+
+function readers(clients: number): string {
+  return clients === 0 ? "ahead of need" : `for ${plural(clients, "client")}`;
+}
+
+/** Where bytes come from now, else who was asked last. */
+function sourcesOf({ sources }: DownloadState): string {
+  const active = sources.filter(({ outcome }) => outcome === null);
+  const shown = active.length > 0 ? active : sources.slice(-1);
+  const names = new Set(shown.map(({ source }) => (URL.canParse(source) ? new URL(source).host : source)));
+  names.delete("");
+  return names.size === 0 ? "" : `from ${[...names].join(", ")}`;
+}
+
+function Download({ download }: { readonly download: DownloadState }) {
+  const { file, size, bytes, bytes_per_second, clients, state } = download;
+  const known = size !== null && size > 0 ? size : undefined;
+  return (
+    <li class="download">
+      <div class="line">
+        <FileLink name={file} />
+        <span class="speed">{state === "fetching" ? formatSpeed(bytes_per_second) : ""}</span>
+      </div>
+      <progress aria-label={`${file} so far`} max={known ?? 1} {...(known === undefined ? {} : { value: bytes })} />
+      <div class="line small">
+        <span>{stateWords(download)}</span>
+        <span>{[readers(clients), sourcesOf(download)].filter((words) => words !== "").join(", ")}</span>
+      </div>
+    </li>
+  );
+}
+
+export function DownloadsPanel({ downloads }: { readonly downloads: Downloads | undefined }) {
+  const list = downloads?.downloads ?? [];
+  const more = list.length - SHOWN;
+  return (
+    <Panel id="downloads" title="Coming in now" aside={list.length === 0 ? undefined : plural(list.length, "download")}>
+      {list.length === 0 ? (
+        <Nothing>Nothing is being fetched. A file that is asked for and not here shows up at once.</Nothing>
+      ) : (
+        <ul class="plain">
+          {list.slice(0, SHOWN).map((download) => (
+            <Download key={download.file} download={download} />
+          ))}
+        </ul>
+      )}
+      {more > 0 ? <p class="small">and {more} more</p> : null}
+    </Panel>
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * What components see of the server: polled answers, and the stream of downloads under way. A page that nobody looks at
+ * asks for nothing.
+ */
+import { createContext } from "preact";
+import { useCallback, useContext, useEffect, useState } from "preact/hooks";
+import type { Downloads } from "../http/api/schemas.ts";
+import { apiPath, get, RefusedError } from "./api.ts";
+import { type Contact, type ContactKeeper, createContact } from "./contact.ts";
+
+export const ContactContext = createContext<ContactKeeper>(createContact(Date.now));
+
+/** The server's clock, in milliseconds since the epoch. */
+export const NowContext = createContext<number>(0);
+
+export function useNow(): number {
+  return useContext(NowContext);
+}
+
+export function useContact(): Contact {
+  const keeper = useContext(ContactContext);
+  const [contact, setContact] = useState(keeper.current);
+  useEffect(() => keeper.subscribe(setContact), [keeper]);
+  return contact;
+}
+
+/** Whether somebody can see the page. */
+export function useVisible(): boolean {
+  const [visible, setVisible] = useState(!document.hidden);
+  useEffect(() => {
+    const onChange = () => setVisible(!document.hidden);
+    document.addEventListener("visibilitychange", onChange);
+    return () => document.removeEventListener("visibilitychange", onChange);
+  }, []);
+  return visible;
+}
+
+export interface Polled<T> {
+  /** The latest answer; undefined before the first. */
+  readonly data: T | undefined;
+  /** Why the latest answer was none. */
+  readonly refusal: string | undefined;
+  /** Asks at once. */
+  readonly again: () => void;
+}
+
+/** While the server is away it is asked this often whether it is back. */
+const RETRY_MS = 2000;
+
+/** @param path as apiPath() gives it; undefined: nothing is asked */
+export function usePolled<T>(path: string | undefined, everyMs: number): Polled<T> {
+  const keeper = useContext(ContactContext);
+  const { epoch } = useContact();
+  const visible = useVisible();
+  const [round, setRound] = useState(0);
+  const [answer, setAnswer] = useState<{ path?: string; data?: T; refusal?: string }>({});
+
+  useEffect(() => {
+    if (path === undefined || !visible) return undefined;
+    const ending = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async () => {
+      let nextMs = everyMs;
+      try {
+        const data = await get<T>(path, ending.signal);
+        keeper.answered();
+        setAnswer({ path, data });
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        if (error instanceof RefusedError) {
+          keeper.answered();
+          setAnswer((before) => ({ ...(before.path === path ? before : {}), path, refusal: error.message }));
+        } else {
+          keeper.missed();
+          nextMs = Math.min(everyMs, RETRY_MS);
+        }
+      }
+      timer = setTimeout(() => void ask(), nextMs);
+    };
+    void ask();
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+    };
+  }, [path, everyMs, visible, epoch, round, keeper]);
+
+  const again = useCallback(() => setRound((before) => before + 1), []);
+  const current = answer.path === path ? answer : undefined;
+  return { data: current?.data, refusal: current?.refusal, again };
+}
+
+/** A stream that broke is begun anew after so long. */
+const REOPEN_MS = 3000;
+
+/** @param onBroken is called when the stream breaks, as then the server may be away */
+export function useDownloads(onBroken: () => void): Downloads | undefined {
+  const visible = useVisible();
+  const [downloads, setDownloads] = useState<Downloads>();
+  useEffect(() => {
+    if (!visible) return undefined;
+    let source: EventSource | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const open = () => {
+      source = new EventSource(apiPath("events"));
+      source.addEventListener("downloads", (event) => setDownloads(JSON.parse(event.data)));
+      source.addEventListener("error", () => {
+        // Browsers try again by themselves after some failures and after others never.
+        source?.close();
+        onBroken();
+        timer = setTimeout(open, REOPEN_MS);
+      });
+    };
+    open();
+    return () => {
+      source?.close();
+      clearTimeout(timer);
+    };
+  }, [visible, onBroken]);
+  return downloads;
+}
