@@ -32,7 +32,7 @@ function FetchForm({ runner }: { readonly runner: Runner }) {
           title: "Fetch",
           name: "fetch",
           body: order,
-          words: (report) => reportWords("fetch", report),
+          words: (report) => reportWords(report),
         });
       }}
     >
@@ -56,7 +56,7 @@ function CleanButton({ runner }: { readonly runner: Runner }) {
   const order = {
     title: "Clean up",
     name: "clean",
-    words: (report: CleanReport) => reportWords("clean", report),
+    words: (report: CleanReport) => reportWords(report),
   } as const;
   const look = async () => setPlan(await runner.begin({ ...order, body: { dry_run: true } }));
   const go = async () => {
@@ -85,7 +85,7 @@ function CleanButton({ runner }: { readonly runner: Runner }) {
 export function ActionsPanel({ status }: { readonly status: Status | undefined }) {
   const runner = useRunner();
   const begin = (title: string, name: "rescan" | "verify", body: Readonly<Record<string, unknown>>) => () =>
-    void runner.begin<Report>({ title, name, body, words: (report) => reportWords(name, report) });
+    void runner.begin<Report>({ title, name, body, words: (report) => reportWords(report) });
   return (
     <Panel id="actions" title="Do something">
       {status?.changes_over_tcp === false ? (
@@ -128,7 +128,7 @@ export function FileActions({ name, stored, onChanged }: FileActionsProps) {
       title,
       name: action,
       body: { names: [name] },
-      words: (report) => reportWords(action, report),
+      words: (report) => reportWords(report),
     });
     onChanged();
   };
