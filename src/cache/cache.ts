@@ -9,15 +9,19 @@ import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
 import { within } from "../lib/deadline.ts";
+import type { HotFiles } from "../store/hot.ts";
 import type { Absences } from "./absences.ts";
 import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
-import type { Found, NotFound, Origin, Wanted } from "./found.ts";
+import type { Found, NotFound, Origin, StoredFound, Wanted } from "./found.ts";
+import type { KnownFiles } from "./known.ts";
 import type { ReadAhead } from "./read-ahead.ts";
-import type { StoredDistfiles } from "./stored.ts";
+import type { StoredDistfile, StoredDistfiles } from "./stored.ts";
 import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
 
 export interface CacheDeps extends BeginDeps {
   readonly stored: StoredDistfiles;
+  readonly known: KnownFiles;
+  readonly hot: HotFiles;
   readonly flights: Flights;
   readonly absences: Absences;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
@@ -30,6 +34,8 @@ export interface CacheDeps extends BeginDeps {
 }
 
 export interface Cache {
+  /** A hit on a file that was found right before and has not changed since; at once, as most requests are for such. */
+  peek(name: DistfileName, method: Wanted["method"]): StoredFound | undefined;
   /** @param deadlineMs a verdict or a first byte is there within this, or "late" is the answer */
   lookup(wanted: Wanted, deadlineMs: number): Promise<Found>;
 }
@@ -50,15 +56,25 @@ async function fromStore(
   contents: readonly Digests[],
   origin: Origin,
   deps: CacheDeps,
-): Promise<Found | "stale" | undefined> {
-  const leave = deps.inUse.enter(wanted.name);
-  const stored = await deps.stored.find(wanted.name, contents).finally(leave);
+): Promise<StoredFound | "stale" | undefined> {
+  const { name } = wanted;
+  const leave = deps.inUse.enter(name);
+  const stored = await deps.stored.find(name, contents).finally(leave);
   if (stored === undefined || stored === "stale") return stored;
-  if (wanted.method === "GET") {
-    deps.rows.touch(wanted.name, deps.clock.now());
-    deps.readAhead.served(wanted.name);
-  }
-  return { kind: "stored", name: wanted.name, stored, origin };
+  return serveStored(name, wanted.method, stored, origin, deps);
+}
+
+function serveStored(
+  name: DistfileName,
+  method: Wanted["method"],
+  stored: StoredDistfile,
+  origin: Origin,
+  deps: CacheDeps,
+): StoredFound {
+  if (method !== "GET") return { kind: "stored", name, stored, origin, body: undefined };
+  deps.rows.touch(name, deps.clock.now());
+  deps.readAhead.served(name);
+  return { kind: "stored", name, stored, origin, body: deps.hot.use(name, stored.file) };
 }
 
 /** What the trees leave to be fetched: each content in turn, or the bare name where no tree knows it. */
@@ -183,9 +199,14 @@ async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promis
   for (const wanted of questions) {
     // By name the first tree's content counts.
     const contents = wanted.content ? [wanted.content] : contentsOf(deps.wantedBy(wanted.name)).slice(0, 1);
+    const { revision } = deps.known;
     const found = await fromStore(wanted, contents, HIT, deps);
-    if (found === "stale") stale = found;
-    else if (found) return found;
+    if (found === "stale") {
+      stale = found;
+    } else if (found) {
+      if (!wanted.content) deps.known.put(wanted.name, found.stored, revision);
+      return found;
+    }
   }
   return stale;
 }
@@ -208,6 +229,11 @@ async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
 
 export function createCache(deps: CacheDeps): Cache {
   return {
+    peek(name, method) {
+      deps.inUse.note(name);
+      const stored = deps.known.get(name);
+      return stored && serveStored(name, method, stored, HIT, deps);
+    },
     async lookup(wanted, deadlineMs) {
       const search = find(wanted, deps);
       const found = await within(deps.clock, deadlineMs, search);

@@ -19,8 +19,17 @@ export interface Origin {
   readonly url: string;
 }
 
+export interface StoredFound {
+  readonly kind: "stored";
+  readonly name: DistfileName;
+  readonly stored: StoredDistfile;
+  readonly origin: Origin;
+  /** All its bytes, where they are held in memory. */
+  readonly body: Blob | undefined;
+}
+
 export type Found =
-  | { readonly kind: "stored"; readonly name: DistfileName; readonly stored: StoredDistfile; readonly origin: Origin }
+  | StoredFound
   | Incoming
   | {
       readonly kind: "head";

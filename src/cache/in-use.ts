@@ -8,6 +8,8 @@ import type { Clock } from "../lib/clock.ts";
 export interface InUse {
   /** It is looked up, or fetched; ends with the call of the function given back. */
   enter(name: DistfileName): () => void;
+  /** It is answered now, all at once. */
+  note(name: DistfileName): void;
   /** Whether it is in use, or was since that instant. */
   has(name: DistfileName, since: number): boolean;
 }
@@ -34,6 +36,7 @@ export function createInUse(clock: Clock): InUse {
   }
 
   return {
+    note,
     enter(name) {
       note(name);
       entered.set(name, (entered.get(name) ?? 0) + 1);

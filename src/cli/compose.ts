@@ -19,7 +19,7 @@ import { createAllow } from "../http/allow.ts";
 import type { Actions } from "../http/api/actions.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
-import { createDistfileRows } from "../index/distfiles.ts";
+import { createTargets } from "../http/target.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
 import { type Index, isIndexDamage } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
@@ -35,6 +35,7 @@ import { composeMirrors } from "./compose-mirrors.ts";
 import { createSettling } from "./compose-settle.ts";
 import { composeResolver, upstreamSettings } from "./compose-sources.ts";
 import { composeStore } from "./compose-store.ts";
+import { composeStored } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
 
 export interface Parts {
@@ -81,8 +82,8 @@ const RESCAN_EVERY_MS = 15 * 60 * 1000;
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
   const settings = upstreamSettings(config, parts.userAgent, clock);
-  const rows = createDistfileRows(index.db);
   const repositoryRows = createRepositoryRows(index.db);
+  const { known, hot, rows } = composeStored(store, index, repositoryRows, () => config.storage.memory);
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));
@@ -149,6 +150,8 @@ export function compose(parts: Parts): Server {
     store,
     rows,
     stored: createStoredDistfiles({ store, rows, hasher, clock, log }),
+    known,
+    hot,
     flights,
     absences,
     hasher,
@@ -196,6 +199,8 @@ export function compose(parts: Parts): Server {
     get layoutConf() {
       return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
     },
+    parseTarget: createTargets(),
+    prepared: new WeakMap(),
     dashboard: parts.dashboard,
     allow: { permits: (address) => allowed(config.server.allow).permits(address) },
     isLoop: guard.isLoop,

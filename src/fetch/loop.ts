@@ -14,15 +14,15 @@ export interface LoopGuard {
 const MAX_LENGTH = 2000;
 
 export function createLoopGuard(id: string): LoopGuard {
-  const names = (header: string | null, column: number) =>
-    (header ?? "").split(",").map((entry) => entry.trim().split(/[\s;]+/)[column]);
+  const hasId = (header: string | null, column: number) =>
+    header?.split(",").some((entry) => entry.trim().split(/[\s;]+/)[column] === id) ?? false;
 
   function extended(before: string | null | undefined, own: string): string {
     return before ? `${before.slice(-MAX_LENGTH)}, ${own}` : own;
   }
 
   return {
-    isLoop: (headers) => names(headers.get("via"), 1).includes(id) || names(headers.get("cdn-loop"), 0).includes(id),
+    isLoop: (headers) => hasId(headers.get("via"), 1) || hasId(headers.get("cdn-loop"), 0),
     headersFor: (headers) => ({
       via: extended(headers?.get("via"), `1.1 ${id}`),
       "cdn-loop": extended(headers?.get("cdn-loop"), id),

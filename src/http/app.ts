@@ -7,6 +7,7 @@ import { actionAt, answerAction, type PostDeps } from "./api/post.ts";
 import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import { tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
@@ -33,7 +34,7 @@ function health(illness: string | undefined, weakness: string | undefined): Resp
   return text(200, weakness === undefined ? "ok" : `degraded: ${weakness}`);
 }
 
-async function answer(request: Request, path: string, deps: AppDeps): Promise<Answered> {
+function answer(request: Request, path: string, deps: AppDeps): Answered | Promise<Answered> {
   if (deps.isLoop(request.headers)) {
     const response = text(
       508,
@@ -41,35 +42,7 @@ async function answer(request: Request, path: string, deps: AppDeps): Promise<An
     );
     return { response, file: path, outcome: "loop", source: "-", sent: { bytes: 0 } };
   }
-  return await answerDistfiles(request, path, deps);
-}
-
-/** One line per request, when its body has ended or is in the platform's hands. */
-async function logRequest(
-  deps: AppDeps,
-  request: Request,
-  client: string,
-  startedAt: number,
-  answer: Answered,
-): Promise<void> {
-  const { bytes, broken } = await answer.sent;
-  const { file, source, response } = answer;
-  const outcome = broken === undefined ? answer.outcome : `${answer.outcome}, broken off (${broken})`;
-  const milliseconds = Math.round(performance.now() - startedAt);
-  const properties = {
-    client,
-    method: request.method,
-    file,
-    outcome,
-    status: response.status,
-    bytes,
-    milliseconds,
-    source,
-  };
-  deps.log.info(
-    "{client} {method} {file}: {outcome} {status}, {bytes} bytes, {milliseconds} ms, from {source}",
-    properties,
-  );
+  return answerDistfiles(request, path, deps);
 }
 
 /** 403 for clients that are not served. */
@@ -89,6 +62,11 @@ async function change(request: Request, path: string, client: string, deps: AppD
   return await answerAction(request, action, deps);
 }
 
+function answerOthers(request: Request, path: string, client: string, deps: AppDeps): Response | Promise<Response> {
+  if (request.method === "POST" && path.startsWith("/api/v1/")) return change(request, path, client, deps);
+  return text(404, "There is nothing here. Distfiles are below /distfiles/.");
+}
+
 export function createApp(deps: AppDeps) {
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
   return new Elysia({ nativeStaticResponse: false })
@@ -98,20 +76,19 @@ export function createApp(deps: AppDeps) {
       deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
       return text(500, "Something went wrong here, the server's log has more.");
     })
-    .all("/*", async ({ request, server }) => {
+    .all("/*", ({ request, server }) => {
       const startedAt = performance.now();
       const path = normalPath(request.url);
-      if (path === "/healthz") {
-        return health(deps.illness(), deps.weakness());
-      }
+      if (path === "/healthz") return health(deps.illness(), deps.weakness());
       const bySocket = deps.isBySocket(request);
       const client = bySocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
       if (!bySocket && !deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
-      if (request.method === "POST" && path.startsWith("/api/v1/")) return await change(request, path, client, deps);
-      if (!path.startsWith("/distfiles/")) return text(404, "There is nothing here. Distfiles are below /distfiles/.");
+      if (!path.startsWith("/distfiles/")) return answerOthers(request, path, client, deps);
       if (!bySocket) server?.timeout(request, IDLE_SECONDS);
-      const answered = await answer(request, path, deps);
-      void logRequest(deps, request, client, startedAt, answered);
-      return answered.response;
+      const asked = { client, method: request.method, startedAt };
+      const answered = answer(request, path, deps);
+      // Hits are answered here and now: they are most of all, and a promise has its price.
+      if (answered instanceof Promise) return answered.then((late) => tell(asked, late, deps.log));
+      return tell(asked, answered, deps.log);
     });
 }

@@ -26,7 +26,9 @@ function listsEtag(header: string, etag: string | undefined): boolean {
 export function isNotModified(headers: Headers, { etag, lastModifiedAt }: Validators): boolean {
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) return listsEtag(ifNoneMatch, etag);
-  const since = Date.parse(headers.get("if-modified-since") ?? "");
+  const ifModifiedSince = headers.get("if-modified-since");
+  if (ifModifiedSince === null) return false;
+  const since = Date.parse(ifModifiedSince);
   return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) <= seconds(since);
 }
 
@@ -34,7 +36,9 @@ export function isNotModified(headers: Headers, { etag, lastModifiedAt }: Valida
 export function isPreconditionFailed(headers: Headers, { etag, lastModifiedAt }: Validators): boolean {
   const ifMatch = headers.get("if-match");
   if (ifMatch !== null) return !listsEtag(ifMatch.replace(/W\/"[^"]*"/g, ""), etag);
-  const since = Date.parse(headers.get("if-unmodified-since") ?? "");
+  const ifUnmodifiedSince = headers.get("if-unmodified-since");
+  if (ifUnmodifiedSince === null) return false;
+  const since = Date.parse(ifUnmodifiedSince);
   return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) > seconds(since);
 }
 

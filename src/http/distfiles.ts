@@ -3,7 +3,7 @@
  */
 import type { Cache } from "../cache/cache.ts";
 import { etagOf } from "../cache/etag.ts";
-import type { Found } from "../cache/found.ts";
+import type { Found, StoredFound } from "../cache/found.ts";
 import type { WantedBy } from "../cache/wanted.ts";
 import type { Digests } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
@@ -11,8 +11,16 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { incomingResponse } from "./incoming.ts";
-import { byConditions, fileHeaders, lateResponse, notFoundResponse, storedResponse, text } from "./respond.ts";
-import { parseTarget, type Target } from "./target.ts";
+import {
+  byConditions,
+  fileHeaders,
+  lateResponse,
+  notFoundResponse,
+  type PreparedFiles,
+  storedResponse,
+  text,
+} from "./respond.ts";
+import type { Target } from "./target.ts";
 
 /** Portage's wget gives up after 60 s of silence; a verdict leaves well before that. */
 const FIRST_BYTE_DEADLINE_MS = 45_000;
@@ -27,6 +35,9 @@ export interface DistfilesDeps {
   readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
   /** Text of our own layout.conf. */
   readonly layoutConf: string;
+  /** parseTarget(), or one that remembers. */
+  readonly parseTarget: (path: string) => Target;
+  readonly prepared: PreparedFiles;
 }
 
 export interface Sent {
@@ -103,23 +114,28 @@ async function respondIncoming(
   return { response, file: found.name, outcome, source, sent: hasBody ? sent : { bytes: 0 } };
 }
 
+const STORED_OUTCOMES = { hit: "hit", fetched: "miss", joined: "miss, joined" } as const;
+
+function respondStored(request: Request, found: StoredFound, { prepared }: DistfilesDeps): Answered {
+  const { origin, name } = found;
+  const { response, bytes } = storedResponse(request, found, prepared);
+  const source = origin.kind === "hit" ? "store" : origin.url;
+  return { response, file: name, outcome: STORED_OUTCOMES[origin.kind], source, sent: { bytes } };
+}
+
 async function respond(
   request: Request,
   found: Found,
   question: Question,
   deadlineAt: number,
-  clock: Clock,
+  deps: DistfilesDeps,
 ): Promise<Answered> {
   const { name } = question;
   switch (found.kind) {
-    case "stored": {
-      const outcome = { hit: "hit", fetched: "miss", joined: "miss, joined" }[found.origin.kind];
-      const { response, bytes } = storedResponse(request, found.stored, found.origin);
-      const source = found.origin.kind === "hit" ? "store" : found.origin.url;
-      return { response, file: name, outcome, source, sent: { bytes } };
-    }
+    case "stored":
+      return respondStored(request, found, deps);
     case "incoming":
-      return await respondIncoming(request, found, deadlineAt, clock).catch((error: unknown) => {
+      return await respondIncoming(request, found, deadlineAt, deps.clock).catch((error: unknown) => {
         // It failed before the first byte of a range further on.
         if (!(error instanceof UnavailableError)) throw error;
         const kind = error.timedOut ? "timed-out" : "failed";
@@ -134,12 +150,13 @@ async function respond(
   }
 }
 
-/** Answers a request whose path (as normalPath() gives it) begins with `/distfiles/`. */
-export async function answerDistfiles(request: Request, path: string, deps: DistfilesDeps): Promise<Answered> {
-  if (request.method !== "GET" && request.method !== "HEAD") {
+/** Answers a request whose path (as normalPath() gives it) begins with `/distfiles/`; at once where it can. */
+export function answerDistfiles(request: Request, path: string, deps: DistfilesDeps): Answered | Promise<Answered> {
+  const { method } = request;
+  if (method !== "GET" && method !== "HEAD") {
     return refused(text(405, "Distfiles can only be read.", { allow: "GET, HEAD" }), path, "method not allowed");
   }
-  const target = parseTarget(path);
+  const target = deps.parseTarget(path);
   if (target.kind === "layout.conf") {
     const headers = { "content-type": "text/plain; charset=utf-8" };
     return refused(new Response(deps.layoutConf, { headers }), "layout.conf", "own");
@@ -147,6 +164,17 @@ export async function answerDistfiles(request: Request, path: string, deps: Dist
   if (target.kind === "bad-name") {
     return refused(text(400, `That is not a distfile's name: ${target.reason}.`), path, "bad name");
   }
+  const known = target.kind === "name" ? deps.cache.peek(target.name, method) : undefined;
+  return known ? respondStored(request, known, deps) : look(request, method, path, target, deps);
+}
+
+async function look(
+  request: Request,
+  method: "GET" | "HEAD",
+  path: string,
+  target: Target,
+  deps: DistfilesDeps,
+): Promise<Answered> {
   if (target.kind === "digest" && deps.wantedByDigest(target.digest).length === 0) await deps.settleTrees(false);
   const question = questionOf(target, deps);
   if (!question) {
@@ -157,8 +185,7 @@ export async function answerDistfiles(request: Request, path: string, deps: Dist
     return refused(text(404, why), path, "absent");
   }
   const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
-  const method = request.method;
   const wanted = { ...question, method, loopHeaders: deps.loopHeaders(request) } as const;
   const found = await deps.cache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
-  return await respond(request, found, question, deadlineAt, deps.clock);
+  return await respond(request, found, question, deadlineAt, deps);
 }

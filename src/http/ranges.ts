@@ -13,7 +13,8 @@ export type RangeVerdict = ByteRange | "whole" | "unsatisfiable";
 
 /** @param size of the whole file in bytes */
 export function selectRange(header: string | null, size: number): RangeVerdict {
-  const match = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header ?? "");
+  if (header === null) return "whole";
+  const match = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header);
   if (!match) return "whole";
   const [first, last] = [match[1] ?? "", match[2] ?? ""];
   if (first === "" && last === "") return "whole";

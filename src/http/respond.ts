@@ -2,13 +2,14 @@
  * Answers as HTTP: the one place where outcomes become status codes and headers.
  */
 import { etagOf } from "../cache/etag.ts";
-import type { NotFound, Origin, Reader } from "../cache/found.ts";
+import type { NotFound, Origin, Reader, StoredFound } from "../cache/found.ts";
 import type { StoredDistfile } from "../cache/stored.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { type RangeVerdict, selectRange } from "./ranges.ts";
 
 /** After a failure that may pass; Portage goes on to its next mirror at once, other clients look at it. */
 const RETRY_AFTER_SECONDS = "30";
+const HIT_STATUS = "portcache; hit";
 
 export function text(status: number, body: string, headers: Record<string, string> = {}): Response {
   return new Response(`${body}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
@@ -16,7 +17,7 @@ export function text(status: number, body: string, headers: Record<string, strin
 
 /** Cache-Status of a file (RFC 9211). */
 export function cacheStatus(origin: Origin, stored: boolean): string {
-  if (origin.kind === "hit") return "portcache; hit";
+  if (origin.kind === "hit") return HIT_STATUS;
   const forwarded = `portcache; fwd=${origin.stale ? "stale" : "uri-miss"}`;
   return `${forwarded}${stored ? "; stored" : ""}${origin.kind === "joined" ? "; collapsed" : ""}`;
 }
@@ -59,26 +60,48 @@ export function partialHeaders(range: { start: number; end: number }, size: numb
   return { "content-range": `bytes ${range.start}-${range.end - 1}/${size}` };
 }
 
-/** A file that lies in the store, sent by sendfile where it is large; `bytes` is the length of the body. */
+/** What the answers of one stored file have in common. */
+interface Prepared {
+  readonly validators: Validators;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Made once for each stored file that is known, and gone with it. */
+export type PreparedFiles = WeakMap<StoredDistfile, Prepared>;
+
+function prepare(stored: StoredDistfile, status: string): Prepared {
+  const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.lastModifiedAt };
+  return { validators, headers: fileHeaders(validators, status) };
+}
+
+function preparedHit(stored: StoredDistfile, files: PreparedFiles): Prepared {
+  const known = files.get(stored);
+  if (known) return known;
+  const prepared = prepare(stored, HIT_STATUS);
+  files.set(stored, prepared);
+  return prepared;
+}
+
+/** A file that lies in the store, from memory or by sendfile where it is large; `bytes` is the length of the body. */
 export function storedResponse(
   request: Request,
-  stored: StoredDistfile,
-  origin: Origin,
+  { stored, origin, body }: StoredFound,
+  files: PreparedFiles,
 ): { readonly response: Response; readonly bytes: number } {
   const { path, size } = stored.file;
-  const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.lastModifiedAt };
   const status = cacheStatus(origin, true);
+  const { validators, headers } = status === HIT_STATUS ? preparedHit(stored, files) : prepare(stored, status);
   const conditional = byConditions(request, validators, status);
   if (conditional) return { response: conditional, bytes: 0 };
-  const headers = fileHeaders(validators, status);
   if (request.method === "HEAD") {
     return { response: new Response(null, { headers: { ...headers, "content-length": String(size) } }), bytes: 0 };
   }
   const range = rangeOf(request, validators, size);
   if (range === "unsatisfiable") return { response: unsatisfiable(size, status), bytes: 0 };
   // A Range that does not apply is ignored by Bun as well: it compares If-Range with the ETag set here.
-  if (range === "whole") return { response: new Response(Bun.file(path), { headers }), bytes: size };
-  const response = new Response(Bun.file(path).slice(range.start, range.end), {
+  const content = body ?? Bun.file(path);
+  if (range === "whole") return { response: new Response(content, { headers }), bytes: size };
+  const response = new Response(content.slice(range.start, range.end), {
     status: 206,
     headers: { ...headers, ...partialHeaders(range, size) },
   });

@@ -33,7 +33,24 @@ function fitsName(folders: readonly string[], name: DistfileName): boolean {
 export function normalPath(url: string): string {
   const start = url.indexOf("/", url.indexOf("//") + 2);
   const path = start < 0 ? "/" : url.slice(start).replace(/[?#].*$/s, "");
-  return path.replace(/\/{2,}/g, "/");
+  return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
+}
+
+/** Paths remembered with what they ask for; about a quarter of a KiB each. */
+const MOST_TARGETS = 16_384;
+
+/** parseTarget() that remembers: most paths are asked for again and again, and each costs two hashes. */
+export function createTargets(): (path: string) => Target {
+  const targets = new Map<string, Target>();
+  return (path) => {
+    const known = targets.get(path);
+    if (known) return known;
+    const target = parseTarget(path);
+    // Whoever asks for random names must not fill the memory; the paths in use are back soon.
+    if (targets.size >= MOST_TARGETS) targets.clear();
+    targets.set(path, target);
+    return target;
+  };
 }
 
 /** @param path normalPath() of a request, beginning with `/distfiles/` */

@@ -39,7 +39,11 @@ export interface DistfileRows {
   forgetPartial(name: DistfileName): void;
 }
 
-export function createDistfileRows(db: IndexDatabase): DistfileRows {
+/** @param onChange told the name of each row that is put, forgotten or spoilt; uses are no change */
+export function createDistfileRows(
+  db: IndexDatabase,
+  onChange: (name: DistfileName) => void = () => undefined,
+): DistfileRows {
   const select = db
     .select()
     .from(distfiles)
@@ -82,17 +86,25 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
   return {
     get: (name) => select.get({ name }),
     put(row) {
+      onChange(row.name);
       const before = total === undefined ? 0 : (select.get({ name: row.name })?.size ?? 0);
       db.insert(distfiles).values(row).onConflictDoUpdate({ target: distfiles.name, set: row }).run();
       if (total !== undefined) total += row.size - before;
     },
     forget(name) {
+      onChange(name);
       used.delete(name);
       const gone = deleteOne.get({ name });
       if (total !== undefined) total -= gone?.size ?? 0;
     },
     touch(name, at) {
-      used.set(name, { uses: (used.get(name)?.uses ?? 0) + 1, at });
+      const one = used.get(name);
+      if (one) {
+        one.uses++;
+        one.at = at;
+      } else {
+        used.set(name, { uses: 1, at });
+      }
     },
     flush() {
       if (used.size === 0) return;
@@ -120,6 +132,7 @@ export function createDistfileRows(db: IndexDatabase): DistfileRows {
       db.update(distfiles).set({ verifiedAt: at, badStamp: null }).where(eq(distfiles.name, name)).run();
     },
     spoil(name, stamp) {
+      onChange(name);
       db.update(distfiles).set({ badStamp: stamp }).where(eq(distfiles.name, name)).run();
     },
     unverifiedSince(before, limit) {

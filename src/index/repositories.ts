@@ -59,6 +59,8 @@ export interface RepositoryRows {
   /** What the package wants, by name. */
   entriesOf(location: string, category: string, name: string): ReadonlyMap<string, DistEntry>;
   counts(): RepositoryCounts;
+  /** Another number whenever what is wanted may have changed. */
+  readonly revision: number;
 }
 
 /** How many of a digest's digits the index holds (schema.ts, dist_entries). */
@@ -188,6 +190,7 @@ function prepareReading(db: IndexDatabase) {
 export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
   const writing = prepareWriting(db);
   const reading = prepareReading(db);
+  let revision = 0;
 
   /** Whether the package wants other content than before. */
   function replaceOne(repositoryId: number, { entries, ...manifest }: PackageEntries): boolean {
@@ -211,6 +214,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
 
   return {
     configure(wanted) {
+      revision++;
       return db.transaction(() => {
         const locations = wanted.map(({ location }) => location);
         db.delete(repositories).where(notInArray(repositories.location, locations)).run();
@@ -230,9 +234,12 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
       return new Map(rows.map(({ package: name, stamp, distfiles }) => [name, { stamp, distfiles }]));
     },
     replace(repositoryId, packages) {
-      return db.transaction(() => packages.filter((one) => replaceOne(repositoryId, one)).length);
+      const changed = db.transaction(() => packages.filter((one) => replaceOne(repositoryId, one)).length);
+      if (changed > 0) revision++;
+      return changed;
     },
     remove(repositoryId, category, packages) {
+      revision++;
       db.transaction(() => {
         for (const name of packages) writing.forgetManifest.run({ repositoryId, category, package: name });
       });
@@ -244,5 +251,8 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
       return new Map(rows.map((row) => [row.name, toWantedBy(row).entry]));
     },
     counts: () => reading.counts.get() ?? { packages: 0, distfiles: 0 },
+    get revision() {
+      return revision;
+    },
   };
 }

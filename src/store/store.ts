@@ -37,6 +37,8 @@ export interface FoundFile {
 export interface Store {
   /** The file, or undefined where there is none (or no plain file) of that name. */
   stat(name: DistfileName): StoredFile | undefined;
+  /** Whether the file is there still and nobody touched it since it was described. */
+  isSame(file: StoredFile): boolean;
   /**
    * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
    * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
@@ -156,6 +158,7 @@ export function openStore(location: string): Store {
 
   return {
     stat: (name) => statFile(pathOf(name)),
+    isSame: (file) => statFile(file.path)?.stamp === file.stamp,
     openPart(name, resume) {
       // Somebody may have cleared it away while this runs.
       mkdirSync(partial, { recursive: true });

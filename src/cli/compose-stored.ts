@@ -1,0 +1,33 @@
+/**
+ * Puts together what is known of stored files: their rows on disk, and in memory those that were found right and the bytes
+ * of small ones, kept in step.
+ */
+import { createKnownFiles, type KnownFiles } from "../cache/known.ts";
+import { createDistfileRows, type DistfileRows } from "../index/distfiles.ts";
+import type { Index } from "../index/open.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import { createHotFiles, type HotFiles } from "../store/hot.ts";
+import { readBody } from "../store/read-body.ts";
+import type { Store } from "../store/store.ts";
+
+export interface ComposedStored {
+  readonly rows: DistfileRows;
+  readonly known: KnownFiles;
+  readonly hot: HotFiles;
+}
+
+/** @param memoryBytes that bodies of small files may take now */
+export function composeStored(
+  store: Store,
+  index: Index,
+  repositories: Pick<RepositoryRows, "revision">,
+  memoryBytes: () => number,
+): ComposedStored {
+  const known = createKnownFiles({ store, revision: () => repositories.revision });
+  const hot = createHotFiles({ limitBytes: memoryBytes, load: (file) => readBody(store, file) });
+  const rows = createDistfileRows(index.db, (name) => {
+    known.forget(name);
+    hot.forget(name);
+  });
+  return { rows, known, hot };
+}

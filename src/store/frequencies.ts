@@ -1,0 +1,35 @@
+/**
+ * How often names were asked for of late (pure): counts that fade, in bounded memory, after TinyLFU (Einziger, Friedman
+ * and Manes, 2017), with exact counts as names are few.
+ */
+
+export interface Frequencies {
+  /** Counts one use; returns the uses so far, faded. */
+  count(name: string): number;
+  of(name: string): number;
+}
+
+/** @param names after ten uses for each of so many, all counts are halved and those at nothing forgotten */
+export function createFrequencies(names: number): Frequencies {
+  const counts = new Map<string, number>();
+  let uses = 0;
+
+  function fade(): void {
+    uses = 0;
+    for (const [name, count] of counts) {
+      const half = count >> 1;
+      if (half === 0) counts.delete(name);
+      else counts.set(name, half);
+    }
+  }
+
+  return {
+    count(name) {
+      if (++uses > names * 10) fade();
+      const count = (counts.get(name) ?? 0) + 1;
+      counts.set(name, count);
+      return count;
+    },
+    of: (name) => counts.get(name) ?? 0,
+  };
+}

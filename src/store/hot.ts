@@ -1,0 +1,120 @@
+/**
+ * Small files held in memory: a body from there costs a fraction of one that is read from disk for each request. Bounded;
+ * those asked for most often stay, and a file asked for once displaces nobody.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import { createFrequencies } from "./frequencies.ts";
+import type { StoredFile } from "./store.ts";
+
+export interface HotDeps {
+  /** Bytes held at most, as it is set now; 0: none. */
+  readonly limitBytes: () => number;
+  /** The file's bytes, or undefined where it is no longer the one that was described. */
+  readonly load: (file: StoredFile) => Promise<Blob | undefined>;
+}
+
+export interface HotFiles {
+  /**
+   * The bytes of this very file, if they are held. Counts a use, and where they are worth holding begins to load them for
+   * the next time.
+   */
+  use(name: DistfileName, file: StoredFile): Blob | undefined;
+  forget(name: DistfileName): void;
+  /** Bytes held now. */
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** From 1 MiB on the platform sends files by sendfile, which memory does not beat (measured). */
+const LARGEST_BYTES = 1024 * 1024 - 1;
+/** One file gets no more than such a part of all. */
+const LARGEST_SHARE = 8;
+/** Names whose frequency is followed. */
+const NAMES_FOLLOWED = 4096;
+/** So many are looked at to find whom to displace: the cost of a request must not grow with what is held. */
+const LOOKED_AT = 32;
+/** Files read at once; the others have their turn at their next use. */
+const LOADS_AT_ONCE = 4;
+
+interface Held {
+  readonly body: Blob;
+  readonly stamp: string;
+}
+
+export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
+  const frequencies = createFrequencies(NAMES_FOLLOWED);
+  /** Those not looked at for longest first. */
+  const held = new Map<DistfileName, Held>();
+  const loading = new Set<DistfileName>();
+  let bytes = 0;
+
+  function forget(name: DistfileName): void {
+    bytes -= held.get(name)?.body.size ?? 0;
+    held.delete(name);
+  }
+
+  function shrink(limit: number): void {
+    for (const name of held.keys()) {
+      if (bytes <= limit) return;
+      forget(name);
+    }
+  }
+
+  /** Whom a file of that size would displace, or undefined where they are asked for as often as it is. */
+  function displacedBy(frequency: number, size: number): readonly DistfileName[] | undefined {
+    const displaced: DistfileName[] = [];
+    let free = limitBytes() - bytes;
+    if (free >= size) return displaced;
+    for (const [name, one] of [...held.entries().take(LOOKED_AT)]) {
+      if (frequencies.of(name) < frequency) {
+        displaced.push(name);
+        free += one.body.size;
+        if (free >= size) return displaced;
+      } else {
+        // The next search begins behind it.
+        held.delete(name);
+        held.set(name, one);
+      }
+    }
+    return undefined;
+  }
+
+  async function take(name: DistfileName, file: StoredFile): Promise<void> {
+    loading.add(name);
+    try {
+      const body = await load(file);
+      if (body === undefined) return;
+      const displaced = displacedBy(frequencies.of(name), body.size);
+      if (!displaced) return;
+      for (const one of displaced) forget(one);
+      forget(name);
+      held.set(name, { body, stamp: file.stamp });
+      bytes += body.size;
+    } finally {
+      loading.delete(name);
+    }
+  }
+
+  return {
+    use(name, file) {
+      const limit = limitBytes();
+      if (bytes > limit) shrink(limit);
+      if (file.size > Math.min(LARGEST_BYTES, limit / LARGEST_SHARE) || file.size === 0) return undefined;
+      const frequency = frequencies.count(name);
+      const known = held.get(name);
+      if (known?.stamp === file.stamp) return known.body;
+      if (known) forget(name);
+      if (loading.has(name) || loading.size >= LOADS_AT_ONCE) return undefined;
+      // Reading what is not to be had any more is the next request's business to find out.
+      if (displacedBy(frequency, file.size)) void take(name, file).catch(() => undefined);
+      return undefined;
+    },
+    forget,
+    get bytes() {
+      return bytes;
+    },
+    get files() {
+      return held.size;
+    },
+  };
+}
