@@ -111,13 +111,14 @@ function unknownCommand(program: Command, given: string): never {
   );
 }
 
-/** @param argv without the executable's own name */
-export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {
-  let [stdout, stderr] = ["", ""];
-  let command: CommandName = "serve";
-  let operands: readonly string[] = [];
-  let own: CommandOptions = {};
-  const overrides = createOverrides();
+interface ProgramSinks {
+  readonly overrides: Overrides;
+  writeOut(text: string): void;
+  writeErr(text: string): void;
+  onCommand(name: CommandName, child: Command): void;
+}
+
+function createProgram(version: string, { overrides, writeOut, writeErr, onCommand }: ProgramSinks): Command {
   const program = new Command("portcache");
   program
     .description("A pull-through cache server for Gentoo distfiles.")
@@ -126,12 +127,8 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => {
-        stdout += text;
-      },
-      writeErr: (text) => {
-        stderr += text;
-      },
+      writeOut,
+      writeErr,
       // One line, also where a suggestion stands on a second one.
       outputError: (text, write) =>
         write(
@@ -149,11 +146,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   addOptions(program, overrides);
   for (const [name, definition] of Object.entries(COMMANDS)) {
     const child = addCommand(program, name, definition);
-    child.action(() => {
-      command = name as CommandName;
-      operands = child.args;
-      own = child.opts();
-    });
+    child.action(() => onCommand(name as CommandName, child));
   }
   program
     .command("help")
@@ -164,6 +157,41 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
       if (meant === undefined) unknownCommand(program, String(name));
       meant.help();
     });
+  return program;
+}
+
+/** All commands and flags, for what describes them: the manual, completions in shells. */
+export function describeProgram(version: string): Command {
+  const ignore = () => undefined;
+  return createProgram(version, {
+    overrides: createOverrides(),
+    writeOut: ignore,
+    writeErr: ignore,
+    onCommand: ignore,
+  });
+}
+
+/** @param argv without the executable's own name */
+export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {
+  let [stdout, stderr] = ["", ""];
+  let command: CommandName = "serve";
+  let operands: readonly string[] = [];
+  let own: CommandOptions = {};
+  const overrides = createOverrides();
+  const program = createProgram(version, {
+    overrides,
+    writeOut: (text) => {
+      stdout += text;
+    },
+    writeErr: (text) => {
+      stderr += text;
+    },
+    onCommand(name, child) {
+      command = name;
+      operands = child.args;
+      own = child.opts();
+    },
+  });
   try {
     program.parse([...argv], { from: "user" });
   } catch (error) {
