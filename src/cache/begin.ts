@@ -12,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { Wanted } from "./found.ts";
 import type { InUse } from "./in-use.ts";
 import { createPromised, type Reservation } from "./promised.ts";
+import type { Stories } from "./stories.ts";
 
 export interface BeginDeps extends DownloadDeps {
   readonly store: Store;
@@ -24,6 +25,7 @@ export interface BeginDeps extends DownloadDeps {
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
   readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
   readonly inUse: InUse;
+  readonly stories: Pick<Stories, "begin">;
   /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
 }
@@ -76,6 +78,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const part = store.openPart(name, keep ? resumable : undefined);
   const promised = createPromised(deps.reserve);
   const leave = deps.inUse.enter(name);
+  const chapter = deps.stories.begin(name);
   let full = false;
 
   async function acquire(): Promise<() => void> {
@@ -107,7 +110,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
       acquire,
-      offer: () => deps.offer(name, expected),
+      offer: async () => chapter.watch(await deps.offer(name, expected)),
       remember(validator) {
         if (!part.named) return;
         try {
@@ -138,6 +141,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const complain = (error: unknown) => {
     deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error });
   };
+  void download.ended.then(() => chapter.end(download.stored ? "stored" : download.computed ? "passed-on" : "failed"));
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
   download.ended.then(() => part.leave(!full && (bound || continuable))).catch(complain);
   download.over.then(part.close).catch(complain);

@@ -1,6 +1,7 @@
 /**
  * Puts together what finds out where files can be had, for the server and for `portcache resolve`.
  */
+import type { BeginDeps } from "../cache/begin.ts";
 import type { Config } from "../config/schema.ts";
 import { createPin, systemResolve } from "../fetch/pin.ts";
 import { tryConnect } from "../fetch/probe.ts";
@@ -80,4 +81,17 @@ export function composeResolver(parts: ResolverParts): Resolver {
     mirrors,
     hosts: createHosts(parts.places, Math.random),
   });
+}
+
+/** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
+export function createOffer(
+  { fetcher }: Pick<Config, "fetcher">,
+  resolver: Pick<Resolver, "sources">,
+  mirrors: Mirrors,
+): BeginDeps["offer"] {
+  return async (name, content) => {
+    const uris = fetcher.src_uri ? content : undefined;
+    if (uris) return await resolver.sources(name, uris);
+    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
+  };
 }

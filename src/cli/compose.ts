@@ -8,32 +8,27 @@ import { createReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
 import type { Config } from "../config/schema.ts";
-import type { Digests } from "../distfile/digests.ts";
-import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createHasher } from "../fetch/hasher.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
-import type { Offer } from "../fetch/source.ts";
-import { createAllow } from "../http/allow.ts";
 import type { Actions } from "../http/api/actions.ts";
-import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
-import { createTargets } from "../http/target.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import { type Index, isIndexDamage } from "../index/open.ts";
+import type { Index } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { rememberLast } from "../lib/remember-last.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
+import { createAccount, flushEach } from "./account.ts";
 import { composeActions } from "./compose-actions.ts";
+import { type App, composeApp } from "./compose-app.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
 import { createSettling } from "./compose-settle.ts";
-import { composeResolver, upstreamSettings } from "./compose-sources.ts";
+import { composeResolver, createOffer, upstreamSettings } from "./compose-sources.ts";
 import { composeStore } from "./compose-store.ts";
 import { composeStored } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
@@ -57,7 +52,7 @@ export interface Parts {
 }
 
 export interface Server {
-  readonly app: ReturnType<typeof createApp>;
+  readonly app: App;
   readonly actions: Actions;
   /** Answers a request that came by the socket of the store. */
   answerBySocket(request: Request): Response | Promise<Response>;
@@ -87,6 +82,7 @@ export function compose(parts: Parts): Server {
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));
+  const account = createAccount(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
   const composedTrees = composeTrees({ config, rows: repositoryRows, environment: parts.environment, clock, log });
   const { trees } = composedTrees;
@@ -111,13 +107,6 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
-
-  /** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
-  async function offer(name: DistfileName, content: Digests | undefined): Promise<Offer> {
-    const uris = config.fetcher.src_uri ? content : undefined;
-    if (uris) return await resolver.sources(name, uris);
-    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
-  }
 
   function forgetFailures(): void {
     absences.clear();
@@ -154,6 +143,7 @@ export function compose(parts: Parts): Server {
     hot,
     flights,
     absences,
+    stories: account.stories,
     hasher,
     settings,
     clock,
@@ -161,7 +151,7 @@ export function compose(parts: Parts): Server {
     wantedBy,
     settleTrees,
     treesScanned: composedTrees.scanned,
-    offer,
+    offer: createOffer(config, resolver, mirrors),
     reserve: keeper.evict.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
@@ -174,40 +164,26 @@ export function compose(parts: Parts): Server {
   };
   const cache = createCache(cacheDeps);
 
-  function flushMemory(): void {
-    try {
-      rows.flush();
-      places.flush();
-    } catch (error) {
-      log.error("Cannot record which files were used, and how mirrors did: {error}", { error });
-    }
-  }
-
+  const flushMemory = () => flushEach([rows, places, account], log);
   const composedActions = composeActions({ trees, heedChanges });
-  const bySocket = new WeakSet<Request>();
-  const allowed = rememberLast(createAllow);
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
-  const app = createApp({
+  const { app, answerBySocket } = composeApp({
+    ...cacheDeps,
     cache,
     actions: composedActions.actions,
-    clock,
-    log,
-    settleTrees,
-    wantedByDigest: (digest) => repositoryRows.entriesByDigest(digest),
-    loopHeaders: (request) => guard.headersFor(request.headers),
-    get layoutConf() {
-      return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
-    },
-    parseTarget: createTargets(),
-    prepared: new WeakMap(),
+    account,
+    config,
+    db: index.db,
+    repositories: repositoryRows,
+    trees: composedTrees,
+    places,
+    readAhead,
+    keeper,
+    loopGuard: guard,
     dashboard: parts.dashboard,
-    allow: { permits: (address) => allowed(config.server.allow).permits(address) },
-    isLoop: guard.isLoop,
-    isBySocket: (request) => bySocket.has(request),
-    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
-    illness: () => (draining ? "shutting down" : undefined),
-    weakness: keeper.weakness,
+    isDraining: () => draining,
+    onIndexDamage: parts.onIndexDamage,
   });
 
   async function settle(): Promise<void> {
@@ -219,10 +195,7 @@ export function compose(parts: Parts): Server {
     app,
     settle,
     actions: composedActions.actions,
-    answerBySocket(request) {
-      bySocket.add(request);
-      return app.fetch(request);
-    },
+    answerBySocket,
     drain() {
       draining = true;
       composedActions.stop("The server is shutting down");

@@ -154,6 +154,13 @@ export const cidrs = list(
   checkedText("address range", "addresses or CIDR ranges such as 192.168.0.0/16 or fd00::/8", isCidr),
 );
 
+export const hostnames = list(
+  "host names",
+  checkedText("host name", "host names such as cache.example.org, without port", (text) =>
+    /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$/i.test(text),
+  ),
+);
+
 export const globs = list(
   "globs",
   checkedText("glob", "globs such as linux-firmware-*", (text) => text !== ""),

@@ -50,6 +50,7 @@ export interface DownloadDeps {
 }
 
 export interface Download {
+  readonly name: DistfileName;
   readonly expected: Digests | undefined;
   /** Size of the whole file, once known. */
   readonly size: number | undefined;
@@ -59,6 +60,13 @@ export interface Download {
   readonly url: string;
   /** Digests of the whole file, once all of it is here and right. */
   readonly computed: ComputedDigests | undefined;
+  /** Finding out whom to ask, waiting for a free place, or asking. */
+  readonly phase: "resolving" | "waiting" | "fetching";
+  readonly startedAt: number;
+  /** Bytes that are here, from the start of the file without a gap. */
+  readonly hereBytes: number;
+  /** How many clients read along or are about to. */
+  readonly readers: number;
   /** Whether it is to be put into the store. */
   readonly keeps: boolean;
   /** Whether the file lies in the store now. */
@@ -108,12 +116,15 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   };
   let computed: ComputedDigests | undefined;
   let stored = false;
+  let phase: Download["phase"] = "resolving";
 
   async function run(): Promise<void> {
     let release = () => {};
     try {
       const offer = await unlessStopped(plan.offer(), stopper.signal);
+      phase = "waiting";
       release = await unlessStopped(plan.acquire(), stopper.signal, (late) => late());
+      phase = "fetching";
       const startedAt = performance.now();
       incoming.begin();
       const digests = await askInTurn(assembly, offer, deps, stopper.signal);
@@ -132,8 +143,10 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     }
   }
 
+  const startedAt = deps.clock.now();
   const ended = run();
   return {
+    name,
     expected,
     get size() {
       return incoming.total;
@@ -146,6 +159,16 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     get computed() {
       return computed;
+    },
+    get phase() {
+      return phase;
+    },
+    startedAt,
+    get hereBytes() {
+      return incoming.position;
+    },
+    get readers() {
+      return incoming.tail.readers;
     },
     keeps: plan.keeps,
     get stored() {

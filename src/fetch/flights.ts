@@ -7,6 +7,8 @@ import type { Download } from "./download.ts";
 export interface Flights {
   join(key: string): Download | undefined;
   start(key: string, begin: () => Download): Download;
+  /** In the order in which they began. */
+  all(): readonly Download[];
   /** Asks all to stop and resolves when they have. */
   stop(reason: Error): Promise<void>;
 }
@@ -21,6 +23,7 @@ export function createFlights(): Flights {
       void download.ended.then(() => flights.delete(key));
       return download;
     },
+    all: () => [...flights.values()],
     async stop(reason) {
       const under = [...flights.values()];
       for (const download of under) download.stop(reason);

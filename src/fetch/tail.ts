@@ -37,6 +37,8 @@ export interface Tail {
   open(start: number, end: number | undefined): Reader;
   /** Whether anybody reads or is about to. */
   readonly watched: boolean;
+  /** How many that are. */
+  readonly readers: number;
   /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
   hold(): () => void;
   /** Resolves once nobody reads any more; call after finish() or fail(). */
@@ -204,6 +206,9 @@ export function createTail(fd: number): Tail {
     },
     get watched() {
       return state.readers > 0;
+    },
+    get readers() {
+      return state.readers;
     },
     hold: () => enter(state),
     async closed() {

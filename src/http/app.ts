@@ -3,10 +3,13 @@
  */
 import { Elysia } from "elysia";
 import { type Allow, plainAddress } from "./allow.ts";
+import { type ApiDeps, createApi } from "./api/api.ts";
+import { refuseChange } from "./api/guard.ts";
 import { actionAt, answerAction, type PostDeps } from "./api/post.ts";
 import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import type { Observer } from "./observe.ts";
 import { tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
@@ -23,6 +26,8 @@ export interface AppDeps extends DistfilesDeps, PostDeps {
   readonly illness: () => string | undefined;
   /** What it can't do although it serves, or undefined. */
   readonly weakness: () => string | undefined;
+  readonly observer: Observer;
+  readonly api: Pick<ApiDeps, "state" | "guard">;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
@@ -45,18 +50,22 @@ function answer(request: Request, path: string, deps: AppDeps): Answered | Promi
   return answerDistfiles(request, path, deps);
 }
 
-/** 403 for clients that are not served. */
-function refuse(request: Request, peers: Peers | null, allow: Allow): Response | undefined {
-  const client = plainAddress(peers?.requestIP(request)?.address ?? "");
-  return allow.permits(client) ? undefined : text(403, "This address is not in [server] allow.");
+const NOT_ALLOWED = "This address is not in [server] allow.";
+
+/** Why this client is not served, where it is not. */
+function refusal(request: Request, peers: Peers | null, deps: AppDeps): string | undefined {
+  if (deps.isBySocket(request)) return undefined;
+  return deps.allow.permits(plainAddress(peers?.requestIP(request)?.address ?? "")) ? undefined : NOT_ALLOWED;
 }
 
 /** A POST below /api/v1. */
 async function change(request: Request, path: string, client: string, deps: AppDeps): Promise<Response> {
   const action = actionAt(path);
   if (action === undefined) return problem(404, `There is no ${path} to be asked for.`);
-  if (!deps.isBySocket(request)) {
-    return problem(403, "Changes over TCP are off: use portcache's commands on the server's own machine.");
+  const refused = refuseChange(request.headers, deps.isBySocket(request), deps.api.guard());
+  if (refused) {
+    deps.log.warn("{client} may not ask for {action}: {detail}", { client, action, detail: refused.detail });
+    return problem(refused.status, refused.detail, refused.headers);
   }
   deps.log.info("{client} asks for {action}", { client, action });
   return await answerAction(request, action, deps);
@@ -68,9 +77,16 @@ function answerOthers(request: Request, path: string, client: string, deps: AppD
 }
 
 export function createApp(deps: AppDeps) {
+  const refuseClient = (request: Request, peers: Peers | null) => refusal(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
   return new Elysia({ nativeStaticResponse: false })
-    .use(dashboardRoutes(deps.dashboard, (request, peers) => refuse(request, peers, deps.allow)))
+    .use(
+      dashboardRoutes(deps.dashboard, (request, peers) => {
+        const refused = refuseClient(request, peers);
+        return refused === undefined ? undefined : text(403, refused);
+      }),
+    )
+    .use(createApi({ ...deps.api, refuseClient, log: deps.log, onError: deps.onError }))
     .onError(({ error, request }) => {
       deps.onError(error);
       deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
@@ -82,13 +98,20 @@ export function createApp(deps: AppDeps) {
       if (path === "/healthz") return health(deps.illness(), deps.weakness());
       const bySocket = deps.isBySocket(request);
       const client = bySocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
-      if (!bySocket && !deps.allow.permits(client)) return text(403, "This address is not in [server] allow.");
+      if (!bySocket && !deps.allow.permits(client)) return text(403, NOT_ALLOWED);
       if (!path.startsWith("/distfiles/")) return answerOthers(request, path, client, deps);
       if (!bySocket) server?.timeout(request, IDLE_SECONDS);
       const asked = { client, method: request.method, startedAt };
+      deps.observer.begin();
       const answered = answer(request, path, deps);
       // Hits are answered here and now: they are most of all, and a promise has its price.
-      if (answered instanceof Promise) return answered.then((late) => tell(asked, late, deps.log));
-      return tell(asked, answered, deps.log);
+      if (!(answered instanceof Promise)) return tell(asked, answered, deps);
+      return answered.then(
+        (late) => tell(asked, late, deps),
+        (error: unknown) => {
+          deps.observer.end({ client, outcome: "failed", bytes: 0, firstByteMs: 0, totalMs: 0 });
+          throw error;
+        },
+      );
     });
 }

@@ -3,7 +3,7 @@
  */
 import type { Cache } from "../cache/cache.ts";
 import { etagOf } from "../cache/etag.ts";
-import type { Found, StoredFound } from "../cache/found.ts";
+import type { Found, NotFound, StoredFound } from "../cache/found.ts";
 import type { WantedBy } from "../cache/wanted.ts";
 import type { Digests } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
@@ -13,6 +13,7 @@ import { within } from "../lib/deadline.ts";
 import { incomingResponse } from "./incoming.ts";
 import {
   byConditions,
+  explain,
   fileHeaders,
   lateResponse,
   notFoundResponse,
@@ -55,6 +56,8 @@ export interface Answered {
   readonly outcome: string;
   /** Where the bytes come from: "store", or a URL. */
   readonly source: string;
+  /** Why there is no file, in words. */
+  readonly reason?: string;
   /** Of a body that is still coming in known when it has ended. */
   readonly sent: Sent | Promise<Sent>;
 }
@@ -68,6 +71,10 @@ interface Question {
 /** An answer without a file. */
 function refused(response: Response, file: string, outcome: string): Answered {
   return { response, file, outcome, source: "-", sent: { bytes: 0 } };
+}
+
+function unfound(name: DistfileName, found: NotFound): Answered {
+  return { ...refused(notFoundResponse(name, found), name, found.kind), reason: explain(name, found) };
 }
 
 /** A content-hash path means a file by its content, under whichever of its names that can be had. */
@@ -139,14 +146,14 @@ async function respond(
         // It failed before the first byte of a range further on.
         if (!(error instanceof UnavailableError)) throw error;
         const kind = error.timedOut ? "timed-out" : "failed";
-        return refused(notFoundResponse(name, { kind, attempts: error.attempts, wantedBy: [], note: "" }), name, kind);
+        return unfound(name, { kind, attempts: error.attempts, wantedBy: [], note: "" });
       });
     case "head":
       return refused(headResponse(request, found), name, "miss, HEAD only");
     case "late":
       return refused(lateResponse(name), name, "late");
     default:
-      return refused(notFoundResponse(name, found), name, found.kind);
+      return unfound(name, found);
   }
 }
 

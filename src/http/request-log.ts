@@ -1,8 +1,10 @@
 /**
- * One line per request for a file (SPEC 8).
+ * One line per request for a file (SPEC 8), and the same to whoever keeps account.
  */
 import type { Logger } from "../lib/log.ts";
 import type { Answered, Sent } from "./distfiles.ts";
+import { type Observer, outcomeOf, type RequestFailure } from "./observe.ts";
+import { CLIENT_LEFT } from "./respond.ts";
 
 /** A request, as the log tells of it. */
 export interface Asked {
@@ -12,8 +14,27 @@ export interface Asked {
   readonly startedAt: number;
 }
 
-function logRequest({ client, method, startedAt }: Asked, answer: Answered, sent: Sent, log: Logger): void {
+export interface TellDeps {
+  readonly log: Logger;
+  readonly observer: Observer;
+}
+
+/** What went wrong with a file, where something did. */
+function failureOf({ outcome, reason }: Answered, broken: string | undefined): [RequestFailure, string] | undefined {
+  if (outcome === "late") return ["late", "No byte came within the time that clients wait; the download went on."];
+  if (reason !== undefined) return [outcome as RequestFailure, reason];
+  // That a client leaves is its own affair.
+  if (broken === undefined || broken === CLIENT_LEFT) return undefined;
+  return ["broken-off", `The transfer broke off: ${broken}.`];
+}
+
+function account(asked: Asked, answer: Answered, sent: Sent, firstByteMs: number, { log, observer }: TellDeps): void {
+  const { client, method, startedAt } = asked;
   const { file, source, response } = answer;
+  const totalMs = performance.now() - startedAt;
+  observer.end({ client, outcome: outcomeOf(answer.outcome), bytes: sent.bytes, firstByteMs, totalMs });
+  const failure = failureOf(answer, sent.broken);
+  if (failure) observer.failed(file, ...failure);
   const outcome = sent.broken === undefined ? answer.outcome : `${answer.outcome}, broken off (${sent.broken})`;
   log.info("{client} {method} {file}: {outcome} {status}, {bytes} bytes, {milliseconds} ms, from {source}", {
     client,
@@ -22,14 +43,15 @@ function logRequest({ client, method, startedAt }: Asked, answer: Answered, sent
     outcome,
     status: response.status,
     bytes: sent.bytes,
-    milliseconds: Math.round(performance.now() - startedAt),
+    milliseconds: Math.round(totalMs),
     source,
   });
 }
 
-/** Sees to the line, once the body has ended or is in the platform's hands, and gives the response. */
-export function tell(asked: Asked, answer: Answered, log: Logger): Response {
-  if (answer.sent instanceof Promise) void answer.sent.then((sent) => logRequest(asked, answer, sent, log));
-  else logRequest(asked, answer, answer.sent, log);
+/** Sees to both, once the body has ended or is in the platform's hands, and gives the response. */
+export function tell(asked: Asked, answer: Answered, deps: TellDeps): Response {
+  const firstByteMs = performance.now() - asked.startedAt;
+  if (answer.sent instanceof Promise) void answer.sent.then((sent) => account(asked, answer, sent, firstByteMs, deps));
+  else account(asked, answer, answer.sent, firstByteMs, deps);
   return answer.response;
 }

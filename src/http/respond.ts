@@ -108,6 +108,9 @@ export function storedResponse(
   return { response, bytes: range.end - range.start };
 }
 
+/** Why a body was broken off that nobody wanted to its end. */
+export const CLIENT_LEFT = "the client left";
+
 /**
  * A body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that
  * looks clean would pass for a whole file.
@@ -124,7 +127,7 @@ export function tailBody(
     reader.close();
     onEnd(sent, broken);
   };
-  const leave = () => end("the client left");
+  const leave = () => end(CLIENT_LEFT);
   if (gone.aborted) leave();
   else gone.addEventListener("abort", leave, { once: true });
 

@@ -168,3 +168,49 @@ export const places = sqliteTable("places", {
   /** Requests under way when this was written. */
   carrying: integer("carrying").notNull(),
 });
+
+/** Counts of requests and bytes in buckets of time, as src/index/statistics.ts has it; "total": of all time. */
+export const statistics = sqliteTable(
+  "statistics",
+  {
+    resolution: text("resolution", { enum: ["minute", "hour", "day", "total"] }).notNull(),
+    at: integer("at").notNull(),
+    hits: integer("hits").notNull(),
+    misses: integer("misses").notNull(),
+    joined: integer("joined").notNull(),
+    absent: integer("absent").notNull(),
+    failed: integer("failed").notNull(),
+    refused: integer("refused").notNull(),
+    other: integer("other").notNull(),
+    hitBytes: integer("hit_bytes").notNull(),
+    missBytes: integer("miss_bytes").notNull(),
+    joinedBytes: integer("joined_bytes").notNull(),
+    mirrorBytes: integer("mirror_bytes").notNull(),
+    uriBytes: integer("uri_bytes").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.resolution, table.at] })],
+);
+
+/** Who asked; empty where `[server] client_statistics` is off. */
+export const clients = sqliteTable("clients", {
+  address: text("address").primaryKey(),
+  requests: integer("requests").notNull(),
+  hits: integer("hits").notNull(),
+  bytes: integer("bytes").notNull(),
+  firstSeen: integer("first_seen").notNull(),
+  lastSeen: integer("last_seen").notNull(),
+});
+
+/** What went wrong lately. */
+export const failures = sqliteTable(
+  "failures",
+  {
+    file: text("file").notNull(),
+    kind: text("kind", { enum: ["absent", "failed", "timed-out", "late", "broken-off"] }).notNull(),
+    reason: text("reason").notNull(),
+    count: integer("count").notNull(),
+    firstAt: integer("first_at").notNull(),
+    lastAt: integer("last_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.file] })],
+);

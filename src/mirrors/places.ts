@@ -50,6 +50,8 @@ export interface PlaceMemory {
 
 export interface Places {
   at(key: string): Place;
+  /** What is known of each now, the one not looked at for longest first. */
+  all(): readonly Remembered[];
   /** Virtual time of the adaptive order, which all places share. */
   levelMs: number;
   /** Writes what was learnt since the last time. */
@@ -180,6 +182,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         },
       };
     },
+    all: () => [...states].map(([place, { known, askedAt, carrying }]) => ({ place, known, askedAt, carrying })),
     flush() {
       const batch = changed;
       const gone = forgotten;

@@ -161,7 +161,7 @@ export const CleanupSchema = v.object({
   files: v.pipe(count, v.description("that would go now")),
   bytes,
   next: v.pipe(
-    v.array(v.object({ name: v.string(), size: bytes, reason: v.string() })),
+    v.array(v.object({ name: v.string(), size: bytes, reason: v.picklist(["orphan", "age", "space"]) })),
     v.description("the first of them, in the order in which they would go"),
   ),
 });

@@ -1,0 +1,121 @@
+/**
+ * What happened in each download of late: which sources were asked, how soon and how much each gave, and what came of it.
+ * For people who ask why a file is here or is not. Held in memory, of the newest downloads only.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import type { Offer, Outcome, Source } from "../fetch/source.ts";
+import type { Clock } from "../lib/clock.ts";
+
+/** One request to one source. */
+export interface Tried {
+  readonly source: string;
+  readonly askedAt: number;
+  firstByteMs: number | undefined;
+  bytes: number;
+  endedAt: number | undefined;
+  outcome: Outcome | undefined;
+}
+
+export type StoryOutcome = "stored" | "passed-on" | "failed";
+
+export interface Story {
+  readonly name: DistfileName;
+  readonly startedAt: number;
+  endedAt: number | undefined;
+  outcome: StoryOutcome | undefined;
+  /** The latest last. */
+  readonly tried: readonly Tried[];
+}
+
+/** A story that goes on. */
+export interface Chapter {
+  readonly story: Story;
+  /** The same sources, each request to one of which is noted. */
+  watch(offer: Offer): Offer;
+  end(outcome: StoryOutcome): void;
+}
+
+export interface Stories {
+  begin(name: DistfileName): Chapter;
+  /** Of this name, the latest first. */
+  of(name: DistfileName): readonly Story[];
+}
+
+export interface StoriesDeps {
+  readonly clock: Clock;
+  /** Told of all bytes that come in, the thrown away included. */
+  readonly onReceived: (source: string, bytes: number) => void;
+}
+
+const MAX_STORIES = 500;
+const MAX_TRIED = 40;
+
+export function createStories({ clock, onReceived }: StoriesDeps): Stories {
+  /** Oldest first. */
+  const stories: Story[] = [];
+
+  function watchSource(source: Source, tried: Tried[]): Source {
+    return {
+      ...source,
+      ask(bytes) {
+        const trial = source.ask(bytes);
+        const one: Tried = {
+          source: source.label,
+          askedAt: clock.now(),
+          firstByteMs: undefined,
+          bytes: 0,
+          endedAt: undefined,
+          outcome: undefined,
+        };
+        tried.push(one);
+        if (tried.length > MAX_TRIED) tried.shift();
+        return {
+          ...trial,
+          answered(afterMs) {
+            one.firstByteMs ??= afterMs;
+            trial.answered(afterMs);
+          },
+          received(count, waitedMs) {
+            one.bytes += count;
+            onReceived(source.label, count);
+            trial.received(count, waitedMs);
+          },
+          end(outcome) {
+            if (one.outcome === undefined) {
+              one.outcome = outcome;
+              one.endedAt = clock.now();
+            }
+            trial.end(outcome);
+          },
+        };
+      },
+    };
+  }
+
+  function watch(offer: Offer, tried: Tried[]): Offer {
+    const { more } = offer;
+    return {
+      ...offer,
+      sources: () => offer.sources().map((source) => watchSource(source, tried)),
+      ...(more ? { more: async () => watch(await more(), tried) } : {}),
+    };
+  }
+
+  return {
+    begin(name) {
+      const tried: Tried[] = [];
+      const story: Story = { name, startedAt: clock.now(), endedAt: undefined, outcome: undefined, tried };
+      stories.push(story);
+      if (stories.length > MAX_STORIES) stories.shift();
+      return {
+        story,
+        watch: (offer) => watch(offer, tried),
+        end(outcome) {
+          story.outcome = outcome;
+          story.endedAt = clock.now();
+        },
+      };
+    },
+    of: (name) => stories.filter((story) => story.name === name).toReversed(),
+  };
+}

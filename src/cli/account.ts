@@ -1,0 +1,97 @@
+/**
+ * Keeps account of what the server does: counts, clients, failures, and what happened in each download. Counting is done in
+ * memory; flush() writes.
+ */
+import { createStories, type Stories } from "../cache/stories.ts";
+import type { Config } from "../config/schema.ts";
+import type { Observer } from "../http/observe.ts";
+import { type ClientCounts, createClientCounts } from "../index/clients.ts";
+import { createFailures, type Failures } from "../index/failures.ts";
+import type { IndexDatabase } from "../index/open.ts";
+import { createStatistics, type Statistics } from "../index/statistics.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { rememberLast } from "../lib/remember-last.ts";
+import { maskCredentials } from "../lib/url.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
+
+/** What keeps account from the start on. */
+export interface Account {
+  readonly observer: Observer;
+  readonly stories: Stories;
+  readonly statistics: Statistics;
+  readonly clients: ClientCounts;
+  readonly failures: Failures;
+  readonly inFlight: number;
+  /** Writes what is only in memory. */
+  flush(): void;
+}
+
+/** Writes what each holds only in memory; where that fails it is tried again the next time. */
+export function flushEach(holders: readonly { flush(): void }[], log: Logger): void {
+  for (const holder of holders) {
+    try {
+      holder.flush();
+    } catch (error) {
+      log.error("Cannot record which files were used, how mirrors did, and what was counted: {error}", { error });
+    }
+  }
+}
+
+const MEASURE_OF = {
+  hit: "hits",
+  miss: "misses",
+  joined: "joined",
+  absent: "absent",
+  failed: "failed",
+  refused: "refused",
+  other: "other",
+} as const;
+const BYTES_OF = { hit: "hitBytes", miss: "missBytes", joined: "joinedBytes" } as const;
+
+function isServed(outcome: keyof typeof MEASURE_OF): outcome is keyof typeof BYTES_OF {
+  return outcome in BYTES_OF;
+}
+
+export function createAccount(db: IndexDatabase, config: Config, clock: Clock): Account {
+  const statistics = createStatistics(db, clock);
+  const clients = createClientCounts(db, clock);
+  const failures = createFailures(db, clock);
+  // Settings may change while the server runs.
+  const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
+  if (!config.server.client_statistics) clients.clear();
+  let inFlight = 0;
+  const observer: Observer = {
+    begin() {
+      inFlight++;
+    },
+    end({ client, outcome, bytes }) {
+      inFlight--;
+      statistics.add(MEASURE_OF[outcome], 1);
+      if (isServed(outcome)) statistics.add(BYTES_OF[outcome], bytes);
+      if (config.server.client_statistics && client !== "")
+        clients.count(client, outcome === "hit" || outcome === "joined", bytes);
+    },
+    failed: failures.add,
+  };
+  return {
+    observer,
+    stories: createStories({
+      clock,
+      onReceived: (source, bytes) =>
+        statistics.add(labels(config.fetcher.mirrors).has(source) ? "mirrorBytes" : "uriBytes", bytes),
+    }),
+    statistics,
+    clients,
+    failures,
+    get inFlight() {
+      return inFlight;
+    },
+    flush() {
+      statistics.flush();
+      if (config.server.client_statistics) clients.flush();
+      else clients.clear();
+      failures.flush();
+    },
+  };
+}

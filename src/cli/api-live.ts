@@ -1,0 +1,86 @@
+/**
+ * Downloads under way as the API shows them: with what each source gives, and how fast the file has come lately.
+ */
+import type { Stories, Tried } from "../cache/stories.ts";
+import type { Download } from "../fetch/download.ts";
+import type { DownloadState, TriedSource } from "../http/api/schemas.ts";
+import type { Clock } from "../lib/clock.ts";
+
+export function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+export function triedSource(one: Tried, now: number): TriedSource {
+  return {
+    source: one.source,
+    asked_at: iso(one.askedAt),
+    first_byte_ms: one.firstByteMs === undefined ? null : Math.round(one.firstByteMs),
+    bytes: one.bytes,
+    duration_ms: Math.max(0, (one.endedAt ?? now) - one.askedAt),
+    outcome: one.outcome ?? null,
+  };
+}
+
+interface Sample {
+  readonly at: number;
+  readonly bytes: number;
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** Samples closer to each other tell nothing of a speed. */
+const SAMPLE_MS = 400;
+const SAMPLE_SHARE = 0.4;
+
+export interface LiveDownloads {
+  now(): readonly DownloadState[];
+}
+
+export function createLiveDownloads(
+  downloads: () => readonly Download[],
+  stories: Pick<Stories, "of">,
+  clock: Clock,
+): LiveDownloads {
+  let samples = new Map<Download, Sample>();
+
+  /** Smoothed from one asking to the next; over its whole life before the second. */
+  function speedOf(download: Download, now: number): number {
+    const { hereBytes, startedAt } = download;
+    const before = samples.get(download) ?? { at: startedAt, bytes: 0, bytesPerSecond: undefined };
+    const ms = now - before.at;
+    if (ms < SAMPLE_MS) return before.bytesPerSecond ?? (1000 * hereBytes) / Math.max(1, now - startedAt);
+    const lately = Math.max(0, (1000 * (hereBytes - before.bytes)) / ms);
+    const smooth =
+      before.bytesPerSecond === undefined
+        ? lately
+        : before.bytesPerSecond + SAMPLE_SHARE * (lately - before.bytesPerSecond);
+    samples.set(download, { at: now, bytes: hereBytes, bytesPerSecond: smooth });
+    return smooth;
+  }
+
+  function describe(download: Download, now: number): DownloadState {
+    const { name, phase, size = null, hereBytes, startedAt, readers } = download;
+    const speed = Math.round(speedOf(download, now));
+    const [story] = stories.of(name);
+    return {
+      file: name,
+      state: phase,
+      size,
+      bytes: hereBytes,
+      bytes_per_second: speed,
+      started_at: iso(startedAt),
+      eta_seconds: size === null || speed === 0 ? null : Math.round(Math.max(0, size - hereBytes) / speed),
+      clients: readers,
+      sources: story?.tried.map((one) => triedSource(one, now)) ?? [],
+    };
+  }
+
+  return {
+    now() {
+      const now = clock.now();
+      const under = downloads();
+      const states = under.map((download) => describe(download, now));
+      samples = new Map([...samples].filter(([download]) => under.includes(download)));
+      return states;
+    },
+  };
+}

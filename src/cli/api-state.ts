@@ -1,0 +1,222 @@
+/**
+ * The state of the whole server as the API tells it.
+ */
+import { hostname } from "node:os";
+import { version } from "../../package.json" with { type: "json" };
+import type { ReadAhead } from "../cache/read-ahead.ts";
+import type { Config } from "../config/schema.ts";
+import type { CleanReport, Evict } from "../eviction/evict.ts";
+import type { Flights } from "../fetch/flights.ts";
+import type { GuardSettings } from "../http/api/guard.ts";
+import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals } from "../http/api/schemas.ts";
+import type { ApiState } from "../http/api/state.ts";
+import type { DistfileRows } from "../index/distfiles.ts";
+import { createFileList } from "../index/file-list.ts";
+import type { IndexDatabase } from "../index/open.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import type { Measures } from "../index/statistics.ts";
+import type { Clock } from "../lib/clock.ts";
+import { maskCredentials } from "../lib/url.ts";
+import { NOTHING_KNOWN } from "../mirrors/knowledge.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
+import type { Places } from "../mirrors/places.ts";
+import type { Store } from "../store/store.ts";
+import type { Account } from "./account.ts";
+import { createApiFiles, failure } from "./api-files.ts";
+import { createLiveDownloads, iso } from "./api-live.ts";
+import type { ComposedTrees } from "./compose-trees.ts";
+import { reportOf } from "./mirrors-report.ts";
+
+export interface StateParts {
+  readonly account: Account;
+  readonly config: Config;
+  readonly db: IndexDatabase;
+  readonly rows: DistfileRows;
+  readonly repositories: RepositoryRows;
+  readonly trees: ComposedTrees;
+  readonly places: Places;
+  readonly store: Store;
+  readonly flights: Flights;
+  readonly readAhead: Pick<ReadAhead, "counts">;
+  readonly illness: () => string | undefined;
+  readonly weakness: () => string | undefined;
+  readonly evict: Pick<Evict, "clean">;
+  readonly clock: Clock;
+}
+
+function countsOf(counts: Measures) {
+  const { hits, misses, joined, absent, failed, refused, other } = counts;
+  return {
+    requests: hits + misses + joined + absent + failed + refused + other,
+    hits,
+    misses,
+    joined,
+    absent,
+    failed,
+    refused,
+    bytes_sent: counts.hitBytes + counts.missBytes + counts.joinedBytes,
+    bytes_saved: counts.hitBytes + counts.joinedBytes,
+    bytes_fetched: counts.mirrorBytes + counts.uriBytes,
+  };
+}
+
+function totalsOf(counts: Measures): Totals {
+  const { hits, misses, joined } = counts;
+  const served = hits + misses + joined;
+  return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };
+}
+
+/** As they are now. */
+export function guardSettings({ server }: Pick<Config, "server">): GuardSettings {
+  return { token: server.admin_token, hostnames: [...server.hostnames, hostname()] };
+}
+
+/** Sums over all stored files read the whole table. */
+const TOTALS_FOR_MS = 3_000;
+/** A dry run of clean-up looks at every file. */
+const PREVIEW_FOR_MS = 30_000;
+
+export function createApiState(parts: StateParts): ApiState {
+  const { account, config, clock, trees, places } = parts;
+  const startedAt = clock.now();
+  const list = createFileList(parts.db);
+  const live = createLiveDownloads(parts.flights.all, account.stories, clock);
+  const files = createApiFiles({
+    rows: parts.rows,
+    list,
+    repositories: parts.repositories,
+    store: parts.store,
+    stories: account.stories,
+    failures: account.failures,
+    downloads: live.now,
+    treesScanned: trees.scanned,
+    clock,
+  });
+  let totals: { readonly files: number; readonly bytes: number; readonly at: number } | undefined;
+
+  let preview: { readonly at: number; readonly report: Promise<CleanReport> } | undefined;
+
+  function storeTotals(now: number): { readonly files: number; readonly bytes: number } {
+    if (!totals || Math.abs(now - totals.at) >= TOTALS_FOR_MS) totals = { ...list.totals(""), at: now };
+    return { files: totals.files, bytes: totals.bytes };
+  }
+
+  function mirrors(): Mirrors {
+    const now = clock.now();
+    const known = new Map(places.all().map((one) => [one.place, one]));
+    const unknown = (place: string) => ({ place, known: NOTHING_KNOWN, askedAt: 0, carrying: 0 });
+    const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
+    const configured = keys.map((key) => reportOf(known.get(key) ?? unknown(key), "mirror", true, now));
+    const hosts = [...known.values()]
+      .filter(({ place, askedAt }) => askedAt > 0 && !keys.includes(place))
+      .toSorted((a, b) => b.askedAt - a.askedAt)
+      .map((one) => reportOf(one, "host", true, now));
+    return { mirrors: [...configured, ...hosts] };
+  }
+
+  function health(): Status["health"] {
+    const illness = parts.illness();
+    if (illness !== undefined) return { state: "unavailable", reason: illness };
+    const weakness = parts.weakness();
+    return { state: weakness === undefined ? "ok" : "degraded", reason: weakness ?? null };
+  }
+
+  function status(): Status {
+    const now = clock.now();
+    const { max_size, min_free, location } = config.storage;
+    const scans = trees.trees.status();
+    const sum = (of: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + of(one), 0);
+    const under = parts.flights.all();
+    const configured = mirrors().mirrors.filter(({ kind }) => kind === "mirror");
+    return {
+      version,
+      now: iso(now),
+      started_at: iso(startedAt),
+      uptime_seconds: Math.max(0, Math.round((now - startedAt) / 1000)),
+      health: health(),
+      changes_over_tcp: config.server.admin_token !== "",
+      store: {
+        location,
+        ...storeTotals(now),
+        max_bytes: max_size === 0 ? null : max_size,
+        free_bytes: parts.store.freeBytes(),
+        min_free_bytes: min_free,
+      },
+      since_start: totalsOf(account.statistics.sinceStart),
+      all_time: totalsOf(account.statistics.allTime()),
+      in_flight: account.inFlight,
+      downloads: { active: under.length, waiting: under.filter(({ phase }) => phase === "waiting").length },
+      read_ahead: { ...parts.readAhead.counts },
+      repositories: {
+        trees: scans.length,
+        packages: sum((one) => one.packages),
+        distfiles: sum((one) => one.distfiles),
+        scanned: trees.scanned(),
+      },
+      mirrors: {
+        configured: configured.length,
+        out_of_order: configured.filter(({ circuit }) => circuit !== "closed").length,
+      },
+    };
+  }
+
+  function repositories(): Repositories {
+    const { pending, problems } = trees.found();
+    return {
+      repositories: trees.trees.status().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
+        ...one,
+        scanned_at: scannedAt === undefined ? null : iso(scannedAt),
+        took_ms: Math.max(0, Math.round(tookMs)),
+        problem,
+      })),
+      pending: pending.map(maskCredentials),
+      problems: problems.map(maskCredentials),
+    };
+  }
+
+  function history(resolution: History["resolution"], points: number): History {
+    const buckets = account.statistics.history(resolution, points);
+    return { resolution, points: buckets.map((bucket) => ({ at: iso(bucket.at), ...countsOf(bucket) })) };
+  }
+
+  function clients(limit: number): Clients {
+    const recorded = config.server.client_statistics;
+    const rows = recorded ? account.clients.top(limit) : [];
+    return {
+      recorded,
+      clients: rows.map(({ firstSeen, lastSeen, ...one }) => ({
+        ...one,
+        first_seen: iso(firstSeen),
+        last_seen: iso(lastSeen),
+      })),
+    };
+  }
+
+  async function cleanup(limit: number): Promise<Cleanup> {
+    const now = clock.now();
+    if (!preview || Math.abs(now - preview.at) >= PREVIEW_FOR_MS) {
+      preview = { at: now, report: parts.evict.clean({ dryRun: true }) };
+      // One that failed is none.
+      preview.report.catch(() => {
+        preview = undefined;
+      });
+    }
+    const { total, removed } = await preview.report;
+    const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
+    return { files: total.files, bytes: total.bytes, next };
+  }
+
+  return {
+    status,
+    downloads: () => ({ at: iso(clock.now()), downloads: [...live.now()] }),
+    files: files.list,
+    file: files.story,
+    mirrors,
+    repositories,
+    history: ({ resolution, points }) => history(resolution, points),
+    clients,
+    failures: (limit) => ({ failures: account.failures.latest(limit).map(failure) }),
+    cleanup,
+    top: files.top,
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * Puts together what answers over HTTP: files, the dashboard, and the API over the state of the whole server.
+ */
+import type { Cache } from "../cache/cache.ts";
+import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
+import type { LoopGuard } from "../fetch/loop.ts";
+import { createAllow } from "../http/allow.ts";
+import type { Actions } from "../http/api/actions.ts";
+import { createApp } from "../http/app.ts";
+import type { DashboardFiles } from "../http/dashboard.ts";
+import type { DistfilesDeps } from "../http/distfiles.ts";
+import { createTargets } from "../http/target.ts";
+import { isIndexDamage } from "../index/open.ts";
+import type { Logger } from "../lib/log.ts";
+import { rememberLast } from "../lib/remember-last.ts";
+import { createApiState, guardSettings, type StateParts } from "./api-state.ts";
+import type { ComposedStore } from "./compose-store.ts";
+
+export type App = ReturnType<typeof createApp>;
+
+export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evict"> {
+  readonly cache: Cache;
+  readonly actions: Actions;
+  readonly settleTrees: DistfilesDeps["settleTrees"];
+  readonly keeper: Pick<ComposedStore, "evict" | "weakness">;
+  readonly loopGuard: LoopGuard;
+  readonly dashboard: DashboardFiles | undefined;
+  readonly isDraining: () => boolean;
+  /** Called when a query finds the index damaged. */
+  readonly onIndexDamage: () => void;
+  readonly log: Logger;
+}
+
+export interface ComposedApp {
+  readonly app: App;
+  /** Answers a request that came by the store's own socket. */
+  answerBySocket(request: Request): Response | Promise<Response>;
+}
+
+export function composeApp(parts: AppParts): ComposedApp {
+  const { config, keeper, loopGuard, account } = parts;
+  const bySocket = new WeakSet<Request>();
+  const allowed = rememberLast(createAllow);
+  const illness = () => (parts.isDraining() ? "shutting down" : undefined);
+  const { weakness, evict } = keeper;
+  const app = createApp({
+    cache: parts.cache,
+    actions: parts.actions,
+    clock: parts.clock,
+    log: parts.log,
+    settleTrees: parts.settleTrees,
+    wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
+    loopHeaders: (request) => loopGuard.headersFor(request.headers),
+    get layoutConf() {
+      return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
+    },
+    parseTarget: createTargets(),
+    prepared: new WeakMap(),
+    dashboard: parts.dashboard,
+    allow: { permits: (address) => allowed(config.server.allow).permits(address) },
+    isLoop: loopGuard.isLoop,
+    isBySocket: (request) => bySocket.has(request),
+    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
+    illness,
+    weakness,
+    observer: account.observer,
+    api: { state: createApiState({ ...parts, illness, weakness, evict }), guard: () => guardSettings(config) },
+  });
+  return {
+    app,
+    answerBySocket(request) {
+      bySocket.add(request);
+      return app.fetch(request);
+    },
+  };
+}

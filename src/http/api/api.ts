@@ -1,0 +1,81 @@
+/**
+ * The reading half of /api/v1 as Elysia routes: checks who asks and what for, and answers JSON.
+ */
+import { Elysia } from "elysia";
+import * as v from "valibot";
+import { parseDistfileName } from "../../distfile/name.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Peers } from "../dashboard.ts";
+import { type GuardSettings, refuseRead } from "./guard.ts";
+import { json, problem } from "./problem.ts";
+import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
+import type { ApiState } from "./state.ts";
+
+export const API_PREFIX = "/api/v1";
+
+export interface ApiDeps {
+  readonly state: ApiState;
+  /** Why this client is not served at all, or undefined. */
+  readonly refuseClient: (request: Request, peers: Peers | null) => string | undefined;
+  readonly guard: () => GuardSettings;
+  readonly log: Logger;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a query says against its schema, in words. */
+function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
+  return issues.map((issue) => `${v.getDotPath(issue) ?? "query"}: ${issue.message}`).join("; ");
+}
+
+function decodeName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not percent-encoding: no file has such a name, and the parser says so.
+    return "";
+  }
+}
+
+async function answerRoute(request: Request, route: Route, state: ApiState): Promise<Response> {
+  const given = Object.fromEntries(new URL(request.url).searchParams);
+  const query = v.safeParse(route.query ?? v.object({}), given);
+  if (!query.success) return problem(400, `That query is not understood: ${complaint(query.issues)}.`);
+  return json(await route.answer(state, query.output));
+}
+
+function answerFile({ url }: Request, state: ApiState): Response {
+  const { pathname } = new URL(url);
+  const name = parseDistfileName(decodeName(pathname.slice(pathname.lastIndexOf("/") + 1)));
+  if (name !== undefined) return json(state.file(name));
+  const why = "it is empty, a dot name, over 255 bytes, or has a slash or control character";
+  return problem(400, `That is not a distfile's name: ${why}.`);
+}
+
+export function createApi({ state, refuseClient, guard, log, onError }: ApiDeps) {
+  async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
+    const refused = refuseClient(request, peers);
+    if (refused !== undefined) return problem(403, refused);
+    const refusal = refuseRead(request.headers, guard());
+    if (refusal) return problem(refusal.status, refusal.detail);
+    try {
+      return await answer();
+    } catch (error) {
+      onError(error);
+      log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
+      return problem(500, "Something went wrong here, the server's log has more.");
+    }
+  }
+
+  const app = new Elysia();
+  for (const route of ROUTES) {
+    app.get(API_PREFIX + route.path, ({ request, server }) =>
+      respond(request, server, () => answerRoute(request, route, state)),
+    );
+  }
+  app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
+    respond(request, server, () => answerFile(request, state)),
+  );
+  return app.get("/api/*", () =>
+    problem(404, `There is nothing here. ${API_PREFIX}/openapi.json tells what there is.`),
+  );
+}

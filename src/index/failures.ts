@@ -1,0 +1,71 @@
+/**
+ * What went wrong lately, and why: one row for each file and kind of failure, with how often it happened. Kept in
+ * memory and written in batches; only the latest are kept, so that random names fill nothing.
+ */
+import { and, desc, eq } from "drizzle-orm";
+import type { Clock } from "../lib/clock.ts";
+import type { IndexDatabase } from "./open.ts";
+import { failures } from "./schema.ts";
+
+export type FailureRow = typeof failures.$inferSelect;
+export type FailureKind = FailureRow["kind"];
+
+export interface Failures {
+  /** @param reason in words, for people */
+  add(file: string, kind: FailureKind, reason: string): void;
+  /** The latest first. */
+  latest(limit: number): readonly FailureRow[];
+  of(file: string): readonly FailureRow[];
+  flush(): void;
+}
+
+const MAX_FAILURES = 500;
+const MAX_REASON = 2000;
+
+export function createFailures(db: IndexDatabase, clock: Clock): Failures {
+  const newestFirst = db.select().from(failures).orderBy(desc(failures.lastAt)).limit(MAX_FAILURES).all();
+  /** The one longest ago at the front. */
+  const rows = new Map(newestFirst.toReversed().map((row) => [`${row.kind} ${row.file}`, row]));
+  const changed = new Set<string>();
+  const forgotten = new Map<string, FailureRow>();
+
+  return {
+    add(file, kind, reason) {
+      const key = `${kind} ${file}`;
+      const now = clock.now();
+      const before = rows.get(key);
+      rows.delete(key);
+      forgotten.delete(key);
+      const firstAt = before?.firstAt ?? now;
+      const count = (before?.count ?? 0) + 1;
+      rows.set(key, { file, kind, reason: reason.slice(0, MAX_REASON), count, firstAt, lastAt: now });
+      changed.add(key);
+      const [oldest] = rows.entries();
+      if (rows.size <= MAX_FAILURES || !oldest) return;
+      rows.delete(oldest[0]);
+      changed.delete(oldest[0]);
+      forgotten.set(...oldest);
+    },
+    latest: (limit) => [...rows.values()].toReversed().slice(0, limit),
+    of: (file) => [...rows.values()].filter((row) => row.file === file).toReversed(),
+    flush() {
+      if (changed.size === 0) return;
+      db.transaction(() => {
+        for (const { kind, file } of forgotten.values()) {
+          db.delete(failures)
+            .where(and(eq(failures.kind, kind), eq(failures.file, file)))
+            .run();
+        }
+        for (const key of changed) {
+          const row = rows.get(key);
+          if (!row) continue;
+          const target = [failures.kind, failures.file];
+          db.insert(failures).values(row).onConflictDoUpdate({ target, set: row }).run();
+        }
+      });
+      // Only now: where it could not be written it is tried again.
+      changed.clear();
+      forgotten.clear();
+    },
+  };
+}

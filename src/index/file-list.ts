@@ -1,0 +1,68 @@
+/**
+ * Stored files as lists for people: searched, sorted and cut into pages, and those that stand out. Read only.
+ */
+import { asc, desc, type SQL, sql } from "drizzle-orm";
+import type { DistfileRow } from "./distfiles.ts";
+import type { IndexDatabase } from "./open.ts";
+import { distfiles } from "./schema.ts";
+
+export type FileOrder = "name" | "size" | "stored_at" | "used_at" | "uses";
+
+export interface ListQuery {
+  /** Part of the name, in any case; empty: all. */
+  readonly q: string;
+  readonly sort: FileOrder;
+  readonly order: "asc" | "desc";
+  /** From 1. */
+  readonly page: number;
+  readonly perPage: number;
+}
+
+export interface FileTotals {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface FileList {
+  /** Of those that match. */
+  totals(q: string): FileTotals;
+  page(query: ListQuery): readonly DistfileRow[];
+}
+
+const COLUMNS = {
+  name: distfiles.name,
+  size: distfiles.size,
+  stored_at: distfiles.storedAt,
+  used_at: distfiles.usedAt,
+  uses: distfiles.uses,
+} as const;
+
+/** LIKE takes % and _ for more than they are; SQLite compares ASCII letters in any case. */
+function matches(q: string): SQL | undefined {
+  if (q === "") return undefined;
+  return sql`${distfiles.name} like ${`%${q.replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;
+}
+
+export function createFileList(db: IndexDatabase): FileList {
+  return {
+    totals(q) {
+      const row = db
+        .select({ files: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(${distfiles.size}), 0)` })
+        .from(distfiles)
+        .where(matches(q))
+        .get();
+      return row ?? { files: 0, bytes: 0 };
+    },
+    page({ q, sort, order, page, perPage }) {
+      const direction = order === "asc" ? asc : desc;
+      return db
+        .select()
+        .from(distfiles)
+        .where(matches(q))
+        .orderBy(direction(COLUMNS[sort]), asc(distfiles.name))
+        .limit(perPage)
+        .offset((page - 1) * perPage)
+        .all();
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * What came of requests, and how many bytes that took, in buckets of a minute, an hour and a day (UTC) that outlive
+ * restarts. Counted in memory, as a hit must not wait for the disk, and written in batches. Old buckets are forgotten,
+ * so the table never has more than some four thousand rows.
+ */
+import { and, eq, gte, lt, or, sql } from "drizzle-orm";
+import type { Clock } from "../lib/clock.ts";
+import type { IndexDatabase } from "./open.ts";
+import { statistics } from "./schema.ts";
+
+/** What is counted; bytes of answers by what came of the request, bytes fetched by the kind of their source. */
+export const MEASURES = [
+  "hits",
+  "misses",
+  "joined",
+  "absent",
+  "failed",
+  "refused",
+  "other",
+  "hitBytes",
+  "missBytes",
+  "joinedBytes",
+  "mirrorBytes",
+  "uriBytes",
+] as const;
+
+export type Measure = (typeof MEASURES)[number];
+export type Measures = Readonly<Record<Measure, number>>;
+export type Resolution = "minute" | "hour" | "day";
+
+export interface Bucket extends Measures {
+  /** Its begin, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface Statistics {
+  add(measure: Measure, amount: number): void;
+  readonly sinceStart: Measures;
+  allTime(): Measures;
+  /** Oldest first, without gaps, the last one that of now. */
+  history(resolution: Resolution, points: number): readonly Bucket[];
+  flush(): void;
+}
+
+const MINUTE_MS = 60_000;
+const WIDTHS_MS: Readonly<Record<Resolution, number>> = {
+  minute: MINUTE_MS,
+  hour: 60 * MINUTE_MS,
+  day: 24 * 60 * MINUTE_MS,
+};
+/** How many of each are kept: a day, a month, five years. */
+const KEPT: Readonly<Record<Resolution, number>> = { minute: 24 * 60, hour: 31 * 24, day: 5 * 366 };
+const RESOLUTIONS = ["minute", "hour", "day"] as const;
+const PRUNE_EVERY_MS = 60 * MINUTE_MS;
+
+type Counts = Record<Measure, number>;
+
+function zeros(): Counts {
+  const counts: Partial<Counts> = {};
+  for (const measure of MEASURES) counts[measure] = 0;
+  return counts as Counts;
+}
+
+function addAll(counts: Counts, more: Measures): void {
+  for (const measure of MEASURES) counts[measure] += more[measure];
+}
+
+function beginOf(at: number, resolution: Resolution): number {
+  return at - (at % WIDTHS_MS[resolution]);
+}
+
+function prepare(db: IndexDatabase) {
+  const { placeholder } = sql;
+  const columns = MEASURES.map((measure) => [measure, statistics[measure]] as const);
+  const values = Object.fromEntries(columns.map(([measure]) => [measure, placeholder(measure)]));
+  const sums = columns.map(([measure, column]) => [measure, sql`${column} + excluded.${sql.identifier(column.name)}`]);
+  return {
+    add: db
+      .insert(statistics)
+      .values({ resolution: placeholder("resolution"), at: placeholder("at"), ...(values as Record<Measure, never>) })
+      .onConflictDoUpdate({ target: [statistics.resolution, statistics.at], set: Object.fromEntries(sums) })
+      .prepare(),
+    since: db
+      .select()
+      .from(statistics)
+      .where(and(eq(statistics.resolution, placeholder("resolution")), gte(statistics.at, placeholder("since"))))
+      .prepare(),
+  };
+}
+
+export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
+  const prepared = prepare(db);
+  const sinceStart = zeros();
+  /** Not written yet, by the minute that they belong to. */
+  let pending = new Map<number, Counts>();
+  let [current, currentAt] = [zeros(), -1];
+  let prunedAt = Number.NEGATIVE_INFINITY;
+
+  function forgetOld(now: number): void {
+    if (now - prunedAt < PRUNE_EVERY_MS && now >= prunedAt) return;
+    prunedAt = now;
+    for (const resolution of RESOLUTIONS) {
+      const widthMs = WIDTHS_MS[resolution];
+      // What a clock that was wrong has put into the future would stay for ever.
+      const old = or(lt(statistics.at, now - KEPT[resolution] * widthMs), gte(statistics.at, now + 2 * WIDTHS_MS.day));
+      db.delete(statistics)
+        .where(and(eq(statistics.resolution, resolution), old))
+        .run();
+    }
+  }
+
+  return {
+    add(measure, amount) {
+      const at = beginOf(clock.now(), "minute");
+      if (at !== currentAt) {
+        current = pending.get(at) ?? zeros();
+        pending.set(at, current);
+        currentAt = at;
+      }
+      current[measure] += amount;
+      sinceStart[measure] += amount;
+    },
+    sinceStart,
+    allTime() {
+      const counts = zeros();
+      const [row] = prepared.since.all({ resolution: "total", since: 0 });
+      if (row) addAll(counts, row);
+      for (const unwritten of pending.values()) addAll(counts, unwritten);
+      return counts;
+    },
+    history(resolution, points) {
+      const widthMs = WIDTHS_MS[resolution];
+      const last = beginOf(clock.now(), resolution);
+      const first = last - (points - 1) * widthMs;
+      const buckets = new Map<number, Counts>();
+      for (let at = first; at <= last; at += widthMs) buckets.set(at, zeros());
+      const add = (at: number, counts: Measures) => {
+        const bucket = buckets.get(beginOf(at, resolution));
+        if (bucket) addAll(bucket, counts);
+      };
+      for (const row of prepared.since.all({ resolution, since: first })) add(row.at, row);
+      for (const [at, counts] of pending) add(at, counts);
+      return [...buckets].map(([at, counts]) => ({ at, ...counts }));
+    },
+    flush() {
+      const now = clock.now();
+      if (pending.size === 0) return;
+      const batch = pending;
+      pending = new Map();
+      currentAt = -1;
+      try {
+        db.transaction(() => {
+          for (const [minute, counts] of batch) {
+            for (const resolution of RESOLUTIONS) {
+              prepared.add.run({ resolution, at: beginOf(minute, resolution), ...counts });
+            }
+            prepared.add.run({ resolution: "total", at: 0, ...counts });
+          }
+          forgetOld(now);
+        });
+      } catch (error) {
+        // They count next time, with what has come meanwhile.
+        for (const [minute, counts] of batch) {
+          const since = pending.get(minute);
+          if (since) addAll(since, counts);
+          else pending.set(minute, counts);
+        }
+        throw error;
+      }
+    },
+  };
+}
