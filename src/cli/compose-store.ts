@@ -1,7 +1,9 @@
 /**
- * Puts together what keeps the store within its limits, and its clock.
+ * Puts together what looks after the store: clean-up and scrub, each on its clock.
  */
 import { createInUse, type InUse } from "../cache/in-use.ts";
+import { createScrub } from "../cache/scrub.ts";
+import type { Verify } from "../cache/verify.ts";
 import type { Config } from "../config/schema.ts";
 import { createEvict, type Evict } from "../eviction/evict.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
@@ -33,7 +35,7 @@ export interface ComposedStore {
   /** What the store can't do now, or undefined. */
   weakness(): string | undefined;
   /** Begins to look after the store; the trees and the store have been looked through. */
-  start(): void;
+  start(verify: Verify): void;
   stop(): Promise<void>;
 }
 
@@ -84,6 +86,8 @@ export function composeStore(parts: StoreParts): ComposedStore {
     clock,
     log,
   });
+  const stopping = new AbortController();
+  let scrubbing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   function tick(): void {
@@ -103,13 +107,15 @@ export function composeStore(parts: StoreParts): ComposedStore {
       trouble = error;
     },
     weakness: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
-    start() {
+    start(verify) {
       tick();
       timer = setInterval(tick, TICK_EVERY_MS);
+      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
     },
     async stop() {
       clearInterval(timer);
-      await evict.stop();
+      stopping.abort(new Error("portcache is shutting down"));
+      await Promise.all([evict.stop(), scrubbing]);
     },
   };
 }

@@ -7,7 +7,9 @@ import { type CacheDeps, createCache } from "../cache/cache.ts";
 import { createReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
+import { createVerify } from "../cache/verify.ts";
 import type { Config } from "../config/schema.ts";
+import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createHasher } from "../fetch/hasher.ts";
@@ -132,7 +134,7 @@ export function compose(parts: Parts): Server {
     },
     siblings: (name, content) => resolver.siblings(name, content),
     room: keeper.evict.room,
-    bring: (entry) => bring(entry, guard.headersFor(undefined), cacheDeps),
+    bring: (entry) => bringAgain(entry),
     log,
   });
   const cacheDeps: CacheDeps = {
@@ -163,6 +165,8 @@ export function compose(parts: Parts): Server {
     readAhead,
   };
   const cache = createCache(cacheDeps);
+  const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
+  const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = () => flushEach([rows, places, account], log);
   const composedActions = composeActions({ trees, heedChanges });
@@ -205,7 +209,7 @@ export function compose(parts: Parts): Server {
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
       await settle();
-      keeper.start();
+      keeper.start(verify);
     },
     async reconfigure() {
       await composedTrees.reconfigure();

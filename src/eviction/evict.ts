@@ -107,28 +107,29 @@ export function createEvict(deps: EvictDeps): Evict {
     return makingRoom;
   }
 
-  /** Resolves with whether it fits by now, at the end of a clean-up at the latest. */
-  async function fitsSoon(bytes: number): Promise<boolean> {
-    const over = makeRoom();
+  /** What was to be had by the end of a clean-up. */
+  async function grantSoon(bytes: number): Promise<Reservation | undefined> {
     let going = true;
-    const ended = over.then(() => {
+    const ended = makeRoom().then(() => {
       going = false;
     });
-    while (going && !ledger.fits(bytes)) {
+    for (;;) {
+      const granted = ledger.grant(bytes);
+      if (granted || !going) return granted;
       await Promise.race([ended, new Promise<void>((resolve) => waiting.push(resolve))]);
     }
-    return ledger.fits(bytes);
   }
 
   async function reserve(bytes: number): Promise<Reservation | undefined> {
-    if (ledger.fits(bytes)) return ledger.grant(bytes);
-    if (!ledger.canFit(bytes)) return undefined;
+    const granted = ledger.grant(bytes);
+    if (granted || !ledger.canFit(bytes)) return granted;
     const unwant = ledger.want(bytes);
     try {
       for (let tries = 0; tries < RESERVE_TRIES && !stopping.signal.aborted; tries++) {
         // What is in use may be let go.
         if (tries > 0) await clock.sleep(RESERVE_PAUSE_MS, stopping.signal).catch(() => undefined);
-        if (await fitsSoon(bytes)) return ledger.grant(bytes);
+        const made = await grantSoon(bytes);
+        if (made) return made;
       }
       return undefined;
     } finally {

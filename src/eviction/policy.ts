@@ -36,6 +36,8 @@ export interface Victim {
 
 /** Clean-up begins over max_size and goes down to this part of it, so that it does not run for every file. */
 export const LOW_WATER = 0.9;
+/** And by so much of min_free over it. */
+const FREE_MARGIN = 0.1;
 /** A request for one file costs a client about as much time as so many bytes: small files are cheap to keep. */
 const REQUEST_BYTES = 128 * 1024;
 /** A file that no Manifest wants is asked for by machines whose tree is old, and by fewer every day. */
@@ -71,7 +73,7 @@ export function surplus({ usedBytes, freeBytes }: Usage, { maxSize, minFree }: L
   return Math.max(
     0,
     maxSize === 0 ? 0 : Math.ceil(usedBytes - maxSize * LOW_WATER),
-    Math.ceil(minFree * (2 - LOW_WATER) - freeBytes),
+    minFree + Math.ceil(minFree * FREE_MARGIN) - freeBytes,
   );
 }
 

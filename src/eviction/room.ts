@@ -18,12 +18,10 @@ export interface Ledger {
   usage(): Usage;
   /** The same with the least that somebody waits for: where that can't be had there is no point in making room. */
   leastUsage(): Usage;
-  /** Whether so much more keeps within the limits. */
-  fits(bytes: number): boolean;
   /** Whether the file would fit if everything else were gone. */
   canFit(bytes: number): boolean;
-  /** Promises it, whether it fits or not. */
-  grant(bytes: number): Reservation;
+  /** Promises it where so much more keeps within the limits. */
+  grant(bytes: number): Reservation | undefined;
   /** Counts it as wanted until the function given back is called: clean-up then makes room for it, too. */
   want(bytes: number): () => void;
 }
@@ -49,12 +47,12 @@ export function createLedger({ storedBytes, freeBytes, limits }: LedgerDeps): Le
   return {
     usage: () => usageWith([...wants].reduce((sum, { bytes }) => sum + bytes, 0)),
     leastUsage: () => usageWith(wants.size === 0 ? 0 : Math.min(...[...wants].map(({ bytes }) => bytes))),
-    fits: (bytes) => excess(usageWith(bytes), limits()) === 0,
     canFit(bytes) {
       const { maxSize, minFree } = limits();
       return (maxSize === 0 || bytes <= maxSize) && freeBytes() + storedBytes() - bytes >= minFree;
     },
     grant(bytes) {
+      if (excess(usageWith(bytes), limits()) > 0) return undefined;
       promised += bytes;
       unwritten += bytes;
       let left = bytes;

@@ -2,7 +2,7 @@
  * Rows of stored files, and what is remembered of partial ones. Use is recorded in memory and written in batches:
  * a hit must not wait for the disk.
  */
-import { asc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
+import { asc, count, eq, gt, sql } from "drizzle-orm";
 import type { DistfileName } from "../distfile/name.ts";
 import type { IndexDatabase } from "./open.ts";
 import { distfiles, partials } from "./schema.ts";
@@ -24,14 +24,15 @@ export interface DistfileRows {
   flush(): void;
   /** Of all stored files together; counted once and kept up from then on. */
   bytes(): number;
+  count(): number;
   /** The next rows by name after that one; the first ones after the empty name. */
   page(after: string, limit: number): readonly DistfileRow[];
   /** Its bytes were found right just now. */
   verified(name: DistfileName, at: number): void;
   /** Its bytes are wrong under this stamp. */
   spoil(name: DistfileName, stamp: string): void;
-  /** Those longest not verified before that instant, those never verified first. */
-  unverifiedSince(before: number, limit: number): readonly DistfileRow[];
+  /** Those longest not verified, those never verified first. */
+  longestUnverified(limit: number): readonly DistfileRow[];
   /** All names, for comparison with the disk. */
   names(): readonly DistfileName[];
   partial(name: DistfileName): PartialRow | undefined;
@@ -127,6 +128,7 @@ export function createDistfileRows(
       total ??= sum();
       return total;
     },
+    count: () => db.select({ files: count() }).from(distfiles).get()?.files ?? 0,
     page: (after, limit) => selectPage.all({ after, limit }),
     verified(name, at) {
       db.update(distfiles).set({ verifiedAt: at, badStamp: null }).where(eq(distfiles.name, name)).run();
@@ -135,10 +137,7 @@ export function createDistfileRows(
       onChange(name);
       db.update(distfiles).set({ badStamp: stamp }).where(eq(distfiles.name, name)).run();
     },
-    unverifiedSince(before, limit) {
-      const due = or(isNull(distfiles.verifiedAt), lt(distfiles.verifiedAt, before));
-      return db.select().from(distfiles).where(due).orderBy(asc(distfiles.verifiedAt)).limit(limit).all();
-    },
+    longestUnverified: (limit) => db.select().from(distfiles).orderBy(asc(distfiles.verifiedAt)).limit(limit).all(),
     names: () =>
       db
         .select({ name: distfiles.name })

@@ -1,0 +1,188 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { createInUse } from "../cache/in-use.ts";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { createDistfileRows, type DistfileNews, type DistfileRows } from "../index/distfiles.ts";
+import { type Index, openIndex } from "../index/open.ts";
+import { createOrphanRows } from "../index/orphans.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
+import { openLog } from "../lib/log.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { createEvict, type EvictDeps } from "./evict.ts";
+import type { Limits } from "./policy.ts";
+
+const DAY = 24 * 60 * 60 * 1000;
+const KIB = 1024;
+
+let folder: TempFolder;
+let index: Index;
+let rows: DistfileRows;
+let store: Store;
+let clock: ReturnType<typeof createFakeClock>;
+let limits: Limits;
+let well: boolean;
+
+beforeEach(() => {
+  folder = createTempFolder();
+  index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
+  rows = createDistfileRows(index.db);
+  store = openStore(folder.file("store"));
+  clock = createFakeClock();
+  clock.set(1000 * DAY);
+  limits = { maxSize: 100 * KIB, minFree: 0, maxAgeMs: 0, orphanGraceMs: 30 * DAY };
+  well = false;
+});
+afterEach(() => {
+  index.close();
+  folder.remove();
+});
+
+const path = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+
+function put(name: string, size: number, more: Partial<DistfileNews> = {}): void {
+  mkdirSync(path(name).replace(/\/[^/]*$/, ""), { recursive: true });
+  writeFileSync(path(name), "");
+  truncateSync(path(name), size);
+  const at = clock.now();
+  const row = { stamp: "", lastModifiedAt: 0, source: "", storedAt: at, usedAt: at };
+  rows.put({ name: name as DistfileName, size, ...row, ...more });
+}
+
+async function evictOver(more: Partial<EvictDeps> = {}) {
+  const inUse = createInUse(clock);
+  const evict = createEvict({
+    store,
+    rows,
+    orphans: createOrphanRows(index.db),
+    limits: () => limits,
+    keep: () => [],
+    scarcity: () => 1,
+    treesWell: () => well,
+    inUse: inUse.has,
+    clock,
+    log: await openLog("error", "text"),
+    ...more,
+  });
+  return { evict, inUse };
+}
+
+const there = () => "abcdefghij".split("").filter((name) => existsSync(path(name)));
+
+test("the oldest go until the low mark is reached; dry, the same are named and none goes", async () => {
+  for (const [i, name] of ["a", "b", "c", "d", "e"].entries())
+    put(name, 25 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
+  const { evict } = await evictOver();
+  const dry = await evict.clean({ dryRun: true });
+  expect(there()).toEqual(["a", "b", "c", "d", "e"]);
+  const report = await evict.clean();
+  expect(report.removed).toEqual(dry.removed);
+  expect(report.removed.map(({ name, reason }) => `${name} ${reason}`)).toEqual(["a space", "b space"]);
+  expect(report.total).toEqual({ files: 2, bytes: 50 * KIB });
+  expect([report.over, report.after.usedBytes, dry.after.usedBytes]).toEqual([0, 75 * KIB, 75 * KIB]);
+  expect(there()).toEqual(["c", "d", "e"]);
+  expect(rows.names() as readonly string[]).toEqual(["c", "d", "e"]);
+});
+
+test("what matches keep stays, and what is over the limits then is told", async () => {
+  put("a", 60 * KIB);
+  put("b", 60 * KIB);
+  const { evict } = await evictOver({ keep: () => ["a", "b*"] });
+  const report = await evict.clean();
+  expect([report.total.files, report.over]).toEqual([0, 20 * KIB]);
+});
+
+test("a file asked for between the choice and the removal stays, and another goes in its place", async () => {
+  for (const [i, name] of ["a", "b", "c"].entries()) put(name, 40 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
+  let asked = false;
+  const { evict, inUse } = await evictOver({
+    onChosen: () => {
+      if (!asked) inUse.enter("a" as DistfileName)();
+      asked = true;
+      return Promise.resolve();
+    },
+  });
+  const report = await evict.clean();
+  expect(report.inUse).toBe(1);
+  expect(there()).toEqual(["a", "c"]);
+});
+
+test("one that is being looked up or fetched stays however long that takes", async () => {
+  put("a", 200 * KIB);
+  const { evict, inUse } = await evictOver();
+  const leave = inUse.enter("a" as DistfileName);
+  clock.set(clock.now() + DAY);
+  expect((await evict.clean()).total.files).toBe(0);
+  leave();
+  clock.set(clock.now() + DAY);
+  expect((await evict.clean()).total.files).toBe(1);
+});
+
+test("an orphan's time counts only while the trees are well, and it is revived when wanted again", async () => {
+  const repositories = createRepositoryRows(index.db);
+  const [id] = repositories.configure([{ name: "gentoo", location: "/tree" }]);
+  const want = (...names: string[]) => {
+    const entries = names.map((name) => ({ name: name as DistfileName, size: 1 }));
+    repositories.replace(id!, [{ category: "c", package: "p", stamp: String(clock.now()), entries }]);
+  };
+  want("a", "b");
+  put("a", 1, { orphanedAt: null });
+  put("b", 1);
+  put("j", 1);
+  well = true;
+  const { evict } = await evictOver();
+  await evict.tick();
+  want("b");
+  await evict.tick();
+  expect(rows.get("a" as DistfileName)?.orphanedAt).toBe(clock.now());
+  // Forty days in which the trees could not be told, as while the server was off, are none.
+  clock.set(clock.now() + 40 * DAY);
+  await evict.tick();
+  expect(there()).toEqual(["a", "b", "j"]);
+  for (let day = 0; day < 29 * 24; day++) {
+    clock.set(clock.now() + DAY / 24);
+    await evict.tick();
+  }
+  expect(there()).toEqual(["a", "b", "j"]);
+  want("a", "b");
+  await evict.tick();
+  expect(rows.get("a" as DistfileName)?.orphanedAt).toBeNull();
+  want("b");
+  for (let hours = 0; hours < 31 * 24; hours++) {
+    clock.set(clock.now() + DAY / 24);
+    await evict.tick();
+  }
+  // One that no tree ever knew is no orphan.
+  expect(there()).toEqual(["b", "j"]);
+});
+
+test("room is promised up to the limit, made by removing, and refused where it can't be had", async () => {
+  for (const name of ["a", "b", "c"]) put(name, 30 * KIB, { usedAt: clock.now() - DAY });
+  const { evict } = await evictOver();
+  expect(await evict.reserve(101 * KIB)).toBeUndefined();
+  const [first, second] = await Promise.all([evict.reserve(40 * KIB), evict.reserve(40 * KIB)]);
+  expect([first, second].every((reservation) => reservation !== undefined)).toBe(true);
+  expect(rows.bytes() + 80 * KIB).toBeLessThanOrEqual(100 * KIB);
+  const left = there().length;
+  const none = evict.reserve(100 * KIB);
+  for (let i = 0; i < 10; i++) await clock.advance(1000);
+  expect(await none).toBeUndefined();
+  // For what can't be had nothing is thrown out.
+  expect(there()).toHaveLength(left);
+  first?.release();
+  second?.release();
+  expect(await evict.reserve(100 * KIB)).toBeDefined();
+});
+
+test("parts that nobody continues count, and go after a day", async () => {
+  writeFileSync(folder.file("store/partial/x"), new Uint8Array(50 * KIB));
+  store = openStore(folder.file("store"));
+  clock.set(Date.now());
+  const { evict } = await evictOver();
+  expect(evict.room()).toBe(50 * KIB);
+  clock.set(Date.now() + 2 * DAY);
+  expect((await evict.clean()).parts).toBe(1);
+  expect(evict.room()).toBe(100 * KIB);
+});
