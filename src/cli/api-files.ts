@@ -22,7 +22,7 @@ export interface FilesParts {
   readonly store: Pick<Store, "stat">;
   readonly stories: Pick<Stories, "of">;
   readonly failures: Pick<Failures, "of">;
-  readonly downloads: () => readonly DownloadState[];
+  readonly download: (name: string) => DownloadState | undefined;
   readonly treesScanned: () => boolean;
   readonly clock: Clock;
 }
@@ -102,7 +102,7 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
     const wanted = repositories.entriesByName(name);
     const now = clock.now();
     const stored = storedOf(name, wanted);
-    const download = parts.downloads().find(({ file }) => file === name) ?? null;
+    const download = parts.download(name) ?? null;
     const told = {
       name,
       state: download ? "incoming" : stored ? "stored" : wanted.length > 0 ? "wanted" : "unknown",

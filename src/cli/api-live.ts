@@ -3,7 +3,7 @@
  */
 import type { Stories, Tried } from "../cache/stories.ts";
 import type { Download } from "../fetch/download.ts";
-import type { DownloadState, TriedSource } from "../http/api/schemas.ts";
+import type { DownloadState, Downloads, TriedSource } from "../http/api/schemas.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export function iso(at: number): string {
@@ -31,8 +31,15 @@ interface Sample {
 const SAMPLE_MS = 400;
 const SAMPLE_SHARE = 0.4;
 
+/** More nobody looks at, and those who watch get all of it every second. */
+const MAX_LISTED = 100;
+const MAX_SOURCES = 6;
+
 export interface LiveDownloads {
-  now(): readonly DownloadState[];
+  /** Those that wait for a place last. */
+  now(): Downloads;
+  /** Of this file alone. */
+  of(name: string): DownloadState | undefined;
 }
 
 export function createLiveDownloads(
@@ -70,7 +77,7 @@ export function createLiveDownloads(
       started_at: iso(startedAt),
       eta_seconds: size === null || speed === 0 ? null : Math.round(Math.max(0, size - hereBytes) / speed),
       clients: readers,
-      sources: story?.tried.map((one) => triedSource(one, now)) ?? [],
+      sources: story?.tried.slice(-MAX_SOURCES).map((one) => triedSource(one, now)) ?? [],
     };
   }
 
@@ -78,9 +85,17 @@ export function createLiveDownloads(
     now() {
       const now = clock.now();
       const under = downloads();
-      const states = under.map((download) => describe(download, now));
-      samples = new Map([...samples].filter(([download]) => under.includes(download)));
-      return states;
+      const listed = [
+        ...under.filter(({ phase }) => phase !== "waiting"),
+        ...under.filter(({ phase }) => phase === "waiting"),
+      ].slice(0, MAX_LISTED);
+      const states = listed.map((download) => describe(download, now));
+      samples = new Map([...samples].filter(([download]) => listed.includes(download)));
+      return { at: iso(now), total: under.length, downloads: states };
+    },
+    of(name) {
+      const download = downloads().find((one) => one.name === name);
+      return download && describe(download, clock.now());
     },
   };
 }

@@ -72,7 +72,7 @@ export function guardSettings({ server }: Pick<Config, "server">): GuardSettings
 }
 
 /** Sums over all stored files read the whole table. */
-const TOTALS_FOR_MS = 3_000;
+const TOTALS_FOR_MS = 5_000;
 /** A dry run of clean-up looks at every file. */
 const PREVIEW_FOR_MS = 30_000;
 
@@ -88,7 +88,7 @@ export function createApiState(parts: StateParts): ApiState {
     store: parts.store,
     stories: account.stories,
     failures: account.failures,
-    downloads: live.now,
+    download: live.of,
     treesScanned: trees.scanned,
     clock,
   });
@@ -208,7 +208,7 @@ export function createApiState(parts: StateParts): ApiState {
 
   return {
     status,
-    downloads: () => ({ at: iso(clock.now()), downloads: [...live.now()] }),
+    downloads: live.now,
     files: files.list,
     file: files.story,
     mirrors,

@@ -6,6 +6,7 @@ import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import type { LoopGuard } from "../fetch/loop.ts";
 import { createAllow } from "../http/allow.ts";
 import type { Actions } from "../http/api/actions.ts";
+import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import type { DistfilesDeps } from "../http/distfiles.ts";
@@ -33,6 +34,8 @@ export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evi
 
 export interface ComposedApp {
   readonly app: App;
+  /** Ends the streams of those who watch, which would go on for ever. */
+  closeEvents(): void;
   /** Answers a request that came by the store's own socket. */
   answerBySocket(request: Request): Response | Promise<Response>;
 }
@@ -43,6 +46,11 @@ export function composeApp(parts: AppParts): ComposedApp {
   const allowed = rememberLast(createAllow);
   const illness = () => (parts.isDraining() ? "shutting down" : undefined);
   const { weakness, evict } = keeper;
+  const state = createApiState({ ...parts, illness, weakness, evict });
+  const events = createEvents({
+    state,
+    onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
+  });
   const app = createApp({
     cache: parts.cache,
     actions: parts.actions,
@@ -64,10 +72,11 @@ export function composeApp(parts: AppParts): ComposedApp {
     illness,
     weakness,
     observer: account.observer,
-    api: { state: createApiState({ ...parts, illness, weakness, evict }), guard: () => guardSettings(config) },
+    api: { state, events, guard: () => guardSettings(config) },
   });
   return {
     app,
+    closeEvents: events.close,
     answerBySocket(request) {
       bySocket.add(request);
       return app.fetch(request);

@@ -172,7 +172,7 @@ export function compose(parts: Parts): Server {
   const composedActions = composeActions({ trees, heedChanges });
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
-  const { app, answerBySocket } = composeApp({
+  const { app, answerBySocket, closeEvents } = composeApp({
     ...cacheDeps,
     cache,
     actions: composedActions.actions,
@@ -202,6 +202,7 @@ export function compose(parts: Parts): Server {
     answerBySocket,
     drain() {
       draining = true;
+      closeEvents();
       composedActions.stop("The server is shutting down");
     },
     async startBackground() {

@@ -27,7 +27,7 @@ export interface AppDeps extends DistfilesDeps, PostDeps {
   /** What it can't do although it serves, or undefined. */
   readonly weakness: () => string | undefined;
   readonly observer: Observer;
-  readonly api: Pick<ApiDeps, "state" | "guard">;
+  readonly api: Pick<ApiDeps, "state" | "events" | "guard">;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { parseDistfileName } from "../../distfile/name.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
+import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { json, problem } from "./problem.ts";
 import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
@@ -15,6 +16,7 @@ export const API_PREFIX = "/api/v1";
 
 export interface ApiDeps {
   readonly state: ApiState;
+  readonly events: Events;
   /** Why this client is not served at all, or undefined. */
   readonly refuseClient: (request: Request, peers: Peers | null) => string | undefined;
   readonly guard: () => GuardSettings;
@@ -51,7 +53,11 @@ function answerFile({ url }: Request, state: ApiState): Response {
   return problem(400, `That is not a distfile's name: ${why}.`);
 }
 
-export function createApi({ state, refuseClient, guard, log, onError }: ApiDeps) {
+function wantsEvents({ headers }: Request): boolean {
+  return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
+}
+
+export function createApi({ state, events, refuseClient, guard, log, onError }: ApiDeps) {
   async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
     const refused = refuseClient(request, peers);
     if (refused !== undefined) return problem(403, refused);
@@ -69,9 +75,16 @@ export function createApi({ state, refuseClient, guard, log, onError }: ApiDeps)
   const app = new Elysia();
   for (const route of ROUTES) {
     app.get(API_PREFIX + route.path, ({ request, server }) =>
-      respond(request, server, () => answerRoute(request, route, state)),
+      respond(request, server, () =>
+        route.path === "/downloads" && wantsEvents(request)
+          ? events.subscribe(request.signal)
+          : answerRoute(request, route, state),
+      ),
     );
   }
+  app.get(`${API_PREFIX}/events`, ({ request, server }) =>
+    respond(request, server, () => events.subscribe(request.signal)),
+  );
   app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => answerFile(request, state)),
   );

@@ -83,10 +83,14 @@ export const DownloadSchema = v.object({
   started_at: instant,
   eta_seconds: v.nullable(v.pipe(v.number(), v.minValue(0))),
   clients: v.pipe(count, v.description("that read along")),
-  sources: v.pipe(v.array(TriedSourceSchema), v.description("asked so far, the latest last")),
+  sources: v.pipe(v.array(TriedSourceSchema), v.description("the latest six asked, the latest last")),
 });
 
-export const DownloadsSchema = v.object({ at: instant, downloads: v.array(DownloadSchema) });
+export const DownloadsSchema = v.object({
+  at: instant,
+  total: v.pipe(count, v.description("under way")),
+  downloads: v.pipe(v.array(DownloadSchema), v.description("a hundred at most, those that wait for a place last")),
+});
 
 export const FailureSchema = v.object({
   file: v.string(),

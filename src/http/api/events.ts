@@ -1,0 +1,137 @@
+/**
+ * Server-sent events for whoever watches: the downloads under way every second while they change, the status every other
+ * second. All get the very same bytes, made once, so that a hundred pages cost hardly more than one. An event tells the
+ * whole state; so who is slow misses some and nothing is kept for him, and who takes nothing for long is let go.
+ */
+import { problem } from "./problem.ts";
+import type { ApiState } from "./state.ts";
+
+export interface EventsDeps {
+  readonly state: Pick<ApiState, "status" | "downloads">;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Events {
+  /** The stream as a response; 503 where there are too many or the server is about to end. */
+  subscribe(signal: AbortSignal): Response;
+  readonly subscribers: number;
+  /** Ends all streams, and lets none begin. */
+  close(): void;
+}
+
+const TICK_MS = 1_000;
+const STATUS_EVERY_TICKS = 2;
+/** Proxies and browsers take silence for an end. */
+const HEARTBEAT_TICKS = 15;
+const MAX_SUBSCRIBERS = 1_000;
+/** A few events; then it is the network's turn. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
+const MAX_BEHIND_TICKS = 60;
+
+const HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+  // nginx would collect them otherwise.
+  "x-accel-buffering": "no",
+};
+
+interface Subscriber {
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  behindTicks: number;
+}
+
+const encoder = new TextEncoder();
+
+function event(name: string, data: unknown): Uint8Array {
+  return encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+const HEARTBEAT = encoder.encode(": alive\n\n");
+
+export function createEvents({ state, onError }: EventsDeps): Events {
+  const subscribers = new Set<Subscriber>();
+  let timer: NodeJS.Timeout | undefined;
+  let ticks = 0;
+  let silentTicks = 0;
+  let lastDownloads = "";
+  let closed = false;
+
+  function leave(subscriber: Subscriber): void {
+    subscribers.delete(subscriber);
+    if (subscribers.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  function end(subscriber: Subscriber): void {
+    leave(subscriber);
+    try {
+      subscriber.controller.close();
+    } catch {
+      // It has gone by itself.
+    }
+  }
+
+  function send(subscriber: Subscriber, bytes: Uint8Array): void {
+    if ((subscriber.controller.desiredSize ?? 0) > 0) {
+      subscriber.behindTicks = 0;
+      subscriber.controller.enqueue(bytes);
+    } else if (++subscriber.behindTicks > MAX_BEHIND_TICKS) end(subscriber);
+  }
+
+  function sendAll(bytes: Uint8Array): void {
+    silentTicks = 0;
+    for (const subscriber of [...subscribers]) send(subscriber, bytes);
+  }
+
+  function tick(): void {
+    try {
+      ticks++;
+      silentTicks++;
+      const downloads = state.downloads();
+      const told = JSON.stringify(downloads.downloads);
+      if (told !== lastDownloads) sendAll(event("downloads", downloads));
+      lastDownloads = told;
+      if (ticks % STATUS_EVERY_TICKS === 0) sendAll(event("status", state.status()));
+      if (silentTicks >= HEARTBEAT_TICKS) sendAll(HEARTBEAT);
+    } catch (error) {
+      // The next tick may be luckier; a page that hears nothing asks by itself.
+      onError(error);
+    }
+  }
+
+  return {
+    subscribe(signal) {
+      if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
+      if (subscribers.size >= MAX_SUBSCRIBERS) {
+        return problem(503, `${MAX_SUBSCRIBERS} others watch already.`, { "retry-after": "60" });
+      }
+      const first = [event("status", state.status()), event("downloads", state.downloads())];
+      let subscriber: Subscriber | undefined;
+      const gone = () => subscriber && leave(subscriber);
+      const stream = new ReadableStream<Uint8Array>(
+        {
+          start(controller) {
+            subscriber = { controller, behindTicks: 0 };
+            subscribers.add(subscriber);
+            for (const bytes of first) controller.enqueue(bytes);
+          },
+          cancel: gone,
+        },
+        new ByteLengthQueuingStrategy({ highWaterMark: MAX_BUFFERED_BYTES }),
+      );
+      signal.addEventListener("abort", gone, { once: true });
+      timer ??= setInterval(tick, TICK_MS);
+      return new Response(stream, { headers: HEADERS });
+    },
+    get subscribers() {
+      return subscribers.size;
+    },
+    close() {
+      closed = true;
+      for (const subscriber of [...subscribers]) end(subscriber);
+    },
+  };
+}
