@@ -18,6 +18,7 @@ import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
 /** In the order of the table. */
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
   hits: () => import("./groups/hits.ts"),
+  multisource: () => import("./groups/multisource.ts"),
 };
 
 const RESULTS = `${import.meta.dir}/results.json`;

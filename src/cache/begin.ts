@@ -88,11 +88,9 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   }
 
   /** Bytes that the disk no longer takes are no part to go on from: their room is given back. */
-  async function write(bytes: Uint8Array, position: number): Promise<void> {
+  async function orFull(writing: Promise<void>): Promise<void> {
     try {
-      await promised.upTo(position + bytes.length);
-      await part.write(bytes, position);
-      promised.wrote(bytes.length);
+      await writing;
     } catch (error) {
       full = true;
       deps.onStoreTrouble(error);
@@ -100,12 +98,21 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
     }
   }
 
+  async function write(bytes: Uint8Array, position: number): Promise<void> {
+    await orFull(promised.upTo(position + bytes.length).then(() => part.write(bytes, position)));
+    promised.wrote(bytes.length);
+  }
+
   let continuable = remembered !== undefined && part.length > 0;
   const download = startDownload(
     {
       name,
       expected,
-      part: { ...part, write },
+      part: {
+        ...part,
+        write,
+        mark: (front, total) => orFull(part.mark(front, total)),
+      },
       keeps: part.named,
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,

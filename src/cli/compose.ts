@@ -13,6 +13,7 @@ import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createHasher } from "../fetch/hasher.ts";
+import { createLine } from "../fetch/line.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
 import type { Actions } from "../http/api/actions.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
@@ -148,6 +149,8 @@ export function compose(parts: Parts): Server {
     stories: account.stories,
     hasher,
     settings,
+    connections: config.fetcher.connections_per_file,
+    line: createLine(clock),
     clock,
     log,
     wantedBy,

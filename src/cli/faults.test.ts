@@ -1,7 +1,7 @@
 /**
  * The whole server against mirrors that fail in every way: what the client gets is the right file, or no whole file.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -11,6 +11,9 @@ import type { Fault } from "../testing/faults.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
+
+// Slow mirrors are waited for, and the machine may be busy.
+setDefaultTimeout(60_000);
 
 const SMALL = 300_000;
 const LARGE = 6 * 1024 * 1024 + 12_345;

@@ -3,51 +3,28 @@
  * is known of each afterwards.
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
-import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
+import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { type Assembly, isBound, isComplete, judge, leftBytes, takeFrom } from "./assembly.ts";
+import { type Account, type Attempts, createAccount } from "./account.ts";
+import { type Assembly, isBound, isComplete, leftBytes, takeFrom } from "./assembly.ts";
 import { outcomeOf } from "./outcome.ts";
 import { createPace, isWorthLeaving } from "./pace.ts";
-import { type Field, firstAnswer, type RaceDeps, type Winner } from "./race.ts";
+import { pieceBytes } from "./pieces.ts";
+import type { Range } from "./place-of.ts";
+import { type Field, firstAnswer, type Winner } from "./race.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
-import type { Offer, Source } from "./source.ts";
+import { type SegmentDeps, takeInSegments } from "./segments.ts";
+import type { Offer, Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
+import { findLiars, judge } from "./verdict.ts";
 
-export interface AskDeps extends RaceDeps {
+export interface AskDeps extends SegmentDeps {
   readonly log: Logger;
 }
 
 const PAUSE_BEFORE_SECOND_ROUND_MS = 500;
-
-/** What came of the sources, for whoever has to explain it. */
-type Attempts = Map<Source, Attempt>;
-
-/** Whether it can be asked once more in this download: silence is not worth a second wait, resets are. */
-function isFinal(error: SourceError, bytes: number): boolean {
-  return error.kind === "absent" || error.kind === "bad" || (error.kind === "timeout" && bytes === 0);
-}
-
-/** What is noted of each source that failed. */
-function createAccount(assembly: Assembly, rounds: Rounds<Source>, attempts: Attempts, { log }: AskDeps) {
-  return {
-    /** @param bytes that came from it this time */
-    failed(source: Source, error: SourceError, bytes: number): void {
-      if (isFinal(error, bytes)) rounds.exclude(source);
-      attempts.set(source, { source: source.label, kind: error.kind, detail: error.message });
-      const properties = { source: source.label, file: assembly.name, detail: error.message };
-      if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
-      else log.warn("{source} failed for {file}: {detail}", properties);
-    },
-    lied(source: Source): void {
-      rounds.exclude(source);
-      attempts.set(source, { source: source.label, kind: "bad", detail: "has other bytes than the Manifest says" });
-      const properties = { source: source.label, file: assembly.name };
-      log.warn("{source} has other bytes for {file} than the Manifest says", properties);
-    },
-  };
-}
-
-type Account = ReturnType<typeof createAccount>;
+/** Less is there before others could join. */
+const LEAST_SHARED_BYTES = 8 * 1024 * 1024;
 
 /** Whether the rest would come in a fraction of the time from another source. */
 function isSlow(assembly: Assembly, rounds: Rounds<Source>, source: Source, bytesPerSecond: number): boolean {
@@ -58,18 +35,50 @@ function isSlow(assembly: Assembly, rounds: Rounds<Source>, source: Source, byte
   return elsewhere.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...elsewhere));
 }
 
-/** Takes what the winner sends; its trial is open still when that went well, as the hash has yet to be seen. */
-async function takeAll(
-  assembly: Assembly,
-  { answer, trial, abort }: Winner,
-  rounds: Rounds<Source>,
-  account: Account,
-  { deps, stop }: { readonly deps: AskDeps; readonly stop: AbortSignal },
-): Promise<boolean> {
+/** Whom to ask, and what to do about those who fail. */
+interface Desk {
+  readonly assembly: Assembly;
+  readonly rounds: Rounds<Source>;
+  readonly account: Account;
+  readonly deps: AskDeps;
+  readonly stop: AbortSignal;
+}
+
+/** Whether others may join this source, as far as that can be told before it has answered. */
+function isShared({ assembly, rounds, deps }: Desk, source: Source): boolean {
+  const left = leftBytes(assembly);
+  if (deps.connections < 2 || !isBound(assembly) || left === undefined || left < LEAST_SHARED_BYTES) return false;
+  if (assembly.suspicions.length > 0) return false;
+  const asked = source.standing().place;
+  return rounds.left
+    .map((other) => other.standing())
+    .some(({ place, free, ranges }) => place !== asked && free && ranges);
+}
+
+/** What to ask a source for first: no more than a piece where others may join it, nothing that is there already. */
+function firstRange(desk: Desk, source: Source): Range | undefined {
+  const { incoming } = desk.assembly;
+  const { total, position: offset } = incoming;
+  if (!isBound(desk.assembly) || total === undefined) return undefined;
+  const gap = incoming.gaps(offset, total)[0]?.end ?? total;
+  const { ranges, bytesPerSecond } = source.standing();
+  const most = isShared(desk, source) && ranges ? offset + pieceBytes(bytesPerSecond) : total;
+  const end = Math.min(gap, most);
+  return { offset, end: end === total || !ranges ? undefined : end };
+}
+
+/** Trials that went well are open until the hash has been seen. */
+type Trials = Map<Source, Trial>;
+
+/** Takes what one source sends. @returns whether that was all of the file */
+async function takeAlone(desk: Desk, winner: Winner, trials: Trials): Promise<boolean> {
+  const { assembly, rounds, account, deps, stop } = desk;
+  const { answer, trial, abort } = winner;
   const before = assembly.received;
   const pace = createPace((rate) => isSlow(assembly, rounds, answer.source, rate), abort);
   try {
     await takeFrom(assembly, answer, { trial, pace, clock: deps.clock });
+    trials.set(answer.source, trial);
     return true;
   } catch (error) {
     const isFault = error instanceof SourceError && !stop.aborted;
@@ -80,31 +89,58 @@ async function takeAll(
   }
 }
 
-async function settle(
-  assembly: Assembly,
-  winner: Winner | undefined,
-  rounds: Rounds<Source>,
-  account: Account,
-  log: Logger,
-): Promise<ComputedDigests | undefined> {
+/** Has the rest of the file sent by the first that answers, and others beside it. @returns whether all of it is there */
+async function ask(desk: Desk, firstSource: Source, trials: Trials): Promise<boolean> {
+  const { assembly, rounds, account, deps, stop } = desk;
+  const { incoming } = assembly;
+  let first: Source | undefined = firstSource;
+  const field: Field = {
+    next() {
+      const given = first ?? rounds.spare();
+      first = undefined;
+      return given;
+    },
+    range: (source) => firstRange(desk, source),
+    failed: (failing, error) => account.failed(failing, error, 0),
+  };
+  const winner = await firstAnswer(assembly, field, deps, stop);
+  if (!winner) return false;
+  const { end, source } = winner.answer;
+  if ((end === undefined || end === incoming.total) && !isShared(desk, source)) {
+    return await takeAlone(desk, winner, trials);
+  }
+  const crew = { candidates: () => rounds.left, failed: account.failed };
+  const brought = await takeInSegments(assembly, winner, crew, deps, stop);
+  for (const [one, trial] of brought) {
+    trials.get(one)?.end("cancelled");
+    trials.set(one, trial);
+  }
+  return incoming.position === incoming.total;
+}
+
+/** The digests where the file is right; else who is to blame is noted, and its bytes are gone. */
+async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | undefined> {
+  const { assembly, rounds, account, deps } = desk;
+  function accuse(source: Source): void {
+    (trials.get(source) ?? source.ask(0)).end("failed");
+    account.lied(source);
+  }
   try {
     const verdict = await judge(assembly);
     if (verdict.kind === "right") {
-      winner?.trial.end("delivered");
+      for (const liar of await findLiars(assembly)) accuse(liar);
+      for (const trial of trials.values()) trial.end("delivered");
       return verdict.computed;
     }
-    if (verdict.kind === "liar") {
-      const trial = winner?.answer.source === verdict.source ? winner.trial : verdict.source.ask(0);
-      trial.end("failed");
-      account.lied(verdict.source);
-    } else {
+    if (verdict.kind === "liar") accuse(verdict.source);
+    else {
       rounds.mixed(verdict.last);
       const file = assembly.name;
-      log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
+      deps.log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
     }
     return undefined;
   } finally {
-    winner?.trial.end("cancelled");
+    for (const trial of trials.values()) trial.end("cancelled");
   }
 }
 
@@ -143,25 +179,19 @@ async function fetchFrom(
   stop: AbortSignal,
 ): Promise<ComputedDigests | undefined> {
   const rounds = createRounds(sources);
-  const account = createAccount(assembly, rounds, attempts, deps);
-  for (let source = rounds.next(assembly.received); source; source = rounds.next(assembly.received)) {
-    if (rounds.again) await unlessStopped(deps.clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
-    let winner: Winner | undefined;
-    if (!isComplete(assembly)) {
-      let first: Source | undefined = source;
-      const field: Field = {
-        next() {
-          const given = first ?? rounds.spare();
-          first = undefined;
-          return given;
-        },
-        failed: (failing, error) => account.failed(failing, error, 0),
-      };
-      winner = await firstAnswer(assembly, field, deps, stop);
-      if (!winner || !(await takeAll(assembly, winner, rounds, account, { deps, stop }))) continue;
+  const account = createAccount(assembly.name, rounds, attempts, deps.log);
+  const desk: Desk = { assembly, rounds, account, deps, stop };
+  const trials: Trials = new Map();
+  try {
+    for (let source = rounds.next(assembly.received); source; source = rounds.next(assembly.received)) {
+      if (rounds.again) await unlessStopped(deps.clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
+      if (!isComplete(assembly) && !(await ask(desk, source, trials))) continue;
+      const computed = await settle(desk, trials);
+      trials.clear();
+      if (computed) return computed;
     }
-    const computed = await settle(assembly, winner, rounds, account, deps.log);
-    if (computed) return computed;
+  } finally {
+    for (const trial of trials.values()) trial.end("cancelled");
   }
   return undefined;
 }

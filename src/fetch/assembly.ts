@@ -3,12 +3,14 @@
  * make that safe. With a Manifest's hash any source may continue any other's bytes, the hash decides in the end;
  * without one only the same URL under the same strong ETag may (RFC 9110, section 13.1.5).
  */
-import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
+import type { Span } from "./coverage.ts";
 import type { Incoming } from "./incoming.ts";
+import type { Range } from "./place-of.ts";
 import type { Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import { openUpstream, type UpstreamResponse, type UpstreamSettings } from "./upstream.ts";
@@ -23,14 +25,26 @@ export interface Validator {
   readonly total: number;
 }
 
+/** Bytes that came from one source; "before" stands for an earlier run. */
+export interface Contribution extends Span {
+  readonly source: Source | "before";
+}
+
+/** What a source brought of a file that came out wrong. */
+export interface Suspicion extends Contribution {
+  readonly fingerprint: number;
+}
+
 export interface Assembly {
   readonly name: DistfileName;
   /** What a Manifest says; undefined where no tree knows the name. */
   readonly expected: Digests | undefined;
   readonly incoming: Incoming;
   readonly loopHeaders: Readonly<Record<string, string>>;
-  /** Whose bytes are in the part file, in order; "before" stands for an earlier run. */
-  contributors: Set<Source | "before">;
+  /** Whose bytes are in the part file. */
+  contributions: Contribution[];
+  /** It came out wrong from several together: what each brought of it, to be compared with the right bytes. */
+  suspicions: readonly Suspicion[];
   validator: Validator | undefined;
   lastModifiedAt: number | undefined;
   /** URL that the last piece came from. */
@@ -46,13 +60,19 @@ export function isBound(assembly: Assembly): boolean {
   return assembly.expected !== undefined && hasHash(assembly.expected);
 }
 
-/** Throws away all bytes. */
-async function startOver(assembly: Assembly): Promise<void> {
-  assembly.contributors = new Set();
+/** Throws away all bytes; `distrust` holds what comes next until it is checked. */
+export async function startOver(assembly: Assembly, distrust = false): Promise<void> {
+  assembly.contributions = [];
   assembly.validator = undefined;
   assembly.lastModifiedAt = undefined;
   assembly.incoming.total = assembly.expected?.size;
-  await assembly.incoming.restart();
+  await assembly.incoming.restart(distrust);
+}
+
+/** Where the newest bytes come from, and of what time the file is. */
+export function noteSource(assembly: Assembly, { url, response }: Pick<Answer, "url" | "response">): void {
+  assembly.url = maskCredentials(url);
+  assembly.lastModifiedAt ??= response.lastModifiedAt;
 }
 
 /** Takes over what the answer's headers tell of the file, once they are found fit. */
@@ -61,8 +81,7 @@ async function accept(assembly: Assembly, url: string, response: UpstreamRespons
   const changed = !bound && asked > 0 && response.offset === 0 && response.etag !== assembly.validator?.etag;
   if (changed) await startOver(assembly);
   vet(assembly.name, response, assembly.expected, assembly.incoming.total);
-  assembly.url = maskCredentials(url);
-  assembly.lastModifiedAt ??= response.lastModifiedAt;
+  noteSource(assembly, { url, response });
   assembly.incoming.total ??= response.total;
   if (!bound && response.etag !== undefined && response.total !== undefined) {
     assembly.validator = { url: assembly.url, etag: response.etag, total: response.total };
@@ -76,6 +95,14 @@ export function isComplete(assembly: Assembly): boolean {
   return isBound(assembly) && position > 0 && position === total;
 }
 
+/** Notes whose bytes these are. */
+export function contribute(assembly: Assembly, source: Source, start: number, end: number): void {
+  const { contributions } = assembly;
+  const before = contributions.findLastIndex((one) => one.source === source && one.end === start);
+  if (before < 0) contributions.push({ source, start, end });
+  else contributions[before] = { source, start: contributions[before]?.start ?? start, end };
+}
+
 /** Bytes still to come, where the size is known. */
 export function leftBytes({ incoming }: Assembly): number | undefined {
   return incoming.total === undefined ? undefined : incoming.total - incoming.position;
@@ -86,6 +113,8 @@ export interface Answer {
   readonly source: Source;
   readonly url: string;
   readonly response: UpstreamResponse;
+  /** The byte after the last one that it brings; undefined where that is not known. */
+  readonly end: number | undefined;
   /** First piece of the body; undefined where that is empty. */
   readonly first: Uint8Array | undefined;
 }
@@ -97,7 +126,10 @@ export interface Reading {
 }
 
 /** The pieces of an answer, each measured by the time for which it was waited. */
-async function* piecesOf({ response, first }: Answer, { trial, pace, clock }: Reading): AsyncGenerator<Uint8Array> {
+export async function* piecesOf(
+  { response, first }: Answer,
+  { trial, pace, clock }: Reading,
+): AsyncGenerator<Uint8Array> {
   let bytes = first;
   let waitedMs = 0;
   while (bytes !== undefined) {
@@ -133,9 +165,9 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
       } as const;
       throw new UnavailableError(`Nobody waits for ${assembly.name} any more`, [attempt]);
     }
-    assembly.contributors.add(source);
     assembly.received += fresh.length;
-    await incoming.append(fresh);
+    contribute(assembly, source, incoming.position, incoming.position + fresh.length);
+    await incoming.put(fresh, incoming.position);
   }
   if (assembly.expected === undefined && at === 0) throw new SourceError("failed", "sends an empty file");
   const total = incoming.total ?? incoming.position;
@@ -148,14 +180,15 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
 }
 
 /**
- * Asks this source for the rest of the file; where it can't be continued there, for all of it. Writes nothing, so that
- * several may be asked beside each other where a hash binds them.
+ * Asks this source for the range, which a hash has to bind, or for the rest of the file; where it can't be continued there,
+ * for all of it. Writes nothing, so that several may be asked beside each other where a hash binds them.
  * @throws {SourceError}
  */
 export async function openAnswer(
   assembly: Assembly,
   source: Source,
   trial: Trial,
+  range: Range | undefined,
   { settings, clock }: { readonly settings: UpstreamSettings; readonly clock: Clock },
   stop: AbortSignal,
 ): Promise<Answer> {
@@ -165,17 +198,19 @@ export async function openAnswer(
   // Without a hash, what another source said or sent of its file holds for that one alone.
   const begun = incoming.position > 0 || assembly.url !== "";
   if (!bound && begun && assembly.validator?.url !== maskCredentials(url)) await startOver(assembly);
-  const offset = incoming.position;
+  const { offset, end } = range ?? { offset: incoming.position, end: undefined };
   const validator = bound ? undefined : assembly.validator?.etag;
   const { trustedOrigin } = source;
-  const request = { method: "GET", url, trustedOrigin, offset, validator, loopHeaders } as const;
+  const request = { method: "GET", url, trustedOrigin, offset, end, validator, loopHeaders } as const;
   const askedAt = clock.now();
   const response = await openUpstream(request, settings, stop);
   try {
     if (bound) vet(assembly.name, response, assembly.expected, incoming.total);
+    const ignored = end !== undefined && !response.partial;
+    if (ignored) source.ignoresRanges();
     const first = await response.read();
     trial.answered(Math.max(0, clock.now() - askedAt));
-    return { source, url, response, first };
+    return { source, url, response, end: ignored || end === undefined ? incoming.total : end, first };
   } catch (error) {
     response.close();
     throw error;
@@ -194,23 +229,4 @@ export async function takeFrom(assembly: Assembly, answer: Answer, reading: Read
     reading.pace.stop();
     answer.response.close();
   }
-}
-
-export type Verdict =
-  | { readonly kind: "right"; readonly computed: ComputedDigests }
-  /** One source alone is to blame. */
-  | { readonly kind: "liar"; readonly source: Source }
-  /** Several had a part in it, or an earlier run; `last` brought the end. */
-  | { readonly kind: "mixed"; readonly last: Source | undefined };
-
-/** Checks the whole file; where its bytes are not those of the Manifest they are gone after this. */
-export async function judge(assembly: Assembly): Promise<Verdict> {
-  const computed = await assembly.incoming.digest();
-  if (!assembly.expected || compareDigests(assembly.expected, computed) !== "different") {
-    return { kind: "right", computed };
-  }
-  const suspects = [...assembly.contributors];
-  const last = suspects.findLast((suspect) => suspect !== "before");
-  await startOver(assembly);
-  return suspects.length === 1 && last !== undefined ? { kind: "liar", source: last } : { kind: "mixed", last };
 }

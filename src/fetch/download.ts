@@ -5,16 +5,14 @@
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { askInTurn } from "./ask.ts";
+import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly, Validator } from "./assembly.ts";
 import type { Hasher } from "./hasher.ts";
 import { createIncoming, type Part } from "./incoming.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
-import type { UpstreamSettings } from "./upstream.ts";
 
 export interface Finished {
   readonly computed: ComputedDigests;
@@ -42,11 +40,8 @@ export interface DownloadPlan {
   commit(finished: Finished): Promise<boolean>;
 }
 
-export interface DownloadDeps {
+export interface DownloadDeps extends AskDeps {
   readonly hasher: Hasher;
-  readonly settings: UpstreamSettings;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface Download {
@@ -107,7 +102,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     expected,
     incoming,
     loopHeaders: plan.loopHeaders,
-    contributors: new Set(part.length > 0 ? ["before" as const] : []),
+    contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
+    suspicions: [],
     validator: plan.validator,
     lastModifiedAt: undefined,
     url: "",
@@ -138,6 +134,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
     } catch (error) {
       incoming.tail.fail(asUnavailable(error, name, stopper.signal, deps.log));
+      await incoming.settle().catch((error: unknown) => {
+        deps.log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
+      });
     } finally {
       release();
     }

@@ -1,10 +1,13 @@
 /**
- * The bytes of one download on their way to disk: part file, running hash and tail kept in step.
+ * The bytes of one download on their way to disk: part file, running hash and tail kept in step. Bytes may come in any
+ * order, and one that is there stays until all are thrown away; the hash goes on as far as there is no gap.
  * Knows nothing of sources.
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
+import { createCoverage, type Span } from "./coverage.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import type { Hasher, HashJob } from "./hasher.ts";
-import { HOLD_MS, releasable } from "./hold.ts";
+import { DISTRUST_MS, HOLD_MS, releasable } from "./hold.ts";
 import { createTail, type Tail } from "./tail.ts";
 
 /** A part file, as the store opens it. */
@@ -13,8 +16,13 @@ export interface Part {
   /** Bytes that were there when it was opened. */
   readonly length: number;
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /** Starts over with an empty file. */
-  truncate(): Promise<void>;
+  /**
+   * Notes in the file that of `total` bytes only the first `front` count, whatever lies behind them: for who opens it
+   * after a crash. Until truncate().
+   */
+  mark(front: number, total: number): Promise<void>;
+  /** Leaves so many bytes of it. */
+  truncate(length: number): Promise<void>;
 }
 
 export interface Incoming {
@@ -25,53 +33,108 @@ export interface Incoming {
   total: number | undefined;
   /** From now on the time counts for which a small file is held. */
   begin(): void;
-  append(bytes: Uint8Array): Promise<void>;
-  /** Forgets all bytes; readers that had some break off. */
-  restart(): Promise<void>;
+  /** Writes those of the bytes that are not there yet; where they lie behind a gap the total has to be known. */
+  put(bytes: Uint8Array, at: number): Promise<void>;
+  /** What is missing between the two, in order. */
+  gaps(start: number, end: number): readonly Span[];
+  /** Forgets all bytes; readers that had some break off. `distrust` holds what comes next until it is checked. */
+  restart(distrust: boolean): Promise<void>;
+  /** Tells whether the same bytes were at the same place at another time. */
+  fingerprint(span: Span): Promise<number>;
   /** Digests of all bytes. */
   digest(): Promise<ComputedDigests>;
+  /** Leaves in the part file what may be gone on from. */
+  settle(): Promise<void>;
   /** Stops hashing and the clock; the part file may be closed after that. */
   stop(): Promise<void>;
 }
 
+/** How much of the front a crash may cost where there are gaps. */
+const MARK_EVERY_BYTES = 8 * 1024 * 1024;
+
 export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, total: number | undefined): Incoming {
+  const coverage = createCoverage(part.length);
   const tail = createTail(part.fd);
-  let position = part.length;
   let overdue = false;
+  let distrusted = false;
   let job: HashJob = hasher.open(part.fd, { sha512 });
-  if (position > 0) job.advance(position);
+  if (coverage.front > 0) job.advance(coverage.front);
 
   let timer: NodeJS.Timeout | undefined;
+  /** The front that the part file tells of; undefined while it has no gaps. */
+  let marked: number | undefined;
+  let marking: Promise<void> = Promise.resolve();
+
+  function release(): void {
+    tail.release((offset) =>
+      releasable({ position: coverage.until(offset), total: incoming.total, overdue, distrusted }),
+    );
+  }
 
   function beOverdue(): void {
     overdue = true;
-    tail.release(releasable({ position, total: incoming.total, overdue }));
+    distrusted = false;
+    release();
+  }
+
+  function mark(): void {
+    const front = coverage.front;
+    marked = front;
+    marking = marking.then(() => part.mark(front, incoming.total ?? front));
+  }
+
+  /** Has to be through before a byte is written behind a gap, and never follows the front at every byte. */
+  async function markFor(at: number): Promise<void> {
+    if (at > coverage.front && marked === undefined) mark();
+    else if (marked !== undefined && coverage.front >= marked + MARK_EVERY_BYTES) mark();
+    await marking;
+  }
+
+  async function cutTo(length: number): Promise<void> {
+    await marking.catch(() => undefined);
+    marking = Promise.resolve();
+    marked = undefined;
+    await part.truncate(length);
   }
 
   const incoming: Incoming = {
     tail,
     total,
     get position() {
-      return position;
+      return coverage.front;
     },
     begin() {
       timer = setTimeout(beOverdue, HOLD_MS);
     },
-    async append(bytes) {
-      await part.write(bytes, position);
-      position += bytes.length;
-      job.advance(position);
-      tail.release(releasable({ position, total: incoming.total, overdue }));
+    async put(bytes, at) {
+      for (const { start, end } of coverage.gaps(at, at + bytes.length)) {
+        await markFor(start);
+        await part.write(bytes.subarray(start - at, end - at), start);
+        const before = coverage.front;
+        coverage.add(start, end);
+        if (coverage.front > before) job.advance(coverage.front);
+      }
+      release();
     },
-    async restart() {
+    gaps: coverage.gaps,
+    async restart(distrust) {
       tail.restart();
       await job.cancel();
-      await part.truncate();
-      position = 0;
+      coverage.clear();
+      await cutTo(0);
       job = hasher.open(part.fd, { sha512 });
+      if (!distrust) return;
+      distrusted = true;
+      clearTimeout(timer);
+      timer = setTimeout(beOverdue, DISTRUST_MS);
     },
-    digest() {
-      return job.finish(position);
+    async digest() {
+      if (marked !== undefined) await cutTo(coverage.front);
+      return await job.finish(coverage.front);
+    },
+    fingerprint: (span) => fingerprintOf(part.fd, span),
+    async settle() {
+      if (marked !== undefined) await cutTo(coverage.front);
     },
     async stop() {
       clearTimeout(timer);

@@ -62,7 +62,7 @@ test("an unchecked file is never released to its last byte when its size is know
       fc.boolean(),
       (total, share, overdue) => {
         const position = Math.floor(total * share);
-        const limit = releasable({ position, total, overdue });
+        const limit = releasable({ position, total, overdue, distrusted: false });
         expect(limit).toBeLessThan(total);
         expect(limit).toBeLessThanOrEqual(position);
         if (total <= HOLD_BYTES && !overdue) expect(limit).toBe(0);
@@ -73,8 +73,8 @@ test("an unchecked file is never released to its last byte when its size is know
 
 test("of a large file nearly all that is there flows", () => {
   const total = 100 * 1024 * 1024;
-  expect(releasable({ position: 1, total, overdue: false })).toBe(1);
-  expect(releasable({ position: total, total, overdue: false })).toBe(total - 64 * 1024);
+  expect(releasable({ position: 1, total, overdue: false, distrusted: false })).toBe(1);
+  expect(releasable({ position: total, total, overdue: false, distrusted: false })).toBe(total - 64 * 1024);
 });
 
 test("a source is asked twice at most when nothing comes, and gone on with while something does", () => {

@@ -14,6 +14,7 @@ import type { Fault } from "../testing/faults.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { startDownload } from "./download.ts";
 import { createHasher } from "./hasher.ts";
+import { createLine } from "./line.ts";
 import { createPin, systemResolve } from "./pin.ts";
 import { tryConnect } from "./probe.ts";
 import type { Source } from "./source.ts";
@@ -59,6 +60,8 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
       locate: async () => `${upstream.url}/distfiles/${FILE}`,
       patienceMs: () => patienceMs,
       expectedMs: () => expectedMs,
+      standing: () => ({ place: upstream.url, free: true, bytesPerSecond: undefined, ranges: true }),
+      ignoresRanges: () => undefined,
       ask() {
         open++;
         let ended = false;
@@ -86,7 +89,8 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         fd,
         length: 0,
         write: async (bytes, position) => void writeSync(fd, bytes, 0, bytes.length, position),
-        truncate: async () => ftruncateSync(fd, 0),
+        mark: async () => undefined,
+        truncate: async (length) => ftruncateSync(fd, length),
       },
       validator: undefined,
       keeps: true,
@@ -107,6 +111,8 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         pin: createPin({ resolve: systemResolve, tryConnect, clock: systemClock }),
       },
       clock: systemClock,
+      connections: 4,
+      line: createLine(systemClock),
       log: await openLog("error", "text"),
     },
   );

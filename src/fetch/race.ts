@@ -7,6 +7,7 @@ import { SourceError } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Answer, type Assembly, isBound, leftBytes, openAnswer } from "./assembly.ts";
 import { outcomeOf } from "./outcome.ts";
+import type { Range } from "./place-of.ts";
 import type { Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { UpstreamSettings } from "./upstream.ts";
@@ -17,6 +18,8 @@ export interface RaceDeps {
 }
 
 export interface Field {
+  /** What of the file it is asked for; undefined: the rest. */
+  range(source: Source): Range | undefined;
   /** Who is asked next, undefined when nobody is left. */
   next(): Source | undefined;
   /** Told of each that can't answer. */
@@ -44,7 +47,7 @@ interface Runner {
 /** Each is another place, but a download should not be all connections. */
 const MOST_AT_ONCE = 8;
 
-function start(assembly: Assembly, source: Source, deps: RaceDeps, stop: AbortSignal): Runner {
+function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps, stop: AbortSignal): Runner {
   const trial = source.ask(leftBytes(assembly));
   const controller = new AbortController();
   // Without a hash bytes of two sources can't be told apart, so one is asked at a time.
@@ -55,7 +58,7 @@ function start(assembly: Assembly, source: Source, deps: RaceDeps, stop: AbortSi
     trial,
     lateAt,
     controller,
-    settled: openAnswer(assembly, source, trial, deps, signal).then(
+    settled: openAnswer(assembly, source, trial, field.range(source), deps, signal).then(
       (answer) => ({ runner, answer }),
       (error: unknown) => ({ runner, error }),
     ),
@@ -102,7 +105,7 @@ export async function firstAnswer(
   function send(): void {
     const source = field.next();
     exhausted = source === undefined;
-    if (source) runners.add(start(assembly, source, deps, stop));
+    if (source) runners.add(start(assembly, source, field, deps, stop));
   }
 
   try {

@@ -39,6 +39,21 @@ export interface Source {
   patienceMs(): number;
   /** How long so many bytes would take, by what it has shown; undefined where it is out of order. */
   expectedMs(bytes: number): number | undefined;
+  standing(): Standing;
+  /** It answered a range with the whole file. */
+  ignoresRanges(): void;
+}
+
+/** What is known of a source's place at this moment, for who would like to fetch from it beside others. */
+export interface Standing {
+  /** Sources of one place share a line and a courtesy: a download asks a place once at a time. */
+  readonly place: string;
+  /** Whether another connection may be made there: it is in order, and carries fewer than courtesy allows. */
+  readonly free: boolean;
+  /** What one transfer from there has shown; undefined before the first. */
+  readonly bytesPerSecond: number | undefined;
+  /** False where it has ignored a range. */
+  readonly ranges: boolean;
 }
 
 /** All there is to ask for one file. */

@@ -23,7 +23,7 @@ test("readers get what is released, late ones from the start, and the end only w
   const tail = createTail(fd);
   const early = readAll(tail.open(0, undefined));
   writeSync(fd, "hello world");
-  tail.release(5);
+  tail.release(() => 5);
   const late = tail.open(0, undefined);
   expect(Buffer.from((await late.read()) ?? "").toString()).toBe("hello");
   let more = false;
@@ -49,7 +49,7 @@ test("a restart breaks readers off that had bytes, and no others", async () => {
   const begun = tail.open(0, undefined);
   const fresh = tail.open(0, undefined);
   writeSync(fd, "wrong");
-  tail.release(5);
+  tail.release(() => 5);
   await begun.read();
   tail.restart();
   await expect(begun.read()).rejects.toBeInstanceOf(BrokenOffError);
@@ -66,7 +66,7 @@ test("a failure reaches those without bytes as it is, those with some as a break
   const begun = tail.open(0, undefined);
   const fresh = tail.open(3, undefined);
   writeSync(fd, "abc");
-  tail.release(3);
+  tail.release(() => 3);
   await begun.read();
   const waiting = tail.reached(3).catch((error: unknown) => error);
   tail.fail(new RangeError("no source"));

@@ -24,8 +24,8 @@ export interface Reader {
 }
 
 export interface Tail {
-  /** Lets readers have the bytes before `limit`. */
-  release(limit: number): void;
+  /** Tells for each byte up to which one may be read from there on; not beyond it where it may not be read itself. */
+  release(until: (offset: number) => number): void;
   /** The file is whole and right. */
   finish(size: number): void;
   fail(error: Error): void;
@@ -54,7 +54,7 @@ interface Piece {
 /** What writer and readers share. */
 interface State {
   readonly fd: number;
-  limit: number;
+  until: (offset: number) => number;
   size: number | undefined;
   failure: Error | undefined;
   generation: number;
@@ -63,6 +63,8 @@ interface State {
   /** By position, oldest first: most readers are where the others are, at the newest bytes. */
   readonly recent: Map<number, Piece>;
 }
+
+const NOTHING = () => 0;
 
 function wake(state: State): void {
   const woken = state.waiting;
@@ -100,7 +102,8 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
     if (!cursor.open) throw new BrokenOffError("the reader was closed");
     checkGround(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
-    const until = Math.min(state.limit, cursor.end ?? state.limit);
+    const limit = state.until(cursor.position);
+    const until = Math.min(limit, cursor.end ?? limit);
     if (cursor.position < until) return until;
     if (state.size !== undefined) return undefined;
     await change(state);
@@ -158,7 +161,7 @@ function enter(state: State): () => void {
 export function createTail(fd: number): Tail {
   const state: State = {
     fd,
-    limit: 0,
+    until: NOTHING,
     size: undefined,
     failure: undefined,
     generation: 0,
@@ -167,13 +170,12 @@ export function createTail(fd: number): Tail {
     recent: new Map(),
   };
   return {
-    release(next) {
-      if (next <= state.limit) return;
-      state.limit = next;
+    release(until) {
+      state.until = until;
       wake(state);
     },
     finish(size) {
-      state.limit = size;
+      state.until = () => size;
       state.size = size;
       wake(state);
     },
@@ -184,11 +186,11 @@ export function createTail(fd: number): Tail {
     restart() {
       state.generation++;
       state.recent.clear();
-      state.limit = 0;
+      state.until = NOTHING;
       wake(state);
     },
     async reached(offset) {
-      while (offset >= state.limit && state.size === undefined) {
+      while (offset >= state.until(offset) && state.size === undefined) {
         if (state.failure) throw state.failure;
         await change(state);
       }

@@ -4,9 +4,9 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { parseContentRange } from "./content-range.ts";
 import { parseHttpDate } from "./http-date.ts";
 import type { Pin, PinnedUrl } from "./pin.ts";
+import { lengthOf, placeOf, type Range, rangeOf } from "./place-of.ts";
 import { tryConnect } from "./probe.ts";
 import { createWatchdog } from "./watchdog.ts";
 import type { Window } from "./window.ts";
@@ -24,13 +24,11 @@ export interface UpstreamSettings {
   readonly pin: Pin;
 }
 
-export interface UpstreamRequest {
+export interface UpstreamRequest extends Range {
   readonly method: "GET" | "HEAD";
   readonly url: string;
   /** Trusted by being configured: this origin is not checked for its address. */
   readonly trustedOrigin: string | undefined;
-  /** Bytes already had: the rest is asked for. */
-  readonly offset: number;
   /** Strong ETag that the rest must belong to. */
   readonly validator: string | undefined;
   /** `Via` and `CDN-Loop`, so that a request that comes back is known (RFC 9110 7.6.3, RFC 8586). */
@@ -38,6 +36,8 @@ export interface UpstreamRequest {
 }
 
 export interface UpstreamResponse {
+  /** Whether it is a range (206) and not the whole file. */
+  readonly partial: boolean;
   /** First byte of the body within the file; 0 where the source ignored the range. */
   readonly offset: number;
   /** Size of the whole file where the source tells. */
@@ -66,11 +66,6 @@ interface Exchange {
   readonly end: () => void;
 }
 
-function lengthOf(response: Response): number | undefined {
-  const text = response.headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const message = maskCredentials(error.message);
@@ -82,13 +77,6 @@ function asSourceError(error: unknown, when: string): SourceError {
   return new SourceError("failed", `${when}: ${describe(error)}`, { cause: error });
 }
 
-/** What a status means, where it is neither a body nor a redirect. */
-function failureOf(status: number, offset: number): SourceError {
-  if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`, { status });
-  if (status === 416) return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
-  return new SourceError("failed", `answered ${status}`, { status });
-}
-
 async function sendOnce(
   request: UpstreamRequest,
   target: URL,
@@ -96,6 +84,7 @@ async function sendOnce(
   stop: AbortSignal,
 ): Promise<Exchange> {
   const free = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
+  const range = rangeOf(request);
   const pinned: PinnedUrl | undefined = free ? undefined : await settings.pin(target);
   const controller = new AbortController();
   const onStop = () => controller.abort(stop.reason);
@@ -127,7 +116,7 @@ async function sendOnce(
         "user-agent": settings.userAgent,
         ...request.loopHeaders,
         ...(pinned ? { host: pinned.host } : {}),
-        ...(request.offset > 0 ? { range: `bytes=${request.offset}-` } : {}),
+        ...(range === undefined ? {} : { range }),
         ...(request.offset > 0 && request.validator !== undefined ? { "if-range": request.validator } : {}),
       },
       ...(pinned && target.protocol === "https:" ? { tls: { serverName: pinned.serverName } } : {}),
@@ -159,21 +148,6 @@ async function follow(request: UpstreamRequest, settings: UpstreamSettings, stop
     }
   }
   throw new SourceError("failed", `redirects more than ${MAX_REDIRECTS} times`);
-}
-
-/** Where in the file the body begins and how long the file is, by the status line and headers. */
-function placeOf(response: Response, request: UpstreamRequest): { offset: number; total: number | undefined } {
-  if (response.status === 200) return { offset: 0, total: lengthOf(response) };
-  if (response.status !== 206 || request.offset === 0) throw failureOf(response.status, request.offset);
-  const range = parseContentRange(response.headers.get("content-range"));
-  if (range?.first !== request.offset || (range.total !== undefined && range.last !== range.total - 1)) {
-    throw new SourceError("bad", `answers bytes ${request.offset}- with ${response.headers.get("content-range")}`);
-  }
-  const length = lengthOf(response);
-  if (length !== undefined && length !== range.last - range.first + 1) {
-    throw new SourceError("bad", `answers a range with a Content-Length of ${length} that contradicts it`);
-  }
-  return { offset: range.first, total: range.total };
 }
 
 function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["read"] {
@@ -215,6 +189,7 @@ export async function openUpstream(
       controller.abort(new SourceError("timeout", `stalled for ${settings.stallTimeoutMs / 1000} s`));
     });
     return {
+      partial: response.status === 206,
       offset,
       total,
       etag: etag !== null && /^"[^"]*"$/.test(etag) ? etag : undefined,

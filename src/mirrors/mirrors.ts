@@ -8,7 +8,7 @@ import { maskCredentials } from "../lib/url.ts";
 import { type Answers, createCarried } from "./carried.ts";
 import type { Layouts } from "./layouts.ts";
 import { levelAfter, orderPlaces, type Question, type Strategy } from "./order.ts";
-import type { Places, Trial } from "./places.ts";
+import type { Places, Standing, Trial } from "./places.ts";
 
 /** A mirror's offer of one file; the shape that fetch/ asks for. */
 export interface MirrorSource {
@@ -18,6 +18,8 @@ export interface MirrorSource {
   ask(bytes: number | undefined): Trial;
   patienceMs(): number;
   expectedMs(bytes: number): number | undefined;
+  standing(): Standing;
+  ignoresRanges(): void;
   /** False where this mirror has not had the files of these repositories so far. */
   readonly likely: boolean;
 }
@@ -71,6 +73,8 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
         locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
         patienceMs: mirror.patienceMs,
         expectedMs: mirror.expectedMs,
+        standing: mirror.standing,
+        ignoresRanges: mirror.ignoresRanges,
         likely: carried.isLikely(mirror.key, repositories),
         ask: (bytes) =>
           mirror.ask(bytes, (outcome) => {

@@ -16,13 +16,22 @@ import {
   withOutcome,
   withSpeed,
 } from "./knowledge.ts";
-import { type Candidate, priorOf, startMs } from "./order.ts";
+import { type Candidate, MOST_PER_PLACE, priorOf, startMs } from "./order.ts";
 
 /** One request to a place; the shape that fetch/ asks for. */
 export interface Trial {
   answered(afterMs: number): void;
   received(bytes: number, waitedMs: number): void;
   end(outcome: Outcome): void;
+}
+
+/** For who would like to fetch from it beside others; the shape that fetch/ asks for. */
+export interface Standing {
+  /** Its host: what is polite to ask of that counts for all that lies there. */
+  readonly place: string;
+  readonly free: boolean;
+  readonly bytesPerSecond: number | undefined;
+  readonly ranges: boolean;
 }
 
 export interface Place extends Candidate {
@@ -32,6 +41,8 @@ export interface Place extends Candidate {
   patienceMs(): number;
   /** By what it has shown, or what the slowest usable ones can; undefined where it is out of order. */
   expectedMs(bytes: number): number | undefined;
+  standing(): Standing;
+  ignoresRanges(): void;
 }
 
 export interface Remembered {
@@ -70,13 +81,21 @@ interface State {
   carrying: number;
   workedMs: number;
   askedAt: number;
+  /** When it ignored a range last; 0: never. */
+  rangelessAt: number;
 }
 
 /** Trees name thousands of hosts, and random ones must not fill the memory. */
 const MAX_PLACES = 1000;
 /** Bytes per second; what is slower than this is left for a place that nothing is known of. */
 const LEAST_OF_STRANGERS = 64 * 1024;
+/** A server's habits change with its software. */
+const RANGELESS_MS = 24 * 60 * 60_000;
 const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;
+
+function hostOf(key: string): string {
+  return URL.canParse(key) ? new URL(key).host : key;
+}
 
 export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
   const states = new Map<string, State>();
@@ -84,8 +103,10 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
   let forgotten = new Set<string>();
   for (const { place, known, askedAt } of memory.all()) {
     if (clock.now() - known.seenAt > FORGET_AFTER_MS) forgotten.add(place);
-    else states.set(place, { known, carrying: 0, workedMs: 0, askedAt });
+    else states.set(place, { known, carrying: 0, workedMs: 0, askedAt, rangelessAt: 0 });
   }
+  /** Requests under way by host. */
+  const carried = new Map<string, number>();
   const prior = () => priorOf([...states.values()].map(({ known }) => known));
 
   function learn(key: string, state: State, known: Knowledge): void {
@@ -97,7 +118,13 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
   }
 
   function stateAt(key: string): State {
-    const state = states.get(key) ?? { known: NOTHING_KNOWN, carrying: 0, workedMs: places.levelMs, askedAt: 0 };
+    const state = states.get(key) ?? {
+      known: NOTHING_KNOWN,
+      carrying: 0,
+      workedMs: places.levelMs,
+      askedAt: 0,
+      rangelessAt: 0,
+    };
     keep(key, state);
     return state;
   }
@@ -115,11 +142,19 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     }
   }
 
+  function leave(host: string): void {
+    const left = (carried.get(host) ?? 0) - 1;
+    if (left > 0) carried.set(host, left);
+    else carried.delete(host);
+  }
+
   function begin(key: string, state: State, bytes: number | undefined, onEnd: (outcome: Outcome) => void): Trial {
     keep(key, state);
     const chargedMs = expectedMs(state.known, prior(), bytes ?? 0);
     state.workedMs = startMs(state.workedMs, chargedMs, places.levelMs) + chargedMs;
     state.carrying++;
+    const host = hostOf(key);
+    carried.set(host, (carried.get(host) ?? 0) + 1);
     const startedAt = clock.now();
     state.askedAt = startedAt;
     changed.add(key);
@@ -141,6 +176,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         if (ended) return;
         ended = true;
         state.carrying--;
+        leave(host);
         const timed = outcome === "late" ? withLateness(state.known, clock.now() - startedAt) : state.known;
         const measured = received > 0 ? withSpeed(timed, sampled, waited) : timed;
         learn(key, state, withOutcome(measured, outcome, clock.now()));
@@ -172,6 +208,18 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         },
         get askedAt() {
           return state.askedAt;
+        },
+        standing() {
+          const host = hostOf(key);
+          return {
+            place: host,
+            free: circuit() === "closed" && (carried.get(host) ?? 0) < MOST_PER_PLACE,
+            bytesPerSecond: state.known.bytesPerSecond,
+            ranges: clock.now() - state.rangelessAt > RANGELESS_MS,
+          };
+        },
+        ignoresRanges() {
+          state.rangelessAt = clock.now();
         },
         ask: (bytes, onEnd = () => undefined) => begin(key, state, bytes, onEnd),
         patienceMs: () => patienceMs(state.known),

@@ -98,7 +98,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   function uriSource({ url, trusted }: Extract<Candidate, { kind: "url" }>): FoundSource {
-    const { ask, patienceMs, expectedMs } = hosts.at(url);
+    const { ask, patienceMs, expectedMs, standing, ignoresRanges } = hosts.at(url);
     return {
       label: oneLine(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
@@ -106,6 +106,8 @@ export function createResolver(deps: ResolverDeps): Resolver {
       ask,
       patienceMs,
       expectedMs,
+      standing,
+      ignoresRanges,
     };
   }
 

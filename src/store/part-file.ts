@@ -3,21 +3,25 @@
  */
 import {
   close,
+  closeSync,
   constants,
   fchmod,
   fdatasync,
   fstatSync,
   fsync,
   ftruncate,
+  ftruncateSync,
   futimes,
   lstatSync,
   openSync,
+  readSync,
   rmSync,
   unlinkSync,
   write,
 } from "node:fs";
 import { rename } from "node:fs/promises";
 import { promisify } from "node:util";
+import { formatMark, frontBy, MARK_BYTES } from "./part-mark.ts";
 
 const writeAt = promisify(write);
 const closeFd = promisify(close);
@@ -35,7 +39,9 @@ export interface PartFile {
   /** Bytes that were there when it was opened. */
   readonly length: number;
   write(bytes: Uint8Array, position: number): Promise<void>;
-  truncate(): Promise<void>;
+  /** Notes that of `total` bytes only the first `front` count, until truncate(). */
+  mark(front: number, total: number): Promise<void>;
+  truncate(length: number): Promise<void>;
   /** Whether it can get a final name. */
   readonly named: boolean;
   /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
@@ -53,6 +59,23 @@ export interface PartFile {
 export function openPartFile(path: string, resume: boolean): PartFile {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | (resume ? 0 : constants.O_TRUNC);
   return partFile(path, openSync(path, flags, 0o644));
+}
+
+/** Cuts off what lies behind gaps, where a crash left some. @returns the bytes there are; 0 where there is no file */
+export function cutToFront(path: string): number {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile()) return 0;
+  if (stats.size < MARK_BYTES) return stats.size;
+  const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    const end = Buffer.alloc(MARK_BYTES);
+    readSync(fd, end, 0, MARK_BYTES, stats.size - MARK_BYTES);
+    const front = frontBy(end.toString("latin1"), stats.size);
+    if (front !== undefined) ftruncateSync(fd, front);
+    return front ?? stats.size;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** A part that nobody else can see and that ends with its descriptor. */
@@ -80,20 +103,25 @@ function partFile(path: string | undefined, fd: number): PartFile {
     syncData(fd).then(done, done);
   }
 
+  async function writeAll(bytes: Uint8Array, position: number): Promise<void> {
+    let written = 0;
+    while (written < bytes.length) {
+      const { bytesWritten } = await writeAt(fd, bytes, written, bytes.length - written, position + written);
+      written += bytesWritten;
+    }
+    unsynced += written;
+  }
+
   return {
     fd,
     length,
     named: path !== undefined,
     async write(bytes, position) {
-      let written = 0;
-      while (written < bytes.length) {
-        const { bytesWritten } = await writeAt(fd, bytes, written, bytes.length - written, position + written);
-        written += bytesWritten;
-      }
-      unsynced += written;
+      await writeAll(bytes, position);
       syncInPassing();
     },
-    truncate: () => truncateTo(fd, 0),
+    mark: (front, total) => writeAll(Buffer.from(formatMark(front, total)), total),
+    truncate: (length) => truncateTo(fd, length),
     async moveTo(finalPath, modifiedAt) {
       if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
       // Whatever the umask: the folder is to be exported and read by others.

@@ -62,6 +62,33 @@ test("a kept part is there for the next opener, one not wanted or empty is not",
   expect(readdirSync(`${location}/partial`)).toEqual([]);
 });
 
+test("of a part that a crash left with gaps only what lies before them is there, and what was cut to its bytes is whole", async () => {
+  const { location, store } = newStore();
+  const part = store.openPart(name, resumeAll);
+  await part.write(bytes, 0);
+  await part.mark(4, 1000);
+  await part.write(bytes, 500);
+  const crashed = readFileSync(`${location}/partial/${name}`);
+  part.leave(false);
+  await part.close();
+  writeFileSync(`${location}/partial/${name}`, crashed);
+  const lengths: number[] = [];
+  const again = store.openPart(name, (length) => lengths.push(length) > 0);
+  expect([again.length, lengths]).toEqual([4, [4]]);
+  await again.mark(4, 1000);
+  await again.truncate(4);
+  again.leave(true);
+  await again.close();
+  expect(readFileSync(`${location}/partial/${name}`, "utf8")).toBe("cont");
+  // One that tells of another length than it has was not marked by us.
+  const foreign = Buffer.concat([crashed.subarray(0, 900), crashed.subarray(-51)]);
+  writeFileSync(`${location}/partial/${name}`, foreign);
+  const taken = store.openPart(name, resumeAll);
+  expect(taken.length).toBe(951);
+  taken.leave(false);
+  await taken.close();
+});
+
 test("two parts of one name never share a file", async () => {
   const { location, store } = newStore();
   const first = store.openPart(name, resumeAll);

@@ -18,7 +18,7 @@ import {
 import { mkdir, open, opendir } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
+import { cutToFront, openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
 
 /** A file as it lies in the store. */
 export interface StoredFile {
@@ -164,7 +164,7 @@ export function openStore(location: string): Store {
       mkdirSync(partial, { recursive: true });
       const path = `${partial}/${name}`;
       if (resume === undefined || openParts.has(path)) return openNamelessPart(partial);
-      const length = statFile(path)?.size ?? 0;
+      const length = cutToFront(path);
       const part = openNamed(path, length > 0 && resume(length));
       if (!part) return openNamelessPart(partial);
       openParts.add(path);

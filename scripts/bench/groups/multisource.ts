@@ -1,0 +1,107 @@
+/**
+ * One cold large file from several mirrors at once, against curl straight from the best of them: equal mirrors, unequal ones, and
+ * one that falls silent in mid-file.
+ */
+import type { GeneratedContent } from "../../../src/testing/content.ts";
+import { type Server, startExecutable } from "../../../src/testing/executable.ts";
+import type { Fault } from "../../../src/testing/faults.ts";
+import { runCurl } from "../lib/clients.ts";
+import { distfilePath, type Files, writeTreeOf } from "../lib/files.ts";
+import { type Bench, type Group, inTurn } from "../lib/group.ts";
+import type { Measurement } from "../lib/result.ts";
+import { startUpstream, type Upstream } from "../lib/upstream.ts";
+
+const MB = 1_000_000;
+const SIZE = 200 * 1024 * 1024;
+
+function rate(megabytesPerSecond: number): Fault {
+  return { kind: "rate", bytesPerSecond: megabytesPerSecond * MB };
+}
+
+interface Case {
+  readonly what: string;
+  readonly peer: string;
+  readonly mirrors: readonly (readonly Fault[])[];
+  /** Index of the mirror that curl fetches from. */
+  readonly direct: number;
+  /** What all that work could bring, as a multiple of that one. */
+  readonly possible: number;
+  readonly goal: number;
+  readonly note: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    what: "4 mirrors of 10 MB/s",
+    peer: "curl from one of them",
+    mirrors: [[rate(10)], [rate(10)], [rate(10)], [rate(10)]],
+    direct: 0,
+    possible: 1,
+    goal: 3.2,
+    note: "times the best single one",
+  },
+  {
+    what: "mirrors of 2, 5 and 20 MB/s",
+    peer: "curl from the fastest, times 27/20",
+    mirrors: [[rate(2)], [rate(5)], [rate(20)]],
+    direct: 2,
+    possible: 27 / 20,
+    goal: 0.9,
+    note: "share of their sum",
+  },
+  {
+    what: "4 mirrors of 10 MB/s, one falls silent in the middle of the file",
+    peer: "curl from one of the others, times 3",
+    mirrors: [[rate(10)], [rate(10), { kind: "stall", at: SIZE / 2 }], [rate(10)], [rate(10)]],
+    direct: 0,
+    possible: 3,
+    goal: 0.8,
+    note: "share of what the others can",
+  },
+];
+
+async function measureCase(index: number, files: Files, bench: Bench): Promise<Measurement> {
+  const { what, peer, mirrors, direct, possible, goal, note } = CASES[index] as Case;
+  const tree = writeTreeOf(bench.file(`tree-${index}`), files);
+  const upstreams = await Promise.all(mirrors.map((faults) => startUpstream(files, ...faults)));
+  const settings = {
+    fetcher: { mirrors: upstreams.map(({ url }) => url), read_ahead: 0 },
+    repo: { repos: [tree.location] },
+  };
+  const server: Server = await startExecutable({ settings, location: bench.file(`store-${index}`) });
+  const names = Object.keys(files);
+  const speed = async (base: string, name: string) => {
+    const { bytes, totalMs } = await runCurl(base + distfilePath(name));
+    if (bytes !== SIZE) throw new Error(`${base} sent ${bytes} bytes of ${name}`);
+    return bytes / totalMs / 1000;
+  };
+  try {
+    // One file to learn the mirrors by.
+    await speed(server.url, names[bench.rounds] ?? "");
+    const { ours, theirs } = await inTurn(
+      bench.rounds,
+      (round) => speed(server.url, names[round] ?? ""),
+      async (round) => possible * (await speed((upstreams[direct] as Upstream).url, names[round] ?? "")),
+    );
+    const counts = await Promise.all(upstreams.map((upstream) => upstream.count()));
+    bench.say(`${what}: MB by mirror ${counts.map(({ bytes }) => Math.round(bytes / MB)).join(", ")}`);
+    return { what, unit: "MB/s", ours, theirs, peer, goal: { kind: "at least", value: goal }, note };
+  } finally {
+    await server[Symbol.asyncDispose]();
+    for (const upstream of upstreams) await upstream.stop();
+  }
+}
+
+async function run(bench: Bench): Promise<readonly Measurement[]> {
+  const files: Record<string, GeneratedContent> = {};
+  for (let i = 0; i <= bench.rounds; i++) files[`large-${i}.tar.xz`] = { size: SIZE, seed: i + 1 };
+  const measurements: Measurement[] = [];
+  for (const index of CASES.keys()) measurements.push(await measureCase(index, files, bench));
+  return measurements;
+}
+
+export const group: Group = {
+  name: "multisource",
+  about: "one cold file of 200 MiB from several mirrors, against curl from the best of them",
+  run,
+};

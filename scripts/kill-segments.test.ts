@@ -1,0 +1,77 @@
+/**
+ * kill -9 while a file comes from several mirrors at once: what lies behind gaps is never taken for bytes, and what counts is gone
+ * on from.
+ */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync, rmSync } from "node:fs";
+import { type GeneratedContent, readContent } from "../src/testing/content.ts";
+import { type Server, startExecutable } from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { writeTree } from "../src/testing/tree.ts";
+
+setDefaultTimeout(90_000);
+
+const MIB = 1024 * 1024;
+const FILE = "large-1.0.tar.xz";
+const CONTENT: GeneratedContent = { size: 40 * MIB + 777, seed: 5 };
+const KILLS = 3;
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+/** Bytes of the part that count, by the mark at its end where it has one. */
+function frontOf(part: Buffer): number {
+  const mark = /portcache part: (\d{15}) of \d{15}\n$/.exec(part.subarray(-51).toString("latin1"));
+  return mark ? Number(mark[1]) : part.length;
+}
+
+function firstByteAsked(mirrors: readonly FakeUpstream[], before: readonly number[]): number {
+  const requests = mirrors.flatMap((mirror, i) => mirror.fileRequests(FILE).slice(before[i]));
+  return Math.min(...requests.map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0)));
+}
+
+for (const index of ["as it was left", "deleted"]) {
+  test(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
+    const folder = createTempFolder("portcache-kill-");
+    closers.push(() => folder.remove());
+    const tree = writeTree(folder.file("tree"));
+    tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
+    const mirrors: FakeUpstream[] = [];
+    for (let i = 0; i < 3; i++) {
+      const mirror = await startFakeUpstream({ files: new Map([[FILE, CONTENT]]) });
+      mirror.setFault("*", { kind: "rate", bytesPerSecond: 3 * MIB });
+      mirrors.push(mirror);
+      closers.push(mirror.close);
+    }
+    const settings = { fetcher: { mirrors: mirrors.map(({ url }) => url) }, repo: { repos: [tree.location] } };
+    let withGaps = 0;
+    let left = 0;
+    for (let round = 0; round <= KILLS; round++) {
+      const server: Server = await startExecutable({ settings, location: folder.file("store") });
+      closers.push(() => server[Symbol.asyncDispose]());
+      const before = mirrors.map((mirror) => mirror.fileRequests(FILE).length);
+      const answer = fetch(`${server.url}/distfiles/${FILE}`).then((response) => response.bytes());
+      if (round === KILLS) {
+        expect(Buffer.compare(await answer, readContent(CONTENT))).toBe(0);
+        expect(firstByteAsked(mirrors, before)).toBe(left);
+        break;
+      }
+      const ended = answer.catch(() => undefined);
+      // Others have joined the first by then, and brought something.
+      await Bun.sleep(1_600 + 150 * round);
+      await server.stop("SIGKILL");
+      await ended;
+      expect(firstByteAsked(mirrors, before)).toBe(left);
+      const part = readFileSync(folder.file(`store/partial/${FILE}`));
+      left = frontOf(part);
+      if (part.length > CONTENT.size) withGaps++;
+      expect(Buffer.compare(part.subarray(0, left), readContent(CONTENT, 0, left))).toBe(0);
+      if (index === "deleted") rmSync(folder.file("store/index.sqlite"));
+    }
+    expect(withGaps).toBeGreaterThan(0);
+    expect(left).toBeGreaterThan(0);
+  });
+}

@@ -1,0 +1,155 @@
+/**
+ * The whole server with large files that come from several mirrors at once: who is asked for what, what clients get meanwhile,
+ * and what happens when one of them fails, lies or knows no ranges.
+ */
+import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, statSync } from "node:fs";
+import { type Content, readContent } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import type { Fault } from "../testing/faults.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+setDefaultTimeout(90_000);
+
+const MIB = 1024 * 1024;
+const SIZE = 16 * MIB + 4321;
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+interface World {
+  readonly server: TestServer;
+  readonly mirrors: readonly FakeUpstream[];
+  readonly store: string;
+}
+
+/** Mirrors with these faults, each with the files f0, f1 … */
+async function createWorld(
+  faults: readonly (readonly Fault[])[],
+  settings: Record<string, string> = {},
+): Promise<World> {
+  const folder = createTempFolder();
+  closers.push(() => folder.remove());
+  const dist: Record<string, Content> = {};
+  for (let i = 0; i < 3; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/large", { dist });
+  const mirrors: FakeUpstream[] = [];
+  for (const list of faults) {
+    const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
+    mirror.setFault("*", ...list);
+    mirrors.push(mirror);
+    closers.push(mirror.close);
+  }
+  const store = folder.file("store");
+  const server = await startServer({
+    location: store,
+    mirrors: mirrors.map(({ url }) => url),
+    repos: [tree.location],
+    settings: { "fetcher.read_ahead": "0", "fetcher.stall_timeout": "20s", ...settings },
+  });
+  closers.push(server.stop);
+  await server.settled;
+  return { server, mirrors, store };
+}
+
+const slow = (mibPerSecond: number): Fault => ({ kind: "rate", bytesPerSecond: mibPerSecond * MIB });
+
+async function expectRight(response: Response, i: number, start = 0, end = SIZE): Promise<void> {
+  const bytes = await response.bytes();
+  const right = Buffer.compare(bytes, readContent({ size: SIZE, seed: i + 1 }, start, end)) === 0;
+  expect([bytes.length, right]).toEqual([end - start, true]);
+}
+
+function get(server: TestServer, i: number, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${server.url}/distfiles/f${i}`, { headers });
+}
+
+/** Bytes of the file that were asked for, by the ranges of all requests to this mirror. */
+function askedOf(mirror: FakeUpstream, file: string): readonly (string | undefined)[] {
+  return mirror.fileRequests(file).map(({ range }) => range);
+}
+
+test("a large file comes from all mirrors at once, each asked for its own parts over one connection", async () => {
+  const { server, mirrors } = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
+  await expectRight(await get(server, 0), 0);
+  const asked = mirrors.flatMap((mirror) => askedOf(mirror, "f0"));
+  for (const mirror of mirrors) {
+    expect(askedOf(mirror, "f0").length).toBeGreaterThan(0);
+    const connections = new Set(mirror.fileRequests("f0").map(({ connection }) => connection));
+    expect(connections.size).toBeLessThanOrEqual(2);
+  }
+  const starts = asked.map((range) => Number(/^bytes=(\d+)-\d+$/.exec(range ?? "")?.[1]));
+  expect(new Set(starts).size).toBe(starts.length);
+  // Hardly anything is asked for twice.
+  const sent = mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  expect(sent).toBeLessThan(1.5 * SIZE);
+});
+
+test("the client's bytes keep coming while several bring the file", async () => {
+  const { server } = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const response = await get(server, 0);
+  let length = 0;
+  let last = performance.now();
+  let longest = 0;
+  for await (const bytes of response.body ?? []) {
+    length += bytes.length;
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }
+  expect(length).toBe(SIZE);
+  expect(longest).toBeLessThan(6_000);
+});
+
+test("a range far ahead is answered, and nothing is asked twice for it", async () => {
+  const { server, mirrors } = await createWorld([[slow(3)], [slow(3)]]);
+  const whole = get(server, 0);
+  const start = SIZE - 3 * MIB;
+  const part = await get(server, 0, { range: `bytes=${start}-` });
+  expect(part.status).toBe(206);
+  await Promise.all([expectRight(part, 0, start), whole.then((response) => expectRight(response, 0))]);
+  const sent = mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  expect(sent).toBeLessThan(1.5 * SIZE);
+});
+
+test("one that ignores ranges is found out, and asked for no further part", async () => {
+  const { server, mirrors } = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
+  for (let i = 0; i < 2; i++) await expectRight(await get(server, i), i);
+  const [, ignoring] = mirrors;
+  expect(ignoring?.requests.filter(({ range }) => range !== undefined).length).toBeLessThanOrEqual(1);
+});
+
+test("where others bring nothing more they are let go, and not asked for the next file", async () => {
+  const { server, mirrors } = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
+  await expectRight(await get(server, 0), 0);
+  await expectRight(await get(server, 1), 1);
+  const second = mirrors[1]?.fileRequests("f1") ?? [];
+  expect(second.length).toBeLessThanOrEqual(1);
+});
+
+test("with one connection per file a file comes from one mirror", async () => {
+  const { server, mirrors } = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
+  await expectRight(await get(server, 0), 0);
+  const asked = mirrors.map((mirror) => askedOf(mirror, "f0"));
+  expect(asked.flat()).toEqual([undefined]);
+});
+
+test("one that lies among several is found out: the client is broken off, the next asking gets the right file", async () => {
+  const { server, mirrors, store } = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
+  mirrors[1]?.setFault("*", slow(4), { kind: "garbage" });
+  const first = await get(server, 0)
+    .then((response) => response.bytes())
+    .then(
+      (bytes) => Buffer.compare(bytes, readContent({ size: SIZE, seed: 1 })) === 0,
+      () => "broken" as const,
+    );
+  expect(first).not.toBe(false);
+  await expectRight(await get(server, 0), 0);
+  const stored = [...new Bun.Glob("distfiles/*/f0").scanSync(store)];
+  expect(stored.map((path) => statSync(`${store}/${path}`).size)).toEqual([SIZE]);
+  expect(existsSync(`${store}/partial/f0`)).toBe(false);
+});
