@@ -1,0 +1,133 @@
+/**
+ * The manual pages and the completions, in the programs that read them: mandoc, bash, zsh, fish.
+ */
+import { afterAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { version } from "../package.json" with { type: "json" };
+import { describeCommandLine } from "../src/cli/command-line.ts";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { allSettings, pathOf, variableOf } from "../src/config/schema.ts";
+import { runExecutable } from "../src/testing/executable.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+
+const folder = createTempFolder("portcache-manual-");
+afterAll(() => folder.remove());
+Bun.spawnSync([process.execPath, `${import.meta.dir}/manual.ts`, folder.file("share")]);
+
+const path = {
+  command: folder.file("share/man/man1/portcache.1"),
+  config: folder.file("share/man/man5/portcache.toml.5"),
+  bash: folder.file("share/bash-completion/completions/portcache"),
+  zsh: folder.file("share/zsh/site-functions/_portcache"),
+  fish: folder.file("share/fish/vendor_completions.d/portcache.fish"),
+};
+
+function run(...command: readonly string[]): string {
+  const { stdout, stderr } = Bun.spawnSync([...command], { timeout: 30_000 });
+  return stdout.toString() + stderr.toString();
+}
+
+/** As a person reads it, without the bold of a terminal. */
+function rendered(page: string): string {
+  const overstruck = new RegExp(`.${String.fromCharCode(8)}`, "g");
+  return run("mandoc", "-T", "utf8", "-O", "width=100", page).replace(overstruck, "").replace(/\s+/g, " ");
+}
+
+test("mandoc has nothing to say of the pages but that other pages are not on this machine", () => {
+  const said = run("mandoc", "-T", "lint", path.command, path.config).trim().split("\n");
+  expect(said.filter((line) => !line.includes("referenced manual not found"))).toEqual([]);
+});
+
+test("portcache(1) has every command and flag that --help has, in its words", async () => {
+  const page = rendered(path.command);
+  const { commands, flags } = describeCommandLine(version);
+  expect(commands.map(({ name }) => name)).toEqual([...Object.keys(COMMANDS), "help"]);
+  for (const { names, value } of [...flags, ...commands.flatMap((command) => command.flags)]) {
+    expect(page).toContain(`${names.join(", ")}${value === undefined ? "" : ` ${value}`}`);
+  }
+  for (const { name } of commands) {
+    const { stdout } = await runExecutable([name === "help" ? "--help" : name, ...(name === "help" ? [] : ["--help"])]);
+    for (const flag of stdout.match(/^ {2}(?:-\w, )?--[\w-]+/gm) ?? []) expect(page).toContain(flag.trim());
+  }
+});
+
+test("portcache.toml(5) has every setting with its default, its variable and its meaning", () => {
+  const page = rendered(path.config);
+  for (const setting of allSettings()) {
+    const { name, key } = setting;
+    const preset = JSON.stringify(key.preset).replaceAll('","', '", "');
+    expect(page).toContain(`${name} = ${preset} `);
+    expect(page).toContain(variableOf(setting));
+    expect(page).toContain(key.doc.replaceAll("`", "").replace(/\s+/g, " ").slice(0, 40));
+  }
+});
+
+/** Types this at the prompt of a real shell, with a tab behind it. @returns the words of the line that the tab makes */
+function typed(shell: "bash" | "zsh", line: string): string {
+  const start = {
+    bash: ["bash --norc --noprofile -i", `source ${path.bash}`],
+    zsh: [
+      "zsh -f -i",
+      `fpath=(${folder.file("share/zsh/site-functions")} $fpath); autoload -Uz compinit; compinit -u -D`,
+    ],
+  }[shell];
+  const script = `
+    zmodload zsh/zpty
+    cd ${folder.path}
+    TERM=dumb zpty t '${start[0]}'
+    zpty -w t '${start[1]}; echo RE""ADY'
+    zpty -r t said '*READY*'
+    # The line is not run: it is made the operands of something that shows them.
+    zpty -n -w t $'${line}\\t\\001set -- \\005 ; echo WORDS "$@" END\\n'
+    zpty -r t said '*WORDS portcache*END*'
+    print -r -- "$said"
+  `;
+  const said = run("zsh", "-f", "-c", script).replaceAll("\r", "");
+  // Some shells end a folder with a slash.
+  return /WORDS (portcache[^\n]*?)\/? END/.exec(said)?.[1] ?? said;
+}
+
+const cases: readonly (readonly [line: string, completed: string])[] = [
+  ["portcache reso", "portcache resolve"],
+  ["portcache --qui", "portcache --quiet"],
+  ["portcache index --fu", "portcache index --full"],
+  ["portcache --port 80 mirr", "portcache --port 80 mirrors"],
+  ["portcache --set server.port=80 mirr", "portcache --set server.port=80 mirrors"],
+  ["portcache --set storage.max_s", "portcache --set storage.max_size="],
+  ["portcache --location sha", "portcache --location share"],
+  ["portcache help ind", "portcache help index"],
+];
+
+for (const shell of ["bash", "zsh"] as const) {
+  test(`${shell} completes commands, flags, settings and folders`, () => {
+    for (const [line, completed] of cases) expect([line, typed(shell, line)]).toEqual([line, completed]);
+  }, 60_000);
+}
+
+function fish(line: string): string[] {
+  const said = run("fish", "--no-config", "-c", `cd ${folder.path}; source ${path.fish}; complete -C "${line}"`);
+  return said
+    .trim()
+    .split("\n")
+    .map((candidate) => candidate.split("\t", 1)[0]?.replace(/\/$/, "") ?? "");
+}
+
+test("fish completes commands, flags, settings and folders, and tells what they do", () => {
+  expect(fish("portcache ")).toEqual([...Object.keys(COMMANDS), "help"].toSorted());
+  for (const [line, completed] of cases)
+    expect([line, fish(line)]).toEqual([line, [completed.split(" ").at(-1) ?? ""]]);
+  expect(run("fish", "--no-config", "-c", `source ${path.fish}; complete -C "portcache che"`)).toContain(
+    COMMANDS.check.description,
+  );
+});
+
+test("the completions are without faults that their shells would tell", () => {
+  expect(run("bash", "-n", path.bash) + run("zsh", "-n", path.zsh) + run("fish", "-n", path.fish)).toBe("");
+  expect(run("shellcheck", "--shell=bash", path.bash)).toBe("");
+  expect(readFileSync(path.zsh, "utf8")).toStartWith("#compdef portcache\n");
+  expect(
+    allSettings()
+      .map(pathOf)
+      .every((name) => readFileSync(path.zsh, "utf8").includes(name)),
+  ).toBe(true);
+});

@@ -1,0 +1,80 @@
+/**
+ * Completion for bash: commands, flags, folders and files, and the names of settings behind --set (pure). It needs nothing
+ * of the package bash-completion, which would load it.
+ */
+import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
+
+const namesOf = (flags: readonly FlagDoc[]) => flags.flatMap(({ names }) => names);
+const words = (list: readonly string[]) => `'${list.join(" ")}'`;
+
+/** What compgen is told, where there is anything to offer. */
+function candidates(value: string, settings: readonly string[]): string | undefined {
+  switch (kindOfValue(value)) {
+    case "folder":
+      return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
+    case "file":
+      return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")';
+    case "setting": {
+      const names = settings.map((name) => `${name}=`);
+      return `compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W ${words(names)} -- "$cur")`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Branches for the word before the cursor: what it wants, it gets. */
+function valueBranches(flags: readonly FlagDoc[], settings: readonly string[]): string[] {
+  return flags.flatMap(({ names, value }) => {
+    if (value === undefined) return [];
+    const reply = candidates(value, settings);
+    return [`    ${names.join(" | ")}) ${reply === undefined ? "" : `${reply}; `}return ;;`];
+  });
+}
+
+function commandBranch({ name, flags, operands }: CommandDoc, commands: readonly string[]): string {
+  const own = namesOf(flags);
+  const [operand = ""] = operands;
+  const reply = /COMMAND/.test(operand)
+    ? `mapfile -t COMPREPLY < <(compgen -W ${words(commands)} -- "$cur")`
+    : candidates(operand, []);
+  const more = own.length > 0 ? `flags+=" ${own.join(" ")}"; ` : "";
+  return `    ${name}) ${more}[[ $cur = -* ]] || { ${reply === undefined ? ":" : reply}; return; } ;;`;
+}
+
+export function completeBash({ name, flags, commands }: CommandLine, settings: readonly string[]): string {
+  const all = [...flags, ...commands.flatMap((command) => command.flags)];
+  const valued = [...new Set(all.filter(({ value }) => value !== undefined).flatMap(({ names }) => names))];
+  const names = commands.map((command) => command.name);
+  return `# bash completion for ${name}
+
+_${name}() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' i
+  local flags=${words(namesOf(flags))}
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in
+    ${valued.join(" | ")}) ((i++)) ;;
+    # bash takes these for words, and so what follows them.
+    = | :) ((i++)) ;;
+    -*) ;;
+    *)
+      command=\${COMP_WORDS[i]}
+      break
+      ;;
+    esac
+  done
+  case $prev in
+${valueBranches(all, settings).join("\n")}
+  esac
+  case $command in
+    '') [[ $cur = -* ]] || { mapfile -t COMPREPLY < <(compgen -W ${words(names)} -- "$cur"); return; } ;;
+${commands.map((command) => commandBranch(command, names)).join("\n")}
+    *) return ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
+}
+
+complete -F _${name} ${name}
+`;
+}
