@@ -3,6 +3,7 @@
  * Learns from every request, keeps it over restarts, tells when a place goes out of order and comes back.
  */
 import type { Clock } from "../lib/clock.ts";
+import { createHostLoad, hostOf } from "./host-load.ts";
 import {
   aged,
   circuitOf,
@@ -93,10 +94,6 @@ const LEAST_OF_STRANGERS = 64 * 1024;
 const RANGELESS_MS = 24 * 60 * 60_000;
 const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;
 
-function hostOf(key: string): string {
-  return URL.canParse(key) ? new URL(key).host : key;
-}
-
 export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
   const states = new Map<string, State>();
   let changed = new Set<string>();
@@ -105,8 +102,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     if (clock.now() - known.seenAt > FORGET_AFTER_MS) forgotten.add(place);
     else states.set(place, { known, carrying: 0, workedMs: 0, askedAt, rangelessAt: 0 });
   }
-  /** Requests under way by host. */
-  const carried = new Map<string, number>();
+  const hosts = createHostLoad();
   const prior = () => priorOf([...states.values()].map(({ known }) => known));
 
   function learn(key: string, state: State, known: Knowledge): void {
@@ -142,19 +138,12 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     }
   }
 
-  function leave(host: string): void {
-    const left = (carried.get(host) ?? 0) - 1;
-    if (left > 0) carried.set(host, left);
-    else carried.delete(host);
-  }
-
   function begin(key: string, state: State, bytes: number | undefined, onEnd: (outcome: Outcome) => void): Trial {
     keep(key, state);
     const chargedMs = expectedMs(state.known, prior(), bytes ?? 0);
     state.workedMs = startMs(state.workedMs, chargedMs, places.levelMs) + chargedMs;
     state.carrying++;
-    const host = hostOf(key);
-    carried.set(host, (carried.get(host) ?? 0) + 1);
+    const leave = hosts.enter(key);
     const startedAt = clock.now();
     state.askedAt = startedAt;
     changed.add(key);
@@ -176,7 +165,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         if (ended) return;
         ended = true;
         state.carrying--;
-        leave(host);
+        leave();
         const timed = outcome === "late" ? withLateness(state.known, clock.now() - startedAt) : state.known;
         const measured = received > 0 ? withSpeed(timed, sampled, waited) : timed;
         learn(key, state, withOutcome(measured, outcome, clock.now()));
@@ -210,10 +199,9 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
           return state.askedAt;
         },
         standing() {
-          const host = hostOf(key);
           return {
-            place: host,
-            free: circuit() === "closed" && (carried.get(host) ?? 0) < MOST_PER_PLACE,
+            place: hostOf(key),
+            free: circuit() === "closed" && hosts.carriedAt(key) < MOST_PER_PLACE,
             bytesPerSecond: state.known.bytesPerSecond,
             ranges: clock.now() - state.rangelessAt > RANGELESS_MS,
           };
