@@ -2,7 +2,9 @@
  * Commands of the executable, with and without a server on the store: what they print, what they leave, how they end.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { standardFolder } from "../src/distfile/layout.ts";
+import type { DistfileName } from "../src/distfile/name.ts";
 import { formatSettings, runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 import { type Tree, writeTree } from "../src/testing/tree.ts";
@@ -57,6 +59,72 @@ for (const where of ["without a server", "with a server"]) {
   });
 }
 
+for (const where of ["without a server", "with a server"]) {
+  test(`import and clean do what they say, ${where}`, async () => {
+    mkdirSync(folder.file("distdir"));
+    for (const name of ["one-1.tar", "two-1.tar"]) writeFileSync(folder.file(`distdir/${name}`), name.slice(0, 3));
+    writeFileSync(folder.file("distdir/none.tar"), "none");
+    if (where === "with a server") await serve();
+    const imported = await run("import", folder.file("distdir"));
+    expect([imported.exit, imported.stderr]).toEqual([0, ""]);
+    expect(imported.stdout).toMatch(
+      /^2 files taken in from .+, 6 B, in .+\.\n1 left: no Manifest has them\n {2}none\.tar\n$/,
+    );
+    const again = await run("import", folder.file("distdir"), "--json");
+    expect(JSON.parse(again.stdout)).toMatchObject({
+      seen: 3,
+      adopted: 0,
+      present: 2,
+      left: [{ reason: "unknown", files: 1, examples: ["none.tar"] }],
+    });
+    const clean = await run("clean", "--json");
+    expect([clean.exit, JSON.parse(clean.stdout)]).toEqual([
+      0,
+      expect.objectContaining({
+        dry_run: false,
+        files: 0,
+        removed: [],
+        before: expect.objectContaining({ used_bytes: 6 }),
+      }),
+    ]);
+    const plan = await run("clean", "--dry-run", "--set", "storage.max_size=4");
+    if (where === "without a server") {
+      expect(plan.stdout).toContain("worth least, for room");
+      expect(plan.stdout).toContain("1 file would go, 3 B; the store would have 3 B instead of 6 B.");
+    } else {
+      // The server has its own configuration.
+      expect(plan.stdout).toBe("Nothing would go: the store is within its limits.\n");
+    }
+    expect([plan.exit, plan.stderr]).toEqual([0, ""]);
+  });
+}
+
+for (const where of ["without a server", "with a server"]) {
+  test(`verify finds what is bad and --repair mends it, ${where}`, async () => {
+    mkdirSync(folder.file("distdir"));
+    for (const name of ["one-1.tar", "two-1.tar"]) writeFileSync(folder.file(`distdir/${name}`), name.slice(0, 3));
+    await run("import", folder.file("distdir"));
+    if (where === "with a server") await serve();
+    const good = await run("verify");
+    expect([good.exit, good.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^2 files read, 6 B, in .+\.\nNothing is bad\.\n$/),
+    ]);
+    writeFileSync(folder.file(`store/distfiles/${standardFolder("two-1.tar" as DistfileName)}/two-1.tar`), "tvo");
+    const bad = await run("verify", "--json");
+    expect([bad.exit, JSON.parse(bad.stdout).bad]).toEqual([
+      1,
+      [{ name: "two-1.tar", size: 3, problem: "has other bytes than its Manifest says", outcome: "left" }],
+    ]);
+    const mended = await run("verify", "--repair", "--rate", "0");
+    expect([mended.exit, mended.stdout]).toEqual([
+      0,
+      expect.stringMatching(/two-1\.tar +3 B +removed +has other bytes/),
+    ]);
+    expect(await run("verify")).toMatchObject({ exit: 0, stdout: expect.stringContaining("1 file read") });
+  });
+}
+
 test("the socket is its owner's and group's, is made anew after a kill, and goes with the server", async () => {
   const path = folder.file("store/portcache.sock");
   const first = await serve();
@@ -72,12 +140,21 @@ test("the socket is its owner's and group's, is made anew after a kill, and goes
   expect(existsSync(path)).toBe(false);
 });
 
-test("changes are not taken over TCP", async () => {
-  const { url } = await serve();
-  const answer = await fetch(`${url}/api/v1/rescan`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: "{}",
-  });
-  expect([answer.status, answer.headers.get("content-type")]).toEqual([403, "application/problem+json"]);
+test("over TCP changes need the token, and import is not taken at all", async () => {
+  const folders = { location: folder.file("store") };
+  server = await startExecutable({ ...folders, settings: { ...settings(), server: { admin_token: "secret" } } });
+  const ask = async (action: string, body: object, headers: Record<string, string> = {}) => {
+    const answer = await fetch(`${server?.url}/api/v1/${action}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    });
+    return [answer.status, answer.headers.get("content-type")];
+  };
+  const authorization = "Bearer secret";
+  expect(await ask("rescan", {})).toEqual([401, "application/problem+json"]);
+  expect(await ask("rescan", {}, { authorization })).toEqual([200, "application/json"]);
+  expect(await ask("import", { folder: "/" }, { authorization })).toEqual([403, "application/problem+json"]);
+  expect(await ask("nothing", {}, { authorization })).toEqual([404, "application/problem+json"]);
+  expect(await ask("rescan", { ful: true }, { authorization })).toEqual([422, "application/problem+json"]);
 });

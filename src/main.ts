@@ -6,6 +6,7 @@ import { homepage, version } from "../package.json" with { type: "json" };
 import { parseArgs } from "./cli/args.ts";
 import { createOutput } from "./cli/output.ts";
 import type { Resources } from "./cli/resources.ts";
+import { UsageError } from "./cli/usage.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
@@ -64,16 +65,11 @@ async function main(argv: readonly string[]): Promise<number> {
       const { mirrors } = await import("./cli/mirrors.ts");
       return mirrors(loaded, invocation.json, output, Date.now());
     }
-    if (invocation.command === "index") {
-      const [{ runWork }, { indexWork }] = await Promise.all([
-        import("./cli/work.ts"),
-        import("./cli/index-command.ts"),
-      ]);
-      return await runWork(indexWork(invocation.options), invocation, loaded, resources(load), output);
-    }
-    return await serveToTheEnd(loaded, load);
+    if (invocation.command === "serve") return await serveToTheEnd(loaded, load);
+    const { work } = await import("./cli/works.ts");
+    return await work({ invocation, loaded, resources: resources(load), output });
   } catch (error) {
-    if (error instanceof ConfigError) {
+    if (error instanceof ConfigError || error instanceof UsageError) {
       output.err(`portcache: ${error.message}`);
       return EXIT_USAGE;
     }

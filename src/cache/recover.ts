@@ -7,14 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
-export interface Recovery {
-  readonly files: number;
-  readonly adopted: number;
-  readonly forgotten: number;
-  readonly strays: number;
-}
-
-export async function recover(store: Store, rows: DistfileRows, clock: Clock, log: Logger): Promise<Recovery> {
+export async function recover(store: Store, rows: DistfileRows, clock: Clock, log: Logger): Promise<void> {
   const unseen = new Set(rows.names());
   const strays: string[] = [];
   let files = 0;
@@ -49,5 +42,9 @@ export async function recover(store: Store, rows: DistfileRows, clock: Clock, lo
       example,
     });
   }
-  return { files, adopted, forgotten, strays: strays.length };
+  log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", {
+    files,
+    adopted,
+    forgotten,
+  });
 }

@@ -2,7 +2,7 @@
  * `rescan`: reads now what changed in the trees, or with `full` all of them.
  */
 import type { RescanReport, RescanRequest } from "../http/api/action-schemas.ts";
-import type { Action } from "../http/api/actions.ts";
+import { type Action, progressOf } from "../http/api/actions.ts";
 import type { Trees } from "../repos/trees.ts";
 
 export interface RescanParts {
@@ -27,15 +27,7 @@ export function createRescan({ trees, heedChanges }: RescanParts): Action<Rescan
   return async ({ full }, { onProgress, signal }) => {
     const startedAt = performance.now();
     const total = trees.status().length;
-    onProgress({
-      kind: "progress",
-      doing: "reading Manifests",
-      done: 0,
-      total,
-      bytes: 0,
-      total_bytes: null,
-      active: [],
-    });
+    onProgress(progressOf("reading Manifests", { total }));
     await unlessAborted(trees.rescan({ full }), signal);
     heedChanges();
     const repositories = trees

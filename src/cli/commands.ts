@@ -1,7 +1,7 @@
 /**
  * The commands with what may stand behind them, as data: what --help prints, what is parsed, and what the manual says.
  */
-export type CommandName = "serve" | "check" | "resolve" | "mirrors" | "index";
+export type CommandName = "serve" | "check" | "resolve" | "mirrors" | "index" | "import" | "verify" | "clean";
 
 export interface CommandOption {
   /** As commander has it: `--repair`, `--package <CAT/PKG>`. */
@@ -31,6 +31,25 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   },
   mirrors: {
     description: "show how fast each mirror and host has been, how often it failed, and which are out of order",
+  },
+  verify: {
+    description: "read the whole store and compare it with the Manifests; exit 1 if something is bad and not mended",
+    options: [
+      { flags: "--repair", description: "fetch bad files again, and remove those that can't be had" },
+      {
+        flags: "--rate <SIZE>",
+        description: "read so much a second at most; 0: as fast as the disk (default: 100MiB)",
+      },
+    ],
+  },
+  clean: {
+    description: "apply the clean-up policy now, and say what went and why",
+    options: [{ flags: "--dry-run", description: "only say what would go" }],
+  },
+  import: {
+    description:
+      "take the files of a DISTDIR that a Manifest vouches for into the store (this is how files with RESTRICT=fetch get there); the folder is not touched",
+    operands: "<DIR>",
   },
   index: {
     description: "read the ebuild repositories now; exit 1 if one can't be read",

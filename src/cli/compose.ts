@@ -172,7 +172,7 @@ export function compose(parts: Parts): Server {
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = () => flushEach([rows, places, account], log);
-  const composedActions = composeActions({ trees, heedChanges });
+  const composedActions = composeActions({ ...cacheDeps, trees, heedChanges, evict: keeper.evict, verify });
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
   const { app, answerBySocket, closeEvents } = composeApp({
@@ -194,8 +194,7 @@ export function compose(parts: Parts): Server {
   });
 
   async function settle(): Promise<void> {
-    const [found] = await Promise.all([recover(store, rows, clock, log), trees.ready]);
-    log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", { ...found });
+    await Promise.all([recover(store, rows, clock, log), trees.ready]);
   }
 
   return {

@@ -43,13 +43,17 @@ function isTold(error: unknown): error is Error {
   return error instanceof ActionError || error instanceof StoreLockedError || error instanceof ServerUnreachableError;
 }
 
+export interface WorkContext {
+  readonly invocation: Invocation;
+  readonly loaded: LoadedConfig;
+  readonly resources: Resources;
+  readonly output: Output;
+}
+
 /** @returns the exit code */
 export async function runWork<Name extends ActionName>(
   work: Work<Name>,
-  { json, verbose }: Pick<Invocation, "json" | "verbose">,
-  loaded: LoadedConfig,
-  resources: Resources,
-  output: Output,
+  { invocation: { json, verbose }, loaded, resources, output }: WorkContext,
 ): Promise<number> {
   const { level, format } = loaded.config.log;
   // What the server would tell its admin is in nobody's way here, unless it was asked for.

@@ -5,7 +5,7 @@ import { Elysia } from "elysia";
 import { type Allow, plainAddress } from "./allow.ts";
 import { type ApiDeps, createApi } from "./api/api.ts";
 import { refuseChange } from "./api/guard.ts";
-import { actionAt, answerAction, type PostDeps } from "./api/post.ts";
+import { actionAt, answerAction, type PostDeps, SOCKET_ONLY } from "./api/post.ts";
 import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
@@ -62,6 +62,9 @@ function refusal(request: Request, peers: Peers | null, deps: AppDeps): string |
 async function change(request: Request, path: string, client: string, deps: AppDeps): Promise<Response> {
   const action = actionAt(path);
   if (action === undefined) return problem(404, `There is no ${path} to be asked for.`);
+  if (SOCKET_ONLY.has(action) && !deps.isBySocket(request)) {
+    return problem(403, `${action} is for portcache's commands on the server's own machine alone.`);
+  }
   const refused = refuseChange(request.headers, deps.isBySocket(request), deps.api.guard());
   if (refused) {
     deps.log.warn("{client} may not ask for {action}: {detail}", { client, action, detail: refused.detail });

@@ -3,6 +3,7 @@
  */
 import { compose } from "../cli/compose.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Actions } from "../http/api/actions.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
@@ -19,6 +20,7 @@ export interface ServerOptions {
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
+  readonly actions: Actions;
   /** Resolves when the store has been looked through and the trees have been read. */
   readonly settled: Promise<void>;
   /** Ends it in order, as SIGTERM would after the drain. */
@@ -65,6 +67,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
   };
   return {
     url: `http://127.0.0.1:${server.app.server?.port}`,
+    actions: server.actions,
     settled,
     stop: () => {
       stopped ??= stop();

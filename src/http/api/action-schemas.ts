@@ -20,6 +20,10 @@ export const FetchRequestSchema = v.strictObject({
 });
 export const VerifyRequestSchema = v.strictObject({
   repair: v.pipe(v.optional(v.boolean(), false), v.description("fetch bad files again, remove what can't be had")),
+  bytes_per_second: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100 * 1024 * 1024),
+    v.description("read no faster than this; 0: as fast as the disk"),
+  ),
 });
 export const DropRequestSchema = v.strictObject({
   names: v.pipe(v.array(v.string()), v.minLength(1), v.description("names of stored distfiles")),
@@ -55,6 +59,71 @@ export const RescanReportSchema = v.object({
   ),
 });
 
+const usage = v.object({
+  used_bytes: v.pipe(bytes, v.description("stored, and promised to files coming in")),
+  free_bytes: bytes,
+});
+const tally = v.object({ files: count, bytes });
+
+export const CleanReportSchema = v.object({
+  took_ms: milliseconds,
+  dry_run: v.pipe(v.boolean(), v.description("nothing was removed, this is what would be")),
+  files: count,
+  bytes,
+  by_reason: v.object({
+    orphan: v.pipe(tally, v.description("no Manifest wants them any more")),
+    age: v.pipe(tally, v.description("not used for storage.max_age")),
+    space: v.pipe(tally, v.description("worth least, for room")),
+  }),
+  removed: v.pipe(
+    v.array(v.object({ name: v.string(), size: bytes, reason: v.picklist(["orphan", "age", "space"]) })),
+    v.description("in the order in which they went, the first ten thousand"),
+  ),
+  in_use: v.pipe(count, v.description("chosen, but left as somebody asked for them meanwhile")),
+  parts: v.pipe(count, v.description("part files that nobody continued")),
+  before: usage,
+  after: usage,
+  over: v.pipe(bytes, v.description("over the limits still, as all that is left is kept or in use")),
+});
+
+export const VerifyReportSchema = v.object({
+  took_ms: milliseconds,
+  repair: v.boolean(),
+  files: v.pipe(count, v.description("read")),
+  bytes,
+  bad: v.array(
+    v.object({
+      name: v.string(),
+      size: bytes,
+      problem: v.string(),
+      outcome: v.picklist(["left", "fetched again", "removed"]),
+    }),
+  ),
+  outdated: v.pipe(count, v.description("as they were stored, but Manifests want something else by now")),
+  unvouched: v.pipe(count, v.description("as they were stored, and no Manifest says what they should be")),
+  gone: v.pipe(count, v.description("were in the index, but not on disk any more")),
+});
+
+export const DropReportSchema = v.object({
+  dropped: v.array(v.object({ name: v.string(), size: bytes })),
+  absent: v.pipe(v.array(v.string()), v.description("not in the store")),
+  files: count,
+  bytes,
+});
+
+export const ImportReportSchema = v.object({
+  took_ms: milliseconds,
+  folder: v.string(),
+  seen: v.pipe(count, v.description("files, and other things, gone through")),
+  adopted: count,
+  adopted_bytes: bytes,
+  present: v.pipe(count, v.description("in the store already")),
+  left: v.pipe(
+    v.array(v.object({ reason: v.string(), files: count, examples: v.array(v.string()) })),
+    v.description("what was not taken in, by reason, with the first thousand names of each"),
+  ),
+});
+
 export type CleanRequest = v.InferOutput<typeof CleanRequestSchema>;
 export type RescanRequest = v.InferOutput<typeof RescanRequestSchema>;
 export type FetchRequest = v.InferOutput<typeof FetchRequestSchema>;
@@ -63,3 +132,7 @@ export type DropRequest = v.InferOutput<typeof DropRequestSchema>;
 export type ImportRequest = v.InferOutput<typeof ImportRequestSchema>;
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 export type RescanReport = v.InferOutput<typeof RescanReportSchema>;
+export type ImportReport = v.InferOutput<typeof ImportReportSchema>;
+export type CleanReport = v.InferOutput<typeof CleanReportSchema>;
+export type DropReport = v.InferOutput<typeof DropReportSchema>;
+export type VerifyReport = v.InferOutput<typeof VerifyReportSchema>;

@@ -2,12 +2,12 @@
  * What can be asked of a portcache beside files: the same for the commands, which may do it in their own process, and for
  * POST /api/v1/ACTION. Each tells how far it is, stops at the signal, and gives a report.
  */
-import type { Progress, RescanReport, RescanRequest } from "./action-schemas.ts";
+import type * as schemas from "./action-schemas.ts";
 
 /** One run of an action. */
 export interface Run {
   /** Called as often as there is news; whoever shows it takes what he has time for. */
-  readonly onProgress: (progress: Progress) => void;
+  readonly onProgress: (progress: schemas.Progress) => void;
   /** The reason is an Error that says why. */
   readonly signal: AbortSignal;
 }
@@ -16,7 +16,20 @@ export interface Run {
 export type Action<Request, Report> = (request: Request, run: Run) => Promise<Report>;
 
 export interface Actions {
-  readonly rescan: Action<RescanRequest, RescanReport>;
+  readonly clean: Action<schemas.CleanRequest, schemas.CleanReport>;
+  readonly rescan: Action<schemas.RescanRequest, schemas.RescanReport>;
+  readonly verify: Action<schemas.VerifyRequest, schemas.VerifyReport>;
+  readonly drop: Action<schemas.DropRequest, schemas.DropReport>;
+  /** Reads a folder of this machine, so it is taken by the socket alone. */
+  readonly import: Action<schemas.ImportRequest, schemas.ImportReport>;
+}
+
+/** News without figures but those given. */
+export function progressOf(
+  doing: string,
+  figures: Partial<Omit<schemas.Progress, "kind" | "doing">> = {},
+): schemas.Progress {
+  return { kind: "progress", doing, done: 0, total: null, bytes: 0, total_bytes: null, active: [], ...figures };
 }
 
 export type ActionName = keyof Actions;

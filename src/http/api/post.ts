@@ -18,8 +18,15 @@ export interface PostDeps {
 
 /** A body as each action takes it; the OpenAPI document is made from the same. */
 export const ACTION_REQUESTS: Readonly<Record<ActionName, v.GenericSchema<unknown, unknown>>> = {
+  clean: schemas.CleanRequestSchema,
   rescan: schemas.RescanRequestSchema,
+  verify: schemas.VerifyRequestSchema,
+  drop: schemas.DropRequestSchema,
+  import: schemas.ImportRequestSchema,
 };
+
+/** Taken by the socket alone, whoever else may change things. */
+export const SOCKET_ONLY: ReadonlySet<ActionName> = new Set(["import"]);
 
 /** Thirty thousand names of files fit well. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;

@@ -1,0 +1,61 @@
+/**
+ * `portcache verify`: what is bad in the store, and what was done about it.
+ */
+import { parseSize } from "../config/units.ts";
+import type { VerifyReport } from "../http/api/action-schemas.ts";
+import type { CommandOptions } from "./args.ts";
+import { formatBytes, formatSpan, plural } from "./human.ts";
+import { alignColumns, type Output } from "./output.ts";
+import { UsageError } from "./usage.ts";
+import type { Work } from "./work.ts";
+
+const DEFAULT_BYTES_PER_SECOND = 100 * 1024 * 1024;
+
+function render(
+  { files, bytes, took_ms, bad, outdated, unvouched, repair }: VerifyReport,
+  paint: Output["paint"],
+): string {
+  const lines: string[] = [];
+  if (bad.length > 0) {
+    const rows = bad.map(({ name, size, problem, outcome }) => [
+      name,
+      formatBytes(size).padStart(8),
+      paint(outcome === "left" ? "red" : "yellow", outcome),
+      problem,
+    ]);
+    lines.push(
+      ...alignColumns([["File", "    Size", "Outcome", "Problem"].map((cell) => paint("bold", cell)), ...rows]),
+      "",
+    );
+  }
+  lines.push(`${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatSpan(took_ms)}.`);
+  if (outdated > 0)
+    lines.push(`${plural(outdated, "file is", "files are")} as stored, but Manifests want something else by now.`);
+  if (unvouched > 0)
+    lines.push(`${plural(unvouched, "file is", "files are")} as stored; no Manifest says what they should be.`);
+  if (bad.length === 0) lines.push(paint("green", "Nothing is bad."));
+  else {
+    const left = bad.filter(({ outcome }) => outcome === "left").length;
+    const told = repair || left === 0 ? "mended" : "they go to no client any more; --repair mends them";
+    lines.push(paint(left > 0 ? "red" : "yellow", `${plural(bad.length, "file is", "files are")} bad: ${told}.`));
+  }
+  return lines.join("\n");
+}
+
+/** @throws {UsageError} */
+function rateOf(given: unknown): number {
+  if (typeof given !== "string") return DEFAULT_BYTES_PER_SECOND;
+  const rate = parseSize(given);
+  if (rate === undefined) throw new UsageError("--rate", given, "a size such as 50MiB, or 0");
+  return rate;
+}
+
+/** @throws {UsageError} */
+export function verifyWork(options: CommandOptions): Work<"verify"> {
+  return {
+    action: "verify",
+    request: { repair: options["repair"] === true, bytes_per_second: rateOf(options["rate"]) },
+    render,
+    exitCode: ({ bad }) => (bad.some(({ outcome }) => outcome === "left") ? 1 : 0),
+  };
+}
