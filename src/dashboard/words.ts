@@ -19,7 +19,7 @@ export function healthVerdict({ health, uptime_seconds, version }: Status): Verd
   const since = `version ${version}, up for ${formatDuration(uptime_seconds * 1000)}`;
   if (health.state === "ok") return { tone: "good", text: "Working", detail: since };
   const detail = health.reason ?? since;
-  if (health.state === "degraded") return { tone: "warn", text: "Working, but", detail };
+  if (health.state === "degraded") return { tone: "warn", text: "Degraded", detail };
   return { tone: "bad", text: "Not serving", detail };
 }
 

@@ -1,0 +1,286 @@
+/**
+ * The dashboard in a real browser, served by the compiled executable while clients fetch through it: what an admin sees,
+ * finds and may do, in light and dark, on a wide and a narrow screen, by keyboard, and when the server goes away.
+ */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Server, startExecutable } from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { writeTree } from "../src/testing/tree.ts";
+
+setDefaultTimeout(60_000);
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const BUDGET_BYTES = 150 * 1000;
+const TOKEN = "s3cret-of-this-test";
+/** What a page that is careless with names would run. */
+const EVIL = "<img src=x onerror=document.title='broken'>.zip";
+const dist = {
+  "hello-2.12.tar.gz": { size: 300 * KIB, seed: 1 },
+  "world-1.0.tar.gz": { size: 200 * KIB, seed: 2 },
+  "firmware-20260810.tar.xz": { size: 24 * MIB, seed: 3 },
+};
+const SLOW = "firmware-20260810.tar.xz";
+const axeSource = readFileSync(join(import.meta.dir, "../node_modules/axe-core/axe.min.js"), "utf8");
+
+const folder = createTempFolder();
+const ending = new AbortController();
+let good: FakeUpstream;
+let bad: FakeUpstream;
+let server: Server;
+let browser: Browser;
+
+/** What a page asked for and complained of. */
+interface Watched {
+  readonly page: Page;
+  readonly foreign: string[];
+  readonly complaints: string[];
+}
+
+async function open(options: BrowserContextOptions = {}, hash = ""): Promise<Watched> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const foreign: string[] = [];
+  const complaints: string[] = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${server.url}/`)) foreign.push(request.url());
+  });
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(`${server.url}/${hash}`);
+  await page.getByText("Does it work?").waitFor();
+  return { page, foreign, complaints };
+}
+
+const textOf = async (page: Page, selector: string) => (await page.locator(selector).textContent()) ?? "";
+/** One of the four answers. */
+const answer = (page: Page, id: string) => textOf(page, `#${id} strong`);
+
+/** Gives what it gives as soon as it is what is wanted. */
+async function until<T>(what: string, ask: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> {
+  for (let round = 0; round < 150; round++) {
+    const value = await ask();
+    if (isWanted(value)) return value;
+    await Bun.sleep(100);
+  }
+  throw new Error(`${what} did not come: ${JSON.stringify(await ask())}`);
+}
+
+const get = (name: string) => fetch(`${server.url}/distfiles/${name}`, { decompress: false, signal: ending.signal });
+
+beforeAll(async () => {
+  const files = new Map(Object.entries(dist));
+  good = await startFakeUpstream({ files });
+  bad = await startFakeUpstream({ files });
+  good.setFault(SLOW, { kind: "rate", bytesPerSecond: 400 * KIB });
+  bad.setFault("*", { kind: "status", status: 500 });
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/hello", {
+    dist,
+    ebuilds: [
+      {
+        version: "1",
+        srcUri: Object.keys(dist)
+          .map((name) => `https://example.org/${name}`)
+          .join(" "),
+      },
+    ],
+  });
+  server = await startExecutable({
+    settings: {
+      server: { admin_token: TOKEN },
+      fetcher: { mirrors: [bad.url, good.url], strategy: "ordered", read_ahead: 0 },
+      repo: { repos: [tree.location] },
+    },
+  });
+  const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+  args.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args });
+});
+
+afterAll(async () => {
+  ending.abort();
+  await browser?.close();
+  await server?.[Symbol.asyncDispose]();
+  await good?.close();
+  await bad?.close();
+  folder.remove();
+});
+
+test("a store that nobody used yet says how to begin", async () => {
+  const { page, complaints, foreign } = await open();
+  await page.getByText(`local ${server.url}`, { exact: true }).waitFor();
+  expect(await answer(page, "health")).toContain("Working");
+  expect(await answer(page, "saved")).toBe("Nothing yet");
+  expect([complaints, foreign]).toEqual([[], []]);
+  await page.context().close();
+});
+
+test("the whole page is small", () => {
+  const built = join(import.meta.dir, "../dist/page");
+  const sizes = readdirSync(built).map((name) => statSync(join(built, name)).size);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(BUDGET_BYTES);
+});
+
+test("with traffic, progress moves, what was saved is counted, charts are drawn, and the bad mirror is named", async () => {
+  for (const name of ["hello-2.12.tar.gz", "hello-2.12.tar.gz", "world-1.0.tar.gz", "hello-2.12.tar.gz"]) {
+    await (await get(name)).arrayBuffer();
+  }
+  await (await get(encodeURIComponent(EVIL))).arrayBuffer();
+  get(SLOW)
+    .then((response) => response.arrayBuffer())
+    .catch(() => undefined);
+  const { page, complaints, foreign } = await open();
+  const bar = page.locator("#downloads progress");
+  await page.locator("#downloads").getByRole("link", { name: SLOW }).waitFor();
+  const value = async () => Number(await bar.getAttribute("value"));
+  const first = await until("progress", value, (bytes) => bytes > 0);
+  const later = await until("more progress", value, (bytes) => bytes > first);
+  expect(later).toBeLessThan(dist[SLOW].size);
+  expect(await answer(page, "activity")).toContain("1\u00a0download");
+  const saved = await until(
+    "savings",
+    () => answer(page, "saved"),
+    (text) => text !== "Nothing yet",
+  );
+  expect(saved).toBe("600\u00a0KiB");
+  const readout = () => textOf(page, "#history .readout");
+  await until("the history", readout, (text) => text.includes("600\u00a0KiB"));
+  // Both charts have been drawn on, and what they show stands beside them as text.
+  const drawn = `[...document.querySelectorAll("#history canvas")].map((canvas) =>
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte > 0))`;
+  expect(await page.evaluate<boolean[]>(drawn)).toEqual([true, true]);
+  await page.getByText("The figures as a table").click();
+  expect(await page.locator("#history tbody tr").count()).toBeGreaterThan(0);
+  const places = await until(
+    "the bad mirror",
+    () => textOf(page, "#places"),
+    (text) => text.includes("1 of 2"),
+  );
+  expect(places).toContain(new URL(bad.url).host);
+  expect([complaints, foreign]).toEqual([[], []]);
+  await page.context().close();
+});
+
+test("every range of the charts can be chosen", async () => {
+  const { page, complaints } = await open();
+  for (const [name, span] of [
+    ["Hour", "last hour"],
+    ["Week", "last 7 days"],
+    ["Month", "last 30 days"],
+    ["Year", "last 365 days"],
+  ] as const) {
+    await page.getByRole("button", { name, exact: true }).click();
+    await page.locator("#history .readout", { hasText: span }).waitFor();
+    expect(await page.locator("#history canvas").count()).toBe(2);
+  }
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+test("search finds by a part of the name, by keyboard alone, and a link leads to the file's story", async () => {
+  const { page, complaints } = await open();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("ELLO-2");
+  const link = page.locator("#files").getByRole("link", { name: "hello-2.12.tar.gz" });
+  await link.waitFor();
+  expect(await page.locator("#files tbody tr").count()).toBe(1);
+  await link.focus();
+  await page.keyboard.press("Enter");
+  const story = page.locator("#story");
+  await story.getByText("In the store.").waitFor();
+  const text = await story.textContent();
+  expect(text).toContain("app-misc/hello");
+  expect(text).toContain("delivered");
+  await page.goBack();
+  await link.waitFor();
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+test("what is in a name is shown and never run", async () => {
+  const { page, complaints } = await open();
+  await page.locator("#failures").getByRole("link", { name: EVIL }).click();
+  await page.locator("#story h2", { hasText: EVIL }).waitFor();
+  expect(await page.locator("main img").count()).toBe(0);
+  expect(await page.title()).not.toBe("broken");
+  await page.getByRole("searchbox").fill(EVIL);
+  await page.locator("#files h2", { hasText: EVIL }).waitFor();
+  expect(await page.locator("main img").count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+test("an action is refused without the token and with a wrong one, and done with the right one", async () => {
+  const { page } = await open();
+  const panel = page.locator("#actions");
+  const rescan = panel.getByRole("button", { name: "Read the trees" });
+  const says = panel.locator(".run");
+  await rescan.click();
+  await says.getByText(/admin_token/).waitFor();
+  for (const [token, words] of [
+    ["wrong", /not the token/],
+    [TOKEN, /Read the trees: .*took/],
+  ] as const) {
+    await panel.getByLabel("Admin token").fill(token);
+    await panel.getByRole("button", { name: "Use it in this tab" }).click();
+    await rescan.click();
+    await says.getByText(words).waitFor();
+  }
+  // Kept for this tab and nowhere else.
+  expect(await page.evaluate<string>("sessionStorage.getItem('portcache-admin-token')")).toBe(TOKEN);
+  expect(await page.evaluate<number>("localStorage.length + document.cookie.length")).toBe(0);
+  await page.context().close();
+});
+
+const SCREENS = [
+  ["wide, light", { viewport: { width: 1280, height: 900 }, colorScheme: "light" }],
+  ["wide, dark", { viewport: { width: 1280, height: 900 }, colorScheme: "dark" }],
+  ["narrow, light", { viewport: { width: 390, height: 844 }, colorScheme: "light" }],
+  ["narrow, dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }],
+] as const;
+
+test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async (_name, options) => {
+  for (const hash of ["", "#/files", "#/file/hello-2.12.tar.gz", `#/file/${encodeURIComponent(EVIL)}`]) {
+    const { page, complaints } = await open(options, hash);
+    await page.locator("main .panel").first().waitFor();
+    await page.waitForLoadState("domcontentloaded");
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect([hash, await page.evaluate<number>(overflow)]).toEqual([hash, 0]);
+    // As the browser's own, past the page's policy.
+    await page.evaluate(axeSource);
+    const run = `axe.run().then(({ violations }) => violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`;
+    expect([hash, await page.evaluate<string[]>(run)]).toEqual([hash, []]);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  }
+});
+
+test("when the server goes away the page says so, and when it is back it goes on by itself", async () => {
+  const location = folder.file("store");
+  const start = (port: number) =>
+    startExecutable({ location, settings: { server: { port }, fetcher: { mirrors: [good.url] } } });
+  await using first = await start(0);
+  const page = await browser.newPage();
+  await page.goto(first.url);
+  const health = () => answer(page, "health");
+  await until("the page", health, (text) => text.includes("Working"));
+  await first.stop("SIGKILL");
+  await until("the loss", health, (text) => text.includes("Does not answer"));
+  await page.getByText("The server does not answer since").waitFor();
+  await using second = await start(Number(new URL(first.url).port));
+  expect(second.url).toBe(first.url);
+  await until("the return", health, (text) => text.includes("Working"));
+  expect(await page.locator(".banner").count()).toBe(0);
+  await page.close();
+});
