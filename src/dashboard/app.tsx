@@ -1,7 +1,7 @@
 /**
  * The page as a whole: head with search, the four answers, and below them the overview, a search, or one file's story.
  */
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Downloads, Mirrors, Status } from "../http/api/schemas.ts";
 import { ActionsPanel } from "./actions.tsx";
 import { apiPath } from "./api.ts";
@@ -9,7 +9,8 @@ import { ChartsPanel } from "./charts.tsx";
 import { DownloadsPanel } from "./downloads.tsx";
 import { FailuresPanel } from "./failures.tsx";
 import { FilesView } from "./files.tsx";
-import { NowContext, useContact, useDownloads, usePolled } from "./hooks.ts";
+import { NowContext, useContact, usePolled } from "./hooks.ts";
+import { useLive } from "./live.ts";
 import { MirrorsPanel } from "./mirrors.tsx";
 import { type Route, searchHash, useRoute } from "./route.ts";
 import { StorePanel } from "./store.tsx";
@@ -17,7 +18,6 @@ import { StoryView } from "./story.tsx";
 import { Summary } from "./summary.tsx";
 import { TopPanel } from "./top.tsx";
 
-const STATUS_POLL_MS = 5_000;
 const MIRRORS_POLL_MS = 10_000;
 /** A search begins when typing has paused for so long. */
 const TYPING_PAUSE_MS = 200;
@@ -128,15 +128,14 @@ function useClockDifference(status: Status | undefined): number {
 
 export function App() {
   const route = useRoute();
-  const status = usePolled<Status>(apiPath("status"), STATUS_POLL_MS);
+  const { status, downloads } = useLive();
   const mirrors = usePolled<Mirrors>(apiPath("mirrors"), MIRRORS_POLL_MS);
-  const downloads = useDownloads(useCallback(() => status.again(), [status.again]));
   const gone = useContact().state === "gone";
-  const now = Date.now() + useClockDifference(status.data);
+  const now = Date.now() + useClockDifference(status);
   useEffect(() => {
-    document.title = pageTitle(gone, status.data);
-  }, [gone, status.data]);
-  const shown = { status: status.data, downloads, mirrors: mirrors.data };
+    document.title = pageTitle(gone, status);
+  }, [gone, status]);
+  const shown = { status, downloads, mirrors: mirrors.data };
   return (
     <NowContext.Provider value={now}>
       <header class="top">

@@ -1,11 +1,9 @@
 /**
- * What components see of the server: polled answers, and the stream of downloads under way. A page that nobody looks at
- * asks for nothing.
+ * What components see of the server's answers, asked for again and again. A page that nobody looks at asks for nothing.
  */
 import { createContext } from "preact";
 import { useCallback, useContext, useEffect, useState } from "preact/hooks";
-import type { Downloads } from "../http/api/schemas.ts";
-import { apiPath, get, RefusedError } from "./api.ts";
+import { get, RefusedError } from "./api.ts";
 import { type Contact, type ContactKeeper, createContact } from "./contact.ts";
 
 export const ContactContext = createContext<ContactKeeper>(createContact(Date.now));
@@ -44,9 +42,6 @@ export interface Polled<T> {
   readonly again: () => void;
 }
 
-/** While the server is away it is asked this often whether it is back. */
-const RETRY_MS = 2000;
-
 /** @param path as apiPath() gives it; undefined: nothing is asked */
 export function usePolled<T>(path: string | undefined, everyMs: number): Polled<T> {
   const keeper = useContext(ContactContext);
@@ -60,7 +55,6 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
     const ending = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async () => {
-      let nextMs = everyMs;
       try {
         const data = await get<T>(path, ending.signal);
         keeper.answered();
@@ -71,11 +65,12 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
           keeper.answered();
           setAnswer((before) => ({ ...(before.path === path ? before : {}), path, refusal: error.message }));
         } else {
+          // The live stream finds out when it is back; then there is a new epoch.
           keeper.missed();
-          nextMs = Math.min(everyMs, RETRY_MS);
+          return;
         }
       }
-      timer = setTimeout(() => void ask(), nextMs);
+      timer = setTimeout(() => void ask(), everyMs);
     };
     void ask();
     return () => {
@@ -87,34 +82,4 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
   const again = useCallback(() => setRound((before) => before + 1), []);
   const current = answer.path === path ? answer : undefined;
   return { data: current?.data, refusal: current?.refusal, again };
-}
-
-/** A stream that broke is begun anew after so long. */
-const REOPEN_MS = 3000;
-
-/** @param onBroken is called when the stream breaks, as then the server may be away */
-export function useDownloads(onBroken: () => void): Downloads | undefined {
-  const visible = useVisible();
-  const [downloads, setDownloads] = useState<Downloads>();
-  useEffect(() => {
-    if (!visible) return undefined;
-    let source: EventSource | undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const open = () => {
-      source = new EventSource(apiPath("events"));
-      source.addEventListener("downloads", (event) => setDownloads(JSON.parse(event.data)));
-      source.addEventListener("error", () => {
-        // Browsers try again by themselves after some failures and after others never.
-        source?.close();
-        onBroken();
-        timer = setTimeout(open, REOPEN_MS);
-      });
-    };
-    open();
-    return () => {
-      source?.close();
-      clearTimeout(timer);
-    };
-  }, [visible, onBroken]);
-  return downloads;
 }

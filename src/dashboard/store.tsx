@@ -6,7 +6,7 @@ import { apiPath } from "./api.ts";
 import { formatBytes, plural } from "./format.ts";
 import { usePolled } from "./hooks.ts";
 import { FileLink, Nothing, Panel, Refusal } from "./parts.tsx";
-import { storeWords } from "./words.ts";
+import { cleanupWords, storeWords } from "./words.ts";
 
 const POLL_MS = 60_000;
 const SHOWN = 5;
@@ -44,7 +44,7 @@ function Next({ cleanup }: { readonly cleanup: Cleanup }) {
           <li key={name}>
             <FileLink name={name} />
             <span class="figure">{formatBytes(size)}</span>
-            <span class="small">{reason}</span>
+            <span class="small">{cleanupWords(reason)}</span>
           </li>
         ))}
       </ul>

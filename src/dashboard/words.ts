@@ -1,7 +1,7 @@
 /**
  * What the server tells, in a few plain words (pure): is it well, which mirror is bad, what went wrong, what was done.
  */
-import type { Failure, Mirrors, Status, TriedSource } from "../http/api/schemas.ts";
+import type { Cleanup, Failure, Mirrors, Status, TriedSource } from "../http/api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
 /** How something stands; each has a colour and a sign of its own. */
@@ -104,6 +104,17 @@ const OUTCOME_WORDS: Readonly<Record<NonNullable<TriedSource["outcome"]>, readon
 
 export function outcomeWords(outcome: TriedSource["outcome"]): readonly [Tone, string] {
   return outcome === null ? ["idle", "under way"] : OUTCOME_WORDS[outcome];
+}
+
+const CLEANUP_WORDS: Readonly<Record<Cleanup["next"][number]["reason"], string>> = {
+  orphan: "no Manifest wants it any more",
+  age: "not asked for in a long time",
+  space: "least valuable of what is here",
+};
+
+/** Why clean-up would take a file. */
+export function cleanupWords(reason: Cleanup["next"][number]["reason"]): string {
+  return CLEANUP_WORDS[reason];
 }
 
 /** How full the store is, of what it may hold. */
