@@ -64,3 +64,28 @@ need_command() {
   say "cannot install $package"
   return 1
 }
+
+# promtool alone, out of Debian's package: installing all of it would start a Prometheus on this machine.
+need_promtool() {
+  if command -v promtool >/dev/null; then return; fi
+  if ! command -v apt-get >/dev/null || [[ $(id -u) != 0 ]]; then
+    say "promtool is not here; install it (Debian: apt install prometheus; Gentoo: emerge app-metrics/prometheus)"
+    return 1
+  fi
+  say "Installing promtool…"
+  local folder status
+  folder=$(mktemp -d)
+  (
+    cd "$folder" || exit
+    # The sandbox user of apt must be able to write there.
+    chmod 777 .
+    apt-get download -qq prometheus >/dev/null 2>&1 || {
+      apt-get update -qq >/dev/null </dev/null && apt-get download -qq prometheus >/dev/null
+    } || exit
+    dpkg -x prometheus_*.deb unpacked && install unpacked/usr/bin/promtool /usr/local/bin/promtool
+  )
+  status=$?
+  rm -rf -- "$folder"
+  ((status == 0)) || say "cannot install promtool"
+  return "$status"
+}

@@ -45,12 +45,15 @@ export interface StoriesDeps {
   readonly clock: Clock;
   /** Told of all bytes that come in, the thrown away included. */
   readonly onReceived: (source: string, bytes: number) => void;
+  /** Told of each request to a source when it has ended. */
+  readonly onTried: (source: string, outcome: Outcome) => void;
+  readonly onEnded: (outcome: StoryOutcome, ms: number) => void;
 }
 
 const MAX_STORIES = 500;
 const MAX_TRIED = 40;
 
-export function createStories({ clock, onReceived }: StoriesDeps): Stories {
+export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDeps): Stories {
   /** Oldest first. */
   const stories: Story[] = [];
 
@@ -84,6 +87,7 @@ export function createStories({ clock, onReceived }: StoriesDeps): Stories {
             if (one.outcome === undefined) {
               one.outcome = outcome;
               one.endedAt = clock.now();
+              onTried(source.label, outcome);
             }
             trial.end(outcome);
           },
@@ -113,6 +117,7 @@ export function createStories({ clock, onReceived }: StoriesDeps): Stories {
         end(outcome) {
           story.outcome = outcome;
           story.endedAt = clock.now();
+          onEnded(outcome, Math.max(0, story.endedAt - story.startedAt));
         },
       };
     },

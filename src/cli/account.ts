@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/remember-last.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
+import { createMeters, type Meters } from "./meters.ts";
 
 /** What keeps account from the start on. */
 export interface Account {
@@ -22,6 +23,7 @@ export interface Account {
   readonly statistics: Statistics;
   readonly clients: ClientCounts;
   readonly failures: Failures;
+  readonly meters: Meters;
   readonly inFlight: number;
   /** Writes what is only in memory. */
   flush(): void;
@@ -57,18 +59,23 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
   const statistics = createStatistics(db, clock);
   const clients = createClientCounts(db, clock);
   const failures = createFailures(db, clock);
+  const meters = createMeters();
   // Settings may change while the server runs.
   const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
+  const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
   const observer: Observer = {
     begin() {
       inFlight++;
     },
-    end({ client, outcome, bytes }) {
+    end({ client, outcome, bytes, firstByteMs }) {
       inFlight--;
       statistics.add(MEASURE_OF[outcome], 1);
-      if (isServed(outcome)) statistics.add(BYTES_OF[outcome], bytes);
+      if (isServed(outcome)) {
+        statistics.add(BYTES_OF[outcome], bytes);
+        meters.firstByte[outcome].observe(firstByteMs / 1000);
+      }
       if (config.server.client_statistics && client !== "")
         clients.count(client, outcome === "hit" || outcome === "joined", bytes);
     },
@@ -78,12 +85,14 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
     observer,
     stories: createStories({
       clock,
-      onReceived: (source, bytes) =>
-        statistics.add(labels(config.fetcher.mirrors).has(source) ? "mirrorBytes" : "uriBytes", bytes),
+      onReceived: (source, bytes) => statistics.add(isMirror(source) ? "mirrorBytes" : "uriBytes", bytes),
+      onTried: (source, outcome) => meters.countTried(isMirror(source) ? "mirror" : "src_uri", outcome),
+      onEnded: (outcome, ms) => meters.downloads[outcome].observe(ms / 1000),
     }),
     statistics,
     clients,
     failures,
+    meters,
     get inFlight() {
       return inFlight;
     },

@@ -17,7 +17,6 @@ import type { RepositoryRows } from "../index/repositories.ts";
 import type { Measures } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { NOTHING_KNOWN } from "../mirrors/knowledge.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { Places } from "../mirrors/places.ts";
 import type { Store } from "../store/store.ts";
@@ -101,17 +100,25 @@ export function createApiState(parts: StateParts): ApiState {
     return { files: totals.files, bytes: totals.bytes };
   }
 
+  const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
+
+  function configuredMirrors(): Mirrors["mirrors"] {
+    const now = clock.now();
+    return keys().map((key) => {
+      const { known, askedAt, carrying } = places.at(key);
+      return reportOf({ place: key, known, askedAt, carrying }, "mirror", true, now);
+    });
+  }
+
   function mirrors(): Mirrors {
     const now = clock.now();
-    const known = new Map(places.all().map((one) => [one.place, one]));
-    const unknown = (place: string) => ({ place, known: NOTHING_KNOWN, askedAt: 0, carrying: 0 });
-    const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
-    const configured = keys.map((key) => reportOf(known.get(key) ?? unknown(key), "mirror", true, now));
-    const hosts = [...known.values()]
-      .filter(({ place, askedAt }) => askedAt > 0 && !keys.includes(place))
+    const configured = new Set(keys());
+    const hosts = places
+      .all()
+      .filter(({ place, askedAt }) => askedAt > 0 && !configured.has(place))
       .toSorted((a, b) => b.askedAt - a.askedAt)
       .map((one) => reportOf(one, "host", true, now));
-    return { mirrors: [...configured, ...hosts] };
+    return { mirrors: [...configuredMirrors(), ...hosts] };
   }
 
   function health(): Status["health"] {
@@ -127,7 +134,7 @@ export function createApiState(parts: StateParts): ApiState {
     const scans = trees.trees.status();
     const sum = (of: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + of(one), 0);
     const under = parts.flights.all();
-    const configured = mirrors().mirrors.filter(({ kind }) => kind === "mirror");
+    const configured = configuredMirrors();
     return {
       version,
       now: iso(now),

@@ -10,17 +10,21 @@ import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import type { DistfilesDeps } from "../http/distfiles.ts";
+import { createMetrics } from "../http/metrics.ts";
 import { createTargets } from "../http/target.ts";
 import { isIndexDamage } from "../index/open.ts";
 import type { Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/remember-last.ts";
+import type { HotFiles } from "../store/hot.ts";
 import { createApiState, guardSettings, type StateParts } from "./api-state.ts";
 import type { ComposedStore } from "./compose-store.ts";
+import { metricsSources } from "./metrics-sources.ts";
 
 export type App = ReturnType<typeof createApp>;
 
 export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evict"> {
   readonly cache: Cache;
+  readonly hot: Pick<HotFiles, "files" | "bytes">;
   readonly actions: Actions;
   readonly settleTrees: DistfilesDeps["settleTrees"];
   readonly keeper: Pick<ComposedStore, "evict" | "weakness">;
@@ -51,6 +55,16 @@ export function composeApp(parts: AppParts): ComposedApp {
     state,
     onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
   });
+  const metrics = createMetrics(
+    metricsSources({
+      account,
+      state,
+      watchers: () => events.subscribers,
+      memory: () => parts.hot,
+      indexPath: `${config.storage.location}/index.sqlite`,
+      clock: parts.clock,
+    }),
+  );
   const app = createApp({
     cache: parts.cache,
     actions: parts.actions,
@@ -72,6 +86,7 @@ export function composeApp(parts: AppParts): ComposedApp {
     illness,
     weakness,
     observer: account.observer,
+    metrics,
     api: { state, events, guard: () => guardSettings(config) },
   });
   return {

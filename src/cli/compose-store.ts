@@ -5,7 +5,7 @@ import { createInUse, type InUse } from "../cache/in-use.ts";
 import { createScrub } from "../cache/scrub.ts";
 import type { Verify } from "../cache/verify.ts";
 import type { Config } from "../config/schema.ts";
-import { createEvict, type Evict } from "../eviction/evict.ts";
+import { type CleanReport, createEvict, type Evict } from "../eviction/evict.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
@@ -23,6 +23,7 @@ export interface StoreParts {
   readonly db: IndexDatabase;
   readonly trees: ComposedTrees;
   readonly places: Places;
+  readonly onCleaned: (report: CleanReport) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -83,6 +84,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     scarcity,
     treesWell: () => areWell(trees),
     inUse: inUse.has,
+    onCleaned: parts.onCleaned,
     clock,
     log,
   });

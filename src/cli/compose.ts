@@ -125,6 +125,7 @@ export function compose(parts: Parts): Server {
     db: index.db,
     trees: composedTrees,
     places,
+    onCleaned: account.meters.countCleaned,
     clock,
     log,
   });
@@ -156,7 +157,7 @@ export function compose(parts: Parts): Server {
     wantedBy,
     settleTrees,
     treesScanned: composedTrees.scanned,
-    offer: createOffer(config, resolver, mirrors),
+    offer: account.meters.timed(createOffer(config, resolver, mirrors)),
     reserve: keeper.evict.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,

@@ -17,6 +17,8 @@ export interface EvictDeps extends Omit<RunDeps, "ledger" | "breathe" | "onRemov
   readonly orphans: OrphanRows;
   /** Whether all trees there should be are known as they are now. */
   readonly treesWell: () => boolean;
+  /** Told of what went. */
+  readonly onCleaned?: (report: CleanReport) => void;
 }
 
 export interface Evict {
@@ -78,6 +80,7 @@ export function createEvict(deps: EvictDeps): Evict {
     const report = await done;
     const { dryRun, total, byReason } = report;
     if (!dryRun && total.files > 0) {
+      deps.onCleaned?.(report);
       log.info(
         "cleaned up: {files} files, {bytes} bytes gone ({orphans} that no Manifest wants, {old} too old, {space} for space)",
         { ...total, orphans: byReason.orphan.files, old: byReason.age.files, space: byReason.space.files },

@@ -9,6 +9,7 @@ import { actionAt, answerAction, type PostDeps, SOCKET_ONLY } from "./api/post.t
 import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Observer } from "./observe.ts";
 import { tell } from "./request-log.ts";
 import { text } from "./respond.ts";
@@ -27,6 +28,7 @@ export interface AppDeps extends DistfilesDeps, PostDeps {
   /** What it can't do although it serves, or undefined. */
   readonly weakness: () => string | undefined;
   readonly observer: Observer;
+  readonly metrics: Metrics;
   readonly api: Pick<ApiDeps, "state" | "events" | "guard">;
 }
 
@@ -90,6 +92,12 @@ export function createApp(deps: AppDeps) {
       }),
     )
     .use(createApi({ ...deps.api, refuseClient, log: deps.log, onError: deps.onError }))
+    .get("/metrics", async ({ request, server }) => {
+      const refused = refuseClient(request, server);
+      if (refused !== undefined) return text(403, refused);
+      const headers = { "content-type": deps.metrics.contentType, "cache-control": "no-store" };
+      return new Response(await deps.metrics.render(), { headers });
+    })
     .onError(({ error, request }) => {
       deps.onError(error);
       deps.log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
