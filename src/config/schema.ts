@@ -46,8 +46,6 @@ function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Ex
 
 /** What is set up once: sockets, the store, the sandbox. */
 const RESTART = { restart: true };
-const CLEAN_UP = { pending: "nothing is cleaned up in this version" };
-
 export const SCHEMA = {
   server: {
     address: key(
@@ -87,18 +85,16 @@ export const SCHEMA = {
   },
   storage: {
     location: key(path, "/var/cache/portcache", "Folder of the store.", RESTART),
-    max_size: key(size, "50GiB", "Most that the store holds; 0: no limit. Clean-up goes down to 90 % of it.", CLEAN_UP),
-    min_free: key(size, "1GiB", "What is left free on the store's file system.", CLEAN_UP),
-    max_age: key(duration("0"), "0", "Files not used for so long go; 0: never for age alone.", CLEAN_UP),
-    orphan_grace: key(duration("0"), "30d", "Files that no Manifest wants any more go after this.", CLEAN_UP),
-    keep: key(globs, [], "Names of files that never go.", CLEAN_UP),
+    max_size: key(size, "50GiB", "Most that the store holds; 0: no limit. Clean-up goes down to 90 % of it."),
+    min_free: key(size, "1GiB", "What is left free on the store's file system."),
+    max_age: key(duration("0"), "0", "Files not used for so long go; 0: never for age alone."),
+    orphan_grace: key(duration("0"), "30d", "Files that no Manifest wants any more go after this."),
+    keep: key(globs, [], "Names of files that never go."),
     memory: key(size, "64MiB", "Small files held in memory for speed.", {
       pending: "files are served from disk in this version",
       restart: true,
     }),
-    scrub: key(duration("0"), "30d", "The whole store is hashed again once in this time; 0: never.", {
-      pending: "stored files are not hashed again in this version",
-    }),
+    scrub: key(duration("0"), "30d", "The whole store is hashed again once in this time; 0: never."),
   },
   fetcher: {
     mirrors: key(httpUrls, ["https://distfiles.gentoo.org"], "Mirrors to fetch from, as in GENTOO_MIRRORS."),

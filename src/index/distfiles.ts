@@ -12,8 +12,8 @@ export type DistfileRow = typeof distfiles.$inferSelect;
 export type DistfileNews = typeof distfiles.$inferInsert;
 export type PartialRow = typeof partials.$inferSelect;
 
-/** After so long without use a file's heat is half of what it was. */
-export const HEAT_HALF_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
+/** After so long without use a file's heat is half of what it was; chosen by scripts/bench/eviction.ts. */
+export const HEAT_HALF_LIFE_MS = 4 * 24 * 60 * 60 * 1000;
 
 export interface DistfileRows {
   get(name: DistfileName): DistfileRow | undefined;
