@@ -24,6 +24,8 @@ const dist = {
   "world-1.0.tar.gz": { size: 200 * KIB, seed: 2 },
   "firmware-20260810.tar.xz": { size: 24 * MIB, seed: 3 },
 };
+/** A name that a stranger could have made lead here. */
+const FOREIGN_NAME = "cachebox.example.org";
 const SLOW = "firmware-20260810.tar.xz";
 const axeSource = readFileSync(join(import.meta.dir, "../node_modules/axe-core/axe.min.js"), "utf8");
 
@@ -102,6 +104,7 @@ beforeAll(async () => {
   });
   const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
   args.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
+  args.push(`--host-resolver-rules=MAP ${FOREIGN_NAME} 127.0.0.1`);
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args });
 });
 
@@ -221,20 +224,19 @@ test("what is in a name is shown and never run", async () => {
 
 test("an action is refused without the token and with a wrong one, and done with the right one", async () => {
   const { page } = await open();
-  const panel = page.locator("#actions");
-  const rescan = panel.getByRole("button", { name: "Read the trees" });
-  const says = panel.locator(".run");
-  await rescan.click();
-  await says.getByText(/admin_token/).waitFor();
+  const told = page.locator("#run");
+  await page.getByRole("button", { name: "Read the trees" }).click();
+  await told.getByText(/need the header/).waitFor();
   for (const [token, words] of [
     ["wrong", /not the token/],
     [TOKEN, /Read the trees: .*took/],
   ] as const) {
-    await panel.getByLabel("Admin token").fill(token);
-    await panel.getByRole("button", { name: "Use it in this tab" }).click();
-    await rescan.click();
-    await says.getByText(words).waitFor();
+    await told.getByLabel("Admin token").fill(token);
+    await told.getByRole("button", { name: "Try with it" }).click();
+    await told.getByText(words).waitFor();
   }
+  await told.getByRole("button", { name: "Close" }).click();
+  await told.waitFor({ state: "detached" });
   // Kept for this tab and nowhere else.
   expect(await page.evaluate<string>("sessionStorage.getItem('portcache-admin-token')")).toBe(TOKEN);
   expect(await page.evaluate<number>("localStorage.length + document.cookie.length")).toBe(0);
@@ -264,6 +266,13 @@ test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async 
     expect(complaints).toEqual([]);
     await page.context().close();
   }
+});
+
+test("under a name that the server does not know itself by, the page says what to do", async () => {
+  const page = await browser.newPage();
+  await page.goto(`http://${FOREIGN_NAME}:${new URL(server.url).port}/`);
+  await page.locator(".banner", { hasText: "[server] hostnames" }).waitFor();
+  await page.close();
 });
 
 test("when the server goes away the page says so, and when it is back it goes on by itself", async () => {

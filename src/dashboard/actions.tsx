@@ -2,38 +2,38 @@
  * What an admin can have done from here: clean, rescan, verify, fetch, and drop one file. The server decides whether it may
  * be; where it wants a token, it is asked for.
  */
-import { useId, useState } from "preact/hooks";
+import { useContext, useId, useState } from "preact/hooks";
 import type { Status } from "../http/api/schemas.ts";
-import { formatBytes, plural } from "./format.ts";
 import { Panel } from "./parts.tsx";
-import { type CleanReport, type Report, reportWords } from "./reports.ts";
-import { type Runner, useRunner } from "./run.ts";
-import { RunStatus } from "./runs.tsx";
+import { cleanOffer, parseWanted } from "./reports.ts";
+import { type Order, RunnerContext } from "./run.ts";
 
-/** Names or packages, as people type or paste them. */
-export function parseOrder(text: string): { readonly names: string[]; readonly packages: string[] } {
-  const words = text.split(/[\s,]+/).filter((word) => word !== "");
-  // A distfile's name has no slash, a package's has one.
-  return { names: words.filter((word) => !word.includes("/")), packages: words.filter((word) => word.includes("/")) };
+function ActionButton({ order, danger }: { readonly order: Order; readonly danger?: boolean }) {
+  const { begin, run } = useContext(RunnerContext);
+  return (
+    <button
+      type="button"
+      class={danger ? "danger" : ""}
+      disabled={run.state === "running"}
+      onClick={() => begin(order)}
+    >
+      {order.title}
+    </button>
+  );
 }
 
-function FetchForm({ runner }: { readonly runner: Runner }) {
+function FetchForm() {
+  const { begin, run } = useContext(RunnerContext);
   const [text, setText] = useState("");
   const id = useId();
-  const order = parseOrder(text);
-  const empty = order.names.length + order.packages.length === 0;
+  const wanted = parseWanted(text);
+  const empty = wanted.names.length + wanted.packages.length === 0;
   return (
     <form
       class="fetch"
       onSubmit={(event) => {
         event.preventDefault();
-        if (empty) return;
-        void runner.begin<Report>({
-          title: "Fetch",
-          name: "fetch",
-          body: order,
-          words: (report) => reportWords(report),
-        });
+        if (!empty) begin({ title: "Fetch", name: "fetch", body: wanted });
       }}
     >
       <label for={id}>Fetch ahead of need</label>
@@ -43,7 +43,7 @@ function FetchForm({ runner }: { readonly runner: Runner }) {
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      <button type="submit" disabled={empty}>
+      <button type="submit" disabled={empty || run.state === "running"}>
         Fetch
       </button>
     </form>
@@ -51,112 +51,72 @@ function FetchForm({ runner }: { readonly runner: Runner }) {
 }
 
 /** Says what would go before anything goes. */
-function CleanButton({ runner }: { readonly runner: Runner }) {
-  const [plan, setPlan] = useState<CleanReport>();
-  const order = {
-    title: "Clean up",
-    name: "clean",
-    words: (report: CleanReport) => reportWords(report),
-  } as const;
-  const look = async () => setPlan(await runner.begin({ ...order, body: { dry_run: true } }));
-  const go = async () => {
-    setPlan(undefined);
-    await runner.begin({ ...order, body: {} });
-  };
-  if (!plan || plan.files === 0) {
-    return (
-      <button type="button" onClick={() => void look()}>
-        Clean up…
-      </button>
-    );
+function CleanButtons() {
+  const [offer, setOffer] = useState<string>();
+  if (offer === undefined) {
+    const onReport = (report: object) => setOffer(cleanOffer(report));
+    return <ActionButton order={{ title: "Clean up…", name: "clean", body: { dry_run: true }, onReport }} />;
   }
   return (
-    <span class="sure">
-      <button type="button" class="danger" onClick={() => void go()}>
-        Remove {plural(plan.files, "file")}, {formatBytes(plan.bytes)}
-      </button>
-      <button type="button" onClick={() => setPlan(undefined)}>
+    <>
+      <ActionButton order={{ title: offer, name: "clean", body: {}, onReport: () => setOffer(undefined) }} danger />
+      <button type="button" onClick={() => setOffer(undefined)}>
         Keep them
       </button>
-    </span>
+    </>
   );
 }
 
 export function ActionsPanel({ status }: { readonly status: Status | undefined }) {
-  const runner = useRunner();
-  const begin = (title: string, name: "rescan" | "verify", body: Readonly<Record<string, unknown>>) => () =>
-    void runner.begin<Report>({ title, name, body, words: (report) => reportWords(report) });
   return (
     <Panel id="actions" title="Do something">
       {status?.changes_over_tcp === false ? (
         <p class="small">
-          Changes over the network are off: <code>[server] admin_token</code> switches them on. On the server's own
+          Changes over the network are off; <code>[server] admin_token</code> switches them on. On the server's own
           machine the portcache command does the same.
         </p>
       ) : null}
       <div class="buttons">
-        <CleanButton runner={runner} />
-        <button type="button" onClick={begin("Read the trees", "rescan", {})}>
-          Read the trees
-        </button>
-        <button type="button" onClick={begin("Verify", "verify", {})}>
-          Verify the store
-        </button>
-        <button type="button" onClick={begin("Verify and repair", "verify", { repair: true })}>
-          Verify and repair
-        </button>
+        <CleanButtons />
+        <ActionButton order={{ title: "Read the trees", name: "rescan", body: {} }} />
+        <ActionButton order={{ title: "Verify the store", name: "verify", body: {} }} />
+        <ActionButton order={{ title: "Verify and repair", name: "verify", body: { repair: true } }} />
       </div>
-      <FetchForm runner={runner} />
-      <RunStatus runner={runner} />
+      <FetchForm />
     </Panel>
   );
 }
 
-interface FileActionsProps {
-  readonly name: string;
-  readonly stored: boolean;
-  /** Called when something was done. */
-  readonly onChanged: () => void;
-}
-
-export function FileActions({ name, stored, onChanged }: FileActionsProps) {
-  const runner = useRunner();
+export function FileActions({ name, stored }: { readonly name: string; readonly stored: boolean }) {
   const [sure, setSure] = useState(false);
-  const begin = async (title: string, action: "fetch" | "drop") => {
-    setSure(false);
-    await runner.begin<Report>({
-      title,
-      name: action,
-      body: { names: [name] },
-      words: (report) => reportWords(report),
-    });
-    onChanged();
+  if (!stored) {
+    return (
+      <div class="buttons">
+        <ActionButton order={{ title: "Fetch it now", name: "fetch", body: { names: [name] } }} />
+      </div>
+    );
+  }
+  if (!sure) {
+    return (
+      <div class="buttons">
+        <button type="button" onClick={() => setSure(true)}>
+          Remove it…
+        </button>
+      </div>
+    );
+  }
+  const order: Order = {
+    title: "Remove it for good",
+    name: "drop",
+    body: { names: [name] },
+    onReport: () => setSure(false),
   };
   return (
-    <>
-      <div class="buttons">
-        {stored ? null : (
-          <button type="button" onClick={() => void begin("Fetch", "fetch")}>
-            Fetch it now
-          </button>
-        )}
-        {stored && !sure ? (
-          <button type="button" onClick={() => setSure(true)}>
-            Remove it…
-          </button>
-        ) : null}
-        {stored && sure ? (
-          <>
-            <button type="button" class="danger" onClick={() => void begin("Remove", "drop")}>
-              Remove it for good
-            </button>
-            <button type="button" onClick={() => setSure(false)}>
-              Keep it
-            </button>
-          </>
-        ) : null}
-      </div>
-      <RunStatus runner={runner} />
-    </>
+    <div class="buttons">
+      <ActionButton order={order} danger />
+      <button type="button" onClick={() => setSure(false)}>
+        Keep it
+      </button>
+    </div>
   );
 }

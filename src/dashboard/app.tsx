@@ -6,6 +6,7 @@ import type { Downloads, Mirrors, Status } from "../http/api/schemas.ts";
 import { ActionsPanel } from "./actions.tsx";
 import { apiPath } from "./api.ts";
 import { ChartsPanel } from "./charts.tsx";
+import { Dock } from "./dock.tsx";
 import { DownloadsPanel } from "./downloads.tsx";
 import { FailuresPanel } from "./failures.tsx";
 import { FilesView } from "./files.tsx";
@@ -13,6 +14,7 @@ import { NowContext, useContact, usePolled } from "./hooks.ts";
 import { useLive } from "./live.ts";
 import { MirrorsPanel } from "./mirrors.tsx";
 import { type Route, searchHash, useRoute } from "./route.ts";
+import { RunnerContext, useRunner } from "./run.ts";
 import { StorePanel } from "./store.tsx";
 import { StoryView } from "./story.tsx";
 import { Summary } from "./summary.tsx";
@@ -57,14 +59,15 @@ function Search({ route }: { readonly route: Route }) {
 }
 
 /** Says that the server is away, and that it is back. */
-function ContactLine() {
-  const { state, since, epoch } = useContact();
+function ContactLine({ refusal }: { readonly refusal: string | undefined }) {
+  const { state, since, returns } = useContact();
   const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(since);
   const gone = `The server does not answer since ${time}. It is asked again every few seconds; this page goes on by itself.`;
   return (
     <div role="status" class="contact">
+      {refusal === undefined ? null : <p class="banner bad">{refusal}</p>}
       {state === "gone" ? <p class="banner bad">{gone}</p> : null}
-      {state === "here" && epoch > 0 ? <p class="unseen">The server answers again.</p> : null}
+      {state === "here" && returns > 0 ? <p class="unseen">The server answers again.</p> : null}
     </div>
   );
 }
@@ -128,7 +131,8 @@ function useClockDifference(status: Status | undefined): number {
 
 export function App() {
   const route = useRoute();
-  const { status, downloads } = useLive();
+  const { status, downloads, refusal } = useLive();
+  const runner = useRunner();
   const mirrors = usePolled<Mirrors>(apiPath("mirrors"), MIRRORS_POLL_MS);
   const gone = useContact().state === "gone";
   const now = Date.now() + useClockDifference(status);
@@ -138,20 +142,23 @@ export function App() {
   const shown = { status, downloads, mirrors: mirrors.data };
   return (
     <NowContext.Provider value={now}>
-      <header class="top">
-        <a class="logo" href="#/">
-          portcache
-        </a>
-        <Search route={route} />
-      </header>
-      <ContactLine />
-      <main class={gone ? "gone" : ""}>
-        <h1 class="unseen">portcache</h1>
-        <Summary {...shown} />
-        {route.view === "overview" ? <Overview {...shown} /> : null}
-        {route.view === "files" ? <FilesView search={route.search} /> : null}
-        {route.view === "file" ? <StoryView key={route.name} name={route.name} /> : null}
-      </main>
+      <RunnerContext.Provider value={runner}>
+        <header class="top">
+          <a class="logo" href="#/">
+            portcache
+          </a>
+          <Search route={route} />
+        </header>
+        <ContactLine refusal={refusal} />
+        <main class={gone ? "gone" : ""}>
+          <h1 class="unseen">portcache</h1>
+          <Summary {...shown} />
+          {route.view === "overview" ? <Overview {...shown} /> : null}
+          {route.view === "files" ? <FilesView search={route.search} /> : null}
+          {route.view === "file" ? <StoryView key={route.name} name={route.name} /> : null}
+          <Dock />
+        </main>
+      </RunnerContext.Provider>
     </NowContext.Provider>
   );
 }

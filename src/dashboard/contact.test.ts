@@ -12,7 +12,7 @@ test("it is told once when the server goes, and once when it comes back, with a 
   contact.missed();
   time = 3000;
   contact.missed();
-  expect(contact.current).toEqual({ state: "gone", since: 2000, epoch: 0 });
+  expect(contact.current).toEqual({ state: "gone", since: 2000, epoch: 0, returns: 0 });
   contact.answered();
   expect(told.map(({ state, epoch }) => `${state} ${epoch}`)).toEqual(["here 0", "gone 0", "here 1"]);
   end();
@@ -25,4 +25,11 @@ test("a server that never answered and then does is no return", () => {
   expect(contact.current.state).toBe("new");
   contact.answered();
   expect(contact.current.epoch).toBe(0);
+});
+
+test("a change is a new epoch and no return", () => {
+  const contact = createContact(() => 0);
+  contact.answered();
+  contact.changed();
+  expect(contact.current).toEqual({ state: "here", since: 0, epoch: 1, returns: 0 });
 });

@@ -54,6 +54,28 @@ function Head({ sorting, onSort }: HeadProps) {
   );
 }
 
+/** Where the screen is too narrow for a head of columns. */
+function NarrowSort({ sorting, onSort }: HeadProps) {
+  return (
+    <label class="narrow">
+      Sorted by{" "}
+      <select
+        value={sorting.sort}
+        onChange={(event) => {
+          const column = COLUMNS.find(([sort]) => sort === event.currentTarget.value);
+          if (column) onSort({ sort: column[0], order: column[2] });
+        }}
+      >
+        {COLUMNS.map(([sort, title]) => (
+          <option key={sort} value={sort}>
+            {title}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 function Rows({ files }: { readonly files: Files["files"] }) {
   const now = useNow();
   return (
@@ -121,6 +143,7 @@ export function FilesView({ search }: { readonly search: string }) {
       {data?.total === 0 ? <NoMatch search={search} /> : null}
       {data && data.total > 0 ? (
         <>
+          <NarrowSort sorting={sorting} onSort={setSorting} />
           <table class="stacking wide">
             <Head sorting={sorting} onSort={setSorting} />
             <Rows files={data.files} />

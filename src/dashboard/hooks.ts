@@ -2,7 +2,7 @@
  * What components see of the server's answers, asked for again and again. A page that nobody looks at asks for nothing.
  */
 import { createContext } from "preact";
-import { useCallback, useContext, useEffect, useState } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { get, RefusedError } from "./api.ts";
 import { type Contact, type ContactKeeper, createContact } from "./contact.ts";
 
@@ -38,8 +38,6 @@ export interface Polled<T> {
   readonly data: T | undefined;
   /** Why the latest answer was none. */
   readonly refusal: string | undefined;
-  /** Asks at once. */
-  readonly again: () => void;
 }
 
 /** @param path as apiPath() gives it; undefined: nothing is asked */
@@ -47,7 +45,6 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
   const keeper = useContext(ContactContext);
   const { epoch } = useContact();
   const visible = useVisible();
-  const [round, setRound] = useState(0);
   const [answer, setAnswer] = useState<{ path?: string; data?: T; refusal?: string }>({});
 
   useEffect(() => {
@@ -77,9 +74,8 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
       ending.abort();
       clearTimeout(timer);
     };
-  }, [path, everyMs, visible, epoch, round, keeper]);
+  }, [path, everyMs, visible, epoch, keeper]);
 
-  const again = useCallback(() => setRound((before) => before + 1), []);
   const current = answer.path === path ? answer : undefined;
-  return { data: current?.data, refusal: current?.refusal, again };
+  return { data: current?.data, refusal: current?.refusal };
 }

@@ -10,6 +10,8 @@ import { ContactContext, useVisible } from "./hooks.ts";
 export interface Live {
   readonly status: Status | undefined;
   readonly downloads: Downloads | undefined;
+  /** Why the server will not tell. */
+  readonly refusal: string | undefined;
 }
 
 const REOPEN_MS = 2000;
@@ -21,6 +23,7 @@ export function useLive(): Live {
   const visible = useVisible();
   const [status, setStatus] = useState<Status>();
   const [downloads, setDownloads] = useState<Downloads>();
+  const [refusal, setRefusal] = useState<string>();
 
   useEffect(() => {
     if (!visible) return undefined;
@@ -31,6 +34,7 @@ export function useLive(): Live {
 
     const heard = () => {
       keeper.answered();
+      setRefusal(undefined);
       clearTimeout(silence);
       silence = setTimeout(() => void broken(), SILENCE_MS);
     };
@@ -42,11 +46,14 @@ export function useLive(): Live {
       const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(SILENCE_MS)]);
       try {
         setStatus(await get<Status>(apiPath("status"), signal));
+        setRefusal(undefined);
         keeper.answered();
       } catch (error) {
         if (ending.signal.aborted) return;
-        if (error instanceof RefusedError) keeper.answered();
-        else keeper.missed();
+        if (error instanceof RefusedError) {
+          setRefusal(error.message);
+          keeper.answered();
+        } else keeper.missed();
       }
       if (!ending.signal.aborted) reopen = setTimeout(open, REOPEN_MS);
     };
@@ -74,5 +81,5 @@ export function useLive(): Live {
     };
   }, [visible, keeper]);
 
-  return { status, downloads };
+  return { status, downloads, refusal };
 }

@@ -1,8 +1,11 @@
 /**
- * One action at a time, as components see it: not begun, under way, done, refused.
+ * The action that was asked for from this page: one at a time, whichever view is shown. Not begun, under way, done, refused.
  */
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { createContext } from "preact";
+import { useContext, useRef, useState } from "preact/hooks";
 import { type ActionLine, type ActionOrder, act, RefusedError } from "./api.ts";
+import { ContactContext } from "./hooks.ts";
+import { reportWords } from "./reports.ts";
 import { TokenContext } from "./token.ts";
 
 export type Progress = Extract<ActionLine, { kind: "progress" }>;
@@ -13,56 +16,76 @@ export type Run =
   | { readonly state: "done"; readonly title: string; readonly words: string }
   | { readonly state: "refused"; readonly title: string; readonly words: string; readonly needsToken: boolean };
 
-export interface Order<T> {
+export interface Order {
+  /** What a person calls it. */
   readonly title: string;
   readonly name: ActionOrder["name"];
   readonly body: ActionOrder["body"];
-  /** The report in a sentence. */
-  readonly words: (report: T) => string;
+  /** Given the report when all went well. */
+  readonly onReport?: (report: object) => void;
 }
 
 export interface Runner {
   readonly run: Run;
-  /** Gives the report, or undefined where it was refused or stopped. */
-  begin<T>(order: Order<T>): Promise<T | undefined>;
+  begin(order: Order): void;
+  /** What was asked for last. */
+  again(): void;
   stop(): void;
+  /** Forgets what was told of it. */
+  dismiss(): void;
 }
 
 const HTTP_UNAUTHORIZED = 401;
-const HTTP_FORBIDDEN = 403;
 
 function refused(title: string, error: unknown): Run {
-  const status = error instanceof RefusedError ? error.status : 0;
-  const words = error instanceof RefusedError ? error.message : "The server does not answer.";
-  return { state: "refused", title, words, needsToken: status === HTTP_UNAUTHORIZED || status === HTTP_FORBIDDEN };
+  if (!(error instanceof RefusedError)) {
+    return { state: "refused", title, words: "The server does not answer.", needsToken: false };
+  }
+  return { state: "refused", title, words: error.message, needsToken: error.status === HTTP_UNAUTHORIZED };
 }
 
 export function useRunner(): Runner {
-  const keeper = useContext(TokenContext);
+  const tokens = useContext(TokenContext);
+  const contact = useContext(ContactContext);
   const [run, setRun] = useState<Run>({ state: "none" });
   const ending = useRef<AbortController>(undefined);
-  // Leaving the view stops what was begun there, as closing the connection does.
-  useEffect(() => () => ending.current?.abort(), []);
+  const latest = useRef<Order>(undefined);
+
+  async function perform({ title, name, body, onReport }: Order): Promise<void> {
+    ending.current?.abort();
+    const stopping = new AbortController();
+    ending.current = stopping;
+    const { signal } = stopping;
+    // Of one that another took the place of, nothing is told any more.
+    const tell = (next: Run) => ending.current === stopping && setRun(next);
+    tell({ state: "running", title, progress: undefined });
+    try {
+      const onProgress = (progress: Progress) => tell({ state: "running", title, progress });
+      const report = await act<object>({ name, body, token: tokens.token, signal, onProgress });
+      tell({ state: "done", title, words: reportWords(name, report) });
+      onReport?.(report);
+    } catch (error) {
+      tell(signal.aborted ? { state: "done", title, words: "stopped" } : refused(title, error));
+    }
+    contact.changed();
+  }
 
   return {
     run,
-    async begin<T>({ title, name, body, words }: Order<T>) {
-      ending.current?.abort();
-      const stopping = new AbortController();
-      ending.current = stopping;
-      const { signal } = stopping;
-      setRun({ state: "running", title, progress: undefined });
-      try {
-        const onProgress = (progress: Progress) => setRun({ state: "running", title, progress });
-        const report = await act<T>({ name, body, token: keeper.token, signal, onProgress });
-        setRun({ state: "done", title, words: words(report) });
-        return report;
-      } catch (error) {
-        if (signal.aborted) setRun({ state: "done", title, words: "stopped" });
-        else setRun(refused(title, error));
-        return undefined;
-      }
+    begin(order) {
+      latest.current = order;
+      void perform(order);
     },
+    again: () => latest.current && void perform(latest.current),
     stop: () => ending.current?.abort(),
+    dismiss: () => setRun({ state: "none" }),
   };
 }
+
+export const RunnerContext = createContext<Runner>({
+  run: { state: "none" },
+  begin: () => undefined,
+  again: () => undefined,
+  stop: () => undefined,
+  dismiss: () => undefined,
+});

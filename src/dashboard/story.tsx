@@ -126,7 +126,7 @@ function WantedBy({ wanted }: { readonly wanted: FileStory["wanted_by"] }) {
   );
 }
 
-function Story({ story, onChanged }: { readonly story: FileStory; readonly onChanged: () => void }) {
+function Story({ story }: { readonly story: FileStory }) {
   const { state, summary, stored, download, wanted_by, attempts, failures } = story;
   const [tone, words] = STATES[state];
   return (
@@ -143,7 +143,7 @@ function Story({ story, onChanged }: { readonly story: FileStory; readonly onCha
         />
       ) : null}
       {stored ? <Stored stored={stored} /> : null}
-      <FileActions name={story.name} stored={stored !== null} onChanged={onChanged} />
+      <FileActions name={story.name} stored={stored !== null} />
       <h3 class="part">Wanted by</h3>
       <WantedBy wanted={wanted_by} />
       <h3 class="part">Sources asked</h3>
@@ -164,7 +164,7 @@ function Story({ story, onChanged }: { readonly story: FileStory; readonly onCha
 
 export function StoryView({ name }: { readonly name: string }) {
   const place = useRef<HTMLDivElement>(null);
-  const { data, refusal, again } = usePolled<FileStory>(`${apiPath("files")}/${encodeURIComponent(name)}`, POLL_MS);
+  const { data, refusal } = usePolled<FileStory>(`${apiPath("files")}/${encodeURIComponent(name)}`, POLL_MS);
   useEffect(() => {
     // Who came by a link is at the story, by eye and by ear.
     place.current?.focus();
@@ -177,7 +177,7 @@ export function StoryView({ name }: { readonly name: string }) {
       </p>
       <Panel id="story" title={name}>
         <Refusal text={refusal} />
-        {data ? <Story story={data} onChanged={again} /> : refusal === undefined ? <Nothing>…</Nothing> : null}
+        {data ? <Story story={data} /> : refusal === undefined ? <Nothing>…</Nothing> : null}
       </Panel>
     </div>
   );
