@@ -1,6 +1,7 @@
 /**
  * Puts together what answers over HTTP: files, the dashboard, and the API over the state of the whole server.
  */
+import { version } from "../../package.json" with { type: "json" };
 import type { Cache } from "../cache/cache.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import type { LoopGuard } from "../fetch/loop.ts";
@@ -87,7 +88,7 @@ export function composeApp(parts: AppParts): ComposedApp {
     weakness,
     observer: account.observer,
     metrics,
-    api: { state, events, guard: () => guardSettings(config) },
+    api: { state, events, version, guard: () => guardSettings(config) },
   });
   return {
     app,

@@ -29,7 +29,7 @@ export interface AppDeps extends DistfilesDeps, PostDeps {
   readonly weakness: () => string | undefined;
   readonly observer: Observer;
   readonly metrics: Metrics;
-  readonly api: Pick<ApiDeps, "state" | "events" | "guard">;
+  readonly api: Pick<ApiDeps, "state" | "events" | "guard" | "version">;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */

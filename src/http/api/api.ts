@@ -8,6 +8,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
+import { createOpenApi } from "./openapi.ts";
 import { json, problem } from "./problem.ts";
 import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
 import type { ApiState } from "./state.ts";
@@ -20,6 +21,7 @@ export interface ApiDeps {
   /** Why this client is not served at all, or undefined. */
   readonly refuseClient: (request: Request, peers: Peers | null) => string | undefined;
   readonly guard: () => GuardSettings;
+  readonly version: string;
   readonly log: Logger;
   readonly onError: (error: unknown) => void;
 }
@@ -57,7 +59,7 @@ function wantsEvents({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
 }
 
-export function createApi({ state, events, refuseClient, guard, log, onError }: ApiDeps) {
+export function createApi({ state, events, refuseClient, guard, version, log, onError }: ApiDeps) {
   async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
     const refused = refuseClient(request, peers);
     if (refused !== undefined) return problem(403, refused);
@@ -82,6 +84,13 @@ export function createApi({ state, events, refuseClient, guard, log, onError }: 
       ),
     );
   }
+  let document: object | undefined;
+  app.get(`${API_PREFIX}/openapi.json`, ({ request, server }) =>
+    respond(request, server, () => {
+      document ??= createOpenApi(version);
+      return json(document);
+    }),
+  );
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
     respond(request, server, () => events.subscribe(request.signal)),
   );

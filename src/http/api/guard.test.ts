@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { isOwnName, refuseChange, refuseRead } from "./guard.ts";
+
+const settings = { token: "s3cret", hostnames: ["cache.example.org"] };
+const good = {
+  host: "cachebox:8000",
+  origin: "http://cachebox:8000",
+  "content-type": "application/json",
+  authorization: "Bearer s3cret",
+};
+
+/** The status that a change with these headers gets; undefined: it may be made. An undefined header is left out. */
+function status(changes: Record<string, string | undefined>, token = settings.token, bySocket = false) {
+  const given = Object.entries({ ...good, ...changes }).filter(([, value]) => value !== undefined) as [
+    string,
+    string,
+  ][];
+  return refuseChange(new Headers(given), bySocket, { ...settings, token })?.status;
+}
+
+test("addresses, names without a dot, local ones and configured ones are our own", () => {
+  for (const host of [
+    "cachebox",
+    "cachebox:8000",
+    "localhost:8000",
+    "127.0.0.1:8000",
+    "192.168.1.2",
+    "[::1]:8000",
+    "[fe80::1]",
+    "CacheBox.Lan:80",
+    "cachebox.local.",
+    "cache.home.arpa",
+    "CACHE.example.org:443",
+  ]) {
+    expect([host, isOwnName(host, settings.hostnames)]).toEqual([host, true]);
+  }
+  expect(isOwnName(null, [])).toBe(true);
+});
+
+test("a name that somebody may have registered is not ours, so a rebound page reads nothing", () => {
+  for (const host of [
+    "evil.example.com",
+    "evil.example.com:8000",
+    "127.0.0.1.nip.io",
+    "cache.example.org.evil.com",
+    "notcache.example.org",
+    "local.evil.com",
+    "xlan.com",
+    "1.2.3.4.5",
+    "",
+  ]) {
+    const own = host === "";
+    expect([host, isOwnName(host, settings.hostnames)]).toEqual([host, own]);
+  }
+  const refusal = refuseRead(new Headers({ host: "evil.example.com" }), settings);
+  expect([refusal?.status, refusal?.detail.includes("[server] hostnames")]).toEqual([421, true]);
+});
+
+test("with token, type and our own origin a change may be made", () => {
+  expect(status({})).toBeUndefined();
+  expect(status({ origin: undefined })).toBeUndefined();
+  expect(status({ "content-type": "application/json; charset=utf-8" })).toBeUndefined();
+  expect(status({ "sec-fetch-site": "same-origin" })).toBeUndefined();
+  expect(status({ host: "cache.example.org", origin: "https://cache.example.org" })).toBeUndefined();
+  expect(status({ host: "cache.example.org:443", origin: "https://cache.example.org" })).toBeUndefined();
+});
+
+test("no page of another site makes a change, token or not", () => {
+  for (const origin of [
+    "http://evil.example.com",
+    "null",
+    "http://cachebox:8001",
+    "https://cachebox:8443",
+    "file://",
+    "x",
+  ]) {
+    expect([origin, status({ origin })]).toEqual([origin, 403]);
+  }
+  expect(status({ "sec-fetch-site": "cross-site" })).toBe(403);
+  expect(status({ "sec-fetch-site": "same-site", origin: undefined })).toBe(403);
+  expect(status({ host: "evil.example.com", origin: "http://evil.example.com" })).toBe(421);
+});
+
+test("what a form can send is refused", () => {
+  for (const type of [
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "application/jsonx",
+    undefined,
+  ]) {
+    expect([type, status({ "content-type": type })]).toEqual([type, 415]);
+  }
+});
+
+test("without a configured token nobody makes changes over TCP; with one it must be that", () => {
+  expect(status({}, "")).toBe(403);
+  expect(status({ authorization: "Bearer " }, "")).toBe(403);
+  for (const authorization of [
+    undefined,
+    "Bearer s3cre",
+    "Bearer s3cretx",
+    "Bearer S3cret",
+    "Basic s3cret",
+    "s3cret",
+  ]) {
+    expect([authorization, status({ authorization })]).toEqual([authorization, 401]);
+  }
+});
+
+test("by the store's socket changes need none of this", () => {
+  expect(
+    status({ authorization: undefined, "content-type": undefined, host: "evil.example.com" }, "", true),
+  ).toBeUndefined();
+});
+
+test("whatever stands in the headers, nothing throws and no change passes without the token", () => {
+  const header = fc.string().filter((text) => /^[\t\x20-\x7e]*$/.test(text));
+  fc.assert(
+    fc.property(header, header, header, header, (host, origin, type, authorization) => {
+      const headers = new Headers({ host, origin, "content-type": type, authorization });
+      if (authorization.includes(settings.token)) return;
+      expect(refuseChange(headers, false, settings)).toBeDefined();
+    }),
+  );
+});
