@@ -105,12 +105,12 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
           <DownloadsPanel downloads={downloads} />
           <ChartsPanel />
           <FailuresPanel />
-          <TopPanel />
         </div>
         <div class="column">
           <MirrorsPanel mirrors={mirrors} />
           <StorePanel status={status} />
           <ActionsPanel status={status} />
+          <TopPanel />
         </div>
       </div>
     </>

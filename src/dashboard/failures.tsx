@@ -6,14 +6,14 @@ import { apiPath } from "./api.ts";
 import { formatAgo, formatCount } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { FileLink, Nothing, Panel, Refusal, Sign } from "./parts.tsx";
-import { failureTone, failureWords } from "./words.ts";
+import { failureReason, failureTone, failureWords } from "./words.ts";
 
 const POLL_MS = 15_000;
 const SHOWN = 8;
 
 export function FailureItem({ failure, linked }: { readonly failure: Failure; readonly linked: boolean }) {
   const now = useNow();
-  const { file, kind, reason, count, last_at } = failure;
+  const { file, kind, count, last_at } = failure;
   return (
     <li class="failure">
       <div class="line">
@@ -32,7 +32,7 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
           <time dateTime={last_at}>{formatAgo(last_at, now)}</time>
         </span>
       </div>
-      <p class="reason">{reason}</p>
+      <p class="reason">{failureReason(failure)}</p>
     </li>
   );
 }

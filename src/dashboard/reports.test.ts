@@ -9,16 +9,45 @@ test("what is pasted is told apart: packages have a slash, files have none", () 
   expect(parseWanted(" ,\n")).toEqual({ names: [], packages: [] });
 });
 
-test("a report is its figures with their names", () => {
-  const report = { took_ms: 1250, full: false, repositories: [{}, {}], files: 2000, freed_bytes: 1024, left: [] };
-  expect(reportWords("rescan", report)).toBe(
-    "took 1.3\u00a0s, 2\u00a0repositories, 2\u202f000\u00a0files, 1.00\u00a0KiB freed",
-  );
-  expect(reportWords("drop", {})).toBe("done");
+const CLEAN = { dry_run: false, files: 2, bytes: 2048, over: 0, in_use: 0 };
+const VERIFY = { files: 3, bytes: 3072, bad: [], repair: false };
+const BAD = { name: "a.zip", problem: "another digest", outcome: "left" };
+const TREE = { name: "gentoo", packages: 10, distfiles: 30, problem: null };
+
+test.each([
+  ["rescan", { repositories: [TREE, TREE], took_ms: 1250 }, "2 trees with 20 packages and 60 distfiles, in 1.3 s"],
+  [
+    "rescan",
+    { repositories: [{ ...TREE, problem: "gone" }], took_ms: 9 },
+    "1 tree with 10 packages and 30 distfiles, in 9 ms; gentoo: gone",
+  ],
+  ["clean", CLEAN, "2 files, 2.00 KiB removed"],
+  ["clean", { ...CLEAN, dry_run: true }, "2 files, 2.00 KiB would go"],
+  ["clean", { ...CLEAN, in_use: 1 }, "2 files, 2.00 KiB removed, 1 file left as they are in use"],
+  ["clean", { ...CLEAN, files: 0 }, "there is nothing to remove"],
+  [
+    "clean",
+    { ...CLEAN, files: 0, over: 1024 },
+    "there is nothing to remove; 1.00 KiB over the limits still, as the rest is kept or in use",
+  ],
+  ["verify", VERIFY, "3 files read, 3.00 KiB: all are as they should be"],
+  [
+    "verify",
+    { ...VERIFY, bad: [BAD], repair: true },
+    "3 files read, 3.00 KiB: 1 bad file: a.zip (another digest; left)",
+  ],
+  ["drop", { files: 1, bytes: 1024, absent: [] }, "1 file removed, 1.00 KiB"],
+  ["drop", { files: 0, bytes: 0, absent: ["a.zip"] }, "it is not in the store"],
+] as const)("the report of %s is a sentence: %#", (name, report, words) => {
+  expect(reportWords(name, report).replaceAll("\u00a0", " ")).toBe(words);
+});
+
+test("of many bad files the first are named", () => {
+  const bad = Array.from({ length: 8 }, (_, i) => ({ ...BAD, name: `${i}.zip` }));
+  expect(reportWords("verify", { ...VERIFY, bad })).toContain("4.zip (another digest; left) and 3 more");
 });
 
 test("clean-up offers what it would remove, and nothing where there is nothing", () => {
-  expect(cleanOffer({ files: 2, bytes: 2048 })).toBe("Remove 2\u00a0files, 2.00\u00a0KiB");
-  expect(cleanOffer({ files: 0, bytes: 0 })).toBeUndefined();
-  expect(cleanOffer({})).toBeUndefined();
+  expect(cleanOffer(CLEAN)).toBe("Remove 2\u00a0files, 2.00\u00a0KiB");
+  expect(cleanOffer({ ...CLEAN, files: 0 })).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 /**
  * What is asked of actions and what they report, as people say it (pure).
  */
+import type { CleanReport, DropReport, RescanReport, VerifyReport } from "../http/api/action-schemas.ts";
 import type { ActionOrder } from "./api.ts";
 import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.ts";
 
@@ -10,27 +11,64 @@ export function parseWanted(text: string): { readonly names: string[]; readonly 
   return { names: words.filter((word) => !word.includes("/")), packages: words.filter((word) => word.includes("/")) };
 }
 
-function figureWords([key, value]: readonly [string, unknown]): string[] {
-  const name = key.replaceAll("_", " ");
-  if (Array.isArray(value)) return value.length === 0 ? [] : [`${formatCount(value.length)}\u00a0${name}`];
-  if (typeof value !== "number") return [];
-  if (key.endsWith("_ms")) return [`${name.replace(/ ms$/, "")} ${formatMilliseconds(value)}`];
-  return [
-    key.endsWith("bytes")
-      ? `${formatBytes(value)} ${name.replace(/ ?bytes$/, "")}`.trimEnd()
-      : `${formatCount(value)}\u00a0${name}`,
-  ];
+function treesRead({ repositories, took_ms }: RescanReport): string {
+  const packages = repositories.reduce((sum, tree) => sum + tree.packages, 0);
+  const distfiles = repositories.reduce((sum, tree) => sum + tree.distfiles, 0);
+  const problems = repositories.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]));
+  const read = `${plural(repositories.length, "tree")} with ${plural(packages, "package")} and ${plural(distfiles, "distfile")}`;
+  return [`${read}, in ${formatMilliseconds(took_ms)}`, ...problems].join("; ");
 }
 
-/** Its figures with their names: `214 files, 3.00 GiB, took 1.2 s`. */
-export function reportWords(_name: ActionOrder["name"], report: object): string {
-  const words = Object.entries(report).flatMap(figureWords).join(", ");
-  return words === "" ? "done" : words;
+function cleaned({ dry_run, files, bytes, over, in_use }: CleanReport): string {
+  const still = over > 0 ? `; ${formatBytes(over)} over the limits still, as the rest is kept or in use` : "";
+  if (files === 0) return `there is nothing to remove${still}`;
+  const amount = `${plural(files, "file")}, ${formatBytes(bytes)}`;
+  if (dry_run) return `${amount} would go`;
+  return `${amount} removed${in_use > 0 ? `, ${plural(in_use, "file")} left as they are in use` : ""}${still}`;
+}
+
+/** So many names are told; who wants all asks the command. */
+const NAMED = 5;
+
+function verified({ files, bytes, bad, repair }: VerifyReport): string {
+  const read = `${plural(files, "file")} read, ${formatBytes(bytes)}`;
+  if (bad.length === 0) return `${read}: all are as they should be`;
+  const names = bad.slice(0, NAMED).map(({ name, problem, outcome }) => `${name} (${problem}; ${outcome})`);
+  const more = bad.length > NAMED ? ` and ${formatCount(bad.length - NAMED)} more` : "";
+  return `${read}: ${plural(bad.length, "bad file")}: ${names.join(", ")}${more}${repair ? "" : ". “Verify and repair” mends what can be mended"}`;
+}
+
+function dropped({ files, bytes, absent }: DropReport): string {
+  if (files === 0) return absent.length > 0 ? "it is not in the store" : "nothing to remove";
+  return `${plural(files, "file")} removed, ${formatBytes(bytes)}`;
+}
+
+/** Figures with their names. */
+function figures(report: object): string {
+  const words = Object.entries(report).flatMap(([key, value]) =>
+    typeof value === "number" ? [`${key.replaceAll("_", " ")} ${formatCount(value)}`] : [],
+  );
+  return words.length === 0 ? "done" : words.join(", ");
+}
+
+/** The report of an action in a sentence. */
+export function reportWords(name: ActionOrder["name"], report: object): string {
+  switch (name) {
+    case "rescan":
+      return treesRead(report as RescanReport);
+    case "clean":
+      return cleaned(report as CleanReport);
+    case "verify":
+      return verified(report as VerifyReport);
+    case "drop":
+      return dropped(report as DropReport);
+    default:
+      return figures(report);
+  }
 }
 
 /** What a dry run of clean-up offers to remove; undefined: nothing. */
 export function cleanOffer(report: object): string | undefined {
-  const { files, bytes } = report as { readonly files?: unknown; readonly bytes?: unknown };
-  if (typeof files !== "number" || typeof bytes !== "number" || files === 0) return undefined;
-  return `Remove ${plural(files, "file")}, ${formatBytes(bytes)}`;
+  const { files, bytes } = report as CleanReport;
+  return files === 0 ? undefined : `Remove ${plural(files, "file")}, ${formatBytes(bytes)}`;
 }

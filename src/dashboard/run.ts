@@ -37,11 +37,15 @@ export interface Runner {
 
 const HTTP_UNAUTHORIZED = 401;
 
-function refused(title: string, error: unknown): Run {
+const TOKEN_WANTED = "This takes the token that [server] admin_token has.";
+
+function refused(title: string, error: unknown, hadToken: boolean): Run {
   if (!(error instanceof RefusedError)) {
     return { state: "refused", title, words: "The server does not answer.", needsToken: false };
   }
-  return { state: "refused", title, words: error.message, needsToken: error.status === HTTP_UNAUTHORIZED };
+  const needsToken = error.status === HTTP_UNAUTHORIZED;
+  // The server's own words are for programs, which send headers.
+  return { state: "refused", title, words: needsToken && !hadToken ? TOKEN_WANTED : error.message, needsToken };
 }
 
 export function useRunner(): Runner {
@@ -65,7 +69,7 @@ export function useRunner(): Runner {
       tell({ state: "done", title, words: reportWords(name, report) });
       onReport?.(report);
     } catch (error) {
-      tell(signal.aborted ? { state: "done", title, words: "stopped" } : refused(title, error));
+      tell(signal.aborted ? { state: "done", title, words: "stopped" } : refused(title, error, tokens.token !== ""));
     }
     contact.changed();
   }

@@ -15,11 +15,11 @@ import { outcomeWords, type Tone } from "./words.ts";
 
 const POLL_MS = 5_000;
 
-const STATES: Readonly<Record<FileStory["state"], readonly [Tone, string]>> = {
-  stored: ["good", "In the store"],
-  incoming: ["good", "Coming in"],
-  wanted: ["idle", "Not here"],
-  unknown: ["idle", "Not known"],
+const TONES: Readonly<Record<FileStory["state"], Tone>> = {
+  stored: "good",
+  incoming: "good",
+  wanted: "idle",
+  unknown: "idle",
 };
 
 const VERDICTS: Readonly<Record<NonNullable<FileStory["stored"]>["verdict"], readonly [Tone, string]>> = {
@@ -128,12 +128,11 @@ function WantedBy({ wanted }: { readonly wanted: FileStory["wanted_by"] }) {
 
 function Story({ story }: { readonly story: FileStory }) {
   const { state, summary, stored, download, wanted_by, attempts, failures } = story;
-  const [tone, words] = STATES[state];
   return (
     <>
       <p class="verdict">
-        <Sign tone={tone} />
-        <strong>{words}.</strong> {summary}
+        <Sign tone={TONES[state]} />
+        {summary}
       </p>
       {download ? (
         <progress
@@ -143,7 +142,7 @@ function Story({ story }: { readonly story: FileStory }) {
         />
       ) : null}
       {stored ? <Stored stored={stored} /> : null}
-      <FileActions name={story.name} stored={stored !== null} />
+      {state === "incoming" ? null : <FileActions name={story.name} stored={stored !== null} />}
       <h3 class="part">Wanted by</h3>
       <WantedBy wanted={wanted_by} />
       <h3 class="part">Sources asked</h3>

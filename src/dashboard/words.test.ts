@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test";
 import type { Mirrors, Status } from "../http/api/schemas.ts";
-import { healthVerdict, mirrorsVerdict, mirrorVerdict, outcomeWords, placeName, storeWords } from "./words.ts";
+import {
+  failureReason,
+  healthVerdict,
+  mirrorsVerdict,
+  mirrorVerdict,
+  outcomeWords,
+  placeName,
+  storeWords,
+} from "./words.ts";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 
@@ -64,6 +72,14 @@ test("health is in the server's words where it is not well", () => {
   });
   expect(status("degraded", "disk full")).toEqual({ tone: "warn", text: "Degraded", detail: "disk full" });
   expect(status("unavailable", "shutting down")).toMatchObject({ tone: "bad", detail: "shutting down" });
+});
+
+test("a failure's reason does not say again what stands beside it", () => {
+  const reason =
+    "a.zip: no source could deliver it now.\nNo tree knows this file.\nSources:\nhttp://m.example answered 500";
+  const failure = { file: "a.zip", kind: "failed", count: 1, first_at: "", last_at: "" } as const;
+  expect(failureReason({ ...failure, reason })).toBe("No tree knows this file.\nhttp://m.example answered 500");
+  expect(failureReason({ ...failure, reason: "a.zip: gone" })).toBe("a.zip: gone");
 });
 
 test("the others", () => {

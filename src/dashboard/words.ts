@@ -25,6 +25,7 @@ export function healthVerdict({ health, uptime_seconds, version }: Status): Verd
 
 /** Worse than this is worth a look. */
 const SHAKY_RATE = 0.9;
+const SOON_MS = 5000;
 /** So few requests tell nothing. */
 const FEW_REQUESTS = 3;
 
@@ -32,7 +33,8 @@ export function mirrorVerdict(mirror: Mirror, now: number): Verdict {
   const { circuit, open_until, success_rate, requests, last_asked } = mirror;
   const asked = requests.delivered + requests.absent + requests.failed;
   if (circuit === "open") {
-    const detail = open_until === null ? "is left out" : `is tried again ${formatAgo(open_until, now)}`;
+    const soon = open_until === null || Date.parse(open_until) - now < SOON_MS;
+    const detail = `is tried again ${soon ? "soon" : formatAgo(open_until, now)}`;
     return { tone: "bad", text: "Out of order", detail };
   }
   if (circuit === "half-open")
@@ -86,6 +88,12 @@ const FAILURE_WORDS: Readonly<Record<Failure["kind"], string>> = {
 
 export function failureWords(kind: Failure["kind"]): string {
   return FAILURE_WORDS[kind];
+}
+
+/** The reason without what stands beside it already: the file's name and that there was a failure. */
+export function failureReason({ file, reason }: Failure): string {
+  const lines = reason.split("\n").filter((line) => !line.startsWith(`${file}: `) && line !== "Sources:");
+  return lines.length === 0 ? reason : lines.join("\n");
 }
 
 /** Absence is an answer; all others are trouble. */
