@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { standardFolder } from "../src/distfile/layout.ts";
 import type { DistfileName } from "../src/distfile/name.ts";
 import { formatSettings, runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 import { type Tree, writeTree } from "../src/testing/tree.ts";
 
@@ -13,8 +14,10 @@ let folder: TempFolder;
 let tree: Tree;
 let server: Server | undefined;
 let config: string;
+let mirror: FakeUpstream;
 
-beforeEach(() => {
+beforeEach(async () => {
+  mirror = await startFakeUpstream();
   folder = createTempFolder("portcache-commands-");
   tree = writeTree(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": "two" } });
@@ -25,6 +28,7 @@ beforeEach(() => {
 afterEach(async () => {
   await server?.[Symbol.asyncDispose]();
   server = undefined;
+  await mirror.close();
   folder.remove();
 });
 
@@ -32,7 +36,7 @@ function settings() {
   return {
     storage: { location: folder.file("store") },
     repo: { repos: [tree.location] },
-    fetcher: { mirrors: ["http://127.0.0.1:1"] },
+    fetcher: { mirrors: [mirror.url] },
   };
 }
 
@@ -124,6 +128,39 @@ for (const where of ["without a server", "with a server"]) {
     expect(await run("verify")).toMatchObject({ exit: 0, stdout: expect.stringContaining("1 file read") });
   });
 }
+
+for (const where of ["without a server", "with a server"]) {
+  test(`fetch takes names from standard input, and tells what could not be had, ${where}`, async () => {
+    if (where === "with a server") await serve();
+    mirror.files.set("one-1.tar", "one");
+    const piped = await runExecutable(["fetch", "-", "--config", config], { stdin: "one-1.tar\ntwo-1.tar\n" });
+    expect([piped.exit, piped.stderr]).toEqual([1, ""]);
+    expect(piped.stdout).toMatch(
+      /^two-1\.tar: .*404.*\n\n1 file fetched, 3 B, in .+\.\n1 of 2 files could not be had\.\n$/,
+    );
+    const json = await run("fetch", "--package", "app-misc/one", "--json");
+    expect([json.exit, JSON.parse(json.stdout)]).toEqual([
+      1,
+      expect.objectContaining({ files: 2, present: 1, failed: 1 }),
+    ]);
+  });
+}
+
+test("wrong usage ends with 2 and one line that names the flag and what is allowed", async () => {
+  for (const [args, ...parts] of [
+    [["fetch"], "FILE"],
+    [["fetch", "--version", "1", "a"], "--version", "--package"],
+    [["verify", "--rate", "fast"], "--rate", '"fast"', "50MiB"],
+    [["clean", "--dryrun"], "--dryrun", "--dry-run"],
+    [["import"], "DIR"],
+    [["index", "more"], "index"],
+  ] as const) {
+    const { exit, stdout, stderr } = await run(...args);
+    expect([args, exit, stdout]).toEqual([args, 2, ""]);
+    expect(stderr).toMatch(/^portcache: [^\n]+\n$/);
+    for (const part of parts) expect(stderr).toContain(part);
+  }
+});
 
 test("the socket is its owner's and group's, is made anew after a kill, and goes with the server", async () => {
   const path = folder.file("store/portcache.sock");

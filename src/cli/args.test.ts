@@ -93,3 +93,21 @@ test("resolve takes names of files, at least one, and options around them", () =
   expect(parse("resolve", "--", "-odd.tar").operands).toEqual(["-odd.tar"]);
   expect(end("resolve")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("FILE") });
 });
+
+test("fetch has a --version of its own, which takes a value", () => {
+  const { operands, options } = parse(
+    "--config",
+    "/f",
+    "fetch",
+    "--package",
+    "a/b",
+    "--version",
+    "1.2",
+    "--package=c/d",
+    "-",
+  );
+  expect([operands, options]).toEqual([["-"], { package: ["a/b", "c/d"], version: "1.2" }]);
+  expect(end("fetch", "--version")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--version") });
+  expect(end("fetch", "-V")).toMatchObject({ exitCode: 0, stdout: "portcache 1.2.3\n" });
+  expect(end("--config", "fetch", "--version")).toMatchObject({ exitCode: 0, stdout: "portcache 1.2.3\n" });
+});

@@ -111,18 +111,38 @@ function unknownCommand(program: Command, given: string): never {
   );
 }
 
+const VERSION_FLAGS = "-V, --version";
+/** Where a command has a --version of its own. */
+const VERSION_FLAG = "-V";
+
+/** The first word that is neither a flag nor one's value. */
+function commandMeant(argv: readonly string[]): string {
+  const valued: readonly string[] = ["--config", "--set", ...SHORT_FLAGS.map(({ flag }) => flag)];
+  const at = argv.findIndex((word, i) => !word.startsWith("-") && !valued.includes(argv[i - 1] ?? ""));
+  return argv[at] ?? "";
+}
+
+function versionFlagsFor(argv: readonly string[]): string {
+  const options = Object.entries(COMMANDS).find(([name]) => name === commandMeant(argv))?.[1].options ?? [];
+  return options.some(({ flags }) => flags.startsWith("--version")) ? VERSION_FLAG : VERSION_FLAGS;
+}
+
 interface ProgramSinks {
+  readonly versionFlags: string;
   readonly overrides: Overrides;
   writeOut(text: string): void;
   writeErr(text: string): void;
   onCommand(name: CommandName, child: Command): void;
 }
 
-function createProgram(version: string, { overrides, writeOut, writeErr, onCommand }: ProgramSinks): Command {
+function createProgram(
+  version: string,
+  { overrides, versionFlags, writeOut, writeErr, onCommand }: ProgramSinks,
+): Command {
   const program = new Command("portcache");
   program
     .description("A pull-through cache server for Gentoo distfiles.")
-    .version(`portcache ${version}`, "-V, --version", "print the version")
+    .version(`portcache ${version}`, versionFlags, "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true })
@@ -165,6 +185,7 @@ export function describeProgram(version: string): Command {
   const ignore = () => undefined;
   return createProgram(version, {
     overrides: createOverrides(),
+    versionFlags: VERSION_FLAGS,
     writeOut: ignore,
     writeErr: ignore,
     onCommand: ignore,
@@ -180,6 +201,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   const overrides = createOverrides();
   const program = createProgram(version, {
     overrides,
+    versionFlags: versionFlagsFor(argv),
     writeOut: (text) => {
       stdout += text;
     },

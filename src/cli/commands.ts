@@ -1,7 +1,7 @@
 /**
  * The commands with what may stand behind them, as data: what --help prints, what is parsed, and what the manual says.
  */
-export type CommandName = "serve" | "check" | "resolve" | "mirrors" | "index" | "import" | "verify" | "clean";
+export type CommandName = "serve" | "check" | "resolve" | "mirrors" | "index" | "fetch" | "import" | "verify" | "clean";
 
 export interface CommandOption {
   /** As commander has it: `--repair`, `--package <CAT/PKG>`. */
@@ -45,6 +45,19 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   clean: {
     description: "apply the clean-up policy now, and say what went and why",
     options: [{ flags: "--dry-run", description: "only say what would go" }],
+  },
+  fetch: {
+    description:
+      "bring files into the store ahead of need; - reads names, or the output of `emerge -pf`, from standard input; exit 1 if one can't be had",
+    operands: "[FILE...]",
+    options: [
+      {
+        flags: "--package <CAT/PKG>",
+        description: "all distfiles of this package (repeat it for several)",
+        repeatable: true,
+      },
+      { flags: "--version <VERSION>", description: "of the packages this version alone, whatever the USE flags" },
+    ],
   },
   import: {
     description:

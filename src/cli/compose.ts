@@ -173,7 +173,18 @@ export function compose(parts: Parts): Server {
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = () => flushEach([rows, places, account], log);
-  const composedActions = composeActions({ ...cacheDeps, trees, heedChanges, evict: keeper.evict, verify });
+  const composedActions = composeActions({
+    cacheDeps,
+    evict: keeper.evict,
+    verify,
+    trees: composedTrees,
+    resolver,
+    entriesOf: repositoryRows.entriesOf,
+    loopHeaders: () => guard.headersFor(undefined),
+    maxDownloads: () => config.fetcher.max_downloads,
+    settleTrees,
+    heedChanges,
+  });
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
   const { app, answerBySocket, closeEvents } = composeApp({

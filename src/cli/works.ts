@@ -2,8 +2,10 @@
  * Which work each command is.
  */
 import { cleanWork } from "./clean-command.ts";
+import { fetchWork } from "./fetch-command.ts";
 import { importWork } from "./import-command.ts";
 import { indexWork } from "./index-command.ts";
+import { readStandardInput } from "./standard-input.ts";
 import { verifyWork } from "./verify-command.ts";
 import { runWork, type WorkContext } from "./work.ts";
 
@@ -16,6 +18,8 @@ export async function work(context: WorkContext): Promise<number> {
       return await runWork(cleanWork(options), context);
     case "verify":
       return await runWork(verifyWork(options), context);
+    case "fetch":
+      return await runWork(await fetchWork(operands, options, readStandardInput), context);
     case "index":
       return await runWork(indexWork(options), context);
     case "import":

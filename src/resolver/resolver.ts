@@ -8,9 +8,11 @@ import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
 import type { Families } from "../repos/family.ts";
+import type { Repository } from "../repos/find.ts";
 import { type Candidate, type Expanded, expandUris } from "./expand.ts";
 import { type Depth, gather, type PackageWishes } from "./gather.ts";
 import type { Hosts } from "./hosts.ts";
+import { filesOfVersion, type VersionFiles } from "./package-files.ts";
 import { mostPermissive, type Permission } from "./rules.ts";
 import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
 
@@ -41,6 +43,12 @@ export interface Resolver {
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
   /** What will be asked for after it. */
   siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
+  readonly filesOfVersion: (
+    repository: Repository,
+    category: string,
+    name: string,
+    version: string,
+  ) => Promise<VersionFiles>;
   /** To be called when a tree has changed. */
   forgetFailures(): void;
 }
@@ -144,5 +152,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     resolve,
     sources: (name, content) => sources(name, content, "first"),
     siblings: (name, content) => siblingsOf(name, content, deps),
+    filesOfVersion: (repository, category, name, version) =>
+      filesOfVersion(repository, category, name, version, deps.packages),
   };
 }

@@ -14,7 +14,10 @@ export const RescanRequestSchema = v.strictObject({
   full: v.pipe(v.optional(v.boolean(), false), v.description("read all Manifests again, not only those that changed")),
 });
 export const FetchRequestSchema = v.strictObject({
-  names: v.pipe(v.optional(v.array(v.string()), []), v.description("names of distfiles")),
+  names: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description("names of distfiles, or the URIs of one file with blanks between"),
+  ),
   packages: v.pipe(v.optional(v.array(v.string()), []), v.description("CATEGORY/PACKAGE: all their distfiles")),
   version: v.pipe(v.optional(v.string()), v.description("of the packages this version alone")),
 });
@@ -86,6 +89,23 @@ export const CleanReportSchema = v.object({
   over: v.pipe(bytes, v.description("over the limits still, as all that is left is kept or in use")),
 });
 
+export const FetchReportSchema = v.object({
+  took_ms: milliseconds,
+  files: v.pipe(count, v.description("asked for")),
+  fetched: count,
+  fetched_bytes: bytes,
+  present: v.pipe(count, v.description("in the store already")),
+  failed: v.pipe(count, v.description("absent ones included")),
+  results: v.array(
+    v.object({
+      name: v.string(),
+      outcome: v.picklist(["fetched", "present", "absent", "failed"]),
+      bytes,
+      reason: v.pipe(v.nullable(v.string()), v.description("why it is not here")),
+    }),
+  ),
+});
+
 export const VerifyReportSchema = v.object({
   took_ms: milliseconds,
   repair: v.boolean(),
@@ -136,3 +156,4 @@ export type ImportReport = v.InferOutput<typeof ImportReportSchema>;
 export type CleanReport = v.InferOutput<typeof CleanReportSchema>;
 export type DropReport = v.InferOutput<typeof DropReportSchema>;
 export type VerifyReport = v.InferOutput<typeof VerifyReportSchema>;
+export type FetchReport = v.InferOutput<typeof FetchReportSchema>;

@@ -18,6 +18,7 @@ export type Action<Request, Report> = (request: Request, run: Run) => Promise<Re
 export interface Actions {
   readonly clean: Action<schemas.CleanRequest, schemas.CleanReport>;
   readonly rescan: Action<schemas.RescanRequest, schemas.RescanReport>;
+  readonly fetch: Action<schemas.FetchRequest, schemas.FetchReport>;
   readonly verify: Action<schemas.VerifyRequest, schemas.VerifyReport>;
   readonly drop: Action<schemas.DropRequest, schemas.DropReport>;
   /** Reads a folder of this machine, so it is taken by the socket alone. */

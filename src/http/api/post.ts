@@ -20,6 +20,7 @@ export interface PostDeps {
 export const ACTION_REQUESTS: Readonly<Record<ActionName, v.GenericSchema<unknown, unknown>>> = {
   clean: schemas.CleanRequestSchema,
   rescan: schemas.RescanRequestSchema,
+  fetch: schemas.FetchRequestSchema,
   verify: schemas.VerifyRequestSchema,
   drop: schemas.DropRequestSchema,
   import: schemas.ImportRequestSchema,

@@ -1,0 +1,57 @@
+/**
+ * `portcache fetch`: brings files into the store ahead of need.
+ */
+import type { FetchReport, FetchRequest } from "../http/api/action-schemas.ts";
+import { oneLine } from "../lib/text.ts";
+import type { CommandOptions } from "./args.ts";
+import { parseFetchInput } from "./fetch-input.ts";
+import { formatBytes, formatCount, formatSpan, plural } from "./human.ts";
+import type { Output } from "./output.ts";
+import { UsageError } from "./usage.ts";
+import type { Work } from "./work.ts";
+
+/** Of failures; --json has all. */
+const MOST_SHOWN = 50;
+
+function render(
+  { files, fetched, fetched_bytes, present, failed, took_ms, results }: FetchReport,
+  paint: Output["paint"],
+): string {
+  const lines: string[] = [];
+  const bad = results.filter(({ reason }) => reason !== null);
+  for (const { name, reason } of bad.slice(0, MOST_SHOWN)) {
+    lines.push(`${paint("red", oneLine(name))}: ${oneLine(reason ?? "")}`);
+  }
+  if (bad.length > MOST_SHOWN) lines.push(paint("dim", `… and ${formatCount(bad.length - MOST_SHOWN)} more`));
+  if (lines.length > 0) lines.push("");
+  const rate = took_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / took_ms)}/s` : "";
+  lines.push(`${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatSpan(took_ms)}${rate}.`);
+  if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
+  if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} could not be had.`));
+  return lines.join("\n");
+}
+
+/**
+ * @param stdin read where `-` stands among the names
+ * @throws {UsageError}
+ */
+export async function fetchWork(
+  operands: readonly string[],
+  options: CommandOptions,
+  stdin: () => Promise<string>,
+): Promise<Work<"fetch">> {
+  const packages = (options["package"] ?? []) as readonly string[];
+  const version = options["version"];
+  if (operands.length + packages.length === 0) throw new UsageError("what to fetch", "", "FILE..., --package CAT/PKG, or - for standard input");
+  if (typeof version === "string" && packages.length === 0) {
+    throw new UsageError("--version", version, "with --package CAT/PKG alone");
+  }
+  const names = operands.filter((operand) => operand !== "-");
+  if (operands.includes("-")) names.push(...parseFetchInput(await stdin()));
+  const request: FetchRequest = {
+    names,
+    packages: [...packages],
+    ...(typeof version === "string" ? { version } : {}),
+  };
+  return { action: "fetch", request, render, exitCode: ({ failed }) => (failed > 0 ? 1 : 0) };
+}
