@@ -42,7 +42,8 @@ export async function fetchWork(
 ): Promise<Work<"fetch">> {
   const packages = (options["package"] ?? []) as readonly string[];
   const version = options["version"];
-  if (operands.length + packages.length === 0) throw new UsageError("what to fetch", "", "FILE..., --package CAT/PKG, or - for standard input");
+  if (operands.length + packages.length === 0)
+    throw new UsageError("what to fetch", "", "FILE..., --package CAT/PKG, or - for standard input");
   if (typeof version === "string" && packages.length === 0) {
     throw new UsageError("--version", version, "with --package CAT/PKG alone");
   }

@@ -18,6 +18,7 @@ const ACTIONS: Readonly<Record<ActionName, { readonly summary: string; readonly 
   rescan: { summary: "Reads the ebuild repositories again", report: actions.RescanReportSchema },
   clean: { summary: "Applies the clean-up policy now", report: actions.CleanReportSchema },
   verify: { summary: "Hashes the stored files again", report: actions.VerifyReportSchema },
+  fetch: { summary: "Brings files into the store ahead of need", report: actions.FetchReportSchema },
   drop: { summary: "Removes files from the store", report: actions.DropReportSchema },
   import: { summary: "Adopts the files of a DISTDIR; over the Unix socket only", report: actions.ImportReportSchema },
 };
