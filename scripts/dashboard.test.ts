@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
@@ -241,6 +242,21 @@ test("an action is refused without the token and with a wrong one, and done with
   expect(await page.evaluate<string>("sessionStorage.getItem('portcache-admin-token')")).toBe(TOKEN);
   expect(await page.evaluate<number>("localStorage.length + document.cookie.length")).toBe(0);
   await page.context().close();
+});
+
+test("through a port forwarded to the store's socket, as ssh -L does, actions need no token", async () => {
+  const forward = createServer((from) => {
+    const to = connect(join(server.location, "portcache.sock"));
+    from.pipe(to).pipe(from);
+    for (const end of [from, to]) end.on("error", () => from.destroy());
+  });
+  await new Promise<void>((resolve) => forward.listen(0, "127.0.0.1", resolve));
+  const page = await browser.newPage();
+  await page.goto(`http://localhost:${(forward.address() as AddressInfo).port}/`);
+  await page.getByRole("button", { name: "Read the trees" }).click();
+  await page.locator("#run", { hasText: "1\u00a0tree" }).waitFor();
+  await page.close();
+  forward.close();
 });
 
 const SCREENS = [

@@ -109,10 +109,15 @@ test("without a configured token nobody makes changes over TCP; with one it must
   }
 });
 
-test("by the store's socket changes need none of this", () => {
-  expect(
-    status({ authorization: undefined, "content-type": undefined, host: "evil.example.com" }, "", true),
-  ).toBeUndefined();
+test("by the store's socket changes need no token, and pages of other sites can't make any there either", () => {
+  const bySocket = (more: Readonly<Record<string, string | undefined>>) =>
+    status({ host: "localhost", origin: undefined, authorization: undefined, ...more }, "", true);
+  expect(bySocket({})).toBeUndefined();
+  // A browser, through a port that ssh forwards to the socket.
+  expect(bySocket({ host: "localhost:8000", origin: "http://localhost:8000" })).toBeUndefined();
+  expect(bySocket({ host: "localhost:8000", origin: "http://evil.example.com" })).toBe(403);
+  expect(bySocket({ host: "evil.example.com" })).toBe(421);
+  expect(bySocket({ "content-type": "text/plain" })).toBe(415);
 });
 
 test("whatever stands in the headers, nothing throws and no change passes without the token", () => {

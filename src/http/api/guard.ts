@@ -91,8 +91,6 @@ function refuseToken(headers: Headers, token: string): Refusal | undefined {
  * @returns undefined where it may change something
  */
 export function refuseChange(headers: Headers, overSocket: boolean, settings: GuardSettings): Refusal | undefined {
-  // The kernel has seen to it who may connect, and no browser can.
-  if (overSocket) return undefined;
   const foreign = refuseRead(headers, settings);
   if (foreign) return foreign;
   if (!isSameOrigin(headers)) return { status: 403, detail: "Pages of other sites can't make changes here." };
@@ -101,5 +99,7 @@ export function refuseChange(headers: Headers, overSocket: boolean, settings: Gu
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     return { status: 415, detail: "Send the body as JSON, with `Content-Type: application/json`." };
   }
-  return refuseToken(headers, settings.token);
+  // The kernel has seen to it who may connect to the socket. All the rest counts there, too: somebody may have forwarded a
+  // port of his own machine to it (ssh -L), and then browsers can.
+  return overSocket ? undefined : refuseToken(headers, settings.token);
 }
