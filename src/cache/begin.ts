@@ -7,6 +7,7 @@ import { type Download, type DownloadDeps, type Finished, startDownload } from "
 import type { Offer } from "../fetch/source.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
+import type { Turn, Turns } from "../lib/turns.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import type { Wanted } from "./found.ts";
@@ -19,7 +20,7 @@ export interface BeginDeps extends DownloadDeps {
   readonly rows: DistfileRows;
   /** Whom to ask for this content, undefined where no tree knows the name. */
   readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<Offer>;
-  readonly downloads: Semaphore;
+  readonly downloads: Turns;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
@@ -67,9 +68,15 @@ async function keepFile(
 
 /**
  * Starts bringing a file in; whole and right it is put into the store and the index.
+ * @param urgent whether somebody waits for it; else the download's urge() tells when somebody does
  * @throws {Error} when the store takes no part file
  */
-export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"], deps: BeginDeps): Download {
+export function beginDownload(
+  target: Target,
+  loopHeaders: Wanted["loopHeaders"],
+  deps: BeginDeps,
+  urgent = true,
+): Download {
   const { name, expected, keep } = target;
   const { store, rows } = deps;
   const remembered = expected ? undefined : rows.partial(name);
@@ -81,9 +88,19 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
   const chapter = deps.stories.begin(name);
   let full = false;
 
+  let isUrgent = urgent;
+  let turn: Turn | undefined;
+
+  function urge(): void {
+    isUrgent = true;
+    turn?.urge();
+  }
+
   async function acquire(): Promise<() => void> {
-    const release = await (expected ? deps.downloads : deps.unknownDownloads).acquire();
-    if (expected && (await promised.whole(expected.size))) promised.wrote(part.length);
+    if (!expected) return await deps.unknownDownloads.acquire();
+    turn = deps.downloads.ask({ bytes: expected.size - part.length, urgent: isUrgent });
+    const release = await turn.begun;
+    if (await promised.whole(expected.size)) promised.wrote(part.length);
     return release;
   }
 
@@ -117,6 +134,7 @@ export function beginDownload(target: Target, loopHeaders: Wanted["loopHeaders"]
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
       acquire,
+      urge,
       offer: async () => chapter.watch(await deps.offer(name, expected)),
       remember(validator) {
         if (!part.named) return;

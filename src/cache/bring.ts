@@ -19,7 +19,7 @@ export async function bring(
   const target = { name, expected: entry, keep: true };
   const key = keyOf(target);
   if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
-  const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps));
+  const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps, false));
   await download.ended;
   return download.stored;
 }

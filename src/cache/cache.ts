@@ -141,6 +141,7 @@ async function fetchTarget(
     deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
     return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
   }
+  joined?.urge();
   try {
     const found = await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" }, deps);
     if (joined) deps.readAhead.served(target.name);

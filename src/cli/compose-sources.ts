@@ -8,6 +8,7 @@ import { tryConnect } from "../fetch/probe.ts";
 import type { UpstreamSettings } from "../fetch/upstream.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Places } from "../mirrors/places.ts";
 import type { Evaluator } from "../repos/evaluation.ts";
@@ -22,6 +23,9 @@ import { createResolver, type Resolver } from "../resolver/resolver.ts";
 import type { SiblingsDeps } from "../resolver/siblings.ts";
 
 /** As configured at the time of each request. */
+/** Of the 256 requests that the platform makes at once so many are left for layout.conf, HEAD and the like. */
+const TRANSFERS = 256 - 32;
+
 export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
   const { fetcher } = config;
   return {
@@ -40,6 +44,7 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
     get privateNetworks() {
       return fetcher.private_networks;
     },
+    slots: createSemaphore(TRANSFERS),
     pin: createPin({ resolve: systemResolve, tryConnect, clock }),
   };
 }

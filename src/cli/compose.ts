@@ -24,6 +24,7 @@ import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createTurns } from "../lib/turns.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
 import { createAccount, flushEach } from "./account.ts";
@@ -150,7 +151,9 @@ export function compose(parts: Parts): Server {
     stories: account.stories,
     hasher,
     settings,
-    connections: config.fetcher.connections_per_file,
+    get connections() {
+      return config.fetcher.connections_per_file;
+    },
     line: createLine(clock),
     clock,
     log,
@@ -161,7 +164,7 @@ export function compose(parts: Parts): Server {
     reserve: keeper.evict.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
-    downloads: createSemaphore(() => config.fetcher.max_downloads),
+    downloads: createTurns(() => config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
     get unknown() {
       return config.fetcher.unknown;

@@ -104,7 +104,11 @@ export const SCHEMA = {
       "How mirrors are chosen: in proportion to what each has shown, in turn, or as listed; those out of order last.",
     ),
     connections_per_file: key(wholeNumber(1, 64), 4, "Most sources that one large file is fetched from at once."),
-    max_downloads: key(wholeNumber(1, 256), 16, "Most downloads at once; others wait."),
+    max_downloads: key(
+      wholeNumber(1, 256),
+      16,
+      "Most downloads at once; others wait, small ones and those that clients wait for the least.",
+    ),
     connect_timeout: key(duration("100ms", "1h"), "10s", "A source that takes no connection for so long is left."),
     stall_timeout: key(
       duration("100ms", "1h"),

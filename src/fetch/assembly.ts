@@ -179,6 +179,17 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
   }
 }
 
+/** The same, with something to be done once it is closed. */
+function closing(response: UpstreamResponse, onClose: () => void): UpstreamResponse {
+  return {
+    ...response,
+    close() {
+      response.close();
+      onClose();
+    },
+  };
+}
+
 /**
  * Asks this source for the range, which a hash has to bind, or for the rest of the file; where it can't be continued there,
  * for all of it. Writes nothing, so that several may be asked beside each other where a hash binds them.
@@ -202,8 +213,14 @@ export async function openAnswer(
   const validator = bound ? undefined : assembly.validator?.etag;
   const { trustedOrigin } = source;
   const request = { method: "GET", url, trustedOrigin, offset, end, validator, loopHeaders } as const;
+  const leave = await unlessStopped(settings.slots.acquire(), stop, (late) => late());
   const askedAt = clock.now();
-  const response = await openUpstream(request, settings, stop);
+  const response = await openUpstream(request, settings, stop)
+    .then((opened) => closing(opened, leave))
+    .catch((error: unknown) => {
+      leave();
+      throw error;
+    });
   try {
     if (bound) vet(assembly.name, response, assembly.expected, incoming.total);
     const ignored = end !== undefined && !response.partial;

@@ -33,6 +33,8 @@ export interface DownloadPlan {
   readonly loopHeaders: Readonly<Record<string, string>>;
   /** Waits for a free place, and gives the function that frees it. */
   acquire(): Promise<() => void>;
+  /** Somebody waits for it from now on. */
+  urge(): void;
   /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
   offer(): Promise<Offer>;
   remember(validator: Validator): void;
@@ -72,6 +74,8 @@ export interface Download {
   open(start: number, end: number | undefined): Reader;
   /** Keeps the bytes readable until the function given back is called, even after the end. */
   hold(): () => void;
+  /** Somebody waits for it from now on, where so far nobody did. */
+  urge(): void;
   stop(reason: Error): void;
   /** Resolves as soon as the verdict is there, good or bad; never rejects. */
   readonly ended: Promise<void>;
@@ -176,6 +180,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     reached: incoming.tail.reached,
     open: incoming.tail.open,
     hold: incoming.tail.hold,
+    urge: plan.urge,
     stop: (reason) => stopper.abort(reason),
     ended,
     // Only now: whoever asks again must not find a download that has failed, however long the rest takes.

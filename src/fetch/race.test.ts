@@ -8,6 +8,7 @@ import type { Digests } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
@@ -96,6 +97,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
       keeps: true,
       loopHeaders: {},
       acquire: async () => () => undefined,
+      urge: () => undefined,
       offer: async () => ({ sources: () => sources, refusals: [] }),
       remember: () => undefined,
       commit: async () => true,
@@ -108,6 +110,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         userAgent: "test",
         proxy: "",
         privateNetworks: true,
+        slots: createSemaphore(100),
         pin: createPin({ resolve: systemResolve, tryConnect, clock: systemClock }),
       },
       clock: systemClock,

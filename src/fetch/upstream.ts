@@ -3,6 +3,7 @@
  * resumption by Range and If-Range (RFC 9110, sections 13.1.5, 14), and every way it can fail as a SourceError.
  */
 import { SourceError } from "../distfile/errors.ts";
+import type { Semaphore } from "../lib/semaphore.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { parseHttpDate } from "./http-date.ts";
 import type { Pin, PinnedUrl } from "./pin.ts";
@@ -22,6 +23,8 @@ export interface UpstreamSettings {
   /** Whether URLs that nobody configured may lead to loopback, private and link-local addresses. */
   readonly privateNetworks: boolean;
   readonly pin: Pin;
+  /** Places for transfers of files: the platform makes no more than 256 requests at once, and others have to get through. */
+  readonly slots: Semaphore;
 }
 
 export interface UpstreamRequest extends Range {
@@ -57,6 +60,8 @@ export interface UpstreamResponse {
 }
 
 const MAX_REDIRECTS = 10;
+const DISMISS_BYTES = 16 * 1024;
+const DISMISS_MS = 2_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 interface Exchange {
@@ -133,13 +138,30 @@ async function sendOnce(
   }
 }
 
+/** What is left of a body that is not wanted is read, where it is short, so that the connection lives on. */
+async function dismiss({ response, controller, end }: Exchange): Promise<void> {
+  const timer = setTimeout(() => controller.abort(), DISMISS_MS);
+  try {
+    let left = DISMISS_BYTES;
+    for await (const bytes of response.body ?? []) {
+      left -= bytes.length;
+      if (left < 0) break;
+    }
+    if (left < 0) controller.abort();
+  } catch {
+    // Then it is gone.
+  } finally {
+    clearTimeout(timer);
+    end();
+  }
+}
+
 async function follow(request: UpstreamRequest, settings: UpstreamSettings, stop: AbortSignal): Promise<Exchange> {
   let target = new URL(request.url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const exchange = await sendOnce(request, target, settings, stop);
     if (!REDIRECTS.has(exchange.response.status)) return exchange;
-    exchange.end();
-    exchange.controller.abort();
+    void dismiss(exchange);
     const location = exchange.response.headers.get("location") ?? "";
     if (!URL.canParse(location, target.href)) throw new SourceError("failed", `redirects to nowhere (${location})`);
     target = new URL(location, target.href);
@@ -205,8 +227,7 @@ export async function openUpstream(
       },
     };
   } catch (error) {
-    exchange.end();
-    controller.abort();
+    void dismiss(exchange);
     throw asSourceError(error, "unusable answer");
   }
 }
