@@ -23,6 +23,7 @@ const EVIL = "<img src=x onerror=document.title='broken'>.zip";
 const dist = {
   "hello-2.12.tar.gz": { size: 300 * KIB, seed: 1 },
   "world-1.0.tar.gz": { size: 200 * KIB, seed: 2 },
+  "later-1.0.tar.gz": { size: 100 * KIB, seed: 4 },
   "firmware-20260810.tar.xz": { size: 24 * MIB, seed: 3 },
 };
 /** A name that a stranger could have made lead here. */
@@ -241,6 +242,34 @@ test("an action is refused without the token and with a wrong one, and done with
   // Kept for this tab and nowhere else.
   expect(await page.evaluate<string>("sessionStorage.getItem('portcache-admin-token')")).toBe(TOKEN);
   expect(await page.evaluate<number>("localStorage.length + document.cookie.length")).toBe(0);
+  await page.context().close();
+});
+
+test("a file is fetched from its story, and removed for good only when one is sure", async () => {
+  const { page } = await open({}, "#/file/later-1.0.tar.gz");
+  await page.getByRole("button", { name: "Fetch it now" }).click();
+  await page.getByLabel("Admin token").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.locator("#run", { hasText: "1\u00a0file fetched, 100\u00a0KiB" }).waitFor();
+  await page.locator("#story", { hasText: "It is in the store" }).waitFor();
+  await page.getByRole("button", { name: "Remove it…" }).click();
+  await page.getByRole("button", { name: "Keep it" }).click();
+  await page.getByRole("button", { name: "Remove it…" }).click();
+  await page.getByRole("button", { name: "Remove it for good" }).click();
+  await page.locator("#run", { hasText: "1\u00a0file removed, 100\u00a0KiB" }).waitFor();
+  await page.getByRole("button", { name: "Fetch it now" }).waitFor();
+  expect(good.fileRequests("later-1.0.tar.gz").length).toBeGreaterThan(0);
+  await page.context().close();
+});
+
+test("clean-up says what would go before anything goes, and a whole store is verified", async () => {
+  const { page } = await open();
+  await page.getByRole("button", { name: "Clean up…" }).click();
+  await page.getByLabel("Admin token").fill(TOKEN);
+  await page.getByRole("button", { name: "Try with it" }).click();
+  await page.locator("#run", { hasText: "there is nothing to remove" }).waitFor();
+  await page.getByRole("button", { name: "Verify the store" }).click();
+  await page.locator("#run", { hasText: "all are as they should be" }).waitFor();
   await page.context().close();
 });
 

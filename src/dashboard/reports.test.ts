@@ -12,6 +12,8 @@ test("what is pasted is told apart: packages have a slash, files have none", () 
 const CLEAN = { dry_run: false, files: 2, bytes: 2048, over: 0, in_use: 0 };
 const VERIFY = { files: 3, bytes: 3072, bad: [], repair: false };
 const BAD = { name: "a.zip", problem: "another digest", outcome: "left" };
+const FETCH = { files: 2, fetched: 1, fetched_bytes: 1024, present: 1, failed: 0, results: [] };
+const ABSENT = { name: "b.zip", outcome: "absent", reason: "b.zip: no source has it.\nSources:\nx" };
 const TREE = { name: "gentoo", packages: 10, distfiles: 30, problem: null };
 
 test.each([
@@ -35,6 +37,13 @@ test.each([
     "verify",
     { ...VERIFY, bad: [BAD], repair: true },
     "3 files read, 3.00 KiB: 1 bad file: a.zip (another digest; left)",
+  ],
+  ["fetch", FETCH, "1 file fetched, 1.00 KiB; 1 file here already"],
+  ["fetch", { ...FETCH, files: 0, fetched: 0, present: 0 }, "there is nothing to fetch"],
+  [
+    "fetch",
+    { ...FETCH, fetched: 0, present: 0, failed: 2, results: [ABSENT, { ...ABSENT, name: "c.zip", reason: null }] },
+    "2 files could not be had: b.zip (b.zip: no source has it.), c.zip",
   ],
   ["drop", { files: 1, bytes: 1024, absent: [] }, "1 file removed, 1.00 KiB"],
   ["drop", { files: 0, bytes: 0, absent: ["a.zip"] }, "it is not in the store"],

@@ -1,7 +1,7 @@
 /**
  * What is asked of actions and what they report, as people say it (pure).
  */
-import type { CleanReport, DropReport, RescanReport, VerifyReport } from "../http/api/action-schemas.ts";
+import type { CleanReport, DropReport, FetchReport, RescanReport, VerifyReport } from "../http/api/action-schemas.ts";
 import type { ActionOrder } from "./api.ts";
 import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.ts";
 
@@ -30,6 +30,11 @@ function cleaned({ dry_run, files, bytes, over, in_use }: CleanReport): string {
 /** So many names are told; who wants all asks the command. */
 const NAMED = 5;
 
+/** The first line of a reason, which says what there is to say. */
+function oneLine(reason: string): string {
+  return reason.split("\n")[0] ?? "";
+}
+
 function verified({ files, bytes, bad, repair }: VerifyReport): string {
   const read = `${plural(files, "file")} read, ${formatBytes(bytes)}`;
   if (bad.length === 0) return `${read}: all are as they should be`;
@@ -43,12 +48,20 @@ function dropped({ files, bytes, absent }: DropReport): string {
   return `${plural(files, "file")} removed, ${formatBytes(bytes)}`;
 }
 
-/** Figures with their names. */
-function figures(report: object): string {
-  const words = Object.entries(report).flatMap(([key, value]) =>
-    typeof value === "number" ? [`${key.replaceAll("_", " ")} ${formatCount(value)}`] : [],
-  );
-  return words.length === 0 ? "done" : words.join(", ");
+function fetched({ files, fetched_bytes, present, failed, results, ...report }: FetchReport): string {
+  const words = [
+    ...(report.fetched > 0 ? [`${plural(report.fetched, "file")} fetched, ${formatBytes(fetched_bytes)}`] : []),
+    ...(present > 0 ? [`${plural(present, "file")} here already`] : []),
+  ];
+  if (failed > 0) {
+    const bad = results.filter(({ outcome }) => outcome === "absent" || outcome === "failed");
+    const names = bad
+      .slice(0, NAMED)
+      .map(({ name, reason }) => (reason === null ? name : `${name} (${oneLine(reason)})`));
+    const more = failed > names.length ? ` and ${formatCount(failed - names.length)} more` : "";
+    words.push(`${plural(failed, "file")} could not be had: ${names.join(", ")}${more}`);
+  }
+  return files === 0 ? "there is nothing to fetch" : words.join("; ");
 }
 
 /** The report of an action in a sentence. */
@@ -63,7 +76,7 @@ export function reportWords(name: ActionOrder["name"], report: object): string {
     case "drop":
       return dropped(report as DropReport);
     default:
-      return figures(report);
+      return fetched(report as FetchReport);
   }
 }
 
