@@ -295,11 +295,21 @@ const SCREENS = [
   ["narrow, dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }],
 ] as const;
 
+/** Opens what can be opened, so that it is looked at, too. */
+async function unfold(page: Page): Promise<void> {
+  await page.locator("#failures a").first().waitFor();
+  await page.getByText("The figures as a table").click();
+  await page.getByRole("button", { name: "Verify the store" }).click();
+  await page.getByLabel("Admin token").waitFor();
+}
+
 test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async (_name, options) => {
-  for (const hash of ["", "#/files", "#/file/hello-2.12.tar.gz", `#/file/${encodeURIComponent(EVIL)}`]) {
+  const file = (name: string) => `#/file/${encodeURIComponent(name)}`;
+  for (const hash of ["", "#/files", "#/files?q=nothing+of+that+name", file("hello-2.12.tar.gz"), file(EVIL)]) {
     const { page, complaints } = await open(options, hash);
     await page.locator("main .panel").first().waitFor();
-    await page.waitForLoadState("domcontentloaded");
+    if (hash === "") await unfold(page);
+    else await page.locator(".panel h2").first().waitFor();
     const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
     expect([hash, await page.evaluate<number>(overflow)]).toEqual([hash, 0]);
     // As the browser's own, past the page's policy.
@@ -308,7 +318,8 @@ test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async 
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`;
     expect([hash, await page.evaluate<string[]>(run)]).toEqual([hash, []]);
-    expect(complaints).toEqual([]);
+    // A refused action is told by the browser, too.
+    expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
     await page.context().close();
   }
 });

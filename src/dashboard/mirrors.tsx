@@ -40,7 +40,7 @@ function Rows({ title, mirrors }: { readonly title: string; readonly mirrors: re
   return (
     <tbody>
       <tr class="group">
-        <th scope="colgroup" colSpan={5}>
+        <th scope="rowgroup" colSpan={5}>
           {title}
         </th>
       </tr>
