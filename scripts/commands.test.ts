@@ -5,7 +5,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { standardFolder } from "../src/distfile/layout.ts";
 import type { DistfileName } from "../src/distfile/name.ts";
-import { formatSettings, runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
+import {
+  executablePath,
+  formatSettings,
+  runExecutable,
+  type Server,
+  startExecutable,
+} from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 import { type Tree, writeTree } from "../src/testing/tree.ts";
@@ -45,7 +51,7 @@ async function serve(): Promise<Server> {
   return server;
 }
 
-const run = (...args: string[]) => runExecutable([...args, "--config", config]);
+const run = (...args: string[]) => runExecutable([...args, "--config", config], { env: { LC_ALL: "C" } });
 
 for (const where of ["without a server", "with a server"]) {
   test(`index tells what the trees hold, ${where}`, async () => {
@@ -96,10 +102,12 @@ for (const where of ["without a server", "with a server"]) {
       expect(plan.stdout).toContain("worth least, for room");
       expect(plan.stdout).toContain("1 file would go, 3 B; the store would have 3 B instead of 6 B.");
     } else {
-      // The server has its own configuration.
       expect(plan.stdout).toBe("Nothing would go: the store is within its limits.\n");
     }
-    expect([plan.exit, plan.stderr]).toEqual([0, ""]);
+    expect([plan.exit, plan.stderr]).toEqual([
+      0,
+      where === "with a server" ? expect.stringMatching(/a server runs .+ --set storage\.max_size did not\n$/) : "",
+    ]);
   });
 }
 
@@ -145,6 +153,42 @@ for (const where of ["without a server", "with a server"]) {
     ]);
   });
 }
+
+test("status tells of the store, its server and what was saved, also when there is none of these yet or any more", async () => {
+  const before = await run("status", "--json");
+  expect([before.exit, JSON.parse(before.stdout)]).toEqual([
+    0,
+    expect.objectContaining({ running: false, locked: false, health: null, downloads: [] }),
+  ]);
+  expect(existsSync(folder.file("store"))).toBe(false);
+  mirror.files.set("one-1.tar", "one").set("two-1.tar", { size: 300_000, seed: 1 });
+  mirror.setFault("two-1.tar", { kind: "rate", bytesPerSecond: 100_000 });
+  tree.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": { size: 300_000, seed: 1 } } });
+  const { url } = await serve();
+  for (let i = 0; i < 3; i++) expect(await (await fetch(`${url}/distfiles/one-1.tar`)).text()).toBe("one");
+  const slow = fetch(`${url}/distfiles/two-1.tar`).then((answer) => answer.bytes());
+  await Bun.sleep(300);
+  const during = await run("status");
+  expect(during.stdout).toMatch(/^portcache [\d.]+: ok, up .+\nStore +\d+ B of 50\.0 GiB -+ in 1 file, /);
+  expect(during.stdout).toContain("66.7 % (2 hits, 1 miss)");
+  expect(during.stdout).toMatch(/\n {2}two-1\.tar {2}[#-]{10,20} {2}.+ of 293 KiB {2}/);
+  await slow;
+  await server?.stop("SIGTERM");
+  const after = JSON.parse((await run("status", "--json")).stdout);
+  expect(after).toMatchObject({ running: false, store: { files: 2 }, repositories: { packages: 1, distfiles: 2 } });
+  expect(after.all_time).toMatchObject({ hits: 2, misses: 2, hit_ratio: 0.5, bytes_saved: 6, bytes_fetched: 300_003 });
+});
+
+test("status --watch goes on until it is interrupted", async () => {
+  const child = Bun.spawn([executablePath(), "status", "--watch", "--json", "--config", config], { stdout: "pipe" });
+  let lines = 0;
+  const decoder = new TextDecoder();
+  for await (const bytes of child.stdout) {
+    lines += decoder.decode(bytes).split("\n").length - 1;
+    if (lines >= 2) child.kill("SIGINT");
+  }
+  expect([lines >= 2, await child.exited]).toEqual([true, 130]);
+});
 
 test("wrong usage ends with 2 and one line that names the flag and what is allowed", async () => {
   for (const [args, ...parts] of [

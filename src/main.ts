@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { homepage, version } from "../package.json" with { type: "json" };
 import { parseArgs } from "./cli/args.ts";
-import { createOutput } from "./cli/output.ts";
+import { createOutput, showsUnicode } from "./cli/output.ts";
 import type { Resources } from "./cli/resources.ts";
 import { UsageError } from "./cli/usage.ts";
 import { ConfigError } from "./config/config-error.ts";
@@ -64,6 +64,11 @@ async function main(argv: readonly string[]): Promise<number> {
     if (invocation.command === "mirrors") {
       const { mirrors } = await import("./cli/mirrors.ts");
       return mirrors(loaded, invocation.json, output, Date.now());
+    }
+    if (invocation.command === "status") {
+      const { status } = await import("./cli/status.ts");
+      const watch = invocation.options["watch"] === true;
+      return await status(loaded, { watch, json: invocation.json, unicode: showsUnicode(env) }, output);
     }
     if (invocation.command === "serve") return await serveToTheEnd(loaded, load);
     const { work } = await import("./cli/works.ts");

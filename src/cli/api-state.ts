@@ -59,7 +59,7 @@ function countsOf(counts: Measures) {
   };
 }
 
-function totalsOf(counts: Measures): Totals {
+export function totalsOf(counts: Measures): Totals {
   const { hits, misses, joined } = counts;
   const served = hits + misses + joined;
   return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };

@@ -84,3 +84,14 @@ export async function askServer(location: string, name: ActionName, request: unk
   if (reported) return reported;
   throw new ServerUnreachableError("The server went away before it was done: ask again once it is back");
 }
+
+/**
+ * What a GET of the API gives, through the socket.
+ * @throws {ServerUnreachableError} where it can't be asked
+ */
+export async function readFromServer(location: string, path: string, signal: AbortSignal): Promise<unknown> {
+  const response = await connect(location, path, { signal });
+  if (response === "no server") return undefined;
+  if (!response.ok) throw new ServerUnreachableError(`The server answers ${response.status} for ${path}`);
+  return await response.json();
+}

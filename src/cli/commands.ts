@@ -1,7 +1,17 @@
 /**
  * The commands with what may stand behind them, as data: what --help prints, what is parsed, and what the manual says.
  */
-export type CommandName = "serve" | "check" | "resolve" | "mirrors" | "index" | "fetch" | "import" | "verify" | "clean";
+export type CommandName =
+  | "serve"
+  | "check"
+  | "resolve"
+  | "status"
+  | "mirrors"
+  | "index"
+  | "fetch"
+  | "import"
+  | "verify"
+  | "clean";
 
 export interface CommandOption {
   /** As commander has it: `--repair`, `--package <CAT/PKG>`. */
@@ -28,6 +38,10 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   resolve: {
     description: "show which packages want a file, and where it can be had; exit 1 if no tree wants it",
     operands: "<FILE...>",
+  },
+  status: {
+    description: "show the store's size, the hit ratio, the bytes saved, and the downloads under way",
+    options: [{ flags: "--watch", description: "show it again every second, until Ctrl-C" }],
   },
   mirrors: {
     description: "show how fast each mirror and host has been, how often it failed, and which are out of order",

@@ -20,6 +20,12 @@ export function wantsColour(env: Environment, isTerminal: boolean): boolean {
   return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
+/** Whether the locale says that characters beyond ASCII can be shown (locale(7)). */
+export function showsUnicode(env: Environment): boolean {
+  const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((value) => (value ?? "") !== "") ?? "";
+  return /utf-?8/i.test(locale);
+}
+
 /** The process's own streams. */
 export function createOutput(env: Environment): Output {
   const colour = wantsColour(env, process.stdout.isTTY === true);

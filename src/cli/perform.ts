@@ -13,6 +13,12 @@ import type { Resources } from "./resources.ts";
 type RequestOf<Name extends ActionName> = Parameters<Actions[Name]>[0];
 type ReportOf<Name extends ActionName> = Awaited<ReturnType<Actions[Name]>>;
 
+export interface Performed<Name extends ActionName> {
+  readonly report: ReportOf<Name>;
+  /** Whose configuration counted. */
+  readonly by: "server" | "this process";
+}
+
 export interface PerformDeps {
   readonly loaded: LoadedConfig;
   readonly resources: Resources;
@@ -34,18 +40,19 @@ export async function perform<Name extends ActionName>(
   request: RequestOf<Name>,
   run: Run,
   { loaded, resources, log, onWait }: PerformDeps,
-): Promise<ReportOf<Name>> {
+): Promise<Performed<Name>> {
   const { location } = loaded.config.storage;
   const startedAt = performance.now();
   for (let told = false; ; ) {
     const asked = await askServer(location, name, request, run);
     // The server is of this very program, and the action gave it the same report that it would give here.
-    if (asked !== "no server") return asked.report as ReportOf<Name>;
+    if (asked !== "no server") return { report: asked.report as ReportOf<Name>, by: "server" };
     try {
-      return await withOwnStore(loaded, resources, name, log, async (actions) => {
+      const report = await withOwnStore(loaded, resources, name, log, async (actions) => {
         const act = actions[name] as (request: RequestOf<Name>, run: Run) => Promise<ReportOf<Name>>;
         return await act(request, run);
       });
+      return { report, by: "this process" };
     } catch (error) {
       if (!(error instanceof StoreLockedError) || performance.now() - startedAt > WAIT_MS) throw error;
       if (!told) onWait(error.holder);

@@ -12,7 +12,7 @@ export interface ProgressView {
   stop(): void;
 }
 
-const NO_VIEW: ProgressView = { show: () => undefined, stop: () => undefined };
+export const NO_VIEW: ProgressView = { show: () => undefined, stop: () => undefined };
 /** More files at once are only counted. */
 const MOST_BARS = 8;
 const NAME_COLUMNS = 32;
@@ -20,13 +20,13 @@ const NAME_COLUMNS = 32;
 type Stream = NodeJS.WriteStream;
 
 /** The text in exactly so many columns, its middle left out where it is longer. */
-export function fit(text: string, columns: number): string {
+export function fit(text: string, columns: number, unicode: boolean): string {
   const width = Bun.stringWidth(text);
   if (width <= columns) return text + " ".repeat(columns - width);
   const keep = columns - 1;
   const head = Math.ceil(keep / 2);
   // By characters: what is wider than one column is rare in names, and then the line is a little short or long.
-  return `${text.slice(0, head)}…${text.slice(text.length - (keep - head))}`;
+  return `${text.slice(0, head)}${unicode ? "…" : "~"}${text.slice(text.length - (keep - head))}`;
 }
 
 function amount({ bytes, total_bytes }: Progress): string {
@@ -34,12 +34,12 @@ function amount({ bytes, total_bytes }: Progress): string {
   return bytes > 0 ? formatBytes(bytes) : "";
 }
 
-function createMultiBar(stream: Stream): MultiBar {
+function createMultiBar(stream: Stream, unicode: boolean): MultiBar {
   return new MultiBar({
     stream,
     format: "{label} {bar} {detail}",
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
+    barCompleteChar: unicode ? "█" : "#",
+    barIncompleteChar: unicode ? "░" : "-",
     barsize: 20,
     hideCursor: true,
     clearOnComplete: true,
@@ -49,16 +49,24 @@ function createMultiBar(stream: Stream): MultiBar {
   });
 }
 
-/** @param stream standard error */
-export function createProgressView(stream: Stream, quiet: boolean): ProgressView {
-  if (!stream.isTTY || quiet) return NO_VIEW;
-  const multi = createMultiBar(stream);
+/**
+ * @param stream standard error
+ * @param unicode whether block characters can be shown
+ */
+export function createProgressView(stream: Stream, unicode: boolean): ProgressView {
+  if (!stream.isTTY) return NO_VIEW;
   const columns = stream.columns ?? 80;
   const nameColumns = Math.max(12, Math.min(NAME_COLUMNS, columns - 48));
-  const whole = multi.create(1, 0, { label: fit("", nameColumns), detail: "" });
   const files = new Map<string, Bar>();
+  // Drawn from the first news on: what is told before that stands above.
+  let begun: { readonly multi: MultiBar; readonly whole: Bar } | undefined;
 
-  function showFiles(active: Progress["active"]): void {
+  function begin() {
+    const multi = createMultiBar(stream, unicode);
+    return { multi, whole: multi.create(1, 0, { label: fit("", nameColumns, unicode), detail: "" }) };
+  }
+
+  function showFiles(active: Progress["active"], multi: MultiBar): void {
     const shown = active.slice(0, MOST_BARS);
     for (const [name, bar] of files) {
       if (shown.some((one) => one.name === name)) continue;
@@ -67,7 +75,7 @@ export function createProgressView(stream: Stream, quiet: boolean): ProgressView
     }
     for (const { name, bytes, size } of shown) {
       const detail = size === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(size)}`;
-      const payload = { label: fit(`  ${name}`, nameColumns), detail };
+      const payload = { label: fit(`  ${name}`, nameColumns, unicode), detail };
       const bar = files.get(name) ?? multi.create(1, 0, payload);
       files.set(name, bar);
       bar.setTotal(Math.max(1, size ?? 1));
@@ -77,18 +85,19 @@ export function createProgressView(stream: Stream, quiet: boolean): ProgressView
 
   return {
     show(progress) {
+      begun ??= begin();
       const { doing, done, total, bytes, total_bytes, active } = progress;
       const counts = total === null ? formatCount(done) : `${formatCount(done)}/${formatCount(total)}`;
       const [at, end] = total_bytes !== null && total_bytes > 0 ? [bytes, total_bytes] : [done, total ?? 0];
-      whole.setTotal(Math.max(1, end));
-      whole.update(Math.min(at, Math.max(1, end)), {
-        label: fit(doing, nameColumns),
+      begun.whole.setTotal(Math.max(1, end));
+      begun.whole.update(Math.min(at, Math.max(1, end)), {
+        label: fit(doing, nameColumns, unicode),
         detail: [counts, amount(progress)].filter((part) => part !== "").join("  "),
       });
-      showFiles(active);
+      showFiles(active, begun.multi);
     },
     stop() {
-      multi.stop();
+      begun?.multi.stop();
     },
   };
 }

@@ -7,9 +7,10 @@ import { openLog } from "../lib/log.ts";
 import { StoreLockedError } from "../store/lock.ts";
 import type { Invocation } from "./args.ts";
 import { ServerUnreachableError } from "./ask-server.ts";
-import type { Output } from "./output.ts";
+import { InterruptedError, untilInterrupted } from "./interrupt.ts";
+import { type Output, showsUnicode } from "./output.ts";
 import { perform } from "./perform.ts";
-import { createProgressView } from "./progress.ts";
+import { createProgressView, NO_VIEW } from "./progress.ts";
 import type { Resources } from "./resources.ts";
 
 /** What a command asks for, and how its report is told. */
@@ -21,22 +22,11 @@ export interface Work<Name extends ActionName> {
   exitCode(report: Awaited<ReturnType<Actions[Name]>>): number;
 }
 
+/** Settings that are the command's own business. */
+const OWN = new Set(["storage.location", "log.level", "log.format"]);
+
 const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
-
-/** Fires at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function untilInterrupted(): AbortSignal {
-  const stopping = new AbortController();
-  const onSignal = () => {
-    if (stopping.signal.aborted) process.exit(EXIT_SIGINT);
-    stopping.abort(new InterruptedError("interrupted"));
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return stopping.signal;
-}
-
-class InterruptedError extends Error {}
 
 /** Whether the message says all there is to say. */
 function isTold(error: unknown): error is Error {
@@ -53,15 +43,16 @@ export interface WorkContext {
 /** @returns the exit code */
 export async function runWork<Name extends ActionName>(
   work: Work<Name>,
-  { invocation: { json, verbose }, loaded, resources, output }: WorkContext,
+  { invocation: { json, verbose, overrides }, loaded, resources, output }: WorkContext,
 ): Promise<number> {
   const { level, format } = loaded.config.log;
   // What the server would tell its admin is in nobody's way here, unless it was asked for.
   const log = await openLog(level === "info" && !verbose ? "warn" : level, format);
   const signal = untilInterrupted();
-  const view = createProgressView(process.stderr, level === "warn" || level === "error");
+  const quiet = level === "warn" || level === "error";
+  const view = quiet ? NO_VIEW : createProgressView(process.stderr, showsUnicode(resources.environment));
   try {
-    const report = await perform(
+    const { report, by } = await perform(
       work.action,
       work.request,
       { onProgress: view.show, signal },
@@ -73,6 +64,12 @@ export async function runWork<Name extends ActionName>(
       },
     );
     view.stop();
+    const unheeded = overrides.filter(({ path }) => by === "server" && !OWN.has(path)).map(({ flag }) => flag);
+    if (unheeded.length > 0) {
+      output.err(
+        `portcache: a server runs on this store, and its own configuration counts: ${unheeded.join(", ")} did not`,
+      );
+    }
     output.out(json ? JSON.stringify(report, null, 2) : work.render(report, output.paint));
     return work.exitCode(report);
   } catch (error) {
