@@ -1,30 +1,47 @@
 import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { LogFormat } from "./log.ts";
+import { visible } from "./text.ts";
 
-/** What a process writes to standard error. */
-async function logged(format: "text" | "json", script: string): Promise<string> {
-  const code = `import { openLog } from "${import.meta.dir}/log.ts"; const log = await openLog("info", "${format}"); ${script}`;
-  const child = Bun.spawn([process.execPath, "-e", code], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+/** What a process with this log writes to standard error. */
+async function logged(format: LogFormat, calls: string): Promise<string> {
+  const script = `
+    const { openLog } = await import(${JSON.stringify(`${import.meta.dir}/log.ts`)});
+    const log = await openLog("info", ${JSON.stringify(format)});
+    ${calls}`;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "pipe" });
   return await child.stderr.text();
 }
 
-test("text has instant, level and the message with its values", async () => {
-  const text = await logged(
-    "text",
-    `log.warn("{file}: {error}, {count} {count} {none}", { file: "{a}", error: new Error("broken"), count: 2 });
-     log.info("plain"); log.debug("not this"); log.error("{{braces}} {a.b}", { a: { b: 1 } });`,
+const HOSTILE = String.raw`log.info("{client} GET {file}: {error}", { client: "::1", file: "a\x1b[31m\nb\x9b2J\u202ec\u2028", error: new Error("no\r\nanswer", { cause: new Error("inner") }), bytes: 5, level: 7 });`;
+
+test("text is one line a record, and nothing in it speaks to the terminal", async () => {
+  const text = await logged("text", HOSTILE);
+  expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INF /);
+  expect(text.slice(29)).toBe(`::1 GET a\\x1b[31m\\x0ab\\x9b2J\\u{202e}c\\u{2028}: no\\x0d\\x0aanswer\n`);
+});
+
+test("JSON is one object a line, with the same text, values under their names and errors by their message", async () => {
+  const text = await logged("json", HOSTILE);
+  expect(text.trimEnd()).toMatch(/^[\x20-\x7e]*$/);
+  const { time, ...rest } = JSON.parse(text);
+  expect(new Date(time).toISOString()).toBe(time);
+  expect(rest).toEqual({
+    level: "info",
+    message: "::1 GET a\u001b[31m\nb\u009b2J\u202ec\u2028: no\r\nanswer",
+    client: "::1",
+    file: "a\u001b[31m\nb\u009b2J\u202ec\u2028",
+    error: "no\r\nanswer",
+    bytes: 5,
+  });
+});
+
+test("what is escaped for a terminal stays JSON with the same meaning", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      expect(JSON.parse(visible(JSON.stringify(text), "\\u"))).toBe(text);
+      expect(visible(text)).toBe(visible(visible(text)));
+    }),
   );
-  const lines = text.split("\n");
-  expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WRN \{a\}: broken, 2 2 undefined$/);
-  expect(lines.slice(1).map((line) => line.slice(25))).toEqual(["INF plain", "ERR {braces} 1", ""]);
-});
-
-test("json has one object a line", async () => {
-  const [line = "", ...rest] = (await logged("json", `log.info("{file}", { file: "a" });`)).split("\n");
-  expect(JSON.parse(line)).toMatchObject({ level: "INFO", properties: { file: "a" } });
-  expect(rest).toEqual([""]);
-});
-
-test("no line is lost when the process ends at once", async () => {
-  const text = await logged("text", `for (let i = 0; i < 5000; i++) log.info("line {i}", { i }); process.exit(0);`);
-  expect(text.match(/INF line \d+$/gm)?.length).toBe(5000);
+  expect(visible("größe ✓ 文")).toBe("größe ✓ 文");
 });

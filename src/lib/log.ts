@@ -2,8 +2,9 @@
  * Where log records go: standard error, one line each, as text for people or JSON for programs.
  * LogTape carries the levels; rooms are handed a Logger and never configure anything.
  */
-import { configureSync, getJsonLinesFormatter, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { createLineWriter } from "./line-writer.ts";
+import { visible } from "./text.ts";
 
 export type { Logger };
 
@@ -29,12 +30,10 @@ function compileTemplate(template: string): readonly string[] | "complex" {
 }
 
 /**
- * LogTape's own text formatter takes four times as long (measured), and there is a line for every request. Most of its
- * time goes into reading the template anew for each line.
+ * Text of records. LogTape's own formatter takes four times as long (measured), and there is a line for every request: most
+ * of its time goes into reading the template anew for each line.
  */
-function createTextFormatter(): (record: LogRecord) => string {
-  let second = Number.NaN;
-  let prefix = "";
+function createTexts(): (record: LogRecord) => string {
   /** There are as many as places that log, but nobody has to keep to that. */
   const templates = new Map<string, readonly string[] | "complex">();
 
@@ -47,6 +46,26 @@ function createTextFormatter(): (record: LogRecord) => string {
     return parts;
   }
 
+  function textOf(properties: LogRecord["properties"], parts: readonly string[]): string {
+    let text = "";
+    for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : plain(properties[parts[i] ?? ""]);
+    return text;
+  }
+
+  return (record) => {
+    const parts = partsOf(record);
+    return parts === "complex"
+      ? record.message.map((part, i) => (i % 2 === 0 ? part : plain(part))).join("")
+      : textOf(record.properties, parts);
+  };
+}
+
+/** For people: one line, in which nothing speaks to the terminal, whatever a file or an upstream is called. */
+function createTextFormatter(): (record: LogRecord) => string {
+  const textOf = createTexts();
+  let second = Number.NaN;
+  let prefix = "";
+
   /** RFC 3339; the part that stays for a second is made once. */
   function instant(ms: number): string {
     const fraction = ms % 1000;
@@ -57,26 +76,26 @@ function createTextFormatter(): (record: LogRecord) => string {
     return `${prefix}${String(fraction).padStart(3, "0")}Z`;
   }
 
-  function textOf(properties: LogRecord["properties"], parts: readonly string[]): string {
-    let text = "";
-    for (let i = 0; i < parts.length; i++) text += i % 2 === 0 ? parts[i] : plain(properties[parts[i] ?? ""]);
-    return text;
-  }
+  return (record) => `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(textOf(record))}\n`;
+}
 
+/** For programs: one object a line, with the text as people see it and each of its values under its own name. */
+function createJsonFormatter(): (record: LogRecord) => string {
+  const textOf = createTexts();
   return (record) => {
-    const parts = partsOf(record);
-    const text =
-      parts === "complex"
-        ? record.message.map((part, i) => (i % 2 === 0 ? part : plain(part))).join("")
-        : textOf(record.properties, parts);
-    return `${instant(record.timestamp)} ${SHORT[record.level]} ${text}\n`;
+    const { properties, timestamp, level } = record;
+    const told: Record<string, unknown> = { time: new Date(timestamp).toISOString(), level, message: textOf(record) };
+    for (const [name, value] of Object.entries(properties))
+      told[name] ??= value instanceof Error ? value.message : value;
+    // What JSON leaves as it is may still speak to a terminal.
+    return `${visible(JSON.stringify(told), "\\u")}\n`;
   };
 }
 
 /** Sets up the process's one log; call again with another level to change it. */
 export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
   const lines = createLineWriter(2);
-  const formatter = format === "json" ? getJsonLinesFormatter() : createTextFormatter();
+  const formatter = format === "json" ? createJsonFormatter() : createTextFormatter();
   // LogTape disposes of its sinks when they are replaced and when the process ends.
   const stderr = Object.assign((record: LogRecord) => lines.write(formatter(record)), {
     [Symbol.dispose]: () => lines.flush(),

@@ -13,3 +13,17 @@ export function oneLine(text: string): string {
     .trim();
   return line.length > MOST ? `${line.slice(0, MOST)}…` : line;
 }
+
+/** Control characters, C1 ones too, line and paragraph separators, and what turns the direction of writing (UAX 9). */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** The text with what is not seen but does something shown by its number: `\x1b`, `\u{202e}`; or as JSON escapes it. */
+export function visible(text: string, form: "\\x" | "\\u" = "\\x"): string {
+  // The common case costs one look; a regular expression with the flag g would remember where it was.
+  if (text.search(UNSEEN) < 0) return text;
+  return text.replace(UNSEEN, (char) => {
+    const hex = char.charCodeAt(0).toString(16);
+    if (form === "\\u") return `\\u${hex.padStart(4, "0")}`;
+    return hex.length > 2 ? `\\u{${hex}}` : `\\x${hex.padStart(2, "0")}`;
+  });
+}
