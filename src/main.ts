@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { homepage, version } from "../package.json" with { type: "json" };
-import { parseArgs } from "./cli/args.ts";
+import { type Invocation, parseArgs } from "./cli/args.ts";
 import { createOutput, showsUnicode } from "./cli/output.ts";
 import type { Resources } from "./cli/resources.ts";
 import { UsageError } from "./cli/usage.ts";
@@ -43,6 +43,36 @@ async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Pr
   process.exit(code);
 }
 
+/** Does what was asked for. @returns the exit code */
+async function perform(invocation: Invocation): Promise<number> {
+  const load = () => loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
+  if (invocation.command === "setup") {
+    const { setup } = await import("./cli/setup.ts");
+    return await setup(invocation, version, output);
+  }
+  const loaded = load();
+  if (invocation.command === "check") {
+    const { check } = await import("./cli/check.ts");
+    return await check(loaded, invocation.json, output);
+  }
+  if (invocation.command === "resolve") {
+    const { resolve } = await import("./cli/resolve.ts");
+    return await resolve(loaded, invocation.operands, userAgent, invocation.json, output);
+  }
+  if (invocation.command === "mirrors") {
+    const { mirrors } = await import("./cli/mirrors.ts");
+    return mirrors(loaded, invocation.json, output, Date.now());
+  }
+  if (invocation.command === "status") {
+    const { status } = await import("./cli/status.ts");
+    const watch = invocation.options["watch"] === true;
+    return await status(loaded, { watch, json: invocation.json, unicode: showsUnicode(env) }, output);
+  }
+  if (invocation.command === "serve") return await serveToTheEnd(loaded, load);
+  const { work } = await import("./cli/works.ts");
+  return await work({ invocation, loaded, resources: resources(load), output });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const invocation = parseArgs(argv, version);
   if ("exitCode" in invocation) {
@@ -51,28 +81,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return invocation.exitCode;
   }
   try {
-    const load = () => loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
-    const loaded = load();
-    if (invocation.command === "check") {
-      const { check } = await import("./cli/check.ts");
-      return await check(loaded, invocation.json, output);
-    }
-    if (invocation.command === "resolve") {
-      const { resolve } = await import("./cli/resolve.ts");
-      return await resolve(loaded, invocation.operands, userAgent, invocation.json, output);
-    }
-    if (invocation.command === "mirrors") {
-      const { mirrors } = await import("./cli/mirrors.ts");
-      return mirrors(loaded, invocation.json, output, Date.now());
-    }
-    if (invocation.command === "status") {
-      const { status } = await import("./cli/status.ts");
-      const watch = invocation.options["watch"] === true;
-      return await status(loaded, { watch, json: invocation.json, unicode: showsUnicode(env) }, output);
-    }
-    if (invocation.command === "serve") return await serveToTheEnd(loaded, load);
-    const { work } = await import("./cli/works.ts");
-    return await work({ invocation, loaded, resources: resources(load), output });
+    return await perform(invocation);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) {
       output.err(`portcache: ${error.message}`);

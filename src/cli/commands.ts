@@ -11,7 +11,8 @@ export type CommandName =
   | "fetch"
   | "import"
   | "verify"
-  | "clean";
+  | "clean"
+  | "setup";
 
 export interface CommandOption {
   /** As commander has it: `--repair`, `--package <CAT/PKG>`. */
@@ -81,5 +82,13 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   index: {
     description: "read the ebuild repositories now; exit 1 if one can't be read",
     options: [{ flags: "--full", description: "read all Manifests again, not only those that changed" }],
+  },
+  setup: {
+    description: "make this box run portcache as a service: init script, configuration, user; twice changes nothing",
+    options: [
+      { flags: "--dry-run", description: "tell what would be done, and do nothing" },
+      { flags: "--uninstall", description: "take away what setup brought; the store and what you changed stay" },
+      { flags: "--root <DIR>", description: "the machine whose root this folder is, instead of this one" },
+    ],
   },
 };

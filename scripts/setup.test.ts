@@ -1,0 +1,196 @@
+/**
+ * `portcache setup` by the executable, in roots of its own: what lies there afterwards, compared as trees.
+ */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { executablePath, runExecutable } from "../src/testing/executable.ts";
+import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
+
+let folder: TempFolder;
+let root: string;
+
+beforeEach(() => {
+  folder = createTempFolder("portcache-setup-");
+  root = folder.file("root");
+  mkdirSync(root);
+});
+
+afterEach(() => folder.remove());
+
+/** Every path with its mode, owners and content; lists of accounts keep backups of themselves, which are left out. */
+function tree(): Record<string, string> {
+  const entries = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => !path.endsWith("-"));
+  return Object.fromEntries(
+    entries.map((path) => {
+      const { mode, uid, gid } = lstatSync(`${root}/${path}`);
+      const isFile = lstatSync(`${root}/${path}`).isFile();
+      const content = isFile ? Bun.hash(readFileSync(`${root}/${path}`)).toString(16) : "";
+      return [path, `${mode.toString(8)} ${uid}:${gid} ${content}`];
+    }),
+  );
+}
+
+const setup = (...args: readonly string[]) => runExecutable(["setup", "--root", root, ...args]);
+
+const INSTALLED = [
+  "etc/conf.d/portcache",
+  "etc/init.d/portcache",
+  "etc/logrotate.d/portcache",
+  "etc/portcache/portcache.toml",
+  "etc/systemd/system/portcache.service",
+  "usr/local/bin/portcache",
+  "usr/local/share/bash-completion/completions/portcache",
+  "usr/local/share/fish/vendor_completions.d/portcache.fish",
+  "usr/local/share/man/man1/portcache.1",
+  "usr/local/share/man/man5/portcache.toml.5",
+  "usr/local/share/zsh/site-functions/_portcache",
+];
+
+function files(): string[] {
+  return Object.keys(tree()).filter((path) => lstatSync(`${root}/${path}`).isFile());
+}
+
+test("in an empty root it makes all that a box needs, and the second time nothing is other than before", async () => {
+  const first = await setup();
+  expect([first.exit, first.stderr]).toEqual([0, ""]);
+  expect(files().toSorted()).toEqual([...INSTALLED, "etc/group", "etc/passwd", "etc/portcache/.installed"].toSorted());
+  const before = tree();
+  const second = await setup();
+  expect(second.stdout.match(/^(?!unchanged )\S+ +(?:\/|user|group)/gm)).toBeNull();
+  expect(tree()).toEqual(before);
+});
+
+test("what it makes has the owners and modes that it needs, and is the executable itself", async () => {
+  await setup();
+  const group = Number(/^portcache:[^:]*:(\d+):/m.exec(readFileSync(`${root}/etc/group`, "utf8"))?.[1]);
+  const user = Number(/^portcache:[^:]*:(\d+):/m.exec(readFileSync(`${root}/etc/passwd`, "utf8"))?.[1]);
+  const seen = (path: string) => {
+    const { mode, uid, gid } = statSync(`${root}/${path}`);
+    return [(mode & 0o777).toString(8), uid, gid];
+  };
+  expect(seen("etc/portcache/portcache.toml")).toEqual(["640", 0, group]);
+  expect(seen("etc/init.d/portcache")).toEqual(["755", 0, 0]);
+  expect(seen("usr/local/bin/portcache")).toEqual(["755", 0, 0]);
+  expect(seen("var/cache/portcache")).toEqual(["755", user, group]);
+  const copied = readFileSync(`${root}/usr/local/bin/portcache`);
+  expect(Buffer.compare(copied, readFileSync(executablePath()))).toBe(0);
+  expect(readFileSync(`${root}/etc/init.d/portcache`, "utf8")).toBe(
+    readFileSync(`${import.meta.dir}/../portcache.initd`, "utf8"),
+  );
+  const check = Bun.spawnSync(["sha256sum", "--check", "--quiet"], {
+    stdin: Buffer.from(readFileSync(`${root}/etc/portcache/.installed`, "utf8").replaceAll("  /", `  ${root}/`)),
+  });
+  expect(check.exitCode).toBe(0);
+});
+
+test("the dry run tells the same and touches nothing", async () => {
+  const dry = await setup("--dry-run", "--json");
+  expect(readdirSync(root)).toEqual([]);
+  const real = await setup("--json");
+  expect(JSON.parse(dry.stdout).steps).toEqual(JSON.parse(real.stdout).steps);
+  const before = tree();
+  expect((await setup("--dry-run")).stdout).not.toContain("would");
+  expect((await setup("--dry-run", "--uninstall")).stdout).toContain("would remove  /etc/init.d/portcache");
+  expect(tree()).toEqual(before);
+});
+
+test("only what the init system of the box wants is installed", async () => {
+  mkdirSync(`${root}/sbin`, { recursive: true });
+  writeFileSync(`${root}/sbin/openrc-run`, "");
+  await setup();
+  expect(files()).toContain("etc/init.d/portcache");
+  expect(files()).not.toContain("etc/systemd/system/portcache.service");
+});
+
+test("where a package brought the executable it is not brought again", async () => {
+  mkdirSync(`${root}/usr/bin`, { recursive: true });
+  writeFileSync(`${root}/usr/bin/portcache`, "the package's");
+  await setup();
+  expect(files()).not.toContain("usr/local/bin/portcache");
+});
+
+test("what the admin changed stays as it is; another version's is put beside it once, and goes when it is of no use", async () => {
+  await setup();
+  const changed = ["etc/conf.d/portcache", "etc/portcache/portcache.toml"];
+  for (const path of changed) appendFileSync(`${root}/${path}`, "# mine\n");
+  const mine = tree();
+  // The very version that was installed has nothing to offer.
+  expect((await setup()).stdout).toContain("kept       /etc/conf.d/portcache");
+  expect(tree()).toEqual(mine);
+  // As an older version would have left it: other digests, an init script that nobody changed.
+  appendFileSync(`${root}/etc/init.d/portcache`, "# older\n");
+  const older = new Bun.CryptoHasher("sha256").update(readFileSync(`${root}/etc/init.d/portcache`)).digest("hex");
+  const record = readFileSync(`${root}/etc/portcache/.installed`, "utf8");
+  writeFileSync(
+    `${root}/etc/portcache/.installed`,
+    record
+      .replace(/^\S+(?= {2}\/etc\/init\.d)/m, older)
+      .replace(/^\S+(?= {2}\/etc\/(?:conf\.d|portcache)\/)/gm, "0".repeat(64)),
+  );
+  const upgraded = await setup();
+  expect(upgraded.stdout).toContain("replaced   /etc/init.d/portcache");
+  expect(upgraded.stdout).toContain("/etc/conf.d/portcache.new");
+  for (const path of changed) {
+    expect(readFileSync(`${root}/${path}`, "utf8")).toEndWith("# mine\n");
+    expect(readFileSync(`${root}/${path}.new`, "utf8")).not.toContain("# mine");
+  }
+  expect(readFileSync(`${root}/etc/init.d/portcache`, "utf8")).not.toContain("# older");
+  const offered = tree();
+  await setup();
+  expect(tree()).toEqual(offered);
+  // Taken over: what was offered is gone with the next run, what is somebody else's is not.
+  for (const path of changed) rmSync(`${root}/${path}`);
+  writeFileSync(`${root}/etc/init.d/portcache.new`, "somebody else's");
+  await setup();
+  expect(files().filter((path) => path.endsWith(".new"))).toEqual(["etc/init.d/portcache.new"]);
+});
+
+test("uninstalled, the root has what it had before, the accounts, the store and what was changed", async () => {
+  mkdirSync(`${root}/etc/conf.d`, { recursive: true });
+  writeFileSync(`${root}/etc/conf.d/other`, "");
+  await setup();
+  mkdirSync(`${root}/var/cache/portcache/distfiles`);
+  writeFileSync(`${root}/var/cache/portcache/distfiles/kept.zip`, "bytes");
+  appendFileSync(`${root}/etc/portcache/portcache.toml`, "# mine\n");
+  const { exit, stdout } = await setup("--uninstall");
+  expect([exit, stdout]).toEqual([0, expect.stringContaining("removed  /usr/local/bin/portcache")]);
+  expect(files().toSorted()).toEqual([
+    "etc/conf.d/other",
+    "etc/group",
+    "etc/passwd",
+    "etc/portcache/portcache.toml",
+    "var/cache/portcache/distfiles/kept.zip",
+  ]);
+  expect((await setup("--uninstall")).exit).toBe(0);
+});
+
+test("a service that is in use is not uninstalled, and the message says what comes first", async () => {
+  await setup();
+  mkdirSync(`${root}/etc/runlevels/default`, { recursive: true });
+  symlinkSync("/etc/init.d/portcache", `${root}/etc/runlevels/default/portcache`);
+  writeFileSync(`${root}/etc/init.d/other`, "");
+  const before = tree();
+  const { exit, stderr } = await setup("--uninstall");
+  expect([exit, stderr]).toEqual([1, expect.stringContaining("rc-update del portcache default")]);
+  expect(tree()).toEqual(before);
+});
+
+test("who may not write there is told so, and the exit status is 1", async () => {
+  const user = Bun.spawnSync(["setpriv", "--reuid=65534", "--clear-groups", executablePath(), "setup", "--root", root]);
+  expect([user.exitCode, user.stderr.toString()]).toEqual([
+    1,
+    expect.stringMatching(/^portcache: .*(denied|takes root)/),
+  ]);
+  expect(existsSync(`${root}/etc`)).toBe(false);
+});

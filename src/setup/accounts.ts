@@ -1,0 +1,37 @@
+/**
+ * The user and the group of the service, made by the system's own tools, which know its ranges, its locks and its shadow files.
+ */
+import type { Disk } from "./disk.ts";
+import { USER } from "./files.ts";
+
+export interface Account {
+  readonly kind: "user" | "group";
+  readonly command: readonly string[];
+}
+
+/** Those that are missing, the group first. @param root empty for the machine itself */
+export function missingAccounts(disk: Disk, root: string): readonly Account[] {
+  const prefix = root === "" ? [] : ["--prefix", root];
+  const group = ["groupadd", ...prefix, "--system", USER];
+  const user = [
+    ...["useradd", ...prefix, "--system", "--gid", USER, "--home-dir", "/dev/null", "--no-create-home"],
+    ...["--shell", "/sbin/nologin", "--comment", "distfiles cache", USER],
+  ];
+  return [
+    ...(disk.idOf("group", USER) === undefined ? [{ kind: "group", command: group } as const] : []),
+    ...(disk.idOf("passwd", USER) === undefined ? [{ kind: "user", command: user } as const] : []),
+  ];
+}
+
+/** @throws {Error} with what the tool said */
+export function makeAccount({ kind, command }: Account, disk: Disk, root: string): void {
+  // A root that is still empty has no list to add to, and the tools make none.
+  if (root !== "") for (const list of ["/etc/passwd", "/etc/group"]) if (!disk.exists(list)) disk.putText(list, "");
+  const [tool = "", ...args] = command;
+  const { stderr, exitCode } = Bun.spawnSync([tool, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  if (exitCode !== 0) {
+    throw new Error(
+      `Cannot make the ${kind} ${USER}: ${stderr.toString().trim() || `${tool} exited with ${exitCode}`}`,
+    );
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * The file system below a root, for an installation: digests, files that appear whole, owners.
+ */
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import type { SetupFile } from "./files.ts";
+import type { Digest } from "./plan.ts";
+
+export interface Disk {
+  exists(path: string): boolean;
+  text(path: string): string | undefined;
+  /** Undefined where there is no file. */
+  digest(path: string): Promise<Digest | undefined>;
+  digestOf(content: SetupFile["content"]): Promise<Digest>;
+  /** Puts the file there, or its content beside it. Makes folders that are missing. */
+  put(file: SetupFile, path?: string): void;
+  putText(path: string, text: string): void;
+  remove(path: string): void;
+  /** Where it is empty. */
+  removeFolder(path: string): void;
+  /** Makes the folder, of this user. */
+  makeFolder(path: string, user: string): void;
+  /** Of etc/passwd and etc/group below the root. */
+  idOf(file: "passwd" | "group", name: string): number | undefined;
+}
+
+async function hashFile(path: string): Promise<Digest> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const piece of Bun.file(path).stream()) hasher.update(piece);
+  return hasher.digest("hex");
+}
+
+/** @param root empty for the machine itself */
+export function createDisk(root: string): Disk {
+  const isRoot = process.getuid?.() === 0;
+  const at = (path: string) => `${root}${path}`;
+
+  function text(path: string): string | undefined {
+    return existsSync(at(path)) ? readFileSync(at(path), "utf8") : undefined;
+  }
+
+  function idOf(file: "passwd" | "group", name: string): number | undefined {
+    const line = text(`/etc/${file}`)
+      ?.split("\n")
+      .find((entry) => entry.startsWith(`${name}:`));
+    return line === undefined ? undefined : Number(line.split(":")[2]);
+  }
+
+  function put({ path: own, mode, group, content }: SetupFile, path = own): void {
+    const target = at(path);
+    mkdirSync(dirname(target), { recursive: true });
+    // In its place it is whole at once, and an executable that runs is replaced, not written to.
+    const fresh = `${target}.portcache-setup`;
+    if ("text" in content) writeFileSync(fresh, content.text);
+    else copyFileSync(content.copyOf, fresh, constants.COPYFILE_FICLONE);
+    chmodSync(fresh, mode);
+    const groupId = group === undefined ? 0 : idOf("group", group);
+    if (isRoot && groupId !== undefined) chownSync(fresh, 0, groupId);
+    renameSync(fresh, target);
+  }
+
+  return {
+    // A link that leads nowhere is something, too.
+    exists: (path) => lstatSync(at(path), { throwIfNoEntry: false }) !== undefined,
+    text,
+    async digest(path) {
+      if (!statSync(at(path), { throwIfNoEntry: false })?.isFile()) return undefined;
+      return await hashFile(at(path));
+    },
+    async digestOf(content) {
+      if ("copyOf" in content) return await hashFile(content.copyOf);
+      return new Bun.CryptoHasher("sha256").update(content.text).digest("hex");
+    },
+    put,
+    putText: (path, content) => put({ path, mode: 0o644, content: { text: content } }),
+    remove: (path) => rmSync(at(path), { force: true }),
+    removeFolder(path) {
+      try {
+        rmdirSync(at(path));
+      } catch {
+        // Somebody has something in there, or it is gone.
+      }
+    },
+    makeFolder(path, user) {
+      mkdirSync(at(path), { recursive: true, mode: 0o755 });
+      const [userId, groupId] = [idOf("passwd", user), idOf("group", user)];
+      if (isRoot && userId !== undefined && groupId !== undefined) chownSync(at(path), userId, groupId);
+    },
+    idOf,
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * What an installation consists of: which file goes where (pure). Packages bring the same files to their own places.
+ */
+import confd from "../../portcache.confd" with { type: "text" };
+import initd from "../../portcache.initd" with { type: "text" };
+import logrotate from "../../portcache.logrotate" with { type: "text" };
+import service from "../../portcache.service" with { type: "text" };
+import { formatSample } from "../config/sample.ts";
+
+export interface SetupFile {
+  /** Absolute, below the root. */
+  readonly path: string;
+  readonly mode: number;
+  /** Owned by root, and by this group where it is not root's. */
+  readonly group?: "portcache";
+  readonly content: { readonly text: string } | { readonly copyOf: string };
+}
+
+export type InitSystem = "openrc" | "systemd";
+
+export const USER = "portcache";
+export const CONFIG_FOLDER = "/etc/portcache";
+export const STORE = "/var/cache/portcache";
+/** What was installed, by digest: what differs from it was changed by somebody. */
+export const RECORD = `${CONFIG_FOLDER}/.installed`;
+
+const OPENRC: readonly SetupFile[] = [
+  { path: "/etc/init.d/portcache", mode: 0o755, content: { text: initd } },
+  { path: "/etc/logrotate.d/portcache", mode: 0o644, content: { text: logrotate } },
+];
+
+const SYSTEMD: readonly SetupFile[] = [
+  { path: "/etc/systemd/system/portcache.service", mode: 0o644, content: { text: service } },
+];
+
+export interface FilesOptions {
+  readonly init: readonly InitSystem[];
+  /** The executable to install, where it is not in a place of programs already. */
+  readonly executable: string | undefined;
+  /** Manual pages and completions, by their place below share/. */
+  readonly manual: readonly { readonly path: string; readonly text: string }[];
+}
+
+export function setupFiles({ init, executable, manual }: FilesOptions): readonly SetupFile[] {
+  return [
+    ...(executable === undefined
+      ? []
+      : [{ path: "/usr/local/bin/portcache", mode: 0o755, content: { copyOf: executable } }]),
+    // It may hold the token that allows changes.
+    { path: `${CONFIG_FOLDER}/portcache.toml`, mode: 0o640, group: "portcache", content: { text: formatSample() } },
+    { path: "/etc/conf.d/portcache", mode: 0o644, content: { text: confd } },
+    ...(init.includes("openrc") ? OPENRC : []),
+    ...(init.includes("systemd") ? SYSTEMD : []),
+    ...manual.map(({ path, text }) => ({ path: `/usr/local/share/${path}`, mode: 0o644, content: { text } })),
+  ];
+}

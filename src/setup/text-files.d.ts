@@ -1,0 +1,21 @@
+/** Files of the project that setup carries, as text: bun builds them into the executable. */
+declare module "*.initd" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: this is how bun gives it
+  export default text;
+}
+declare module "*.confd" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: this is how bun gives it
+  export default text;
+}
+declare module "*.service" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: this is how bun gives it
+  export default text;
+}
+declare module "*.logrotate" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: this is how bun gives it
+  export default text;
+}
