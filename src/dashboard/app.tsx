@@ -19,6 +19,7 @@ import { StorePanel } from "./store.tsx";
 import { StoryView } from "./story.tsx";
 import { Summary } from "./summary.tsx";
 import { TopPanel } from "./top.tsx";
+import { TreesPanel } from "./trees.tsx";
 
 const MIRRORS_POLL_MS = 10_000;
 /** A search begins when typing has paused for so long. */
@@ -31,7 +32,10 @@ function Search({ route }: { readonly route: Route }) {
   useEffect(() => setText(shown), [shown]);
   const go = (search: string) => {
     clearTimeout(timer.current);
-    location.hash = searchHash(search.trim());
+    const hash = searchHash(search.trim());
+    // Letters typed are one search, and one step back.
+    if (route.view === "files") location.replace(hash);
+    else location.hash = hash;
   };
   return (
     <search>
@@ -72,6 +76,21 @@ function ContactLine({ refusal }: { readonly refusal: string | undefined }) {
   );
 }
 
+/** Another version of the server has another page, too. */
+function VersionLine({ version }: { readonly version: string | undefined }) {
+  const [first, setFirst] = useState(version);
+  useEffect(() => setFirst((before) => before ?? version), [version]);
+  if (version === undefined || first === undefined || version === first) return null;
+  return (
+    <p class="banner" role="status">
+      The server is version {version} now, this page is that of {first}.{" "}
+      <button type="button" onClick={() => location.reload()}>
+        Load the new one
+      </button>
+    </p>
+  );
+}
+
 interface OverviewProps {
   readonly status: Status | undefined;
   readonly downloads: Downloads | undefined;
@@ -102,13 +121,14 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
       {empty ? <Welcome /> : null}
       <div class="columns">
         <div class="column">
-          <DownloadsPanel downloads={downloads} />
+          <DownloadsPanel downloads={downloads} readAhead={status?.read_ahead} />
           <ChartsPanel />
           <FailuresPanel />
         </div>
         <div class="column">
           <MirrorsPanel mirrors={mirrors} />
           <StorePanel status={status} />
+          <TreesPanel />
           <ActionsPanel status={status} />
           <TopPanel />
         </div>
@@ -150,6 +170,7 @@ export function App() {
           <Search route={route} />
         </header>
         <ContactLine refusal={refusal} />
+        <VersionLine version={status?.version} />
         <main class={gone ? "gone" : ""}>
           <h1 class="unseen">portcache</h1>
           <Summary {...shown} />

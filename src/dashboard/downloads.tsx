@@ -1,8 +1,8 @@
 /**
  * What comes in just now: how far each download is, how fast, from where, and for whom.
  */
-import type { DownloadState, Downloads } from "../http/api/schemas.ts";
-import { formatBytes, formatDuration, formatSpeed, plural } from "./format.ts";
+import type { DownloadState, Downloads, Status } from "../http/api/schemas.ts";
+import { formatBytes, formatCount, formatDuration, formatSpeed, plural } from "./format.ts";
 import { FileLink, Nothing, Panel } from "./parts.tsx";
 
 /** A full page of them is enough to see. */
@@ -46,11 +46,17 @@ function Download({ download }: { readonly download: DownloadState }) {
   );
 }
 
-export function DownloadsPanel({ downloads }: { readonly downloads: Downloads | undefined }) {
+interface DownloadsProps {
+  readonly downloads: Downloads | undefined;
+  readonly readAhead: Status["read_ahead"] | undefined;
+}
+
+export function DownloadsPanel({ downloads, readAhead }: DownloadsProps) {
   const list = downloads?.downloads ?? [];
-  const more = list.length - SHOWN;
+  const total = downloads?.total ?? 0;
+  const more = total - SHOWN;
   return (
-    <Panel id="downloads" title="Coming in now" aside={list.length === 0 ? undefined : plural(list.length, "download")}>
+    <Panel id="downloads" title="Coming in now" aside={total === 0 ? undefined : plural(total, "download")}>
       {list.length === 0 ? (
         <Nothing>Nothing is being fetched. A file that is asked for and not here shows up at once.</Nothing>
       ) : (
@@ -60,7 +66,13 @@ export function DownloadsPanel({ downloads }: { readonly downloads: Downloads | 
           ))}
         </ul>
       )}
-      {more > 0 ? <p class="small">and {more} more</p> : null}
+      {more > 0 ? <p class="small">and {formatCount(more)} more</p> : null}
+      {readAhead?.fetched ? (
+        <p class="small">
+          {plural(readAhead.fetched, "file")} fetched ahead of need since the start, {formatCount(readAhead.used)} of
+          them asked for since.
+        </p>
+      ) : null}
     </Panel>
   );
 }

@@ -39,8 +39,9 @@ function activity(status: Status | undefined, downloads: Downloads | undefined):
   const waiting = status?.downloads.waiting ?? 0;
   const requests = plural(status?.in_flight ?? 0, "request");
   const detail = `${requests} under way${waiting > 0 ? `, ${plural(waiting, "download")} waiting` : ""}`;
-  if (list.length === 0) return { tone: "idle", text: status?.in_flight ? "Serving" : "Quiet", detail };
-  return { tone: "good", text: `${plural(list.length, "download")}, ${formatSpeed(speed)}`, detail };
+  const total = downloads?.total ?? 0;
+  if (total === 0) return { tone: "idle", text: status?.in_flight ? "Serving" : "Quiet", detail };
+  return { tone: "good", text: `${plural(total, "download")}, ${formatSpeed(speed)}`, detail };
 }
 
 function saving({ all_time, since_start }: Status): Verdict {

@@ -8,6 +8,7 @@ import {
   outcomeWords,
   placeName,
   storeWords,
+  treeVerdict,
 } from "./words.ts";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
@@ -80,6 +81,16 @@ test("a failure's reason does not say again what stands beside it", () => {
   const failure = { file: "a.zip", kind: "failed", count: 1, first_at: "", last_at: "" } as const;
   expect(failureReason({ ...failure, reason })).toBe("No tree knows this file.\nhttp://m.example answered 500");
   expect(failureReason({ ...failure, reason: "a.zip: gone" })).toBe("a.zip: gone");
+});
+
+test("a tree is bad, worth a look, not read yet, or well", () => {
+  const tree = { name: "gentoo", location: "/t", packages: 1, distfiles: 1, took_ms: 1, unreadable: 0, skipped: 0 };
+  const well = { ...tree, problem: null, scanned_at: "2026-11-27T11:59:00Z" };
+  expect(treeVerdict(well)).toEqual({ tone: "good", text: "", detail: "" });
+  expect(treeVerdict({ ...well, scanned_at: null }).tone).toBe("idle");
+  expect(treeVerdict({ ...well, unreadable: 2 }).text).toBe("2\u00a0Manifests or folders could not be read");
+  expect(treeVerdict({ ...well, skipped: 1 }).tone).toBe("warn");
+  expect(treeVerdict({ ...well, unreadable: 2, problem: "gone" })).toMatchObject({ tone: "bad", detail: "gone" });
 });
 
 test("the others", () => {

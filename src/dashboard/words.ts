@@ -1,7 +1,7 @@
 /**
  * What the server tells, in a few plain words (pure): is it well, which mirror is bad, what went wrong, what was done.
  */
-import type { Cleanup, Failure, Mirrors, Status, TriedSource } from "../http/api/schemas.ts";
+import type { Cleanup, Failure, Mirrors, Repositories, Status, TriedSource } from "../http/api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
 /** How something stands; each has a colour and a sign of its own. */
@@ -76,6 +76,25 @@ export function mirrorsVerdict(all: readonly Mirror[], now: number): Verdict {
         : `All ${mirrors.length} well`
       : `${well.length} of ${mirrors.length} well`;
   return { tone: "good", text, detail: fastest ? `fastest: ${placeName(fastest.place)}` : "" };
+}
+
+/** What is wrong with a tree, where something is. */
+export function treeVerdict(tree: Repositories["repositories"][number]): Verdict {
+  const { problem, unreadable, skipped, scanned_at } = tree;
+  if (problem !== null) return { tone: "bad", text: "can't be read", detail: problem };
+  if (unreadable > 0)
+    return {
+      tone: "warn",
+      text: `${plural(unreadable, "Manifest or folder", "Manifests or folders")} could not be read`,
+      detail: "",
+    };
+  if (skipped > 0)
+    return {
+      tone: "warn",
+      text: `${plural(skipped, "line of its Manifests", "lines of its Manifests")} can't be used`,
+      detail: "",
+    };
+  return { tone: scanned_at === null ? "idle" : "good", text: "", detail: "" };
 }
 
 const FAILURE_WORDS: Readonly<Record<Failure["kind"], string>> = {
