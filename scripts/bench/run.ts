@@ -19,6 +19,7 @@ import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
   hits: () => import("./groups/hits.ts"),
   multisource: () => import("./groups/multisource.ts"),
+  dashboards: () => import("./groups/dashboards.ts"),
 };
 
 const RESULTS = `${import.meta.dir}/results.json`;
