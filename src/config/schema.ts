@@ -66,7 +66,6 @@ export const SCHEMA = {
       "Layouts announced in layout.conf, best first; all are always answered.",
     ),
     admin_token: key(token, "", "Bearer token that changes over TCP need; empty: no changes over TCP.", {
-      pending: "there are no changes over TCP in this version",
       secret: true,
     }),
     hostnames: key(
