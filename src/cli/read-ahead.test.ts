@@ -20,7 +20,7 @@ beforeEach(async () => {
   folder = createTempFolder();
   tree = writeTree(folder.file("tree"));
   mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
-  const uris = (names: string) => names.replaceAll(/\w+\.zip/g, "https://example.org/$&");
+  const uris = (names: string) => names.replaceAll(/\w+\.zip/g, "http://127.0.0.1:9/$&");
   const common = "a.zip b.zip gui? ( gui.zip ) c.zip both.zip";
   tree.put("app-misc/foo", {
     dist,
