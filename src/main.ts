@@ -46,31 +46,40 @@ async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Pr
 /** Does what was asked for. @returns the exit code */
 async function perform(invocation: Invocation): Promise<number> {
   const load = () => loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
-  if (invocation.command === "setup") {
+  const { command, operands, options, json } = invocation;
+  if (command === "setup") {
     const { setup } = await import("./cli/setup.ts");
     return await setup(invocation, version, output);
   }
   const loaded = load();
-  if (invocation.command === "check") {
-    const { check } = await import("./cli/check.ts");
-    return await check(loaded, invocation.json, output);
+  switch (command) {
+    case "serve":
+      return await serveToTheEnd(loaded, load);
+    case "check": {
+      const { check } = await import("./cli/check.ts");
+      return await check(loaded, json, output);
+    }
+    case "resolve": {
+      const { resolve } = await import("./cli/resolve.ts");
+      return await resolve(loaded, operands, userAgent, json, output);
+    }
+    case "mirrors": {
+      const { mirrors } = await import("./cli/mirrors.ts");
+      return mirrors(loaded, json, output, Date.now());
+    }
+    case "client": {
+      const { client } = await import("./cli/client.ts");
+      return await client(loaded, operands, options, json, output);
+    }
+    case "status": {
+      const { status } = await import("./cli/status.ts");
+      return await status(loaded, { watch: options["watch"] === true, json, unicode: showsUnicode(env) }, output);
+    }
+    default: {
+      const { work } = await import("./cli/works.ts");
+      return await work({ invocation, loaded, resources: resources(load), output });
+    }
   }
-  if (invocation.command === "resolve") {
-    const { resolve } = await import("./cli/resolve.ts");
-    return await resolve(loaded, invocation.operands, userAgent, invocation.json, output);
-  }
-  if (invocation.command === "mirrors") {
-    const { mirrors } = await import("./cli/mirrors.ts");
-    return mirrors(loaded, invocation.json, output, Date.now());
-  }
-  if (invocation.command === "status") {
-    const { status } = await import("./cli/status.ts");
-    const watch = invocation.options["watch"] === true;
-    return await status(loaded, { watch, json: invocation.json, unicode: showsUnicode(env) }, output);
-  }
-  if (invocation.command === "serve") return await serveToTheEnd(loaded, load);
-  const { work } = await import("./cli/works.ts");
-  return await work({ invocation, loaded, resources: resources(load), output });
 }
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -3,6 +3,7 @@
  */
 export type CommandName =
   | "serve"
+  | "client"
   | "check"
   | "resolve"
   | "status"
@@ -89,6 +90,17 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
       { flags: "--dry-run", description: "tell what would be done, and do nothing" },
       { flags: "--uninstall", description: "take away what setup brought; the store and what you changed stay" },
       { flags: "--root <DIR>", description: "the machine whose root this folder is, instead of this one" },
+    ],
+  },
+  client: {
+    description: "show what a client machine needs in /etc/portage/mirrors, put it there, or try it",
+    operands: "[URL]",
+    options: [
+      { flags: "--write", description: "put the line there; all else in the file stays", conflicts: ["off", "on"] },
+      { flags: "--off", description: "comment the line out, for a machine that leaves the LAN", conflicts: ["on"] },
+      { flags: "--on", description: "comment it in again" },
+      { flags: "--test", description: "fetch layout.conf and a small file through it; exit 1 if that fails" },
+      { flags: "--root <DIR>", description: "root of the client's file system, for images and chroots (default: /)" },
     ],
   },
 };

@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { parseMirrorLists } from "../repos/third-party-mirrors.ts";
+import { findOwn, leadsTo, switchOff, switchOn, switchTo } from "./client-lines.ts";
+
+const URL = "http://cachebox:8000";
+const OTHERS = "# my mirrors\n\nlocal http://nas/\ngentoo http://a http://b\n";
+
+test("the line comes before all others that count, below the comments that begin the file", () => {
+  expect(switchTo("", URL)).toBe("local http://cachebox:8000 # portcache\n");
+  expect(switchTo(OTHERS, URL)).toBe(
+    `# my mirrors\n\nlocal ${URL} # portcache\nlocal http://nas/\ngentoo http://a http://b\n`,
+  );
+  expect(switchTo("# none", URL)).toBe(`# none\nlocal ${URL} # portcache\n`);
+  // As Portage reads it.
+  expect(parseMirrorLists(switchTo(OTHERS, URL)).get("local")).toEqual([URL, "http://nas/"]);
+});
+
+test("written twice it is there once, and another URL takes its place", () => {
+  const once = switchTo(OTHERS, URL);
+  expect(switchTo(once, URL)).toBe(once);
+  expect(switchTo(once, `${URL}/`)).toBe(once);
+  expect(switchTo(once, "http://other:1")).toBe(once.replace(URL, "http://other:1"));
+  const byHand = `local http://nas ${URL}/ http://b # mine\n`;
+  expect(switchTo(byHand, URL)).toBe(byHand);
+});
+
+test("off comments it out and on comments it in; the rest stays", () => {
+  const on = switchTo(OTHERS, URL);
+  const off = switchOff(on, undefined) ?? "";
+  expect(off).toBe(on.replace("local http://cache", "#local http://cache"));
+  expect(leadsTo(off, URL)).toBe(false);
+  expect(switchOff(off, undefined)).toBe(off);
+  expect(switchOn(off)).toBe(on);
+  expect(switchOn(on)).toBe(on);
+  expect(switchTo(off, URL)).toBe(on);
+  expect(findOwn(off)).toEqual({ url: URL, on: false });
+});
+
+test("a line that the admin wrote is switched off by its URL, and keeps its other mirrors", () => {
+  expect(switchOff("local http://cachebox:8000/\n", undefined)).toBeUndefined();
+  const off = switchOff(`local ${URL}/ http://nas\n`, URL);
+  expect(off).toBe(`#local ${URL} # portcache\nlocal http://nas\n`);
+  expect(switchOn(off ?? "")).toBe(`local ${URL} # portcache\nlocal http://nas\n`);
+});
+
+test("without a line there is nothing to switch", () => {
+  for (const text of ["", OTHERS, "#local http://x # something else\n", "#local http://nas\n"]) {
+    expect([switchOff(text, URL), switchOn(text)]).toEqual([undefined, undefined]);
+  }
+});
+
+test("whatever else the file holds is kept, byte for byte", () => {
+  const line = fc.constantFrom(
+    "",
+    "# c",
+    "local http://a",
+    "gentoo http://b http://c",
+    "\tx  y",
+    "#local http://d",
+    "local",
+  );
+  fc.assert(
+    fc.property(fc.array(line), (lines) => {
+      const text = lines.map((one) => `${one}\n`).join("");
+      const on = switchTo(text, URL);
+      const off = switchOff(on, undefined) ?? "";
+      expect(on.replace(`local ${URL} # portcache\n`, "")).toBe(text);
+      expect(off.replace(`#local ${URL} # portcache\n`, "")).toBe(text);
+      expect(switchOn(off)).toBe(on);
+    }),
+  );
+});
