@@ -324,6 +324,17 @@ test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async 
   }
 });
 
+test("an answer that the page does not understand leaves the rest of it standing", async () => {
+  const page = await browser.newPage();
+  await page.route("**/api/v1/mirrors", (route) => route.fulfill({ json: { mirrors: [null] } }));
+  await page.route("**/api/v1/failures*", (route) => route.fulfill({ json: {} }));
+  await page.goto(server.url);
+  await page.getByText("This can't be shown").first().waitFor();
+  await page.locator("#history canvas").first().waitFor();
+  await page.unroute("**/api/v1/mirrors");
+  await page.close();
+});
+
 test("under a name that the server does not know itself by, the page says what to do", async () => {
   const page = await browser.newPage();
   await page.goto(`http://${FOREIGN_NAME}:${new URL(server.url).port}/`);

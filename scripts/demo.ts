@@ -58,6 +58,7 @@ const [rest] = second.fileRequests(large);
 say(`      The second mirror was asked to go on from there (Range: ${rest?.range}); wget noticed nothing.`);
 say("");
 say(`The store is ${server.location}. Try it: curl -sI ${server.url}/distfiles/${large}`);
+say(`The dashboard: ${server.url}/`);
 say("Serving until Ctrl-C.");
 await new Promise((resolve) => {
   process.on("SIGINT", resolve);

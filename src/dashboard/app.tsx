@@ -13,6 +13,7 @@ import { FilesView } from "./files.tsx";
 import { NowContext, useContact, usePolled } from "./hooks.ts";
 import { useLive } from "./live.ts";
 import { MirrorsPanel } from "./mirrors.tsx";
+import { Guarded } from "./parts.tsx";
 import { type Route, searchHash, useRoute } from "./route.ts";
 import { RunnerContext, useRunner } from "./run.ts";
 import { StorePanel } from "./store.tsx";
@@ -121,16 +122,32 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
       {empty ? <Welcome /> : null}
       <div class="columns">
         <div class="column">
-          <DownloadsPanel downloads={downloads} readAhead={status?.read_ahead} />
-          <ChartsPanel />
-          <FailuresPanel />
+          <Guarded>
+            <DownloadsPanel downloads={downloads} readAhead={status?.read_ahead} />
+          </Guarded>
+          <Guarded>
+            <ChartsPanel />
+          </Guarded>
+          <Guarded>
+            <FailuresPanel />
+          </Guarded>
         </div>
         <div class="column">
-          <MirrorsPanel mirrors={mirrors} />
-          <StorePanel status={status} />
-          <TreesPanel />
-          <ActionsPanel status={status} />
-          <TopPanel />
+          <Guarded>
+            <MirrorsPanel mirrors={mirrors} />
+          </Guarded>
+          <Guarded>
+            <StorePanel status={status} />
+          </Guarded>
+          <Guarded>
+            <TreesPanel />
+          </Guarded>
+          <Guarded>
+            <ActionsPanel status={status} />
+          </Guarded>
+          <Guarded>
+            <TopPanel />
+          </Guarded>
         </div>
       </div>
     </>
@@ -173,10 +190,14 @@ export function App() {
         <VersionLine version={status?.version} />
         <main class={gone ? "gone" : ""}>
           <h1 class="unseen">portcache</h1>
-          <Summary {...shown} />
-          {route.view === "overview" ? <Overview {...shown} /> : null}
-          {route.view === "files" ? <FilesView search={route.search} /> : null}
-          {route.view === "file" ? <StoryView key={route.name} name={route.name} /> : null}
+          <Guarded>
+            <Summary {...shown} />
+          </Guarded>
+          <Guarded key={route.view === "file" ? `file ${route.name}` : route.view}>
+            {route.view === "overview" ? <Overview {...shown} /> : null}
+            {route.view === "files" ? <FilesView search={route.search} /> : null}
+            {route.view === "file" ? <StoryView name={route.name} /> : null}
+          </Guarded>
           <Dock />
         </main>
       </RunnerContext.Provider>

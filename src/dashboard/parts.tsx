@@ -2,6 +2,7 @@
  * Small pieces that panels are made of.
  */
 import type { ComponentChildren } from "preact";
+import { useErrorBoundary } from "preact/hooks";
 import type { Tone } from "./words.ts";
 
 const SIGNS: Readonly<Record<Tone, string>> = { good: "●", warn: "▲", bad: "✕", idle: "○" };
@@ -12,6 +13,20 @@ export function Sign({ tone }: { readonly tone: Tone }) {
     <span class={`sign ${tone}`} aria-hidden="true">
       {SIGNS[tone]}
     </span>
+  );
+}
+
+/** Shows what it holds; where that can't be shown (a server of another version, say), that and why. */
+export function Guarded({ children }: { readonly children: ComponentChildren }) {
+  const [error, reset] = useErrorBoundary();
+  if (error === undefined || error === null) return <>{children}</>;
+  return (
+    <p class="refusal">
+      This can't be shown: {error instanceof Error ? error.message : String(error)}.{" "}
+      <button type="button" onClick={reset}>
+        Try again
+      </button>
+    </p>
   );
 }
 
@@ -30,7 +45,7 @@ export function Panel({ id, title, aside, children }: PanelProps) {
         <h2 id={`${id}-title`}>{title}</h2>
         {aside === undefined ? null : <div class="aside">{aside}</div>}
       </header>
-      {children}
+      <Guarded>{children}</Guarded>
     </section>
   );
 }
