@@ -70,15 +70,14 @@ export function guardSettings({ server }: Pick<Config, "server">): GuardSettings
   return { token: server.admin_token, hostnames: [...server.hostnames, hostname()] };
 }
 
-/** Sums over all stored files read the whole table. */
-const TOTALS_FOR_MS = 5_000;
 /** A dry run of clean-up looks at every file. */
 const PREVIEW_FOR_MS = 30_000;
 
 export function createApiState(parts: StateParts): ApiState {
   const { account, config, clock, trees, places } = parts;
   const startedAt = clock.now();
-  const list = createFileList(parts.db);
+  const storeTotals = () => ({ files: parts.rows.count(), bytes: parts.rows.bytes() });
+  const list = createFileList(parts.db, storeTotals);
   const live = createLiveDownloads(parts.flights.all, account.stories, clock);
   const files = createApiFiles({
     rows: parts.rows,
@@ -91,14 +90,8 @@ export function createApiState(parts: StateParts): ApiState {
     treesScanned: trees.scanned,
     clock,
   });
-  let totals: { readonly files: number; readonly bytes: number; readonly at: number } | undefined;
 
   let preview: { readonly at: number; readonly report: Promise<CleanReport> } | undefined;
-
-  function storeTotals(now: number): { readonly files: number; readonly bytes: number } {
-    if (!totals || Math.abs(now - totals.at) >= TOTALS_FOR_MS) totals = { ...list.totals(""), at: now };
-    return { files: totals.files, bytes: totals.bytes };
-  }
 
   const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
 
@@ -144,7 +137,7 @@ export function createApiState(parts: StateParts): ApiState {
       changes_over_tcp: config.server.admin_token !== "",
       store: {
         location,
-        ...storeTotals(now),
+        ...storeTotals(),
         max_bytes: max_size === 0 ? null : max_size,
         free_bytes: parts.store.freeBytes(),
         min_free_bytes: min_free,

@@ -43,9 +43,11 @@ function matches(q: string): SQL | undefined {
   return sql`${distfiles.name} like ${`%${q.replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;
 }
 
-export function createFileList(db: IndexDatabase): FileList {
+/** @param all of all files, as somebody keeps them anyway */
+export function createFileList(db: IndexDatabase, all?: () => FileTotals): FileList {
   return {
     totals(q) {
+      if (q === "" && all) return all();
       const row = db
         .select({ files: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(${distfiles.size}), 0)` })
         .from(distfiles)

@@ -41,7 +41,13 @@ export const distfiles = sqliteTable(
     /** The stamp under which its bytes were found wrong: as long as it has that one nobody gets it. */
     badStamp: text("bad_stamp"),
   },
-  (table) => [index("distfiles_verified").on(table.verifiedAt)],
+  (table) => [
+    index("distfiles_verified").on(table.verifiedAt),
+    // What people sort a hundred thousand files by: reading them all for it would hold up hits.
+    index("distfiles_size").on(table.size),
+    index("distfiles_stored_at").on(table.storedAt),
+    index("distfiles_uses").on(table.uses),
+  ],
 );
 
 /** What is known of files coming in beyond their bytes in partial/: needed to resume under a validator. */
