@@ -19,6 +19,8 @@ import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
   hits: () => import("./groups/hits.ts"),
   multisource: () => import("./groups/multisource.ts"),
+  mirrors: () => import("./groups/mirrors.ts"),
+  crates: () => import("./groups/crates.ts"),
   dashboards: () => import("./groups/dashboards.ts"),
 };
 

@@ -13,6 +13,10 @@ import { startUpstream, type Upstream } from "../lib/upstream.ts";
 
 const MB = 1_000_000;
 const SIZE = 200 * 1024 * 1024;
+const FILE = "large-1.0.tar.xz";
+/** Shows the mirrors to a server. */
+const LEARNT = "learnt-1.0.tar.xz";
+const MOST_ROUNDS = 3;
 
 function rate(megabytesPerSecond: number): Fault {
   return { kind: "rate", bytesPerSecond: megabytesPerSecond * MB };
@@ -21,7 +25,9 @@ function rate(megabytesPerSecond: number): Fault {
 interface Case {
   readonly what: string;
   readonly peer: string;
-  readonly mirrors: readonly (readonly Fault[])[];
+  readonly mirrors: readonly Fault[];
+  /** What happens to some of them, by index, once the server knows them. */
+  readonly later?: Readonly<Record<number, readonly Fault[]>>;
   /** Index of the mirror that curl fetches from. */
   readonly direct: number;
   /** What all that work could bring, as a multiple of that one. */
@@ -34,7 +40,7 @@ const CASES: readonly Case[] = [
   {
     what: "4 mirrors of 10 MB/s",
     peer: "curl from one of them",
-    mirrors: [[rate(10)], [rate(10)], [rate(10)], [rate(10)]],
+    mirrors: [rate(10), rate(10), rate(10), rate(10)],
     direct: 0,
     possible: 1,
     goal: 3.2,
@@ -43,58 +49,71 @@ const CASES: readonly Case[] = [
   {
     what: "mirrors of 2, 5 and 20 MB/s",
     peer: "curl from the fastest, times 27/20",
-    mirrors: [[rate(2)], [rate(5)], [rate(20)]],
+    mirrors: [rate(2), rate(5), rate(20)],
     direct: 2,
     possible: 27 / 20,
     goal: 0.9,
     note: "share of their sum",
   },
   {
-    what: "4 mirrors of 10 MB/s, one falls silent in the middle of the file",
+    what: "4 mirrors of 10 MB/s, one falls silent in the middle",
     peer: "curl from one of the others, times 3",
-    mirrors: [[rate(10)], [rate(10), { kind: "stall", at: SIZE / 2 }], [rate(10)], [rate(10)]],
-    direct: 0,
+    mirrors: [rate(10), rate(10), rate(10), rate(10)],
+    later: { 0: [rate(10), { kind: "stall", after: 6 * MB }] },
+    direct: 1,
     possible: 3,
     goal: 0.8,
     note: "share of what the others can",
   },
 ];
 
-async function measureCase(index: number, files: Files, bench: Bench): Promise<Measurement> {
-  const { what, peer, mirrors, direct, possible, goal, note } = CASES[index] as Case;
-  const tree = writeTreeOf(bench.file(`tree-${index}`), files);
-  const upstreams = await Promise.all(mirrors.map((faults) => startUpstream(files, ...faults)));
+/** A server that has met the mirrors with one file each, at their best; what is cold is the file. */
+async function startLearnt(id: string, files: Files, upstreams: readonly Upstream[], bench: Bench): Promise<Server> {
+  const tree = writeTreeOf(bench.file(`tree-${id}`), files);
   const settings = {
     fetcher: { mirrors: upstreams.map(({ url }) => url), read_ahead: 0 },
     repo: { repos: [tree.location] },
   };
-  const server: Server = await startExecutable({ settings, location: bench.file(`store-${index}`) });
-  const names = Object.keys(files);
-  const speed = async (base: string, name: string) => {
-    const { bytes, totalMs } = await runCurl(base + distfilePath(name));
-    if (bytes !== SIZE) throw new Error(`${base} sent ${bytes} bytes of ${name}`);
-    return bytes / totalMs / 1000;
-  };
-  try {
-    // One file to learn the mirrors by.
-    await speed(server.url, names[bench.rounds] ?? "");
-    const { ours, theirs } = await inTurn(
-      bench.rounds,
-      (round) => speed(server.url, names[round] ?? ""),
-      async (round) => possible * (await speed((upstreams[direct] as Upstream).url, names[round] ?? "")),
-    );
-    const counts = await Promise.all(upstreams.map((upstream) => upstream.count()));
-    bench.say(`${what}: MB by mirror ${counts.map(({ bytes }) => Math.round(bytes / MB)).join(", ")}`);
-    return { what, unit: "MB/s", ours, theirs, peer, goal: { kind: "at least", value: goal }, note };
-  } finally {
-    await server[Symbol.asyncDispose]();
-    for (const upstream of upstreams) await upstream.stop();
-  }
+  const server = await startExecutable({ settings, location: bench.file(`store-${id}`) });
+  await speed(server.url, LEARNT);
+  return server;
+}
+
+/** MB/s */
+async function speed(base: string, name: string): Promise<number> {
+  const { bytes, totalMs } = await runCurl(base + distfilePath(name));
+  if (name !== LEARNT && bytes !== SIZE) throw new Error(`${base} sent ${bytes} bytes of ${name}`);
+  return bytes / totalMs / 1000;
+}
+
+async function measureCase(index: number, files: Files, bench: Bench): Promise<Measurement> {
+  const { what, peer, mirrors, direct, possible, goal, note, later } = CASES[index] as Case;
+  const upstreams = await Promise.all(mirrors.map((fault) => startUpstream(files, fault)));
+  const rounds = Math.min(bench.rounds, MOST_ROUNDS);
+  const peerUrl = upstreams[direct]?.url ?? "";
+  const { ours, theirs } = await inTurn(
+    rounds,
+    async (round) => {
+      for (const [i, fault] of mirrors.entries()) await upstreams[i]?.setFaults(fault);
+      const server = await startLearnt(`${index}-${round}`, files, upstreams, bench);
+      for (const [i, faults] of Object.entries(later ?? {})) await upstreams[Number(i)]?.setFaults(...faults);
+      const measured = await speed(server.url, FILE);
+      await server[Symbol.asyncDispose]();
+      return measured;
+    },
+    async () => possible * (await speed(peerUrl, FILE)),
+  );
+  const counts = await Promise.all(upstreams.map((upstream) => upstream.count()));
+  bench.say(`${what}: MB by mirror ${counts.map(({ bytes }) => Math.round(bytes / MB)).join(", ")}`);
+  for (const upstream of upstreams) await upstream.stop();
+  return { what, unit: "MB/s", ours, theirs, peer, goal: { kind: "at least", value: goal }, note };
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const files: Record<string, GeneratedContent> = {};
-  for (let i = 0; i <= bench.rounds; i++) files[`large-${i}.tar.xz`] = { size: SIZE, seed: i + 1 };
+  const files: Record<string, GeneratedContent> = {
+    [FILE]: { size: SIZE, seed: 1 },
+    [LEARNT]: { size: 12 * 1024 * 1024, seed: 2 },
+  };
   const measurements: Measurement[] = [];
   for (const index of CASES.keys()) measurements.push(await measureCase(index, files, bench));
   return measurements;
