@@ -12,7 +12,7 @@ import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstre
 import { createTempFolder } from "../src/testing/temp.ts";
 import { writeTree } from "../src/testing/tree.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -48,7 +48,7 @@ interface Watched {
 async function open(options: BrowserContextOptions = {}, hash = ""): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   const foreign: string[] = [];
   const complaints: string[] = [];
   page.on("request", (request) => {
@@ -69,7 +69,7 @@ const answer = (page: Page, id: string) => textOf(page, `#${id} strong`);
 
 /** Gives what it gives as soon as it is what is wanted. */
 async function until<T>(what: string, ask: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> {
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 300; round++) {
     const value = await ask();
     if (isWanted(value)) return value;
     await Bun.sleep(100);
@@ -78,6 +78,23 @@ async function until<T>(what: string, ask: () => Promise<T>, isWanted: (value: T
 }
 
 const get = (name: string) => fetch(`${server.url}/distfiles/${name}`, { decompress: false, signal: ending.signal });
+
+let traffic: Promise<void> | undefined;
+
+/** Misses and hits, a failure, and a download that goes on; once for all tests. */
+async function haveTraffic(): Promise<void> {
+  const run = async () => {
+    for (const name of ["hello-2.12.tar.gz", "hello-2.12.tar.gz", "world-1.0.tar.gz", "hello-2.12.tar.gz"]) {
+      await (await get(name)).arrayBuffer();
+    }
+    await (await get(encodeURIComponent(EVIL))).arrayBuffer();
+    get(SLOW)
+      .then((response) => response.arrayBuffer())
+      .catch(() => undefined);
+  };
+  traffic ??= run();
+  await traffic;
+}
 
 beforeAll(async () => {
   const files = new Map(Object.entries(dist));
@@ -135,13 +152,7 @@ test("the whole page is small", () => {
 });
 
 test("with traffic, progress moves, what was saved is counted, charts are drawn, and the bad mirror is named", async () => {
-  for (const name of ["hello-2.12.tar.gz", "hello-2.12.tar.gz", "world-1.0.tar.gz", "hello-2.12.tar.gz"]) {
-    await (await get(name)).arrayBuffer();
-  }
-  await (await get(encodeURIComponent(EVIL))).arrayBuffer();
-  get(SLOW)
-    .then((response) => response.arrayBuffer())
-    .catch(() => undefined);
+  await haveTraffic();
   const { page, complaints, foreign } = await open();
   const bar = page.locator("#downloads progress");
   await page.locator("#downloads").getByRole("link", { name: SLOW }).waitFor();
@@ -175,6 +186,7 @@ test("with traffic, progress moves, what was saved is counted, charts are drawn,
 });
 
 test("every range of the charts can be chosen", async () => {
+  await haveTraffic();
   const { page, complaints } = await open();
   for (const [name, span] of [
     ["Hour", "last hour"],
@@ -191,6 +203,7 @@ test("every range of the charts can be chosen", async () => {
 });
 
 test("search finds by a part of the name, by keyboard alone, and a link leads to the file's story", async () => {
+  await haveTraffic();
   const { page, complaints } = await open();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");
@@ -212,6 +225,7 @@ test("search finds by a part of the name, by keyboard alone, and a link leads to
 });
 
 test("what is in a name is shown and never run", async () => {
+  await haveTraffic();
   const { page, complaints } = await open();
   await page.locator("#failures").getByRole("link", { name: EVIL }).click();
   await page.locator("#story h2", { hasText: EVIL }).waitFor();
@@ -304,6 +318,7 @@ async function unfold(page: Page): Promise<void> {
 }
 
 test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async (_name, options) => {
+  await haveTraffic();
   const file = (name: string) => `#/file/${encodeURIComponent(name)}`;
   for (const hash of ["", "#/files", "#/files?q=nothing+of+that+name", file("hello-2.12.tar.gz"), file(EVIL)]) {
     const { page, complaints } = await open(options, hash);
@@ -325,6 +340,7 @@ test.each(SCREENS)("nothing overflows and axe finds nothing serious: %s", async 
 });
 
 test("an answer that the page does not understand leaves the rest of it standing", async () => {
+  await haveTraffic();
   const page = await browser.newPage();
   await page.route("**/api/v1/mirrors", (route) => route.fulfill({ json: { mirrors: [null] } }));
   await page.route("**/api/v1/failures*", (route) => route.fulfill({ json: {} }));
