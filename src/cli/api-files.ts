@@ -83,7 +83,7 @@ function summarise(story: Omit<FileStory, "summary">, treesScanned: boolean): st
 /** So many of the most used files are looked at for the packages that they belong to. */
 const FILES_FOR_PACKAGES = 300;
 /** What stands out changes slowly, and finding it reads the whole table. */
-const TOP_FOR_MS = 10_000;
+const TOP_FOR_MS = 20_000;
 
 export function createApiFiles(parts: FilesParts): ApiFiles {
   const { rows, list, repositories, store, stories, clock } = parts;

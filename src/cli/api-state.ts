@@ -70,8 +70,11 @@ export function guardSettings({ server }: Pick<Config, "server">): GuardSettings
   return { token: server.admin_token, hostnames: [...server.hostnames, hostname()] };
 }
 
-/** A dry run of clean-up looks at every file. */
+/** Trees name thousands of hosts; those asked last are what people look at. */
+const MAX_HOSTS = 100;
+/** A dry run of clean-up looks at every file: no more often than this, and for a hundredth of the time at most. */
 const PREVIEW_FOR_MS = 30_000;
+const PREVIEW_REST = 100;
 
 export function createApiState(parts: StateParts): ApiState {
   const { account, config, clock, trees, places } = parts;
@@ -91,7 +94,7 @@ export function createApiState(parts: StateParts): ApiState {
     clock,
   });
 
-  let preview: { readonly at: number; readonly report: Promise<CleanReport> } | undefined;
+  let preview: { until: number; readonly report: Promise<CleanReport> } | undefined;
 
   const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
 
@@ -110,6 +113,7 @@ export function createApiState(parts: StateParts): ApiState {
       .all()
       .filter(({ place, askedAt }) => askedAt > 0 && !configured.has(place))
       .toSorted((a, b) => b.askedAt - a.askedAt)
+      .slice(0, MAX_HOSTS)
       .map((one) => reportOf(one, "host", true, now));
     return { mirrors: [...configuredMirrors(), ...hosts] };
   }
@@ -192,15 +196,24 @@ export function createApiState(parts: StateParts): ApiState {
     };
   }
 
+  function lookAhead(): { until: number; readonly report: Promise<CleanReport> } {
+    const startedAt = clock.now();
+    const looked = { until: Number.POSITIVE_INFINITY, report: parts.evict.clean({ dryRun: true }) };
+    const tookMs = () => Math.max(0, clock.now() - startedAt);
+    looked.report.then(
+      () => {
+        looked.until = clock.now() + Math.max(PREVIEW_FOR_MS, PREVIEW_REST * tookMs());
+      },
+      () => {
+        // One that failed is none.
+        looked.until = 0;
+      },
+    );
+    return looked;
+  }
+
   async function cleanup(limit: number): Promise<Cleanup> {
-    const now = clock.now();
-    if (!preview || Math.abs(now - preview.at) >= PREVIEW_FOR_MS) {
-      preview = { at: now, report: parts.evict.clean({ dryRun: true }) };
-      // One that failed is none.
-      preview.report.catch(() => {
-        preview = undefined;
-      });
-    }
+    if (!preview || clock.now() >= preview.until) preview = lookAhead();
     const { total, removed } = await preview.report;
     const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
     return { files: total.files, bytes: total.bytes, next };
