@@ -232,7 +232,7 @@ export function createCache(deps: CacheDeps): Cache {
   return {
     peek(name, method) {
       deps.inUse.note(name);
-      const stored = deps.known.get(name);
+      const stored = deps.known.get(name, deps.hot.holds(name));
       return stored && serveStored(name, method, stored, HIT, deps);
     },
     async lookup(wanted, deadlineMs) {

@@ -14,7 +14,7 @@ import type { DistfilesDeps } from "../http/distfiles.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { createTargets } from "../http/target.ts";
 import { isIndexDamage } from "../index/open.ts";
-import type { Logger } from "../lib/log.ts";
+import { infoLine, type Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/remember-last.ts";
 import type { HotFiles } from "../store/hot.ts";
 import { createApiState, guardSettings, type StateParts } from "./api-state.ts";
@@ -71,6 +71,7 @@ export function composeApp(parts: AppParts): ComposedApp {
     actions: parts.actions,
     clock: parts.clock,
     log: parts.log,
+    infoLine,
     settleTrees: parts.settleTrees,
     wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
     loopHeaders: (request) => loopGuard.headersFor(request.headers),

@@ -6,6 +6,7 @@ import { createKnownFiles, type KnownFiles } from "../cache/known.ts";
 import { createDistfileRows, type DistfileRows } from "../index/distfiles.ts";
 import type { Index } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
+import type { Clock } from "../lib/clock.ts";
 import { createHotFiles, type HotFiles } from "../store/hot.ts";
 import { readBody } from "../store/read-body.ts";
 import type { Store } from "../store/store.ts";
@@ -16,14 +17,17 @@ export interface ComposedStored {
   readonly hot: HotFiles;
 }
 
-/** @param memoryBytes that bodies of small files may take now */
-export function composeStored(
-  store: Store,
-  index: Index,
-  repositories: Pick<RepositoryRows, "revision">,
-  memoryBytes: () => number,
-): ComposedStored {
-  const known = createKnownFiles({ store, revision: () => repositories.revision });
+export interface StoredParts {
+  readonly store: Store;
+  readonly index: Index;
+  readonly repositories: Pick<RepositoryRows, "revision">;
+  readonly clock: Clock;
+  /** That bodies of small files may take now. */
+  readonly memoryBytes: () => number;
+}
+
+export function composeStored({ store, index, repositories, clock, memoryBytes }: StoredParts): ComposedStored {
+  const known = createKnownFiles({ store, revision: () => repositories.revision, clock });
   const hot = createHotFiles({ limitBytes: memoryBytes, load: (file) => readBody(store, file) });
   const rows = createDistfileRows(index.db, (name) => {
     known.forget(name);

@@ -82,7 +82,13 @@ export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
   const settings = upstreamSettings(config, parts.userAgent, clock);
   const repositoryRows = createRepositoryRows(index.db);
-  const { known, hot, rows } = composeStored(store, index, repositoryRows, () => config.storage.memory);
+  const { known, hot, rows } = composeStored({
+    store,
+    index,
+    repositories: repositoryRows,
+    clock,
+    memoryBytes: () => config.storage.memory,
+  });
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));

@@ -11,11 +11,11 @@ import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Observer } from "./observe.ts";
-import { tell } from "./request-log.ts";
+import { type TellDeps, tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
-export interface AppDeps extends DistfilesDeps, PostDeps {
+export interface AppDeps extends DistfilesDeps, PostDeps, Pick<TellDeps, "infoLine"> {
   readonly allow: Allow;
   /** Undefined where it is not built. */
   readonly dashboard: DashboardFiles | undefined;

@@ -1,7 +1,6 @@
 /**
  * One line per request for a file (SPEC 8), and the same to whoever keeps account.
  */
-import type { Logger } from "../lib/log.ts";
 import type { Answered, Sent } from "./distfiles.ts";
 import { type Observer, outcomeOf, type RequestFailure } from "./observe.ts";
 import { CLIENT_LEFT } from "./respond.ts";
@@ -15,7 +14,8 @@ export interface Asked {
 }
 
 export interface TellDeps {
-  readonly log: Logger;
+  /** Writes a line at info, with what is in it for programs. */
+  readonly infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => void;
   readonly observer: Observer;
 }
 
@@ -28,7 +28,13 @@ function failureOf({ outcome, reason }: Answered, broken: string | undefined): [
   return ["broken-off", `The transfer broke off: ${broken}.`];
 }
 
-function account(asked: Asked, answer: Answered, sent: Sent, firstByteMs: number, { log, observer }: TellDeps): void {
+function account(
+  asked: Asked,
+  answer: Answered,
+  sent: Sent,
+  firstByteMs: number,
+  { infoLine, observer }: TellDeps,
+): void {
   const { client, method, startedAt } = asked;
   const { file, source, response } = answer;
   const totalMs = performance.now() - startedAt;
@@ -36,14 +42,17 @@ function account(asked: Asked, answer: Answered, sent: Sent, firstByteMs: number
   const failure = failureOf(answer, sent.broken);
   if (failure) observer.failed(file, ...failure);
   const outcome = sent.broken === undefined ? answer.outcome : `${answer.outcome}, broken off (${sent.broken})`;
-  log.info("{client} {method} {file}: {outcome} {status}, {bytes} bytes, {milliseconds} ms, from {source}", {
+  const { status } = response;
+  const { bytes } = sent;
+  const milliseconds = Math.round(totalMs);
+  infoLine(`${client} ${method} ${file}: ${outcome} ${status}, ${bytes} bytes, ${milliseconds} ms, from ${source}`, {
     client,
     method,
     file,
     outcome,
-    status: response.status,
-    bytes: sent.bytes,
-    milliseconds: Math.round(totalMs),
+    status,
+    bytes,
+    milliseconds,
     source,
   });
 }

@@ -6,7 +6,7 @@ import { visible } from "./text.ts";
 /** What a process with this log writes to standard error. */
 async function logged(format: LogFormat, calls: string): Promise<string> {
   const script = `
-    const { openLog } = await import(${JSON.stringify(`${import.meta.dir}/log.ts`)});
+    const { infoLine, openLog } = await import(${JSON.stringify(`${import.meta.dir}/log.ts`)});
     const log = await openLog("info", ${JSON.stringify(format)});
     ${calls}`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "pipe" });
@@ -44,4 +44,15 @@ test("what is escaped for a terminal stays JSON with the same meaning", () => {
     }),
   );
   expect(visible("größe ✓ 文")).toBe("größe ✓ 文");
+});
+
+test("no line is lost when the process ends at once", async () => {
+  const text = await logged("text", `for (let i = 0; i < 5000; i++) log.info("line {i}", { i }); process.exit(0);`);
+  expect(text.match(/INF line \d+$/gm)?.length).toBe(5000);
+});
+
+test("infoLine() writes what info() would, in both formats and at the level that was set last", async () => {
+  const script = String.raw`infoLine("a\x1b hit", { file: "a" }); await openLog("warn", "text"); infoLine("not this", {});`;
+  expect((await logged("text", script)).slice(25)).toBe("INF a\\x1b hit\n");
+  expect(JSON.parse(await logged("json", script))).toMatchObject({ level: "info", message: "a\x1b hit", file: "a" });
 });

@@ -19,6 +19,8 @@ export interface HotFiles {
    * the next time.
    */
   use(name: DistfileName, file: StoredFile): Blob | undefined;
+  /** Whether bytes of that name are held. */
+  holds(name: DistfileName): boolean;
   forget(name: DistfileName): void;
   /** Bytes held now. */
   readonly bytes: number;
@@ -109,6 +111,7 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
       if (displacedBy(frequency, file.size)) void take(name, file).catch(() => undefined);
       return undefined;
     },
+    holds: (name) => held.has(name),
     forget,
     get bytes() {
       return bytes;
