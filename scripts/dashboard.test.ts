@@ -151,6 +151,21 @@ test("the whole page is small", () => {
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(BUDGET_BYTES);
 });
 
+test("page and parts come out of the executable, under a strict policy", async () => {
+  const page = await fetch(`${server.url}/`);
+  expect(page.headers.get("content-security-policy")).toStartWith("default-src 'self';");
+  const parts = [...(await page.text()).matchAll(/(?:src|href)="(\/dashboard\/[^"]+)"/g)].map(([, path]) => path);
+  expect(parts.length).toBe(3);
+  for (const path of parts) {
+    const part = await fetch(server.url + path);
+    expect([path, part.status, part.headers.get("cache-control")]).toEqual([
+      path,
+      200,
+      expect.stringContaining("immutable"),
+    ]);
+  }
+});
+
 test("with traffic, progress moves, what was saved is counted, charts are drawn, and the bad mirror is named", async () => {
   await haveTraffic();
   const { page, complaints, foreign } = await open();
@@ -367,6 +382,11 @@ test("when the server goes away the page says so, and when it is back it goes on
   await page.goto(first.url);
   const health = () => answer(page, "health");
   await until("the page", health, (text) => text.includes("Working"));
+  // It is there and says nothing: no connection ends by that.
+  process.kill(first.pid, "SIGSTOP");
+  await until("the silence", health, (text) => text.includes("Does not answer"));
+  process.kill(first.pid, "SIGCONT");
+  await until("the voice", health, (text) => text.includes("Working"));
   await first.stop("SIGKILL");
   await until("the loss", health, (text) => text.includes("Does not answer"));
   await page.getByText("The server does not answer since").waitFor();

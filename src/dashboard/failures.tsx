@@ -32,7 +32,7 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
           <time dateTime={last_at}>{formatAgo(last_at, now)}</time>
         </span>
       </div>
-      <p class="reason">{failureReason(failure)}</p>
+      <p class={linked ? "reason short" : "reason"}>{failureReason(failure)}</p>
     </li>
   );
 }

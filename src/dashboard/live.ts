@@ -16,7 +16,9 @@ export interface Live {
 
 const REOPEN_MS = 2000;
 /** There is a status every two seconds; who is silent for so long is gone, even where no connection was closed. */
-const SILENCE_MS = 10_000;
+const SILENCE_MS = 7_000;
+/** And so long may an answer take. */
+const ANSWER_MS = 5_000;
 
 export function useLive(): Live {
   const keeper = useContext(ContactContext);
@@ -43,7 +45,7 @@ export function useLive(): Live {
     const broken = async () => {
       source?.close();
       clearTimeout(silence);
-      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(SILENCE_MS)]);
+      const signal = AbortSignal.any([ending.signal, AbortSignal.timeout(ANSWER_MS)]);
       try {
         setStatus(await get<Status>(apiPath("status"), signal));
         setRefusal(undefined);
