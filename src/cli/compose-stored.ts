@@ -3,6 +3,7 @@
  * of small ones, kept in step.
  */
 import { createKnownFiles, type KnownFiles } from "../cache/known.ts";
+import type { Config } from "../config/schema.ts";
 import { createDistfileRows, type DistfileRows } from "../index/distfiles.ts";
 import type { Index } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
@@ -22,13 +23,12 @@ export interface StoredParts {
   readonly index: Index;
   readonly repositories: Pick<RepositoryRows, "revision">;
   readonly clock: Clock;
-  /** That bodies of small files may take now. */
-  readonly memoryBytes: () => number;
+  readonly config: { readonly storage: Pick<Config["storage"], "memory"> };
 }
 
-export function composeStored({ store, index, repositories, clock, memoryBytes }: StoredParts): ComposedStored {
+export function composeStored({ store, index, repositories, clock, config }: StoredParts): ComposedStored {
   const known = createKnownFiles({ store, revision: () => repositories.revision, clock });
-  const hot = createHotFiles({ limitBytes: memoryBytes, load: (file) => readBody(store, file) });
+  const hot = createHotFiles({ limitBytes: () => config.storage.memory, load: (file) => readBody(store, file) });
   const rows = createDistfileRows(index.db, (name) => {
     known.forget(name);
     hot.forget(name);

@@ -82,13 +82,7 @@ export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
   const settings = upstreamSettings(config, parts.userAgent, clock);
   const repositoryRows = createRepositoryRows(index.db);
-  const { known, hot, rows } = composeStored({
-    store,
-    index,
-    repositories: repositoryRows,
-    clock,
-    memoryBytes: () => config.storage.memory,
-  });
+  const { known, hot, rows } = composeStored({ ...parts, repositories: repositoryRows });
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights();
   const guard = createLoopGuard(storeId(index.db));
