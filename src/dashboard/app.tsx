@@ -131,6 +131,9 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
           <Guarded>
             <FailuresPanel />
           </Guarded>
+          <Guarded>
+            <TopPanel />
+          </Guarded>
         </div>
         <div class="column">
           <Guarded>
@@ -144,9 +147,6 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
           </Guarded>
           <Guarded>
             <ActionsPanel status={status} />
-          </Guarded>
-          <Guarded>
-            <TopPanel />
           </Guarded>
         </div>
       </div>
