@@ -57,7 +57,7 @@ function isServed(outcome: keyof typeof MEASURE_OF): outcome is keyof typeof BYT
 
 export function createAccount(db: IndexDatabase, config: Config, clock: Clock): Account {
   const statistics = createStatistics(db, clock);
-  const clients = createClientCounts(db, clock);
+  const clients = createClientCounts(db);
   const failures = createFailures(db, clock);
   const meters = createMeters();
   // Settings may change while the server runs.
@@ -70,14 +70,15 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
       inFlight++;
     },
     end({ client, outcome, bytes, firstByteMs }) {
+      const now = clock.now();
       inFlight--;
-      statistics.add(MEASURE_OF[outcome], 1);
+      statistics.add(MEASURE_OF[outcome], 1, now);
       if (isServed(outcome)) {
-        statistics.add(BYTES_OF[outcome], bytes);
+        statistics.add(BYTES_OF[outcome], bytes, now);
         meters.firstByte[outcome].observe(firstByteMs / 1000);
       }
       if (config.server.client_statistics && client !== "")
-        clients.count(client, outcome === "hit" || outcome === "joined", bytes);
+        clients.count(client, outcome === "hit" || outcome === "joined", bytes, now);
     },
     failed: failures.add,
   };

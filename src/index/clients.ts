@@ -3,14 +3,13 @@
  * kept, as addresses of IPv6 come and go without end.
  */
 import { desc, sql } from "drizzle-orm";
-import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
 import { clients } from "./schema.ts";
 
 export type ClientRow = typeof clients.$inferSelect;
 
 export interface ClientCounts {
-  count(address: string, hit: boolean, bytes: number): void;
+  count(address: string, hit: boolean, bytes: number, now: number): void;
   /** Most bytes first, those not written yet included. */
   top(limit: number): readonly ClientRow[];
   flush(): void;
@@ -30,7 +29,7 @@ function merge(into: Counts, more: ClientRow): void {
   into.lastSeen = Math.max(into.lastSeen, more.lastSeen);
 }
 
-export function createClientCounts(db: IndexDatabase, clock: Clock): ClientCounts {
+export function createClientCounts(db: IndexDatabase): ClientCounts {
   let pending = new Map<string, Counts>();
   /** Whether the table is known to be. */
   let empty = false;
@@ -61,8 +60,7 @@ export function createClientCounts(db: IndexDatabase, clock: Clock): ClientCount
   }
 
   return {
-    count(address, hit, bytes) {
-      const now = clock.now();
+    count(address, hit, bytes, now) {
       const known = pending.get(address);
       if (known) {
         known.requests++;
