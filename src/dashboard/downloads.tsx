@@ -68,7 +68,7 @@ export function DownloadsPanel({ downloads, readAhead }: DownloadsProps) {
       )}
       {more > 0 ? <p class="small">and {formatCount(more)} more</p> : null}
       {readAhead?.fetched ? (
-        <p class="small">
+        <p class="small ahead">
           {plural(readAhead.fetched, "file")} fetched ahead of need since the start, {formatCount(readAhead.used)} of
           them asked for since.
         </p>
