@@ -12,7 +12,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 
 const folder = createTempFolder("portcache-manual-");
 afterAll(() => folder.remove());
-Bun.spawnSync([process.execPath, `${import.meta.dir}/manual.ts`, folder.file("share")]);
+Bun.spawnSync([process.execPath, `${import.meta.dir}/manual.ts`, folder.path]);
 
 const path = {
   command: folder.file("share/man/man1/portcache.1"),

@@ -1,5 +1,6 @@
 /**
- * Writes the manual pages and the completions of shells below a folder, as they lie below share/.
+ * Writes what is made from the sources for people and shells: FOLDER/share with the manual pages and the completions, and
+ * FOLDER/portcache.toml, the configuration that an installation begins with.
  *
  *   bun scripts/manual.ts FOLDER
  */
@@ -7,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { version } from "../package.json" with { type: "json" };
 import { manualFiles } from "../src/cli/manual.ts";
+import { formatSample } from "../src/config/sample.ts";
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {
@@ -14,7 +16,8 @@ if (folder === undefined) {
   process.exit(2);
 }
 for (const { path, text } of manualFiles(version)) {
-  const file = join(folder, path);
+  const file = join(folder, "share", path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
+writeFileSync(join(folder, "portcache.toml"), formatSample());

@@ -18,6 +18,7 @@ import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { fileProblem } from "./file-problem.ts";
 import { listenAddress } from "./listen-address.ts";
+import { raiseOpenFiles } from "./open-files.ts";
 import { oneAtATime, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 
@@ -162,6 +163,8 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
   const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
+  const files = raiseOpenFiles();
+  if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
   const nothingRuns = async () => undefined;
   let reconfigure: () => Promise<void> = nothingRuns;

@@ -25,6 +25,7 @@ export const STORE = "/var/cache/portcache";
 export const RECORD = `${CONFIG_FOLDER}/.installed`;
 
 const OPENRC: readonly SetupFile[] = [
+  { path: "/etc/conf.d/portcache", mode: 0o644, content: { text: confd } },
   { path: "/etc/init.d/portcache", mode: 0o755, content: { text: initd } },
   { path: "/etc/logrotate.d/portcache", mode: 0o644, content: { text: logrotate } },
 ];
@@ -48,7 +49,6 @@ export function setupFiles({ init, executable, manual }: FilesOptions): readonly
       : [{ path: "/usr/local/bin/portcache", mode: 0o755, content: { copyOf: executable } }]),
     // It may hold the token that allows changes.
     { path: `${CONFIG_FOLDER}/portcache.toml`, mode: 0o640, group: "portcache", content: { text: formatSample() } },
-    { path: "/etc/conf.d/portcache", mode: 0o644, content: { text: confd } },
     ...(init.includes("openrc") ? OPENRC : []),
     ...(init.includes("systemd") ? SYSTEMD : []),
     ...manual.map(({ path, text }) => ({ path: `/usr/local/share/${path}`, mode: 0o644, content: { text } })),
