@@ -105,7 +105,8 @@ useradd --non-unique -u "$user" -g "$group" -d /dev/null -M -s /usr/sbin/nologin
 for path in usr/bin/portcache etc/init.d/portcache etc/conf.d/portcache etc/portcache; do
   cp -a "/mnt/target/$path" "/$path"
 done
-must cmp /usr/bin/portcache <(tar -xOf /var/cache/distfiles/portcache-*-linux-x64-baseline.tar.xz --wildcards '*/portcache')
+must cmp /usr/bin/portcache <(tar -xOf /var/cache/distfiles/portcache-*-linux-x64-baseline.tar.xz \
+  --wildcards --no-wildcards-match-slash 'portcache-*/portcache')
 rc-update -u >/dev/null 2>&1
 must rc-service portcache start
 for _ in $(seq 100); do

@@ -25,7 +25,9 @@ function candidates(value: string, settings: readonly string[]): string | undefi
 
 /** Branches for the word before the cursor: what it wants, it gets. */
 function valueBranches(flags: readonly FlagDoc[], settings: readonly string[]): string[] {
-  return flags.flatMap(({ names, value }) => {
+  // Several commands may have a flag of one name.
+  const distinct = new Map(flags.map((flag) => [flag.names.join(" | "), flag]));
+  return [...distinct.values()].flatMap(({ names, value }) => {
     if (value === undefined) return [];
     const reply = candidates(value, settings);
     return [`    ${names.join(" | ")}) ${reply === undefined ? "" : `${reply}; `}return ;;`];
