@@ -131,3 +131,46 @@ test.concurrent.each(
     expect(outcomes.length).toBeLessThanOrEqual(2);
   } else expect(outcomes).toEqual(["right"]);
 });
+
+/** Faults of every mirror, such that nobody has a file's first byte to give. */
+const HOPELESS: Readonly<Record<string, readonly Fault[]>> = {
+  "silent, over their layout.conf too": [{ kind: "stall-headers" }],
+  "late with headers and silent then": [{ kind: "latency", ms: 12_000 }, { kind: "stall" }],
+  "trickling just under the watchdog's eye": [{ kind: "rate", bytesPerSecond: 1100 }],
+  "refusing after a while": [
+    { kind: "latency", ms: 15_000 },
+    { kind: "status", status: 503 },
+  ],
+};
+
+test.concurrent.each(Object.entries(HOPELESS))(
+  "with the default time-outs a verdict comes before the client gives up: all mirrors are %s",
+  async (_name, faults) => {
+    using folder = createTempFolder();
+    const tree = writeTree(folder.file("tree"));
+    const content: Content = { size: 300_000, seed: 8 };
+    tree.put("app-misc/small", { dist: { small: content } });
+    const mirrors = await Promise.all(
+      Array.from({ length: 4 }, () => startFakeUpstream({ files: new Map([["small", content]]) })),
+    );
+    for (const mirror of mirrors) for (const file of ["small", "layout.conf"]) mirror.setFault(file, ...faults);
+    const server = await startServer({
+      location: folder.file("store"),
+      mirrors: mirrors.map(({ url }) => url),
+      repos: [tree.location],
+      settings: { "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" },
+    });
+    try {
+      await server.settled;
+      const startedAt = performance.now();
+      const response = await fetch(`${server.url}/distfiles/small`);
+      // Portage's wget waits for 60 s; a busy machine has some seconds of these.
+      expect(performance.now() - startedAt).toBeLessThan(55_000);
+      expect(response.status === 200 || response.status >= 500).toBe(true);
+      await response.body?.cancel();
+    } finally {
+      await server.stop();
+      for (const mirror of mirrors) await mirror.close();
+    }
+  },
+);

@@ -21,7 +21,7 @@ export interface Joining {
 }
 
 /** One source alone has so long to show its speed, all together so long. */
-const ALONE_MS = 500;
+const ALONE_MS = 300;
 const TOGETHER_MS = 1_500;
 
 export function createJoining(line: Line, clock: Clock): Joining {

@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { systemClock } from "../lib/clock.ts";
+import { answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import { parseTarget } from "./target.ts";
+
+test("the client's 45 s run while trees are read for it, not only from then on", async () => {
+  let given = 0;
+  const deps: DistfilesDeps = {
+    cache: {
+      peek: () => undefined,
+      async lookup(_wanted, deadlineMs) {
+        given = deadlineMs;
+        return { kind: "late" };
+      },
+    },
+    clock: systemClock,
+    wantedByDigest: () => [],
+    settleTrees: () => Bun.sleep(120),
+    loopHeaders: () => ({}),
+    layoutConf: "",
+    parseTarget,
+    prepared: new WeakMap(),
+  };
+  const path = `/distfiles/${"0".repeat(128)}`;
+  await answerDistfiles(new Request(`http://portcache${path}`), path, deps);
+  expect(given).toBeGreaterThan(30_000);
+  expect(given).toBeLessThanOrEqual(44_900);
+});
