@@ -59,7 +59,7 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
   const statistics = createStatistics(db, clock);
   const clients = createClientCounts(db);
   const failures = createFailures(db, clock);
-  const meters = createMeters();
+  const meters = createMeters(clock.now);
   // Settings may change while the server runs.
   const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);

@@ -14,6 +14,7 @@ import type { RepositoryRows, WantedBy } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
 import { iso, triedSource } from "./api-live.ts";
+import type { Removal } from "./meters.ts";
 
 export interface FilesParts {
   readonly rows: Pick<DistfileRows, "get">;
@@ -22,6 +23,7 @@ export interface FilesParts {
   readonly store: Pick<Store, "stat">;
   readonly stories: Pick<Stories, "of">;
   readonly failures: Pick<Failures, "of">;
+  readonly removal: (name: string) => Removal | undefined;
   readonly download: (name: string) => DownloadState | undefined;
   readonly treesScanned: () => boolean;
   readonly clock: Clock;
@@ -67,12 +69,21 @@ const STORED: Readonly<Record<Verdict, string>> = {
   stale: "It is in the store, but the Manifests want other bytes under this name: the next request fetches these.",
 };
 
+const REMOVED: Readonly<Record<Removal["reason"], string>> = {
+  orphan: "as no Manifest wanted it any more",
+  age: "as nobody had asked for it for so long",
+  space: "to make room for others",
+};
+
 /** Why it is or is not here. */
-function summarise(story: Omit<FileStory, "summary">, treesScanned: boolean): string {
+function summarise(story: Omit<FileStory, "summary">, treesScanned: boolean, removal: Removal | undefined): string {
   const { stored, download, wanted_by, failures } = story;
   if (download) return "It is coming in now.";
   if (stored) return STORED[stored.verdict];
   const [last] = failures;
+  if (removal && !(last && Date.parse(last.last_at) > removal.at)) {
+    return `It is not here: clean-up removed it ${REMOVED[removal.reason]}, at ${iso(removal.at)}. The next request fetches it.`;
+  }
   if (last) return `It is not here: the last time it was asked for, that came to nothing. ${last.reason}`;
   if (wanted_by.length > 0) return "It is not here, as nobody has asked for it: the first request will fetch it.";
   return treesScanned
@@ -123,7 +134,7 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
       })),
       failures: parts.failures.of(name).map(failure),
     } as const;
-    return { ...told, summary: summarise(told, parts.treesScanned()) };
+    return { ...told, summary: summarise(told, parts.treesScanned(), parts.removal(name)) };
   }
 
   function packagesOf(used: readonly DistfileRow[]): Top["packages"] {

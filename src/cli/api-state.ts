@@ -89,6 +89,7 @@ export function createApiState(parts: StateParts): ApiState {
     store: parts.store,
     stories: account.stories,
     failures: account.failures,
+    removal: account.meters.removal,
     download: live.of,
     treesScanned: trees.scanned,
     clock,

@@ -188,3 +188,32 @@ test("with [server] client_statistics off no client is known, not even of before
   await (await fetch(`${server.url}/distfiles/one.zip`)).bytes();
   expect(await get("/clients", ClientsSchema)).toEqual({ recorded: false, clients: [] });
 });
+
+test("the story of a file that clean-up removed says so", async () => {
+  await server.stop();
+  const settings = { "storage.max_size": "400000", "server.admin_token": "t", "fetcher.read_ahead": "0" };
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [tree.location],
+    settings,
+  });
+  await server.settled;
+  const response = await fetch(`${server.url}/api/v1/clean`, {
+    method: "POST",
+    headers: { authorization: "Bearer t", "content-type": "application/json" },
+    body: "{}",
+  });
+  expect(response.status).toBe(200);
+  const stories = await Promise.all(["one.zip", "two.zip"].map((name) => get(`/files/${name}`, FileStorySchema)));
+  const gone = stories.filter(({ stored }) => stored === null);
+  expect(gone.map(({ summary }) => summary)).toEqual([expect.stringContaining("removed it to make room")]);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain('portcache_evicted_files_total{reason="space"} 1\n');
+});
+
+test("HEAD is answered as GET is, and nothing but GET reads", async () => {
+  const head = await fetch(`${server.url}/api/v1/status`, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([200, "application/json", ""]);
+  expect((await fetch(`${server.url}/api/v1/status`, { method: "POST", body: "{}" })).status).toBe(404);
+});

@@ -113,8 +113,8 @@ export function createApp(deps: AppDeps) {
       if (!path.startsWith("/distfiles/")) return answerOthers(request, path, client, deps);
       if (!bySocket) server?.timeout(request, IDLE_SECONDS);
       const asked = { client, method: request.method, startedAt };
-      deps.observer.begin();
       const answered = answer(request, path, deps);
+      deps.observer.begin();
       // Hits are answered here and now: they are most of all, and a promise has its price.
       if (!(answered instanceof Promise)) return tell(asked, answered, deps);
       return answered.then(

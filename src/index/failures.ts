@@ -20,6 +20,8 @@ export interface Failures {
 }
 
 const MAX_FAILURES = 500;
+/** Whoever asks for random names must not push out what went wrong with real ones. */
+const MAX_ABSENT = 250;
 const MAX_REASON = 2000;
 
 export function createFailures(db: IndexDatabase, clock: Clock): Failures {
@@ -28,6 +30,19 @@ export function createFailures(db: IndexDatabase, clock: Clock): Failures {
   const rows = new Map(newestFirst.toReversed().map((row) => [`${row.kind} ${row.file}`, row]));
   const changed = new Set<string>();
   const forgotten = new Map<string, FailureRow>();
+
+  let absent = newestFirst.filter(({ kind }) => kind === "absent").length;
+
+  function forgetOldest(of: (row: FailureRow) => boolean): void {
+    for (const [key, row] of rows) {
+      if (!of(row)) continue;
+      rows.delete(key);
+      changed.delete(key);
+      forgotten.set(key, row);
+      if (row.kind === "absent") absent--;
+      return;
+    }
+  }
 
   return {
     add(file, kind, reason) {
@@ -40,11 +55,8 @@ export function createFailures(db: IndexDatabase, clock: Clock): Failures {
       const count = (before?.count ?? 0) + 1;
       rows.set(key, { file, kind, reason: reason.slice(0, MAX_REASON), count, firstAt, lastAt: now });
       changed.add(key);
-      const [oldest] = rows.entries();
-      if (rows.size <= MAX_FAILURES || !oldest) return;
-      rows.delete(oldest[0]);
-      changed.delete(oldest[0]);
-      forgotten.set(...oldest);
+      if (!before && kind === "absent" && ++absent > MAX_ABSENT) forgetOldest((row) => row.kind === "absent");
+      if (rows.size > MAX_FAILURES) forgetOldest(() => true);
     },
     latest: (limit) => [...rows.values()].toReversed().slice(0, limit),
     of: (file) => [...rows.values()].filter((row) => row.file === file).toReversed(),
