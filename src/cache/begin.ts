@@ -12,10 +12,10 @@ import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import type { Wanted } from "./found.ts";
 import type { InUse } from "./in-use.ts";
-import { createPromised, type Reservation } from "./promised.ts";
+import { type KeptPartDeps, openKeptPart } from "./kept-part.ts";
 import type { Stories } from "./stories.ts";
 
-export interface BeginDeps extends DownloadDeps {
+export interface BeginDeps extends DownloadDeps, KeptPartDeps {
   readonly store: Store;
   readonly rows: DistfileRows;
   /** Whom to ask for this content, undefined where no tree knows the name. */
@@ -23,8 +23,6 @@ export interface BeginDeps extends DownloadDeps {
   readonly downloads: Turns;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
-  /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
-  readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
   readonly inUse: InUse;
   readonly stories: Pick<Stories, "begin">;
   /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
@@ -69,7 +67,6 @@ async function keepFile(
 /**
  * Starts bringing a file in; whole and right it is put into the store and the index.
  * @param urgent whether somebody waits for it; else the download's urge() tells when somebody does
- * @throws {Error} when the store takes no part file
  */
 export function beginDownload(
   target: Target,
@@ -78,16 +75,14 @@ export function beginDownload(
   urgent = true,
 ): Download {
   const { name, expected, keep } = target;
-  const { store, rows } = deps;
+  const { rows } = deps;
   const remembered = expected ? undefined : rows.partial(name);
   const bound = expected !== undefined && hasHash(expected);
   const resumable = (length: number) => (bound ? length <= expected.size : length < (remembered?.total ?? 0));
-  const part = store.openPart(name, keep ? resumable : undefined);
-  const promised = createPromised(deps.reserve);
+  const kept = openKeptPart(name, keep ? resumable : undefined, deps);
+  const { part, named } = kept;
   const leave = deps.inUse.enter(name);
   const chapter = deps.stories.begin(name);
-  let full = false;
-
   let isUrgent = urgent;
   let turn: Turn | undefined;
 
@@ -99,25 +94,7 @@ export function beginDownload(
   async function acquire(): Promise<() => void> {
     if (!expected) return await deps.unknownDownloads.acquire();
     turn = deps.downloads.ask({ bytes: expected.size - part.length, urgent: isUrgent });
-    const release = await turn.begun;
-    if (await promised.whole(expected.size)) promised.wrote(part.length);
-    return release;
-  }
-
-  /** Bytes that the disk no longer takes are no part to go on from: their room is given back. */
-  async function orFull(writing: Promise<void>): Promise<void> {
-    try {
-      await writing;
-    } catch (error) {
-      full = true;
-      deps.onStoreTrouble(error);
-      throw error;
-    }
-  }
-
-  async function write(bytes: Uint8Array, position: number): Promise<void> {
-    await orFull(promised.upTo(position + bytes.length).then(() => part.write(bytes, position)));
-    promised.wrote(bytes.length);
+    return await turn.begun;
   }
 
   let continuable = remembered !== undefined && part.length > 0;
@@ -125,19 +102,17 @@ export function beginDownload(
     {
       name,
       expected,
-      part: {
-        ...part,
-        write,
-        mark: (front, total) => orFull(part.mark(front, total)),
-      },
-      keeps: part.named,
+      part,
+      keeps: named !== undefined,
       validator: part.length > 0 && remembered ? remembered : undefined,
       loopHeaders,
       acquire,
+      // Where nobody knows how large it is, room is asked for while it grows.
+      reserve: async () => expected === undefined || (await kept.reserve(expected.size)),
       urge,
       offer: async () => chapter.watch(await deps.offer(name, expected)),
       remember(validator) {
-        if (!part.named) return;
+        if (!named) return;
         try {
           rows.putPartial({ name, ...validator });
           continuable = true;
@@ -147,16 +122,16 @@ export function beginDownload(
         }
       },
       async commit(finished) {
-        if (!part.named) return false;
+        if (!named) return false;
         try {
-          await keepFile(target, part, finished, deps);
+          await keepFile(target, named, finished, deps);
           deps.onStoreTrouble(undefined);
           return true;
         } catch (error) {
           // What a disk says that it could not sync may be anything when it is read again.
-          full = true;
+          kept.spoil();
           deps.onStoreTrouble(error);
-          deps.log.error("Cannot keep {file}: {error}. It was passed on to its clients.", { file: name, error });
+          deps.log.debug("Cannot keep {file}: {error}. It is passed on to its clients.", { file: name, error });
           return false;
         }
       },
@@ -168,9 +143,8 @@ export function beginDownload(
   };
   void download.ended.then(() => chapter.end(download.stored ? "stored" : download.computed ? "passed-on" : "failed"));
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
-  download.ended.then(() => part.leave(!full && (bound || continuable))).catch(complain);
-  download.over.then(part.close).catch(complain);
-  void download.ended.then(promised.release);
+  download.ended.then(() => kept.leave(bound || continuable)).catch(complain);
+  download.over.then(kept.close).catch(complain);
   void download.over.then(leave);
   return download;
 }

@@ -5,7 +5,7 @@ import { createInUse, type InUse } from "../cache/in-use.ts";
 import { createScrub } from "../cache/scrub.ts";
 import type { Verify } from "../cache/verify.ts";
 import type { Config } from "../config/schema.ts";
-import { type CleanReport, createEvict, type Evict } from "../eviction/evict.ts";
+import { type CleanReport, createEvict, type Evict, type Reservation } from "../eviction/evict.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
@@ -14,6 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Places } from "../mirrors/places.ts";
 import type { Store } from "../store/store.ts";
 import type { ComposedTrees } from "./compose-trees.ts";
+import { createStoreTrouble } from "./store-trouble.ts";
 
 export interface StoreParts {
   readonly storage: () => Config["storage"];
@@ -31,6 +32,8 @@ export interface StoreParts {
 export interface ComposedStore {
   readonly evict: Evict;
   readonly inUse: InUse;
+  /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
+  reserve(bytes: number): Promise<Reservation | undefined>;
   /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
   onTrouble(error: unknown): void;
   /** What the store can't do now, or undefined. */
@@ -91,33 +94,48 @@ export function composeStore(parts: StoreParts): ComposedStore {
   const stopping = new AbortController();
   let scrubbing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let ticking: Promise<void> = Promise.resolve();
 
-  function tick(): void {
-    evict.tick().catch((error: unknown) => log.error("Cannot clean up: {error}", { error }));
+  async function tick(): Promise<void> {
+    try {
+      await evict.tick();
+    } catch (error) {
+      if (!stopping.signal.aborted) log.error("Cannot clean up: {error}", { error });
+    }
   }
 
-  let trouble: unknown;
+  function tickNext(): void {
+    ticking = ticking.then(tick);
+  }
+
+  const trouble = createStoreTrouble({ store, room: evict.room, log });
+
+  async function reserve(bytes: number): Promise<Reservation | undefined> {
+    const reservation = await evict.reserve(bytes);
+    const { max_size } = storage();
+    if (reservation || stopping.signal.aborted) return reservation;
+    if (max_size > 0 && bytes > max_size)
+      log.info("{bytes} bytes are more than max_size, passed on unstored", { bytes });
+    else trouble.note(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
+    return undefined;
+  }
 
   return {
     evict,
     inUse,
-    onTrouble(error) {
-      // Once each: a full disk is full for every file.
-      if (error !== undefined && trouble === undefined) {
-        log.error("The store takes no files: {error}. Clients get theirs all the same.", { error });
-      } else if (error === undefined && trouble !== undefined) log.info("the store takes files again");
-      trouble = error;
-    },
-    weakness: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
+    reserve,
+    onTrouble: trouble.note,
+    weakness: trouble.weakness,
     start(verify) {
-      tick();
-      timer = setInterval(tick, TICK_EVERY_MS);
+      tickNext();
+      timer = setInterval(tickNext, TICK_EVERY_MS);
       scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
     },
     async stop() {
       clearInterval(timer);
       stopping.abort(new Error("portcache is shutting down"));
-      await Promise.all([evict.stop(), scrubbing]);
+      trouble.stop();
+      await Promise.all([evict.stop(), ticking, scrubbing]);
     },
   };
 }

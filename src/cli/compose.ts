@@ -161,7 +161,7 @@ export function compose(parts: Parts): Server {
     settleTrees,
     treesScanned: composedTrees.scanned,
     offer: account.meters.timed(createOffer(config, resolver, mirrors)),
-    reserve: keeper.evict.reserve,
+    reserve: keeper.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
     downloads: createTurns(() => config.fetcher.max_downloads),

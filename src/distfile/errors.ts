@@ -51,6 +51,14 @@ export class UnavailableError extends Error {
   }
 }
 
+/** The store does not take (more of) a file: the disk is full or broken, or nothing can be removed to make room. */
+export class StoreRefusesError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StoreRefusesError";
+  }
+}
+
 /** The bytes handed out so far turned out wrong, or can't be continued: the client's transfer must break. */
 export class BrokenOffError extends Error {
   constructor(message: string, options?: ErrorOptions) {

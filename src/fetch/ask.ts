@@ -48,7 +48,7 @@ interface Desk {
 function isShared({ assembly, rounds, deps }: Desk, source: Source): boolean {
   const left = leftBytes(assembly);
   if (deps.connections < 2 || !isBound(assembly) || left === undefined || left < LEAST_SHARED_BYTES) return false;
-  if (assembly.suspicions.length > 0) return false;
+  if (assembly.suspicions.length > 0 || assembly.incoming.passing) return false;
   const asked = source.standing().place;
   return rounds.left
     .map((other) => other.standing())

@@ -3,7 +3,7 @@
  * Clients read along through the tail. Nobody leaving ends it; only stop() does.
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { UnavailableError } from "../distfile/errors.ts";
+import { StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Logger } from "../lib/log.ts";
 import { type AskDeps, askInTurn } from "./ask.ts";
@@ -33,6 +33,8 @@ export interface DownloadPlan {
   readonly loopHeaders: Readonly<Record<string, string>>;
   /** Waits for a free place, and gives the function that frees it. */
   acquire(): Promise<() => void>;
+  /** Asks for room to store it; without it is passed on to who reads it, and that is all. */
+  reserve(): Promise<boolean>;
   /** Somebody waits for it from now on. */
   urge(): void;
   /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
@@ -64,6 +66,8 @@ export interface Download {
   readonly hereBytes: number;
   /** How many clients read along or are about to. */
   readonly readers: number;
+  /** Whether who comes now can read all of it. */
+  readonly joinable: boolean;
   /** Whether it is to be put into the store. */
   readonly keeps: boolean;
   /** Whether the file lies in the store now. */
@@ -118,6 +122,27 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   let stored = false;
   let phase: Download["phase"] = "resolving";
 
+  /** What is on disk without a gap stays where it is for who reads it. */
+  function passOn(): void {
+    incoming.passOn();
+    const { position } = incoming;
+    const within = assembly.contributions.filter(({ start }) => start < position);
+    assembly.contributions = within.map((one) => ({ ...one, end: Math.min(one.end, position) }));
+    assembly.suspicions = [];
+  }
+
+  async function fetchAll(offer: Offer): Promise<ComputedDigests> {
+    if (!(await unlessStopped(plan.reserve(), stopper.signal))) passOn();
+    try {
+      return await askInTurn(assembly, offer, deps, stopper.signal);
+    } catch (error) {
+      if (!(error instanceof StoreRefusesError)) throw error;
+      deps.log.debug("{file} is passed on without being stored: {error}", { file: name, error });
+      passOn();
+      return await askInTurn(assembly, offer, deps, stopper.signal);
+    }
+  }
+
   async function run(): Promise<void> {
     let release = () => {};
     try {
@@ -127,9 +152,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       phase = "fetching";
       const startedAt = performance.now();
       incoming.begin();
-      const digests = await askInTurn(assembly, offer, deps, stopper.signal);
+      const digests = await fetchAll(offer);
       const { lastModifiedAt, url } = assembly;
-      stored = await plan.commit({ computed: digests, lastModifiedAt, url });
+      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url }));
       computed = digests;
       incoming.total = digests.size;
       incoming.tail.finish(digests.size);
@@ -173,7 +198,12 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     get readers() {
       return incoming.tail.readers;
     },
-    keeps: plan.keeps,
+    get joinable() {
+      return incoming.joinable;
+    },
+    get keeps() {
+      return plan.keeps && !incoming.passing;
+    },
     get stored() {
       return stored;
     },

@@ -1,5 +1,5 @@
 /**
- * The downloads under way, one per wanted content: whoever asks for the same joins.
+ * The downloads under way, one per wanted content: whoever asks for the same joins, as long as all of it can be had.
  * join() and start() must be called with no await in between; that is the lock.
  */
 import type { Download } from "./download.ts";
@@ -15,17 +15,26 @@ export interface Flights {
 
 export function createFlights(): Flights {
   const flights = new Map<string, Download>();
+  const all = new Set<Download>();
   return {
-    join: (key) => flights.get(key),
+    join(key) {
+      const download = flights.get(key);
+      return download?.joinable ? download : undefined;
+    },
     start(key, begin) {
       const download = begin();
       flights.set(key, download);
-      void download.ended.then(() => flights.delete(key));
+      all.add(download);
+      void download.ended.then(() => {
+        all.delete(download);
+        // One that can't be stored has another beside it, for who came too late to join.
+        if (flights.get(key) === download) flights.delete(key);
+      });
       return download;
     },
-    all: () => [...flights.values()],
+    all: () => [...all],
     async stop(reason) {
-      const under = [...flights.values()];
+      const under = [...all];
       for (const download of under) download.stop(reason);
       await Promise.all(under.map((download) => download.ended));
     },

@@ -12,11 +12,13 @@ declare const self: Worker;
 const SLICE_BYTES = 1024 * 1024;
 
 interface Job {
-  readonly fd: number;
+  readonly fd: number | undefined;
   readonly blake2b: Hash;
   readonly sha512: Hash | undefined;
   position: number;
   limit: number;
+  /** Bytes that are not in the file, which come after those that are. */
+  readonly fed: Uint8Array[];
   finishing: boolean;
 }
 
@@ -28,17 +30,25 @@ function reply(message: HashReply): void {
   self.postMessage(message);
 }
 
+function hash(job: Job, bytes: Uint8Array): void {
+  job.blake2b.update(bytes);
+  job.sha512?.update(bytes);
+  job.position += bytes.length;
+}
+
 function step(id: number, job: Job): void {
   const wanted = Math.min(SLICE_BYTES, job.limit - job.position);
-  if (wanted > 0) {
+  if (wanted > 0 && job.fd !== undefined) {
     const got = readSync(job.fd, buffer, 0, wanted, job.position);
     if (got === 0) throw new Error(`file ends at ${job.position} of ${job.limit} bytes`);
-    const bytes = buffer.subarray(0, got);
-    job.blake2b.update(bytes);
-    job.sha512?.update(bytes);
-    job.position += got;
+    hash(job, buffer.subarray(0, got));
+  } else if (job.fed[0]) {
+    hash(job, job.fed[0]);
+    job.fed.shift();
+    job.limit = Math.max(job.limit, job.position);
+    reply({ id, fed: true });
   }
-  if (job.finishing && job.position >= job.limit) {
+  if (job.finishing && job.position >= job.limit && job.fed.length === 0) {
     jobs.delete(id);
     reply({
       id,
@@ -52,7 +62,7 @@ function step(id: number, job: Job): void {
 function run(): void {
   let worked = false;
   for (const [id, job] of jobs) {
-    if (job.position >= job.limit && !job.finishing) continue;
+    if (job.position >= job.limit && job.fed.length === 0 && !job.finishing) continue;
     worked = true;
     try {
       step(id, job);
@@ -74,11 +84,14 @@ function receive(message: HashRequest): void {
       sha512: message.sha512 ? createHash("sha512") : undefined,
       position: 0,
       limit: 0,
+      fed: [],
       finishing: false,
     });
   } else if (message.kind === "cancel") {
     jobs.delete(message.id);
     reply({ id: message.id, cancelled: true });
+  } else if (message.kind === "feed") {
+    job?.fed.push(message.bytes);
   } else if (job) {
     job.limit = Math.max(job.limit, message.limit);
     job.finishing = message.kind === "finish";

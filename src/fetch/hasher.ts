@@ -5,19 +5,26 @@
 import type { ComputedDigests } from "../distfile/digests.ts";
 
 export type HashRequest =
-  | { readonly kind: "open"; readonly id: number; readonly fd: number; readonly sha512: boolean }
+  | { readonly kind: "open"; readonly id: number; readonly fd: number | undefined; readonly sha512: boolean }
   | { readonly kind: "advance"; readonly id: number; readonly limit: number }
   | { readonly kind: "finish"; readonly id: number; readonly limit: number }
+  | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: "cancel"; readonly id: number };
 
 export type HashReply =
   | ({ readonly id: number } & ComputedDigests)
+  | { readonly id: number; readonly fed: true }
   | { readonly id: number; readonly error: string }
   | { readonly id: number; readonly cancelled: true };
 
 export interface HashJob {
   /** Bytes up to here are in the file and will not change. */
   advance(limit: number): void;
+  /**
+   * Bytes that are not in the file, after those told of by advance(); from then on all have to come so. Resolves when they
+   * are hashed, or when that has failed.
+   */
+  feed(bytes: Uint8Array): Promise<void>;
   /** The digests of the first `size` bytes. @throws {Error} when they can't be read. */
   finish(size: number): Promise<ComputedDigests>;
   /** Resolves once the file is no longer read. */
@@ -25,8 +32,8 @@ export interface HashJob {
 }
 
 export interface Hasher {
-  /** @throws {Error} when the thread has ended. */
-  open(fd: number, options: { readonly sha512: boolean }): HashJob;
+  /** @param fd undefined where there is no file, and all is fed. @throws {Error} when the thread has ended. */
+  open(fd: number | undefined, options: { readonly sha512: boolean }): HashJob;
   close(): void;
 }
 
@@ -55,8 +62,15 @@ export function createHasher(workerUrl: string): Hasher {
       const id = nextId++;
       let settled = false;
       const { promise, resolve } = Promise.withResolvers<HashReply>();
+      let feeding: (() => void)[] = [];
       waiting.set(id, (reply) => {
+        if ("fed" in reply) {
+          feeding.shift()?.();
+          return;
+        }
         settled = true;
+        for (const resume of feeding) resume();
+        feeding = [];
         waiting.delete(id);
         resolve(reply);
       });
@@ -65,11 +79,17 @@ export function createHasher(workerUrl: string): Hasher {
         advance(limit) {
           post({ kind: "advance", id, limit });
         },
+        async feed(bytes) {
+          if (settled) return;
+          const fed = new Promise<void>((resolve) => feeding.push(resolve));
+          post({ kind: "feed", id, bytes });
+          await fed;
+        },
         async finish(size) {
           post({ kind: "finish", id, limit: size });
           const reply = await promise;
           if ("error" in reply) throw new Error(`Cannot hash: ${reply.error}`);
-          if ("cancelled" in reply) throw new Error("Cannot hash: cancelled");
+          if ("cancelled" in reply || "fed" in reply) throw new Error("Cannot hash: cancelled");
           return reply;
         },
         async cancel() {

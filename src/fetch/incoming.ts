@@ -8,11 +8,13 @@ import { createCoverage, type Span } from "./coverage.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { Hasher, HashJob } from "./hasher.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./hold.ts";
-import { createTail, type Tail } from "./tail.ts";
+import { createOverflow, type Overflow } from "./overflow.ts";
+import { createTail, readFrom, type Tail } from "./tail.ts";
 
 /** A part file, as the store opens it. */
 export interface Part {
-  readonly fd: number;
+  /** Undefined where nothing can be stored at all. */
+  readonly fd: number | undefined;
   /** Bytes that were there when it was opened. */
   readonly length: number;
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -33,6 +35,15 @@ export interface Incoming {
   total: number | undefined;
   /** From now on the time counts for which a small file is held. */
   begin(): void;
+  /**
+   * From now on bytes go to clients and not to disk: one after the other, no more ahead of them than memory holds. Those
+   * behind a gap are forgotten, those without one stay.
+   */
+  passOn(): void;
+  /** Whether they do. */
+  readonly passing: boolean;
+  /** Whether who begins to read now can have all of the file. */
+  readonly joinable: boolean;
   /** Writes those of the bytes that are not there yet; where they lie behind a gap the total has to be known. */
   put(bytes: Uint8Array, at: number): Promise<void>;
   /** What is missing between the two, in order. */
@@ -54,7 +65,13 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
 export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, total: number | undefined): Incoming {
   const coverage = createCoverage(part.length);
-  const tail = createTail(part.fd);
+  const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
+  let overflow: Overflow | undefined;
+  const tail = createTail(async (position, length) => {
+    if (overflow && position >= overflow.start) return overflow.read(position, length);
+    const most = overflow ? Math.min(length, overflow.start - position) : length;
+    return (await onDisk?.(position, most)) ?? new Uint8Array(0);
+  });
   let overdue = false;
   let distrusted = false;
   let job: HashJob = hasher.open(part.fd, { sha512 });
@@ -97,6 +114,21 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
     await part.truncate(length);
   }
 
+  async function startHashing(fd: number | undefined): Promise<void> {
+    const before = job;
+    job = hasher.open(fd, { sha512 });
+    await before.cancel();
+  }
+
+  async function passThrough(into: Overflow, fresh: Uint8Array): Promise<void> {
+    if (fresh.length === 0) return;
+    await into.push(fresh);
+    await job.feed(fresh);
+    const { front } = coverage;
+    coverage.add(front, front + fresh.length);
+    release();
+  }
+
   const incoming: Incoming = {
     tail,
     total,
@@ -106,7 +138,22 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
     begin() {
       timer = setTimeout(beOverdue, HOLD_MS);
     },
+    passOn() {
+      const { front } = coverage;
+      coverage.clear();
+      coverage.add(0, front);
+      overflow = createOverflow(front, tail);
+      if (front === 0) void startHashing(undefined);
+      release();
+    },
+    get passing() {
+      return overflow !== undefined;
+    },
+    get joinable() {
+      return overflow?.whole ?? true;
+    },
     async put(bytes, at) {
+      if (overflow) return await passThrough(overflow, bytes.subarray(Math.max(0, coverage.front - at)));
       for (const { start, end } of coverage.gaps(at, at + bytes.length)) {
         await markFor(start);
         await part.write(bytes.subarray(start - at, end - at), start);
@@ -119,22 +166,22 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
     gaps: coverage.gaps,
     async restart(distrust) {
       tail.restart();
-      await job.cancel();
       coverage.clear();
-      await cutTo(0);
-      job = hasher.open(part.fd, { sha512 });
+      if (overflow) overflow = createOverflow(0, tail);
+      await startHashing(overflow ? undefined : part.fd);
+      if (!overflow) await cutTo(0);
       if (!distrust) return;
       distrusted = true;
       clearTimeout(timer);
       timer = setTimeout(beOverdue, DISTRUST_MS);
     },
     async digest() {
-      if (marked !== undefined) await cutTo(coverage.front);
+      if (marked !== undefined && !overflow) await cutTo(coverage.front);
       return await job.finish(coverage.front);
     },
-    fingerprint: (span) => fingerprintOf(part.fd, span),
+    fingerprint: async (span) => (part.fd === undefined || overflow ? 0 : await fingerprintOf(part.fd, span)),
     async settle() {
-      if (marked !== undefined) await cutTo(coverage.front);
+      if (marked !== undefined && !overflow) await cutTo(coverage.front);
     },
     async stop() {
       clearTimeout(timer);

@@ -98,6 +98,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
       loopHeaders: {},
       acquire: async () => () => undefined,
       urge: () => undefined,
+      reserve: () => Promise.resolve(true),
       offer: async () => ({ sources: () => sources, refusals: [] }),
       remember: () => undefined,
       commit: async () => true,

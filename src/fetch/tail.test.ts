@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { BrokenOffError } from "../distfile/errors.ts";
-import { createTail, type Reader } from "./tail.ts";
+import { createTail, type Reader, readFrom } from "./tail.ts";
 
 function openFile(): number {
   const path = `/tmp/tail-test-${crypto.randomUUID()}`;
@@ -20,7 +20,7 @@ async function readAll(reader: Reader): Promise<string> {
 
 test("readers get what is released, late ones from the start, and the end only when the file is whole", async () => {
   const fd = openFile();
-  const tail = createTail(fd);
+  const tail = createTail(readFrom(fd));
   const early = readAll(tail.open(0, undefined));
   writeSync(fd, "hello world");
   tail.release(() => 5);
@@ -45,7 +45,7 @@ test("readers get what is released, late ones from the start, and the end only w
 
 test("a restart breaks readers off that had bytes, and no others", async () => {
   const fd = openFile();
-  const tail = createTail(fd);
+  const tail = createTail(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(0, undefined);
   writeSync(fd, "wrong");
@@ -62,7 +62,7 @@ test("a restart breaks readers off that had bytes, and no others", async () => {
 
 test("a failure reaches those without bytes as it is, those with some as a break", async () => {
   const fd = openFile();
-  const tail = createTail(fd);
+  const tail = createTail(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(3, undefined);
   writeSync(fd, "abc");
@@ -81,7 +81,7 @@ test("a failure reaches those without bytes as it is, those with some as a break
 
 test("closed() waits for the last reader, and a closed reader reads no more", async () => {
   const fd = openFile();
-  const tail = createTail(fd);
+  const tail = createTail(readFrom(fd));
   const reader = tail.open(0, undefined);
   tail.finish(0);
   let closed = false;

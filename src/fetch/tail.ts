@@ -13,6 +13,9 @@ const PIECE_BYTES = 64 * 1024;
 /** How many pieces are kept for readers that come to the same place. */
 const RECENT_PIECES = 16;
 
+/** Bytes of the file from there on, no more than so many; none where they can't be had. */
+export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
+
 export interface Reader {
   /**
    * The next piece, undefined at the end.
@@ -41,6 +44,12 @@ export interface Tail {
   readonly readers: number;
   /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
   hold(): () => void;
+  /** Where the one who is furthest behind is; who holds has yet to read all. Undefined where nobody reads. */
+  readonly lowest: number | undefined;
+  /** Resolves when something has changed, also when somebody has read on. */
+  moved(): Promise<void>;
+  /** Breaks off the readers furthest behind, where others are further on. */
+  breakOffSlowest(): void;
   /** Resolves once nobody reads any more; call after finish() or fail(). */
   closed(): Promise<void>;
 }
@@ -53,13 +62,15 @@ interface Piece {
 
 /** What writer and readers share. */
 interface State {
-  readonly fd: number;
+  readonly read: ReadAt;
   until: (offset: number) => number;
   size: number | undefined;
   failure: Error | undefined;
   generation: number;
-  readers: number;
+  /** Where each reader is. */
+  readonly readers: Set<{ readonly position: number }>;
   waiting: (() => void)[];
+  moving: (() => void)[];
   /** By position, oldest first: most readers are where the others are, at the newest bytes. */
   readonly recent: Map<number, Piece>;
 }
@@ -70,6 +81,13 @@ function wake(state: State): void {
   const woken = state.waiting;
   state.waiting = [];
   for (const resume of woken) resume();
+  tellOfMove(state);
+}
+
+function tellOfMove(state: State): void {
+  const told = state.moving;
+  state.moving = [];
+  for (const resume of told) resume();
 }
 
 function change(state: State): Promise<void> {
@@ -78,6 +96,8 @@ function change(state: State): Promise<void> {
 
 interface Cursor {
   open: boolean;
+  /** Too slow for the others, where all have to keep together. */
+  tooSlow: boolean;
   readonly start: number;
   readonly end: number | undefined;
   position: number;
@@ -100,6 +120,7 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
   for (;;) {
     // The descriptor may be somebody else's once the last reader has left.
     if (!cursor.open) throw new BrokenOffError("the reader was closed");
+    if (cursor.tooSlow) throw new BrokenOffError("the client takes the file too slowly, which can't be stored");
     checkGround(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
     const limit = state.until(cursor.position);
@@ -110,10 +131,13 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
   }
 }
 
-async function readFresh(state: State, position: number, length: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(length);
-  const { bytesRead } = await readAt(state.fd, buffer, 0, length, position);
-  return bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
+/** Reads from an open file. */
+export function readFrom(fd: number): ReadAt {
+  return async (position, length) => {
+    const buffer = new Uint8Array(length);
+    const { bytesRead } = await readAt(fd, buffer, 0, length, position);
+    return bytesRead === length ? buffer : buffer.subarray(0, bytesRead);
+  };
 }
 
 /**
@@ -124,7 +148,7 @@ function readPiece(state: State, position: number, until: number): Promise<Uint8
   const length = Math.min(until - position, PIECE_BYTES - (position % PIECE_BYTES));
   const known = state.recent.get(position);
   if (known?.length === length) return known.bytes;
-  const bytes = readFresh(state, position, length);
+  const bytes = state.read(position, length);
   state.recent.delete(position);
   state.recent.set(position, { length, bytes });
   const [oldest] = state.recent.keys();
@@ -142,31 +166,33 @@ async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | unde
     if (bytes.length === 0)
       throw new BrokenOffError(`the part file was cut at ${cursor.position} bytes by somebody else`);
     cursor.position += bytes.length;
+    tellOfMove(state);
     return bytes;
   }
 }
 
 /** Counts one more reader, until the function given back is called. */
-function enter(state: State): () => void {
-  let inside = true;
-  state.readers++;
+function enter(state: State, reader: { readonly position: number }): () => void {
+  state.readers.add(reader);
   return () => {
-    if (!inside) return;
-    inside = false;
-    state.readers--;
-    wake(state);
+    if (state.readers.delete(reader)) wake(state);
   };
 }
 
-export function createTail(fd: number): Tail {
+function lowestOf(state: State): number | undefined {
+  return state.readers.size === 0 ? undefined : Math.min(...[...state.readers].map(({ position }) => position));
+}
+
+export function createTail(read: ReadAt): Tail {
   const state: State = {
-    fd,
+    read,
     until: NOTHING,
     size: undefined,
     failure: undefined,
     generation: 0,
-    readers: 0,
+    readers: new Set(),
     waiting: [],
+    moving: [],
     recent: new Map(),
   };
   return {
@@ -196,8 +222,9 @@ export function createTail(fd: number): Tail {
       }
     },
     open(start, end) {
-      const cursor: Cursor = { open: true, start, end, position: start, generation: state.generation };
-      const leave = enter(state);
+      const { generation } = state;
+      const cursor: Cursor = { open: true, tooSlow: false, start, end, position: start, generation };
+      const leave = enter(state, cursor);
       return {
         read: () => readNext(state, cursor),
         close() {
@@ -207,14 +234,26 @@ export function createTail(fd: number): Tail {
       };
     },
     get watched() {
-      return state.readers > 0;
+      return state.readers.size > 0;
     },
     get readers() {
-      return state.readers;
+      return state.readers.size;
     },
-    hold: () => enter(state),
+    hold: () => enter(state, { position: 0 }),
+    get lowest() {
+      return lowestOf(state);
+    },
+    moved: () => new Promise((resolve) => state.moving.push(resolve)),
+    breakOffSlowest() {
+      const lowest = lowestOf(state);
+      const slowest = [...state.readers].filter(({ position }) => position === lowest);
+      if (slowest.length === state.readers.size) return;
+      for (const reader of slowest) if ("tooSlow" in reader) reader.tooSlow = true;
+      for (const reader of slowest) state.readers.delete(reader);
+      wake(state);
+    },
     async closed() {
-      while (state.readers > 0) await change(state);
+      while (state.readers.size > 0) await change(state);
     },
   };
 }

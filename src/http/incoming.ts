@@ -3,14 +3,13 @@
  * them; nothing is asked upstream a second time.
  */
 import { etagOf } from "../cache/etag.ts";
-import type { Incoming } from "../cache/found.ts";
+import type { Incoming, Reader } from "../cache/found.ts";
 import { byConditions, cacheStatus, fileHeaders, partialHeaders, rangeOf, tailBody, unsatisfiable } from "./respond.ts";
 
 /** Bodies that are whole and this small are answered from memory, so that they carry their length. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
 
-async function readWhole(found: Incoming, start: number, end: number): Promise<Uint8Array> {
-  const reader = found.download.open(start, end);
+async function readWhole(reader: Reader): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   try {
     for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) pieces.push(bytes);
@@ -46,13 +45,22 @@ export async function incomingResponse(
   const end = range === "whole" ? size : range.end;
   const partial =
     range === "whole" ? {} : { status: 206, headers: { ...headers, ...partialHeaders(range, size ?? 0) } };
-  if ((await firstByte(start)) === "late") return "late";
+  // From now on this client is where its range begins: what cannot be stored is not kept for it from further up.
+  const reader = download.open(start, range === "whole" ? undefined : end);
+  found.release();
+  const wait = await firstByte(start).catch((error: unknown) => {
+    reader.close();
+    throw error;
+  });
+  if (wait === "late") {
+    reader.close();
+    return "late";
+  }
   if (download.computed && end !== undefined && end - start <= WHOLE_BYTES) {
-    const bytes = await readWhole(found, start, end);
+    const bytes = await readWhole(reader);
     onEnd(bytes.length);
     return new Response(bytes, { headers, ...partial });
   }
   // The length can't be announced on a stream (oven-sh/bun#10507), so this body is chunked.
-  const reader = download.open(start, range === "whole" ? undefined : end);
   return new Response(tailBody(reader, request.signal, onEnd), { headers, ...partial });
 }

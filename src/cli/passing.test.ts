@@ -1,0 +1,136 @@
+/**
+ * A store that takes no files, or no more of one: every client gets its whole file all the same, nothing half-written stays,
+ * and memory is bounded. Faults are put into the store's own part files; what a real disk does is in scripts/full-disk.test.ts.
+ */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { type Content, readContent } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const dist: Record<string, Content> = {
+  "tiny.zip": { size: 10_000, seed: 1 },
+  "small.zip": { size: 3 * MIB, seed: 2 },
+  "large.zip": { size: 24 * MIB + 777, seed: 3 },
+};
+
+let folder: TempFolder;
+let mirrors: FakeUpstream[];
+let server: TestServer | undefined;
+
+beforeEach(async () => {
+  folder = createTempFolder();
+  mirrors = await Promise.all([0, 1].map(() => startFakeUpstream({ files: new Map(Object.entries(dist)) })));
+  writeTree(folder.file("tree")).put("app-misc/some", { dist });
+});
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+  await Promise.all(mirrors.map((mirror) => mirror.close()));
+  folder.remove();
+});
+
+async function start(settings: Readonly<Record<string, string>>): Promise<string> {
+  const urls = mirrors.map(({ url }) => url);
+  const location = folder.file("store");
+  server = await startServer({ location, mirrors: urls, repos: [folder.file("tree")], settings });
+  await server.settled;
+  return server.url;
+}
+
+async function get(url: string, name: string, range?: string): Promise<Response> {
+  return await fetch(`${url}/distfiles/${name}`, { decompress: false, headers: range === undefined ? {} : { range } });
+}
+
+async function expectRight(response: Response, name: string, start = 0): Promise<void> {
+  const content = dist[name]!;
+  expect([name, Buffer.compare(await response.bytes(), readContent(content, start))]).toEqual([name, 0]);
+}
+
+const isStored = (name: string) =>
+  existsSync(folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`));
+const parts = () => readdirSync(folder.file("store/partial"));
+const health = async (url: string) => await (await fetch(`${url}/healthz`)).text();
+
+test("files that are larger than max_size are passed on, to many at once, and smaller ones stored", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  for (const name of Object.keys(dist)) {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => get(url, name)));
+    await Promise.all(answers.map((answer) => expectRight(answer, name)));
+    const status = answers[0]!.headers.get("cache-status");
+    expect([name, status]).toEqual([name, `portcache; fwd=uri-miss${name === "tiny.zip" ? "; stored" : ""}`]);
+    expect([name, isStored(name)]).toEqual([name, name === "tiny.zip"]);
+  }
+  expect(parts()).toEqual([]);
+  expect(await health(url)).toBe("ok\n");
+});
+
+test("ranges of what can't be stored are the right bytes, far ahead too", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  for (const [range, from] of [
+    ["bytes=5-", 5],
+    [`bytes=${20 * MIB}-`, 20 * MIB],
+  ] as const) {
+    const answer = await get(url, "large.zip", range);
+    expect(answer.status).toBe(206);
+    await expectRight(answer, "large.zip", from);
+  }
+});
+
+test("where min_free can't be kept everything is passed on, and that is told", async () => {
+  const url = await start({ "storage.min_free": "100TiB" });
+  for (const name of Object.keys(dist)) await expectRight(await get(url, name), name);
+  expect(Object.keys(dist).filter(isStored)).toEqual([]);
+  expect(await health(url)).toStartWith("degraded: the store takes no files");
+});
+
+test("who comes late to what is passed on gets a stream of its own, past one who has paused", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.stall_timeout": "20s" });
+  for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 12 * MIB });
+  const early = await get(url, "large.zip");
+  const reader = early.body!.getReader();
+  let seen = 0;
+  while (seen < 8 * MIB) seen += (await reader.read()).value?.length ?? 0;
+  const late = await get(url, "large.zip");
+  await expectRight(late, "large.zip");
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) seen += piece.value.length;
+  expect(seen).toBe(24 * MIB + 777);
+});
+
+test("when the last client leaves, what can't be stored is not fetched on", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.stall_timeout": "20s" });
+  for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
+  const leaving = new AbortController();
+  const answer = await fetch(`${url}/distfiles/large.zip`, { signal: leaving.signal });
+  await answer.body!.getReader().read();
+  leaving.abort();
+  await Bun.sleep(2000);
+  const sent = () => mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  const before = sent();
+  await Bun.sleep(1000);
+  expect(sent() - before).toBeLessThan(MIB);
+});
+
+test("a source that breaks off or lies is gone on from or thrown away, as with what is stored", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "reset", at: 9 * MIB, times: 1 });
+  await expectRight(await get(url, "large.zip"), "large.zip");
+  mirrors[0]!.setFault("small.zip", { kind: "corrupt", at: 5 });
+  for (let i = 0; i < 3; i++) await expectRight(await get(url, "small.zip"), "small.zip");
+});
+
+test("a store that is full of what is used less makes room", async () => {
+  const url = await start({ "storage.max_size": "25MiB", "storage.min_free": "0" });
+  await expectRight(await get(url, "small.zip"), "small.zip");
+  expect(isStored("small.zip")).toBe(true);
+  await Bun.sleep(1100);
+  await expectRight(await get(url, "large.zip"), "large.zip");
+  expect([isStored("small.zip"), isStored("large.zip")]).toEqual([false, true]);
+  const path = folder.file(`store/distfiles/${standardFolder("large.zip" as DistfileName)}/large.zip`);
+  expect(Buffer.compare(readFileSync(path), readContent(dist["large.zip"]!))).toBe(0);
+});

@@ -1,0 +1,72 @@
+/**
+ * Whether the store takes files: told once in the log when it stops to, and once when it does again, and in between by
+ * /healthz. While it does not it is tried now and then, as nobody may ask for a new file for long.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Store } from "../store/store.ts";
+
+export interface StoreTroubleDeps {
+  readonly store: Pick<Store, "openPart">;
+  /** Bytes that may come without removing anything. */
+  readonly room: () => number;
+  readonly log: Logger;
+  /** Milliseconds from one try to the next. */
+  readonly everyMs?: number;
+}
+
+export interface StoreTrouble {
+  /** Told when the store does not take bytes, and with undefined when it has taken a file. */
+  note(error: unknown): void;
+  /** What it can't do now, or undefined. */
+  weakness(): string | undefined;
+  stop(): void;
+}
+
+const TRY_EVERY_MS = 10_000;
+/** So much has to fit before it counts as well. */
+const PROBE_BYTES = 1024 * 1024;
+
+export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }: StoreTroubleDeps): StoreTrouble {
+  let trouble: string | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function overcome(): void {
+    if (trouble !== undefined) log.info("The store takes files again");
+    trouble = undefined;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  async function probe(): Promise<void> {
+    if (room() < PROBE_BYTES) return;
+    const part = store.openPart("probe" as DistfileName, undefined);
+    try {
+      await part.write(new Uint8Array(PROBE_BYTES), 0);
+    } finally {
+      part.leave(false);
+      await part.close();
+    }
+    overcome();
+  }
+
+  return {
+    note(error) {
+      if (error === undefined) {
+        overcome();
+        return;
+      }
+      const reason = error instanceof Error ? error.message : String(error);
+      if (trouble === undefined) {
+        log.error("The store takes no files: {reason}. Clients get theirs all the same, passed on from upstream.", {
+          reason,
+        });
+      }
+      trouble = reason;
+      // What fails once more is no news.
+      timer ??= setInterval(() => void probe().catch(() => undefined), everyMs);
+    },
+    weakness: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
+    stop: () => clearInterval(timer),
+  };
+}
