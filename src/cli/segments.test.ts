@@ -3,7 +3,8 @@
  * and what happens when one of them fails, lies or knows no ranges.
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type { Mirrors } from "../http/api/schemas.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
@@ -31,11 +32,12 @@ interface World {
 async function createWorld(
   faults: readonly (readonly Fault[])[],
   settings: Record<string, string> = {},
+  files = 3,
 ): Promise<World> {
   const folder = createTempFolder();
   closers.push(() => folder.remove());
   const dist: Record<string, Content> = {};
-  for (let i = 0; i < 3; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
+  for (let i = 0; i < files; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/large", { dist });
   const mirrors: FakeUpstream[] = [];
@@ -152,4 +154,54 @@ test("one that lies among several is found out: the client is broken off, the ne
   const stored = [...new Bun.Glob("distfiles/*/f0").scanSync(store)];
   expect(stored.map((path) => statSync(`${store}/${path}`).size)).toEqual([SIZE]);
   expect(existsSync(`${store}/partial/f0`)).toBe(false);
+  // It is set back, and the honest ones are not.
+  const known = await (await fetch(`${server.url}/api/v1/mirrors`)).json();
+  const failed = (known as Mirrors).mirrors.map(({ place, requests }) => [place, requests.failed > 0]);
+  expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
+});
+
+test("mirrors that refuse ranges give the whole file when they are asked without one", async () => {
+  const refuses: Fault = { kind: "status", status: 416, on: "range" };
+  const { server } = await createWorld([
+    [slow(8), refuses],
+    [slow(8), refuses],
+  ]);
+  await expectRight(await get(server, 0), 0);
+});
+
+test("a server that is stopped leaves of a file from several mirrors what has no gaps, and nothing else", async () => {
+  const { server, store } = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const body = get(server, 0).then((response) => response.bytes());
+  const broken = body.catch(() => "broken");
+  await Bun.sleep(1_500);
+  await server.stop();
+  expect(await broken).toBe("broken");
+  const left = readFileSync(`${store}/partial/f0`);
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.length).toBeLessThan(SIZE);
+  expect(Buffer.compare(left, readContent({ size: SIZE, seed: 1 }, 0, left.length))).toBe(0);
+});
+
+test("however many files come at once, a host has no more connections than is polite", async () => {
+  const { server, mirrors } = await createWorld(
+    Array.from({ length: 3 }, () => [slow(2)]),
+    { "fetcher.connections_per_file": "3" },
+    14,
+  );
+  let most = 0;
+  const timer = setInterval(() => {
+    most = Math.max(most, ...mirrors.map(({ connections }) => connections));
+  }, 10);
+  await Promise.all(
+    Array.from({ length: 14 }, async (_, i) => {
+      const response = await get(server, i);
+      expect((await response.bytes()).length).toBe(SIZE);
+    }),
+  );
+  clearInterval(timer);
+  // Some were fetched from more than one mirror all the same.
+  expect(
+    mirrors.reduce((sum, { requests }) => sum + requests.filter(({ file }) => file !== "layout.conf").length, 0),
+  ).toBeGreaterThan(20);
+  expect(most).toBeLessThanOrEqual(8 + 1);
 });

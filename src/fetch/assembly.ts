@@ -179,6 +179,9 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
   }
 }
 
+/** What servers that take no ranges may answer to one. */
+const NO_RANGES = new Set([400, 416, 501]);
+
 /** The same, with something to be done once it is closed. */
 function closing(response: UpstreamResponse, onClose: () => void): UpstreamResponse {
   return {
@@ -219,6 +222,7 @@ export async function openAnswer(
     .then((opened) => closing(opened, leave))
     .catch((error: unknown) => {
       leave();
+      if (end !== undefined && error instanceof SourceError && NO_RANGES.has(error.status ?? 0)) source.ignoresRanges();
       throw error;
     });
   try {

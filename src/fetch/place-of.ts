@@ -28,7 +28,9 @@ export function rangeOf({ offset, end }: Range): string | undefined {
 /** What a status means, where it is neither a body nor a redirect. */
 function failureOf(status: number, offset: number): SourceError {
   if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`, { status });
-  if (status === 416) return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
+  // No file is too short for a range from its start: it takes none.
+  if (status === 416 && offset > 0)
+    return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
   return new SourceError("failed", `answered ${status}`, { status });
 }
 
