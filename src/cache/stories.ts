@@ -23,8 +23,10 @@ export interface Story {
   readonly startedAt: number;
   endedAt: number | undefined;
   outcome: StoryOutcome | undefined;
-  /** The latest last. */
+  /** The latest last; of very many the latest ones. */
   readonly tried: readonly Tried[];
+  /** From all of them together, what was thrown away included. */
+  receivedBytes: number;
 }
 
 /** A story that goes on. */
@@ -57,7 +59,7 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
   /** Oldest first. */
   const stories: Story[] = [];
 
-  function watchSource(source: Source, tried: Tried[]): Source {
+  function watchSource(source: Source, tried: Tried[], story: Story): Source {
     return {
       ...source,
       ask(bytes) {
@@ -80,6 +82,7 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
           },
           received(count, waitedMs) {
             one.bytes += count;
+            story.receivedBytes += count;
             onReceived(source.label, count);
             trial.received(count, waitedMs);
           },
@@ -96,24 +99,31 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
     };
   }
 
-  function watch(offer: Offer, tried: Tried[]): Offer {
+  function watch(offer: Offer, tried: Tried[], story: Story): Offer {
     const { more } = offer;
     return {
       ...offer,
-      sources: () => offer.sources().map((source) => watchSource(source, tried)),
-      ...(more ? { more: async () => watch(await more(), tried) } : {}),
+      sources: () => offer.sources().map((source) => watchSource(source, tried, story)),
+      ...(more ? { more: async () => watch(await more(), tried, story) } : {}),
     };
   }
 
   return {
     begin(name) {
       const tried: Tried[] = [];
-      const story: Story = { name, startedAt: clock.now(), endedAt: undefined, outcome: undefined, tried };
+      const story: Story = {
+        name,
+        startedAt: clock.now(),
+        endedAt: undefined,
+        outcome: undefined,
+        tried,
+        receivedBytes: 0,
+      };
       stories.push(story);
       if (stories.length > MAX_STORIES) stories.shift();
       return {
         story,
-        watch: (offer) => watch(offer, tried),
+        watch: (offer) => watch(offer, tried, story),
         end(outcome) {
           story.outcome = outcome;
           story.endedAt = clock.now();

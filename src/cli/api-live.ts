@@ -49,25 +49,25 @@ export function createLiveDownloads(
 ): LiveDownloads {
   let samples = new Map<Download, Sample>();
 
-  /** Smoothed from one asking to the next; over its whole life before the second. */
-  function speedOf(download: Download, now: number): number {
-    const { hereBytes, startedAt } = download;
+  /** Smoothed from one asking to the next; over its whole life before the second. What an earlier run left is no speed. */
+  function speedOf(download: Download, received: number, now: number): number {
+    const { startedAt } = download;
     const before = samples.get(download) ?? { at: startedAt, bytes: 0, bytesPerSecond: undefined };
     const ms = now - before.at;
-    if (ms < SAMPLE_MS) return before.bytesPerSecond ?? (1000 * hereBytes) / Math.max(1, now - startedAt);
-    const lately = Math.max(0, (1000 * (hereBytes - before.bytes)) / ms);
+    if (ms < SAMPLE_MS) return before.bytesPerSecond ?? (1000 * received) / Math.max(1, now - startedAt);
+    const lately = Math.max(0, (1000 * (received - before.bytes)) / ms);
     const smooth =
       before.bytesPerSecond === undefined
         ? lately
         : before.bytesPerSecond + SAMPLE_SHARE * (lately - before.bytesPerSecond);
-    samples.set(download, { at: now, bytes: hereBytes, bytesPerSecond: smooth });
+    samples.set(download, { at: now, bytes: received, bytesPerSecond: smooth });
     return smooth;
   }
 
   function describe(download: Download, now: number): DownloadState {
     const { name, phase, size = null, hereBytes, startedAt, readers } = download;
-    const speed = Math.round(speedOf(download, now));
     const [story] = stories.of(name);
+    const speed = Math.round(speedOf(download, story?.receivedBytes ?? 0, now));
     return {
       file: name,
       state: phase,
