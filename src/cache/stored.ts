@@ -96,6 +96,15 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     }
   }
 
+  function forget(name: DistfileName): void {
+    try {
+      rows.forget(name);
+    } catch (error) {
+      // Then it is found out again the next time.
+      log.warn("Cannot note in the index that {file} is gone: {error}", { file: name, error });
+    }
+  }
+
   function putRow(name: DistfileName, file: StoredFile, row: DistfileRow | undefined, digests: ComputedDigests): void {
     rows.put({
       name,
@@ -122,6 +131,8 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     if (contents.length > 0 && contents.every((content) => content.size !== file.size)) return undefined;
     const sha512 = contents.some((content) => hasHash(content) && content.blake2b === undefined);
     const { digests, changed } = await digestsNow(name, file, row, sha512);
+    // Somebody may have put another one there while it was read.
+    if (!store.isSame(file)) return undefined;
     const verdict = judge(contents, digests);
     if (verdict === "same" && changed) remember(name, file, row, digests);
     // Where nothing binds the content, all there is to go by is that nobody changed it since it was stored.
@@ -134,7 +145,7 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
       const row = rows.get(name);
       const file = store.stat(name);
       if (!file) {
-        if (row) rows.forget(name);
+        if (row) forget(name);
         return undefined;
       }
       // Hashed and found wrong since it was last touched.

@@ -5,7 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { getText } from "../fetch/text.ts";
 import type { UpstreamSettings } from "../fetch/upstream.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
-import { createMirrorLayoutRows } from "../index/mirror-layouts.ts";
+import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-layouts.ts";
 import type { Index } from "../index/open.ts";
 import { createPlaceRows } from "../index/places.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -31,8 +31,23 @@ export interface ComposedMirrors {
 }
 
 export function composeMirrors({ config, db, settings, loopHeaders, clock, log }: MirrorsParts): ComposedMirrors {
+  const layoutRows = createMirrorLayoutRows(db);
+  /** Those that the index did not take. */
+  const unwritten = new Map<string, RememberedLayout>();
+
+  function rememberLayout(mirror: string, layout: RememberedLayout): void {
+    try {
+      layoutRows.put(mirror, layout);
+      unwritten.delete(mirror);
+    } catch (error) {
+      // Then it is asked for again after a restart, and the mirror is as good as it was.
+      unwritten.set(mirror, layout);
+      log.warn("Cannot remember the layout.conf of {mirror}: {error}", { mirror: maskCredentials(mirror), error });
+    }
+  }
+
   const layouts = createLayouts({
-    memory: createMirrorLayoutRows(db),
+    memory: { get: (mirror) => unwritten.get(mirror) ?? layoutRows.get(mirror), put: rememberLayout },
     clock,
     getText: (url, origin) => getText(url, origin, loopHeaders(), settings),
   });

@@ -115,6 +115,7 @@ test("bodies that are no JSON, or not what is asked for, are refused", async () 
   for (const [body, status] of [
     ["{", 400],
     ["7", 422],
+    ["[]", 422],
     ['{"full":"yes"}', 422],
     ['{"unknown":1}', 422],
     ['{"__proto__":{"full":true}}', 422],

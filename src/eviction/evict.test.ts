@@ -86,6 +86,22 @@ test("the oldest go until the low mark is reached; dry, the same are named and n
   expect(rows.names() as readonly string[]).toEqual(["c", "d", "e"]);
 });
 
+test("an index that takes no notes, as on a full disk, neither keeps clean-up from its work nor makes it empty the store", async () => {
+  for (const [i, name] of ["a", "b", "c", "d"].entries()) put(name, 30 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
+  rows.touch("d" as DistfileName, clock.now());
+  well = true;
+  const { evict } = await evictOver();
+  index.db.run("PRAGMA query_only = ON");
+  expect((await evict.clean()).removed.map(({ name }) => name as string)).toEqual(["a"]);
+  expect(there()).toEqual(["b", "c", "d"]);
+  index.db.run("PRAGMA query_only = OFF");
+  await evict.clean();
+  expect([there(), rows.names() as readonly string[]]).toEqual([
+    ["b", "c", "d"],
+    ["b", "c", "d"],
+  ]);
+});
+
 test("what matches keep stays, and what is over the limits then is told", async () => {
   put("a", 60 * KIB);
   put("b", 60 * KIB);

@@ -63,10 +63,16 @@ export function createEvict(deps: EvictDeps): Evict {
 
   async function markOrphans(signal?: AbortSignal): Promise<void> {
     if (!deps.treesWell()) return;
-    orphans.sawWell(clock.now(), WELL_GAP_MS);
-    for (let after: string | undefined = ""; after !== undefined; ) {
-      after = orphans.mark(after, MARK_ROWS, clock.now());
-      await breathe(signal);
+    try {
+      orphans.sawWell(clock.now(), WELL_GAP_MS);
+      for (let after: string | undefined = ""; after !== undefined; ) {
+        after = orphans.mark(after, MARK_ROWS, clock.now());
+        await breathe(signal);
+      }
+    } catch (error) {
+      if (signal?.aborted || stopping.signal.aborted) throw error;
+      // A full disk takes no notes, and is cleaned up all the same.
+      log.warn("Cannot note which files no Manifest wants any more: {error}", { error });
     }
   }
 

@@ -75,18 +75,29 @@ export function createRun(deps: RunDeps): Run {
     );
   }
 
-  /** With nothing in between that would let others run; false where it is in use. */
-  function removeNow({ name }: Victim, since: number): boolean {
-    if (deps.inUse(name, since)) return false;
+  /** With nothing in between that would let others run. */
+  function removeNow({ name }: Victim, since: number): "removed" | "in use" | "not forgotten" {
+    if (deps.inUse(name, since)) return "in use";
     store.remove(name);
     try {
       rows.forget(name);
+      return "removed";
     } catch (error) {
-      // The row is found to have no file when it is next asked for.
+      // The row is found to have no file when it is next asked for, or chosen.
       log.warn("Cannot forget {file}, which was removed: {error}", { file: name, error });
+      return "not forgotten";
+    } finally {
+      deps.onRemoved();
     }
-    deps.onRemoved();
-    return true;
+  }
+
+  /** A full disk takes no notes, and is what a clean-up is to help against. */
+  function flush(): void {
+    try {
+      rows.flush();
+    } catch (error) {
+      log.warn("Cannot note which files were used lately before cleaning up: {error}", { error });
+    }
   }
 
   return async (target, { dryRun = false, signal, onProgress }) => {
@@ -94,18 +105,21 @@ export function createRun(deps: RunDeps): Run {
     const before = ledger.usage();
     const parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
     const left = () => (dryRun ? target() - tally.bytes : target());
+    /** What the index has not forgotten counts on: to go on by its sums would empty the store. */
+    let miscounted = false;
 
     async function take(victim: Victim, since: number): Promise<void> {
       await breathe(signal);
-      if (victim.reason === "space" && left() <= 0) return;
-      if (dryRun || removeNow(victim, since)) {
-        tally.add(victim);
-        onProgress?.(victim);
-      } else tally.skip();
+      if (miscounted || (victim.reason === "space" && left() <= 0)) return;
+      const outcome = dryRun ? "removed" : removeNow(victim, since);
+      if (outcome === "in use") return tally.skip();
+      miscounted = outcome === "not forgotten";
+      tally.add(victim);
+      onProgress?.(victim);
     }
 
     async function pass(): Promise<"enough" | "again"> {
-      rows.flush();
+      flush();
       const since = clock.now();
       const { outlived, cheapest, candidateBytes } = await chooseNow(left(), since, signal);
       // To throw out everything for what still would not fit helps nobody.
@@ -113,7 +127,7 @@ export function createRun(deps: RunDeps): Run {
       const victims = hopeless ? outlived : [...outlived, ...cheapest];
       await deps.onChosen?.(victims);
       for (const victim of victims) await take(victim, since);
-      return dryRun || hopeless || left() <= 0 ? "enough" : "again";
+      return dryRun || hopeless || miscounted || left() <= 0 ? "enough" : "again";
     }
 
     for (let passes = 0; passes < MAX_PASSES && (await pass()) === "again"; passes++);

@@ -81,10 +81,16 @@ function answerOthers(request: Request, path: string, client: string, deps: AppD
   return text(404, "There is nothing here. Distfiles are below /distfiles/.");
 }
 
+/** The platform opens files after they have been answered with: somebody may have removed one in between. */
+function unopened(error: Error, { log }: AppDeps): Response {
+  log.warn("Cannot send what was found: {error}", { error: error.message });
+  return text(503, "The file is gone from the store since it was found there. Ask again.", { "retry-after": "1" });
+}
+
 export function createApp(deps: AppDeps) {
   const refuseClient = (request: Request, peers: Peers | null) => refusal(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
-  return new Elysia({ nativeStaticResponse: false })
+  return new Elysia({ nativeStaticResponse: false, serve: { error: (error) => unopened(error, deps) } })
     .use(
       dashboardRoutes(deps.dashboard, (request, peers) => {
         const refused = refuseClient(request, peers);

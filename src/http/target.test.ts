@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { nameHash } from "../distfile/layout.ts";
+import { parseDistfileName } from "../distfile/name.ts";
 import { normalPath, parseTarget } from "./target.ts";
 
 const digest = "ab".repeat(64);
@@ -23,6 +24,11 @@ test("every layout's path means the same file", () => {
     expect(kindOf(`/distfiles/${folders}foo-1.tar.gz`)).toBe("name foo-1.tar.gz");
   }
   expect(kindOf(`//distfiles//${blake2b.slice(0, 2).toUpperCase()}//foo-1.tar.gz?x=1#y`)).toBe("name foo-1.tar.gz");
+});
+
+test("a request that names no host has its path all the same", () => {
+  expect(normalPath("/healthz")).toBe("/healthz");
+  expect(normalPath("//distfiles//foo-1.tar.gz?x=//y")).toBe("/distfiles/foo-1.tar.gz");
 });
 
 test("a folder that is no cut-off of the name's hash is wrong", () => {
@@ -63,6 +69,13 @@ test("content-hash paths are told by their 128 digits", () => {
   expect(kindOf(`/distfiles/ab/ab/${digest}`)).toBe("digest");
   expect(kindOf(`/distfiles/${digest.toUpperCase()}`)).toBe("digest");
   expect(kindOf(`/distfiles/${digest.slice(1)}`)).toBe(`name ${digest.slice(1)}`);
+});
+
+test("a digest whose first bits are those of its own hash, too, is a digest still, or that file's name", () => {
+  let own = digest;
+  for (let i = 0; !nameHash("SHA512", own).startsWith(own.slice(0, 2)); i++) own = nameHash("BLAKE2B", String(i));
+  const target = parseTarget(`/distfiles/${own.slice(0, 2)}/${own}`);
+  expect(target).toEqual({ kind: "digest", digest: own, name: parseDistfileName(own) });
 });
 
 test("layout.conf is itself only at the top", () => {

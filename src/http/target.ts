@@ -10,7 +10,7 @@ export type Target =
   | { readonly kind: "layout.conf" }
   /** `folders` is empty in the flat layout; else they are a cut-off of the name's hash. */
   | { readonly kind: "name"; readonly name: DistfileName }
-  /** content-hash layout: BLAKE2B or SHA512 of the content, or a flat name that looks like one. */
+  /** content-hash layout: BLAKE2B or SHA512 of the content, or `name` where that may be a file's name as well. */
   | { readonly kind: "digest"; readonly digest: string; readonly name: DistfileName | undefined }
   | { readonly kind: "bad-name"; readonly reason: string }
   /** The folders are no cut-off of any hash of the name. */
@@ -29,9 +29,12 @@ function fitsName(folders: readonly string[], name: DistfileName): boolean {
   return isCutoffOf(folders, nameHash("BLAKE2B", name)) || isCutoffOf(folders, nameHash("SHA512", name));
 }
 
-/** The path of a URL as sent, without its query, with doubled slashes made one. */
+/**
+ * The path of a URL as sent, without its query, with doubled slashes made one. A request that names no host (HTTP/1.0, as
+ * health checks are) has nothing but the path for a URL.
+ */
 export function normalPath(url: string): string {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("//") + 2);
   const path = start < 0 ? "/" : url.slice(start).replace(/[?#].*$/s, "");
   return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
 }
@@ -64,10 +67,11 @@ export function parseTarget(path: string): Target {
     return { kind: "bad-name", reason: "it is empty, a dot name, over 255 bytes, or has a slash or control character" };
   }
   const folders = segments.map((segment) => segment.toLowerCase());
-  if (folders.length > 0 && fitsName(folders, name)) return { kind: "name", name };
+  const named = folders.length === 0 || fitsName(folders, name);
   const digest = /^[0-9a-f]{128}$/i.test(last) ? last.toLowerCase() : undefined;
+  // Before the name: the first bits of one digest in 128 are those of its own hash, too.
   if (digest !== undefined && isCutoffOf(folders, digest)) {
-    return { kind: "digest", digest, name: folders.length === 0 ? name : undefined };
+    return { kind: "digest", digest, name: named ? name : undefined };
   }
-  return folders.length === 0 ? { kind: "name", name } : { kind: "wrong-folder" };
+  return named ? { kind: "name", name } : { kind: "wrong-folder" };
 }

@@ -37,7 +37,7 @@ export interface Layouts {
 
 export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts {
   const asking = new Map<string, Promise<string>>();
-  const failedAt = new Map<string, number>();
+  const failed = new Map<string, { readonly at: number; readonly kind: SourceError["kind"] }>();
 
   async function ask(mirror: string): Promise<string> {
     try {
@@ -58,10 +58,10 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
     try {
       const layoutConf = await ask(mirror);
       memory.put(mirror, { layoutConf, fetchedAt: clock.now() });
-      failedAt.delete(mirror);
+      failed.delete(mirror);
       return layoutConf;
     } catch (error) {
-      failedAt.set(mirror, clock.now());
+      failed.set(mirror, { at: clock.now(), kind: error instanceof SourceError ? error.kind : "failed" });
       if (remembered === undefined) throw error;
       return remembered;
     } finally {
@@ -75,10 +75,11 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
     const age = now - (remembered?.fetchedAt ?? Number.NEGATIVE_INFINITY);
     // A negative age says that the clock was set back.
     const fresh = age >= 0 && age < FRESH_MS;
-    const sinceFailure = now - (failedAt.get(mirror) ?? Number.NEGATIVE_INFINITY);
+    const failure = failed.get(mirror);
+    const sinceFailure = now - (failure?.at ?? Number.NEGATIVE_INFINITY);
     const waiting = remembered !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
-    if (remembered === undefined && sinceFailure >= 0 && sinceFailure < AVOID_MS) {
-      throw new SourceError("timeout", "did not send its layout.conf a moment ago");
+    if (remembered === undefined && failure && sinceFailure >= 0 && sinceFailure < AVOID_MS) {
+      throw new SourceError(failure.kind, "did not send its layout.conf a moment ago");
     }
     let text = remembered?.layoutConf ?? "";
     if (!fresh && !waiting) {

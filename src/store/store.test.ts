@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -43,6 +44,22 @@ test("a committed file lies under its name's hash, mode 0644, with upstream's mt
   expect(file.modifiedAt).toBe(784903526_000);
   expect(store.stat(name)).toEqual(file);
   expect(readdirSync(`${location}/partial`)).toEqual([]);
+});
+
+test("what somebody else puts in the place of a file just stored does not pass for it", async () => {
+  const { location, store } = newStore();
+  const part = store.openPart(name, resumeAll);
+  await part.write(bytes, 0);
+  writeFileSync(`${location}/other`, "contenT");
+  const moveTo = async (path: string, modifiedAt: number) => {
+    await part.moveTo(path, modifiedAt);
+    renameSync(`${location}/other`, path);
+  };
+  const file = await store.commit({ ...part, moveTo }, name, 784903526_000);
+  part.leave(false);
+  await part.close();
+  expect(store.stat(name)).toBeDefined();
+  expect(store.isSame(file)).toBe(false);
 });
 
 test("a kept part is there for the next opener, one not wanted or empty is not", async () => {

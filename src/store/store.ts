@@ -7,6 +7,7 @@ import {
   close as closeLater,
   constants,
   existsSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -187,9 +188,8 @@ export function openStore(location: string): Store {
       }
       await part.moveTo(path, modifiedAt);
       await syncFolder(folder);
-      const file = statFile(path);
-      if (!file) throw new Error(`Cannot keep ${name}: it vanished from ${folder} right after it was put there`);
-      return file;
+      // What lies at the path by now may be somebody else's.
+      return describe(path, fstatSync(part.fd, { bigint: true }));
     },
     remove: (name) => unlinkSoftly(pathOf(name)),
     scan: (onStray) => scanFolders(distfiles, onStray),

@@ -55,8 +55,16 @@ async function readBody(request: Request): Promise<Uint8Array | undefined> {
   return Buffer.concat(pieces);
 }
 
+/** In words for who asks, not for who writes schemas. */
+function complaintOf(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? "body";
+  if (issue.expected === "never") return `${path}: there is nothing of that name to be given`;
+  if (issue.type === "strict_object" && issue.received === "undefined") return `${path}: is missing`;
+  return `${path}: ${issue.message}`;
+}
+
 function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
-  return issues.map((issue) => `${v.getDotPath(issue) ?? "body"}: ${issue.message}`).join("; ");
+  return issues.map(complaintOf).join("; ");
 }
 
 /** What the action takes, or the answer that says why it is none. */
@@ -69,6 +77,8 @@ async function parse(request: Request, name: ActionName): Promise<{ readonly giv
   } catch (error) {
     return problem(400, `The body is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  // Valibot takes a list for an object without keys.
+  if (Array.isArray(value)) return problem(422, "body: Invalid type: Expected Object but received Array.");
   const parsed = v.safeParse(ACTION_REQUESTS[name], value);
   return parsed.success ? { given: parsed.output } : problem(422, `${complaint(parsed.issues)}.`);
 }

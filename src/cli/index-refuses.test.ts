@@ -1,0 +1,85 @@
+/**
+ * An index that takes no writes, as on a full disk: nobody is refused a file for it.
+ */
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { type Content, readContent } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const dist = {
+  "before.tar.xz": { size: 10_000, seed: 1 },
+  "gone.tar.xz": { size: 20_000, seed: 2 },
+  "small.tar.xz": { size: 30_000, seed: 3 },
+  "large.tar.xz": { size: 6 * MIB, seed: 4 },
+};
+
+let folder: TempFolder;
+let mirror: FakeUpstream;
+let server: TestServer;
+
+beforeEach(async () => {
+  folder = createTempFolder();
+  const files = new Map<string, Content>([...Object.entries(dist), ["unknown.tar.xz", "nobody wants it"]]);
+  mirror = await startFakeUpstream({ files });
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/some", { dist });
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [tree.location],
+    settings: { "log.level": "error" },
+  });
+  await server.settled;
+});
+afterEach(async () => {
+  await server.stop();
+  await mirror.close();
+  folder.remove();
+});
+
+/** From now on each write fails, as where there is no room. */
+function refuseWrites(): Database {
+  const database = new Database(folder.file("store/index.sqlite"));
+  const tables = database
+    .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    .all();
+  for (const { name } of tables) {
+    for (const verb of ["INSERT", "UPDATE", "DELETE"]) {
+      database.run(
+        `CREATE TRIGGER "${name} ${verb}" BEFORE ${verb} ON "${name}" BEGIN SELECT RAISE(FAIL, 'the disk is full'); END`,
+      );
+    }
+  }
+  return database;
+}
+
+async function get(name: keyof typeof dist): Promise<string> {
+  const response = await fetch(`${server.url}/distfiles/${name}`);
+  const same = Buffer.compare(await response.bytes(), readContent(dist[name])) === 0;
+  return `${response.status} ${same} ${response.headers.get("cache-status")}`;
+}
+
+test("misses, hits, stored files that vanished and absent ones are answered as ever while the index takes no writes", async () => {
+  await get("before.tar.xz");
+  await get("gone.tar.xz");
+  mirror.files.set("later.tar.xz", "it");
+  using _database = refuseWrites();
+  rmSync(folder.file(`store/distfiles/${standardFolder("gone.tar.xz" as DistfileName)}/gone.tar.xz`));
+  expect(await get("before.tar.xz")).toBe("200 true portcache; hit");
+  for (const name of ["gone.tar.xz", "small.tar.xz", "large.tar.xz"] as const) {
+    expect(`${name} ${await get(name)}`).toBe(`${name} 200 true portcache; fwd=uri-miss; stored`);
+    expect(`${name} ${await get(name)}`).toBe(`${name} 200 true portcache; hit`);
+  }
+  expect(await (await fetch(`${server.url}/distfiles/unknown.tar.xz`)).text()).toBe("nobody wants it");
+  expect((await fetch(`${server.url}/distfiles/nowhere.tar.xz`)).status).toBe(404);
+  expect((await fetch(`${server.url}/api/v1/status`)).status).toBe(200);
+  await server.actions.rescan({ full: true }, { onProgress: () => undefined, signal: new AbortController().signal });
+  expect(await get("before.tar.xz")).toBe("200 true portcache; hit");
+});
