@@ -8,16 +8,19 @@ import { createTempFolder } from "../src/testing/temp.ts";
 import { writeTree } from "../src/testing/tree.ts";
 
 const one = { size: 3000, seed: 1 };
+/** Streamed while it comes in, from several sources at once. */
+const large = { size: 6 * 1024 * 1024, seed: 4 };
 
 test("one line of JSON a request, with what SPEC 8 names; no secrets and no stacks", async () => {
   using folder = createTempFolder();
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/one", {
-    dist: { "one.zip": one, "broken.zip": { size: 9, seed: 2 }, "gone.zip": { size: 8, seed: 3 } },
+    dist: { "one.zip": one, "large.zip": large, "broken.zip": { size: 9, seed: 2 }, "gone.zip": { size: 8, seed: 3 } },
   });
   await using mirror = await startFakeUpstream({
     files: new Map([
       ["one.zip", one],
+      ["large.zip", large],
       ["broken.zip", { size: 9, seed: 2 }],
     ]),
   });
@@ -30,7 +33,7 @@ test("one line of JSON a request, with what SPEC 8 names; no secrets and no stac
       log: { format: "json" },
     },
   });
-  for (const name of ["one.zip", "one.zip", "broken.zip", "gone.zip", "%1b%5b31m", "x%0ay"]) {
+  for (const name of ["large.zip", "one.zip", "one.zip", "broken.zip", "gone.zip", "%1b%5b31m", "x%0ay"]) {
     await (await fetch(`${server.url}/distfiles/${name}`)).bytes();
   }
   await fetch(`${server.url}/api/v1/rescan`, {
@@ -48,6 +51,7 @@ test("one line of JSON a request, with what SPEC 8 names; no secrets and no stac
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   const requests = lines.filter((line) => "outcome" in line);
   expect(requests.map(({ file, outcome, status, bytes }) => [file, outcome, status, bytes])).toEqual([
+    ["large.zip", "miss", 200, large.size],
     ["one.zip", "miss", 200, 3000],
     ["one.zip", "hit", 200, 3000],
     // Whether a mirror that takes no connection has failed or was too late depends on what was asked of it.
@@ -56,6 +60,7 @@ test("one line of JSON a request, with what SPEC 8 names; no secrets and no stac
     ["/distfiles/%1b%5b31m", "bad name", 400, 0],
     ["/distfiles/x%0ay", "bad name", 400, 0],
   ]);
+  expect(requests[0]?.["source"]).toMatch(/^http:\/\/\*\*\*@127\.0\.0\.1:\d+\/distfiles\/.*\/large\.zip$/);
   for (const { client, milliseconds, source } of requests) {
     expect([client, typeof milliseconds, typeof source]).toEqual(["127.0.0.1", "number", "string"]);
   }

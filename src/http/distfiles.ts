@@ -46,6 +46,8 @@ export interface Sent {
   readonly bytes: number;
   /** Why it was broken off, where it was. */
   readonly broken?: string | undefined;
+  /** Where the bytes came from, where that was not known before they came. */
+  readonly source?: string;
 }
 
 /** One answered request, for the log. */
@@ -109,7 +111,7 @@ async function respondIncoming(
   clock: Clock,
 ): Promise<Answered> {
   const { promise: sent, resolve } = Promise.withResolvers<Sent>();
-  const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken });
+  const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken, source: found.download.url });
   const firstByte = (offset: number) =>
     within(clock, Math.max(0, deadlineAt - performance.now()), found.download.reached(offset));
   const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";

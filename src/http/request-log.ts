@@ -36,7 +36,8 @@ function account(
   { infoLine, observer }: TellDeps,
 ): void {
   const { client, method, startedAt } = asked;
-  const { file, source, response } = answer;
+  const { file, response } = answer;
+  const source = (sent.source ?? answer.source) || "-";
   const totalMs = performance.now() - startedAt;
   observer.end({ client, outcome: outcomeOf(answer.outcome), bytes: sent.bytes, firstByteMs, totalMs });
   const failure = failureOf(answer, sent.broken);
