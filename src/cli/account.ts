@@ -29,15 +29,25 @@ export interface Account {
   flush(): void;
 }
 
-/** Writes what each holds only in memory; where that fails it is tried again the next time. */
-export function flushEach(holders: readonly { flush(): void }[], log: Logger): void {
-  for (const holder of holders) {
-    try {
-      holder.flush();
-    } catch (error) {
-      log.error("Cannot record which files were used, how mirrors did, and what was counted: {error}", { error });
+/**
+ * What writes all that these hold only in memory; where that fails it is tried again the next time, and told once: a disk
+ * that is full is so every five seconds.
+ */
+export function createFlush(holders: readonly { flush(): void }[], log: Logger): () => void {
+  const failing = new Set<unknown>();
+  return () => {
+    for (const holder of holders) {
+      try {
+        holder.flush();
+        failing.delete(holder);
+      } catch (error) {
+        if (failing.size === 0) {
+          log.error("Cannot record what was counted and learnt, it is kept in memory meanwhile: {error}", { error });
+        }
+        failing.add(holder);
+      }
     }
-  }
+  };
 }
 
 const MEASURE_OF = {

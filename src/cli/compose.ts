@@ -27,7 +27,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import { createTurns } from "../lib/turns.ts";
 import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
 import type { Store } from "../store/store.ts";
-import { createAccount, flushEach } from "./account.ts";
+import { createAccount, createFlush } from "./account.ts";
 import { composeActions } from "./compose-actions.ts";
 import { type App, composeApp } from "./compose-app.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
@@ -175,7 +175,7 @@ export function compose(parts: Parts): Server {
   const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
-  const flushMemory = () => flushEach([rows, places, account], log);
+  const flushMemory = createFlush([rows, places, account], log);
   const composedActions = composeActions({
     cacheDeps,
     evict: keeper.evict,
