@@ -18,9 +18,12 @@ import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
 /** In the order of the table. */
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
   hits: () => import("./groups/hits.ts"),
+  miss: () => import("./groups/miss.ts"),
+  fanout: () => import("./groups/fanout.ts"),
   multisource: () => import("./groups/multisource.ts"),
   mirrors: () => import("./groups/mirrors.ts"),
   crates: () => import("./groups/crates.ts"),
+  index: () => import("./groups/index.ts"),
   dashboards: () => import("./groups/dashboards.ts"),
 };
 

@@ -1,0 +1,78 @@
+/**
+ * A mirror that sends through a line of a given speed (per connection), and the caching proxy that nginx can be: with
+ * proxy_cache and its lock, as people set it up before distfiles.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { digestsOf, type GeneratedContent } from "../../../src/testing/content.ts";
+import { writeTree } from "../../../src/testing/tree.ts";
+import { type Files, writeFiles } from "./files.ts";
+import { type Nginx, startNginx } from "./nginx.ts";
+
+export interface Mirror extends Nginx {
+  /** Requests for files that it has answered so far. */
+  requests(): number;
+}
+
+export interface MirrorOptions {
+  readonly folder: string;
+  readonly files: Files;
+  /** Of each connection; without limit where undefined. */
+  readonly mibPerSecond?: number;
+}
+
+/** Hands the files out by nginx with two workers, so that it is never what is waited for. */
+export async function startMirror({ folder, files, mibPerSecond }: MirrorOptions): Promise<Mirror> {
+  writeFiles(`${folder}/files`, files);
+  return await startMirrorOf(folder, mibPerSecond);
+}
+
+/** The same over files that are there already; another log. */
+export async function startMirrorOf(folder: string, mibPerSecond: number | undefined): Promise<Mirror> {
+  const run = `${folder}/nginx-${mibPerSecond ?? "free"}`;
+  const limit = mibPerSecond === undefined ? "" : `limit_rate ${mibPerSecond}m;`;
+  const nginx = await startNginx({
+    folder: run,
+    server: `root ${folder}/files; ${limit}`,
+    workers: 2,
+    accessLog: true,
+  });
+  return {
+    ...nginx,
+    requests: () => readFileSync(`${run}/access.log`, "utf8").match(/"GET \/distfiles\/[0-9a-f]{2}\//g)?.length ?? 0,
+  };
+}
+
+/** nginx as a cache in front of a mirror, one worker; a new and empty one each time. */
+export async function startNginxCache(folder: string, mirror: string): Promise<Nginx> {
+  mkdirSync(`${folder}/cache`, { recursive: true });
+  return await startNginx({
+    folder,
+    http: `proxy_cache_path ${folder}/cache levels=1:2 keys_zone=c:10m max_size=50g use_temp_path=off;`,
+    // Without the time-out of a minute the others would ask the mirror, too; without HTTP/1.1 there is no keep-alive.
+    server: `location / {
+      proxy_pass ${mirror};
+      proxy_http_version 1.1;
+      proxy_cache c;
+      proxy_cache_valid 200 1d;
+      proxy_cache_lock on;
+      proxy_cache_lock_age 1h;
+      proxy_cache_lock_timeout 1h;
+      proxy_max_temp_file_size 0;
+    }`,
+  });
+}
+
+/** A tree that wants the files; contents that several share are hashed once, as a GiB takes seconds. */
+export function writeLargeTree(location: string, files: Files): string {
+  const known = new Map<string, ReturnType<typeof digestsOf>>();
+  const digests = (content: GeneratedContent) => {
+    const key = `${content.size}/${content.seed}`;
+    const found = known.get(key) ?? digestsOf(content);
+    known.set(key, found);
+    return { digests: found };
+  };
+  const dist = Object.fromEntries(Object.entries(files).map(([name, content]) => [name, digests(content)]));
+  const tree = writeTree(location);
+  tree.put("app-misc/bench", { dist });
+  return tree.location;
+}
