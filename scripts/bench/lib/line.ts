@@ -2,7 +2,7 @@
  * A mirror that sends through a line of a given speed (per connection), and the caching proxy that nginx can be: with
  * proxy_cache and its lock, as people set it up before distfiles.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { digestsOf, type GeneratedContent } from "../../../src/testing/content.ts";
 import { writeTree } from "../../../src/testing/tree.ts";
 import { type Files, writeFiles } from "./files.ts";
@@ -23,6 +23,7 @@ export interface MirrorOptions {
 /** Hands the files out by nginx with two workers, so that it is never what is waited for. */
 export async function startMirror({ folder, files, mibPerSecond }: MirrorOptions): Promise<Mirror> {
   writeFiles(`${folder}/files`, files);
+  writeFileSync(`${folder}/files/distfiles/layout.conf`, "[structure]\n0=filename-hash BLAKE2B 8\n");
   return await startMirrorOf(folder, mibPerSecond);
 }
 

@@ -1,0 +1,155 @@
+/**
+ * Five minutes of everything at once: hits as fast as they come, misses without end, ranges, and clients that leave. Whether
+ * memory and open files stay where they are, and whether every byte is right. Runs when it is named.
+ */
+import { existsSync, rmSync } from "node:fs";
+import type { GeneratedContent } from "../../../src/testing/content.ts";
+import { readContent } from "../../../src/testing/content.ts";
+import { type Server, startExecutable } from "../../../src/testing/executable.ts";
+import { runWrk } from "../lib/clients.ts";
+import { distfilePath } from "../lib/files.ts";
+import type { Bench, Group } from "../lib/group.ts";
+import { startMirror, writeLargeTree } from "../lib/line.ts";
+import { memoryOf, openFilesOf } from "../lib/procfs.ts";
+import type { Measurement } from "../lib/result.ts";
+import { median } from "../lib/statistics.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SOAK_SECONDS = 300;
+const SAMPLE_MS = 2000;
+const HOT = 60;
+const COLD = 40;
+
+function contents(): Readonly<Record<string, GeneratedContent>> {
+  const files: Record<string, GeneratedContent> = {};
+  for (let i = 0; i < HOT; i++) files[`hot-${i}.tar.xz`] = { size: (4 + i * 13) * KIB, seed: i + 1 };
+  for (let i = 0; i < COLD; i++) files[`cold-${i}.tar.xz`] = { size: (100 + i * 300) * KIB, seed: i + 100 };
+  return files;
+}
+
+interface Tally {
+  requests: number;
+  bytes: number;
+  wrong: number;
+  aborted: number;
+}
+
+const FILES = contents();
+const NAMES = Object.keys(FILES);
+
+/** A whole file, a range, or the beginning of one and then no more; by the number of the request. */
+async function ask(server: Server, name: string, kind: number, tally: Tally): Promise<void> {
+  const content = FILES[name] ?? { size: 0, seed: 0 };
+  const start = kind % 3 === 1 ? Math.floor(content.size / 3) : 0;
+  const end = kind % 3 === 1 ? Math.floor(content.size / 2) : content.size;
+  const leaving = new AbortController();
+  const ranged = kind % 3 === 1 ? { range: `bytes=${start}-${end - 1}` } : undefined;
+  const response = await fetch(server.url + distfilePath(name), {
+    signal: leaving.signal,
+    ...(ranged ? { headers: ranged } : {}),
+  });
+  tally.requests++;
+  if (kind % 3 === 2) {
+    await response.body?.getReader().read();
+    leaving.abort();
+    tally.aborted++;
+    return;
+  }
+  const bytes = await response.bytes();
+  tally.bytes += bytes.length;
+  if (!Buffer.from(readContent(content, start, end)).equals(bytes)) tally.wrong++;
+}
+
+/** One client after the other, in a stream, until it is time. */
+async function stream(server: Server, names: readonly string[], offset: number, until: number, tally: Tally) {
+  for (let i = offset; performance.now() < until; i++) {
+    const name = names[(i * 7) % names.length] ?? "";
+    await ask(server, name, i, tally);
+  }
+}
+
+/** Takes cold files out of the store again and again, so that they are misses once more. */
+async function forget(location: string, until: number): Promise<void> {
+  const cold = NAMES.filter((name) => name.startsWith("cold-"));
+  for (let i = 0; performance.now() < until; i++) {
+    const path = location + distfilePath(cold[i % cold.length] ?? "");
+    if (existsSync(path)) rmSync(path, { force: true });
+    await Bun.sleep(50);
+  }
+}
+
+async function load(bench: Bench, server: Server, until: number): Promise<number> {
+  const paths = NAMES.filter((name) => name.startsWith("hot-")).map(distfilePath);
+  let requests = 0;
+  while (performance.now() < until) {
+    const one = await runWrk({ url: server.url, paths, connections: 16, seconds: 10, folder: bench.file(".") });
+    requests += one.requests;
+  }
+  return requests;
+}
+
+async function run(bench: Bench): Promise<readonly Measurement[]> {
+  const tree = writeLargeTree(bench.file("tree"), FILES);
+  await using mirror = await startMirror({ folder: bench.file("mirror"), files: FILES });
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree] } };
+  await using server = await startExecutable({ settings, location: bench.file("store") });
+  const tally: Tally = { requests: 0, bytes: 0, wrong: 0, aborted: 0 };
+  for (const name of NAMES) await ask(server, name, 0, tally);
+  const until = performance.now() + SOAK_SECONDS * 1000;
+  const rss: number[] = [];
+  const files: number[] = [];
+  const sampler = setInterval(() => {
+    rss.push(memoryOf([server.pid]) / MIB);
+    files.push(openFilesOf(server.pid));
+  }, SAMPLE_MS);
+  const streams = Array.from({ length: 6 }, (_, i) => stream(server, NAMES, i * 1000, until, tally));
+  const [hits] = await Promise.all([load(bench, server, until), forget(server.location, until), ...streams]);
+  clearInterval(sampler);
+  await Bun.sleep(2000);
+  bench.say(`${hits} hits by wrk, ${tally.requests} other requests, ${tally.aborted} of them left in the middle`);
+  // The first part is for growing into the load.
+  const third = Math.floor(rss.length / 3);
+  const [middle, last] = [rss.slice(third, 2 * third), rss.slice(2 * third)];
+  const [filesMiddle, filesLast] = [files.slice(third, 2 * third), files.slice(2 * third)];
+  const alone = { theirs: [], peer: "" };
+  return [
+    {
+      what: "memory in the last third of five minutes",
+      unit: "MiB",
+      ours: [median(last)],
+      theirs: [median(middle)],
+      peer: "in the second third",
+      goal: { kind: "at most", value: 1.1 },
+      note: `at most ${Math.round(Math.max(...rss))} MiB`,
+    },
+    {
+      what: "open files in the last third",
+      unit: "files",
+      ours: [median(filesLast)],
+      theirs: [median(filesMiddle)],
+      peer: "in the second third",
+      goal: { kind: "at most", value: 1.1 },
+    },
+    {
+      what: "open files afterwards",
+      unit: "files",
+      ours: [openFilesOf(server.pid)],
+      ...alone,
+      note: `at most ${Math.max(...files)} meanwhile`,
+    },
+    {
+      what: `answers with wrong bytes, of ${tally.requests}`,
+      unit: "answers",
+      ours: [tally.wrong],
+      ...alone,
+      goal: { kind: "at most", value: 0 },
+    },
+  ];
+}
+
+export const group: Group = {
+  name: "soak",
+  about: "five minutes of hits, misses, ranges and clients that leave, all at once",
+  run,
+};
