@@ -94,6 +94,11 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Where it fails there is nothing to be done: what is not on the disk by now is missed after a power cut. */
+function settleFolders(paths: readonly string[]): void {
+  for (const path of paths) syncFolder(path).catch(() => undefined);
+}
+
 async function* scanFolder(path: string, folder: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
   for await (const entry of await opendir(path)) {
     const name = parseDistfileName(entry.name);
@@ -182,12 +187,12 @@ export function openStore(location: string): Store {
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
       const folder = path.slice(0, path.lastIndexOf("/"));
-      if (!existsSync(folder)) {
-        await mkdir(folder, { recursive: true });
-        await syncFolder(distfiles);
-      }
+      const isNew = !existsSync(folder);
+      if (isNew) await mkdir(folder, { recursive: true });
       await part.moveTo(path, modifiedAt);
-      await syncFolder(folder);
+      // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
+      // it is asked for next: no client has to wait for that.
+      settleFolders(isNew ? [folder, distfiles] : [folder]);
       // What lies at the path by now may be somebody else's.
       return describe(path, fstatSync(part.fd, { bigint: true }));
     },
