@@ -1,0 +1,123 @@
+/**
+ * A store that is too small for what is asked of it, on a file system of its own: 200 files by 20 clients at once, and each
+ * gets the right bytes, whichever limit is met first: max_size, min_free, or the disk itself. Where a tmpfs may not be mounted
+ * it counts as skipped.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
+import { type Content, type GeneratedContent, readContent } from "../src/testing/content.ts";
+import { startExecutable } from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { writeTree } from "../src/testing/tree.ts";
+
+const MIB = 1024 * 1024;
+const FILES = 200;
+const CLIENTS = 20;
+const LARGEST = 6 * MIB;
+
+const folder = createTempFolder("portcache-small-");
+const dist: Record<string, GeneratedContent> = {};
+for (let i = 0; i < FILES; i++) {
+  // From 20 KiB to 6 MiB, most of them small: 300 MiB together.
+  dist[`f-${i}.zip`] = {
+    size: Math.round(20_000 + ((LARGEST - 20_000) * ((i * 61) % FILES) ** 2) / FILES ** 2),
+    seed: i + 1,
+  };
+}
+let mirror: FakeUpstream;
+
+const probe = folder.file("probe");
+mkdirSync(probe);
+const mountable = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", probe]).exitCode === 0;
+if (mountable) Bun.spawnSync(["umount", probe]);
+
+beforeAll(async () => {
+  mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
+  writeTree(folder.file("tree")).put("app-misc/many", { dist });
+});
+afterAll(async () => {
+  await mirror.close();
+  folder.remove();
+});
+
+/** Bytes that the store's files take, those coming in too. */
+function usage(location: string): number {
+  let bytes = 0;
+  for (const sub of ["distfiles", "partial"]) {
+    for (const entry of readdirSync(`${location}/${sub}`, { recursive: true, withFileTypes: true })) {
+      const stats = statSync(`${entry.parentPath}/${entry.name}`, { throwIfNoEntry: false });
+      if (stats?.isFile()) bytes += stats.blocks * 512;
+    }
+  }
+  return bytes;
+}
+
+interface Limit {
+  readonly label: string;
+  readonly disk: string;
+  readonly storage: Readonly<Record<string, string | number>>;
+  /** Most that may be in use; least that may be free. */
+  readonly most: number;
+  readonly least: number;
+}
+
+const limits: readonly Limit[] = [
+  { label: "max_size", disk: "200m", storage: { max_size: "40MiB", min_free: 0 }, most: 40 * MIB, least: 0 },
+  { label: "min_free", disk: "64m", storage: { max_size: 0, min_free: "16MiB" }, most: 64 * MIB, least: 16 * MIB },
+  { label: "the disk alone", disk: "32m", storage: { max_size: "1GiB", min_free: 0 }, most: 32 * MIB, least: 0 },
+];
+
+for (const { label, disk, storage, most, least } of limits) {
+  test.skipIf(!mountable)(
+    `${FILES} files by ${CLIENTS} clients, bound by ${label}: all get the right bytes`,
+    async () => {
+      const location = folder.file(`store-${disk}`);
+      mkdirSync(location);
+      Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${disk}`, "tmpfs", location]);
+      const settings = {
+        repo: { repos: [folder.file("tree")] },
+        fetcher: { mirrors: [mirror.url], read_ahead: 0 },
+        storage,
+      };
+      const server = await startExecutable({ location, settings });
+      try {
+        let [peak, floor, asking] = [0, Number.POSITIVE_INFINITY, true];
+        const watching = (async () => {
+          while (asking) {
+            peak = Math.max(peak, usage(location));
+            const { bavail, bsize } = statfsSync(location);
+            floor = Math.min(floor, bavail * bsize);
+            await Bun.sleep(5);
+          }
+        })();
+        const names = Object.keys(dist);
+        let next = 0;
+        async function client(): Promise<void> {
+          // Some of those before once more: some are hits, some have gone.
+          for (let i = next++; i < 2 * FILES; i = next++) {
+            const name = names[i % 2 === 0 ? i / 2 : Math.floor((i * 7919) % Math.max(1, i)) % FILES]!;
+            const answer = await fetch(`${server.url}/distfiles/${name}`, { decompress: false });
+            const right = Buffer.compare(await answer.bytes(), readContent(dist[name]!)) === 0;
+            expect([name, answer.status, right]).toEqual([name, 200, true]);
+          }
+        }
+        await Promise.all(Array.from({ length: CLIENTS }, client));
+        asking = false;
+        await watching;
+        console.log(`${label}: most in use ${(peak / MIB).toFixed(1)} MiB, least free ${(floor / MIB).toFixed(1)} MiB`);
+        expect(peak).toBeLessThanOrEqual(most + LARGEST);
+        expect(floor).toBeGreaterThanOrEqual(least - LARGEST);
+        // It is in use, not just passed on.
+        expect(peak).toBeGreaterThan(most / 4);
+        expect(server.log()).not.toMatch(/TypeError|ReferenceError/);
+        const { length } = server.log().match(/passed on/g) ?? [];
+        console.log(`${label}: ${length} lines of the log tell of files passed on`);
+      } finally {
+        await server[Symbol.asyncDispose]();
+        Bun.spawnSync(["umount", location]);
+      }
+    },
+    120_000,
+  );
+}
