@@ -121,12 +121,15 @@ step "merged again over a configuration that was changed"
 echo '# mine' >>/mnt/target/etc/conf.d/portcache
 must portage /opt/portage/bin/emerge --ask=n --autounmask=n --ignore-default-opts --quiet app-portage/portcache-bin
 must grep -q '^# mine' /mnt/target/etc/conf.d/portcache
-must ls /mnt/target/etc/conf.d/
+must ls -A /mnt/target/etc/conf.d
+must test -e /mnt/target/etc/conf.d/._cfg0000_portcache
 
 step "other machines: which tarball Portage fetches"
 for machine in "amd64 glibc" "amd64 musl" "arm64 glibc" "arm64 musl"; do
   read -r arch elibc <<<"$machine"
-  env=(ARCH="$arch" ELIBC="$elibc" ACCEPT_KEYWORDS="~$arch" DISTDIR=/tmp/none)
+  sed -i -e "s/^ARCH=.*/ARCH=\"$arch\"/" -e "s/^ELIBC=.*/ELIBC=\"$elibc\"/" \
+    -e "s/^ACCEPT_KEYWORDS=.*/ACCEPT_KEYWORDS=\"$arch ~$arch\"/" /etc/portage/make.profile/make.defaults
+  env=(DISTDIR=/tmp/none)
   printf '%s: ' "$machine"
   portage /opt/portage/bin/emerge --ask=n --nodeps --fetchonly --pretend --verbose --ignore-default-opts \
     app-portage/portcache-bin 2>&1 | grep -oE 'portcache-[0-9.]+-linux[^ /]*\.tar\.xz' | sort -u | paste -sd' ' || true
