@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Inside scripts/systemd/room: the unit under a real systemd, as a person at the machine has it.
+set -euo pipefail
+
+must() { "$@" || { printf 'FAILED: %s\n' "$*"; exit 1; }; }
+mustnot() { if "$@"; then printf 'FAILED: not %s\n' "$*"; exit 1; fi; }
+healthy() { for _ in $(seq 100); do curl -s http://127.0.0.1:8000/healthz && return; sleep 0.1; done; return 1; }
+server() { systemctl show --property=MainPID --value portcache; }
+
+cp dist/portcache /root/portcache
+must /root/portcache setup
+systemctl daemon-reload
+must systemctl enable --now portcache
+must healthy
+pid=$(server)
+
+printf '\n== it has no privileges\n'
+must grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' "/proc/$pid/status"
+must grep -q '^CapBnd:.0*$' "/proc/$pid/status"
+must grep 'Max open files' "/proc/$pid/limits"
+
+printf '\n== it can write its store and nothing else, and sees no homes\n'
+inside() { nsenter --target "$pid" --mount -- su -s /bin/sh portcache -c "$1"; }
+must inside 'touch /var/cache/portcache/some && rm /var/cache/portcache/some'
+for path in /etc/some /usr/some /var/some /var/log/some /project/some; do mustnot inside "touch $path"; done
+mustnot inside 'ls /root'
+
+printf '\n== the sandbox for ebuilds works all the same\n'
+for _ in $(seq 50); do journalctl --no-pager --unit portcache | grep -q sandbox && break; sleep 0.1; done
+must journalctl --no-pager --output=cat --unit portcache
+must grep -q 'sandbox: bubblewrap' <(journalctl --no-pager --unit portcache)
+
+printf '\n== reload, kill, stop\n'
+printf '[storage]\nmax_size = "3GiB"\n' >/etc/portcache/portcache.toml
+must systemctl reload portcache
+sleep 1
+must grep 'storage.max_size: 50GiB -> 3GiB' <(journalctl --no-pager --output=cat --unit portcache)
+must test "$(server)" = "$pid"
+kill -9 "$pid"
+sleep 2
+must healthy
+mustnot test "$(server)" = "$pid"
+must systemctl stop portcache
+must test "$(systemctl show --property=Result --value portcache)" = success
+mustnot curl -s http://127.0.0.1:8000/healthz
+mustnot /usr/local/bin/portcache setup --uninstall
+must systemctl disable portcache
+must /usr/local/bin/portcache setup --uninstall
+must test -d /var/cache/portcache/distfiles
+printf '\nall steps passed\n'
