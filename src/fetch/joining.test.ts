@@ -14,7 +14,7 @@ test("others join one that will take long, once it has shown its speed", () => {
   const clock = createFakeClock();
   const joining = createJoining(createLine(clock), clock);
   expect(joining.look(100 * MB, [meter(undefined, 100)])).toBe("stay");
-  expect(joining.look(100 * MB, [meter(MB, 300)])).toBe("stay");
+  expect(joining.look(100 * MB, [meter(MB, 260)])).toBe("stay");
   expect(joining.look(MB / 2, [meter(MB)])).toBe("stay");
   expect(joining.look(100 * MB, [meter(MB)])).toBe("join");
 });

@@ -40,12 +40,17 @@ export interface LaneDeps extends RaceDeps {
   readonly stop: AbortSignal;
 }
 
+/** A first byte that is late costs one piece some time, not a client its first one: more patience than for that. */
+const TIMES_PATIENCE = 4;
+const LEAST_PATIENCE_MS = 2_000;
+const MOST_PATIENCE_MS = 10_000;
+
 /** Asks for the piece; where the first byte is late and there are others, it is theirs. */
 async function ask(assembly: Assembly, lane: Lane, claim: Claim, deps: LaneDeps): Promise<Answer> {
   const { yard, stop } = deps;
   const controller = new AbortController();
   lane.abort = (reason) => controller.abort(reason);
-  const patienceMs = lane.source.patienceMs();
+  const patienceMs = Math.min(Math.max(TIMES_PATIENCE * lane.source.patienceMs(), LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
   const timer = setInterval(() => {
     if (!yard.hasOthers(lane)) return;
     lane.late = true;
