@@ -4,13 +4,13 @@
  */
 import { mkdirSync, statSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
-import type { Actions } from "../http/api/actions.ts";
-import { openIndex } from "../index/open.ts";
+import { ActionError, type Actions } from "../http/api/actions.ts";
+import { type Index, openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
-import { lockStore } from "../store/lock.ts";
-import { openStore } from "../store/store.ts";
+import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
+import { openStore, type Store } from "../store/store.ts";
 import { compose } from "./compose.ts";
 import type { Resources } from "./resources.ts";
 
@@ -26,9 +26,32 @@ function becomeOwner(location: string): void {
   process.setuid?.(uid);
 }
 
+interface Opened {
+  readonly lock: StoreLock;
+  readonly store: Store;
+  readonly index: Index;
+}
+
+/** @throws {ActionError} where the store can't be written */
+function open(location: string, command: string, { migrationsFolder }: Resources): Opened {
+  let lock: StoreLock | undefined;
+  try {
+    mkdirSync(location, { recursive: true });
+    becomeOwner(location);
+    lock = lockStore(location, `portcache ${command} (process ${process.pid})`);
+    return { lock, store: openStore(location), index: openIndex(`${location}/index.sqlite`, migrationsFolder) };
+  } catch (error) {
+    lock?.release();
+    if (error instanceof StoreLockedError) throw error;
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new ActionError(422, `Cannot use the store ${location} (storage.location chooses another): ${detail}`);
+  }
+}
+
 /**
  * @param command told to who wants the store meanwhile
  * @throws {StoreLockedError} when another process holds the store
+ * @throws {ActionError} where it can't be written
  */
 export async function withOwnStore<T>(
   { config }: LoadedConfig,
@@ -38,14 +61,11 @@ export async function withOwnStore<T>(
   act: (actions: Actions) => Promise<T>,
 ): Promise<T> {
   const { location } = config.storage;
-  mkdirSync(location, { recursive: true });
-  becomeOwner(location);
-  const lock = lockStore(location, `portcache ${command} (process ${process.pid})`);
-  const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
+  const { lock, store, index } = open(location, command, resources);
   let sandbox: Promise<ChosenSandbox> | undefined;
   const server = compose({
     config,
-    store: openStore(location),
+    store,
     index,
     environment: resources.environment,
     sandbox: () => {

@@ -52,6 +52,15 @@ export function storeHolder(location: string): string | undefined {
   }
 }
 
+function readHolder(database: Database): string | undefined {
+  try {
+    return database.query<{ name: string }, []>("SELECT name FROM holder").get()?.name;
+  } catch {
+    // It is being written just now.
+    return undefined;
+  }
+}
+
 /**
  * @param holder what a second server is told, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
@@ -61,6 +70,8 @@ export function lockStore(location: string, holder: string): StoreLock {
   try {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("BEGIN IMMEDIATE");
+    // Somebody who is refused just now reads who holds it, which must not be in the holder's way.
+    database.exec("PRAGMA busy_timeout = 1000");
     database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");
     database.exec("DELETE FROM holder");
     database.query("INSERT INTO holder VALUES (?)").run(holder);

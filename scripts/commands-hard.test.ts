@@ -1,0 +1,271 @@
+/**
+ * Commands when things go wrong: kills, several at once, servers that come and go, input nobody would write by hand.
+ */
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { standardFolder } from "../src/distfile/layout.ts";
+import type { DistfileName } from "../src/distfile/name.ts";
+import { readContent } from "../src/testing/content.ts";
+import {
+  executablePath,
+  formatSettings,
+  runExecutable,
+  type Server,
+  startExecutable,
+} from "../src/testing/executable.ts";
+import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
+import { type Tree, writeTree } from "../src/testing/tree.ts";
+
+setDefaultTimeout(60_000);
+
+const FILES = 300;
+const nameOf = (i: number) => `file-${i}.tar.gz`;
+const contentOf = (i: number) => ({ size: 20_000 + i, seed: i });
+
+let folder: TempFolder;
+let tree: Tree;
+let server: Server | undefined;
+let config: string;
+
+beforeEach(() => {
+  folder = createTempFolder("portcache-hard-");
+  tree = writeTree(folder.file("tree"));
+  config = folder.file("portcache.toml");
+  writeFileSync(config, formatSettings(settings()));
+});
+
+afterEach(async () => {
+  await server?.[Symbol.asyncDispose]();
+  server = undefined;
+  folder.remove();
+});
+
+function settings() {
+  return {
+    storage: { location: folder.file("store") },
+    repo: { repos: [tree.location], evaluate: "never" },
+    fetcher: { mirrors: ["http://127.0.0.1:1"] },
+  };
+}
+
+async function serve(): Promise<Server> {
+  server = await startExecutable({ settings: settings(), location: folder.file("store") });
+  return server;
+}
+
+const run = (...args: string[]) => runExecutable([...args, "--config", config], { env: { LC_ALL: "C" } });
+
+/** A command that goes on while the test does something. */
+function begin(...args: string[]) {
+  const child = Bun.spawn([executablePath(), ...args, "--config", config], {
+    stdout: "pipe",
+    stderr: "pipe",
+    stdin: "ignore",
+  });
+  const ended = Promise.all([child.exited, child.stdout.text(), child.stderr.text()]).then(
+    ([exit, stdout, stderr]) => ({
+      exit,
+      stdout,
+      stderr,
+    }),
+  );
+  return { child, ended };
+}
+
+function fillDistdir(): void {
+  mkdirSync(folder.file("distdir"));
+  for (let i = 0; i < FILES; i++) writeFileSync(folder.file(`distdir/${nameOf(i)}`), readContent(contentOf(i)));
+  tree.put("app-misc/many", {
+    dist: Object.fromEntries(Array.from({ length: FILES }, (_, i) => [nameOf(i), contentOf(i)])),
+  });
+}
+
+const storedPath = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+
+/** Whole files only, whatever happened. */
+function expectSound(): number {
+  const stored = readdirSync(folder.file("store/distfiles"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".tar.gz"))
+    .map((path) => path.slice(path.lastIndexOf("/") + 1));
+  for (const name of stored) {
+    const i = Number(/\d+/.exec(name)?.[0]);
+    expect([name, Buffer.compare(readFileSync(storedPath(name)), readContent(contentOf(i)))]).toEqual([name, 0]);
+  }
+  using index = new Database(folder.file("store/index.sqlite"));
+  expect(index.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  return stored.length;
+}
+
+async function untilStored(count: number): Promise<void> {
+  for (let waited = 0; waited < 20_000; waited += 10) {
+    const folders = readdirSync(folder.file("store/distfiles"), { recursive: true, encoding: "utf8" });
+    if (folders.filter((path) => path.endsWith(".tar.gz")).length >= count) return;
+    await Bun.sleep(10);
+  }
+  throw new Error(`The import does not get to ${count} files`);
+}
+
+test("an import that is killed leaves whole files, and the next goes on", async () => {
+  fillDistdir();
+  mkdirSync(folder.file("store/distfiles"), { recursive: true });
+  for (const at of [20, 120]) {
+    const { child, ended } = begin("import", folder.file("distdir"));
+    await untilStored(at);
+    child.kill("SIGKILL");
+    expect((await ended).exit).toBe(128 + 9);
+    expect(expectSound()).toBeGreaterThanOrEqual(at);
+  }
+  const before = expectSound();
+  const report = JSON.parse((await run("import", folder.file("distdir"), "--json")).stdout);
+  expect([report.present, report.adopted, report.left]).toEqual([before, FILES - before, []]);
+  expect(expectSound()).toBe(FILES);
+  expect(await run("verify")).toMatchObject({ exit: 0, stdout: expect.stringContaining(`${FILES} files read`) });
+  // What the killed ones had under way is nobody's any more, and in nobody's way.
+  for (const part of readdirSync(folder.file("store/partial")))
+    expect(part).toMatch(/^file-\d+\.tar\.gz$|^[0-9a-f-]{36}$/);
+});
+
+test("a server killed in an import takes the command along, which says so; the next server is whole", async () => {
+  fillDistdir();
+  const first = await serve();
+  const { ended } = begin("import", folder.file("distdir"));
+  await untilStored(20);
+  await first.stop("SIGKILL");
+  const { exit, stdout, stderr } = await ended;
+  expect([exit, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain("portcache: The server went away before it was done");
+  expectSound();
+  await server?.[Symbol.asyncDispose]();
+  await serve();
+  const report = JSON.parse((await run("import", folder.file("distdir"), "--json")).stdout);
+  expect(report.present + report.adopted).toBe(FILES);
+  expect(expectSound()).toBe(FILES);
+});
+
+test("a server that is told to stop ends what it was asked for, and does not wait for it", async () => {
+  fillDistdir();
+  await run("import", folder.file("distdir"));
+  const { stop } = await serve();
+  const { ended } = begin("verify", "--rate", "100KiB");
+  await Bun.sleep(500);
+  const startedAt = performance.now();
+  expect(await stop("SIGTERM")).toBe(0);
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  const { exit, stderr } = await ended;
+  expect([exit, stderr]).toEqual([1, "portcache: The server is shutting down\n"]);
+});
+
+for (const where of ["without a server", "with a server"]) {
+  test(`Ctrl-C ends a command with 130 and lets go of everything, ${where}`, async () => {
+    fillDistdir();
+    await run("import", folder.file("distdir"));
+    if (where === "with a server") await serve();
+    const { child, ended } = begin("verify", "--rate", "100KiB");
+    await Bun.sleep(700);
+    child.kill("SIGINT");
+    expect(await ended).toEqual({ exit: 130, stdout: "", stderr: "portcache: interrupted\n" });
+    // Neither the lock nor the action is taken any more.
+    expect(await run("verify", "--rate", "0")).toMatchObject({ exit: 0, stderr: "" });
+  });
+}
+
+test("the same asked for twice at once is refused the second time, something else is not", async () => {
+  fillDistdir();
+  await run("import", folder.file("distdir"));
+  await serve();
+  const { child, ended } = begin("verify", "--rate", "100KiB");
+  await Bun.sleep(500);
+  expect(await run("verify")).toMatchObject({ exit: 1, stderr: expect.stringContaining("under way already") });
+  expect(await run("index")).toMatchObject({ exit: 0, stderr: "" });
+  expect(await run("status")).toMatchObject({ exit: 0, stderr: "" });
+  child.kill("SIGINT");
+  await ended;
+});
+
+test("commands at once without a server take turns, and one that meets a server that starts uses it", async () => {
+  fillDistdir();
+  const [one, two, three] = await Promise.all([
+    run("import", folder.file("distdir"), "--json"),
+    run("import", folder.file("distdir"), "--json"),
+    run("index"),
+  ]);
+  expect([one?.exit, two?.exit, three?.exit]).toEqual([0, 0, 0]);
+  const adopted = [one, two].map((result) => JSON.parse(result?.stdout ?? "").adopted);
+  expect(adopted.toSorted()).toEqual([0, FILES].toSorted());
+  for (let round = 0; round < 5; round++) {
+    const starting = serve();
+    await Bun.sleep(30 * round);
+    const command = await run("index");
+    await starting;
+    expect([round, command.exit, command.stderr]).toEqual([round, 0, expect.any(String)]);
+    await server?.[Symbol.asyncDispose]();
+  }
+});
+
+test("a store whose path is too long for a socket's name is served, and commands reach the server", async () => {
+  const location = folder.file(`${"deep/".repeat(30)}store`);
+  expect(location.length).toBeGreaterThan(107);
+  const long = { ...settings(), storage: { location } };
+  writeFileSync(config, formatSettings(long));
+  server = await startExecutable({ settings: long, location });
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  expect(JSON.parse((await run("status", "--json")).stdout).running).toBe(true);
+  expect(await run("index")).toMatchObject({ exit: 0, stderr: "" });
+});
+
+test("what stands where the socket should be does not stop the server", async () => {
+  mkdirSync(folder.file("store/portcache.sock/in the way"), { recursive: true });
+  const { url, log } = await serve();
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect(log()).toContain("commands can't reach this server");
+});
+
+test("a store that can't be written is told of in one line", async () => {
+  for (const [command, ...args] of [["index"], ["clean"], ["fetch", "x"], ["import", "/"]] as const) {
+    const result = await run(command, ...args, "--location", "/proc/portcache");
+    expect([command, result.exit, result.stdout]).toEqual([command, 1, ""]);
+    expect(result.stderr).toMatch(/^portcache: Cannot use the store \/proc\/portcache.*\n$/);
+  }
+});
+
+test("names that would write to the terminal are shown as text", async () => {
+  const { exit, stdout } = await run("fetch", "a\u001b[31mb\u0007", "x\ny");
+  expect(exit).toBe(1);
+  expect([...stdout].filter((character) => character < " " && character !== "\n")).toEqual([]);
+  mkdirSync(folder.file("distdir"));
+  writeFileSync(folder.file("distdir/\u001b[2Jgone"), "x");
+  const imported = await run("import", folder.file("distdir"));
+  expect(imported.stdout).toContain("have names that no distfile has");
+  expect(imported.stdout).not.toContain("\u001b");
+});
+
+test("more on standard input than any list of files has is refused, a long list is not", async () => {
+  const endless = await runExecutable(["fetch", "-", "--config", config], { stdin: "x".repeat(65 * 1024 * 1024) });
+  expect([endless.exit, endless.stderr]).toEqual([2, expect.stringContaining("standard input is")]);
+  await serve();
+  tree.put("app-misc/one", { dist: { "one.tar": "one" } });
+  const lines = Array.from(
+    { length: 20_000 },
+    (_, i) => `http://m.test/distfiles/00/one.tar http://m.test/${i}/one.tar`,
+  );
+  const result = await runExecutable(["fetch", "-", "--json", "--config", config], { stdin: lines.join("\n") });
+  expect(JSON.parse(result.stdout)).toMatchObject({ files: 1, failed: 1 });
+});
+
+test("a command of root's leaves nothing of root's in the store of somebody else", async () => {
+  const uid = process.getuid?.() === 0 ? 65_534 : (process.getuid?.() ?? 0);
+  tree.put("app-misc/one", { dist: { "one.tar": "one" } });
+  mkdirSync(folder.file("distdir"));
+  writeFileSync(folder.file("distdir/one.tar"), "one");
+  mkdirSync(folder.file("store"));
+  if (process.getuid?.() === 0) {
+    for (const path of ["", "store"]) chownSync(folder.file(path), uid, uid);
+  }
+  expect(await run("import", folder.file("distdir"))).toMatchObject({
+    exit: 0,
+    stdout: expect.stringContaining("1 file taken"),
+  });
+  const paths = readdirSync(folder.file("store"), { recursive: true, encoding: "utf8" });
+  for (const path of paths) expect([path, statSync(folder.file(`store/${path}`)).uid]).toEqual([path, uid]);
+});
