@@ -30,9 +30,16 @@ export function isStoreLocked(location: string): boolean {
   return locks.split("\n").some((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
 }
 
+const NOBODY_KNOWN = "another process";
+
 function readHolder(database: Database): string {
-  const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
-  return row?.name ?? "another process";
+  try {
+    const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
+    return row?.name ?? NOBODY_KNOWN;
+  } catch {
+    // It is being written just now.
+    return NOBODY_KNOWN;
+  }
 }
 
 /** Who holds it, such as "portcache serve (process 4711)"; undefined where nobody does. */
@@ -47,17 +54,8 @@ export function storeHolder(location: string): string | undefined {
     using database = new Database(`${location}/portcache.lock`, { readonly: true });
     return readHolder(database);
   } catch {
-    // The folder is another user's, or the holder is just beginning.
-    return "another process";
-  }
-}
-
-function readHolder(database: Database): string | undefined {
-  try {
-    return database.query<{ name: string }, []>("SELECT name FROM holder").get()?.name;
-  } catch {
-    // It is being written just now.
-    return undefined;
+    // The folder is another user's.
+    return NOBODY_KNOWN;
   }
 }
 
