@@ -5,7 +5,7 @@
 import { type DistEntry, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Hasher } from "../fetch/hasher.ts";
-import type { DistfileRow, DistfileRows } from "../index/distfiles.ts";
+import type { DistfileRows, DistfileWorth } from "../index/distfiles.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
@@ -167,9 +167,9 @@ export function createVerify(deps: VerifyDeps): Verify {
     return typeof found === "string" ? found : await condemn(checked, found.problem, repair);
   }
 
-  async function* everyRow(): AsyncGenerator<DistfileRow> {
+  async function* everyRow(): AsyncGenerator<DistfileWorth> {
     for (let after: string | undefined = ""; after !== undefined; ) {
-      const page: readonly DistfileRow[] = rows.page(after, PAGE_ROWS);
+      const page: readonly DistfileWorth[] = rows.page(after, PAGE_ROWS);
       yield* page;
       after = page.length < PAGE_ROWS ? undefined : page.at(-1)?.name;
     }

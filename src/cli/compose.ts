@@ -18,7 +18,7 @@ import { createLoopGuard } from "../fetch/loop.ts";
 import type { Actions } from "../http/api/actions.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import type { Index } from "../index/open.ts";
+import { type Index, isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -74,6 +74,8 @@ export interface Server {
 
 /** Names that no tree knows must not cost upstream much (SPEC 5). */
 const UNKNOWN_DOWNLOADS = 4;
+/** How often the index's log is looked at, whether it is long. */
+const LOG_EVERY_MS = 500;
 const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
@@ -224,6 +226,7 @@ export function compose(parts: Parts): Server {
     },
     async startBackground() {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
+      timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
       await settle();

@@ -2,7 +2,7 @@
  * Reads the index page by page and lets the policy choose; between pages others have their turn.
  */
 import type { DistfileName } from "../distfile/name.ts";
-import { type DistfileRow, type DistfileRows, HEAT_HALF_LIFE_MS } from "../index/distfiles.ts";
+import { type DistfileRows, type DistfileWorth, HEAT_HALF_LIFE_MS } from "../index/distfiles.ts";
 import { createSelection, type Entry, type Limits, outlived, type Victim, worthOf } from "./policy.ts";
 
 export interface ChooseDeps {
@@ -24,7 +24,7 @@ export interface Chosen {
   readonly candidateBytes: number;
 }
 
-const PAGE_ROWS = 250;
+const PAGE_ROWS = 100;
 
 export async function choose(
   bytes: number,
@@ -39,7 +39,7 @@ export async function choose(
   const selection = createSelection(bytes);
   let candidateBytes = 0;
 
-  function consider(row: DistfileRow): void {
+  function consider(row: DistfileWorth): void {
     if (deps.kept(row.name) || !free(row.name)) return;
     const { name, size } = row;
     candidateBytes += size;

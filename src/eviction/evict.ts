@@ -35,7 +35,7 @@ export interface Evict {
 
 /** The trees are looked at every quarter of an hour; a longer silence is time in which they could not be told. */
 const WELL_GAP_MS = 60 * 60 * 1000;
-const MARK_ROWS = 200;
+const MARK_ROWS = 20;
 /** A download waits so often, and so long, for what is in use to be let go. */
 const RESERVE_TRIES = 4;
 const RESERVE_PAUSE_MS = 500;

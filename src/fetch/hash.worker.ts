@@ -1,8 +1,9 @@
 /**
  * Hashes growing files beside the event loop: BLAKE2B (and SHA512 where a Manifest has only that) over a file
  * descriptor shared with the main thread, as far as it has been told that bytes are there.
- * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting.
+ * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back here, too.
  */
+import { Database } from "bun:sqlite";
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import type { HashReply, HashRequest } from "./hasher.ts";
@@ -75,7 +76,25 @@ function run(): void {
   if (worked) setImmediate(run);
 }
 
+/** What fails here is done again by whoever writes, once the log has grown. */
+function checkpoint(path: string): void {
+  try {
+    const database = new Database(path, { readwrite: true });
+    try {
+      database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } finally {
+      database.close();
+    }
+  } catch {
+    // The disk is full or broken, which the writer finds out for itself.
+  }
+}
+
 function receive(message: HashRequest): void {
+  if (message.kind === "checkpoint") {
+    checkpoint(message.path);
+    return;
+  }
   const job = jobs.get(message.id);
   if (message.kind === "open") {
     jobs.set(message.id, {

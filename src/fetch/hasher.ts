@@ -9,7 +9,8 @@ export type HashRequest =
   | { readonly kind: "advance"; readonly id: number; readonly limit: number }
   | { readonly kind: "finish"; readonly id: number; readonly limit: number }
   | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
-  | { readonly kind: "cancel"; readonly id: number };
+  | { readonly kind: "cancel"; readonly id: number }
+  | { readonly kind: "checkpoint"; readonly path: string };
 
 export type HashReply =
   | ({ readonly id: number } & ComputedDigests)
@@ -34,6 +35,8 @@ export interface HashJob {
 export interface Hasher {
   /** @param fd undefined where there is no file, and all is fed. @throws {Error} when the thread has ended. */
   open(fd: number | undefined, options: { readonly sha512: boolean }): HashJob;
+  /** Writes a SQLite database's log back into it (sqlite.org/wal.html): its fsync would hold up the event loop. */
+  checkpoint(path: string): void;
   close(): void;
 }
 
@@ -98,6 +101,9 @@ export function createHasher(workerUrl: string): Hasher {
           await promise;
         },
       };
+    },
+    checkpoint(path) {
+      if (death === undefined) post({ kind: "checkpoint", path });
     },
     close() {
       death = "closed";

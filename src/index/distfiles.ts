@@ -10,6 +10,7 @@ import { distfiles, partials } from "./schema.ts";
 export type DistfileRow = typeof distfiles.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */
 export type DistfileNews = typeof distfiles.$inferInsert;
+export type DistfileWorth = Pick<DistfileRow, "name" | "size" | "source" | "usedAt" | "heat" | "orphanedAt">;
 export type PartialRow = typeof partials.$inferSelect;
 
 /** After so long without use a file's heat is half of what it was; chosen by scripts/bench/eviction.ts. */
@@ -25,8 +26,8 @@ export interface DistfileRows {
   /** Of all stored files together; counted once and kept up from then on. */
   bytes(): number;
   count(): number;
-  /** The next rows by name after that one; the first ones after the empty name. */
-  page(after: string, limit: number): readonly DistfileRow[];
+  /** What clean-up goes by, of the next files by name after that one; the first ones after the empty name. */
+  page(after: string, limit: number): readonly DistfileWorth[];
   /** Its bytes were found right just now. */
   verified(name: DistfileName, at: number): void;
   /** Its bytes are wrong under this stamp. */
@@ -55,8 +56,9 @@ export function createDistfileRows(
     .from(partials)
     .where(eq(partials.name, sql.placeholder("name")))
     .prepare();
+  const { name: nameColumn, size, source, usedAt, heat, orphanedAt } = distfiles;
   const selectPage = db
-    .select()
+    .select({ name: nameColumn, size, source, usedAt, heat, orphanedAt })
     .from(distfiles)
     .where(gt(distfiles.name, sql.placeholder("after")))
     .orderBy(asc(distfiles.name))
