@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import type { Logger } from "../../lib/log.ts";
+import { API_PREFIX, createApi } from "./api.ts";
+import type { Events } from "./events.ts";
+import { ROUTES } from "./routes.ts";
+import type { ApiState } from "./state.ts";
+
+/** Nothing in it may be touched. */
+const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachable(String(name)) });
+
+function createTestApi(refused: string | undefined, state: object = forbidden) {
+  const errors: unknown[] = [];
+  const api = createApi({
+    state: state as ApiState,
+    events: forbidden as Events,
+    refuseClient: () => refused,
+    guard: () => ({ token: "", hostnames: [] }),
+    version: "1",
+    log: { error: () => undefined } as unknown as Logger,
+    onError: (error) => errors.push(error),
+  });
+  return { errors, ask: (path: string) => api.handle(new Request(`http://localhost${API_PREFIX}${path}`)) };
+}
+
+test("a client that is not served reads nothing", async () => {
+  const { ask, errors } = createTestApi("This address is not in [server] allow.");
+  for (const path of [...ROUTES.map((route) => route.path), "/files/foo", "/events", "/openapi.json"]) {
+    const response = await ask(path);
+    expect([path, response.status, response.headers.get("content-type")]).toEqual([
+      path,
+      403,
+      "application/problem+json",
+    ]);
+  }
+  expect(errors).toEqual([]);
+});
+
+test("an error that nobody foresaw tells the client nothing of itself", async () => {
+  const status = () => {
+    throw new Error("secret path /root/x");
+  };
+  const { ask, errors } = createTestApi(undefined, { status });
+  const response = await ask("/status");
+  expect([response.status, (await response.text()).includes("secret"), errors.length]).toEqual([500, false, 1]);
+});
