@@ -20,6 +20,7 @@ import { answersNot, healthy, LOG, processesOfUser, run, serverPid, service, URL
 const MIB = 1024 * 1024;
 const LARGE = { size: 12 * MIB, seed: 1 };
 const SMALL = { size: 20_000, seed: 2 };
+const STORE = "/var/cache/portcache";
 const CONFIG = "/etc/portcache/portcache.toml";
 
 let mirror: FakeUpstream;
@@ -197,6 +198,20 @@ test("a repository that is not there yet is told, and the service starts", async
   configure('[repo]\nrepos = ["/var/db/repos/gentoo", "/var/db/repos/guru"]\n');
   const started = await service("start");
   expect([started.exit, started.text]).toEqual([0, expect.stringContaining("/var/db/repos/guru is not there")]);
+  expect(await healthy()).toBe("ok");
+});
+
+test("a server that root starts by hand works as the store's owner, and is not in the service's way afterwards", async () => {
+  await service("start");
+  await healthy();
+  await service("stop");
+  for (const name of readdirSync(STORE).filter((entry) => entry.startsWith("index"))) rmSync(`${STORE}/${name}`);
+  const byHand = Bun.spawn(["/usr/bin/portcache"], { cwd: "/", stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+  expect(await healthy()).toBe("ok");
+  byHand.kill("SIGTERM");
+  await byHand.exited;
+  expect((await run("find", STORE, "-not", "-user", "portcache")).text).toBe("");
+  await service("start");
   expect(await healthy()).toBe("ok");
 });
 

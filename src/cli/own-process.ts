@@ -2,7 +2,7 @@
  * Does an action in the command's own process, where no server runs on the store: the same parts over the same store, under
  * its lock, without listening.
  */
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { ActionError, type Actions } from "../http/api/actions.ts";
 import { type Index, openIndex } from "../index/open.ts";
@@ -11,20 +11,9 @@ import type { Logger } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
 import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { becomeOwner } from "./become-owner.ts";
 import { compose } from "./compose.ts";
 import type { Resources } from "./resources.ts";
-
-/**
- * Root's files in a store of somebody else would be in that one's way: so root works as the store's owner.
- * There is no way back, so this is for processes that do nothing else.
- */
-function becomeOwner(location: string): void {
-  const { uid, gid } = statSync(location);
-  if (process.getuid?.() !== 0 || uid === 0) return;
-  process.setgroups?.([gid]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
-}
 
 interface Opened {
   readonly lock: StoreLock;

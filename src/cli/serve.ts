@@ -14,6 +14,7 @@ import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
 import { lockStore, StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
+import { becomeOwner } from "./become-owner.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { fileProblem } from "./file-problem.ts";
@@ -158,10 +159,16 @@ async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T
   }
 }
 
+/** For what is done after the start: a port that only root may have, keys that only root may read. */
+function needsRoot({ port, tls_key }: Config["server"]): boolean {
+  return (port > 0 && port < 1024) || tls_key !== "";
+}
+
 async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
   const live = createLiveConfig(loaded.config);
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
+  if (!needsRoot(settings)) becomeOwner(storage.location);
   const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
   const files = raiseOpenFiles();
   if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
