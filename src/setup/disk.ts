@@ -65,12 +65,16 @@ export function createDisk(root: string): Disk {
     mkdirSync(dirname(target), { recursive: true });
     // In its place it is whole at once, and an executable that runs is replaced, not written to.
     const fresh = `${target}.portcache-setup`;
-    if ("text" in content) writeFileSync(fresh, content.text);
-    else copyFileSync(content.copyOf, fresh, constants.COPYFILE_FICLONE);
-    chmodSync(fresh, mode);
-    const groupId = group === undefined ? 0 : idOf("group", group);
-    if (isRoot && groupId !== undefined) chownSync(fresh, 0, groupId);
-    renameSync(fresh, target);
+    try {
+      if ("text" in content) writeFileSync(fresh, content.text);
+      else copyFileSync(content.copyOf, fresh, constants.COPYFILE_FICLONE);
+      chmodSync(fresh, mode);
+      const groupId = group === undefined ? 0 : idOf("group", group);
+      if (isRoot && groupId !== undefined) chownSync(fresh, 0, groupId);
+      renameSync(fresh, target);
+    } finally {
+      rmSync(fresh, { force: true });
+    }
   }
 
   return {
