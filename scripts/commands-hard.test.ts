@@ -229,6 +229,34 @@ test("a store that can't be written is told of in one line", async () => {
   }
 });
 
+test("on a disk that is read-only, what reads works and what writes says why it can't", async () => {
+  tree.put("app-misc/one", { dist: { "one.tar": "one" } });
+  mkdirSync(folder.file("distdir"));
+  writeFileSync(folder.file("distdir/one.tar"), "one");
+  await run("import", folder.file("distdir"));
+  const readOnly = async (...args: string[]) => {
+    const command = ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", executablePath(), ...args];
+    const child = Bun.spawn([...command, "--config", config], { stdout: "pipe", stderr: "pipe", env: { LC_ALL: "C" } });
+    const [stdout, stderr, exit] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    return { exit, stdout, stderr };
+  };
+  expect(await readOnly("status")).toMatchObject({
+    exit: 0,
+    stdout: expect.stringContaining("in 1 file,"),
+    stderr: "",
+  });
+  expect(await readOnly("mirrors")).toMatchObject({ exit: 0, stderr: "" });
+  for (const args of [["clean"], ["verify"], ["index"], ["fetch", "one.tar"], ["import", folder.file("distdir")]]) {
+    const { exit, stdout, stderr } = await readOnly(...args);
+    expect([args, exit, stdout, stderr]).toEqual([
+      args,
+      1,
+      "",
+      expect.stringMatching(/^portcache: Cannot use the store .+\(storage\.location chooses another\): .+\n$/),
+    ]);
+  }
+});
+
 test("names that would write to the terminal are shown as text", async () => {
   const { exit, stdout } = await run("fetch", "a\u001b[31mb\u0007", "x\ny");
   expect(exit).toBe(1);

@@ -88,12 +88,14 @@ const STATES = { on: "is there", off: "is there, commented out", absent: "is not
 
 function advice({ url, line, gentoo_mirrors, file, state }: ClientReport, paint: Output["paint"]): string {
   return [
-    `A client needs this line in ${file} (it ${STATES[state]}):`,
+    `A client needs this line in ${file}`,
+    `(it ${STATES[state]}):`,
     "",
     `  ${paint("bold", line)}`,
     "",
     "Portage then asks portcache before all else, for files with RESTRICT=mirror too.",
-    `\`portcache client ${url} --write\` puts it there, --off and --on comment it out and in.`,
+    `\`portcache client ${url} --write\` puts it there;`,
+    "--off comments it out for a machine that leaves the LAN, --on in again.",
     "Where that is not wanted, this line of /etc/portage/make.conf does most of it:",
     "",
     `  ${paint("bold", gentoo_mirrors)}`,

@@ -16,6 +16,9 @@ export const NO_VIEW: ProgressView = { show: () => undefined, stop: () => undefi
 /** More files at once are only counted. */
 const MOST_BARS = 8;
 const NAME_COLUMNS = 32;
+/** "12,345/23,456  123 MiB of 456 MiB", and blanks. */
+const DETAIL_COLUMNS = 38;
+const WIDE = 100;
 
 type Stream = NodeJS.WriteStream;
 
@@ -34,13 +37,13 @@ function amount({ bytes, total_bytes }: Progress): string {
   return bytes > 0 ? formatBytes(bytes) : "";
 }
 
-function createMultiBar(stream: Stream, unicode: boolean): MultiBar {
+function createMultiBar(stream: Stream, barsize: number, unicode: boolean): MultiBar {
   return new MultiBar({
     stream,
     format: "{label} {bar} {detail}",
     barCompleteChar: unicode ? "█" : "#",
     barIncompleteChar: unicode ? "░" : "-",
-    barsize: 20,
+    barsize,
     hideCursor: true,
     clearOnComplete: true,
     linewrap: false,
@@ -56,13 +59,14 @@ function createMultiBar(stream: Stream, unicode: boolean): MultiBar {
 export function createProgressView(stream: Stream, unicode: boolean): ProgressView {
   if (!stream.isTTY) return NO_VIEW;
   const columns = stream.columns ?? 80;
-  const nameColumns = Math.max(12, Math.min(NAME_COLUMNS, columns - 48));
+  const barColumns = columns < WIDE ? 12 : 20;
+  const nameColumns = Math.max(12, Math.min(NAME_COLUMNS, columns - barColumns - DETAIL_COLUMNS));
   const files = new Map<string, Bar>();
   // Drawn from the first news on: what is told before that stands above.
   let begun: { readonly multi: MultiBar; readonly whole: Bar } | undefined;
 
   function begin() {
-    const multi = createMultiBar(stream, unicode);
+    const multi = createMultiBar(stream, barColumns, unicode);
     return { multi, whole: multi.create(1, 0, { label: fit("", nameColumns, unicode), detail: "" }) };
   }
 

@@ -1,14 +1,10 @@
 /**
  * What is known of mirrors and hosts, over restarts.
  */
-import { Database, SQLiteError } from "bun:sqlite";
-import { existsSync } from "node:fs";
 import { inArray } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { IndexDatabase } from "./open.ts";
-import * as schema from "./schema.ts";
-
-const { places } = schema;
+import { readIndex } from "./read.ts";
+import { places } from "./schema.ts";
 
 type PlaceRow = typeof places.$inferSelect;
 type Known = Omit<PlaceRow, "place" | "askedAt" | "carrying" | "firstByteMs" | "bytesPerSecond" | "openUntil"> & {
@@ -43,27 +39,12 @@ function fromRow({ place, askedAt, carrying, ...row }: PlaceRow): RememberedPlac
   return { place, known, askedAt, carrying };
 }
 
-/** SQLite's general error, among others of a table that is not there. */
-const SQLITE_ERROR = 1;
-
 /**
  * All of them out of an index that another process may be writing; none where there is no index or one from before.
  * @throws {SQLiteError} when it can't be read
  */
 export function readPlaces(path: string): readonly RememberedPlace[] {
-  if (!existsSync(path)) return [];
-  const client = new Database(path, { readonly: true });
-  try {
-    client.exec("PRAGMA busy_timeout = 2000");
-    return createPlaceRows(drizzle(client, { schema })).all();
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    if (cause instanceof SQLiteError && cause.errno === SQLITE_ERROR && cause.message.includes("no such table"))
-      return [];
-    throw error;
-  } finally {
-    client.close();
-  }
+  return readIndex(path, (db) => createPlaceRows(db).all()) ?? [];
 }
 
 export function createPlaceRows(db: IndexDatabase): PlaceRows {

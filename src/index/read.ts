@@ -1,8 +1,9 @@
 /**
  * Reads an index that another process may be writing, without changing it.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import type { IndexDatabase } from "./open.ts";
 import * as schema from "./schema.ts";
@@ -15,15 +16,41 @@ function isOlder(error: unknown): boolean {
   return cause instanceof SQLiteError && cause.errno === SQLITE_ERROR && /no such (table|column)/.test(cause.message);
 }
 
+function openPlain(path: string): Database {
+  const client = new Database(path, { readonly: true });
+  try {
+    client.exec("PRAGMA busy_timeout = 2000");
+    // Only now the files beside it are opened.
+    client.query("SELECT count(*) FROM sqlite_master").get();
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/**
+ * Readers of a write-ahead log make a file beside it, which takes a folder that they may write; where nobody has the index
+ * open (then there is no log) it can be read without (sqlite.org/uri.html, immutable).
+ */
+function openFor(path: string): Database {
+  try {
+    return openPlain(path);
+  } catch (error) {
+    if (existsSync(`${path}-wal`)) throw error;
+    const uri = `${pathToFileURL(path)}?immutable=1`;
+    return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  }
+}
+
 /**
  * What `read` makes of it; undefined where there is no index, or one of an older version.
  * @throws {SQLiteError} when it can't be read
  */
 export function readIndex<T>(path: string, read: (db: IndexDatabase) => T): T | undefined {
   if (!existsSync(path)) return undefined;
-  const client = new Database(path, { readonly: true });
+  const client = openFor(path);
   try {
-    client.exec("PRAGMA busy_timeout = 2000");
     return read(drizzle(client, { schema }));
   } catch (error) {
     if (isOlder(error)) return undefined;
