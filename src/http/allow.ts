@@ -5,7 +5,7 @@ import { BlockList, isIP } from "node:net";
 
 /** A dual-stack socket shows IPv4 clients as mapped addresses (RFC 4291, section 2.5.5.2). */
 export function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+  return address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address;
 }
 
 export interface Allow {

@@ -35,7 +35,8 @@ function fitsName(folders: readonly string[], name: DistfileName): boolean {
  */
 export function normalPath(url: string): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("//") + 2);
-  const path = start < 0 ? "/" : url.slice(start).replace(/[?#].*$/s, "");
+  const rest = start < 0 ? "/" : url.slice(start);
+  const path = rest.includes("?") || rest.includes("#") ? rest.replace(/[?#].*$/s, "") : rest;
   return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
 }
 
