@@ -156,7 +156,9 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
       if (overflow) return await passThrough(overflow, bytes.subarray(Math.max(0, coverage.front - at)));
       for (const { start, end } of coverage.gaps(at, at + bytes.length)) {
         await markFor(start);
-        await part.write(bytes.subarray(start - at, end - at), start);
+        const fresh = bytes.subarray(start - at, end - at);
+        await part.write(fresh, start);
+        tail.written(start, fresh);
         const before = coverage.front;
         coverage.add(start, end);
         if (coverage.front > before) job.advance(coverage.front);

@@ -5,16 +5,9 @@
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { BrokenOffError } from "../distfile/errors.ts";
+import { createRecent, type ReadAt, type Recent } from "./recent.ts";
 
 const readAt = promisify(readCallback);
-
-/** Each client that takes bytes slowly costs about two of these; larger ones gain no speed (measured). */
-const PIECE_BYTES = 64 * 1024;
-/** How many pieces are kept for readers that come to the same place. */
-const RECENT_PIECES = 16;
-
-/** Bytes of the file from there on, no more than so many; none where they can't be had. */
-export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
 
 export interface Reader {
   /**
@@ -29,6 +22,8 @@ export interface Reader {
 export interface Tail {
   /** Tells for each byte up to which one may be read from there on; not beyond it where it may not be read itself. */
   release(until: (offset: number) => number): void;
+  /** Bytes that were written just now, so that readers who come to them need not ask the disk; nobody may change them. */
+  written(position: number, bytes: Uint8Array): void;
   /** The file is whole and right. */
   finish(size: number): void;
   fail(error: Error): void;
@@ -54,15 +49,8 @@ export interface Tail {
   closed(): Promise<void>;
 }
 
-interface Piece {
-  readonly length: number;
-  /** Read by all who ask for it, so nobody may write into it. */
-  readonly bytes: Promise<Uint8Array>;
-}
-
 /** What writer and readers share. */
 interface State {
-  readonly read: ReadAt;
   until: (offset: number) => number;
   size: number | undefined;
   failure: Error | undefined;
@@ -71,8 +59,7 @@ interface State {
   readonly readers: Set<{ readonly position: number }>;
   waiting: (() => void)[];
   moving: (() => void)[];
-  /** By position, oldest first: most readers are where the others are, at the newest bytes. */
-  readonly recent: Map<number, Piece>;
+  readonly recent: Recent;
 }
 
 const NOTHING = () => 0;
@@ -140,27 +127,11 @@ export function readFrom(fd: number): ReadAt {
   };
 }
 
-/**
- * One read for all who are at the same place: fifty clients cost the memory and the work of one (measured).
- * Pieces end where the next one of the file begins, so that readers that began or waited elsewhere fall into step.
- */
-function readPiece(state: State, position: number, until: number): Promise<Uint8Array> {
-  const length = Math.min(until - position, PIECE_BYTES - (position % PIECE_BYTES));
-  const known = state.recent.get(position);
-  if (known?.length === length) return known.bytes;
-  const bytes = state.read(position, length);
-  state.recent.delete(position);
-  state.recent.set(position, { length, bytes });
-  const [oldest] = state.recent.keys();
-  if (oldest !== undefined && state.recent.size > RECENT_PIECES) state.recent.delete(oldest);
-  return bytes;
-}
-
 async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | undefined> {
   for (;;) {
     const until = await nextLimit(state, cursor);
     if (until === undefined) return undefined;
-    const bytes = await readPiece(state, cursor.position, until);
+    const bytes = await state.recent.read(cursor.position, until);
     // The file may have been started over while this was read.
     if (cursor.generation !== state.generation) continue;
     if (bytes.length === 0)
@@ -185,7 +156,6 @@ function lowestOf(state: State): number | undefined {
 
 export function createTail(read: ReadAt): Tail {
   const state: State = {
-    read,
     until: NOTHING,
     size: undefined,
     failure: undefined,
@@ -193,12 +163,15 @@ export function createTail(read: ReadAt): Tail {
     readers: new Set(),
     waiting: [],
     moving: [],
-    recent: new Map(),
+    recent: createRecent(read),
   };
   return {
     release(until) {
       state.until = until;
       wake(state);
+    },
+    written(position, bytes) {
+      if (state.readers.size > 0 && bytes.length > 0) state.recent.written(position, bytes);
     },
     finish(size) {
       state.until = () => size;

@@ -2,7 +2,6 @@
  * Five minutes of everything at once: hits as fast as they come, misses without end, ranges, and clients that leave. Whether
  * memory and open files stay where they are, and whether every byte is right. Runs when it is named.
  */
-import { existsSync, rmSync } from "node:fs";
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { readContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
@@ -31,7 +30,10 @@ function contents(): Readonly<Record<string, GeneratedContent>> {
 interface Tally {
   requests: number;
   bytes: number;
+  /** Bytes that are not the file's under a status that says they are. */
   wrong: number;
+  /** What was said instead of the file. */
+  readonly failures: string[];
   aborted: number;
 }
 
@@ -56,6 +58,10 @@ async function ask(server: Server, name: string, kind: number, tally: Tally): Pr
     tally.aborted++;
     return;
   }
+  if (response.status !== (ranged ? 206 : 200)) {
+    tally.failures.push(`${response.status} ${(await response.text()).slice(0, 200)}`);
+    return;
+  }
   const bytes = await response.bytes();
   tally.bytes += bytes.length;
   if (!Buffer.from(readContent(content, start, end)).equals(bytes)) tally.wrong++;
@@ -69,12 +75,18 @@ async function stream(server: Server, names: readonly string[], offset: number, 
   }
 }
 
-/** Takes cold files out of the store again and again, so that they are misses once more. */
-async function forget(location: string, until: number): Promise<void> {
+/** Has cold files dropped again and again, so that they are misses once more. */
+async function drop({ location }: Server, until: number): Promise<void> {
   const cold = NAMES.filter((name) => name.startsWith("cold-"));
   for (let i = 0; performance.now() < until; i++) {
-    const path = location + distfilePath(cold[i % cold.length] ?? "");
-    if (existsSync(path)) rmSync(path, { force: true });
+    const response = await fetch("http://localhost/api/v1/drop", {
+      method: "POST",
+      unix: `${location}/portcache.sock`,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ names: [cold[i % cold.length]] }),
+    });
+    if (!response.ok) throw new Error(`drop answers ${response.status}: ${await response.text()}`);
+    await response.text();
     await Bun.sleep(50);
   }
 }
@@ -94,7 +106,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   await using mirror = await startMirror({ folder: bench.file("mirror"), files: FILES });
   const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree] } };
   await using server = await startExecutable({ settings, location: bench.file("store") });
-  const tally: Tally = { requests: 0, bytes: 0, wrong: 0, aborted: 0 };
+  const tally: Tally = { requests: 0, bytes: 0, wrong: 0, failures: [], aborted: 0 };
   for (const name of NAMES) await ask(server, name, 0, tally);
   const until = performance.now() + SOAK_SECONDS * 1000;
   const rss: number[] = [];
@@ -104,7 +116,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
     files.push(openFilesOf(server.pid));
   }, SAMPLE_MS);
   const streams = Array.from({ length: 6 }, (_, i) => stream(server, NAMES, i * 1000, until, tally));
-  const [hits] = await Promise.all([load(bench, server, until), forget(server.location, until), ...streams]);
+  const [hits] = await Promise.all([load(bench, server, until), drop(server, until), ...streams]);
   clearInterval(sampler);
   await Bun.sleep(2000);
   bench.say(`${hits} hits by wrk, ${tally.requests} other requests, ${tally.aborted} of them left in the middle`);
@@ -144,6 +156,14 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       ours: [tally.wrong],
       ...alone,
       goal: { kind: "at most", value: 0 },
+    },
+    {
+      what: "answers that were no file",
+      unit: "answers",
+      ours: [tally.failures.length],
+      ...alone,
+      goal: { kind: "at most", value: 0 },
+      ...(tally.failures[0] === undefined ? {} : { note: tally.failures[0] }),
     },
   ];
 }
