@@ -147,6 +147,17 @@ test("six silent mirrors before the only good one do not lose the client", async
   expect(await get(server, 0, size)).toBeLessThan(20_000);
 });
 
+test("a small file, which is held until it is whole, does not wait long for a source that falls to a trickle", async () => {
+  const size = 100 * KIB;
+  const world = await createWorld(2, 6, size);
+  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
+  for (let i = 0; i < 4; i++) await get(server, i, size);
+  first.setFault("f4", { kind: "rate", bytesPerSecond: 2 * KIB });
+  expect(await get(server, 4, size)).toBeLessThan(2_500);
+  expect([asked(first), asked(second)]).toEqual([3, 3]);
+});
+
 test("a large file whose source falls to a trickle goes on from a better one in mid-file", async () => {
   const size = 6 * KIB * KIB;
   const world = await createWorld(2, 6, size);

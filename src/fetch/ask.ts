@@ -7,8 +7,9 @@ import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { type Account, type Attempts, createAccount } from "./account.ts";
 import { type Assembly, isBound, isComplete, leftBytes, takeFrom } from "./assembly.ts";
+import { HOLD_BYTES } from "./hold.ts";
 import { outcomeOf } from "./outcome.ts";
-import { createPace, isWorthLeaving } from "./pace.ts";
+import { createPace, FLOWING, HELD, isWorthLeaving, type Patience } from "./pace.ts";
 import { pieceBytes } from "./pieces.ts";
 import type { Range } from "./place-of.ts";
 import { type Field, firstAnswer, type Winner } from "./race.ts";
@@ -26,13 +27,17 @@ const PAUSE_BEFORE_SECOND_ROUND_MS = 500;
 /** Less is there before others could join. */
 const LEAST_SHARED_BYTES = 8 * 1024 * 1024;
 
+function patienceFor({ incoming }: Assembly): Patience {
+  return incoming.total !== undefined && incoming.total <= HOLD_BYTES ? HELD : FLOWING;
+}
+
 /** Whether the rest would come in a fraction of the time from another source. */
-function isSlow(assembly: Assembly, rounds: Rounds<Source>, source: Source, bytesPerSecond: number): boolean {
+function isSlow({ assembly, rounds }: Desk, source: Source, bytesPerSecond: number): boolean {
   const left = leftBytes(assembly);
   if (left === undefined || !isBound(assembly)) return false;
   const others = rounds.left.filter((other) => other !== source);
   const elsewhere = others.flatMap((other) => other.expectedMs(left) ?? []);
-  return elsewhere.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...elsewhere));
+  return elsewhere.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...elsewhere), patienceFor(assembly));
 }
 
 /** Whom to ask, and what to do about those who fail. */
@@ -72,10 +77,10 @@ type Trials = Map<Source, Trial>;
 
 /** Takes what one source sends. @returns whether that was all of the file */
 async function takeAlone(desk: Desk, winner: Winner, trials: Trials): Promise<boolean> {
-  const { assembly, rounds, account, deps, stop } = desk;
+  const { assembly, account, deps, stop } = desk;
   const { answer, trial, abort } = winner;
   const before = assembly.received;
-  const pace = createPace((rate) => isSlow(assembly, rounds, answer.source, rate), abort);
+  const pace = createPace((rate) => isSlow(desk, answer.source, rate), abort, patienceFor(assembly));
   try {
     await takeFrom(assembly, answer, { trial, pace, clock: deps.clock });
     trials.set(answer.source, trial);

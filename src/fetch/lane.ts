@@ -4,7 +4,7 @@
 import { SourceError } from "../distfile/errors.ts";
 import { type Answer, type Assembly, contribute, noteSource, openAnswer, piecesOf } from "./assembly.ts";
 import type { Meter } from "./meter.ts";
-import { createPace } from "./pace.ts";
+import { createPace, FLOWING } from "./pace.ts";
 import type { Claim } from "./pieces.ts";
 import type { RaceDeps } from "./race.ts";
 import type { Source, Trial } from "./source.ts";
@@ -72,7 +72,7 @@ async function fill(assembly: Assembly, lane: Lane, claim: Claim, answer: Answer
   const { source, trial, meter } = lane;
   const last = answer.end ?? claim.end;
   let at = answer.response.offset;
-  const pace = createPace((rate) => deps.yard.isSlow(lane, rate), lane.abort);
+  const pace = createPace((rate) => deps.yard.isSlow(lane, rate), lane.abort, FLOWING);
   try {
     for await (const bytes of piecesOf(answer, { trial, pace, clock: deps.clock })) {
       const fresh = bytes.subarray(Math.max(0, claim.position - at), Math.max(0, claim.end - at));

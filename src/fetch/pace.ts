@@ -5,11 +5,20 @@
 import { SourceError } from "../distfile/errors.ts";
 import { createWindow, type Window } from "./window.ts";
 
-const STEP_MS = 1_000;
 const STEPS = 3;
 /** Going elsewhere has its price, and what others have shown is no promise. */
 const TIMES_SLOWER = 3;
-const SPARED_MS = 3_000;
+
+/** How soon a source is judged, and how long it may take beyond a multiple of what others need. */
+export interface Patience {
+  readonly stepMs: number;
+  readonly sparedMs: number;
+}
+
+/** Clients have what came so far, and may wait a little for more. */
+export const FLOWING: Patience = { stepMs: 1_000, sparedMs: 3_000 };
+/** Clients have nothing before all of it is here. */
+export const HELD: Patience = { stepMs: 300, sparedMs: 700 };
 
 /** The source still sends, or may, but too little for what others can. */
 export class SlowSourceError extends SourceError {
@@ -24,17 +33,23 @@ export class SlowSourceError extends SourceError {
 }
 
 /** @param elsewhereMs what the rest would take at the best of the others */
-export function isWorthLeaving(bytesPerSecond: number, leftBytes: number, elsewhereMs: number): boolean {
-  return (1000 * leftBytes) / bytesPerSecond > TIMES_SLOWER * elsewhereMs + SPARED_MS;
+export function isWorthLeaving(
+  bytesPerSecond: number,
+  leftBytes: number,
+  elsewhereMs: number,
+  { sparedMs }: Patience,
+): boolean {
+  return (1000 * leftBytes) / bytesPerSecond > TIMES_SLOWER * elsewhereMs + sparedMs;
 }
 
-/** @param isTooSlow asked every second for the last three; where it says so, `onSlow` is called once */
+/** @param isTooSlow asked after each step for the last three; where it says so, `onSlow` is called once */
 export function createPace(
   isTooSlow: (bytesPerSecond: number) => boolean,
   onSlow: (error: SourceError) => void,
+  { stepMs }: Patience,
 ): Window {
-  return createWindow(STEP_MS, STEPS, (bytes) => {
-    const bytesPerSecond = (1000 * bytes) / (STEPS * STEP_MS);
+  return createWindow(stepMs, STEPS, (bytes) => {
+    const bytesPerSecond = (1000 * bytes) / (STEPS * stepMs);
     if (!isTooSlow(bytesPerSecond)) return false;
     onSlow(new SlowSourceError(bytesPerSecond));
     return true;

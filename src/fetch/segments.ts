@@ -10,7 +10,7 @@ import { type Lane, runLane, type Yard } from "./lane.ts";
 import type { Line } from "./line.ts";
 import { createMeter } from "./meter.ts";
 import { outcomeOf } from "./outcome.ts";
-import { isWorthLeaving, SlowSourceError } from "./pace.ts";
+import { FLOWING, isWorthLeaving, SlowSourceError } from "./pace.ts";
 import { type Claim, createPieces, pieceBytes, splitAt } from "./pieces.ts";
 import type { RaceDeps, Winner } from "./race.ts";
 import type { Source, Trial } from "./source.ts";
@@ -67,7 +67,7 @@ function isSlow({ claim, source }: Lane, bytesPerSecond: number, lanes: Iterable
   const rates = [...lanes].flatMap((other) => (other.source === source ? [] : (other.meter.bytesPerSecond ?? [])));
   const known = crew.candidates().flatMap((one) => (one === source ? [] : (one.expectedMs(left) ?? [])));
   const ms = [...known, ...rates.filter((rate) => rate > 0).map((rate) => (1000 * left) / rate)];
-  return ms.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...ms));
+  return ms.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...ms), FLOWING);
 }
 
 /**
