@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { openLog } from "../../lib/log.ts";
+import type { CleanReport, Progress } from "./action-schemas.ts";
+import { ActionError, type Actions, progressOf, type Run } from "./actions.ts";
+import { actionAt, answerAction } from "./post.ts";
+
+const log = await openLog("error", "text");
+
+/** Runs `act` as the action "verify" and gives the lines of the answer as they come. */
+function ask(act: (run: Run) => Promise<unknown>, accept = "application/x-ndjson", body = "{}") {
+  const actions = { verify: (_request: unknown, run: Run) => act(run) } as unknown as Actions;
+  const headers = { "content-type": "application/json", accept };
+  const request = new Request("http://h/api/v1/verify", { method: "POST", headers, body });
+  return answerAction(request, "verify", { actions, log, onError: () => undefined });
+}
+
+async function linesOf(response: Response): Promise<readonly Record<string, unknown>[]> {
+  return (await response.text())
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+test("paths name actions, and nothing that merely looks like one", () => {
+  expect(["/api/v1/clean", "/api/v1/import"].map(actionAt)).toEqual(["clean", "import"]);
+  for (const path of [
+    "/api/v1/",
+    "/api/v1/toString",
+    "/api/v1/clean/",
+    "/api/v2/clean",
+    "/clean",
+    "/api/v1/__proto__",
+  ]) {
+    expect([path, actionAt(path)]).toEqual([path, undefined]);
+  }
+});
+
+test("progress comes line by line, and the report last", async () => {
+  const report = { files: 1 } as unknown as CleanReport;
+  const response = await ask(async ({ onProgress }) => {
+    onProgress(progressOf("a", { done: 1 }));
+    await Bun.sleep(450);
+    // Of news that come faster than they are told the latest counts.
+    for (let done = 2; done <= 1000; done++) onProgress(progressOf("b", { done }));
+    return report;
+  });
+  expect(response.headers.get("content-type")).toBe("application/x-ndjson");
+  const lines = await linesOf(response);
+  expect(lines.map((line) => [line["kind"], (line as Partial<Progress>).done])).toEqual([
+    ["progress", 1],
+    ["progress", 1000],
+    ["result", undefined],
+  ]);
+  expect(lines.at(-1)).toEqual({ kind: "result", result: report });
+});
+
+test("what can't be done is the last line, or problem details", async () => {
+  const refuse = async () => {
+    throw new ActionError(409, "not now");
+  };
+  expect(await linesOf(await ask(refuse))).toEqual([{ kind: "error", status: 409, detail: "not now" }]);
+  const whole = await ask(refuse, "application/json");
+  expect([whole.status, whole.headers.get("content-type")]).toEqual([409, "application/problem+json"]);
+  expect(await whole.json()).toMatchObject({ status: 409, detail: "not now" });
+});
+
+test("what nobody foresaw is told as little of as anywhere", async () => {
+  const response = await ask(async () => {
+    throw new TypeError("secret");
+  }, "application/json");
+  expect([response.status, JSON.stringify(await response.json())]).toEqual([
+    500,
+    expect.not.stringContaining("secret"),
+  ]);
+});
+
+test("who closes the connection stops it", async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const response = await ask(async ({ onProgress, signal }) => {
+    signal.addEventListener("abort", () => resolve(signal.reason));
+    for (let done = 0; !signal.aborted; done++) {
+      onProgress(progressOf("a", { done }));
+      await Bun.sleep(20);
+    }
+    throw signal.reason;
+  });
+  const reader = response.body?.getReader();
+  await reader?.read();
+  await reader?.cancel();
+  expect(String(await promise)).toContain("has gone");
+});
+
+test("a body that is not what the action takes is refused, with the field's name", async () => {
+  for (const [body, status, part] of [
+    ["{", 400, "no JSON"],
+    ['"x"', 422, "Invalid"],
+    ['{"repair":1}', 422, "repair"],
+    ['{"reapir":true}', 422, "reapir"],
+    ['{"bytes_per_second":-1}', 422, "bytes_per_second"],
+    [new Blob([new Uint8Array([0x7b, 0xff, 0x7d])]), 400, "no JSON"],
+  ] as const) {
+    const response = await ask(async () => ({}), "application/json", body as string);
+    expect([body, response.status, ((await response.json()) as { detail: string }).detail]).toEqual([
+      body,
+      status,
+      expect.stringContaining(part),
+    ]);
+  }
+  expect(await (await ask(async () => ({ ok: 1 }), "application/json", "")).json()).toEqual({ ok: 1 });
+});
