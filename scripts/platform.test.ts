@@ -3,6 +3,7 @@
  * changed: some are faults of the platform, and their end would be good news.
  */
 import { afterAll, expect, test } from "bun:test";
+import { unlinkSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { readContent } from "../src/testing/content.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
@@ -43,6 +44,9 @@ const server = Bun.serve({
         });
       case "/closes":
         return pulled((controller, call) => (call < 1 ? controller.enqueue("0123456789") : controller.close()));
+      case "/unlinked":
+        setImmediate(() => unlinkSync(folder.file("unlinked")));
+        return new Response(Bun.file(folder.file("unlinked")), { headers: { "Content-Disposition": "x" } });
       default:
         return new Response(Bun.file(folder.file("data")), { headers: { ETag: '"e"', "Content-Disposition": "x" } });
     }
@@ -107,5 +111,14 @@ test("fetch throws where a body ends short of its length", async () => {
     upstream.setFault("f", ...(framing === "chunked" ? ([{ kind: framing }, cut] as const) : [cut]));
     const body = fetch(`${upstream.url}/distfiles/f`).then((answer) => answer.bytes());
     await expect(body).rejects.toMatchObject({ code: "ECONNRESET" });
+  }
+});
+
+test("a file unlinked one turn after it was given as an answer is sent whole (clean-up leaves it its name for a second)", async () => {
+  for (const size of [1000, 3_000_000]) {
+    const content = { size, seed: 2 };
+    await Bun.write(folder.file("unlinked"), readContent(content));
+    const { exit, body } = await curl("/unlinked");
+    expect([exit, Buffer.compare(body, readContent(content))]).toEqual([0, 0]);
   }
 });
