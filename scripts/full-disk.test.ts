@@ -3,7 +3,7 @@
  * again files come in again. Mounts a small tmpfs; where that is not allowed it counts as skipped.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
@@ -14,6 +14,7 @@ const MIB = 1024 * 1024;
 const dist = {
   "small.zip": { size: MIB, seed: 1 },
   "later.zip": { size: 5 * MIB, seed: 2 },
+  "other.zip": { size: 3 * MIB, seed: 3 },
 };
 
 const folder = createTempFolder();
@@ -28,16 +29,21 @@ beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/two", { dist });
-  server = await startExecutable({
-    location,
-    settings: { repo: { repos: [tree.location] }, fetcher: { mirrors: [mirror.url] }, storage: { min_free: 0 } },
-  });
+  server = await start();
 });
+
+async function start(): Promise<Server> {
+  const repo = { repos: [folder.file("tree")] };
+  return await startExecutable({
+    location,
+    settings: { repo, fetcher: { mirrors: [mirror.url] }, storage: { min_free: 0 } },
+  });
+}
 
 afterAll(async () => {
   await server.stop("SIGKILL");
   await mirror.close();
-  if (mounted) Bun.spawnSync(["umount", location]);
+  if (mounted) Bun.spawnSync(["umount", "--lazy", location]);
   folder.remove();
 });
 
@@ -49,18 +55,25 @@ async function get(name: keyof typeof dist): Promise<"right" | "wrong" | number>
   return Buffer.compare(bytes, readContent(dist[name])) === 0 ? "right" : "wrong";
 }
 
+function fill(): string {
+  const filler = `${location}/filler`;
+  for (const size of [256 * 1024, 4096]) {
+    try {
+      for (;;) writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
+    } catch {
+      // Full, as it was to be.
+    }
+  }
+  return filler;
+}
+
 const health = async () => await (await fetch(`${server.url}/healthz`)).text();
 
 test.skipIf(!mounted)(
   "a full disk costs no client its file, and new ones are stored again when there is room",
   async () => {
     expect(await get("small.zip")).toBe("right");
-    const filler = `${location}/filler`;
-    try {
-      for (let i = 0; ; i++) writeFileSync(filler, Buffer.alloc(256 * 1024), { flag: i === 0 ? "w" : "a" });
-    } catch {
-      // Full, as it was to be.
-    }
+    const filler = fill();
     expect(await get("later.zip")).toBe("right");
     expect(await get("later.zip")).toBe("right");
     expect(await health()).toStartWith("degraded: ");
@@ -71,3 +84,18 @@ test.skipIf(!mounted)(
     expect(await health()).toBe("ok\n");
   },
 );
+
+test.skipIf(!mounted)("it starts on a full disk, and everything is there after the next start", async () => {
+  expect(await server.stop()).toBe(0);
+  const filler = fill();
+  server = await start();
+  expect(await get("small.zip")).toBe("right");
+  expect(await get("other.zip")).toBe("right");
+  expect(await server.stop()).toBe(0);
+  rmSync(filler);
+  server = await start();
+  expect(await get("small.zip")).toBe("right");
+  expect(await get("other.zip")).toBe("right");
+  expect(await health()).toBe("ok\n");
+  expect(readFileSync(`${location}/distfiles/layout.conf`, "utf8")).toContain("filename-hash BLAKE2B 8");
+});

@@ -115,7 +115,7 @@ for (const { label, disk, storage, most, least } of limits) {
         console.log(`${label}: ${length} lines of the log tell of files passed on`);
       } finally {
         await server[Symbol.asyncDispose]();
-        Bun.spawnSync(["umount", location]);
+        Bun.spawnSync(["umount", "--lazy", location]);
       }
     },
     120_000,

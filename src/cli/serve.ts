@@ -7,7 +7,7 @@ import { createLiveConfig } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { type DashboardFiles, readDashboard } from "../http/dashboard.ts";
-import { openIndex } from "../index/open.ts";
+import { openIndexOrNone } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { type Logger, openLog } from "../lib/log.ts";
@@ -119,8 +119,11 @@ interface Kept {
 
 function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
   const { location } = config.storage;
-  const index = openIndex(`${location}/index.sqlite`, resources.migrationsFolder);
-  const { damage } = index;
+  const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
+  const { damage, refused } = index;
+  if (refused !== undefined) {
+    log.error("The index can't be opened ({refused}): until a restart what is learnt is in memory alone", { refused });
+  }
   if (damage !== undefined) {
     log.warn("the index was damaged ({damage}) and is made anew; the old one is index.sqlite.damaged", { damage });
   }

@@ -13,6 +13,8 @@ export type IndexDatabase = BunSQLiteDatabase<typeof schema>;
 export interface Index {
   readonly path: string;
   readonly db: IndexDatabase;
+  /** Why it is in memory alone and ends with the process, where that is so. */
+  readonly refused?: string;
   /** Why the file that was there is not used, where that is so. */
   readonly damage?: string;
   /** Writes back the log and closes; the files are then whole without their -wal. */
@@ -34,6 +36,15 @@ export function isIndexDamage(error: unknown): error is Error {
   if (error instanceof DamagedIndexError) return true;
   if (error instanceof SQLiteError) return DAMAGE.has(error.errno & 0xff);
   return error instanceof Error && error.cause !== undefined && isIndexDamage(error.cause);
+}
+
+/** Those that say that the disk takes nothing: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
+const REFUSED = new Set([10, 13, 14]);
+
+/** What the disk said, where an error says that it takes nothing; Drizzle wraps SQLite's own. */
+function refusalIn(error: unknown): string | undefined {
+  if (error instanceof SQLiteError) return REFUSED.has(error.errno & 0xff) ? error.message : undefined;
+  return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;
 }
 
 class DamagedIndexError extends Error {}
@@ -90,4 +101,15 @@ export function openIndex(path: string, migrationsFolder: string): Index {
       }
     },
   };
+}
+
+/** Where the disk is full or broken an index in memory has to do: clients get their files all the same. */
+export function openIndexOrNone(path: string, migrationsFolder: string): Index {
+  try {
+    return openIndex(path, migrationsFolder);
+  } catch (error) {
+    const refused = refusalIn(error);
+    if (refused === undefined) throw error;
+    return { ...openIndex(":memory:", migrationsFolder), refused };
+  }
 }

@@ -7,6 +7,10 @@ import { readFileSync, statSync } from "node:fs";
 
 const SQLITE_BUSY = 5;
 
+function isBusy(error: unknown): boolean {
+  return error instanceof SQLiteError && (error.errno & 0xff) === SQLITE_BUSY;
+}
+
 export interface StoreLock {
   release(): void;
 }
@@ -59,6 +63,19 @@ export function storeHolder(location: string): string | undefined {
   }
 }
 
+/** Where the disk is full nobody is told who holds it, and that is all. */
+function note(database: Database, holder: string): void {
+  try {
+    database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");
+    database.exec("DELETE FROM holder");
+    database.query("INSERT INTO holder VALUES (?)").run(holder);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (isBusy(error)) throw error;
+    if (database.inTransaction) database.exec("ROLLBACK");
+  }
+}
+
 /**
  * @param holder what a second server is told, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
@@ -70,14 +87,11 @@ export function lockStore(location: string, holder: string): StoreLock {
     database.exec("BEGIN IMMEDIATE");
     // Somebody who is refused just now reads who holds it, which must not be in the holder's way.
     database.exec("PRAGMA busy_timeout = 1000");
-    database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");
-    database.exec("DELETE FROM holder");
-    database.query("INSERT INTO holder VALUES (?)").run(holder);
-    database.exec("COMMIT");
+    note(database, holder);
     // An open write transaction is the lock; others can still read who holds it.
-    database.exec("BEGIN IMMEDIATE");
+    if (!database.inTransaction) database.exec("BEGIN IMMEDIATE");
   } catch (error) {
-    if (!(error instanceof SQLiteError) || (error.errno & 0xff) !== SQLITE_BUSY) {
+    if (!isBusy(error)) {
       database.close();
       throw error;
     }

@@ -12,6 +12,8 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   rmSync,
   statfsSync,
   writeFileSync,
@@ -85,6 +87,18 @@ function statFile(path: string): StoredFile | undefined {
   }
 }
 
+/** For whoever takes the folder as a mirror of its own; a full disk must not leave half of it, nor keep the store closed. */
+function announceLayout(path: string): void {
+  const text = formatLayoutConf(STORE_LAYOUTS);
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  try {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  } catch {
+    rmSync(`${path}.new`, { force: true });
+  }
+}
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {
@@ -148,7 +162,7 @@ export function openStore(location: string): Store {
   const partial = `${location}/partial`;
   mkdirSync(distfiles, { recursive: true });
   mkdirSync(partial, { recursive: true });
-  writeFileSync(`${distfiles}/layout.conf`, formatLayoutConf(STORE_LAYOUTS));
+  announceLayout(`${distfiles}/layout.conf`);
   const openParts = new Set<string>();
   const leftParts = new Map<string, number>();
 
