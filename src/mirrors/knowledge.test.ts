@@ -11,6 +11,7 @@ import {
   patienceMs,
   successRate,
   withFirstByte,
+  withLeastSpeed,
   withOutcome,
   withSpeed,
 } from "./knowledge.ts";
@@ -69,6 +70,15 @@ test("a speed is believed by its bytes, and by the time that few bytes took: bot
   for (let file = 0; file < 3; file++) slow = withSpeed(slow, 4_000, 4_000);
   expect(slow.bytesPerSecond).toBeLessThan(20_000);
   expect((withSpeed(slow, 8 * MIB, 800).bytesPerSecond ?? 0) / MIB).toBeGreaterThan(0.1);
+});
+
+test("a place from which all comes at once is as fast as that at least, and no slower than it was", () => {
+  const known = withLeastSpeed(NOTHING_KNOWN, 100_000, 20);
+  expect(Math.round(known.bytesPerSecond ?? 0)).toBe(5_000_000);
+  expect(withLeastSpeed(known, 100_000, 50)).toEqual(known);
+  expect(withLeastSpeed(known, 100_000, 2).bytesPerSecond).toBeGreaterThan(10_000_000);
+  expect(withLeastSpeed(NOTHING_KNOWN, 500, 2)).toEqual(NOTHING_KNOWN);
+  expect(withLeastSpeed(NOTHING_KNOWN, 0, 0)).toEqual(NOTHING_KNOWN);
 });
 
 test("patience is the 95th percentile of the last first bytes, between bounds; strangers and the newly mended have their own", () => {

@@ -103,6 +103,15 @@ export function withSpeed(known: Knowledge, bytes: number, waitedMs: number): Kn
   };
 }
 
+/**
+ * The same with a transfer of which all bytes came with the first: its speed was this at least. Without that a place from
+ * which whatever is small comes at once would have none, and be taken for no faster than the slow ones.
+ */
+export function withLeastSpeed(known: Knowledge, bytes: number, firstByteMs: number): Knowledge {
+  const least = (1000 * bytes) / Math.max(firstByteMs, 1);
+  return least > (known.bytesPerSecond ?? 0) ? withSpeed(known, bytes, firstByteMs) : known;
+}
+
 /** What is left of it by now; also brings its time up to date. */
 export function aged(known: Knowledge, now: number): Knowledge {
   if (known.seenAt === 0) return { ...known, seenAt: now };

@@ -14,6 +14,7 @@ import {
   patienceMs,
   withFirstByte,
   withLateness,
+  withLeastSpeed,
   withOutcome,
   withSpeed,
 } from "./knowledge.ts";
@@ -148,9 +149,10 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     state.askedAt = startedAt;
     changed.add(key);
     let ended = false;
-    let [received, sampled, waited] = [0, 0, 0];
+    let [received, sampled, waited, firstByteMs] = [0, 0, 0, 0];
     return {
       answered(afterMs) {
+        firstByteMs = afterMs;
         if (!ended) learn(key, state, aged(withFirstByte(state.known, afterMs), clock.now()));
       },
       received(count, waitedMs) {
@@ -167,7 +169,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         state.carrying--;
         leave();
         const timed = outcome === "late" ? withLateness(state.known, clock.now() - startedAt) : state.known;
-        const measured = received > 0 ? withSpeed(timed, sampled, waited) : timed;
+        const measured = sampled > 0 ? withSpeed(timed, sampled, waited) : withLeastSpeed(timed, received, firstByteMs);
         learn(key, state, withOutcome(measured, outcome, clock.now()));
         // What it was charged for was a guess: now it is known what it did.
         state.workedMs += expectedMs(state.known, prior(), received) - chargedMs;
