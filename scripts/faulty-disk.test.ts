@@ -180,7 +180,9 @@ for (const [i, { fault, name, content, lies, stored }] of cases.entries()) {
 test("the log told once each time that the store takes no files, and once that it does again", () => {
   const log = server.log();
   const refused = log.match(/The store takes no files/g)?.length ?? 0;
-  expect(refused).toBeGreaterThan(20);
+  expect(refused).toBeGreaterThan(0);
+  // However many files were refused in this minute or two.
+  expect(refused).toBeLessThan(5);
   expect(log.match(/The store takes files again/g)?.length).toBe(refused);
   expect(log).not.toMatch(/TypeError|ReferenceError| at .*\(/);
 });

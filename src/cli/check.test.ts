@@ -125,3 +125,10 @@ test("it tells what a server could not start for, and a port or store in use is 
   expect([held.code, held.report.obstacle]).toEqual([0, obstacle]);
   expect((await run({ "storage.location": `${folder}/held`, "server.port": "0" })).report.obstacle).toBeNull();
 });
+
+test("that the disk has less room than is to be left is told", async () => {
+  mkdirSync(`${folder}/store`, { recursive: true });
+  const { report } = await run({ "storage.min_free": "100TiB" });
+  expect(report.notes.join("\n")).toContain("storage.min_free is 100TiB");
+  expect((await run({ "storage.min_free": "0" })).report.notes).toEqual([]);
+});

@@ -1,10 +1,11 @@
 /**
  * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
  */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statfsSync } from "node:fs";
 import type { LoadedConfig } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
+import { formatSize } from "../config/units.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { readSmall } from "../repos/find.ts";
 import { chooseSandbox } from "../repos/sandbox-choose.ts";
@@ -82,6 +83,17 @@ async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "s
   return { sandbox: "unavailable", notes: [note] };
 }
 
+/** What keeps files from being stored although the folder can be written. */
+function roomNotes({ storage }: LoadedConfig["config"]): readonly string[] {
+  if (!canWrite(storage.location) || !existsSync(storage.location)) return [];
+  const { bavail, bsize } = statfsSync(storage.location);
+  if (bavail * bsize >= storage.min_free) return [];
+  const free = `${Math.floor((bavail * bsize) / 2 ** 20)}MiB`;
+  return [
+    `The store's disk has ${free} free, storage.min_free is ${formatSize(storage.min_free)}: stored files are removed, new ones passed on unstored`,
+  ];
+}
+
 export async function inspect(loaded: LoadedConfig): Promise<Report> {
   const { server, storage, fetcher } = loaded.config;
   const found = findConfigured(loaded.config);
@@ -94,7 +106,7 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
     ...found.problems.map(maskCredentials),
   ];
   const { sandbox, notes: sandboxNotes } = await inspectSandbox(loaded);
-  const notes = [...loaded.notes, ...sandboxNotes];
+  const notes = [...loaded.notes, ...roomNotes(loaded.config), ...sandboxNotes];
   for (const url of found.pending) notes.push(`The repository ${maskCredentials(url)} is cloned when the server runs`);
   if (found.repositories.length + found.pending.length === 0) {
     notes.push("No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)");

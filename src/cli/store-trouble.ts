@@ -24,15 +24,21 @@ export interface StoreTrouble {
 }
 
 const TRY_EVERY_MS = 10_000;
+/** A disk at its brim takes one file and not the next: that is told no more often than this. */
+const QUIET_MS = 60_000;
 /** So much has to fit before it counts as well. */
 const PROBE_BYTES = 1024 * 1024;
 
 export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }: StoreTroubleDeps): StoreTrouble {
   let trouble: string | undefined;
+  /** By performance.now(). */
+  let toldAt = Number.NEGATIVE_INFINITY;
+  let told = false;
   let timer: NodeJS.Timeout | undefined;
 
   function overcome(): void {
-    if (trouble !== undefined) log.info("The store takes files again");
+    if (told) log.info("The store takes files again");
+    told = false;
     trouble = undefined;
     clearInterval(timer);
     timer = undefined;
@@ -57,7 +63,9 @@ export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }:
         return;
       }
       const reason = error instanceof Error ? error.message : String(error);
-      if (trouble === undefined) {
+      if (trouble === undefined && performance.now() - toldAt > QUIET_MS) {
+        told = true;
+        toldAt = performance.now();
         log.error("The store takes no files: {reason}. Clients get theirs all the same, passed on from upstream.", {
           reason,
         });
