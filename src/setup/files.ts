@@ -3,9 +3,9 @@
  */
 import confd from "../../portcache.confd" with { type: "text" };
 import initd from "../../portcache.initd" with { type: "text" };
-import logrotate from "../../portcache.logrotate" with { type: "text" };
-import service from "../../portcache.service" with { type: "text" };
 import { formatSample } from "../config/sample.ts";
+import logrotate from "./portcache.logrotate" with { type: "text" };
+import service from "./portcache.service" with { type: "text" };
 
 export interface SetupFile {
   /** Absolute, below the root. */
