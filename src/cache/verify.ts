@@ -112,8 +112,9 @@ export function createVerify(deps: VerifyDeps): Verify {
 
   async function mend(name: DistfileName, wanted: readonly WantedBy[]): Promise<BadFile["outcome"]> {
     await clock.sleep(BEFORE_REMOVAL_MS);
-    store.remove(name);
+    const gone = store.remove(name);
     rows.forget(name);
+    await gone;
     const entry = wanted.map((by) => by.entry).find(hasHash);
     try {
       return entry && (await deps.bring(entry)) ? "fetched again" : "removed";

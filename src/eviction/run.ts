@@ -76,18 +76,21 @@ export function createRun(deps: RunDeps): Run {
     );
   }
 
-  /** With nothing in between that would let others run. */
-  function removeNow({ name }: Victim, since: number): "removed" | "in use" | "not forgotten" {
+  /** From the question whether it is in use to the answer that there is none, nothing in between lets others run. */
+  async function removeNow({ name }: Victim, since: number): Promise<"removed" | "in use" | "not forgotten"> {
     if (deps.inUse(name, since)) return "in use";
-    store.remove(name);
+    const gone = store.remove(name);
+    const over = gone.catch(() => undefined);
     try {
       rows.forget(name);
+      await gone;
       return "removed";
     } catch (error) {
-      // The row is found to have no file when it is next asked for, or chosen.
-      log.warn("Cannot forget {file}, which was removed: {error}", { file: name, error });
+      // A row without a file, or a file without a row: found to be so when it is next asked for, or at the next start.
+      log.warn("Cannot remove {file} and its row: {error}", { file: name, error });
       return "not forgotten";
     } finally {
+      await over;
       deps.onRemoved();
     }
   }
@@ -112,7 +115,7 @@ export function createRun(deps: RunDeps): Run {
     async function take(victim: Victim, since: number): Promise<void> {
       await breathe(signal);
       if (miscounted || (victim.reason === "space" && left() <= 0)) return;
-      const outcome = dryRun ? "removed" : removeNow(victim, since);
+      const outcome = dryRun ? "removed" : await removeNow(victim, since);
       if (outcome === "in use") return tally.skip();
       miscounted = outcome === "not forgotten";
       tally.add(victim);

@@ -170,3 +170,20 @@ test("a second lock on a store fails, naming who holds the first", () => {
   lock.release();
   lockStore(location, "process 3").release();
 });
+
+test("a file removed is gone from the call on, and one that comes in its place meanwhile stays", async () => {
+  const { store } = newStore();
+  const put = async () => {
+    const part = store.openPart(name, resumeAll);
+    await part.write(bytes, 0);
+    await store.commit(part, name, 0);
+    part.leave(false);
+    await part.close();
+  };
+  await put();
+  const gone = store.remove(name);
+  expect(store.stat(name)).toBeUndefined();
+  await put();
+  await gone;
+  expect(store.stat(name)?.size).toBe(bytes.length);
+});

@@ -4,13 +4,10 @@
  */
 import {
   type BigIntStats,
-  close as closeLater,
-  constants,
   existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -18,7 +15,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { mkdir, open, opendir } from "node:fs/promises";
+import { mkdir, open, opendir, rm } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { cutToFront, openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
@@ -49,8 +46,8 @@ export interface Store {
   openPart(name: DistfileName, resume: ((length: number) => boolean) | undefined): PartFile;
   /** Gives a whole file its final name. @throws {Error} where the disk does not take it; the part file is still open then */
   commit(part: PartFile, name: DistfileName, modifiedAt: number): Promise<StoredFile>;
-  /** At once and for good; who has it open reads on. Its blocks are freed beside the event loop. */
-  remove(name: DistfileName): void;
+  /** From the call on there is no such file here, whenever its name is gone from the disk; who has it open reads on. */
+  remove(name: DistfileName): Promise<void>;
   /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
   scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
   /** Free bytes of the file system, for those who are not root. */
@@ -130,21 +127,6 @@ async function* scanFolders(distfiles: string, onStray: (path: string) => void):
   }
 }
 
-/** Unlinking a large file frees its blocks, which takes long; with the file still open the last close does that. */
-function unlinkSoftly(path: string): void {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    // Whatever it is, it goes all the same.
-  }
-  try {
-    rmSync(path, { force: true });
-  } finally {
-    if (fd !== undefined) closeLater(fd, () => undefined);
-  }
-}
-
 /** The part file, or undefined where something else has its name. */
 function openNamed(path: string, resume: boolean): PartFile | undefined {
   try {
@@ -174,10 +156,16 @@ export function openStore(location: string): Store {
 
   for (const entry of readdirSync(partial)) countLeft(`${partial}/${entry}`);
 
+  /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
+  const leaving = new Map<string, Promise<void>>();
+
   const pathOf = (name: DistfileName) => `${distfiles}/${standardFolder(name)}/${name}`;
 
   return {
-    stat: (name) => statFile(pathOf(name)),
+    stat(name) {
+      const path = pathOf(name);
+      return leaving.has(path) ? undefined : statFile(path);
+    },
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
     openPart(name, resume) {
       // Somebody may have cleared it away while this runs.
@@ -200,6 +188,7 @@ export function openStore(location: string): Store {
     },
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
+      await leaving.get(path)?.catch(() => undefined);
       const folder = path.slice(0, path.lastIndexOf("/"));
       const isNew = !existsSync(folder);
       if (isNew) await mkdir(folder, { recursive: true });
@@ -210,7 +199,12 @@ export function openStore(location: string): Store {
       // What lies at the path by now may be somebody else's.
       return describe(path, fstatSync(part.fd, { bigint: true }));
     },
-    remove: (name) => unlinkSoftly(pathOf(name)),
+    remove(name) {
+      const path = pathOf(name);
+      const gone = leaving.get(path) ?? rm(path, { force: true }).finally(() => leaving.delete(path));
+      leaving.set(path, gone);
+      return gone;
+    },
     scan: (onStray) => scanFolders(distfiles, onStray),
     freeBytes() {
       const { bavail, bsize } = statfsSync(location);
