@@ -257,6 +257,13 @@ test("on a disk that is read-only, what reads works and what writes says why it 
   }
 });
 
+test("a reader that has seen enough ends the command, quietly", async () => {
+  const pipe = `"$0" status --watch --config "$1" | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const child = Bun.spawn(["bash", "-c", pipe, executablePath(), config], { stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect([stdout, stderr]).toEqual([expect.stringMatching(/^portcache .+: no server runs on this store\n0\n$/), ""]);
+});
+
 test("names that would write to the terminal are shown as text", async () => {
   const { exit, stdout } = await run("fetch", "a\u001b[31mb\u0007", "x\ny");
   expect(exit).toBe(1);

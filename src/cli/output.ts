@@ -26,8 +26,15 @@ export function showsUnicode(env: Environment): boolean {
   return /utf-?8/i.test(locale);
 }
 
+/** Who reads has seen enough (`| head`): nothing is wrong, and there is nobody left to tell. */
+function endWithReader(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}
+
 /** The process's own streams. */
 export function createOutput(env: Environment): Output {
+  process.stdout.on("error", endWithReader);
   const colour = wantsColour(env, process.stdout.isTTY === true);
   return {
     out: (text) => void process.stdout.write(`${text}\n`),

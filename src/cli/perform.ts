@@ -23,6 +23,8 @@ export interface PerformDeps {
   readonly loaded: LoadedConfig;
   readonly resources: Resources;
   readonly log: Logger;
+  /** As the user has it: told to whoever wants the store meanwhile. */
+  readonly command: string;
   /** Told whom it waits for. */
   readonly onWait: (holder: string) => void;
 }
@@ -39,7 +41,7 @@ export async function perform<Name extends ActionName>(
   name: Name,
   request: RequestOf<Name>,
   run: Run,
-  { loaded, resources, log, onWait }: PerformDeps,
+  { loaded, resources, log, command, onWait }: PerformDeps,
 ): Promise<Performed<Name>> {
   const { location } = loaded.config.storage;
   const startedAt = performance.now();
@@ -48,7 +50,7 @@ export async function perform<Name extends ActionName>(
     // The server is of this very program, and the action gave it the same report that it would give here.
     if (asked !== "no server") return { report: asked.report as ReportOf<Name>, by: "server" };
     try {
-      const report = await withOwnStore(loaded, resources, name, log, async (actions) => {
+      const report = await withOwnStore(loaded, resources, command, log, async (actions) => {
         const act = actions[name] as (request: RequestOf<Name>, run: Run) => Promise<ReportOf<Name>>;
         return await act(request, run);
       });

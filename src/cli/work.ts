@@ -43,7 +43,7 @@ export interface WorkContext {
 /** @returns the exit code */
 export async function runWork<Name extends ActionName>(
   work: Work<Name>,
-  { invocation: { json, verbose, overrides }, loaded, resources, output }: WorkContext,
+  { invocation: { command, json, verbose, overrides }, loaded, resources, output }: WorkContext,
 ): Promise<number> {
   const { level, format } = loaded.config.log;
   // What the server would tell its admin is in nobody's way here, unless it was asked for.
@@ -60,6 +60,7 @@ export async function runWork<Name extends ActionName>(
         loaded,
         resources,
         log,
+        command,
         onWait: (holder) => output.err(`portcache: waiting for ${holder} to let go of the store`),
       },
     );
