@@ -6,11 +6,15 @@ import { beginDownload, keyOf } from "./begin.ts";
 import type { CacheDeps } from "./cache.ts";
 import { contentsOf } from "./wanted.ts";
 
-/** Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had. */
+/**
+ * Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had.
+ * @param onArrived told when its bytes are here, which the disk has yet to take for good
+ */
 export async function bring(
   entry: DistEntry,
   loopHeaders: Readonly<Record<string, string>>,
   deps: CacheDeps,
+  onArrived: () => void = () => undefined,
 ): Promise<boolean> {
   const { name } = entry;
   // Nothing but a hash tells that it is the file; and by name the first tree's content counts.
@@ -20,6 +24,7 @@ export async function bring(
   const key = keyOf(target);
   if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
   const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps, false));
+  void download.arrived.then(onArrived);
   await download.ended;
   return download.stored;
 }

@@ -14,7 +14,7 @@ export interface ReadAheadDeps {
   /** How many bytes the store may still take. */
   readonly room: () => number;
   /** Brings the file into the store, if it is not there. Resolves with whether it was fetched now. */
-  readonly bring: (entry: DistEntry) => Promise<boolean>;
+  readonly bring: (entry: DistEntry, onArrived: () => void) => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -29,6 +29,8 @@ export interface ReadAhead {
 }
 
 const MAX_WAITING = 10_000;
+/** So many times the places may be begun and not yet synced to the disk. */
+const MOST_UNSTORED = 4;
 
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   const { siblings, room, bring, log } = deps;
@@ -39,6 +41,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   let used = 0;
   let told = 0;
   let running = 0;
+  let unstored = 0;
   let stopped = false;
 
   async function expand(name: DistfileName, content: Digests): Promise<void> {
@@ -52,8 +55,16 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   }
 
   async function bringNext(entry: DistEntry): Promise<void> {
+    let arrived = false;
+    const onArrived = () => {
+      if (arrived) return;
+      arrived = true;
+      running--;
+      fill();
+    };
+    unstored++;
     try {
-      if (!(await bring(entry))) return;
+      if (!(await bring(entry, onArrived))) return;
       fetched++;
       unused.add(entry.name);
       const [oldest] = unused;
@@ -61,20 +72,21 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     } catch (error) {
       log.debug("Cannot fetch {file} ahead: {error}", { file: entry.name, error });
     } finally {
-      running--;
+      unstored--;
+      onArrived();
       fill();
     }
   }
 
   function fill(): void {
-    while (running < deps.places && !stopped) {
+    while (running < deps.places && unstored < MOST_UNSTORED * deps.places && !stopped) {
       const [next] = waiting.values();
       if (!next) break;
       waiting.delete(next.name);
       running++;
       void bringNext(next);
     }
-    if (running > 0 || fetched === told) return;
+    if (unstored > 0 || fetched === told) return;
     told = fetched;
     log.info("fetched ahead since the start: {fetched} files, of these used: {used}", { fetched, used });
   }

@@ -139,7 +139,7 @@ export function compose(parts: Parts): Server {
     },
     siblings: (name, content) => resolver.siblings(name, content),
     room: keeper.evict.room,
-    bring: (entry) => bringAgain(entry),
+    bring: (entry, onArrived) => bring(entry, guard.headersFor(undefined), cacheDeps, onArrived),
     log,
   });
   const cacheDeps: CacheDeps = {

@@ -83,6 +83,8 @@ export interface Download {
   stop(reason: Error): void;
   /** Resolves as soon as the verdict is there, good or bad; never rejects. */
   readonly ended: Promise<void>;
+  /** Resolves once all bytes are here and right, or will not come: before the disk has taken them for good; never rejects. */
+  readonly arrived: Promise<void>;
   /** Resolves when, after that, nobody reads or hashes the bytes any more; never rejects. */
   readonly over: Promise<void>;
 }
@@ -143,6 +145,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     }
   }
 
+  const arrived = Promise.withResolvers<void>();
+
   async function run(): Promise<void> {
     let release = () => {};
     try {
@@ -153,6 +157,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       const startedAt = performance.now();
       incoming.begin();
       const digests = await fetchAll(offer);
+      // The disk takes its time to sync, in which others can use the line.
+      release();
+      arrived.resolve();
       const { lastModifiedAt, url } = assembly;
       stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url }));
       computed = digests;
@@ -168,6 +175,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       });
     } finally {
       release();
+      arrived.resolve();
     }
   }
 
@@ -213,6 +221,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     urge: plan.urge,
     stop: (reason) => stopper.abort(reason),
     ended,
+    arrived: arrived.promise,
     // Only now: whoever asks again must not find a download that has failed, however long the rest takes.
     over: ended.then(incoming.stop).then(incoming.tail.closed),
   };
