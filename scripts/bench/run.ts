@@ -24,6 +24,7 @@ const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
   mirrors: () => import("./groups/mirrors.ts"),
   crates: () => import("./groups/crates.ts"),
   index: () => import("./groups/index.ts"),
+  resolver: () => import("./groups/resolver.ts"),
   dashboards: () => import("./groups/dashboards.ts"),
   idle: () => import("./groups/idle.ts"),
   soak: () => import("./groups/soak.ts"),
