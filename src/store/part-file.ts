@@ -32,7 +32,7 @@ const truncateTo = promisify(ftruncate);
 const setTimes = promisify(futimes);
 
 /** After so many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
-const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 export interface PartFile {
   readonly fd: number;
