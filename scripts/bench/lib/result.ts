@@ -73,7 +73,7 @@ export function resultLine({ what, unit, ours, theirs, peer, ratio, goal, reache
 
 function goalText({ goal, reached, ratio, unit }: Result): string {
   if (!goal) return "";
-  return `${goal.kind === "at least" ? "≥" : "≤"} ${goal.value}${ratio ? "" : ` ${unit}`}${reached ? "" : " **missed**"}`;
+  return `${goal.kind === "at least" ? "≥" : "≤"} ${Number(goal.value.toFixed(2))}${ratio ? "" : ` ${unit}`}${reached ? "" : " **missed**"}`;
 }
 
 /** The table of the README, GitHub's Markdown. */
