@@ -86,7 +86,7 @@ export function compose(parts: Parts): Server {
   const repositoryRows = createRepositoryRows(index.db);
   const { known, hot, rows } = composeStored({ ...parts, repositories: repositoryRows });
   const hasher = createHasher(parts.hashWorkerUrl);
-  const flights = createFlights();
+  const flights = createFlights({ clock, log });
   const guard = createLoopGuard(storeId(index.db));
   const account = createAccount(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);

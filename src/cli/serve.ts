@@ -34,6 +34,8 @@ const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
 /** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
 const DAMAGE_DRAIN_MS = 2000;
+/** Breaking connections off takes no time; the end must not hang on it. */
+const BREAK_MS = 5000;
 
 /** @returns the URL that it answers at */
 function listen(server: Server, { config }: LoadedConfig, port: number): string {
@@ -197,7 +199,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     reconfigure = nothingRuns;
     await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
     // What has not ended by now is broken off.
-    await Promise.all([server.app.server?.stop(true), socket.stop(true)]);
+    await within(systemClock, BREAK_MS, Promise.all([server.app.server?.stop(true), socket.stop(true)]));
     await close();
     if (code !== "damaged") {
       await (await sandbox).sandbox?.stop();

@@ -2,6 +2,9 @@
  * The downloads under way, one per wanted content: whoever asks for the same joins, as long as all of it can be had.
  * join() and start() must be called with no await in between; that is the lock.
  */
+import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
+import type { Logger } from "../lib/log.ts";
 import type { Download } from "./download.ts";
 
 export interface Flights {
@@ -9,11 +12,19 @@ export interface Flights {
   start(key: string, begin: () => Download): Download;
   /** In the order in which they began. */
   all(): readonly Download[];
-  /** Asks all to stop and resolves when they have. */
+  /** Asks all to stop and resolves when they have, or when they should have long ago: the end must not hang on one of them. */
   stop(reason: Error): Promise<void>;
 }
 
-export function createFlights(): Flights {
+export interface FlightsDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What is asked to stop waits for no peer any more, only for the disk. */
+const STOP_MS = 5_000;
+
+export function createFlights({ clock, log }: FlightsDeps): Flights {
   const flights = new Map<string, Download>();
   const all = new Set<Download>();
   return {
@@ -36,7 +47,13 @@ export function createFlights(): Flights {
     async stop(reason) {
       const under = [...all];
       for (const download of under) download.stop(reason);
-      await Promise.all(under.map((download) => download.ended));
+      const left = new Set(under);
+      const ended = under.map((download) => download.ended.then(() => left.delete(download)));
+      await within(clock, STOP_MS, Promise.all(ended));
+      for (const { name, phase, hereBytes, size } of left) {
+        const has = `${hereBytes} of ${size ?? "?"} bytes`;
+        log.error("{file} does not stop ({phase}, has {has}): it is left behind", { file: name, phase, has });
+      }
     },
   };
 }

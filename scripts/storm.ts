@@ -1,0 +1,213 @@
+/**
+ * A storm over the compiled executable: many clients with whole files, ranges, aborts and slow reads; mirrors that are unequal,
+ * lie, break off and fall silent; a store far too small, on a disk of its own that runs full; files replaced by others,
+ * Manifests that change, kill -9, damaged indexes, SIGHUP. Every answer that completes must be right, and when it is over
+ * nothing may be left behind: no open file, no part, no promised byte.
+ *
+ *   bun scripts/storm.ts [--seconds 60] [--seed N] [--clients 20] [--files 36] [--max-size-mib 48] [--disk-mib 88]
+ *     [--kill-every 9] [--verbose]
+ *
+ * The seed is printed, and draws everything but the timing of processes. The small disk takes root; without it the store lies
+ * in a plain folder. Ends with 1 where something was wrong.
+ */
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startExecutable } from "../src/testing/executable.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+import { fill, harmIndex, meddle, usageOf } from "./storm/chaos.ts";
+import { askOnce } from "./storm/client.ts";
+import { api, createHost, mountDisk, startMirrors } from "./storm/host.ts";
+import { checkQuiet } from "./storm/quiet.ts";
+import { createRandom } from "./storm/random.ts";
+import { createWorld } from "./storm/world.ts";
+
+const MIB = 1024 * 1024;
+const SAMPLE_MS = 60;
+
+export interface StormOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly clients: number;
+  readonly files: number;
+  readonly maxSizeMib: number;
+  readonly diskMib: number;
+  /** Seconds; 0: the server is never killed. */
+  readonly killEvery: number;
+  readonly onNews?: (text: string) => void;
+}
+
+export interface StormReport {
+  /** How often what came of a request. */
+  readonly verdicts: Readonly<Record<string, number>>;
+  /** What must not be. Empty after a good storm. */
+  readonly wrong: readonly string[];
+  readonly kills: number;
+  readonly peakBytes: number;
+  readonly rss: { readonly first: number; readonly last: number };
+}
+
+export async function storm(options: StormOptions): Promise<StormReport> {
+  const { seed, onNews = () => undefined } = options;
+  const random = createRandom(seed);
+  using folder = createTempFolder("portcache-storm-");
+  const disk = folder.file("disk");
+  const unmount = mountDisk(disk, options.diskMib);
+  const world = createWorld(folder.file("tree"), options.files, random);
+  const files = Object.fromEntries(
+    world.names.map((name) => [name, world.versions(name)[0]?.content ?? { size: 0, seed: 0 }]),
+  );
+  const mirrors = await startMirrors({ seed, files, rates: [6 * MIB, 12 * MIB, 3 * MIB, 8 * MIB] });
+  const location = join(disk, "store");
+  const maxBytes = options.maxSizeMib * MIB;
+  const settings = {
+    storage: { max_size: maxBytes, min_free: 2 * MIB, memory: "4MiB", scrub: "1h" },
+    fetcher: {
+      mirrors: mirrors.urls,
+      connections_per_file: 4,
+      stall_timeout: "2s",
+      connect_timeout: "2s",
+      src_uri: false,
+    },
+    repo: { repos: [world.tree.location] },
+    server: { drain: "1s" },
+  };
+  const verdicts: Record<string, number> = {};
+  const wrong: string[] = [];
+  const host = createHost(
+    () => startExecutable({ settings, location }),
+    () => note("WRONG: it does not end", "SIGTERM"),
+  );
+  const ending = new AbortController();
+  let peakBytes = 0;
+
+  function note(verdict: string, of: string): void {
+    if (verdict.startsWith("WRONG")) {
+      wrong.push(`${verdict} (${of})`);
+      onNews(`${verdict} (${of})`);
+    }
+    const kind = verdict.startsWith("WRONG") ? "WRONG" : verdict;
+    verdicts[kind] = (verdicts[kind] ?? 0) + 1;
+  }
+
+  async function client(number: number): Promise<void> {
+    const own = createRandom(seed + 7919 * (number + 1));
+    const deps = { world, random: own, url: () => host.server.url, wasAway: host.wasAway, signal: ending.signal };
+    while (!ending.signal.aborted) {
+      const { verdict, asked } = await askOnce(deps);
+      note(verdict, `${asked.method} ${asked.path} ${JSON.stringify(asked.headers)} ${asked.read}`);
+      if (verdict === "server away") await Bun.sleep(100);
+    }
+  }
+
+  async function watch(): Promise<void> {
+    while (!ending.signal.aborted) {
+      const { stored, parts } = usageOf(location);
+      peakBytes = Math.max(peakBytes, stored + parts);
+      await Bun.sleep(SAMPLE_MS);
+    }
+  }
+
+  async function restart(): Promise<void> {
+    const signal = random.percent(75) ? "SIGKILL" : "SIGTERM";
+    await host.end(signal);
+    // A server does not start on a disk without a free byte.
+    fill(disk, 0);
+    onNews(`${signal}, ${harmIndex(location, random)}`);
+    await host.start();
+  }
+
+  const deeds: readonly (() => unknown)[] = [
+    () => onNews(meddle(location, disk, random)),
+    () => onNews(meddle(location, disk, random)),
+    () => host.server.signal("SIGHUP"),
+    () => fill(disk, random.below(options.diskMib) * MIB),
+    () => fill(disk, 0),
+    () => fill(disk, 0),
+    async () => {
+      const file = random.pick(world.names);
+      await mirrors.order({ kind: "put", file, content: world.reroll(file) });
+      const before = performance.now();
+      const response = await api(location, "rescan", {});
+      await response.text();
+      if (response.ok) world.settled(before);
+      onNews(`rerolled ${file}`);
+    },
+    async () => await (await api(location, "verify", { repair: random.percent(50), bytes_per_second: 0 })).text(),
+    async () => await (await api(location, "clean", {})).text(),
+    async () => await (await api(location, "drop", { names: [random.pick(world.names)] })).text(),
+    async () => await (await api(location, "fetch", { names: [random.pick(world.names)] })).text(),
+  ];
+
+  try {
+    await host.start();
+    const clients = Array.from({ length: options.clients }, (_, i) => client(i));
+    const watching = watch();
+    const startedAt = performance.now();
+    let killedAt = startedAt;
+    const doing = new Set<Promise<unknown>>();
+    while (performance.now() - startedAt < options.seconds * 1000) {
+      if (options.killEvery > 0 && performance.now() - killedAt > options.killEvery * 1000) {
+        await restart();
+        killedAt = performance.now();
+      }
+      const deed = random.pick(deeds);
+      const begunAt = performance.now();
+      const done = (async () => await deed())().catch((error: unknown) => {
+        if (!host.wasAway(begunAt)) note(`WRONG: ${error}`, String(deed));
+      });
+      doing.add(done);
+      void done.finally(() => doing.delete(done));
+      await Bun.sleep(random.below(400));
+    }
+    fill(disk, 0);
+    const first = host.server.rssBytes();
+    ending.abort();
+    await Promise.all([...clients, watching, ...doing]);
+    await mirrors.order({ kind: "calm" });
+    wrong.push(...(await checkQuiet(world, host, maxBytes)));
+    const last = host.server.rssBytes();
+    if (peakBytes > maxBytes + world.largestBytes) wrong.push(`usage was ${peakBytes} of ${maxBytes} bytes`);
+    const trouble = host.logs
+      .split("\n")
+      .filter((line) => /Something went wrong|TypeError|RangeError|unhandled/i.test(line));
+    wrong.push(...trouble.slice(0, 5));
+    return { verdicts, wrong, kills: host.kills, peakBytes, rss: { first, last } };
+  } finally {
+    ending.abort();
+    if (wrong.length > 0) await Bun.write(join(tmpdir(), `portcache-storm-${seed}.log`), host.logs);
+    await host.server[Symbol.asyncDispose]();
+    await mirrors.stop();
+    unmount();
+  }
+}
+
+if (import.meta.main) {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    options: {
+      seconds: text,
+      seed: text,
+      clients: text,
+      files: text,
+      "max-size-mib": text,
+      "disk-mib": text,
+      "kill-every": text,
+      verbose: { type: "boolean" },
+    },
+  });
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
+  console.log(`seed ${seed}`);
+  const report = await storm({
+    seed,
+    seconds: Number(values.seconds ?? 60),
+    clients: Number(values.clients ?? 20),
+    files: Number(values.files ?? 36),
+    maxSizeMib: Number(values["max-size-mib"] ?? 48),
+    diskMib: Number(values["disk-mib"] ?? 88),
+    killEvery: Number(values["kill-every"] ?? 9),
+    ...(values.verbose ? { onNews: (news: string) => console.log(news) } : {}),
+  });
+  console.log(JSON.stringify(report, undefined, 2));
+  process.exitCode = report.wrong.length === 0 ? 0 : 1;
+}

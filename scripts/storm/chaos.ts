@@ -1,0 +1,97 @@
+/**
+ * What others do to the server's files while it runs: somebody touches, replaces and removes stored files, fills the disk,
+ * and takes the index away.
+ */
+import {
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Random } from "./random.ts";
+
+function filesBelow(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.split("/").at(-1)?.startsWith("storm-"))
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+/** Bytes on disk below a folder, of files that are there; with those of holes left out. */
+function bytesBelow(folder: string): number {
+  return filesBelow(folder).reduce((sum, path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return sum + Math.min(stat?.size ?? 0, (stat?.blocks ?? 0) * 512);
+  }, 0);
+}
+
+export interface Usage {
+  readonly stored: number;
+  readonly parts: number;
+}
+
+export function usageOf(location: string): Usage {
+  return { stored: bytesBelow(join(location, "distfiles")), parts: bytesBelow(join(location, "partial")) };
+}
+
+export function partsOf(location: string): readonly string[] {
+  return readdirSync(join(location, "partial"));
+}
+
+/** By rename, as every tool does that is in its right mind: whoever reads the old file has it to the end. */
+function replace(path: string, bytes: Uint8Array, folder: string): void {
+  const next = join(folder, "replacement");
+  writeFileSync(next, bytes);
+  renameSync(next, path);
+}
+
+/** @param folder on the store's file system, but not in the store */
+export function meddle(location: string, folder: string, random: Random): string {
+  const files = filesBelow(join(location, "distfiles"));
+  if (files.length === 0) return "found nothing to touch";
+  const path = random.pick(files);
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const deeds: Readonly<Record<string, () => void>> = {
+    removed: () => rmSync(path, { force: true }),
+    touched: () => utimesSync(path, new Date(), new Date(1_000_000_000_000 + random.below(1_000_000) * 1000)),
+    replaced: () => replace(path, new Uint8Array(size).fill(random.below(256)), folder),
+    shortened: () => replace(path, new Uint8Array(Math.floor(size / 2)).fill(1), folder),
+    emptied: () => replace(path, new Uint8Array(), folder),
+    "made longer": () => truncateSync(path, size + 1),
+  };
+  const deed = random.pick(Object.keys(deeds));
+  try {
+    deeds[deed]?.();
+  } catch (error) {
+    return `${deed}: ${error}`;
+  }
+  return `${deed} ${path.slice(path.lastIndexOf("/") + 1)}`;
+}
+
+/** Takes so much room beside the store; 0 gives it back. */
+export function fill(folder: string, bytes: number): void {
+  const path = join(folder, "filler");
+  try {
+    if (bytes === 0) rmSync(path, { force: true });
+    else writeFileSync(path, new Uint8Array(bytes));
+  } catch {
+    // It is full, as it was to be.
+  }
+}
+
+/** Of a store that nobody runs on. */
+export function harmIndex(location: string, random: Random): string {
+  const path = join(location, "index.sqlite");
+  const harm = random.pick(["left", "left", "removed", "cut", "garbage"] as const);
+  if (harm === "left" || !existsSync(path)) return "index as it was";
+  if (harm === "garbage") writeFileSync(path, new Uint8Array(50_000).fill(7));
+  else if (harm === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
+  else for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  return `index ${harm}`;
+}

@@ -1,0 +1,85 @@
+/**
+ * The storm's mirrors, in a process of their own: each changes its mood every second or so, and one stays honest. Started by
+ * storm.ts with its settings as JSON; tells the URLs in its first line, and then takes lines: contents of files that were
+ * changed, or "calm", after which all are honest.
+ */
+import type { GeneratedContent } from "../../src/testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../../src/testing/fake-upstream.ts";
+import type { Fault } from "../../src/testing/faults.ts";
+import { createRandom, type Random } from "./random.ts";
+
+export interface MirrorSettings {
+  readonly seed: number;
+  readonly files: Readonly<Record<string, GeneratedContent>>;
+  /** Bytes a second that each sends at its best. */
+  readonly rates: readonly number[];
+}
+
+export type MirrorOrder =
+  | { readonly kind: "put"; readonly file: string; readonly content: GeneratedContent }
+  | { readonly kind: "calm" };
+
+const KIB = 1024;
+const LEAST_MOOD_MS = 400;
+const MOODS_MS = 1500;
+
+function drawFaults(random: Random): readonly Fault[] {
+  const after = random.below(3 * KIB) * KIB;
+  const moods: readonly (() => readonly Fault[])[] = [
+    () => [],
+    () => [],
+    () => [{ kind: "ignore-range" }],
+    () => [{ kind: "corrupt", at: random.below(900) }],
+    () => [{ kind: "corrupt", at: random.below(6 * KIB * KIB) }],
+    () => [{ kind: "reset", after }],
+    () => [{ kind: "close", after }],
+    () => [{ kind: "stall", after }],
+    () => [{ kind: "stall-headers" }],
+    () => [{ kind: "rate", bytesPerSecond: 300 * KIB }],
+    () => [{ kind: "rate", bytesPerSecond: 512, after }],
+    () => [{ kind: "status", status: random.pick([404, 403, 500, 503, 429]) }],
+    () => [{ kind: "html" }],
+    () => [{ kind: "longer" }],
+    () => [{ kind: "shorter" }],
+    () => [{ kind: "wrong-total" }],
+    () => [{ kind: "wrong-start" }],
+    () => [{ kind: "garbage" }],
+    () => [{ kind: "gzip" }],
+    () => [{ kind: "etag", etag: random.pick(["none", "weak", "changing"]) }, { kind: "chunked" }],
+    () => [{ kind: "close-delimited" }, { kind: "latency", ms: random.below(800) }],
+  ];
+  return random.pick(moods)();
+}
+
+/** @param honest never lies, and is never gone, so that each file can be had */
+function live(mirror: FakeUpstream, bytesPerSecond: number, honest: boolean, random: Random): () => void {
+  const atBest: Fault = { kind: "rate", bytesPerSecond };
+  let timer: NodeJS.Timeout | undefined;
+  function change(): void {
+    mirror.setFault("*", atBest, ...(honest ? [] : drawFaults(random)));
+    timer = setTimeout(change, LEAST_MOOD_MS + random.below(MOODS_MS));
+  }
+  change();
+  return () => {
+    clearTimeout(timer);
+    mirror.setFault("*");
+  };
+}
+
+async function main(settings: MirrorSettings): Promise<void> {
+  const random = createRandom(settings.seed);
+  const files = new Map(Object.entries(settings.files));
+  const mirrors = await Promise.all(settings.rates.map(() => startFakeUpstream({ files })));
+  const calm = mirrors.map((mirror, i) =>
+    live(mirror, settings.rates[i] ?? KIB, i === 0, createRandom(random.below(2 ** 31))),
+  );
+  console.log(JSON.stringify(mirrors.map(({ url }) => url)));
+  for await (const line of console) {
+    const order = JSON.parse(line) as MirrorOrder;
+    if (order.kind === "put") files.set(order.file, order.content);
+    else for (const stop of calm) stop();
+  }
+  process.exit();
+}
+
+await main(JSON.parse(process.argv[2] ?? "") as MirrorSettings);

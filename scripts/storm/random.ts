@@ -1,0 +1,35 @@
+/**
+ * Numbers drawn from a seed, so that a storm can be made again.
+ */
+
+export interface Random {
+  /** An integer from 0 up to but not including `end`. */
+  below(end: number): number;
+  /** One of them. @throws {RangeError} where there are none */
+  pick<T>(list: readonly T[]): T;
+  /** True that often, of a hundred times. */
+  percent(share: number): boolean;
+}
+
+/** Steele's and Vigna's splitmix, cut to 32 bits. */
+export function createRandom(seed: number): Random {
+  let state = seed >>> 0;
+
+  function next(): number {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return (mixed ^ (mixed >>> 15)) >>> 0;
+  }
+
+  const below = (end: number) => next() % end;
+  return {
+    below,
+    pick(list) {
+      if (list.length === 0) throw new RangeError("Cannot pick one of none");
+      return list[below(list.length)] as (typeof list)[number];
+    },
+    percent: (share) => below(100) < share,
+  };
+}

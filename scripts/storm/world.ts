@@ -1,0 +1,91 @@
+/**
+ * What a storm knows to be right: the files with all contents they ever had, the tree that wants them, and since when a
+ * content is a thing of the past.
+ */
+import { type Content, digestsOf, type GeneratedContent, readContent } from "../../src/testing/content.ts";
+import { type Tree, writeTree } from "../../src/testing/tree.ts";
+import type { Random } from "./random.ts";
+
+export interface Version {
+  readonly content: GeneratedContent;
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+  readonly blake2b: string;
+  /** By performance.now(): a request that began later must not get it. */
+  pastAt: number;
+}
+
+export interface World {
+  readonly names: readonly string[];
+  readonly tree: Tree;
+  readonly largestBytes: number;
+  /** The latest first. */
+  versions(name: string): readonly Version[];
+  /** Gives a file another content, in the Manifest as well; the old one is past only when the trees have been read. */
+  reroll(name: string): GeneratedContent;
+  /** All that was rerolled before that instant is known to the server. */
+  settled(before: number): void;
+}
+
+const KIB = 1024;
+const PER_PACKAGE = 4;
+
+/** Small ones, those checked before the first byte, larger ones, and some that come from several sources at once. */
+function drawSize(i: number, random: Random): number {
+  const kind = i % 12;
+  if (kind === 11) return (12 + random.below(9)) * KIB * KIB + random.below(KIB);
+  if (kind >= 8) return (4 + random.below(4)) * KIB * KIB + 1 + random.below(KIB);
+  if (kind >= 4) return (100 + random.below(3500)) * KIB + random.below(KIB);
+  return 1 + random.below(80 * KIB);
+}
+
+function makeVersion(content: GeneratedContent): Version {
+  const { blake2b } = digestsOf(content);
+  const bytes = readContent(content);
+  // As the server makes it: the same while incoming, when stored, and after a rebuilt index.
+  return { content, bytes, blake2b, etag: `"${blake2b.slice(0, 32)}"`, pastAt: Number.POSITIVE_INFINITY };
+}
+
+export function createWorld(treeFolder: string, count: number, random: Random): World {
+  const tree = writeTree(treeFolder);
+  const names = Array.from({ length: count }, (_, i) => `storm-${i}.tar.xz`);
+  const versions = new Map<string, Version[]>();
+  const rerolled: { readonly version: Version; readonly at: number }[] = [];
+  for (const [i, name] of names.entries()) {
+    versions.set(name, [makeVersion({ size: drawSize(i, random), seed: i + 1 })]);
+  }
+  const of = (name: string) => versions.get(name) ?? [];
+  const packageOf = (name: string) => Math.floor(names.indexOf(name) / PER_PACKAGE);
+
+  function put(number: number): void {
+    const own = names.filter((name) => packageOf(name) === number);
+    const dist: Record<string, Content> = {};
+    for (const name of own) dist[name] = of(name)[0]?.content ?? "";
+    const srcUri = own.map((name) => `https://example.org/${name}`).join(" ");
+    tree.put(`app-storm/package-${number}`, { dist, ebuilds: [{ version: "1.0", srcUri }] });
+  }
+
+  for (let number = 0; number * PER_PACKAGE < count; number++) put(number);
+  return {
+    names,
+    tree,
+    largestBytes: Math.max(...[...versions.values()].map(([version]) => version?.content.size ?? 0)),
+    versions: of,
+    reroll(name) {
+      const [old] = of(name);
+      if (!old) throw new Error(`There is no ${name}`);
+      // Sometimes of the same size, so that only the hash can tell.
+      const shrink = random.percent(50) ? 0 : random.below(old.content.size);
+      const content = { size: old.content.size - shrink, seed: 1000 + random.below(1_000_000) };
+      versions.set(name, [makeVersion(content), ...of(name)]);
+      put(packageOf(name));
+      tree.markSynced();
+      rerolled.push({ version: old, at: performance.now() });
+      return content;
+    },
+    settled(before) {
+      const now = performance.now();
+      for (const { version, at } of rerolled) if (at < before) version.pastAt = Math.min(version.pastAt, now);
+    },
+  };
+}
