@@ -128,9 +128,11 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       const file = random.pick(world.names);
       await mirrors.order({ kind: "put", file, content: world.reroll(file) });
       const before = performance.now();
-      const response = await api(location, "rescan", {});
-      await response.text();
-      if (response.ok) world.settled(before);
+      const report = (await (await api(location, "rescan", {})).json()) as {
+        repositories: { problem: string | null }[];
+      };
+      // On a full disk the index keeps what it had.
+      if (report.repositories.every(({ problem }) => problem === null)) world.settled(before);
       onNews(`rerolled ${file}`);
     },
     async () => await (await api(location, "verify", { repair: random.percent(50), bytes_per_second: 0 })).text(),

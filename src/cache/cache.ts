@@ -214,6 +214,8 @@ async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promis
 
 async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
   const questions = [wanted.name, ...wanted.aliases].map((name) => ({ ...wanted, name }));
+  // Without the index all that is known of a stored file is that it is there.
+  if (!deps.treesScanned() && deps.wantedBy(wanted.name).length === 0) await deps.settleTrees(false);
   const before = await findStored(questions, deps);
   if (before !== undefined && before !== "stale") return before;
   await deps.settleTrees(deps.wantedBy(wanted.name).length > 0);
@@ -239,7 +241,7 @@ export function createCache(deps: CacheDeps): Cache {
       const search = find(wanted, deps);
       const found = await within(deps.clock, deadlineMs, search);
       if (found !== "late") return found;
-      // Nobody waits for it any more, but what it may hold has to be let go.
+      // What it may hold has to be let go.
       void search.then(
         (missed) => missed.kind === "incoming" && missed.release(),
         (error: unknown) => deps.log.error("Cannot answer for {file}: {error}", { file: wanted.name, error }),

@@ -244,6 +244,15 @@ test("with the index lost or overwritten by garbage the files still hit", async 
   expect(mirror.fileRequests("small.zip").length).toBe(1);
 });
 
+test("with the index lost a file that somebody changed meanwhile goes to nobody, however early it is asked for", async () => {
+  await start();
+  await fetch(`${server?.url}/distfiles/small.zip`).then((response) => response.bytes());
+  await server?.stop();
+  rmSync(folder.file("store/index.sqlite"));
+  writeFileSync(pathOf("small.zip"), "somebody else's");
+  expect(await right(await fetch(`${await start()}/small.zip`), small)).toBe(true);
+});
+
 test("a stored file damaged behind our back is fetched again, never served", async () => {
   const base = await start();
   await fetch(`${base}/small.zip`).then((response) => response.bytes());
