@@ -149,9 +149,11 @@ async function inject(fault: string, name: string): Promise<() => Promise<boolea
 async function preload(fault: string): Promise<() => Promise<boolean>> {
   rmSync(`${control}.hits`, { force: true });
   writeFileSync(control, fault);
-  return () => {
+  return async () => {
+    // Some calls come after the client has its file.
+    for (let waits = 0; waits < 200 && !existsSync(`${control}.hits`); waits++) await Bun.sleep(10);
     writeFileSync(control, "");
-    return Promise.resolve(existsSync(`${control}.hits`));
+    return existsSync(`${control}.hits`);
   };
 }
 
