@@ -9,6 +9,7 @@ import { parseHttpDate } from "./http-date.ts";
 import type { Pin, PinnedUrl } from "./pin.ts";
 import { lengthOf, placeOf, type Range, rangeOf } from "./place-of.ts";
 import { tryConnect } from "./probe.ts";
+import { unlessStopped } from "./stop.ts";
 import { createWatchdog } from "./watchdog.ts";
 import type { Window } from "./window.ts";
 
@@ -178,7 +179,8 @@ function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["rea
     if (!reader) return undefined;
     watchdog.waiting(true);
     try {
-      const { done, value } = await reader.read();
+      // An abort ends the platform's read as a rule; where it does not, the wait ends all the same.
+      const { done, value } = await unlessStopped(reader.read(), exchange.controller.signal);
       if (done) watchdog.stop();
       else watchdog.fed(value.length);
       return done ? undefined : value;
