@@ -212,8 +212,41 @@ test("the story of a file that clean-up removed says so", async () => {
   expect(metrics).toContain('portcache_evicted_files_total{reason="space"} 1\n');
 });
 
+test("a method that a path does not take is refused with those that it takes, and below /api as a problem", async () => {
+  for (const [method, path, allow] of [
+    ["POST", "/api/v1/status", "GET, HEAD"],
+    ["PUT", "/api/v1/files/one.zip", "GET, HEAD"],
+    ["DELETE", "/api/v1/events", "GET, HEAD"],
+    ["PATCH", "/api/v1/openapi.json", "GET, HEAD"],
+    ["OPTIONS", "/api/v1/downloads", "GET, HEAD"],
+    ["GET", "/api/v1/clean", "POST"],
+    ["PUT", "/api/v1/fetch", "POST"],
+    ["POST", "/", "GET, HEAD"],
+    ["POST", "/metrics", "GET, HEAD"],
+    ["DELETE", "/healthz", "GET, HEAD"],
+  ] as const) {
+    const { status, headers } = await fetch(server.url + path, { method });
+    const type = path.startsWith("/api/") ? "application/problem+json" : "text/plain; charset=utf-8";
+    expect([method, path, status, headers.get("allow"), headers.get("content-type")]).toEqual([
+      method,
+      path,
+      405,
+      allow,
+      type,
+    ]);
+  }
+  for (const [method, path] of [
+    ["POST", "/api/v1/nothing"],
+    ["PUT", "/api/v1/files/one/zip"],
+    ["DELETE", "/api/v2/status"],
+  ] as const) {
+    const { status, headers } = await fetch(server.url + path, { method });
+    expect([path, status, headers.get("content-type")]).toEqual([path, 404, "application/problem+json"]);
+  }
+});
+
 test("HEAD is answered as GET is, and nothing but GET reads", async () => {
   const head = await fetch(`${server.url}/api/v1/status`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([200, "application/json", ""]);
-  expect((await fetch(`${server.url}/api/v1/status`, { method: "POST", body: "{}" })).status).toBe(404);
+  expect((await fetch(`${server.url}/api/v1/status`, { method: "POST", body: "{}" })).status).toBe(405);
 });

@@ -91,7 +91,7 @@ test("a preflight is not granted, and GET changes nothing", async () => {
     headers: { origin: "http://evil.example.com", "access-control-request-method": "POST" },
   });
   expect([preflight.ok, preflight.headers.get("access-control-allow-origin")]).toEqual([false, null]);
-  expect((await fetch(`${server.url}/api/v1/clean`)).status).toBe(404);
+  expect((await fetch(`${server.url}/api/v1/clean`)).status).toBe(405);
 });
 
 test("under a name that may be a stranger's the API tells nothing (DNS rebinding)", async () => {

@@ -3,12 +3,14 @@
  */
 import { Elysia } from "elysia";
 import { type Allow, plainAddress } from "./allow.ts";
-import { type ApiDeps, createApi } from "./api/api.ts";
+import type { ActionName } from "./api/actions.ts";
+import { API_PREFIX, type ApiDeps, createApi } from "./api/api.ts";
 import { refuseChange } from "./api/guard.ts";
 import { actionAt, answerAction, type PostDeps, SOCKET_ONLY } from "./api/post.ts";
 import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
+import { isRead, methodsOf } from "./methods.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Observer } from "./observe.ts";
 import { type TellDeps, tell } from "./request-log.ts";
@@ -35,12 +37,6 @@ export interface AppDeps extends DistfilesDeps, PostDeps, Pick<TellDeps, "infoLi
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
 const IDLE_SECONDS = 255;
 
-/** 503 takes it out of service; what it can do without is told under 200. */
-function health(illness: string | undefined, weakness: string | undefined): Response {
-  if (illness !== undefined) return text(503, illness);
-  return text(200, weakness === undefined ? "ok" : `degraded: ${weakness}`);
-}
-
 function answer(request: Request, path: string, deps: AppDeps): Answered | Promise<Answered> {
   if (deps.isLoop(request.headers)) {
     const response = text(
@@ -60,10 +56,8 @@ function refusal(request: Request, peers: Peers | null, deps: AppDeps): string |
   return deps.allow.permits(plainAddress(peers?.requestIP(request)?.address ?? "")) ? undefined : NOT_ALLOWED;
 }
 
-/** A POST below /api/v1. */
-async function change(request: Request, path: string, client: string, deps: AppDeps): Promise<Response> {
-  const action = actionAt(path);
-  if (action === undefined) return problem(404, `There is no ${path} to be asked for.`);
+/** A POST that names an action. */
+async function change(request: Request, action: ActionName, client: string, deps: AppDeps): Promise<Response> {
   if (SOCKET_ONLY.has(action) && !deps.isBySocket(request)) {
     return problem(403, `${action} is for portcache's commands on the server's own machine alone.`);
   }
@@ -76,9 +70,27 @@ async function change(request: Request, path: string, client: string, deps: AppD
   return await answerAction(request, action, deps);
 }
 
+/** What no route has taken: the method is wrong, or there is nothing. */
+function refuseOthers({ method }: Request, path: string): Response {
+  const allow = methodsOf(path);
+  const refuse = path.startsWith("/api/") ? problem : text;
+  if (allow !== undefined) return refuse(405, `${path} takes ${allow}, not ${method}.`, { allow });
+  const hint =
+    refuse === problem ? `${API_PREFIX}/openapi.json tells what there is` : "Distfiles are below /distfiles/";
+  return refuse(404, `There is nothing here. ${hint}.`);
+}
+
+/** 503 takes it out of service; what it can do without is told under 200. */
+function health(request: Request, path: string, { illness, weakness }: AppDeps): Response {
+  if (!isRead(request)) return refuseOthers(request, path);
+  const [ill, weak] = [illness(), weakness()];
+  if (ill !== undefined) return text(503, ill);
+  return text(200, weak === undefined ? "ok" : `degraded: ${weak}`);
+}
+
 function answerOthers(request: Request, path: string, client: string, deps: AppDeps): Response | Promise<Response> {
-  if (request.method === "POST" && path.startsWith("/api/v1/")) return change(request, path, client, deps);
-  return text(404, "There is nothing here. Distfiles are below /distfiles/.");
+  const action = request.method === "POST" ? actionAt(path) : undefined;
+  return action === undefined ? refuseOthers(request, path) : change(request, action, client, deps);
 }
 
 /** The platform opens files after they have been answered with: somebody may have removed one in between. */
@@ -112,7 +124,7 @@ export function createApp(deps: AppDeps) {
     .all("/*", ({ request, server }) => {
       const startedAt = performance.now();
       const path = normalPath(request.url);
-      if (path === "/healthz") return health(deps.illness(), deps.weakness());
+      if (path === "/healthz") return health(request, path, deps);
       const bySocket = deps.isBySocket(request);
       const client = bySocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
       if (!bySocket && !deps.allow.permits(client)) return text(403, NOT_ALLOWED);

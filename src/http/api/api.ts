@@ -94,10 +94,7 @@ export function createApi({ state, events, refuseClient, guard, version, log, on
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
     respond(request, server, () => events.subscribe(request.signal)),
   );
-  app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
+  return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => answerFile(request, state)),
-  );
-  return app.get("/api/*", () =>
-    problem(404, `There is nothing here. ${API_PREFIX}/openapi.json tells what there is.`),
   );
 }

@@ -9,7 +9,13 @@ export const FILE_ORDERS = ["name", "size", "stored_at", "used_at", "uses"] as c
 /** A number as a query has it. */
 function numeric(least: number, most: number, preset: number) {
   return v.optional(
-    v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number), v.minValue(least), v.maxValue(most)),
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,9}$/, ({ received }) => `${received} is no whole number from ${least} to ${most}`),
+      v.transform(Number),
+      v.minValue(least),
+      v.maxValue(most),
+    ),
     String(preset),
   );
 }

@@ -1,0 +1,35 @@
+/**
+ * Which methods a path takes (pure), for the answer to one that it does not take: 405 with Allow (RFC 9110, 15.5.6). Distfiles
+ * see to their own.
+ */
+import { API_PREFIX } from "./api/api.ts";
+import { actionAt } from "./api/post.ts";
+import { FILE_ROUTE, ROUTES } from "./api/routes.ts";
+
+const READ = "GET, HEAD";
+
+const READ_PATHS: ReadonlySet<string> = new Set([
+  "/",
+  "/healthz",
+  "/metrics",
+  `${API_PREFIX}/openapi.json`,
+  `${API_PREFIX}/events`,
+  ...ROUTES.map(({ path }) => API_PREFIX + path),
+]);
+
+const FILE_PREFIX = API_PREFIX + FILE_ROUTE.path.replace("{name}", "");
+
+/** Below a file's prefix one name, and nothing more. */
+function isFile(path: string): boolean {
+  return path.startsWith(FILE_PREFIX) && path.length > FILE_PREFIX.length && !path.includes("/", FILE_PREFIX.length);
+}
+
+export function isRead({ method }: Pick<Request, "method">): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** As Allow has it; undefined where there is nothing at the path. */
+export function methodsOf(path: string): string | undefined {
+  if (actionAt(path) !== undefined) return "POST";
+  return READ_PATHS.has(path) || isFile(path) ? READ : undefined;
+}
