@@ -104,6 +104,20 @@ test("under a name that may be a stranger's the API tells nothing (DNS rebinding
   expect((await send("HEAD /distfiles/layout.conf HTTP/1.1\r\nHost: evil.example.com\r\n\r\nx")).status).toBe(200);
 });
 
+test("a request that names no host is answered like any other", async () => {
+  for (const [target, text] of [
+    ["status", '"version"'],
+    ["history?points=1", '"points"'],
+    ["files/one.zip", '"wanted"'],
+  ] as const) {
+    for (const version of ["1.0\r\n", "1.1\r\nHost:\r\n"]) {
+      const { status, body } = await send(`GET /api/v1/${target} HTTP/${version}\r\n`);
+      expect([target, status]).toEqual([target, 200]);
+      expect(body).toContain(text);
+    }
+  }
+});
+
 test("a body without end is refused before it is read", async () => {
   const announced = await post({ "content-length": String(1024 ** 3) }, "{");
   expect(announced.status).toBe(413);

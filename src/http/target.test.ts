@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { nameHash } from "../distfile/layout.ts";
 import { parseDistfileName } from "../distfile/name.ts";
-import { normalPath, parseTarget } from "./target.ts";
+import { normalPath, parseTarget, queryOf } from "./target.ts";
 
 const digest = "ab".repeat(64);
 
@@ -29,6 +29,17 @@ test("every layout's path means the same file", () => {
 test("a request that names no host has its path all the same", () => {
   expect(normalPath("/healthz")).toBe("/healthz");
   expect(normalPath("//distfiles//foo-1.tar.gz?x=//y")).toBe("/distfiles/foo-1.tar.gz");
+});
+
+test("a query is read with or without a host before it", () => {
+  for (const [url, query] of [
+    ["/api/v1/files?q=a%20b&page=2", { q: "a b", page: "2" }],
+    ["http://cachebox:8000/api/v1/files?q=a?b#c", { q: "a?b" }],
+    ["http://cachebox:8000/api/v1/files", {}],
+    ["/api/v1/files?", {}],
+  ] as const) {
+    expect<unknown>(Object.fromEntries(queryOf(url))).toEqual(query);
+  }
 });
 
 test("a folder that is no cut-off of the name's hash is wrong", () => {

@@ -40,6 +40,12 @@ export function normalPath(url: string): string {
   return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
 }
 
+/** What stands behind the ? of a URL, as normalPath() takes it. */
+export function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf("?");
+  return new URLSearchParams(start < 0 ? "" : url.slice(start).replace(/#.*$/s, ""));
+}
+
 /** Paths remembered with what they ask for; about a quarter of a KiB each. */
 const MOST_TARGETS = 16_384;
 

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { parseDistfileName } from "../../distfile/name.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
+import { normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
@@ -41,15 +42,15 @@ function decodeName(text: string): string {
 }
 
 async function answerRoute(request: Request, route: Route, state: ApiState): Promise<Response> {
-  const given = Object.fromEntries(new URL(request.url).searchParams);
+  const given = Object.fromEntries(queryOf(request.url));
   const query = v.safeParse(route.query ?? v.object({}), given);
   if (!query.success) return problem(400, `That query is not understood: ${complaint(query.issues)}.`);
   return json(await route.answer(state, query.output));
 }
 
 function answerFile({ url }: Request, state: ApiState): Response {
-  const { pathname } = new URL(url);
-  const name = parseDistfileName(decodeName(pathname.slice(pathname.lastIndexOf("/") + 1)));
+  const path = normalPath(url);
+  const name = parseDistfileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
   if (name !== undefined) return json(state.file(name));
   const why = "it is empty, a dot name, over 255 bytes, or has a slash or control character";
   return problem(400, `That is not a distfile's name: ${why}.`);

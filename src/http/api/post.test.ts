@@ -6,6 +6,18 @@ import { actionAt, answerAction } from "./post.ts";
 
 const log = await openLog("error", "text");
 
+test("a body that breaks off is its sender's affair", async () => {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"x":'));
+      controller.error(new Error("The connection was closed."));
+    },
+  });
+  const request = new Request("http://h/api/v1/verify", { method: "POST", body });
+  const deps = { actions: {} as Actions, log, onError: () => expect.unreachable() };
+  expect((await answerAction(request, "verify", deps)).status).toBe(400);
+});
+
 /** Runs `act` as the action "verify" and gives the lines of the answer as they come. */
 function ask(act: (run: Run) => Promise<unknown>, accept = "application/x-ndjson", body = "{}") {
   const actions = { verify: (_request: unknown, run: Run) => act(run) } as unknown as Actions;

@@ -69,7 +69,12 @@ function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
 
 /** What the action takes, or the answer that says why it is none. */
 async function parse(request: Request, name: ActionName): Promise<{ readonly given: unknown } | Response> {
-  const body = await readBody(request);
+  let body: Uint8Array | undefined;
+  try {
+    body = await readBody(request);
+  } catch (error) {
+    return problem(400, `The body broke off: ${error instanceof Error ? error.message : String(error)}`);
+  }
   if (!body) return problem(413, `A body may have ${MAX_BODY_BYTES} bytes.`);
   let value: unknown;
   try {
