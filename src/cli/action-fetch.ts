@@ -66,7 +66,9 @@ async function resultOf(name: DistfileName, found: Found): Promise<Result> {
       return { name, outcome, bytes: found.stored.file.size, reason: null };
     }
     case "incoming":
-      return await toTheEnd(name, found.download).finally(found.release);
+      // Nothing is read here: a download that can't be stored waits for who holds it.
+      found.release();
+      return await toTheEnd(name, found.download);
     case "head":
     case "late":
       return { name, outcome: "failed", bytes: 0, reason: "nothing came in time" };

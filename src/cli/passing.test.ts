@@ -116,6 +116,17 @@ test("when the last client leaves, what can't be stored is not fetched on", asyn
   expect(sent() - before).toBeLessThan(MIB);
 });
 
+test("fetch does not wait for a reader of what can't be stored, but says that it can't", async () => {
+  await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  const run = { onProgress: () => undefined, signal: new AbortController().signal };
+  const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, run);
+  expect(report?.results.map(({ name, outcome, reason }) => [name, outcome, reason]).sort()).toEqual([
+    ["large.zip", "failed", "this server cannot store it, and nobody waits for it"],
+    ["small.zip", "failed", "came, but the store could not keep it"],
+    ["tiny.zip", "fetched", null],
+  ]);
+});
+
 test("a source that breaks off or lies is gone on from or thrown away, as with what is stored", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "reset", at: 9 * MIB, times: 1 });

@@ -106,7 +106,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   const { name, expected, part } = plan;
   const stopper = new AbortController();
   const sha512 = expected !== undefined && hasHash(expected) && expected.blake2b === undefined;
-  const incoming = createIncoming(part, deps.hasher, sha512, expected?.size ?? plan.validator?.total);
+  const total = expected?.size ?? plan.validator?.total;
+  const incoming = createIncoming(part, total, { hasher: deps.hasher, sha512, stop: stopper.signal });
   const assembly: Assembly = {
     name,
     expected,

@@ -9,6 +9,7 @@ import { fingerprintOf } from "./fingerprint.ts";
 import type { Hasher, HashJob } from "./hasher.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./hold.ts";
 import { createOverflow, type Overflow } from "./overflow.ts";
+import { unlessStopped } from "./stop.ts";
 import { createTail, readFrom, type Tail } from "./tail.ts";
 
 /** A part file, as the store opens it. */
@@ -63,7 +64,19 @@ export interface Incoming {
 /** How much of the front a crash may cost where there are gaps. */
 const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
-export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, total: number | undefined): Incoming {
+export interface IncomingDeps {
+  readonly hasher: Hasher;
+  /** Whether the SHA512 is wanted, too. */
+  readonly sha512: boolean;
+  /** Ends put() where it waits for clients. */
+  readonly stop: AbortSignal;
+}
+
+export function createIncoming(
+  part: Part,
+  total: number | undefined,
+  { hasher, sha512, stop }: IncomingDeps,
+): Incoming {
   const coverage = createCoverage(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
   let overflow: Overflow | undefined;
@@ -122,7 +135,7 @@ export function createIncoming(part: Part, hasher: Hasher, sha512: boolean, tota
 
   async function passThrough(into: Overflow, fresh: Uint8Array): Promise<void> {
     if (fresh.length === 0) return;
-    await into.push(fresh);
+    await unlessStopped(into.push(fresh), stop);
     await job.feed(fresh);
     const { front } = coverage;
     coverage.add(front, front + fresh.length);

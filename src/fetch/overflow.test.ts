@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { BrokenOffError, UnavailableError } from "../distfile/errors.ts";
 import { readContent } from "../testing/content.ts";
+import { createHasher } from "./hasher.ts";
+import { createIncoming } from "./incoming.ts";
 import { createOverflow } from "./overflow.ts";
 import { createTail, type Reader } from "./tail.ts";
 
@@ -70,4 +72,23 @@ test("where nobody reads any more it ends", async () => {
   reader.close();
   await expect(sending).rejects.toBeInstanceOf(UnavailableError);
   expect(overflow.read(0, 10)).toHaveLength(0);
+});
+
+test("a download that is stopped does not wait for who takes nothing", async () => {
+  const hasher = createHasher(new URL("./hash.worker.ts", import.meta.url).href);
+  const stopper = new AbortController();
+  const nowhere = { fd: undefined, length: 0, write: async () => {}, mark: async () => {}, truncate: async () => {} };
+  const incoming = createIncoming(nowhere, content.size, { hasher, sha512: false, stop: stopper.signal });
+  incoming.passOn();
+  const reader = incoming.tail.open(0, undefined);
+  async function send(): Promise<void> {
+    for (let at = 0; at < content.size; at += MIB) await incoming.put(readContent(content, at, at + MIB), at);
+  }
+  const sending = send();
+  while (incoming.position < 5 * MIB) await Bun.sleep(1);
+  stopper.abort(new Error("the server ends"));
+  await expect(sending).rejects.toThrow("the server ends");
+  reader.close();
+  await incoming.stop();
+  hasher.close();
 });
