@@ -2,16 +2,16 @@
  * Which files are asked for just now, so that clean-up leaves them alone. From the look-up to the moment in which the
  * platform has opened the file a name alone is held; whoever has the file open keeps it, whatever becomes of its name.
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface InUse {
   /** It is looked up, or fetched; ends with the call of the function given back. */
-  enter(name: DistfileName): () => void;
+  enter(name: FileName): () => void;
   /** It is answered now, all at once. */
-  note(name: DistfileName): void;
+  note(name: FileName): void;
   /** Whether it is in use, or was since that instant. */
-  has(name: DistfileName, since: number): boolean;
+  has(name: FileName, since: number): boolean;
 }
 
 /** The platform opens a file in the same turn of the event loop in which it is given the answer (measured); to be sure. */
@@ -20,12 +20,12 @@ const LINGER_MS = 1000;
 const GENERATION_MS = 10 * 60 * 1000;
 
 export function createInUse(clock: Clock): InUse {
-  const entered = new Map<DistfileName, number>();
-  let asked = new Map<DistfileName, number>();
-  let askedBefore = new Map<DistfileName, number>();
+  const entered = new Map<FileName, number>();
+  let asked = new Map<FileName, number>();
+  let askedBefore = new Map<FileName, number>();
   let begunAt = clock.now();
 
-  function note(name: DistfileName): void {
+  function note(name: FileName): void {
     const now = clock.now();
     if (Math.abs(now - begunAt) > GENERATION_MS) {
       askedBefore = asked;

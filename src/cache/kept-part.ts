@@ -3,14 +3,16 @@
  * StoreRefusesError here: the download goes on without being stored, and what was written is given back.
  */
 import { StoreRefusesError } from "../distfile/errors.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Part } from "../fetch/incoming.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import { createPromised, type Reservation } from "./promised.ts";
 
-export interface KeptPartDeps {
-  readonly store: Pick<Store, "openPart">;
+/** Of distfiles, or of what else is stored. */
+export interface KeptPartDeps<Name extends FileName = DistfileName> {
+  readonly store: { openPart(name: Name, resume: Parameters<Store["openPart"]>[1]): PartFile };
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
   readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
   /** Told when the store does not take bytes. */
@@ -40,7 +42,11 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-function open(name: DistfileName, resume: ((length: number) => boolean) | undefined, deps: KeptPartDeps) {
+function open<Name extends FileName>(
+  name: Name,
+  resume: ((length: number) => boolean) | undefined,
+  deps: KeptPartDeps<Name>,
+) {
   try {
     return deps.store.openPart(name, resume);
   } catch (error) {
@@ -50,10 +56,10 @@ function open(name: DistfileName, resume: ((length: number) => boolean) | undefi
 }
 
 /** @param resume as Store.openPart has it */
-export function openKeptPart(
-  name: DistfileName,
+export function openKeptPart<Name extends FileName>(
+  name: Name,
   resume: ((length: number) => boolean) | undefined,
-  deps: KeptPartDeps,
+  deps: KeptPartDeps<Name>,
 ): KeptPart {
   const file = open(name, resume, deps);
   const promised = createPromised(deps.reserve);

@@ -2,7 +2,7 @@
  * What happened in each download of late: which sources were asked, how soon and how much each gave, and what came of it.
  * For people who ask why a file is here or is not. Held in memory, of the newest downloads only.
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Offer, Outcome, Source } from "../fetch/source.ts";
 import type { Clock } from "../lib/clock.ts";
 
@@ -19,7 +19,7 @@ export interface Tried {
 export type StoryOutcome = "stored" | "passed-on" | "failed";
 
 export interface Story {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly startedAt: number;
   endedAt: number | undefined;
   outcome: StoryOutcome | undefined;
@@ -38,9 +38,9 @@ export interface Chapter {
 }
 
 export interface Stories {
-  begin(name: DistfileName): Chapter;
+  begin(name: FileName): Chapter;
   /** Of this name, the latest first. */
-  of(name: DistfileName): readonly Story[];
+  of(name: FileName): readonly Story[];
 }
 
 export interface StoriesDeps {

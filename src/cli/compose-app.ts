@@ -16,6 +16,7 @@ import { createTargets } from "../http/target.ts";
 import { isIndexDamage } from "../index/open.ts";
 import { infoLine, type Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/remember-last.ts";
+import type { Revalidated } from "../revalidated/revalidated.ts";
 import type { HotFiles } from "../store/hot.ts";
 import { createApiState, guardSettings, type StateParts } from "./api-state.ts";
 import type { ComposedStore } from "./compose-store.ts";
@@ -25,6 +26,7 @@ export type App = ReturnType<typeof createApp>;
 
 export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evict"> {
   readonly cache: Cache;
+  readonly revalidated: Revalidated;
   readonly hot: Pick<HotFiles, "files" | "bytes">;
   readonly actions: Actions;
   readonly settleTrees: DistfilesDeps["settleTrees"];
@@ -68,6 +70,7 @@ export function composeApp(parts: AppParts): ComposedApp {
   );
   const app = createApp({
     cache: parts.cache,
+    revalidated: parts.revalidated,
     actions: parts.actions,
     clock: parts.clock,
     log: parts.log,

@@ -13,6 +13,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Places } from "../mirrors/places.ts";
 import type { Store } from "../store/store.ts";
+import { bothKinds, type MirrorFileParts } from "./compose-revalidated.ts";
 import type { ComposedTrees } from "./compose-trees.ts";
 import { createStoreTrouble } from "./store-trouble.ts";
 
@@ -21,6 +22,8 @@ export interface StoreParts {
   readonly mirrors: () => readonly string[];
   readonly store: Store;
   readonly rows: DistfileRows;
+  /** What else is stored. */
+  readonly others: MirrorFileParts;
   readonly db: IndexDatabase;
   readonly trees: ComposedTrees;
   readonly places: Places;
@@ -76,8 +79,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
   }
 
   const evict = createEvict({
-    store,
-    rows,
+    ...bothKinds({ store, rows }, parts.others),
     orphans: createOrphanRows(db),
     limits() {
       const { max_size, min_free, max_age, orphan_grace } = storage();

@@ -8,7 +8,6 @@ import { createReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored.ts";
 import { createVerify } from "../cache/verify.ts";
-import type { Config } from "../config/schema.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
@@ -16,44 +15,23 @@ import { createHasher } from "../fetch/hasher.ts";
 import { createLine } from "../fetch/line.ts";
 import { createLoopGuard } from "../fetch/loop.ts";
 import type { Actions } from "../http/api/actions.ts";
-import type { DashboardFiles } from "../http/dashboard.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import { type Index, isLogLong } from "../index/open.ts";
+import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createTurns } from "../lib/turns.ts";
-import type { ChosenSandbox } from "../repos/sandbox-choose.ts";
-import type { Store } from "../store/store.ts";
 import { createAccount, createFlush } from "./account.ts";
 import { composeActions } from "./compose-actions.ts";
 import { type App, composeApp } from "./compose-app.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
+import type { Parts } from "./compose-parts.ts";
+import { composeRevalidated, openMirrorFileParts } from "./compose-revalidated.ts";
 import { createSettling } from "./compose-settle.ts";
 import { composeResolver, createOffer, upstreamSettings } from "./compose-sources.ts";
 import { composeStore } from "./compose-store.ts";
 import { composeStored } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
-
-export interface Parts {
-  /** Its values may change; reconfigure() is called when they have. */
-  readonly config: Config;
-  readonly store: Store;
-  readonly index: Index;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly sandbox: () => Promise<ChosenSandbox>;
-  /** Undefined where it is not built. */
-  readonly dashboard?: DashboardFiles | undefined;
-  /** Script of the hashing thread. */
-  readonly hashWorkerUrl: string;
-  readonly userAgent: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Called when a query finds the index damaged. */
-  readonly onIndexDamage: () => void;
-}
 
 export interface Server {
   readonly app: App;
@@ -85,6 +63,7 @@ export function compose(parts: Parts): Server {
   const settings = upstreamSettings(config, parts.userAgent, clock);
   const repositoryRows = createRepositoryRows(index.db);
   const { known, hot, rows } = composeStored({ ...parts, repositories: repositoryRows });
+  const others = openMirrorFileParts(config.storage.location, store, index.db);
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights({ clock, log });
   const guard = createLoopGuard(storeId(index.db));
@@ -116,6 +95,7 @@ export function compose(parts: Parts): Server {
 
   function forgetFailures(): void {
     absences.clear();
+    revalidation.forgetFailures();
     resolver.forgetFailures();
   }
 
@@ -125,6 +105,7 @@ export function compose(parts: Parts): Server {
     mirrors: () => config.fetcher.mirrors,
     store,
     rows,
+    others,
     db: index.db,
     trees: composedTrees,
     places,
@@ -174,10 +155,12 @@ export function compose(parts: Parts): Server {
     readAhead,
   };
   const cache = createCache(cacheDeps);
+  const negativeTtlMs = () => config.fetcher.negative_ttl;
+  const revalidation = composeRevalidated({ ...others, mirrors, cacheDeps, negativeTtlMs });
   const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
-  const flushMemory = createFlush([rows, places, account], log);
+  const flushMemory = createFlush([rows, others.rows, places, account], log);
   const composedActions = composeActions({
     cacheDeps,
     evict: keeper.evict,
@@ -195,6 +178,7 @@ export function compose(parts: Parts): Server {
   const { app, answerBySocket, closeEvents } = composeApp({
     ...cacheDeps,
     cache,
+    revalidated: revalidation.revalidated,
     actions: composedActions.actions,
     account,
     config,
@@ -211,7 +195,7 @@ export function compose(parts: Parts): Server {
   });
 
   async function settle(): Promise<void> {
-    await Promise.all([recover(store, rows, clock, log), trees.ready]);
+    await Promise.all([recover(store, rows, clock, log), revalidation.kept.recover(), trees.ready]);
   }
 
   return {

@@ -1,16 +1,19 @@
 /**
  * Reads the index page by page and lets the policy choose; between pages others have their turn.
  */
-import type { DistfileName } from "../distfile/name.ts";
-import { type DistfileRows, type DistfileWorth, HEAT_HALF_LIFE_MS } from "../index/distfiles.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import { type DistfileWorth, HEAT_HALF_LIFE_MS } from "../index/distfiles.ts";
 import { createSelection, type Entry, type Limits, outlived, type Victim, worthOf } from "./policy.ts";
 
+/** What clean-up goes by, of a distfile or of what else is stored. */
+export type Worth = Omit<DistfileWorth, "name"> & { readonly name: FileName };
+
 export interface ChooseDeps {
-  readonly rows: Pick<DistfileRows, "page">;
+  readonly rows: { page(after: string, limit: number): readonly Worth[] };
   /** How much harder than from a mirror a file from that URL is to get again; it is empty for files found on disk. */
   readonly scarcity: (source: string) => number;
   /** Whether it never goes. */
-  readonly kept: (name: DistfileName) => boolean;
+  readonly kept: (name: FileName) => boolean;
   /** Lets others have their turn; rejects where all is to stop. */
   readonly breathe: () => Promise<void>;
 }
@@ -28,18 +31,14 @@ const PAGE_ROWS = 100;
 
 export async function choose(
   bytes: number,
-  {
-    limits,
-    now,
-    free,
-  }: { readonly limits: Limits; readonly now: number; readonly free: (name: DistfileName) => boolean },
+  { limits, now, free }: { readonly limits: Limits; readonly now: number; readonly free: (name: FileName) => boolean },
   deps: ChooseDeps,
 ): Promise<Chosen> {
   const old: Victim[] = [];
   const selection = createSelection(bytes);
   let candidateBytes = 0;
 
-  function consider(row: DistfileWorth): void {
+  function consider(row: Worth): void {
     if (deps.kept(row.name) || !free(row.name)) return;
     const { name, size } = row;
     candidateBytes += size;

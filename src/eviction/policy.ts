@@ -3,7 +3,7 @@
  * the room that it takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one
  * number) times what getting it again would cost. Chosen by comparison with LRU, LFU and GDSF: scripts/bench/eviction.ts.
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 
 export interface Limits {
   /** 0: none. */
@@ -17,7 +17,7 @@ export interface Limits {
 export type Reason = "orphan" | "age" | "space";
 
 export interface Entry {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly size: number;
   readonly usedAt: number;
   /** Uses as of `usedAt`. */
@@ -29,7 +29,7 @@ export interface Entry {
 }
 
 export interface Victim {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly size: number;
   readonly reason: Reason;
 }

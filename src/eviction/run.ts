@@ -2,12 +2,12 @@
  * One clean-up: chooses by the policy, then removes in small steps. What somebody asks for between the choice and the
  * removal stays.
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { type Chosen, choose } from "./choose.ts";
+import { type ChooseDeps, type Chosen, choose } from "./choose.ts";
 import { excess, type Limits, type Usage, type Victim } from "./policy.ts";
 import { type CleanReport, createTally } from "./report.ts";
 import type { Ledger } from "./room.ts";
@@ -15,14 +15,14 @@ import type { Ledger } from "./room.ts";
 export type { CleanReport } from "./report.ts";
 
 export interface RunDeps {
-  readonly store: Pick<Store, "remove" | "sweepParts">;
-  readonly rows: Pick<DistfileRows, "page" | "forget" | "flush">;
+  readonly store: Pick<Store, "sweepParts"> & { remove(name: FileName): Promise<void> };
+  readonly rows: Pick<DistfileRows, "flush"> & ChooseDeps["rows"] & { forget(name: FileName): void };
   readonly limits: () => Limits;
   /** Globs of names that never go. */
   readonly keep: () => readonly string[];
   readonly scarcity: (source: string) => number;
   /** Whether it is being fetched or served, or was asked for since that instant. */
-  readonly inUse: (name: DistfileName, since: number) => boolean;
+  readonly inUse: (name: FileName, since: number) => boolean;
   readonly ledger: Ledger;
   /** Lets others have their turn where there was work for long enough. @throws where all is to stop */
   readonly breathe: (signal: AbortSignal | undefined) => Promise<void>;
@@ -66,8 +66,8 @@ export function createRun(deps: RunDeps): Run {
 
   async function chooseNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Chosen> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
-    const free = (name: DistfileName) => !deps.inUse(name, since);
-    const kept = (name: DistfileName) => globs.some((glob) => glob.match(name));
+    const free = (name: FileName) => !deps.inUse(name, since);
+    const kept = (name: FileName) => globs.some((glob) => glob.match(name));
     const { scarcity } = deps;
     return await choose(
       bytes,

@@ -2,7 +2,7 @@
  * What is noted of each source that could not give (the rest of) a file, for the log, the next choice, and whoever explains it.
  */
 import type { Attempt, SourceError } from "../distfile/errors.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Rounds } from "./rounds.ts";
 import type { Source } from "./source.ts";
@@ -22,7 +22,7 @@ function isFinal(error: SourceError, bytes: number): boolean {
 }
 
 export function createAccount(
-  file: DistfileName,
+  file: FileName,
   rounds: Pick<Rounds<Source>, "exclude">,
   attempts: Attempts,
   log: Logger,

@@ -5,15 +5,14 @@
  */
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Span } from "./coverage.ts";
 import type { Incoming } from "./incoming.ts";
-import type { Range } from "./place-of.ts";
 import type { Source, Trial } from "./source.ts";
-import { unlessStopped } from "./stop.ts";
-import { openUpstream, type UpstreamResponse, type UpstreamSettings } from "./upstream.ts";
+import type { Terms } from "./terms.ts";
+import type { UpstreamResponse } from "./upstream.ts";
 import { vet } from "./vet.ts";
 import type { Window } from "./window.ts";
 
@@ -36,17 +35,21 @@ export interface Suspicion extends Contribution {
 }
 
 export interface Assembly {
-  readonly name: DistfileName;
+  readonly name: FileName;
   /** What a Manifest says; undefined where no tree knows the name. */
   readonly expected: Digests | undefined;
   readonly incoming: Incoming;
   readonly loopHeaders: Readonly<Record<string, string>>;
+  /** Of a file that may change under its name, and may be empty as well. */
+  readonly terms: Terms | undefined;
   /** Whose bytes are in the part file. */
   contributions: Contribution[];
   /** It came out wrong from several together: what each brought of it, to be compared with the right bytes. */
   suspicions: readonly Suspicion[];
   validator: Validator | undefined;
   lastModifiedAt: number | undefined;
+  /** Header fields of the answer that the last piece came with. */
+  fields: Headers | undefined;
   /** URL that the last piece came from. */
   url: string;
   /** Bytes that came from all sources together, those thrown away included. */
@@ -65,6 +68,7 @@ export async function startOver(assembly: Assembly, distrust = false): Promise<v
   assembly.contributions = [];
   assembly.validator = undefined;
   assembly.lastModifiedAt = undefined;
+  assembly.fields = undefined;
   assembly.incoming.total = assembly.expected?.size;
   await assembly.incoming.restart(distrust);
 }
@@ -73,6 +77,7 @@ export async function startOver(assembly: Assembly, distrust = false): Promise<v
 export function noteSource(assembly: Assembly, { url, response }: Pick<Answer, "url" | "response">): void {
   assembly.url = maskCredentials(url);
   assembly.lastModifiedAt ??= response.lastModifiedAt;
+  assembly.fields = response.fields;
 }
 
 /** Takes over what the answer's headers tell of the file, once they are found fit. */
@@ -144,6 +149,11 @@ export async function* piecesOf(
   }
 }
 
+/** What was cut off at its start is told by no length; of a distfile, whose size nothing else tells, emptiness is not believed. */
+function mayBeEmpty({ expected, terms }: Assembly, response: UpstreamResponse): boolean {
+  return expected !== undefined || (terms !== undefined && response.total === 0);
+}
+
 async function receive(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
   const { incoming } = assembly;
   const { response, source } = answer;
@@ -169,72 +179,13 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
     contribute(assembly, source, incoming.position, incoming.position + fresh.length);
     await incoming.put(fresh, incoming.position);
   }
-  if (assembly.expected === undefined && at === 0) throw new SourceError("failed", "sends an empty file");
+  if (at === 0 && !mayBeEmpty(assembly, response)) throw new SourceError("failed", "sends an empty file");
   const total = incoming.total ?? incoming.position;
   if (incoming.position < total) {
     throw new SourceError("failed", `ended after ${incoming.position} of ${total} bytes`);
   }
   if (incoming.total === undefined && !response.delimited) {
     throw new SourceError("failed", "sends a body whose end can't be told from a break");
-  }
-}
-
-/** What servers that take no ranges may answer to one. */
-const NO_RANGES = new Set([400, 416, 501]);
-
-/** The same, with something to be done once it is closed. */
-function closing(response: UpstreamResponse, onClose: () => void): UpstreamResponse {
-  return {
-    ...response,
-    close() {
-      response.close();
-      onClose();
-    },
-  };
-}
-
-/**
- * Asks this source for the range, which a hash has to bind, or for the rest of the file; where it can't be continued there,
- * for all of it. Writes nothing, so that several may be asked beside each other where a hash binds them.
- * @throws {SourceError}
- */
-export async function openAnswer(
-  assembly: Assembly,
-  source: Source,
-  trial: Trial,
-  range: Range | undefined,
-  { settings, clock }: { readonly settings: UpstreamSettings; readonly clock: Clock },
-  stop: AbortSignal,
-): Promise<Answer> {
-  const { incoming, loopHeaders } = assembly;
-  const bound = isBound(assembly);
-  const url = await unlessStopped(source.locate(), stop);
-  // Without a hash, what another source said or sent of its file holds for that one alone.
-  const begun = incoming.position > 0 || assembly.url !== "";
-  if (!bound && begun && assembly.validator?.url !== maskCredentials(url)) await startOver(assembly);
-  const { offset, end } = range ?? { offset: incoming.position, end: undefined };
-  const validator = bound ? undefined : assembly.validator?.etag;
-  const { trustedOrigin } = source;
-  const request = { method: "GET", url, trustedOrigin, offset, end, validator, loopHeaders } as const;
-  const leave = await unlessStopped(settings.slots.acquire(), stop, (late) => late());
-  const askedAt = clock.now();
-  const response = await openUpstream(request, settings, stop)
-    .then((opened) => closing(opened, leave))
-    .catch((error: unknown) => {
-      leave();
-      if (end !== undefined && error instanceof SourceError && NO_RANGES.has(error.status ?? 0)) source.ignoresRanges();
-      throw error;
-    });
-  try {
-    if (bound) vet(assembly.name, response, assembly.expected, incoming.total);
-    const ignored = end !== undefined && !response.partial;
-    if (ignored) source.ignoresRanges();
-    const first = await response.read();
-    trial.answered(Math.max(0, clock.now() - askedAt));
-    return { source, url, response, end: ignored || end === undefined ? incoming.total : end, first };
-  } catch (error) {
-    response.close();
-    throw error;
   }
 }
 

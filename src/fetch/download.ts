@@ -4,7 +4,7 @@
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Logger } from "../lib/log.ts";
 import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly, Validator } from "./assembly.ts";
@@ -13,17 +13,19 @@ import { createIncoming, type Part } from "./incoming.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
+import { NotModifiedError, type Terms } from "./terms.ts";
 
 export interface Finished {
   readonly computed: ComputedDigests;
   /** Upstream's Last-Modified, in milliseconds. */
   readonly lastModifiedAt: number | undefined;
-  /** URL that the last piece came from. */
+  /** URL that the last piece came from, and the header fields of that answer. */
   readonly url: string;
+  readonly fields: Headers;
 }
 
 export interface DownloadPlan {
-  readonly name: DistfileName;
+  readonly name: FileName;
   /** What a Manifest says; undefined where no tree knows the name. */
   readonly expected: Digests | undefined;
   readonly part: Part;
@@ -40,6 +42,10 @@ export interface DownloadPlan {
   /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
   offer(): Promise<Offer>;
   remember(validator: Validator): void;
+  /** Of a file that may change under its name. */
+  readonly terms?: Terms;
+  /** By those terms the one that is here already is current: the download ends with that, before anybody is told. */
+  unchanged?(answer: NotModifiedError): void;
   /** Gives the file its final name; false where it could not be kept, the bytes being right all the same. */
   commit(finished: Finished): Promise<boolean>;
 }
@@ -49,7 +55,7 @@ export interface DownloadDeps extends AskDeps {
 }
 
 export interface Download {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly expected: Digests | undefined;
   /** Size of the whole file, once known. */
   readonly size: number | undefined;
@@ -57,6 +63,8 @@ export interface Download {
   readonly lastModifiedAt: number | undefined;
   /** URL that the newest bytes came from; empty before the first. */
   readonly url: string;
+  /** Header fields of the answer that the newest bytes came with; undefined before the first. */
+  readonly fields: Headers | undefined;
   /** Digests of the whole file, once all of it is here and right. */
   readonly computed: ComputedDigests | undefined;
   /** Finding out whom to ask, waiting for a free place, or asking. */
@@ -72,7 +80,11 @@ export interface Download {
   readonly keeps: boolean;
   /** Whether the file lies in the store now. */
   readonly stored: boolean;
-  /** Resolves once the byte at `offset` may be read. @throws {UnavailableError} when no source had the file */
+  /**
+   * Resolves once the byte at `offset` may be read.
+   * @throws {UnavailableError} when no source had the file
+   * @throws {NotModifiedError} when by its terms the one that is here already is current
+   */
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
@@ -90,8 +102,8 @@ export interface Download {
 }
 
 /** What went wrong as clients are told; trouble of our own (a full disk, a damaged index) is logged here. */
-function asUnavailable(error: unknown, name: DistfileName, stop: AbortSignal, log: Logger): Error {
-  if (error instanceof UnavailableError) return error;
+function asUnavailable(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {
+  if (error instanceof UnavailableError || error instanceof NotModifiedError) return error;
   const options = { cause: error };
   if (stop.aborted) {
     const attempt = { source: "this server", kind: "timeout", detail: "is shutting down" } as const;
@@ -117,6 +129,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     suspicions: [],
     validator: plan.validator,
     lastModifiedAt: undefined,
+    terms: plan.terms,
+    fields: undefined,
     url: "",
     received: 0,
     remember: plan.remember,
@@ -161,8 +175,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       // The disk takes its time to sync, in which others can use the line.
       release();
       arrived.resolve();
-      const { lastModifiedAt, url } = assembly;
-      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url }));
+      const { lastModifiedAt, url, fields = new Headers() } = assembly;
+      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
       computed = digests;
       incoming.total = digests.size;
       incoming.tail.finish(digests.size);
@@ -170,6 +184,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       const properties = { file: name, bytes: digests.size, milliseconds, source: url };
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
     } catch (error) {
+      if (error instanceof NotModifiedError) plan.unchanged?.(error);
       incoming.tail.fail(asUnavailable(error, name, stopper.signal, deps.log));
       await incoming.settle().catch((error: unknown) => {
         deps.log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
@@ -193,6 +208,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     get url() {
       return assembly.url;
+    },
+    get fields() {
+      return assembly.fields;
     },
     get computed() {
       return computed;

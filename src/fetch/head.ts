@@ -3,7 +3,7 @@
  */
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Offer } from "./source.ts";
 import { openUpstream, type UpstreamSettings } from "./upstream.ts";
@@ -19,7 +19,7 @@ export interface UpstreamHead {
  * @throws {UnavailableError} when none has
  */
 export async function headFrom(
-  name: DistfileName,
+  name: FileName,
   expected: Digests | undefined,
   offer: Offer,
   loopHeaders: Readonly<Record<string, string>>,

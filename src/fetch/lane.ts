@@ -2,8 +2,9 @@
  * One source's part in a file that comes from several: asks for one piece after the other, and writes each where it belongs.
  */
 import { SourceError } from "../distfile/errors.ts";
-import { type Answer, type Assembly, contribute, noteSource, openAnswer, piecesOf } from "./assembly.ts";
+import { type Answer, type Assembly, contribute, noteSource, piecesOf } from "./assembly.ts";
 import type { Meter } from "./meter.ts";
+import { openAnswer } from "./open-answer.ts";
 import { createPace, FLOWING } from "./pace.ts";
 import type { Claim } from "./pieces.ts";
 import type { RaceDeps } from "./race.ts";

@@ -5,11 +5,13 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { type Answer, type Assembly, isBound, leftBytes, openAnswer } from "./assembly.ts";
+import { type Answer, type Assembly, isBound, leftBytes } from "./assembly.ts";
+import { openAnswer } from "./open-answer.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Range } from "./place-of.ts";
-import type { Source, Trial } from "./source.ts";
+import type { Outcome, Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
+import { NotModifiedError } from "./terms.ts";
 import type { UpstreamSettings } from "./upstream.ts";
 
 export interface RaceDeps {
@@ -64,6 +66,11 @@ function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps,
     ),
   };
   return runner;
+}
+
+/** What came of asking a source that is not to blame. */
+function noFault(error: unknown): Outcome {
+  return error instanceof NotModifiedError ? "delivered" : "cancelled";
 }
 
 /** Ends all that were not needed. */
@@ -123,7 +130,7 @@ export async function firstAnswer(
         return { answer, trial: runner.trial, abort: (reason) => runner.controller.abort(reason) };
       }
       if (!(error instanceof SourceError) || stop.aborted) {
-        runner.trial.end("cancelled");
+        runner.trial.end(noFault(error));
         throw error;
       }
       runner.trial.end(outcomeOf(error));

@@ -10,6 +10,7 @@ import type { Pin, PinnedUrl } from "./pin.ts";
 import { lengthOf, placeOf, type Range, rangeOf } from "./place-of.ts";
 import { tryConnect } from "./probe.ts";
 import { unlessStopped } from "./stop.ts";
+import { NotModifiedError } from "./terms.ts";
 import { createWatchdog } from "./watchdog.ts";
 import type { Window } from "./window.ts";
 
@@ -37,6 +38,8 @@ export interface UpstreamRequest extends Range {
   readonly validator: string | undefined;
   /** `Via` and `CDN-Loop`, so that a request that comes back is known (RFC 9110 7.6.3, RFC 8586). */
   readonly loopHeaders: Readonly<Record<string, string>>;
+  /** Under which 304 is an answer; with no range. */
+  readonly conditions?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface UpstreamResponse {
@@ -51,6 +54,8 @@ export interface UpstreamResponse {
   /** Milliseconds since the epoch. */
   readonly lastModifiedAt: number | undefined;
   readonly contentType: string;
+  /** All header fields. */
+  readonly fields: Headers;
   readonly contentEncoding: string;
   /** Whether the end of the body can be told from a break: by length or by chunks. */
   readonly delimited: boolean;
@@ -121,6 +126,7 @@ async function sendOnce(
         "accept-encoding": "identity",
         "user-agent": settings.userAgent,
         ...request.loopHeaders,
+        ...request.conditions,
         ...(pinned ? { host: pinned.host } : {}),
         ...(range === undefined ? {} : { range }),
         ...(request.offset > 0 && request.validator !== undefined ? { "if-range": request.validator } : {}),
@@ -198,6 +204,7 @@ function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["rea
  * Sends the request and returns once the headers of a usable answer are there.
  * @param stop aborts the exchange; its reason is what read() throws
  * @throws {SourceError}
+ * @throws {NotModifiedError} under the conditions of the request
  */
 export async function openUpstream(
   request: UpstreamRequest,
@@ -206,6 +213,10 @@ export async function openUpstream(
 ): Promise<UpstreamResponse> {
   const exchange = await follow(request, settings, stop);
   const { response, controller } = exchange;
+  if (response.status === 304 && Object.keys(request.conditions ?? {}).length > 0) {
+    void dismiss(exchange);
+    throw new NotModifiedError(maskCredentials(request.url), response.headers);
+  }
   try {
     const { offset, total } = placeOf(response, request);
     const etag = response.headers.get("etag");
@@ -218,6 +229,7 @@ export async function openUpstream(
       total,
       etag: etag !== null && /^"[^"]*"$/.test(etag) ? etag : undefined,
       lastModifiedAt: parseHttpDate(response.headers.get("last-modified"), Date.now()),
+      fields: response.headers,
       contentType: response.headers.get("content-type") ?? "",
       contentEncoding: response.headers.get("content-encoding") ?? "",
       delimited: lengthOf(response) !== undefined || response.headers.has("transfer-encoding"),

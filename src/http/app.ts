@@ -2,6 +2,7 @@
  * The server's routes (SPEC 3), as an Elysia application over handed-in parts.
  */
 import { Elysia } from "elysia";
+import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import { type Allow, plainAddress } from "./allow.ts";
 import type { ActionName } from "./api/actions.ts";
 import { API_PREFIX, type ApiDeps, createApi } from "./api/api.ts";
@@ -12,12 +13,13 @@ import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import { isRead, methodsOf } from "./methods.ts";
 import type { Metrics } from "./metrics.ts";
+import { answerMirrorFiles, type MirrorFilesDeps } from "./mirror-files.ts";
 import type { Observer } from "./observe.ts";
 import { type TellDeps, tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
-export interface AppDeps extends DistfilesDeps, PostDeps, Pick<TellDeps, "infoLine"> {
+export interface AppDeps extends DistfilesDeps, MirrorFilesDeps, PostDeps, Pick<TellDeps, "infoLine"> {
   readonly allow: Allow;
   /** Undefined where it is not built. */
   readonly dashboard: DashboardFiles | undefined;
@@ -45,7 +47,7 @@ function answer(request: Request, path: string, deps: AppDeps): Answered | Promi
     );
     return { response, file: path, outcome: "loop", source: "-", sent: { bytes: 0 } };
   }
-  return answerDistfiles(request, path, deps);
+  return isBelowMirrorFolder(path) ? answerMirrorFiles(request, path, deps) : answerDistfiles(request, path, deps);
 }
 
 const NOT_ALLOWED = "This address is not in [server] allow.";
@@ -128,7 +130,8 @@ export function createApp(deps: AppDeps) {
       const bySocket = deps.isBySocket(request);
       const client = bySocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
       if (!bySocket && !deps.allow.permits(client)) return text(403, NOT_ALLOWED);
-      if (!path.startsWith("/distfiles/")) return answerOthers(request, path, client, deps);
+      if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path))
+        return answerOthers(request, path, client, deps);
       if (!bySocket) server?.timeout(request, IDLE_SECONDS);
       const asked = { client, method: request.method, startedAt };
       const answered = answer(request, path, deps);

@@ -28,6 +28,8 @@ export interface Observer {
 /** The log's words, as counted. */
 const OUTCOMES: Readonly<Record<string, RequestOutcome>> = {
   hit: "hit",
+  "hit, revalidated": "hit",
+  "hit, old": "hit",
   miss: "miss",
   "miss, joined": "joined",
   absent: "absent",

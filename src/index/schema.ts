@@ -7,6 +7,8 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { DistfileName } from "../distfile/name.ts";
 
+export { mirrorFiles, mirrorPartials } from "./schema-mirror-files.ts";
+
 /** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
 export const settings = sqliteTable("settings", {
   key: text("key").primaryKey(),

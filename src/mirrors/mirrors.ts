@@ -2,13 +2,14 @@
  * The configured mirrors as places to fetch a distfile from.
  */
 import type { Digests } from "../distfile/digests.ts";
+import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { type Answers, createCarried } from "./carried.ts";
 import type { Layouts } from "./layouts.ts";
 import { levelAfter, orderPlaces, type Question, type Strategy } from "./order.ts";
-import type { Places, Standing, Trial } from "./places.ts";
+import type { Place, Places, Standing, Trial } from "./places.ts";
 
 /** A mirror's offer of one file; the shape that fetch/ asks for. */
 export interface MirrorSource {
@@ -30,6 +31,8 @@ export interface Mirrors {
    * @param repositories names of those that want it; empty where none does
    */
   sources(name: DistfileName, digests: Digests | undefined, repositories: readonly string[]): readonly MirrorSource[];
+  /** The same for what else a mirror has. */
+  pathSources(path: MirrorPath): readonly MirrorSource[];
 }
 
 export interface MirrorsDeps {
@@ -56,25 +59,31 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
+/** What all that is asked of one mirror has in common. */
+function base({ key, patienceMs, expectedMs, standing, ignoresRanges }: Place) {
+  const label = maskCredentials(key);
+  return { label, trustedOrigin: new URL(key).origin, patienceMs, expectedMs, standing, ignoresRanges };
+}
+
 export function createMirrors(deps: MirrorsDeps): Mirrors {
   const { layouts, answers, places, clock } = deps;
   const carried = createCarried(answers);
   let turn = 0;
+
+  function inOrder(bytes: number | undefined): readonly Place[] {
+    const { urls, strategy } = deps;
+    const mirrors = urls.map((url) => places.at(mirrorKey(url)));
+    const { levelMs } = places;
+    const question: Question = { strategy, bytes, turn: turn++, now: clock.now(), levelMs };
+    places.levelMs = levelAfter(mirrors, question);
+    return orderPlaces(mirrors, question);
+  }
+
   return {
     sources(name, digests, repositories) {
-      const { urls, strategy } = deps;
-      const mirrors = urls.map((url) => places.at(mirrorKey(url)));
-      const { levelMs } = places;
-      const question: Question = { strategy, bytes: digests?.size, turn: turn++, now: clock.now(), levelMs };
-      places.levelMs = levelAfter(mirrors, question);
-      return orderPlaces(mirrors, question).map((mirror) => ({
-        label: maskCredentials(mirror.key),
-        trustedOrigin: new URL(mirror.key).origin,
+      return inOrder(digests?.size).map((mirror) => ({
+        ...base(mirror),
         locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
-        patienceMs: mirror.patienceMs,
-        expectedMs: mirror.expectedMs,
-        standing: mirror.standing,
-        ignoresRanges: mirror.ignoresRanges,
         likely: carried.isLikely(mirror.key, repositories),
         ask: (bytes) =>
           mirror.ask(bytes, (outcome) => {
@@ -83,5 +92,12 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
           }),
       }));
     },
+    pathSources: (path) =>
+      inOrder(undefined).map((mirror) => ({
+        ...base(mirror),
+        locate: async () => `${mirror.key}/${quotePath(path)}`,
+        likely: true,
+        ask: (bytes) => mirror.ask(bytes),
+      })),
   };
 }

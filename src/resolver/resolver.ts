@@ -55,7 +55,7 @@ export interface Resolver {
 
 export interface ResolverDeps extends SiblingsDeps {
   readonly families: Pick<Families, "mirrorUrls">;
-  readonly mirrors: Mirrors;
+  readonly mirrors: Pick<Mirrors, "sources">;
   readonly hosts: Hosts;
 }
 

@@ -2,32 +2,15 @@
  * The store on disk: `distfiles/HH/FILE` holds whole files only, `partial/` those coming in. The distfiles folder is
  * itself a Gentoo mirror with the standard layout (GLEP 75), so it can be exported or used as PORTAGE_RO_DISTDIRS.
  */
-import {
-  type BigIntStats,
-  existsSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
-import { mkdir, open, opendir, rm } from "node:fs/promises";
+import { existsSync, fstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { mkdir, opendir, rm } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { cutToFront, openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
+import type { PartFile } from "./part-file.ts";
+import { openParts } from "./parts.ts";
+import { describe, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
-/** A file as it lies in the store. */
-export interface StoredFile {
-  readonly path: string;
-  readonly size: number;
-  readonly modifiedAt: number;
-  /** Changes whenever anybody touches the file: size, mtime and ctime in nanoseconds. */
-  readonly stamp: string;
-}
+export type { StoredFile } from "./stored-file.ts";
 
 export interface FoundFile {
   readonly name: DistfileName;
@@ -64,26 +47,6 @@ export interface Store {
 /** The store's own layout, whatever is announced to clients. */
 const STORE_LAYOUTS: readonly Layout[] = [{ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }];
 
-function describe(path: string, stats: BigIntStats): StoredFile {
-  return {
-    path,
-    size: Number(stats.size),
-    modifiedAt: Number(stats.mtimeMs),
-    stamp: `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
-  };
-}
-
-/** Plain files only: a link could lead to any file of this machine, and would be served. */
-function statFile(path: string): StoredFile | undefined {
-  try {
-    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return stats?.isFile() ? describe(path, stats) : undefined;
-  } catch {
-    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no file to be had.
-    return undefined;
-  }
-}
-
 /** For whoever takes the folder as a mirror of its own; a full disk must not leave half of it, nor keep the store closed. */
 function announceLayout(path: string): void {
   const text = formatLayoutConf(STORE_LAYOUTS);
@@ -94,20 +57,6 @@ function announceLayout(path: string): void {
   } catch {
     rmSync(`${path}.new`, { force: true });
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** Where it fails there is nothing to be done: what is not on the disk by now is missed after a power cut. */
-function settleFolders(paths: readonly string[]): void {
-  for (const path of paths) syncFolder(path).catch(() => undefined);
 }
 
 async function* scanFolder(path: string, folder: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
@@ -127,35 +76,12 @@ async function* scanFolders(distfiles: string, onStray: (path: string) => void):
   }
 }
 
-/** The part file, or undefined where something else has its name. */
-function openNamed(path: string, resume: boolean): PartFile | undefined {
-  try {
-    return openPartFile(path, resume);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "EISDIR" || error.code === "ELOOP"))
-      return undefined;
-    throw error;
-  }
-}
-
 /** @throws {Error} with a code such as EACCES where the folders cannot be made */
 export function openStore(location: string): Store {
   const distfiles = `${location}/distfiles`;
-  const partial = `${location}/partial`;
   mkdirSync(distfiles, { recursive: true });
-  mkdirSync(partial, { recursive: true });
   announceLayout(`${distfiles}/layout.conf`);
-  const openParts = new Set<string>();
-  const leftParts = new Map<string, number>();
-
-  function countLeft(path: string): void {
-    const length = openParts.has(path) ? 0 : (statFile(path)?.size ?? 0);
-    if (length > 0) leftParts.set(path, length);
-    else leftParts.delete(path);
-  }
-
-  for (const entry of readdirSync(partial)) countLeft(`${partial}/${entry}`);
-
+  const parts = openParts(`${location}/partial`);
   /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
   const leaving = new Map<string, Promise<void>>();
 
@@ -167,25 +93,7 @@ export function openStore(location: string): Store {
       return leaving.has(path) ? undefined : statFile(path);
     },
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
-    openPart(name, resume) {
-      // Somebody may have cleared it away while this runs.
-      mkdirSync(partial, { recursive: true });
-      const path = `${partial}/${name}`;
-      if (resume === undefined || openParts.has(path)) return openNamelessPart(partial);
-      const length = cutToFront(path);
-      const part = openNamed(path, length > 0 && resume(length));
-      if (!part) return openNamelessPart(partial);
-      openParts.add(path);
-      countLeft(path);
-      return {
-        ...part,
-        leave(keep) {
-          openParts.delete(path);
-          part.leave(keep);
-          countLeft(path);
-        },
-      };
-    },
+    openPart: parts.open,
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
       await leaving.get(path)?.catch(() => undefined);
@@ -210,20 +118,7 @@ export function openStore(location: string): Store {
       const { bavail, bsize } = statfsSync(location);
       return bavail * bsize;
     },
-    sweepParts(before) {
-      let swept = 0;
-      for (const entry of readdirSync(partial)) {
-        const path = `${partial}/${entry}`;
-        // By ctime: one killed right before its rename has upstream's mtime already, and is whole.
-        const changedAt = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? before;
-        if (changedAt < before && !openParts.has(path)) {
-          rmSync(path, { force: true });
-          swept++;
-        }
-        countLeft(path);
-      }
-      return swept;
-    },
-    leftPartBytes: () => leftParts.values().reduce((sum, bytes) => sum + bytes, 0),
+    sweepParts: parts.sweep,
+    leftPartBytes: parts.leftBytes,
   };
 }

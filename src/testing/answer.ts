@@ -13,7 +13,7 @@ export interface Request {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Every file of a fake upstream is of this time. */
+/** Every file of a fake upstream is of this time, but for those that are given another. */
 export const LAST_MODIFIED = "Tue, 02 Jan 2024 03:04:05 GMT";
 
 /** A request's head, without the empty line that ends it. */
@@ -49,11 +49,11 @@ function parseRange(header: string, size: number): readonly [number, number] | "
   return [start, last === "" ? size : Math.min(Number(last) + 1, size)];
 }
 
-function isUnmodified({ headers }: Request, etag: string): boolean {
+function isUnmodified({ headers }: Request, etag: string, lastModified: string): boolean {
   const tags = headers["if-none-match"];
   if (tags !== undefined) return tags === "*" || tags.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
   const since = headers["if-modified-since"];
-  return since !== undefined && Date.parse(since) >= Date.parse(LAST_MODIFIED);
+  return since !== undefined && Date.parse(since) >= Date.parse(lastModified);
 }
 
 function newPlan(request: Request, content: Content): Plan {
@@ -81,22 +81,22 @@ export function planAbsent(request: Request): Plan {
 }
 
 /** The answer to a GET or HEAD of a file that is there. */
-export function planFile(request: Request, content: Content): Plan {
+export function planFile(request: Request, content: Content, lastModified = LAST_MODIFIED): Plan {
   const plan = newPlan(request, content);
   const etag = etagOf(content);
   plan.headers = {
     "Content-Type": "application/octet-stream",
     ETag: etag,
-    "Last-Modified": LAST_MODIFIED,
+    "Last-Modified": lastModified,
     "Accept-Ranges": "bytes",
   };
-  if (isUnmodified(request, etag)) {
+  if (isUnmodified(request, etag, lastModified)) {
     plan.status = 304;
     plan.end = 0;
     return plan;
   }
   const { range, "if-range": ifRange } = request.headers;
-  if (range === undefined || (ifRange !== undefined && ifRange !== etag && ifRange !== LAST_MODIFIED)) return plan;
+  if (range === undefined || (ifRange !== undefined && ifRange !== etag && ifRange !== lastModified)) return plan;
   const size = sizeOf(content);
   const wanted = parseRange(range, size);
   if (wanted === "unsatisfiable") {

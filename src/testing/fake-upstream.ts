@@ -47,6 +47,8 @@ export interface FakeUpstream extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly files: Map<string, Content>;
+  /** Last-Modified of files that have another one than the rest. */
+  readonly lastModified: Map<string, string>;
   readonly requests: readonly ReceivedRequest[];
   /** Bytes of bodies given to the network. */
   readonly bytesSent: number;
@@ -97,6 +99,7 @@ function nameAt(path: string, files: ReadonlyMap<string, Content>, layoutConf: s
 
 export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Promise<FakeUpstream> {
   const { files = new Map<string, Content>(), layoutConf = STANDARD_LAYOUT_CONF, port = 0 } = options;
+  const lastModified = new Map<string, string>();
   const requests: ReceivedRequest[] = [];
   const faults = new Map<string, Planted[]>();
   const sockets = new Set<Socket>();
@@ -105,7 +108,8 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
 
   function planHonestly(request: Request, file: string | undefined): Plan {
     if (file === undefined) return planAbsent(request);
-    return planFile(request, file === "layout.conf" ? (layoutConf ?? "") : (files.get(file) ?? ""));
+    const content = file === "layout.conf" ? (layoutConf ?? "") : (files.get(file) ?? "");
+    return planFile(request, content, lastModified.get(file));
   }
 
   function fileOf(request: Request): string | undefined {
@@ -194,6 +198,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
     url: `http://127.0.0.1:${bound}`,
     port: bound,
     files,
+    lastModified,
     requests,
     get bytesSent() {
       return bytesSent;

@@ -40,6 +40,8 @@ export type Fault = (
   | Of<"chunked" | "close-delimited">
   | Of<"etag", { readonly etag: "none" | "weak" | "changing" }>
   | Of<"no-last-modified">
+  /** Further header fields, or others in place of its own. */
+  | Of<"headers", { readonly headers: Readonly<Record<string, string>> }>
   | Of<"no-head">
 ) & {
   /** Only so many requests meet it, then it is over. */
@@ -122,6 +124,9 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
   reset: cutOff,
   close: cutOff,
   stall: cutOff,
+  headers: (plan, { headers }) => {
+    Object.assign(plan.headers, headers);
+  },
   "stall-headers": (plan) => {
     plan.silent = true;
   },

@@ -55,7 +55,7 @@ async function write(data: string | Uint8Array, { socket, gone }: Sending): Prom
 }
 
 function headOf(plan: Plan): string {
-  const headers: Record<string, string> = { ...plan.headers, Date: new Date().toUTCString() };
+  const headers: Record<string, string> = { Date: new Date().toUTCString(), ...plan.headers };
   if (plan.framing === "chunked") headers["Transfer-Encoding"] = "chunked";
   else if (plan.framing === "close") headers["Connection"] = "close";
   else if (plan.status !== 304) headers["Content-Length"] = String(plan.end - plan.start);

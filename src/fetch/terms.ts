@@ -1,0 +1,28 @@
+/**
+ * What is asked of a source beyond the bytes where a file may change under its name: only what differs from the one that is
+ * here already (RFC 9110, section 13), and nothing older than that.
+ */
+import type { Source } from "./source.ts";
+import type { UpstreamResponse } from "./upstream.ts";
+
+export interface Terms {
+  /** Fields of a request to this source; it may answer 304 where there are any. */
+  conditions(source: Source): Readonly<Record<string, string>>;
+  /** @throws {SourceError} where what it answers is not to be taken */
+  vet(source: Source, response: UpstreamResponse): void;
+}
+
+/** The file that is here already is the current one. */
+export class NotModifiedError extends Error {
+  /** Where that was said, without credentials. */
+  readonly url: string;
+  /** Header fields of the 304. */
+  readonly fields: Headers;
+
+  constructor(url: string, fields: Headers) {
+    super(`${url} answered 304`);
+    this.name = "NotModifiedError";
+    this.url = url;
+    this.fields = fields;
+  }
+}

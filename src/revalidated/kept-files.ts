@@ -1,0 +1,125 @@
+/**
+ * What is stored at a path, and what is known of it: from the index while nobody touched the file. One that the index does not
+ * know, as after it was lost, is whole all the same; nobody knows how old it is, so a mirror is asked before it is used.
+ */
+import { closeSync, constants, openSync } from "node:fs";
+import { type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
+import type { Hasher } from "../fetch/hasher.ts";
+import type { MirrorFileRow, MirrorFileRows } from "../index/mirror-files.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { MirrorFiles } from "../store/mirror-files.ts";
+import type { StoredFile } from "../store/stored-file.ts";
+
+export interface KeptFile {
+  readonly file: StoredFile;
+  readonly row: MirrorFileRow;
+}
+
+export interface KeptFiles {
+  get(path: MirrorPath): KeptFile | undefined;
+  /** BLAKE2B of its bytes, read where that is not known. @throws {Error} where they can't be read */
+  blake2bOf(kept: KeptFile): Promise<string>;
+  /** From the call on there is none; who reads it reads on. */
+  remove(path: MirrorPath): Promise<void>;
+  /** Makes the index agree with the disk after a start. */
+  recover(): Promise<void>;
+}
+
+export interface KeptFilesDeps {
+  readonly files: MirrorFiles;
+  readonly rows: MirrorFileRows;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDeps): KeptFiles {
+  const reading = new Map<string, Promise<string>>();
+
+  function adopted(path: MirrorPath, file: StoredFile): MirrorFileRow {
+    const now = clock.now();
+    const row: MirrorFileRow = {
+      path,
+      stem: stemOf(path),
+      size: file.size,
+      blake2b: null,
+      stamp: file.stamp,
+      lastModifiedAt: file.modifiedAt,
+      source: "",
+      etag: null,
+      lastModified: new Date(file.modifiedAt).toUTCString(),
+      cacheControl: "",
+      expiresAt: null,
+      dateAt: file.modifiedAt,
+      answeredAt: now,
+      initialAgeMs: 0,
+      outdated: true,
+      storedAt: file.modifiedAt,
+      usedAt: now,
+      uses: 0,
+      heat: 1,
+    };
+    try {
+      rows.put(row);
+    } catch (error) {
+      // Then it is found out again the next time.
+      log.warn("Cannot note in the index what {file} is: {error}", { file: file.path, error });
+    }
+    return row;
+  }
+
+  function forget(path: MirrorPath): void {
+    try {
+      rows.forget(path);
+    } catch (error) {
+      log.warn("Cannot note in the index that {file} is gone: {error}", { file: path, error });
+    }
+  }
+
+  async function hash({ file, row }: KeptFile): Promise<string> {
+    const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const { blake2b } = await hasher.open(fd, { sha512: false }).finish(file.size);
+      rows.identify(row.path, blake2b);
+      return blake2b;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  return {
+    get(path) {
+      const row = rows.get(path);
+      const file = files.stat(path);
+      if (!file) {
+        if (row) forget(path);
+        return undefined;
+      }
+      return { file, row: row?.stamp === file.stamp ? row : adopted(path, file) };
+    },
+    async blake2bOf(kept) {
+      if (kept.row.blake2b !== null) return kept.row.blake2b;
+      const key = `${kept.row.path}\n${kept.file.stamp}`;
+      const digest = reading.get(key) ?? hash(kept).finally(() => reading.delete(key));
+      reading.set(key, digest);
+      return await digest;
+    },
+    async remove(path) {
+      forget(path);
+      try {
+        await files.remove(path);
+      } catch (error) {
+        log.warn("Cannot remove {file}: {error}", { file: path, error });
+      }
+    },
+    async recover() {
+      const unseen = new Set(rows.paths());
+      for await (const { path, file } of files.scan()) {
+        if (!unseen.delete(path) && !rows.get(path)) adopted(path, file);
+      }
+      // One fetched since the scan passed its folder is there all the same.
+      for (const path of unseen) if (!files.stat(path)) forget(path);
+    },
+  };
+}

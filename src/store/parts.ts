@@ -1,0 +1,84 @@
+/**
+ * A folder of files coming in, each with a name that one download at a time can have; what an earlier run left is gone on from.
+ */
+import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cutToFront, openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
+import { statFile } from "./stored-file.ts";
+
+export interface Parts {
+  /**
+   * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
+   * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
+   */
+  open(name: string, resume: ((length: number) => boolean) | undefined): PartFile;
+  /**
+   * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
+   * Returns how many.
+   */
+  sweep(before: number): number;
+  /** Bytes of the part files that nobody writes just now. */
+  leftBytes(): number;
+}
+
+/** The part file, or undefined where something else has its name. */
+function openNamed(path: string, resume: boolean): PartFile | undefined {
+  try {
+    return openPartFile(path, resume);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EISDIR" || error.code === "ELOOP"))
+      return undefined;
+    throw error;
+  }
+}
+
+/** @throws {Error} with a code such as EACCES where the folder cannot be made */
+export function openParts(folder: string): Parts {
+  mkdirSync(folder, { recursive: true });
+  const open = new Set<string>();
+  const left = new Map<string, number>();
+
+  function countLeft(path: string): void {
+    const length = open.has(path) ? 0 : (statFile(path)?.size ?? 0);
+    if (length > 0) left.set(path, length);
+    else left.delete(path);
+  }
+
+  for (const entry of readdirSync(folder)) countLeft(`${folder}/${entry}`);
+
+  return {
+    open(name, resume) {
+      // Somebody may have cleared it away while this runs.
+      mkdirSync(folder, { recursive: true });
+      const path = `${folder}/${name}`;
+      if (resume === undefined || open.has(path)) return openNamelessPart(folder);
+      const length = cutToFront(path);
+      const part = openNamed(path, length > 0 && resume(length));
+      if (!part) return openNamelessPart(folder);
+      open.add(path);
+      countLeft(path);
+      return {
+        ...part,
+        leave(keep) {
+          open.delete(path);
+          part.leave(keep);
+          countLeft(path);
+        },
+      };
+    },
+    sweep(before) {
+      let swept = 0;
+      for (const entry of readdirSync(folder)) {
+        const path = `${folder}/${entry}`;
+        // By ctime: one killed right before its rename has upstream's mtime already, and is whole.
+        const changedAt = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? before;
+        if (changedAt < before && !open.has(path)) {
+          rmSync(path, { force: true });
+          swept++;
+        }
+        countLeft(path);
+      }
+      return swept;
+    },
+    leftBytes: () => left.values().reduce((sum, bytes) => sum + bytes, 0),
+  };
+}

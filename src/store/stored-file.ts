@@ -1,0 +1,48 @@
+/**
+ * A whole file on disk: what is known of it by looking at it, and how its name is made to last.
+ */
+import { type BigIntStats, lstatSync } from "node:fs";
+import { open } from "node:fs/promises";
+
+/** A file as it lies in the store. */
+export interface StoredFile {
+  readonly path: string;
+  readonly size: number;
+  readonly modifiedAt: number;
+  /** Changes whenever anybody touches the file: size, mtime and ctime in nanoseconds. */
+  readonly stamp: string;
+}
+
+export function describe(path: string, stats: BigIntStats): StoredFile {
+  return {
+    path,
+    size: Number(stats.size),
+    modifiedAt: Number(stats.mtimeMs),
+    stamp: `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
+  };
+}
+
+/** Plain files only: a link could lead to any file of this machine, and would be served. */
+export function statFile(path: string): StoredFile | undefined {
+  try {
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats?.isFile() ? describe(path, stats) : undefined;
+  } catch {
+    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no file to be had.
+    return undefined;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Where it fails there is nothing to be done: what is not on the disk by now is missed after a power cut. */
+export function settleFolders(paths: readonly string[]): void {
+  for (const path of paths) syncFolder(path).catch(() => undefined);
+}
