@@ -2,7 +2,7 @@
  * kill -9 while a file comes from several mirrors at once: what lies behind gaps is never taken for bytes, and what counts is gone
  * on from.
  */
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
@@ -16,11 +16,6 @@ const MIB = 1024 * 1024;
 const FILE = "large-1.0.tar.xz";
 const CONTENT: GeneratedContent = { size: 40 * MIB + 777, seed: 5 };
 const KILLS = 3;
-const closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
 
 /** Bytes of the part that count, by the mark at its end where it has one. */
 function frontOf(part: Buffer): number {
@@ -34,9 +29,9 @@ function firstByteAsked(mirrors: readonly FakeUpstream[], before: readonly numbe
 }
 
 for (const index of ["as it was left", "deleted"]) {
-  test(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
-    const folder = createTempFolder("portcache-kill-");
-    closers.push(() => folder.remove());
+  test.concurrent(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
+    await using ending = new AsyncDisposableStack();
+    const folder = ending.use(createTempFolder("portcache-kill-"));
     const tree = writeTree(folder.file("tree"));
     tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
     const mirrors: FakeUpstream[] = [];
@@ -44,14 +39,14 @@ for (const index of ["as it was left", "deleted"]) {
       const mirror = await startFakeUpstream({ files: new Map([[FILE, CONTENT]]) });
       mirror.setFault("*", { kind: "rate", bytesPerSecond: 3 * MIB });
       mirrors.push(mirror);
-      closers.push(mirror.close);
+      ending.defer(mirror.close);
     }
     const settings = { fetcher: { mirrors: mirrors.map(({ url }) => url) }, repo: { repos: [tree.location] } };
     let withGaps = 0;
     let left = 0;
     for (let round = 0; round <= KILLS; round++) {
       const server: Server = await startExecutable({ settings, location: folder.file("store") });
-      closers.push(() => server[Symbol.asyncDispose]());
+      ending.use(server);
       const before = mirrors.map((mirror) => mirror.fileRequests(FILE).length);
       const answer = fetch(`${server.url}/distfiles/${FILE}`).then((response) => response.bytes());
       if (round === KILLS) {

@@ -65,6 +65,21 @@ need_command() {
   return 1
 }
 
+# need_commands PACKAGE[:COMMAND]...: the same for many, in one go.
+need_commands() {
+  local each status=0 missing=()
+  for each in "$@"; do command -v "${each#*:}" >/dev/null || missing+=("${each%:*}"); done
+  ((${#missing[@]} > 0)) || return 0
+  if command -v apt-get >/dev/null && [[ $(id -u) = 0 ]]; then
+    say "Installing ${missing[*]}…"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 </dev/null
+  fi
+  # What is not here now is tried alone, and named.
+  for each in "$@"; do need_command "${each#*:}" "${each%:*}" || status=1; done
+  return "$status"
+}
+
 # promtool alone, out of Debian's package: installing all of it would start a Prometheus on this machine.
 need_promtool() {
   if command -v promtool >/dev/null; then return; fi

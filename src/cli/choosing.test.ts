@@ -2,57 +2,47 @@
  * The whole server over several mirrors that are slow, dead, silent or get better: what it gives each of them to do, and how
  * long clients wait.
  */
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(90_000);
 
 const KIB = 1024;
-const closers: (() => unknown)[] = [];
 
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface World {
-  readonly folder: TempFolder;
+interface World extends AsyncDisposable {
   readonly mirrors: readonly FakeUpstream[];
   start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
 }
 
 /** Files f0, f1 … of this size at each of so many mirrors. */
 async function createWorld(mirrorCount: number, files: number, size: number): Promise<World> {
-  const folder = createTempFolder();
+  await using begun = new AsyncDisposableStack();
+  const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size, seed: i + 1 };
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/many", { dist });
-  closers.push(() => folder.remove());
   const mirrors: FakeUpstream[] = [];
   for (let i = 0; i < mirrorCount; i++) {
     const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
     mirrors.push(mirror);
-    closers.push(mirror.close);
+    begun.defer(mirror.close);
   }
+  const ending = begun.move();
   return {
-    folder,
     mirrors,
     async start(settings = {}) {
       const urls = mirrors.map(({ url }) => url);
-      const server = await startServer({
-        location: folder.file("store"),
-        mirrors: urls,
-        repos: [tree.location],
-        settings,
-      });
-      closers.push(server.stop);
+      const location = folder.file("store");
+      const server = ending.use(await startServer({ location, mirrors: urls, repos: [tree.location], settings }));
       await server.settled;
       return server;
     },
+    [Symbol.asyncDispose]: () => ending.disposeAsync(),
   };
 }
 
@@ -69,9 +59,9 @@ function asked({ requests }: FakeUpstream): number {
   return requests.filter(({ file }) => file !== "layout.conf").length;
 }
 
-test("mirrors of speed 1:2:5 get 60 files in that proportion, one after the other, and after a restart too", async () => {
+test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one after the other, and after a restart too", async () => {
   const size = 40 * KIB;
-  const world = await createWorld(3, 75, size);
+  await using world = await createWorld(3, 75, size);
   for (const [i, mirror] of world.mirrors.entries()) {
     mirror.setFault("*", { kind: "rate", bytesPerSecond: 80 * KIB * ([1, 2, 5][i] ?? 1) });
   }
@@ -87,9 +77,9 @@ test("mirrors of speed 1:2:5 get 60 files in that proportion, one after the othe
   }
 });
 
-test("a mirror that dies costs one file a moment, and it is asked again once it is back", async () => {
+test.concurrent("a mirror that dies costs one file a moment, and it is asked again once it is back", async () => {
   const size = 20 * KIB;
-  const world = await createWorld(2, 40, size);
+  await using world = await createWorld(2, 40, size);
   const server = await world.start({ "fetcher.strategy": "ordered" });
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
   await get(server, 0, size);
@@ -106,9 +96,9 @@ test("a mirror that dies costs one file a moment, and it is asked again once it 
   expect(asked(first)).toBeGreaterThanOrEqual(6);
 });
 
-test("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once that is learnt", async () => {
+test.concurrent("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once that is learnt", async () => {
   const size = 100 * KIB;
-  const world = await createWorld(4, 40, size);
+  await using world = await createWorld(4, 40, size);
   const [refusing, silent, trickling, good] = world.mirrors as [FakeUpstream, FakeUpstream, FakeUpstream, FakeUpstream];
   await refusing.close();
   silent.setFault("*", { kind: "stall-headers" });
@@ -119,9 +109,9 @@ test("of four mirrors one refuses, one is silent, one trickles: clients hardly n
   expect(asked(good)).toBeGreaterThan(25);
 });
 
-test("a late first byte starts a second source, and the late one is let go as soon as that has answered", async () => {
+test.concurrent("a late first byte starts a second source, and the late one is let go as soon as that has answered", async () => {
   const size = 30 * KIB;
-  const world = await createWorld(2, 8, size);
+  await using world = await createWorld(2, 8, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
   const server = await world.start({ "fetcher.strategy": "ordered", "fetcher.stall_timeout": "20s" });
   for (let i = 0; i < 6; i++) await get(server, i, size);
@@ -135,9 +125,9 @@ test("a late first byte starts a second source, and the late one is let go as so
   expect(first.fileRequests("f7").length).toBe(1);
 });
 
-test("six silent mirrors before the only good one do not lose the client", async () => {
+test.concurrent("six silent mirrors before the only good one do not lose the client", async () => {
   const size = 30 * KIB;
-  const world = await createWorld(7, 2, size);
+  await using world = await createWorld(7, 2, size);
   for (const mirror of world.mirrors.slice(0, 6)) {
     mirror.setFault("*", { kind: "stall-headers" });
     mirror.setFault("layout.conf", { kind: "stall-headers" });
@@ -147,9 +137,9 @@ test("six silent mirrors before the only good one do not lose the client", async
   expect(await get(server, 0, size)).toBeLessThan(20_000);
 });
 
-test("a small file, which is held until it is whole, does not wait long for a source that falls to a trickle", async () => {
+test.concurrent("a small file, which is held until it is whole, does not wait long for a source that falls to a trickle", async () => {
   const size = 100 * KIB;
-  const world = await createWorld(2, 6, size);
+  await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
   const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
   for (let i = 0; i < 4; i++) await get(server, i, size);
@@ -158,9 +148,9 @@ test("a small file, which is held until it is whole, does not wait long for a so
   expect([asked(first), asked(second)]).toEqual([3, 3]);
 });
 
-test("a large file whose source falls to a trickle goes on from a better one in mid-file", async () => {
+test.concurrent("a large file whose source falls to a trickle goes on from a better one in mid-file", async () => {
   const size = 6 * KIB * KIB;
-  const world = await createWorld(2, 6, size);
+  await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
   const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
   for (let i = 0; i < 4; i++) await get(server, i, size);

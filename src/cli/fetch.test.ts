@@ -68,10 +68,10 @@ test("a package brings all its files, or those of one version in all branches, a
     ["p-1.tar", "p-2.tar", "p-2-doc.tar", "p-2.patch", "p-3.tar"].map((name) => [name, name]),
   );
   const ebuilds = [
-    { version: "1", srcUri: "http://never.test/p-1.tar" },
-    { version: "2", srcUri: "http://never.test/p-2.tar doc? ( http://never.test/p-2-doc.tar )", iuse: "doc" },
-    { version: "2-r1", srcUri: "http://never.test/p-2.tar http://never.test/p-2.patch" },
-    { version: "3", srcUri: "http://never.test/p-3.tar", cached: false },
+    { version: "1", srcUri: "http://127.0.0.1:1/p-1.tar" },
+    { version: "2", srcUri: "http://127.0.0.1:1/p-2.tar doc? ( http://127.0.0.1:1/p-2-doc.tar )", iuse: "doc" },
+    { version: "2-r1", srcUri: "http://127.0.0.1:1/p-2.tar http://127.0.0.1:1/p-2.patch" },
+    { version: "3", srcUri: "http://127.0.0.1:1/p-3.tar", cached: false },
   ];
   tree.put("app-misc/p", { dist, ebuilds });
   tree.put("app-misc/q", { dist: { "q.tar": "q" } });

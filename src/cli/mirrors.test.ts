@@ -35,7 +35,7 @@ test("it shows what the server measured, after the server has gone and before an
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
   const location = folder.file("store");
-  const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://never.test"];
+  const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://127.0.0.1:1"];
   const places = (): PlaceReport[] => JSON.parse(run(location, urls, true));
   expect(places().map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
     new Array(3).fill([null, "closed", null]),

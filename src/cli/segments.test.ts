@@ -2,7 +2,7 @@
  * The whole server with large files that come from several mirrors at once: who is asked for what, what clients get meanwhile,
  * and what happens when one of them fails, lies or knows no ranges.
  */
-import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import type { Mirrors } from "../http/api/schemas.ts";
 import { type Content, readContent } from "../testing/content.ts";
@@ -16,13 +16,8 @@ setDefaultTimeout(90_000);
 
 const MIB = 1024 * 1024;
 const SIZE = 16 * MIB + 4321;
-const closers: (() => unknown)[] = [];
 
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-interface World {
+interface World extends AsyncDisposable {
   readonly server: TestServer;
   readonly mirrors: readonly FakeUpstream[];
   readonly store: string;
@@ -34,8 +29,8 @@ async function createWorld(
   settings: Record<string, string> = {},
   files = 3,
 ): Promise<World> {
-  const folder = createTempFolder();
-  closers.push(() => folder.remove());
+  await using begun = new AsyncDisposableStack();
+  const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
   const tree = writeTree(folder.file("tree"));
@@ -45,7 +40,7 @@ async function createWorld(
     const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
     mirror.setFault("*", ...list);
     mirrors.push(mirror);
-    closers.push(mirror.close);
+    begun.defer(mirror.close);
   }
   const store = folder.file("store");
   const server = await startServer({
@@ -54,9 +49,10 @@ async function createWorld(
     repos: [tree.location],
     settings: { "fetcher.read_ahead": "0", "fetcher.stall_timeout": "20s", ...settings },
   });
-  closers.push(server.stop);
+  begun.use(server);
   await server.settled;
-  return { server, mirrors, store };
+  const ending = begun.move();
+  return { server, mirrors, store, [Symbol.asyncDispose]: () => ending.disposeAsync() };
 }
 
 const slow = (mibPerSecond: number): Fault => ({ kind: "rate", bytesPerSecond: mibPerSecond * MIB });
@@ -76,8 +72,9 @@ function askedOf(mirror: FakeUpstream, file: string): readonly (string | undefin
   return mirror.fileRequests(file).map(({ range }) => range);
 }
 
-test("a large file comes from all mirrors at once, each asked for its own parts over one connection", async () => {
-  const { server, mirrors } = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
+test.concurrent("a large file comes from all mirrors at once, each asked for its own parts over one connection", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
+  const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
   const asked = mirrors.flatMap((mirror) => askedOf(mirror, "f0"));
   for (const mirror of mirrors) {
@@ -92,8 +89,9 @@ test("a large file comes from all mirrors at once, each asked for its own parts 
   expect(sent).toBeLessThan(1.5 * SIZE);
 });
 
-test("the client's bytes keep coming while several bring the file", async () => {
-  const { server } = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+test.concurrent("the client's bytes keep coming while several bring the file", async () => {
+  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server } = world;
   const response = await get(server, 0);
   let length = 0;
   let last = performance.now();
@@ -107,8 +105,9 @@ test("the client's bytes keep coming while several bring the file", async () => 
   expect(longest).toBeLessThan(6_000);
 });
 
-test("a range far ahead is answered, and nothing is asked twice for it", async () => {
-  const { server, mirrors } = await createWorld([[slow(3)], [slow(3)]]);
+test.concurrent("a range far ahead is answered, and nothing is asked twice for it", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3)]]);
+  const { server, mirrors } = world;
   const whole = get(server, 0);
   const start = SIZE - 3 * MIB;
   const part = await get(server, 0, { range: `bytes=${start}-` });
@@ -118,30 +117,34 @@ test("a range far ahead is answered, and nothing is asked twice for it", async (
   expect(sent).toBeLessThan(1.5 * SIZE);
 });
 
-test("one that ignores ranges is found out, and asked for no further part", async () => {
-  const { server, mirrors } = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
+test.concurrent("one that ignores ranges is found out, and asked for no further part", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
+  const { server, mirrors } = world;
   for (let i = 0; i < 2; i++) await expectRight(await get(server, i), i);
   const [, ignoring] = mirrors;
   expect(ignoring?.requests.filter(({ range }) => range !== undefined).length).toBeLessThanOrEqual(1);
 });
 
-test("where others bring nothing more they are let go, and not asked for the next file", async () => {
-  const { server, mirrors } = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
+test.concurrent("where others bring nothing more they are let go, and not asked for the next file", async () => {
+  await using world = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
+  const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
   await expectRight(await get(server, 1), 1);
   const second = mirrors[1]?.fileRequests("f1") ?? [];
   expect(second.length).toBeLessThanOrEqual(1);
 });
 
-test("with one connection per file a file comes from one mirror", async () => {
-  const { server, mirrors } = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
+test.concurrent("with one connection per file a file comes from one mirror", async () => {
+  await using world = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
+  const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
   const asked = mirrors.map((mirror) => askedOf(mirror, "f0"));
   expect(asked.flat()).toEqual([undefined]);
 });
 
-test("one that lies among several is found out: the client is broken off, the next asking gets the right file", async () => {
-  const { server, mirrors, store } = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
+test.concurrent("one that lies among several is found out: the client is broken off, the next asking gets the right file", async () => {
+  await using world = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
+  const { server, mirrors, store } = world;
   mirrors[1]?.setFault("*", slow(4), { kind: "garbage" });
   const first = await get(server, 0)
     .then((response) => response.bytes())
@@ -160,17 +163,19 @@ test("one that lies among several is found out: the client is broken off, the ne
   expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
 });
 
-test("mirrors that refuse ranges give the whole file when they are asked without one", async () => {
+test.concurrent("mirrors that refuse ranges give the whole file when they are asked without one", async () => {
   const refuses: Fault = { kind: "status", status: 416, on: "range" };
-  const { server } = await createWorld([
+  await using world = await createWorld([
     [slow(8), refuses],
     [slow(8), refuses],
   ]);
+  const { server } = world;
   await expectRight(await get(server, 0), 0);
 });
 
-test("a server that is stopped leaves of a file from several mirrors what has no gaps, and nothing else", async () => {
-  const { server, store } = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+test.concurrent("a server that is stopped leaves of a file from several mirrors what has no gaps, and nothing else", async () => {
+  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server, store } = world;
   const body = get(server, 0).then((response) => response.bytes());
   const broken = body.catch(() => "broken");
   await Bun.sleep(1_500);
@@ -182,12 +187,13 @@ test("a server that is stopped leaves of a file from several mirrors what has no
   expect(Buffer.compare(left, readContent({ size: SIZE, seed: 1 }, 0, left.length))).toBe(0);
 });
 
-test("however many files come at once, a host has no more connections than is polite", async () => {
-  const { server, mirrors } = await createWorld(
+test.concurrent("however many files come at once, a host has no more connections than is polite", async () => {
+  await using world = await createWorld(
     Array.from({ length: 3 }, () => [slow(2)]),
     { "fetcher.connections_per_file": "3" },
     14,
   );
+  const { server, mirrors } = world;
   let most = 0;
   const timer = setInterval(() => {
     most = Math.max(most, ...mirrors.map(({ connections }) => connections));
