@@ -3,7 +3,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
 import { layoutPath } from "../src/distfile/layout.ts";
 import type { DistfileName } from "../src/distfile/name.ts";
@@ -182,6 +182,9 @@ test("a second server on the store says who holds it", async () => {
   const second = await runExecutable(["serve", "--config", server.configFile]);
   expect(second.exit).toBe(1);
   expect(second.stderr).toContain(String(server.pid));
+  rmSync(`${server.location}/portcache.lock`);
+  const third = await runExecutable(["serve", "--config", server.configFile]);
+  expect([third.exit, third.stderr]).toEqual([1, expect.stringContaining("answers at")]);
 });
 
 test("killed and started again it serves what it has; SIGTERM ends it with 0", async () => {

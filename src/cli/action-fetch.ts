@@ -41,7 +41,10 @@ function notFound(name: DistfileName, { kind, attempts, note, wantedBy }: NotFou
     name,
     outcome: kind === "absent" ? "absent" : "failed",
     bytes: 0,
-    reason: reason.filter((part) => part !== "").join("; "),
+    reason: reason
+      .filter((part) => part !== "")
+      .map((part) => part.replace(/\.$/, ""))
+      .join("; "),
   };
 }
 

@@ -12,12 +12,13 @@ import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
-import { lockStore, StoreLockedError } from "../store/lock.ts";
+import { StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { becomeOwner } from "./become-owner.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { fileProblem } from "./file-problem.ts";
+import { keepLock } from "./keep-lock.ts";
 import { listenAddress } from "./listen-address.ts";
 import { raiseOpenFiles } from "./open-files.ts";
 import { oneAtATime, reload } from "./reload.ts";
@@ -174,7 +175,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
   if (!needsRoot(settings)) becomeOwner(storage.location);
-  const lock = lockStore(storage.location, `portcache serve (process ${process.pid})`);
+  const lock = await keepLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
   if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
@@ -195,7 +196,8 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     const socket = openControlSocket(storage.location, server.answerBySocket, log);
     console.log(`portcache listening on ${url}`);
     server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
-    const code = await Promise.race([signalled, damaged]);
+    const code = await Promise.race([signalled, damaged, lock.ousted]);
+    if (code === "ousted") return EXIT_FAILED;
     reconfigure = nothingRuns;
     await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
     // What has not ended by now is broken off.

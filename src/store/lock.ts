@@ -12,6 +12,8 @@ function isBusy(error: unknown): boolean {
 }
 
 export interface StoreLock {
+  /** Whether the file that is locked still is the one that others would find. */
+  readonly holds: boolean;
   release(): void;
 }
 
@@ -24,6 +26,12 @@ export class StoreLockedError extends Error {
     this.name = "StoreLockedError";
     this.holder = holder;
   }
+}
+
+/** Tells a file from another of its name; undefined where there is none. */
+function fileAt(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat && `${stat.dev}:${stat.ino}`;
 }
 
 /** Whether a process holds it, as the kernel tells (proc_locks(5)): asking SQLite would take the lock for a moment. */
@@ -81,7 +89,8 @@ function note(database: Database, holder: string): void {
  * @throws {StoreLockedError} when another process holds it
  */
 export function lockStore(location: string, holder: string): StoreLock {
-  const database = new Database(`${location}/portcache.lock`, { create: true });
+  const path = `${location}/portcache.lock`;
+  const database = new Database(path, { create: true });
   try {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("BEGIN IMMEDIATE");
@@ -99,7 +108,11 @@ export function lockStore(location: string, holder: string): StoreLock {
     database.close();
     throw new StoreLockedError(location, held);
   }
+  const own = fileAt(path);
   return {
+    get holds() {
+      return fileAt(path) === own;
+    },
     release() {
       database.exec("ROLLBACK");
       database.close();
