@@ -104,17 +104,17 @@ export function beginDownload(
       expected,
       part,
       keeps: named !== undefined,
-      validator: part.length > 0 && remembered ? remembered : undefined,
+      validator: part.length > 0 && remembered ? { ...remembered, lastModified: undefined } : undefined,
       loopHeaders,
       acquire,
       // Where nobody knows how large it is, room is asked for while it grows.
       reserve: async () => expected === undefined || (await kept.reserve(expected.size)),
       urge,
       offer: async () => chapter.watch(await deps.offer(name, expected)),
-      remember(validator) {
-        if (!named) return;
+      remember({ url, etag, total }) {
+        if (!named || etag === undefined) return;
         try {
-          rows.putPartial({ name, ...validator });
+          rows.putPartial({ name, url, etag, total });
           continuable = true;
         } catch (error) {
           // Then it can't be continued after a restart, and that is all.

@@ -17,11 +17,13 @@ export interface DistEntry extends Digests {
   readonly name: DistfileName;
 }
 
-/** What was computed from the bytes of a file; sha512 only where it was asked for. */
+/** What was computed from the bytes of a file; sha512 and `other` only where they were asked for. */
 export interface ComputedDigests {
   readonly size: number;
   readonly blake2b: string;
   readonly sha512?: string;
+  /** By whichever further algorithm. */
+  readonly other?: string;
 }
 
 /** Whether a hash binds the content; a DIST line of old hashes alone gives a size and no more. */

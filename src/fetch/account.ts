@@ -13,7 +13,8 @@ export type Attempts = Map<Source, Attempt>;
 export interface Account {
   /** @param bytes that came from it this time */
   failed(source: Source, error: SourceError, bytes: number): void;
-  lied(source: Source): void;
+  /** All came from it, and that is wrong: why, in words. */
+  lied(source: Source, why: string): void;
 }
 
 /** Whether it can be asked once more in this download: silence is not worth a second wait, resets are. */
@@ -35,10 +36,10 @@ export function createAccount(
       if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
       else log.warn("{source} failed for {file}: {detail}", properties);
     },
-    lied(source) {
+    lied(source, why) {
       rounds.exclude(source);
-      attempts.set(source, { source: source.label, kind: "bad", detail: "has other bytes than the Manifest says" });
-      log.warn("{source} has other bytes for {file} than the Manifest says", { source: source.label, file });
+      attempts.set(source, { source: source.label, kind: "bad", detail: why });
+      log.warn("{source} failed for {file}: it {why}", { source: source.label, file, why });
     },
   };
 }

@@ -15,7 +15,7 @@ import type { Range } from "./place-of.ts";
 import { type Field, firstAnswer, type Winner } from "./race.ts";
 import { createRounds, type Rounds } from "./rounds.ts";
 import { type SegmentDeps, takeInSegments } from "./segments.ts";
-import type { Offer, Source, Trial } from "./source.ts";
+import type { Offer, Outcome, Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import { findLiars, judge } from "./verdict.ts";
 
@@ -126,9 +126,9 @@ async function ask(desk: Desk, firstSource: Source, trials: Trials): Promise<boo
 /** The digests where the file is right; else who is to blame is noted, and its bytes are gone. */
 async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | undefined> {
   const { assembly, rounds, account, deps } = desk;
-  function accuse(source: Source): void {
-    (trials.get(source) ?? source.ask(0)).end("failed");
-    account.lied(source);
+  function accuse(source: Source, why = "has other bytes than the Manifest says", outcome: Outcome = "failed"): void {
+    (trials.get(source) ?? source.ask(0)).end(outcome);
+    account.lied(source, why);
   }
   try {
     const verdict = await judge(assembly);
@@ -138,6 +138,7 @@ async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | und
       return verdict.computed;
     }
     if (verdict.kind === "liar") accuse(verdict.source);
+    else if (verdict.kind === "unfit") accuse(verdict.source, verdict.why, "absent");
     else {
       rounds.mixed(verdict.last);
       const file = assembly.name;

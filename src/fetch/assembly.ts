@@ -8,6 +8,7 @@ import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { isSameFile, type Validator, validatorOf } from "./continuation.ts";
 import type { Span } from "./coverage.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Source, Trial } from "./source.ts";
@@ -15,14 +16,6 @@ import type { Terms } from "./terms.ts";
 import type { UpstreamResponse } from "./upstream.ts";
 import { vet } from "./vet.ts";
 import type { Window } from "./window.ts";
-
-/** What ties a part file without a hash to the one source it may be continued from. */
-export interface Validator {
-  readonly url: string;
-  /** Strong ETag. */
-  readonly etag: string;
-  readonly total: number;
-}
 
 /** Bytes that came from one source; "before" stands for an earlier run. */
 export interface Contribution extends Span {
@@ -73,6 +66,26 @@ export async function startOver(assembly: Assembly, distrust = false): Promise<v
   await assembly.incoming.restart(distrust);
 }
 
+/**
+ * Throws away what is here of another file, where no hash binds it.
+ * @throws {SourceError} where clients have had some of it: they get the rest of it or none
+ */
+export async function leaveOther(assembly: Assembly): Promise<void> {
+  if (assembly.terms && assembly.incoming.tail.begun) {
+    throw new SourceError("failed", "is not known to have the same file as the one that broke off");
+  }
+  await startOver(assembly);
+}
+
+/** Sees to it that the answer goes on with the file that is here, or begins a new one. @throws {SourceError} */
+async function checkGround(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
+  if (isBound(assembly) || assembly.incoming.position === 0 || isSameFile(assembly, url, response)) return;
+  // Under an ETag a range is the server's word that it is the same; a date is compared here as well.
+  if (response.offset > 0 && assembly.validator?.url === url && assembly.validator.etag !== undefined) return;
+  if (response.offset > 0) throw new SourceError("failed", "goes on with another file than the one that broke off");
+  await leaveOther(assembly);
+}
+
 /** Where the newest bytes come from, and of what time the file is. */
 export function noteSource(assembly: Assembly, { url, response }: Pick<Answer, "url" | "response">): void {
   assembly.url = maskCredentials(url);
@@ -81,17 +94,17 @@ export function noteSource(assembly: Assembly, { url, response }: Pick<Answer, "
 }
 
 /** Takes over what the answer's headers tell of the file, once they are found fit. */
-async function accept(assembly: Assembly, url: string, response: UpstreamResponse, asked: number): Promise<void> {
-  const bound = isBound(assembly);
-  const changed = !bound && asked > 0 && response.offset === 0 && response.etag !== assembly.validator?.etag;
-  if (changed) await startOver(assembly);
+async function accept(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
+  await checkGround(assembly, maskCredentials(url), response);
   vet(assembly.name, response, assembly.expected, assembly.incoming.total);
   noteSource(assembly, { url, response });
   assembly.incoming.total ??= response.total;
-  if (!bound && response.etag !== undefined && response.total !== undefined) {
-    assembly.validator = { url: assembly.url, etag: response.etag, total: response.total };
-    assembly.remember(assembly.validator);
-  }
+  if (isBound(assembly)) return;
+  // What ties it to an earlier mirror ties it to this one as well.
+  const validator = validatorOf(assembly, assembly.url, response);
+  if (!validator) return;
+  assembly.validator = validator;
+  assembly.remember(validator);
 }
 
 /** Whether nothing is left to be asked for, as after a restart between the last byte and the verdict. */
@@ -195,7 +208,7 @@ async function receive(assembly: Assembly, answer: Answer, reading: Reading): Pr
  */
 export async function takeFrom(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
   try {
-    await accept(assembly, answer.url, answer.response, assembly.incoming.position);
+    await accept(assembly, answer.url, answer.response);
     await receive(assembly, answer, reading);
   } finally {
     reading.pace.stop();

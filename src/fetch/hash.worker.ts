@@ -16,6 +16,7 @@ interface Job {
   readonly fd: number | undefined;
   readonly blake2b: Hash;
   readonly sha512: Hash | undefined;
+  readonly other: Hash | undefined;
   position: number;
   limit: number;
   /** Bytes that are not in the file, which come after those that are. */
@@ -34,6 +35,7 @@ function reply(message: HashReply): void {
 function hash(job: Job, bytes: Uint8Array): void {
   job.blake2b.update(bytes);
   job.sha512?.update(bytes);
+  job.other?.update(bytes);
   job.position += bytes.length;
 }
 
@@ -56,6 +58,7 @@ function step(id: number, job: Job): void {
       size: job.position,
       blake2b: job.blake2b.digest("hex"),
       ...(job.sha512 ? { sha512: job.sha512.digest("hex") } : {}),
+      ...(job.other ? { other: job.other.digest("hex") } : {}),
     });
   }
 }
@@ -101,6 +104,7 @@ function receive(message: HashRequest): void {
       fd: message.fd,
       blake2b: createHash("blake2b512"),
       sha512: message.sha512 ? createHash("sha512") : undefined,
+      other: message.other === undefined ? undefined : createHash(message.other),
       position: 0,
       limit: 0,
       fed: [],

@@ -4,8 +4,14 @@
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
 
+export interface HashOptions {
+  readonly sha512: boolean;
+  /** A further algorithm, by its name in node:crypto. */
+  readonly other?: string | undefined;
+}
+
 export type HashRequest =
-  | { readonly kind: "open"; readonly id: number; readonly fd: number | undefined; readonly sha512: boolean }
+  | ({ readonly kind: "open"; readonly id: number; readonly fd: number | undefined } & HashOptions)
   | { readonly kind: "advance"; readonly id: number; readonly limit: number }
   | { readonly kind: "finish"; readonly id: number; readonly limit: number }
   | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
@@ -34,7 +40,7 @@ export interface HashJob {
 
 export interface Hasher {
   /** @param fd undefined where there is no file, and all is fed. @throws {Error} when the thread has ended. */
-  open(fd: number | undefined, options: { readonly sha512: boolean }): HashJob;
+  open(fd: number | undefined, options: HashOptions): HashJob;
   /** Writes a SQLite database's log back into it (sqlite.org/wal.html): its fsync would hold up the event loop. */
   checkpoint(path: string): void;
   close(): void;
@@ -60,7 +66,7 @@ export function createHasher(workerUrl: string): Hasher {
   }
 
   return {
-    open(fd, { sha512 }) {
+    open(fd, { sha512, other }) {
       if (death !== undefined) throw new Error(`Cannot hash: ${death}`);
       const id = nextId++;
       let settled = false;
@@ -77,7 +83,7 @@ export function createHasher(workerUrl: string): Hasher {
         waiting.delete(id);
         resolve(reply);
       });
-      post({ kind: "open", id, fd, sha512 });
+      post({ kind: "open", id, fd, sha512, other });
       return {
         advance(limit) {
           post({ kind: "advance", id, limit });

@@ -4,6 +4,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Offer } from "./source.ts";
 import { openUpstream, type UpstreamSettings } from "./upstream.ts";
@@ -12,6 +13,9 @@ import { vet } from "./vet.ts";
 export interface UpstreamHead {
   readonly total: number | undefined;
   readonly lastModifiedAt: number | undefined;
+  /** Where that was said, without credentials, and all header fields of the answer. */
+  readonly url: string;
+  readonly fields: Headers;
 }
 
 /**
@@ -36,7 +40,8 @@ export async function headFrom(
       response.close();
       vet(name, response, expected, undefined);
       trial.end("delivered");
-      return { total: response.total, lastModifiedAt: response.lastModifiedAt };
+      const { total, lastModifiedAt, fields } = response;
+      return { total, lastModifiedAt, url: maskCredentials(url), fields };
     } catch (error) {
       trial.end(error instanceof SourceError ? outcomeOf(error) : "cancelled");
       if (!(error instanceof SourceError)) throw error;

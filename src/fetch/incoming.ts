@@ -55,6 +55,8 @@ export interface Incoming {
   fingerprint(span: Span): Promise<number>;
   /** Digests of all bytes. */
   digest(): Promise<ComputedDigests>;
+  /** By another algorithm (of node:crypto), all read once more; undefined where they are not on disk. */
+  digestBy(algorithm: string): Promise<string | undefined>;
   /** Leaves in the part file what may be gone on from. */
   settle(): Promise<void>;
   /** Stops hashing and the clock; the part file may be closed after that. */
@@ -193,6 +195,11 @@ export function createIncoming(
     async digest() {
       if (marked !== undefined && !overflow) await cutTo(coverage.front);
       return await job.finish(coverage.front);
+    },
+    async digestBy(algorithm) {
+      if (part.fd === undefined || overflow) return undefined;
+      const again = hasher.open(part.fd, { sha512: false, other: algorithm });
+      return (await again.finish(coverage.front)).other;
     },
     fingerprint: async (span) => (part.fd === undefined || overflow ? 0 : await fingerprintOf(part.fd, span)),
     async settle() {

@@ -3,8 +3,8 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { maskCredentials } from "../lib/url.ts";
-import { type Answer, type Assembly, isBound, startOver } from "./assembly.ts";
+import { type Answer, type Assembly, isBound, leaveOther } from "./assembly.ts";
+import { tieTo } from "./continuation.ts";
 import type { Range } from "./place-of.ts";
 import type { Source, Trial } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
@@ -45,12 +45,12 @@ export async function openAnswer(
   const url = await unlessStopped(source.locate(), stop);
   // Without a hash, what another source said or sent of its file holds for that one alone.
   const begun = incoming.position > 0 || assembly.url !== "";
-  if (!bound && begun && assembly.validator?.url !== maskCredentials(url)) await startOver(assembly);
+  const tie = bound ? undefined : tieTo(assembly, url);
+  if (!bound && begun && (tie === undefined || incoming.position === 0)) await leaveOther(assembly);
   const { offset, end } = range ?? { offset: incoming.position, end: undefined };
-  const validator = bound ? undefined : assembly.validator?.etag;
   const { trustedOrigin } = source;
   const conditions = offset === 0 ? assembly.terms?.conditions(source) : undefined;
-  const request = { method: "GET", url, trustedOrigin, offset, end, validator, loopHeaders, conditions } as const;
+  const request = { method: "GET", url, trustedOrigin, offset, end, validator: tie, loopHeaders, conditions } as const;
   const leave = await unlessStopped(settings.slots.acquire(), stop, (late) => late());
   const askedAt = clock.now();
   const response = await openUpstream(request, settings, stop)

@@ -35,6 +35,8 @@ export interface Tail {
   open(start: number, end: number | undefined): Reader;
   /** Whether anybody reads or is about to. */
   readonly watched: boolean;
+  /** Whether any of them has had bytes. */
+  readonly begun: boolean;
   /** How many that are. */
   readonly readers: number;
   /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
@@ -56,7 +58,7 @@ interface State {
   failure: Error | undefined;
   generation: number;
   /** Where each reader is. */
-  readonly readers: Set<{ readonly position: number }>;
+  readonly readers: Set<{ readonly start?: number; readonly position: number }>;
   waiting: (() => void)[];
   moving: (() => void)[];
   readonly recent: Recent;
@@ -208,6 +210,9 @@ export function createTail(read: ReadAt): Tail {
     },
     get watched() {
       return state.readers.size > 0;
+    },
+    get begun() {
+      return [...state.readers].some(({ start = 0, position }) => position > start);
     },
     get readers() {
       return state.readers.size;

@@ -2,6 +2,7 @@
  * What is asked of a source beyond the bytes where a file may change under its name: only what differs from the one that is
  * here already (RFC 9110, section 13), and nothing older than that.
  */
+import type { ComputedDigests } from "../distfile/digests.ts";
 import type { Source } from "./source.ts";
 import type { UpstreamResponse } from "./upstream.ts";
 
@@ -10,6 +11,17 @@ export interface Terms {
   conditions(source: Source): Readonly<Record<string, string>>;
   /** @throws {SourceError} where what it answers is not to be taken */
   vet(source: Source, response: UpstreamResponse): void;
+  /** Resolves with what is wrong with the whole file, in words; undefined where nothing is known against it. */
+  check(file: WholeFile): Promise<string | undefined>;
+}
+
+/** All bytes of it are here, but nobody has had the last of them. */
+export interface WholeFile {
+  readonly computed: ComputedDigests;
+  /** Where the last piece came from, without credentials. */
+  readonly url: string;
+  /** Undefined where it can't be read again. */
+  digestBy(algorithm: string): Promise<string | undefined>;
 }
 
 /** The file that is here already is the current one. */

@@ -34,7 +34,7 @@ export interface UpstreamRequest extends Range {
   readonly url: string;
   /** Trusted by being configured: this origin is not checked for its address. */
   readonly trustedOrigin: string | undefined;
-  /** Strong ETag that the rest must belong to. */
+  /** Strong ETag, or Last-Modified, of the file that the rest must belong to. */
   readonly validator: string | undefined;
   /** `Via` and `CDN-Loop`, so that a request that comes back is known (RFC 9110 7.6.3, RFC 8586). */
   readonly loopHeaders: Readonly<Record<string, string>>;

@@ -10,6 +10,8 @@ export type Verdict =
   | { readonly kind: "right"; readonly computed: ComputedDigests }
   /** One source alone is to blame. */
   | { readonly kind: "liar"; readonly source: Source }
+  /** What says so may be of another time than the file: that is no fault. */
+  | { readonly kind: "unfit"; readonly source: Source; readonly why: string }
   /** Several had a part in it, or an earlier run; `last` brought the end. */
   | { readonly kind: "mixed"; readonly last: Source | undefined };
 
@@ -28,12 +30,22 @@ export async function findLiars(assembly: Assembly): Promise<ReadonlySet<Source>
   return liars;
 }
 
+async function checkTerms(assembly: Assembly, computed: ComputedDigests): Promise<Verdict> {
+  const { incoming, url, terms, contributions } = assembly;
+  const why = await terms?.check({ computed, url, digestBy: incoming.digestBy });
+  if (why === undefined) return { kind: "right", computed };
+  const suspects = [...new Set(contributions.map(({ source }) => source))];
+  const last = contributions.at(-1)?.source;
+  await startOver(assembly, true);
+  if (last === undefined || last === "before" || suspects.length > 1) return { kind: "mixed", last: undefined };
+  return { kind: "unfit", source: last, why };
+}
+
 /** Checks the whole file; where its bytes are not those of the Manifest they are gone after this. */
 export async function judge(assembly: Assembly): Promise<Verdict> {
   const computed = await assembly.incoming.digest();
-  if (!assembly.expected || compareDigests(assembly.expected, computed) !== "different") {
-    return { kind: "right", computed };
-  }
+  if (!assembly.expected) return await checkTerms(assembly, computed);
+  if (compareDigests(assembly.expected, computed) !== "different") return { kind: "right", computed };
   const { contributions } = assembly;
   const suspects = new Set(contributions.map(({ source }) => source));
   const last = contributions.toSorted((a, b) => a.end - b.end).findLast(({ source }) => source !== "before")?.source;

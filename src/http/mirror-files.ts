@@ -55,7 +55,7 @@ function respondStored(request: Request, found: Extract<FoundPath, { kind: "stor
   const now = clock.now();
   const age = ageMs(row, now);
   withFields(response, {
-    "cache-status": statusOf(course, true, lifetimeMs(row) - age),
+    "cache-status": statusOf(course, true, Math.min(0, lifetimeMs(row) - age)),
     age: seconds(age),
     date: new Date(dateAt).toUTCString(),
     "cache-control": cacheControl === "" ? undefined : cacheControl,

@@ -4,17 +4,19 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
+import type { Validator } from "../fetch/continuation.ts";
 import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
 import type { Part } from "../fetch/incoming.ts";
 import type { Offer, Source } from "../fetch/source.ts";
 import type { Terms } from "../fetch/terms.ts";
-import type { MirrorFileRows } from "../index/mirror-files.ts";
+import type { MirrorFileRows, MirrorPartialRow } from "../index/mirror-files.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { MirrorFiles } from "../store/mirror-files.ts";
 import type { PartFile } from "../store/part-file.ts";
-import { freshenedBy, freshFields, isStorable, validatorsOf } from "./answer-fields.ts";
+import { freshFields, isStorable, validatorsOf } from "./answer-fields.ts";
+import { checkDigest } from "./digest-check.ts";
 import { isDated } from "./freshness.ts";
-import type { KeptFile } from "./kept-files.ts";
+import type { KeptFile, KeptFiles } from "./kept-files.ts";
 import { isFrom, preferred } from "./mirror-choice.ts";
 
 /** A part file with the room it was promised, as cache/ has it. */
@@ -35,6 +37,7 @@ export interface Chapter {
 export interface BeginDeps extends DownloadDeps {
   readonly files: MirrorFiles;
   readonly rows: MirrorFileRows;
+  readonly kept: KeptFiles;
   readonly sources: (path: MirrorPath) => readonly Source[];
   readonly openPart: (path: MirrorPath, resume: (length: number) => boolean) => RoomyPart;
   readonly places: Semaphore;
@@ -50,7 +53,12 @@ interface Times {
 }
 
 /** Its own mirror knows both of its validators; those of another are not told by an ETag, but by the time that mirroring keeps. */
-function termsOf(kept: KeptFile | undefined, times: Times, { clock }: Pick<BeginDeps, "clock">): Terms {
+function termsOf(
+  kept: KeptFile | undefined,
+  times: Times,
+  check: Terms["check"],
+  { clock }: Pick<BeginDeps, "clock">,
+): Terms {
   const row = kept?.row;
   return {
     conditions(source): Readonly<Record<string, string>> {
@@ -67,6 +75,7 @@ function termsOf(kept: KeptFile | undefined, times: Times, { clock }: Pick<Begin
       // Mirrors are synced at different times, and what clients have seen must not become older again.
       if (lastModifiedAt < Date.parse(row.lastModified)) throw new SourceError("bad", "has an older one than is here");
     },
+    check,
   };
 }
 
@@ -118,6 +127,10 @@ async function keepFile(
   return true;
 }
 
+function validatorFrom({ url, etag, lastModified, total }: MirrorPartialRow): Validator {
+  return { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined, total };
+}
+
 /** Asks for what may have changed since `kept` came, or for the file where there is none. */
 export function beginFetch(
   path: MirrorPath,
@@ -127,7 +140,7 @@ export function beginFetch(
 ): Download {
   const { rows, log } = deps;
   const remembered = rows.partial(path);
-  const validator = remembered?.etag ? { ...remembered, etag: remembered.etag } : undefined;
+  const validator = remembered && validatorFrom(remembered);
   const roomy = deps.openPart(path, (length) => length < (validator?.total ?? 0));
   const { part, named } = roomy;
   const leave = deps.enter(path);
@@ -151,11 +164,11 @@ export function beginFetch(
       reserve: async () => true,
       urge: () => undefined,
       offer: async () => chapter.watch(offerOf(path, deps)),
-      terms: termsOf(kept, times, deps),
-      remember({ url, etag, total }) {
+      terms: termsOf(kept, times, (file) => checkDigest(path, file, loopHeaders, deps), deps),
+      remember({ url, etag = null, lastModified = null, total }) {
         if (!named) return;
         try {
-          rows.putPartial({ path, url, etag, lastModified: null, total });
+          rows.putPartial({ path, url, etag, lastModified, total });
           continuable = true;
         } catch (error) {
           // Then it can't be continued after a restart, and that is all.
@@ -164,15 +177,7 @@ export function beginFetch(
       },
       unchanged({ url, fields }) {
         unchanged = true;
-        if (!kept) return;
-        const { row } = kept;
-        // Another mirror's ETag says nothing to the one that it came from.
-        const etag = url === row.source ? {} : { etag: row.etag };
-        try {
-          rows.freshen(path, { ...freshenedBy(fields, row, times.askedAt, deps.clock.now()), ...etag });
-        } catch (error) {
-          log.warn("Cannot note in the index that {file} is current: {error}", { file: path, error });
-        }
+        if (kept) deps.kept.freshen(kept, { url, fields, askedAt: times.askedAt });
       },
       async commit(finished) {
         if (!named) return false;

@@ -10,16 +10,25 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MirrorFiles } from "../store/mirror-files.ts";
 import type { StoredFile } from "../store/stored-file.ts";
+import { freshenedBy } from "./answer-fields.ts";
 
 export interface KeptFile {
   readonly file: StoredFile;
   readonly row: MirrorFileRow;
 }
 
+export interface Confirmation {
+  readonly url: string;
+  readonly fields: Headers;
+  readonly askedAt: number;
+}
+
 export interface KeptFiles {
   get(path: MirrorPath): KeptFile | undefined;
   /** BLAKE2B of its bytes, read where that is not known. @throws {Error} where they can't be read */
   blake2bOf(kept: KeptFile): Promise<string>;
+  /** A mirror has said that it is the current one. */
+  freshen(kept: KeptFile, answer: Confirmation): void;
   /** From the call on there is none; who reads it reads on. */
   remove(path: MirrorPath): Promise<void>;
   /** Makes the index agree with the disk after a start. */
@@ -104,6 +113,15 @@ export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDe
       const digest = reading.get(key) ?? hash(kept).finally(() => reading.delete(key));
       reading.set(key, digest);
       return await digest;
+    },
+    freshen({ row }, { url, fields, askedAt }) {
+      // Another mirror's ETag says nothing to the one that it came from.
+      const etag = url === row.source ? {} : { etag: row.etag };
+      try {
+        rows.freshen(row.path, { ...freshenedBy(fields, row, askedAt, clock.now()), ...etag });
+      } catch (error) {
+        log.warn("Cannot note in the index that {file} is current: {error}", { file: row.path, error });
+      }
     },
     async remove(path) {
       forget(path);

@@ -6,13 +6,13 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
-import { headFrom } from "../fetch/head.ts";
+import { headFrom, type UpstreamHead } from "../fetch/head.ts";
 import { NotModifiedError } from "../fetch/terms.ts";
 import { within } from "../lib/deadline.ts";
 import { type BeginDeps, beginFetch } from "./begin.ts";
 import type { Course, Forwarded, FoundPath, WantedPath } from "./found.ts";
 import { judge, mayBeStale } from "./freshness.ts";
-import type { KeptFile, KeptFiles } from "./kept-files.ts";
+import type { KeptFile } from "./kept-files.ts";
 import { preferred } from "./mirror-choice.ts";
 
 /** What came in vain lately. */
@@ -22,7 +22,6 @@ export interface Memory {
 }
 
 export interface RevalidatedDeps extends BeginDeps {
-  readonly kept: KeptFiles;
   readonly flights: Flights;
   /** Files that no mirror has. */
   readonly absences: Memory;
@@ -73,14 +72,28 @@ async function answerFrom(download: Download, wanted: WantedPath, course: Course
   }
 }
 
+/** Whether what a mirror says by HEAD is of the very file that is here (RFC 9111, section 4.3.5). */
+function isSame({ file, row }: KeptFile, { total, lastModifiedAt }: UpstreamHead): boolean {
+  if (row.lastModified === null || lastModifiedAt === undefined) return false;
+  return total === file.size && lastModifiedAt === Date.parse(row.lastModified);
+}
+
 /** HEAD downloads nothing. */
-async function headOf(wanted: WantedPath, course: Course, deps: RevalidatedDeps): Promise<FoundPath> {
+async function headOf(
+  wanted: WantedPath,
+  kept: KeptFile | undefined,
+  course: Course,
+  deps: RevalidatedDeps,
+): Promise<FoundPath | "unchanged"> {
   const { path, loopHeaders } = wanted;
+  const askedAt = deps.clock.now();
   const release = await deps.places.acquire();
   try {
     const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
     const head = await headFrom(path, undefined, { sources, refusals: [] }, loopHeaders, deps.settings);
-    return { kind: "head", head, course };
+    if (!kept || !isSame(kept, head)) return { kind: "head", head, course };
+    deps.kept.freshen(kept, { ...head, askedAt });
+    return "unchanged";
   } finally {
     release();
   }
@@ -97,7 +110,7 @@ async function forward(
   const joined = deps.flights.join(keyOf(path));
   const course: Course = { forwarded, joined: joined !== undefined, unchanged: false, old: false };
   try {
-    if (!joined && method === "HEAD") return await headOf(wanted, course, deps);
+    if (!joined && method === "HEAD") return await headOf(wanted, kept, course, deps);
     const download = joined ?? deps.flights.start(keyOf(path), () => beginFetch(path, kept, loopHeaders, deps));
     return await answerFrom(download, wanted, course, deps);
   } catch (error) {

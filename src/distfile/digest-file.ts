@@ -1,0 +1,33 @@
+/**
+ * What a digest file beside a snapshot or a stage says of it (pure): `F.md5sum`, `F.sha256`, `F.DIGESTS` as Gentoo's releases have
+ * them, clear-signed or not. Lines are `HEX  NAME`; a comment before them (`# BLAKE2B HASH`) tells hashes of one length apart.
+ */
+
+export type DigestAlgorithm = "blake2b" | "sha512" | "sha256" | "sha1" | "md5";
+
+export interface NamedDigest {
+  readonly algorithm: DigestAlgorithm;
+  /** Lower case. */
+  readonly hex: string;
+}
+
+const BY_LENGTH: Readonly<Record<number, DigestAlgorithm>> = { 32: "md5", 40: "sha1", 64: "sha256", 128: "sha512" };
+const LINE = /^([0-9a-fA-F]{32,128})[ \t]+\*?(\S+)$/;
+const HEADING = /^#\s*(\w+)\s+HASH\b/;
+/** The first that is there counts. BLAKE2B is computed anyway. */
+const PREFERENCE: readonly DigestAlgorithm[] = ["blake2b", "sha512", "sha256", "sha1", "md5"];
+
+/** @param name last component of the file's path */
+export function digestIn(text: string, name: string): NamedDigest | undefined {
+  const found: NamedDigest[] = [];
+  let heading = "";
+  for (const line of text.split(/\r?\n/)) {
+    heading = HEADING.exec(line)?.[1]?.toUpperCase() ?? heading;
+    const [, hex = "", file = ""] = LINE.exec(line) ?? [];
+    if (file.slice(file.lastIndexOf("/") + 1) !== name) continue;
+    const byLength = BY_LENGTH[hex.length];
+    const algorithm = byLength === "sha512" && heading === "BLAKE2B" ? "blake2b" : byLength;
+    if (algorithm) found.push({ algorithm, hex: hex.toLowerCase() });
+  }
+  return found.toSorted((a, b) => PREFERENCE.indexOf(a.algorithm) - PREFERENCE.indexOf(b.algorithm))[0];
+}

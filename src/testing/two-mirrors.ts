@@ -1,0 +1,78 @@
+/**
+ * A server in front of two fake mirrors that are asked in their order, for tests of what else than distfiles they carry.
+ */
+import { readdirSync } from "node:fs";
+import type { Content } from "./content.ts";
+import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
+import { startServer, type TestServer } from "./server.ts";
+import { createTempFolder } from "./temp.ts";
+
+export interface Got {
+  readonly status: number;
+  readonly cache: string | null;
+  readonly headers: Headers;
+  readonly response: Response;
+}
+
+export interface TwoMirrors extends AsyncDisposable {
+  readonly first: FakeUpstream;
+  readonly second: FakeUpstream;
+  /** Puts a file there, at both mirrors where none is named. */
+  put(path: string, content: Content, ...at: FakeUpstream[]): void;
+  /** What both say of it from now on. */
+  say(path: string, headers: Readonly<Record<string, string>>): void;
+  /** Starts the server, or another one on the same store. */
+  start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
+  get(path: string, headers?: Record<string, string>, method?: string): Promise<Got>;
+  /** How often each was asked for it. */
+  asked(path: string): readonly [number, number];
+  /** Where it lies in the store. */
+  storedAt(path: string): string;
+  parts(): readonly string[];
+}
+
+export async function startTwoMirrors(): Promise<TwoMirrors> {
+  const folder = createTempFolder();
+  const first = await startFakeUpstream();
+  const second = await startFakeUpstream();
+  const mirrors = [first, second];
+  let server: TestServer | undefined;
+  return {
+    first,
+    second,
+    put(path, content, ...at) {
+      for (const mirror of at.length > 0 ? at : mirrors) mirror.files.set(path, content);
+    },
+    say(path, headers) {
+      for (const mirror of mirrors) mirror.setFault(path, { kind: "headers", headers });
+    },
+    async start(settings = {}) {
+      await server?.stop();
+      server = await startServer({
+        location: folder.file("store"),
+        mirrors: mirrors.map(({ url }) => url),
+        repos: [],
+        settings: { "fetcher.strategy": "ordered", ...settings },
+      });
+      await server.settled;
+      return server;
+    },
+    async get(path, headers = {}, method = "GET") {
+      const response = await fetch(`${server?.url}${path}`, { method, headers, decompress: false });
+      return {
+        status: response.status,
+        cache: response.headers.get("cache-status"),
+        headers: response.headers,
+        response,
+      };
+    },
+    asked: (path) => [first.fileRequests(path).length, second.fileRequests(path).length],
+    storedAt: (path) => folder.file(`store${path}`),
+    parts: () => readdirSync(folder.file("store/partial")),
+    async [Symbol.asyncDispose]() {
+      await server?.stop();
+      await Promise.all(mirrors.map((mirror) => mirror.close()));
+      folder.remove();
+    },
+  };
+}
