@@ -15,7 +15,8 @@ export type MirrorFileNews = typeof mirrorFiles.$inferInsert;
 export type Freshened = Pick<
   MirrorFileRow,
   "etag" | "lastModified" | "cacheControl" | "expiresAt" | "dateAt" | "answeredAt" | "initialAgeMs" | "outdated"
->;
+> &
+  Partial<Pick<MirrorFileRow, "source">>;
 export type MirrorPartialRow = typeof mirrorPartials.$inferSelect;
 
 export interface MirrorFileRows {

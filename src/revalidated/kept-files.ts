@@ -115,10 +115,12 @@ export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDe
       return await digest;
     },
     freshen({ row }, { url, fields, askedAt }) {
-      // Another mirror's ETag says nothing to the one that it came from.
-      const etag = url === row.source ? {} : { etag: row.etag };
+      // One found on disk is taken for that of the first mirror that has one of the same time.
+      const source = row.source === "" && fields.get("last-modified") === row.lastModified ? url : row.source;
+      // Another mirror's validators say nothing to the one that it came from, and may be older.
+      const own = url === source ? {} : { etag: row.etag, lastModified: row.lastModified };
       try {
-        rows.freshen(row.path, { ...freshenedBy(fields, row, askedAt, clock.now()), ...etag });
+        rows.freshen(row.path, { ...freshenedBy(fields, row, askedAt, clock.now()), ...own, source });
       } catch (error) {
         log.warn("Cannot note in the index that {file} is current: {error}", { file: row.path, error });
       }

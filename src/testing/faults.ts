@@ -40,6 +40,8 @@ export type Fault = (
   | Of<"chunked" | "close-delimited">
   | Of<"etag", { readonly etag: "none" | "weak" | "changing" }>
   | Of<"no-last-modified">
+  /** Sends the file although the conditions of the request ask for 304. */
+  | Of<"unconditional">
   /** Further header fields, or others in place of its own. */
   | Of<"headers", { readonly headers: Readonly<Record<string, string>> }>
   | Of<"no-head">
@@ -124,6 +126,11 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
   reset: cutOff,
   close: cutOff,
   stall: cutOff,
+  unconditional(plan) {
+    if (plan.status !== 304) return;
+    plan.status = 200;
+    plan.end = sizeOf(plan.content);
+  },
   headers: (plan, { headers }) => {
     Object.assign(plan.headers, headers);
   },

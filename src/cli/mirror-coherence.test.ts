@@ -1,0 +1,151 @@
+/**
+ * Mirrors that are synced at different times: a file, its digests and its signature as clients get them through the server are
+ * of one time, nothing becomes older again, and no file is put together from two.
+ */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { type Content, readContent } from "../testing/content.ts";
+import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
+
+const MIB = 1024 * 1024;
+const FILE = "/snapshots/gentoo-latest.tar.xz";
+const SUM = `${FILE}.md5sum`;
+const SIGNATURE = `${FILE}.gpgsig`;
+const OLD: Content = { size: 6 * MIB, seed: 1 };
+const NEW: Content = { size: 6 * MIB, seed: 2 };
+const YESTERDAY = "Mon, 01 Jan 2024 03:04:05 GMT";
+
+let box: TwoMirrors;
+
+beforeEach(async () => {
+  box = await startTwoMirrors();
+});
+afterEach(async () => await box[Symbol.asyncDispose]());
+
+const md5Line = (content: Content) =>
+  `${createHash("md5").update(readContent(content)).digest("hex")}  gentoo-latest.tar.xz\n`;
+const text = async (path: string, headers: Record<string, string> = {}) =>
+  await (await box.get(path, headers)).response.text();
+const isAll = async (path: string, content: Content) =>
+  Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
+
+test("what belongs together comes from one mirror", async () => {
+  for (const path of [SUM, SIGNATURE, FILE]) box.put(path, `${path} of the second`, box.second);
+  box.put(SIGNATURE, "of the first", box.first);
+  await box.start({ "fetcher.strategy": "round-robin" });
+  // The first has no digest, so the second gave it; from then on it is asked first.
+  expect(await text(SUM)).toBe(`${SUM} of the second`);
+  expect(await text(SIGNATURE)).toBe(`${SIGNATURE} of the second`);
+  expect(await text(FILE)).toBe(`${FILE} of the second`);
+  expect([box.asked(SIGNATURE), box.asked(FILE)]).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
+});
+
+test("one that has changed makes the others be asked for again", async () => {
+  box.put(FILE, OLD);
+  box.put(SUM, md5Line(OLD));
+  box.say(SUM, { "Cache-Control": "max-age=1000" });
+  box.say(FILE, { "Cache-Control": "max-age=1000" });
+  await box.start();
+  expect(await isAll(FILE, OLD)).toBe(true);
+  expect(await text(SUM)).toBe(md5Line(OLD));
+  // The digest came after the file, which may have changed meanwhile: asked once, and from then on both are fresh.
+  const caches = async () => [(await box.get(FILE)).cache, (await box.get(SUM)).cache];
+  expect(await caches()).toEqual(["portcache; fwd=stale; fwd-status=304", "portcache; hit"]);
+  expect(await caches()).toEqual(["portcache; hit", "portcache; hit"]);
+  box.put(FILE, NEW);
+  box.put(SUM, md5Line(NEW));
+  expect(await text(SUM, { "cache-control": "no-cache" })).toBe(md5Line(NEW));
+  expect(await isAll(FILE, NEW)).toBe(true);
+});
+
+test("a mirror that was synced earlier takes nothing back", async () => {
+  box.put(FILE, "new");
+  box.put(FILE, "old", box.second);
+  box.second.lastModified.set(FILE, YESTERDAY);
+  box.say(FILE, { "Cache-Control": "max-age=0" });
+  box.second.setFault(FILE);
+  await box.start();
+  expect(await text(FILE)).toBe("new");
+  await box.first.close();
+  // One that compares dates says that it has none newer; one that wants the very date sends what it has.
+  const current = await box.get(FILE);
+  expect([current.cache, await current.response.text()]).toEqual(["portcache; fwd=stale; fwd-status=304", "new"]);
+  box.second.setFault(FILE, { kind: "unconditional" });
+  const kept = await box.get(FILE, { "cache-control": "max-age=0" });
+  expect([kept.cache, await kept.response.text()]).toEqual(["portcache; fwd=stale", "new"]);
+  expect(readFileSync(box.storedAt(FILE), "utf8")).toBe("new");
+});
+
+test("a transfer that breaks off goes on at a mirror with the same size and date, whatever its ETag", async () => {
+  box.put(FILE, OLD);
+  box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
+  box.second.setFault(FILE, { kind: "headers", headers: { ETag: '"of-the-second"' } });
+  await box.start();
+  const answer = await box.get(FILE);
+  expect(answer.cache).toBe("portcache; fwd=uri-miss; stored");
+  expect(Buffer.compare(await answer.response.bytes(), readContent(OLD))).toBe(0);
+  const [rest] = box.second.fileRequests(FILE);
+  expect([rest?.range, rest?.headers["if-range"]]).toEqual([
+    expect.stringMatching(/^bytes=\d{7}-$/),
+    "Tue, 02 Jan 2024 03:04:05 GMT",
+  ]);
+  expect((await box.get(FILE)).cache).toBe("portcache; hit");
+});
+
+test("a transfer that breaks off is not finished with another file: the client's breaks off, the next one is whole", async () => {
+  box.put(FILE, OLD, box.first);
+  box.put(FILE, NEW, box.second);
+  box.second.lastModified.set(FILE, YESTERDAY);
+  box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
+  await box.start();
+  const broken = await box.get(FILE);
+  await expect(broken.response.bytes()).rejects.toThrow();
+  expect(existsSync(box.storedAt(FILE))).toBe(false);
+  await box.first.close();
+  expect(await isAll(FILE, NEW)).toBe(true);
+  expect(Buffer.compare(readFileSync(box.storedAt(FILE)), readContent(NEW))).toBe(0);
+});
+
+test("a file that is not the one of its digest file is asked of another mirror", async () => {
+  const right: Content = { size: MIB, seed: 3 };
+  const wrong: Content = { size: MIB, seed: 4 };
+  box.put(SUM, md5Line(right));
+  box.put(FILE, wrong, box.first);
+  box.put(FILE, right, box.second);
+  await box.start();
+  await text(SUM);
+  expect(await isAll(FILE, right)).toBe(true);
+  expect(box.asked(FILE)).toEqual([1, 1]);
+  expect(Buffer.compare(readFileSync(box.storedAt(FILE)), readContent(right))).toBe(0);
+  // It was late with one file, which is no reason not to ask it for others.
+  box.put("/snapshots/other", "other");
+  await text("/snapshots/other");
+  expect(box.asked("/snapshots/other")).toEqual([1, 0]);
+});
+
+test("where no mirror has the one of the digest file there is none, and nothing is stored", async () => {
+  box.put(SUM, md5Line(OLD));
+  box.put(FILE, { size: MIB, seed: 5 });
+  await box.start();
+  await text(SUM);
+  const answer = await box.get(FILE);
+  expect([answer.status, await answer.response.text()]).toEqual([502, expect.stringContaining("md5sum tells of")]);
+  expect(existsSync(box.storedAt(FILE))).toBe(false);
+});
+
+test("a digest file that is older than the file at the same mirror is no reason against it", async () => {
+  const small: Content = { size: MIB, seed: 6 };
+  box.put(SUM, md5Line(OLD));
+  box.say(SUM, { "Cache-Control": "max-age=1000" });
+  box.put(FILE, small);
+  await box.start();
+  await text(SUM);
+  box.put(SUM, md5Line(small));
+  expect(await isAll(FILE, small)).toBe(true);
+  const sum = await box.get(SUM);
+  expect([sum.cache, await sum.response.text()]).toEqual(["portcache; fwd=stale; stored", md5Line(small)]);
+});
