@@ -100,8 +100,8 @@ export function openKeptPart<Name extends FileName>(
     part: {
       fd: file?.fd,
       length: file?.length ?? 0,
-      async write(bytes, position) {
-        if (!(await promised.upTo(position + bytes.length))) {
+      async write(bytes, position, total) {
+        if (!(await promised.upTo(position + bytes.length, total))) {
           throw new StoreRefusesError(`Cannot store ${name}: there is no room for more of it`);
         }
         await orRefused((into) => write(bytes, position, into));

@@ -13,8 +13,11 @@ export interface Reservation {
 export interface Promised {
   /** Asks for room for a file of so many bytes. Resolves with whether it was had. */
   whole(bytes: number): Promise<boolean>;
-  /** To be called before bytes up to that position are written: asks for more where what was promised does not do. */
-  upTo(position: number): Promise<boolean>;
+  /**
+   * To be called before bytes up to that position are written: asks for more where what was promised does not do, but
+   * for no more than the whole file, where its size is known by now.
+   */
+  upTo(position: number, total?: number): Promise<boolean>;
   wrote(bytes: number): void;
   release(): void;
 }
@@ -25,6 +28,7 @@ const PIECE_BYTES = 16 * 1024 * 1024;
 export function createPromised(reserve: (bytes: number) => Promise<Reservation | undefined>): Promised {
   const held: Reservation[] = [];
   let promised = 0;
+
   let over = false;
 
   async function more(bytes: number): Promise<boolean> {
@@ -41,7 +45,10 @@ export function createPromised(reserve: (bytes: number) => Promise<Reservation |
 
   return {
     whole: more,
-    upTo: async (position) => position <= promised || (await more(Math.max(position - promised, PIECE_BYTES))),
+    async upTo(position, total = Number.POSITIVE_INFINITY) {
+      const piece = Math.min(PIECE_BYTES, total - promised);
+      return position <= promised || (await more(Math.max(position - promised, piece)));
+    },
     wrote: (bytes) => held.at(-1)?.wrote(bytes),
     release() {
       over = true;

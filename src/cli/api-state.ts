@@ -12,6 +12,7 @@ import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals }
 import type { ApiState } from "../http/api/state.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import { createFileList } from "../index/file-list.ts";
+import type { MirrorFileRows } from "../index/mirror-files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Measures } from "../index/statistics.ts";
@@ -31,6 +32,8 @@ export interface StateParts {
   readonly config: Config;
   readonly db: IndexDatabase;
   readonly rows: DistfileRows;
+  /** What else is stored. */
+  readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
   readonly repositories: RepositoryRows;
   readonly trees: ComposedTrees;
   readonly places: Places;
@@ -79,11 +82,12 @@ const PREVIEW_REST = 100;
 export function createApiState(parts: StateParts): ApiState {
   const { account, config, clock, trees, places } = parts;
   const startedAt = clock.now();
-  const storeTotals = () => ({ files: parts.rows.count(), bytes: parts.rows.bytes() });
-  const list = createFileList(parts.db, storeTotals);
+  const { rows } = parts;
+  const others = parts.others.rows;
+  const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
   const live = createLiveDownloads(parts.flights.all, account.stories, clock);
   const files = createApiFiles({
-    rows: parts.rows,
+    rows,
     list,
     repositories: parts.repositories,
     store: parts.store,
@@ -142,7 +146,8 @@ export function createApiState(parts: StateParts): ApiState {
       changes_over_tcp: config.server.admin_token !== "",
       store: {
         location,
-        ...storeTotals(),
+        files: rows.count() + others.count(),
+        bytes: rows.bytes() + others.bytes(),
         max_bytes: max_size === 0 ? null : max_size,
         free_bytes: parts.store.freeBytes(),
         min_free_bytes: min_free,

@@ -179,6 +179,7 @@ export function compose(parts: Parts): Server {
     ...cacheDeps,
     cache,
     revalidated: revalidation.revalidated,
+    others,
     actions: composedActions.actions,
     account,
     config,

@@ -6,7 +6,8 @@ import { dirname } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
 import type { LoadedConfig } from "../config/load.ts";
 import type { Downloads, Status } from "../http/api/schemas.ts";
-import { createFileList } from "../index/file-list.ts";
+import { createFileList, type FileTotals } from "../index/file-list.ts";
+import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
 import { readIndex } from "../index/read.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
@@ -44,10 +45,15 @@ function freeBytes(folder: string): number {
   }
 }
 
+/** With what else is stored. */
+function sumOf({ files, bytes }: FileTotals, others: Pick<MirrorFileRows, "count" | "bytes">): FileTotals {
+  return { files: files + others.count(), bytes: bytes + others.bytes() };
+}
+
 function fromIndex({ config }: LoadedConfig): StatusReport {
   const { location, max_size, min_free } = config.storage;
   const read = readIndex(`${location}/index.sqlite`, (db) => ({
-    totals: createFileList(db).totals(""),
+    totals: sumOf(createFileList(db).totals(""), createMirrorFileRows(db)),
     measures: createStatistics(db, systemClock).allTime(),
     counts: createRepositoryRows(db).counts(),
     trees: db.query.repositories.findMany().sync().length,

@@ -60,5 +60,6 @@ const COMPANION = /\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONT
  */
 export function stemOf(path: MirrorPath): string {
   const stem = path.replace(COMPANION, "");
-  return stem === path || stem.endsWith("/") ? stem : stemOf(stem as MirrorPath);
+  if (stem.endsWith("/")) return path;
+  return stem === path ? path : stemOf(stem as MirrorPath);
 }

@@ -18,7 +18,8 @@ export interface Part {
   readonly fd: number | undefined;
   /** Bytes that were there when it was opened. */
   readonly length: number;
-  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** @param total size of the whole file, where that is known */
+  write(bytes: Uint8Array, position: number, total?: number): Promise<void>;
   /**
    * Notes in the file that of `total` bytes only the first `front` count, whatever lies behind them: for who opens it
    * after a crash. Until truncate().
@@ -172,7 +173,7 @@ export function createIncoming(
       for (const { start, end } of coverage.gaps(at, at + bytes.length)) {
         await markFor(start);
         const fresh = bytes.subarray(start - at, end - at);
-        await part.write(fresh, start);
+        await part.write(fresh, start, incoming.total);
         tail.written(start, fresh);
         const before = coverage.front;
         coverage.add(start, end);

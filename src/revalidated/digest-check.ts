@@ -32,10 +32,10 @@ interface Told {
 }
 
 /** What a digest file that is here says of it. */
-function toldHere(path: MirrorPath, { kept }: DigestCheckDeps): Told | undefined {
+async function toldHere(path: MirrorPath, { kept }: DigestCheckDeps): Promise<Told | undefined> {
   for (const suffix of SUFFIXES) {
     const by = `${stemOf(path)}${suffix}` as MirrorPath;
-    const found = by === path ? undefined : kept.get(by);
+    const found = by === path ? undefined : await kept.get(by);
     if (!found || found.file.size > MOST_BYTES) continue;
     try {
       const digest = digestIn(readFileSync(found.file.path, "utf8"), nameOf(path));
@@ -72,7 +72,7 @@ export async function checkDigest(
   loopHeaders: Readonly<Record<string, string>>,
   deps: DigestCheckDeps,
 ): Promise<string | undefined> {
-  const told = toldHere(path, deps);
+  const told = await toldHere(path, deps);
   if (!told) return undefined;
   const isRight = async ({ algorithm, hex }: NamedDigest) => {
     const computed = algorithm === "blake2b" ? file.computed.blake2b : await file.digestBy(algorithm);

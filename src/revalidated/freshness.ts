@@ -19,7 +19,10 @@ const HEURISTIC_SHARE = 0.1;
 /** `gentoo-20260821.tar.xz`, `20260816T170000Z/…`. */
 const DATED = /(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/;
 const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS };
-const UNDATED_MS = { least: 0, most: 5 * MINUTE_MS };
+/** Many machines ask in the same minute: that is one request to a mirror. */
+const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS };
+/** Of one that tells no time of its last change. */
+const UNKNOWN_MS = MINUTE_MS;
 
 /** Whether its name says of which day it is. */
 export function isDated(path: string): boolean {
@@ -29,7 +32,7 @@ export function isDated(path: string): boolean {
 function heuristicMs({ path, lastModified, dateAt }: Answered): number {
   const { least, most } = isDated(path) ? DATED_MS : UNDATED_MS;
   const modifiedAt = lastModified === null ? Number.NaN : Date.parse(lastModified);
-  const share = Number.isNaN(modifiedAt) ? 0 : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
+  const share = Number.isNaN(modifiedAt) ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
   return Math.min(most, Math.max(least, share));
 }
 

@@ -1,6 +1,7 @@
 /**
- * What is stored at a path, and what is known of it: from the index while nobody touched the file. One that the index does not
- * know, as after it was lost, is whole all the same; nobody knows how old it is, so a mirror is asked before it is used.
+ * What is stored at a path, and what is known of it: from the index while nobody touched the file, else read anew. One that the
+ * index does not know, as after it was lost, is whole all the same; nobody knows how old it is, so a mirror is asked before it
+ * is used.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
@@ -24,7 +25,8 @@ export interface Confirmation {
 }
 
 export interface KeptFiles {
-  get(path: MirrorPath): KeptFile | undefined;
+  /** Undefined also where its bytes are not those that were stored. */
+  get(path: MirrorPath): Promise<KeptFile | undefined>;
   /** BLAKE2B of its bytes, read where that is not known. @throws {Error} where they can't be read */
   blake2bOf(kept: KeptFile): Promise<string>;
   /** A mirror has said that it is the current one. */
@@ -43,8 +45,22 @@ export interface KeptFilesDeps {
   readonly log: Logger;
 }
 
+const MOST_MEDDLED = 1000;
+
 export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDeps): KeptFiles {
   const reading = new Map<string, Promise<string>>();
+
+  /** Paths whose file is not what was stored, under this stamp. */
+  const meddled = new Map<MirrorPath, string>();
+
+  function remember(row: MirrorFileRow): void {
+    try {
+      rows.put(row);
+    } catch (error) {
+      // Then it is found out again the next time.
+      log.warn("Cannot note in the index what {file} is: {error}", { file: row.path, error });
+    }
+  }
 
   function adopted(path: MirrorPath, file: StoredFile): MirrorFileRow {
     const now = clock.now();
@@ -69,12 +85,7 @@ export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDe
       uses: 0,
       heat: 1,
     };
-    try {
-      rows.put(row);
-    } catch (error) {
-      // Then it is found out again the next time.
-      log.warn("Cannot note in the index what {file} is: {error}", { file: file.path, error });
-    }
+    remember(row);
     return row;
   }
 
@@ -86,33 +97,62 @@ export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDe
     }
   }
 
-  async function hash({ file, row }: KeptFile): Promise<string> {
+  async function hash(file: StoredFile): Promise<string> {
     const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
-      const { blake2b } = await hasher.open(fd, { sha512: false }).finish(file.size);
-      rows.identify(row.path, blake2b);
-      return blake2b;
+      return (await hasher.open(fd, { sha512: false }).finish(file.size)).blake2b;
     } finally {
       closeSync(fd);
     }
   }
 
+  /** Many asking for one file are served by one reading of it. */
+  async function read(file: StoredFile): Promise<string> {
+    const key = `${file.path}\n${file.stamp}`;
+    const digest = reading.get(key) ?? hash(file).finally(() => reading.delete(key));
+    reading.set(key, digest);
+    return await digest;
+  }
+
+  /** Whether a file that was touched since has the bytes that it had, as after the store was copied. */
+  async function isUnchanged(file: StoredFile, row: MirrorFileRow): Promise<boolean> {
+    if (file.size !== row.size || meddled.get(row.path) === file.stamp) return false;
+    if ((await read(file)) === row.blake2b) return true;
+    log.warn("{file} was changed on disk by somebody else", { file: file.path });
+    if (meddled.size >= MOST_MEDDLED) meddled.clear();
+    meddled.set(row.path, file.stamp);
+    return false;
+  }
+
+  async function recheck(file: StoredFile, row: MirrorFileRow): Promise<KeptFile | undefined> {
+    if (row.blake2b === null) return { file, row: adopted(row.path, file) };
+    try {
+      if (!(await isUnchanged(file, row))) return undefined;
+    } catch (error) {
+      log.warn("Cannot read {file}, it is fetched again: {error}", { file: file.path, error });
+      return undefined;
+    }
+    const seen = { ...row, stamp: file.stamp };
+    remember(seen);
+    return { file, row: seen };
+  }
+
   return {
-    get(path) {
+    async get(path) {
       const row = rows.get(path);
       const file = files.stat(path);
       if (!file) {
         if (row) forget(path);
         return undefined;
       }
-      return { file, row: row?.stamp === file.stamp ? row : adopted(path, file) };
+      if (!row) return { file, row: adopted(path, file) };
+      return row.stamp === file.stamp ? { file, row } : await recheck(file, row);
     },
-    async blake2bOf(kept) {
-      if (kept.row.blake2b !== null) return kept.row.blake2b;
-      const key = `${kept.row.path}\n${kept.file.stamp}`;
-      const digest = reading.get(key) ?? hash(kept).finally(() => reading.delete(key));
-      reading.set(key, digest);
-      return await digest;
+    async blake2bOf({ file, row }) {
+      if (row.blake2b !== null) return row.blake2b;
+      const blake2b = await read(file);
+      rows.identify(row.path, blake2b);
+      return blake2b;
     },
     freshen({ row }, { url, fields, askedAt }) {
       // One found on disk is taken for that of the first mirror that has one of the same time.

@@ -60,7 +60,7 @@ async function answerFrom(download: Download, wanted: WantedPath, course: Course
   const release = download.hold();
   try {
     await download.reached(0);
-    const kept = download.stored ? deps.kept.get(wanted.path) : undefined;
+    const kept = download.stored ? await deps.kept.get(wanted.path) : undefined;
     if (kept) {
       release();
       return await stored(kept, course, wanted, deps);
@@ -106,13 +106,19 @@ async function forward(
   deps: RevalidatedDeps,
 ): Promise<FoundPath | "unchanged"> {
   const { path, method, loopHeaders } = wanted;
-  // No await between join and start: that is what makes it one download.
-  const joined = deps.flights.join(keyOf(path));
-  const course: Course = { forwarded, joined: joined !== undefined, unchanged: false, old: false };
+  const course: Course = { forwarded, joined: false, unchanged: false, old: false };
+  // One found on disk has no validators but a date that anybody may have given it, which takes more than a 304.
+  const isStray = kept?.row.source === "";
   try {
-    if (!joined && method === "HEAD") return await headOf(wanted, kept, course, deps);
-    const download = joined ?? deps.flights.start(keyOf(path), () => beginFetch(path, kept, loopHeaders, deps));
-    return await answerFrom(download, wanted, course, deps);
+    if ((method === "HEAD" || isStray) && !deps.flights.join(keyOf(path))) {
+      const head = await headOf(wanted, kept, course, deps);
+      if (method === "HEAD" || head === "unchanged") return head;
+    }
+    const known = isStray ? undefined : kept;
+    // No await between join and start: that is what makes it one download.
+    const joined = deps.flights.join(keyOf(path));
+    const download = joined ?? deps.flights.start(keyOf(path), () => beginFetch(path, known, loopHeaders, deps));
+    return await answerFrom(download, wanted, { ...course, joined: joined !== undefined }, deps);
   } catch (error) {
     if (error instanceof NotModifiedError) return "unchanged";
     if (!(error instanceof UnavailableError)) throw error;
@@ -164,7 +170,7 @@ async function ask(
     return await orOld(wanted, kept, { kind: "timed-out", attempts: none }, deps);
   }
   if (found !== "unchanged") return await orOld(wanted, kept, found, deps);
-  const current = deps.kept.get(wanted.path);
+  const current = await deps.kept.get(wanted.path);
   const course: Course = { forwarded, joined: false, unchanged: true, old: false };
   // Somebody removed it while it was asked for: the next asking finds that there is none.
   return current ? await stored(current, course, wanted, deps) : { kind: "failed", attempts: [] };
@@ -174,7 +180,7 @@ async function find(wanted: WantedPath, deps: RevalidatedDeps): Promise<FoundPat
   const { path, directives } = wanted;
   const leave = deps.enter(path);
   try {
-    const kept = deps.kept.get(path);
+    const kept = await deps.kept.get(path);
     const verdict = kept && judge(kept.row, directives, deps.clock.now());
     if (kept && verdict === "fresh") return await stored(kept, HIT, wanted, deps);
     if (directives.has("only-if-cached")) return { kind: "not-here" };

@@ -1,0 +1,104 @@
+/**
+ * What else than distfiles a mirror carries, in a store that is too small for it: it goes by the same policy as distfiles, and
+ * reaches its clients where it can't be kept.
+ */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { type Content, readContent } from "../testing/content.ts";
+import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
+
+const MIB = 1024 * 1024;
+const snapshot = (day: number) => `/snapshots/gentoo-202608${day}.tar.xz`;
+const contentOf = (day: number): Content => ({ size: 2 * MIB, seed: day });
+
+let box: TwoMirrors;
+
+beforeEach(async () => {
+  box = await startTwoMirrors();
+  for (let day = 10; day < 20; day++) box.put(snapshot(day), contentOf(day));
+});
+afterEach(async () => await box[Symbol.asyncDispose]());
+
+const isRight = async (path: string, content: Content) =>
+  Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
+const days = () =>
+  Array.from({ length: 10 }, (_, i) => 10 + i).filter((day) => existsSync(box.storedAt(snapshot(day))));
+const storedBytes = async () =>
+  ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
+
+test("clean-up counts them and removes those worth least, but for what keep names", async () => {
+  const small = { "storage.max_size": "9MiB", "storage.min_free": "0", "storage.keep": "snapshots/*10.tar.xz" };
+  const server = await box.start(small);
+  for (let day = 10; day < 20; day++) {
+    expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
+    // The one that is used most is worth most.
+    if (day >= 12) expect(await isRight(snapshot(12), contentOf(12))).toBe(true);
+  }
+  await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
+  const left = days();
+  expect(left).toContain(10);
+  expect(left).toContain(12);
+  expect(left.length).toBeLessThanOrEqual(4);
+  expect(await storedBytes()).toBe(left.length * 2 * MIB);
+  // What went is fetched again.
+  const gone = [13, 14, 15].find((day) => !left.includes(day))!;
+  expect(await isRight(snapshot(gone), contentOf(gone))).toBe(true);
+});
+
+test("distfiles and these are weighed against each other", async () => {
+  const names = ["a.tar", "b.tar", "c.tar"];
+  for (const [i, name] of names.entries()) box.put(name, { size: 2 * MIB, seed: 100 + i });
+  const server = await box.start({ "storage.max_size": "9MiB", "storage.min_free": "0" });
+  for (const name of names) await (await box.get(`/distfiles/${name}`)).response.bytes();
+  for (let i = 0; i < 5; i++) await (await box.get("/distfiles/a.tar")).response.bytes();
+  for (const day of [10, 11, 12]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
+  await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
+  expect(await storedBytes()).toBeLessThanOrEqual(9 * MIB);
+  expect((await box.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
+});
+
+test("one that does not fit is passed on, to many at once, and nothing of it stays", async () => {
+  const path = "/releases/stage3.tar.xz";
+  const content: Content = { size: 9 * MIB, seed: 50 };
+  box.put(path, content);
+  await box.start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  expect(await Promise.all([0, 1, 2].map(() => isRight(path, content)))).toEqual([true, true, true]);
+  expect(existsSync(box.storedAt(path))).toBe(false);
+  for (let i = 0; i < 100 && box.parts().length > 0; i++) await Bun.sleep(20);
+  expect(box.parts()).toEqual([]);
+});
+
+test("a folder where the file should be, or a file where its folder should, is left alone and fails no client", async () => {
+  await box.start();
+  mkdirSync(box.storedAt("/snapshots/here/mine"), { recursive: true });
+  writeFileSync(box.storedAt("/snapshots/plain"), "mine");
+  box.put("/snapshots/here", "theirs");
+  box.put("/snapshots/plain/below", "theirs");
+  for (const path of ["/snapshots/here", "/snapshots/plain/below"]) {
+    expect(await (await box.get(path)).response.text()).toBe("theirs");
+  }
+  expect(existsSync(box.storedAt("/snapshots/here/mine"))).toBe(true);
+  expect(readFileSync(box.storedAt("/snapshots/plain"), "utf8")).toBe("mine");
+  expect(await (await box.get("/healthz")).response.text()).toBe("ok\n");
+});
+
+test("one that somebody changed on disk is asked for again, and what a link points to is not served", async () => {
+  const path = snapshot(10);
+  await box.start();
+  expect(await isRight(path, contentOf(10))).toBe(true);
+  const touched = new Date("2020-01-01");
+  utimesSync(box.storedAt(path), touched, touched);
+  expect((await box.get(path)).cache).toBe("portcache; hit");
+  for (const meddled of ["other", Buffer.from(readContent(contentOf(11)))]) {
+    writeFileSync(box.storedAt(path), meddled);
+    expect(await isRight(path, contentOf(10))).toBe(true);
+    expect((await box.get(path)).cache).toBe("portcache; hit");
+  }
+  expect(box.asked(path)).toEqual([3, 0]);
+  rmSync(box.storedAt(path));
+  symlinkSync("/etc/passwd", box.storedAt(path));
+  expect(await isRight(path, contentOf(10))).toBe(true);
+  // Put there by hand, of a time after the mirror's own.
+  writeFileSync(box.storedAt(snapshot(11)), "mine");
+  expect(await isRight(snapshot(11), contentOf(11))).toBe(true);
+});
