@@ -30,6 +30,7 @@ function resources(load: () => LoadedConfig): Resources {
     migrationsFolder: resourceFolder("drizzle", "drizzle"),
     dashboardFolder: resourceFolder("page", "dist/page"),
     hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
+    scanWorkerUrl: new URL("./cli/scan.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,
     reload: load,

@@ -18,8 +18,9 @@ export interface Parts {
   readonly sandbox: () => Promise<ChosenSandbox>;
   /** Undefined where it is not built. */
   readonly dashboard?: DashboardFiles | undefined;
-  /** Script of the hashing thread. */
+  /** Scripts of the threads. */
   readonly hashWorkerUrl: string;
+  readonly scanWorkerUrl: string;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Logger;

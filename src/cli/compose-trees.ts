@@ -2,17 +2,24 @@
  * Puts together what keeps the trees: those on disk scanned, those given as URLs synced, and both known to all who ask.
  */
 import type { Config } from "../config/schema.ts";
+import type { Index } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { type FoundRepositories, findRepositories } from "../repos/find.ts";
+import { scanRepository } from "../repos/scan.ts";
 import { createSync, type SyncedTree } from "../repos/sync.ts";
 import { syncedLocation } from "../repos/sync-versions.ts";
+import type { Scan } from "../repos/tree.ts";
 import { createTrees, type Trees } from "../repos/trees.ts";
+import { createScanThread } from "./scan-thread.ts";
 
 export interface TreesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
+  readonly index: Pick<Index, "treesPath">;
   readonly rows: RepositoryRows;
+  /** Script of the scanning thread. */
+  readonly scanWorkerUrl: string;
   /** What git and rsync need of the process's environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -51,13 +58,32 @@ export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundR
   return findRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
 }
 
-export function composeTrees({ config, rows, environment, clock, log }: TreesParts): ComposedTrees {
+/** An index in memory is this thread's alone. */
+function scanHere(rows: RepositoryRows): Scan {
+  return async (request, signal) => {
+    while (rows.prune(rows.ids())) await Bun.sleep(0);
+    return await scanRepository({ ...request, rows, signal });
+  };
+}
+
+function composeScan({ index: { treesPath }, rows, scanWorkerUrl }: TreesParts): Scan {
+  if (treesPath === undefined) return scanHere(rows);
+  return createScanThread({
+    workerUrl: scanWorkerUrl,
+    treesPath,
+    repositoryIds: rows.ids,
+    onChange: rows.noteChange,
+  });
+}
+
+export function composeTrees(parts: TreesParts): ComposedTrees {
+  const { config, rows, environment, clock, log } = parts;
   let found = findConfigured(config);
   const tellProblems = () => {
     for (const problem of found.problems) log.warn("{problem}", { problem });
   };
   tellProblems();
-  const trees = createTrees({ repositories: found.repositories, rows, clock, log });
+  const trees = createTrees({ repositories: found.repositories, rows, scan: composeScan(parts), clock, log });
 
   async function heed({ location, first }: SyncedTree): Promise<void> {
     if (first) {

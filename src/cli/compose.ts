@@ -69,7 +69,7 @@ export function compose(parts: Parts): Server {
   const guard = createLoopGuard(storeId(index.db));
   const account = createAccount(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
-  const composedTrees = composeTrees({ config, rows: repositoryRows, environment: parts.environment, clock, log });
+  const composedTrees = composeTrees({ ...parts, rows: repositoryRows });
   const { trees } = composedTrees;
   const { places, mirrors } = composeMirrors({
     config,

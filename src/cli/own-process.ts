@@ -62,6 +62,7 @@ export async function withOwnStore<T>(
       return sandbox;
     },
     hashWorkerUrl: resources.hashWorkerUrl,
+    scanWorkerUrl: resources.scanWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

@@ -7,8 +7,9 @@ export interface Resources {
   readonly migrationsFolder: string;
   /** Of the built dashboard; it need not be there. */
   readonly dashboardFolder: string;
-  /** Script of the hashing thread. */
+  /** Scripts of the threads. */
   readonly hashWorkerUrl: string;
+  readonly scanWorkerUrl: string;
   /** What upstreams are told where `fetcher.user_agent` is empty. */
   readonly userAgent: string;
   /** Of the process: git and rsync need some of it. */

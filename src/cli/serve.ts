@@ -123,12 +123,12 @@ interface Kept {
 function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
   const { location } = config.storage;
   const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
-  const { damage, refused } = index;
+  const { damages, refused } = index;
   if (refused !== undefined) {
     log.error("The index can't be opened ({refused}): until a restart what is learnt is in memory alone", { refused });
   }
-  if (damage !== undefined) {
-    log.warn("the index was damaged ({damage}) and is made anew; the old one is index.sqlite.damaged", { damage });
+  for (const damage of damages) {
+    log.warn("the index was damaged ({file}: {damage}) and is made anew; the old one is {file}.damaged", { ...damage });
   }
   const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
   const server = compose({
@@ -139,6 +139,7 @@ function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept
     sandbox: () => sandbox,
     dashboard,
     hashWorkerUrl: resources.hashWorkerUrl,
+    scanWorkerUrl: resources.scanWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

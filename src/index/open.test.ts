@@ -38,7 +38,7 @@ test("what is written is there after it was closed and opened again, the store's
   const id = storeId(first.db);
   first.close();
   const second = openIndex(path, MIGRATIONS);
-  expect(second.damage).toBeUndefined();
+  expect(second.damages).toEqual([]);
   expect(createDistfileRows(second.db).get(name)).toMatchObject(row);
   expect(createMirrorLayoutRows(second.db).get("http://mirror.test")).toMatchObject({ layoutConf: "x", fetchedAt: 7 });
   expect(storeId(second.db)).toBe(id);
@@ -83,7 +83,7 @@ test("a damaged index is set aside and a new one made, whatever is wrong with it
     before.close();
     damage();
     const after = openIndex(path, MIGRATIONS);
-    expect([label, typeof after.damage]).toEqual([label, "string"]);
+    expect([label, after.damages]).toEqual([label, [{ file: "index.sqlite", damage: expect.any(String) }]]);
     expect(createDistfileRows(after.db).names()).toEqual([]);
     expect(existsSync(`${path}.damaged`)).toBe(true);
     createDistfileRows(after.db).put(row);

@@ -1,22 +1,31 @@
 /**
- * Opens the index, or makes a new one where it is missing or damaged: everything in it can be found again on disk.
- * A damaged file is set aside as `index.sqlite.damaged`, never deleted, and never believed.
+ * Opens the index and beside it trees.sqlite, or makes new ones where they are missing or damaged: everything in them can
+ * be found again on disk. A damaged file is set aside as `….damaged`, never deleted, and never believed.
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import { renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import * as schema from "./schema.ts";
 
 export type IndexDatabase = BunSQLiteDatabase<typeof schema>;
 
+export interface Damage {
+  readonly file: string;
+  readonly damage: string;
+}
+
 export interface Index {
   readonly path: string;
+  /** What the trees want; undefined where that is in memory, so that nobody else can write it. */
+  readonly treesPath?: string;
+  /** Both of them. */
   readonly db: IndexDatabase;
   /** Why it is in memory alone and ends with the process, where that is so. */
   readonly refused?: string;
-  /** Why the file that was there is not used, where that is so. */
-  readonly damage?: string;
+  /** Of files that were there and are not used, the name and why. */
+  readonly damages: readonly Damage[];
   /** Writes back the log and closes; the files are then whole without their -wal. */
   close(): void;
 }
@@ -49,7 +58,22 @@ function refusalIn(error: unknown): string | undefined {
 
 class DamagedIndexError extends Error {}
 
-function openDatabase(path: string, migrationsFolder: string): { client: Database; db: IndexDatabase } {
+interface OpenFile {
+  readonly client: Database;
+  readonly db: IndexDatabase;
+}
+
+interface Migrations {
+  readonly folder: string;
+  /** Where it is noted which of them were applied. */
+  readonly table: string;
+}
+
+function migrateTo(db: IndexDatabase, { folder, table }: Migrations): void {
+  migrate(db, { migrationsFolder: folder, migrationsTable: table });
+}
+
+function openFile(path: string, migrations: Migrations): OpenFile {
   const client = new Database(path, { create: true });
   try {
     client.exec("PRAGMA journal_mode = WAL");
@@ -62,7 +86,7 @@ function openDatabase(path: string, migrationsFolder: string): { client: Databas
     const verdict = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
     if (verdict?.quick_check !== "ok") throw new DamagedIndexError(verdict?.quick_check ?? "no answer to quick_check");
     const db = drizzle(client, { schema });
-    migrate(db, { migrationsFolder });
+    migrateTo(db, migrations);
     return { client, db };
   } catch (error) {
     client.close();
@@ -70,29 +94,65 @@ function openDatabase(path: string, migrationsFolder: string): { client: Databas
   }
 }
 
-/**
- * @param migrationsFolder the drizzle/ folder, on disk or inside the executable
- * @throws {SQLiteError} when the file can be neither opened nor replaced (permissions, full disk)
- */
-export function openIndex(path: string, migrationsFolder: string): Index {
-  let damage: string | undefined;
-  let opened: ReturnType<typeof openDatabase>;
+/** The file, or a new one in its place where it is damaged; that goes into `damages`. */
+function openOrReplace(path: string, migrations: Migrations, damages: Damage[]): OpenFile {
   try {
-    opened = openDatabase(path, migrationsFolder);
+    return openFile(path, migrations);
   } catch (error) {
     const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
     if (!isIndexDamage(error) && !folder) throw error;
-    damage = error instanceof Error ? error.message : String(error);
+    damages.push({ file: basename(path), damage: error instanceof Error ? error.message : String(error) });
     rmSync(`${path}.damaged`, { recursive: true, force: true });
     renameSync(path, `${path}.damaged`);
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-    opened = openDatabase(path, migrationsFolder);
+    return openFile(path, migrations);
   }
-  const { client, db } = opened;
+}
+
+/** Where what the trees want lies, by the path of the index. */
+export function treesPathBeside(path: string): string {
+  return `${dirname(path)}/trees.sqlite`;
+}
+
+const MEMORY = ":memory:";
+
+/** Adds the trees' tables to the index: those of a file, or for an index in memory tables of its own. */
+function addTrees({ client, db }: OpenFile, path: string, migrations: Migrations, damages: Damage[]): void {
+  if (path === MEMORY) {
+    migrateTo(db, migrations);
+    return;
+  }
+  const trees = openOrReplace(treesPathBeside(path), migrations, damages);
+  try {
+    client.run("ATTACH DATABASE ? AS trees", [treesPathBeside(path)]);
+    client.exec("PRAGMA trees.synchronous = NORMAL");
+    client.exec(`PRAGMA trees.journal_size_limit = ${LONG_LOG_BYTES}`);
+    // Only now it is open twice, and what closes first need not write back the log.
+    client.query("SELECT count(*) FROM trees.sqlite_schema").get();
+  } finally {
+    trees.client.close();
+  }
+}
+
+/**
+ * @param migrationsFolder the drizzle/ folder, on disk or inside the executable
+ * @throws {SQLiteError} when the files can be neither opened nor replaced (permissions, full disk)
+ */
+export function openIndex(path: string, migrationsFolder: string): Index {
+  const damages: Damage[] = [];
+  const index = openOrReplace(path, { folder: migrationsFolder, table: "__drizzle_migrations" }, damages);
+  const { client, db } = index;
+  try {
+    addTrees(index, path, { folder: `${migrationsFolder}/trees`, table: "__trees_migrations" }, damages);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
   return {
     path,
     db,
-    ...(damage === undefined ? {} : { damage }),
+    damages,
+    ...(path === MEMORY ? {} : { treesPath: treesPathBeside(path) }),
     close() {
       try {
         client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -110,6 +170,6 @@ export function openIndexOrNone(path: string, migrationsFolder: string): Index {
   } catch (error) {
     const refused = refusalIn(error);
     if (refused === undefined) throw error;
-    return { ...openIndex(":memory:", migrationsFolder), refused };
+    return { ...openIndex(MEMORY, migrationsFolder), refused };
   }
 }

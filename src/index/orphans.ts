@@ -5,7 +5,8 @@
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { DistfileName } from "../distfile/name.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distEntries, distfiles, settings } from "./schema.ts";
+import { distfiles, repositories, settings } from "./schema.ts";
+import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface OrphanRows {
   /** Notes of the next files by name after that one whether they are wanted; undefined when none is left. */
@@ -22,12 +23,15 @@ export function createOrphanRows(db: IndexDatabase): OrphanRows {
   // Another content of the same name is wanted instead: this one nobody gets any more. Old hashes do not tell.
   const sameContent = sql`${distEntries.name} = ${distfiles.name} AND ${distEntries.size} = ${distfiles.size} AND (
     ${distEntries.blake2b} IS NULL OR ${distfiles.blake2b} IS NULL OR ${distEntries.blake2b} = ${distfiles.blake2b})`;
+  // Drizzle leaves out tables' names in what it selects from one table, but not in SQL within SQL.
+  const wanting = sql`${distEntries} JOIN ${manifests} ON ${manifests.id} = ${distEntries.manifestId}
+    JOIN ${repositories} ON ${repositories.id} = ${manifests.repositoryId}`;
   const names = db
     .select({
       name: distfiles.name,
       wantedOnce: distfiles.wantedOnce,
       orphanedAt: distfiles.orphanedAt,
-      wanted: sql<number>`EXISTS (SELECT 1 FROM ${distEntries} WHERE ${sameContent})`,
+      wanted: sql<number>`EXISTS (SELECT 1 FROM ${wanting} WHERE ${sameContent})`,
     })
     .from(distfiles)
     .where(gt(distfiles.name, sql.placeholder("after")))

@@ -5,7 +5,7 @@ import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import type { IndexDatabase } from "./open.ts";
+import { type IndexDatabase, treesPathBeside } from "./open.ts";
 import * as schema from "./schema.ts";
 
 /** SQLite's general error, among others of a table that is not there. */
@@ -20,6 +20,8 @@ function openPlain(path: string): Database {
   const client = new Database(path, { readonly: true });
   try {
     client.exec("PRAGMA busy_timeout = 2000");
+    const trees = treesPathBeside(path);
+    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [trees]);
     // Only now the files beside it are opened.
     client.query("SELECT count(*) FROM sqlite_master").get();
     return client;
@@ -38,8 +40,11 @@ function openFor(path: string): Database {
     return openPlain(path);
   } catch (error) {
     if (existsSync(`${path}-wal`)) throw error;
-    const uri = `${pathToFileURL(path)}?immutable=1`;
-    return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+    const uri = (file: string) => `${pathToFileURL(file)}?immutable=1`;
+    const client = new Database(uri(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+    const trees = treesPathBeside(path);
+    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [uri(trees)]);
+    return client;
   }
 }
 

@@ -5,7 +5,7 @@ import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type IndexDatabase, openIndex } from "./open.ts";
 import { createRepositoryRows, hasDigest, hasName, type RepositoryRows, wantedByQuery } from "./repositories.ts";
-import { distEntries } from "./schema.ts";
+import { distEntries } from "./trees-schema.ts";
 
 const A = "a".repeat(128);
 const B = "b".repeat(128);
@@ -107,12 +107,17 @@ test("stamps are kept by package, and removed with it", () => {
   expect(packagesOf(byName("f"))).toEqual(["other:c/p"]);
 });
 
-test("a repository that is no longer configured goes with all it wanted; a renamed one keeps it", () => {
+test("a repository that is no longer configured wants nothing any more; a renamed one keeps it", () => {
   const [stays = 0, goes = 0] = rows.configure([tree("stays"), tree("goes")]);
   add(stays, "c/p", entry("f", 1));
   add(goes, "c/p", entry("f", 1), entry("g", 1));
   expect(rows.configure([{ name: "renamed", location: "/trees/stays" }])).toEqual([stays]);
   expect(packagesOf(byName("f"))).toEqual(["renamed:c/p"]);
+  expect(rows.counts()).toEqual({ packages: 1, distfiles: 1 });
+  // Its id is nobody else's as long as anything of it is there.
+  const [, other = 0] = rows.configure([tree("stays"), tree("other")]);
+  expect([other > goes, packagesOf(byName("g"))]).toEqual([true, []]);
+  while (rows.prune(rows.ids())) expect(packagesOf(byName("f"))).toEqual(["stays:c/p"]);
   expect(db.select().from(distEntries).all()).toHaveLength(1);
   rows.configure([]);
   expect(rows.counts()).toEqual({ packages: 0, distfiles: 0 });

@@ -1,12 +1,14 @@
 /**
- * What the trees want, as last scanned: their Manifests and DIST lines, and the two look-ups that every request makes,
- * by name and by digest. Writing is the scan's business (repos/scan.ts), which says what changed.
+ * Which repositories there are and what they want, as last scanned: the two look-ups that every request makes, by name and
+ * by digest. Their Manifests are the scan's business (manifests.ts), most often in a thread, which says when it changed them.
  */
-import { and, eq, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, max, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { createManifestRows, type ManifestRows } from "./manifests.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distEntries, manifests, repositories } from "./schema.ts";
+import { repositories } from "./schema.ts";
+import { distEntries, manifests } from "./trees-schema.ts";
 
 /** A package whose Manifest has the file. */
 export interface WantedBy {
@@ -18,40 +20,20 @@ export interface WantedBy {
   readonly entry: DistEntry;
 }
 
-export interface PackageStamp {
-  /** Changes whenever the Manifest does. */
-  readonly stamp: string;
-  /** How many DIST entries it has. */
-  readonly distfiles: number;
-}
-
-export interface PackageEntries {
-  readonly category: string;
-  readonly package: string;
-  readonly stamp: string;
-  readonly entries: readonly DistEntry[];
-}
-
 export interface RepositoryCounts {
   readonly packages: number;
   /** DIST lines, not names: one file may be wanted by many packages. */
   readonly distfiles: number;
 }
 
-export interface RepositoryRows {
+export interface RepositoryRows extends ManifestRows {
   /**
-   * Makes these the repositories, in this order, and forgets all others with what they wanted (some 300 ms for a tree
-   * of ::gentoo's size). Returns their ids in the same order.
+   * Makes these the repositories, in this order, and forgets all others; what they wanted is found no more, and prune()
+   * removes it. Returns their ids in the same order.
    */
   configure(wanted: readonly { readonly name: string; readonly location: string }[]): readonly number[];
-  categories(repositoryId: number): readonly string[];
-  packages(repositoryId: number, category: string): ReadonlyMap<string, PackageStamp>;
-  /**
-   * All in one transaction: a reader sees each package as it was or as it is. Writes only what differs, as most
-   * Manifests that were touched say the same; returns how many want other content than before.
-   */
-  replace(repositoryId: number, packages: readonly PackageEntries[]): number;
-  remove(repositoryId: number, category: string, packages: readonly string[]): void;
+  /** Of those that are configured. */
+  ids(): readonly number[];
   /** First repository first, then by category and package. */
   entriesByName(name: DistfileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
@@ -61,9 +43,11 @@ export interface RepositoryRows {
   counts(): RepositoryCounts;
   /** Another number whenever what is wanted may have changed. */
   readonly revision: number;
+  /** To be called when others wrote Manifests. */
+  noteChange(): void;
 }
 
-/** How many of a digest's digits the index holds (schema.ts, dist_entries). */
+/** How many of a digest's digits the index holds (trees-schema.ts, dist_entries). */
 const DIGEST_START = 5;
 
 const { placeholder } = sql;
@@ -109,117 +93,43 @@ function toWantedBy({ name, size, blake2b, sha512, ...by }: WantedByRow): Wanted
   return { ...by, entry: { name: name as DistfileName, size, ...hashes } };
 }
 
-function prepareWriting(db: IndexDatabase) {
-  return {
-    putManifest: db
-      .insert(manifests)
-      .values({
-        repositoryId: placeholder("repositoryId"),
-        category: placeholder("category"),
-        package: placeholder("package"),
-        stamp: placeholder("stamp"),
-        distfiles: placeholder("distfiles"),
-      })
-      .onConflictDoUpdate({
-        target: [manifests.repositoryId, manifests.category, manifests.package],
-        set: { stamp: sql`excluded.stamp`, distfiles: sql`excluded.distfiles` },
-      })
-      .returning({ id: manifests.id })
-      .prepare(),
-    forgetEntry: db
-      .delete(distEntries)
-      .where(and(eq(distEntries.manifestId, placeholder("manifestId")), eq(distEntries.name, placeholder("name"))))
-      .prepare(),
-    putEntry: db
-      .insert(distEntries)
-      .values({
-        manifestId: placeholder("manifestId"),
-        name: placeholder("name"),
-        size: placeholder("size"),
-        blake2b: placeholder("blake2b"),
-        sha512: placeholder("sha512"),
-      })
-      .prepare(),
-    forgetManifest: db
-      .delete(manifests)
-      .where(
-        and(
-          eq(manifests.repositoryId, placeholder("repositoryId")),
-          eq(manifests.category, placeholder("category")),
-          eq(manifests.package, placeholder("package")),
-        ),
-      )
-      .prepare(),
-  };
-}
-
 function prepareReading(db: IndexDatabase) {
   return {
     byName: wantedByQuery(db, hasName).prepare(),
     byDigest: wantedByQuery(db, hasDigest).prepare(),
     byPackage: wantedByQuery(db, isPackage).prepare(),
-    entries: db
-      .select({
-        name: distEntries.name,
-        size: distEntries.size,
-        blake2b: distEntries.blake2b,
-        sha512: distEntries.sha512,
-      })
-      .from(distEntries)
-      .where(eq(distEntries.manifestId, placeholder("manifestId")))
-      .prepare(),
-    categories: db
-      .selectDistinct({ category: manifests.category })
-      .from(manifests)
-      .where(eq(manifests.repositoryId, placeholder("repositoryId")))
-      .prepare(),
-    packages: db
-      .select({ package: manifests.package, stamp: manifests.stamp, distfiles: manifests.distfiles })
-      .from(manifests)
-      .where(
-        and(eq(manifests.repositoryId, placeholder("repositoryId")), eq(manifests.category, placeholder("category"))),
-      )
-      .prepare(),
     counts: db
       .select({ packages: sql<number>`count(*)`, distfiles: sql<number>`coalesce(sum(${manifests.distfiles}), 0)` })
       .from(manifests)
+      .innerJoin(repositories, eq(repositories.id, manifests.repositoryId))
       .prepare(),
+    ids: db.select({ id: repositories.id }).from(repositories).prepare(),
+    highestId: db.select({ id: max(repositories.id) }).from(repositories).prepare(),
+    highestScannedId: db.select({ id: max(manifests.repositoryId) }).from(manifests).prepare(),
   };
 }
 
 export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
-  const writing = prepareWriting(db);
   const reading = prepareReading(db);
   let revision = 0;
+  const noteChange = () => {
+    revision++;
+  };
 
-  /** Whether the package wants other content than before. */
-  function replaceOne(repositoryId: number, { entries, ...manifest }: PackageEntries): boolean {
-    const { id: manifestId } = writing.putManifest.get({ repositoryId, ...manifest, distfiles: entries.length });
-    const before = new Map(reading.entries.all({ manifestId }).map((row) => [row.name, row]));
-    let changed = false;
-    for (const { name, size, blake2b = null, sha512 = null } of entries) {
-      const old = before.get(name);
-      if (old && old.size === size && old.blake2b === blake2b && old.sha512 === sha512) {
-        before.delete(name);
-        continue;
-      }
-      if (old) writing.forgetEntry.run({ manifestId, name });
-      before.delete(name);
-      writing.putEntry.run({ manifestId, name, size, blake2b, sha512 });
-      changed = true;
-    }
-    for (const name of before.keys()) writing.forgetEntry.run({ manifestId, name });
-    return changed || before.size > 0;
+  /** That of nobody, nor of anybody whose Manifests may still be there. */
+  function freeId(): number {
+    return 1 + Math.max(reading.highestId.get()?.id ?? 0, reading.highestScannedId.get()?.id ?? 0);
   }
 
   return {
+    ...createManifestRows(db, noteChange),
     configure(wanted) {
-      revision++;
+      noteChange();
       return db.transaction(() => {
         const locations = wanted.map(({ location }) => location);
         db.delete(repositories).where(notInArray(repositories.location, locations)).run();
         return wanted.map(({ name, location }, position) => {
-          const row = { name, location, position };
+          const row = { id: freeId(), name, location, position };
           const put = db.insert(repositories).values(row).onConflictDoUpdate({
             target: repositories.location,
             set: { name, position },
@@ -228,22 +138,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
         });
       });
     },
-    categories: (repositoryId) => reading.categories.all({ repositoryId }).map(({ category }) => category),
-    packages(repositoryId, category) {
-      const rows = reading.packages.all({ repositoryId, category });
-      return new Map(rows.map(({ package: name, stamp, distfiles }) => [name, { stamp, distfiles }]));
-    },
-    replace(repositoryId, packages) {
-      const changed = db.transaction(() => packages.filter((one) => replaceOne(repositoryId, one)).length);
-      if (changed > 0) revision++;
-      return changed;
-    },
-    remove(repositoryId, category, packages) {
-      revision++;
-      db.transaction(() => {
-        for (const name of packages) writing.forgetManifest.run({ repositoryId, category, package: name });
-      });
-    },
+    ids: () => reading.ids.all().map(({ id }) => id),
     entriesByName: (name) => reading.byName.all({ name }).map(toWantedBy),
     entriesByDigest: (digest) => reading.byDigest.all({ digest, start: digest.slice(0, DIGEST_START) }).map(toWantedBy),
     entriesOf(location, category, name) {
@@ -254,5 +149,6 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
     get revision() {
       return revision;
     },
+    noteChange,
   };
 }

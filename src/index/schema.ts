@@ -1,9 +1,9 @@
 /**
  * The tables of the index (Drizzle, SQLite). The disk is the truth and this is its memory: every table can be
  * rebuilt from the store and the trees. Hashes are lower-case hex; instants are milliseconds since the epoch.
+ * What the trees want is in a file of its own (trees-schema.ts).
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
-import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { DistfileName } from "../distfile/name.ts";
 
@@ -70,48 +70,6 @@ export const repositories = sqliteTable(
     position: integer("position").notNull(),
   },
   (table) => [uniqueIndex("repositories_location").on(table.location)],
-);
-
-/** Manifests read, one per package, with size, mtime and ctime (ns) to see whether they changed. */
-export const manifests = sqliteTable(
-  "manifests",
-  {
-    id: integer("id").primaryKey(),
-    repositoryId: integer("repository_id")
-      .notNull()
-      .references(() => repositories.id, { onDelete: "cascade" }),
-    category: text("category").notNull(),
-    package: text("package").notNull(),
-    stamp: text("stamp").notNull(),
-    /** How many rows of dist_entries it has. */
-    distfiles: integer("distfiles").notNull(),
-  },
-  (table) => [uniqueIndex("manifests_package").on(table.repositoryId, table.category, table.package)],
-);
-
-/** DIST lines. Without a hash of today's the line gives a size only. */
-export const distEntries = sqliteTable(
-  "dist_entries",
-  {
-    manifestId: integer("manifest_id")
-      .notNull()
-      .references(() => manifests.id, { onDelete: "cascade" }),
-    name: text("name").notNull(),
-    size: integer("size").notNull(),
-    blake2b: text("blake2b"),
-    sha512: text("sha512"),
-    // A content-hash request names 128 digits; the first 5 find the row (a million buckets), and the shorter the index,
-    // the fewer of its pages each small transaction writes. Columns, as drizzle-kit garbles an index on an expression;
-    // virtual, so only the index holds them.
-    blake2bStart: text("blake2b_start").generatedAlwaysAs(sql`substr(blake2b, 1, 5)`, { mode: "virtual" }),
-    sha512Start: text("sha512_start").generatedAlwaysAs(sql`substr(sha512, 1, 5)`, { mode: "virtual" }),
-  },
-  (table) => [
-    index("dist_entries_manifest").on(table.manifestId),
-    index("dist_entries_name").on(table.name),
-    index("dist_entries_blake2b").on(table.blake2bStart),
-    index("dist_entries_sha512").on(table.sha512Start),
-  ],
 );
 
 /** The layout.conf of each mirror, asked once a day (GLEP 75); empty text: it has none. */

@@ -1,7 +1,7 @@
 /**
  * Brings the index up to date with one repository: lists its categories and packages, looks at each Manifest, and
- * reads again only those whose size or times differ. What cannot be read stays as it was. The work goes in steps that
- * leave the event loop free: waiting for the disk is asynchronous, writing is cut into small transactions.
+ * reads again only those whose size or times differ. What cannot be read stays as it was. The work goes in short steps: a
+ * thread takes them one after the other, and where there is none others get their turn in between.
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import { listFolders, lookAtManifest } from "./look.ts";
@@ -56,24 +56,29 @@ export interface ScanReport {
   readonly problem?: string;
 }
 
-export interface ScanOptions {
+/** Which repository to scan, and how. */
+export interface ScanRequest {
   readonly repositoryId: number;
   readonly location: string;
-  readonly rows: PackageRows;
   /** Reads every Manifest, whatever its stamp says. */
   readonly full: boolean;
-  /** Ends the scan between two steps. */
-  readonly signal: AbortSignal;
+}
+
+export interface ScanOptions extends ScanRequest {
+  readonly rows: PackageRows;
 }
 
 /** Folders of a repository that are no categories; the last three lie in old or odd trees. */
 const NO_CATEGORIES = new Set(
   "eclass files licenses metadata profiles scripts distfiles packages lost+found".split(" "),
 );
-/** Manifests looked at and read at once. */
-const AT_ONCE = 32;
-/** Rows written before others get their turn: some 2 ms. */
+/** Rows written in one step: some 2 ms. */
 const ROWS_PER_STEP = 200;
+/** How long steps are taken before others get their turn. */
+const TURN_MS = 2;
+
+/** Between two of them what was written holds together, and the scan may end. */
+type Steps<T> = Generator<undefined, T, undefined>;
 
 interface Tally {
   packages: number;
@@ -90,7 +95,8 @@ interface Tally {
 interface Pass extends ScanOptions {
   readonly tally: Tally;
   /** Read and not yet written. */
-  readonly pending: ScannedPackage[];
+  pending: ScannedPackage[];
+  pendingRows: number;
 }
 
 function count(tally: Tally, distfiles: number | undefined): void {
@@ -99,98 +105,72 @@ function count(tally: Tally, distfiles: number | undefined): void {
   tally.distfiles += distfiles;
 }
 
-/** Lets everything else that waits have its turn. */
-function giveWay(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function write(pass: Pass): void {
+  const { rows, repositoryId, tally, pending } = pass;
+  if (pending.length === 0) return;
+  pass.pending = [];
+  pass.pendingRows = 0;
+  tally.changed += rows.replace(repositoryId, pending);
 }
 
-/** Writes what is pending, but leaves less than one step for later unless it is the last time. */
-async function write({ rows, repositoryId, signal, tally, pending }: Pass, last: boolean): Promise<void> {
-  let from = 0;
-  let size = 0;
-  for (let to = 0; to < pending.length; to++) {
-    size += 1 + (pending[to]?.entries.length ?? 0);
-    if (size < ROWS_PER_STEP && !(last && to === pending.length - 1)) continue;
-    tally.changed += rows.replace(repositoryId, pending.slice(from, to + 1));
-    from = to + 1;
-    size = 0;
-    await giveWay();
-    signal.throwIfAborted();
-  }
-  pending.splice(0, from);
-}
-
-/** Returns those of the names that have no Manifest (any more). */
-async function scanPackages(
-  category: string,
-  names: readonly string[],
-  known: ReadonlyMap<string, KnownPackage>,
-  pass: Pass,
-): Promise<readonly string[]> {
+/** Whether the package has a Manifest. */
+function scanPackage(category: string, name: string, before: KnownPackage | undefined, pass: Pass): boolean {
   const { tally } = pass;
-  const absent: string[] = [];
-  const looks = names.map(async (name) => {
-    const path = `${pass.location}/${category}/${name}/Manifest`;
-    const before = known.get(name);
-    const found = await lookAtManifest(path, pass.full ? undefined : before?.stamp);
-    if (found.kind === "absent") {
-      absent.push(name);
-    } else if (found.kind === "text") {
-      const { entries, skipped } = parseManifest(found.text);
-      const [first] = skipped;
-      if (first) tally.firstSkipped ??= `${path}:${first.line}: ${first.text.slice(0, 200)}`;
-      tally.skipped += skipped.length;
-      count(tally, entries.length);
-      tally.read++;
-      pass.pending.push({ category, package: name, stamp: found.stamp, entries });
-    } else {
-      count(tally, before?.distfiles);
-      if (found.kind === "unreadable") tally.unreadable.push({ path, reason: found.reason });
-    }
-  });
-  await Promise.all(looks);
-  await write(pass, false);
-  return absent;
+  const path = `${pass.location}/${category}/${name}/Manifest`;
+  const found = lookAtManifest(path, pass.full ? undefined : before?.stamp);
+  if (found.kind === "absent") return false;
+  if (found.kind !== "text") {
+    count(tally, before?.distfiles);
+    if (found.kind === "unreadable") tally.unreadable.push({ path, reason: found.reason });
+    return true;
+  }
+  const { entries, skipped } = parseManifest(found.text);
+  const [first] = skipped;
+  if (first) tally.firstSkipped ??= `${path}:${first.line}: ${first.text.slice(0, 200)}`;
+  tally.skipped += skipped.length;
+  count(tally, entries.length);
+  tally.read++;
+  pass.pending.push({ category, package: name, stamp: found.stamp, entries });
+  pass.pendingRows += 1 + entries.length;
+  return true;
 }
 
-async function scanCategory(category: string, pass: Pass): Promise<void> {
-  const { repositoryId, location, rows, signal, tally } = pass;
+function* scanCategory(category: string, pass: Pass): Steps<void> {
+  const { repositoryId, location, rows, tally } = pass;
   const known = rows.packages(repositoryId, category);
   const path = `${location}/${category}`;
-  const listing = await listFolders(path);
+  const listing = listFolders(path);
   if (listing.kind === "unreadable") {
     for (const { distfiles } of known.values()) count(tally, distfiles);
     tally.unreadable.push({ path, reason: listing.reason });
     return;
   }
-  const names = listing.kind === "listing" ? listing.folders : [];
-  const gone = new Set(known.keys()).difference(new Set(names));
-  for (let from = 0; from < names.length; from += AT_ONCE) {
-    const absent = await scanPackages(category, names.slice(from, from + AT_ONCE), known, pass);
-    for (const name of absent) if (known.has(name)) gone.add(name);
-    signal.throwIfAborted();
+  const gone = new Set(known.keys());
+  for (const name of listing.kind === "listing" ? listing.folders : []) {
+    if (scanPackage(category, name, known.get(name), pass)) gone.delete(name);
+    if (pass.pendingRows >= ROWS_PER_STEP) write(pass);
+    yield;
   }
   tally.removed += gone.size;
   if (gone.size > 0) rows.remove(repositoryId, category, [...gone]);
 }
 
 /** Why the listing of the repository's own folder is not to be believed. */
-function problemOf(listing: Awaited<ReturnType<typeof listFolders>>, hadPackages: boolean): string | undefined {
+function problemOf(listing: ReturnType<typeof listFolders>, hadPackages: boolean): string | undefined {
   if (listing.kind === "absent") return "is not there";
   if (listing.kind === "unreadable") return `cannot be read: ${listing.reason}`;
   return listing.empty && hadPackages ? "lies empty, but had packages" : undefined;
 }
 
 /**
- * One pass over the repository. One that is not there, or lies empty where it had packages (not mounted, or being
- * synced), is kept as it was, and the report says so.
- * @throws {unknown} the signal's reason; what `rows` throws (database errors). What was written until then holds.
+ * One pass over the repository, step by step. One that is not there, or lies empty where it had packages (not mounted, or
+ * being synced), is kept as it was, and the report says so.
+ * @throws {unknown} what `rows` throws (database errors). What was written until then holds.
  */
-export async function scanRepository(options: ScanOptions): Promise<ScanReport> {
-  const { repositoryId, location, rows, signal } = options;
+export function* scanSteps(options: ScanOptions): Steps<ScanReport> {
+  const { repositoryId, location, rows } = options;
   const tally: Tally = { packages: 0, distfiles: 0, read: 0, changed: 0, removed: 0, skipped: 0, unreadable: [] };
-  signal.throwIfAborted();
-  const listing = await listFolders(location);
+  const listing = listFolders(location);
   const knownCategories = rows.categories(repositoryId);
   const problem = problemOf(listing, knownCategories.length > 0);
   if (problem !== undefined || listing.kind !== "listing") {
@@ -200,8 +180,34 @@ export async function scanRepository(options: ScanOptions): Promise<ScanReport> 
     return problem === undefined ? tally : { ...tally, problem };
   }
   const listed = listing.folders.filter((name) => !NO_CATEGORIES.has(name));
-  const pass: Pass = { ...options, tally, pending: [] };
-  for (const category of new Set([...listed, ...knownCategories])) await scanCategory(category, pass);
-  await write(pass, true);
+  const pass: Pass = { ...options, tally, pending: [], pendingRows: 0 };
+  for (const category of new Set([...listed, ...knownCategories])) {
+    yield* scanCategory(category, pass);
+    yield;
+  }
+  write(pass);
   return tally;
+}
+
+/** Lets everything else that waits have its turn. */
+function giveWay(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * All steps of scanSteps() on this thread, with turns for everything else in between.
+ * @throws {unknown} the signal's reason; what scanSteps() throws
+ */
+export async function scanRepository(options: ScanOptions & { readonly signal: AbortSignal }): Promise<ScanReport> {
+  const { signal } = options;
+  const steps = scanSteps(options);
+  for (;;) {
+    await giveWay();
+    signal.throwIfAborted();
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < TURN_MS) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
 }

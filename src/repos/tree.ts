@@ -9,7 +9,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./find.ts";
 import { readMarkers } from "./markers.ts";
-import { type PackageRows, type ScanReport, scanRepository } from "./scan.ts";
+import type { ScanReport, ScanRequest } from "./scan.ts";
 
 /** State of one tree for people and for clean-up. */
 export interface TreeStatus {
@@ -42,10 +42,16 @@ export interface Tree {
   settled(): Promise<void>;
 }
 
+/**
+ * One pass over a repository (scan.ts), on whatever thread.
+ * @throws {unknown} the signal's reason; what the index throws
+ */
+export type Scan = (request: ScanRequest, signal: AbortSignal) => Promise<ScanReport>;
+
 export interface TreeDeps {
   readonly repository: Repository;
   readonly repositoryId: number;
-  readonly rows: PackageRows;
+  readonly scan: Scan;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -91,7 +97,7 @@ function withShownPaths(report: ScanReport, path: string, location: string): Sca
   };
 }
 
-export function createTree({ repository, repositoryId, rows, clock, log, signal, onChange }: TreeDeps): Tree {
+export function createTree({ repository, repositoryId, scan, clock, log, signal, onChange }: TreeDeps): Tree {
   const { name, location } = repository;
   let last: Outcome | undefined;
   let scannedAt: number | undefined;
@@ -134,11 +140,11 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
     );
   }
 
-  async function scan(path: string, markers: string, full: boolean): Promise<void> {
+  async function scanOnce(path: string, markers: string, full: boolean): Promise<void> {
     const startedAt = clock.now();
     let report: ScanReport;
     try {
-      report = await scanRepository({ repositoryId, location: path, rows, full, signal });
+      report = await scan({ repositoryId, location: path, full }, signal);
       report = withShownPaths(report, path, location);
     } catch (error) {
       if (signal.aborted) return;
@@ -169,7 +175,7 @@ export function createTree({ repository, repositoryId, rows, clock, log, signal,
     // Read before the scan that they describe: what moves during it is seen as moved after it.
     const path = resolveLinks(location);
     const markers = markersAt(path);
-    const done = scan(path, markers, full).finally(() => {
+    const done = scanOnce(path, markers, full).finally(() => {
       running = undefined;
     });
     running = { markers, done };

@@ -7,6 +7,8 @@ import { openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { scanRepository } from "./scan.ts";
+import type { Scan } from "./tree.ts";
 import { createTrees, type Trees } from "./trees.ts";
 
 const HASH = "ab".repeat(64);
@@ -33,6 +35,8 @@ afterEach(async () => {
   temp.remove();
 });
 
+const scan: Scan = (request, signal) => scanRepository({ ...request, rows, signal });
+
 function write(path: string, text: string): void {
   mkdirSync(dirname(temp.file(path)), { recursive: true });
   writeFileSync(temp.file(path), text);
@@ -47,7 +51,7 @@ const wantedBy = (name: string) => rows.entriesByName(name as DistfileName).map(
 
 async function start(...names: string[]): Promise<Trees> {
   const repositories = names.map(repository);
-  trees = createTrees({ repositories, rows, clock: createFakeClock(), log: getLogger("none") });
+  trees = createTrees({ repositories, rows, scan, clock: createFakeClock(), log: getLogger("none") });
   await trees.ready;
   return trees;
 }

@@ -7,6 +7,8 @@ import type { DistfileName } from "../distfile/name.ts";
 import { openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
+import { scanRepository } from "./scan.ts";
+import type { Scan } from "./tree.ts";
 import { createTrees, type Trees } from "./trees.ts";
 
 const base = mkdtempSync(join(tmpdir(), "portcache-trees-"));
@@ -54,6 +56,8 @@ afterAll(async () => {
   await reset();
 });
 
+const scan: Scan = (request, signal) => scanRepository({ ...request, rows, signal });
+
 function write(path: string, text: string): void {
   mkdirSync(dirname(`${root}/${path}`), { recursive: true });
   writeFileSync(`${root}/${path}`, text);
@@ -65,7 +69,7 @@ function manifest(cp: string, ...names: string[]): void {
 
 async function start(locations = [root]): Promise<Trees> {
   const repositories = locations.map((location, i) => ({ name: `tree${i}`, location }));
-  const started = createTrees({ repositories, rows, clock, log: getLogger("trees-test") });
+  const started = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
   trees = started;
   await started.ready;
   return started;
@@ -79,7 +83,7 @@ test("ready comes with the first scan of all trees, and the generation grows wit
   manifest("a/a", "a-1");
   write("second/b/b/Manifest", `DIST b-1 10 BLAKE2B ${HASH}\n`);
   const repositories = [root, `${root}/second`].map((location) => ({ name: "t", location }));
-  trees = createTrees({ repositories, rows, clock, log: getLogger("trees-test") });
+  trees = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
   expect([trees.scanned, trees.generation]).toEqual([false, 0]);
   await trees.ready;
   expect([trees.scanned, trees.generation]).toEqual([true, 2]);
@@ -236,7 +240,7 @@ test("what can't be read is told of by the path of the link that leads to it, on
 
 test("after stop() nothing is scanned any more, and what ran has ended", async () => {
   for (let i = 0; i < 500; i++) manifest(`a/p${i}`, `p${i}`);
-  trees = createTrees({ repositories: [{ name: "t", location: root }], rows, clock, log: getLogger("trees-test") });
+  trees = createTrees({ repositories: [{ name: "t", location: root }], rows, scan, clock, log: getLogger("trees-test") });
   void trees.rescan();
   await trees.stop();
   const { packages } = rows.counts();

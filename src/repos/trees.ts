@@ -5,10 +5,9 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./find.ts";
-import type { PackageRows } from "./scan.ts";
-import { createTree, type Tree, type TreeStatus } from "./tree.ts";
+import { createTree, type Scan, type Tree, type TreeStatus } from "./tree.ts";
 
-export interface TreeRows extends PackageRows {
+export interface TreeRows {
   /** Makes these the repositories, in this order; returns their ids. */
   configure(repositories: readonly Repository[]): readonly number[];
 }
@@ -17,6 +16,7 @@ export interface TreesDeps {
   /** In order: where two disagree the first holds. */
   readonly repositories: readonly Repository[];
   readonly rows: TreeRows;
+  readonly scan: Scan;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -55,7 +55,7 @@ interface Member {
 }
 
 /** Begins to scan at once. @throws what `rows.configure` throws */
-export function createTrees({ repositories, rows, clock, log }: TreesDeps): Trees {
+export function createTrees({ repositories, rows, scan, clock, log }: TreesDeps): Trees {
   let stopped = false;
   let generation = 0;
   let members: readonly Member[] = [];
@@ -74,7 +74,7 @@ export function createTrees({ repositories, rows, clock, log }: TreesDeps): Tree
       generation++;
     };
     const { signal } = stopping;
-    return { repository, stopping, tree: createTree({ repository, repositoryId, rows, clock, log, signal, onChange }) };
+    return { repository, stopping, tree: createTree({ repository, repositoryId, scan, clock, log, signal, onChange }) };
   }
 
   async function stopThose(gone: readonly Member[]): Promise<void> {

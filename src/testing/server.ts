@@ -50,6 +50,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
       return sandbox;
     },
     hashWorkerUrl: new URL("../fetch/hash.worker.ts", import.meta.url).href,
+    scanWorkerUrl: new URL("../cli/scan.worker.ts", import.meta.url).href,
     userAgent: "portcache/test",
     clock: systemClock,
     log: await openLog(config.log.level, config.log.format),

@@ -1,0 +1,2 @@
+DROP TABLE `dist_entries`;--> statement-breakpoint
+DROP TABLE `manifests`;

@@ -1,0 +1,69 @@
+/**
+ * Scans one repository after the other beside the event loop, at a lower priority, and writes what the trees want into their
+ * file. It waits for the disk, commits every few seconds, and between two steps looks whether the scan is still wanted.
+ */
+import { setPriority } from "node:os";
+import { openTreesWriter, type TreesWriter } from "../index/trees.ts";
+import { type ScanReport, scanSteps } from "../repos/scan.ts";
+import type { ThreadReply, ThreadRequest } from "./scan-thread.ts";
+
+declare const self: Worker;
+
+/** Linux' nice value of this thread alone (setpriority(2), "C library/kernel differences"): hits go first. */
+const NICE = 10;
+/** What a scan of a slow disk has found is to be seen, and not lost by a kill. */
+const COMMIT_EVERY_MS = 2_000;
+
+function reply(message: ThreadReply): void {
+  self.postMessage(message);
+}
+
+function commit(writer: TreesWriter): void {
+  const { changed } = writer;
+  writer.commit();
+  if (changed) reply({ kind: "changed" });
+}
+
+/** @returns undefined where it was stopped */
+function scan({ request, repositoryIds, stop }: ThreadRequest, writer: TreesWriter): ScanReport | undefined {
+  writer.begin();
+  while (writer.rows.prune(repositoryIds)) if (Atomics.load(stop, 0) !== 0) break;
+  const steps = scanSteps({ ...request, rows: writer.rows });
+  for (let begunAt = performance.now(); ; ) {
+    const { done, value } = steps.next();
+    if (done) {
+      commit(writer);
+      return value;
+    }
+    const isStopped = Atomics.load(stop, 0) !== 0;
+    if (!isStopped && performance.now() - begunAt < COMMIT_EVERY_MS) continue;
+    commit(writer);
+    if (isStopped) return undefined;
+    writer.begin();
+    begunAt = performance.now();
+  }
+}
+
+function scanAndReply(message: ThreadRequest): void {
+  let writer: TreesWriter | undefined;
+  try {
+    writer = openTreesWriter(message.path);
+    reply({ kind: "scanned", report: scan(message, writer) });
+  } catch (error) {
+    reply({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  }
+  try {
+    writer?.close();
+  } catch {
+    // The log is written back by the next one.
+  }
+  reply({ kind: "idle" });
+}
+
+try {
+  setPriority(0, NICE);
+} catch {
+  // Then at the priority of the others.
+}
+
+self.onmessage = (event: MessageEvent<ThreadRequest>) => scanAndReply(event.data);

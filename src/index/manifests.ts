@@ -1,0 +1,170 @@
+/**
+ * Manifests as last read, package by package: what a scan knows of them and writes. Looking up what they want is
+ * repositories.ts.
+ */
+import { and, eq, inArray, notInArray, sql } from "drizzle-orm";
+import type { DistEntry } from "../distfile/digests.ts";
+import type { IndexDatabase } from "./open.ts";
+import { distEntries, manifests } from "./trees-schema.ts";
+
+export interface PackageStamp {
+  /** Changes whenever the Manifest does. */
+  readonly stamp: string;
+  /** How many DIST entries it has. */
+  readonly distfiles: number;
+}
+
+export interface PackageEntries {
+  readonly category: string;
+  readonly package: string;
+  readonly stamp: string;
+  readonly entries: readonly DistEntry[];
+}
+
+export interface ManifestRows {
+  categories(repositoryId: number): readonly string[];
+  packages(repositoryId: number, category: string): ReadonlyMap<string, PackageStamp>;
+  /**
+   * All in one transaction: a reader sees each package as it was or as it is. Writes only what differs, as most
+   * Manifests that were touched say the same; returns how many want other content than before.
+   */
+  replace(repositoryId: number, packages: readonly PackageEntries[]): number;
+  remove(repositoryId: number, category: string, packages: readonly string[]): void;
+  /** Removes some of what belongs to other repositories than these, which nobody can look up. @returns whether there was any */
+  prune(repositoryIds: readonly number[]): boolean;
+}
+
+/** Manifests pruned at once: some 5 ms. */
+const PRUNED_AT_ONCE = 300;
+
+const { placeholder } = sql;
+
+function prepareWriting(db: IndexDatabase) {
+  const isPackage = and(
+    eq(manifests.repositoryId, placeholder("repositoryId")),
+    eq(manifests.category, placeholder("category")),
+    eq(manifests.package, placeholder("package")),
+  );
+  return {
+    addManifest: db
+      .insert(manifests)
+      .values({
+        repositoryId: placeholder("repositoryId"),
+        category: placeholder("category"),
+        package: placeholder("package"),
+        stamp: placeholder("stamp"),
+        distfiles: placeholder("distfiles"),
+      })
+      .onConflictDoNothing()
+      .returning({ id: manifests.id })
+      .prepare(),
+    updateManifest: db
+      .update(manifests)
+      .set({ stamp: sql`${placeholder("stamp")}`, distfiles: sql`${placeholder("distfiles")}` })
+      .where(isPackage)
+      .returning({ id: manifests.id })
+      .prepare(),
+    forgetEntry: db
+      .delete(distEntries)
+      .where(and(eq(distEntries.manifestId, placeholder("manifestId")), eq(distEntries.name, placeholder("name"))))
+      .prepare(),
+    putEntry: db
+      .insert(distEntries)
+      .values({
+        manifestId: placeholder("manifestId"),
+        name: placeholder("name"),
+        size: placeholder("size"),
+        blake2b: placeholder("blake2b"),
+        sha512: placeholder("sha512"),
+      })
+      .prepare(),
+    forgetManifest: db.delete(manifests).where(isPackage).prepare(),
+  };
+}
+
+function prepareReading(db: IndexDatabase) {
+  return {
+    entries: db
+      .select({
+        name: distEntries.name,
+        size: distEntries.size,
+        blake2b: distEntries.blake2b,
+        sha512: distEntries.sha512,
+      })
+      .from(distEntries)
+      .where(eq(distEntries.manifestId, placeholder("manifestId")))
+      .prepare(),
+    categories: db
+      .selectDistinct({ category: manifests.category })
+      .from(manifests)
+      .where(eq(manifests.repositoryId, placeholder("repositoryId")))
+      .prepare(),
+    packages: db
+      .select({ package: manifests.package, stamp: manifests.stamp, distfiles: manifests.distfiles })
+      .from(manifests)
+      .where(
+        and(eq(manifests.repositoryId, placeholder("repositoryId")), eq(manifests.category, placeholder("category"))),
+      )
+      .prepare(),
+  };
+}
+
+/** @param onChange called whenever what is wanted may have changed */
+export function createManifestRows(db: IndexDatabase, onChange: () => void): ManifestRows {
+  const writing = prepareWriting(db);
+  const reading = prepareReading(db);
+
+  function putEntries(manifestId: number, entries: Iterable<DistEntry>): void {
+    for (const { name, size, blake2b = null, sha512 = null } of entries) {
+      writing.putEntry.run({ manifestId, name, size, blake2b, sha512 });
+    }
+  }
+
+  /** Whether the package wants other content than before. */
+  function replaceOne(repositoryId: number, { entries, ...manifest }: PackageEntries): boolean {
+    const row = { repositoryId, ...manifest, distfiles: entries.length };
+    const added = writing.addManifest.get(row);
+    if (added) {
+      putEntries(added.id, entries);
+      return entries.length > 0;
+    }
+    const { id: manifestId } = writing.updateManifest.get(row);
+    const before = new Map(reading.entries.all({ manifestId }).map((old) => [old.name, old]));
+    const news = entries.filter(({ name, size, blake2b = null, sha512 = null }) => {
+      const old = before.get(name);
+      const same = old && old.size === size && old.blake2b === blake2b && old.sha512 === sha512;
+      if (same) before.delete(name);
+      return !same;
+    });
+    for (const name of before.keys()) writing.forgetEntry.run({ manifestId, name });
+    putEntries(manifestId, news);
+    return news.length > 0 || before.size > 0;
+  }
+
+  return {
+    categories: (repositoryId) => reading.categories.all({ repositoryId }).map(({ category }) => category),
+    packages(repositoryId, category) {
+      const rows = reading.packages.all({ repositoryId, category });
+      return new Map(rows.map(({ package: name, stamp, distfiles }) => [name, { stamp, distfiles }]));
+    },
+    replace(repositoryId, packages) {
+      const changed = db.transaction(() => packages.filter((one) => replaceOne(repositoryId, one)).length);
+      if (changed > 0) onChange();
+      return changed;
+    },
+    remove(repositoryId, category, packages) {
+      onChange();
+      db.transaction(() => {
+        for (const name of packages) writing.forgetManifest.run({ repositoryId, category, package: name });
+      });
+    },
+    prune(repositoryIds) {
+      const others = db
+        .select({ id: manifests.id })
+        .from(manifests)
+        .where(notInArray(manifests.repositoryId, [...repositoryIds]))
+        .limit(PRUNED_AT_ONCE);
+      return db.delete(manifests).where(inArray(manifests.id, others)).returning({ id: manifests.id }).all().length > 0;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * trees.sqlite for the one that writes it, a scan in a thread (trees-schema.ts). It writes in few large transactions, each
+ * of which readers see whole or not at all. Into empty tables the indexes that only look-ups need are made behind the rows:
+ * sorting them once costs a third of putting each row into its place (measured).
+ */
+import { Database } from "bun:sqlite";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import { createManifestRows, type ManifestRows } from "./manifests.ts";
+import * as schema from "./schema.ts";
+
+export interface TreesWriter {
+  readonly rows: ManifestRows;
+  /** Whether what is wanted may have changed since the last commit. */
+  readonly changed: boolean;
+  begin(): void;
+  commit(): void;
+  /** Writes back the log and closes. What was not committed is lost. */
+  close(): void;
+}
+
+/** In KiB: what a large transaction changes is written to the log once. */
+const CACHE_KIB = 16 * 1024;
+
+interface IndexText {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/**
+ * @param path made by openIndex() before
+ * @throws {SQLiteError} when it can't be opened
+ */
+export function openTreesWriter(path: string): TreesWriter {
+  const client = new Database(path, { readwrite: true });
+  client.exec("PRAGMA synchronous = NORMAL");
+  client.exec("PRAGMA foreign_keys = ON");
+  client.exec("PRAGMA busy_timeout = 2000");
+  client.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  client.exec("PRAGMA temp_store = MEMORY");
+  // Once at the end instead.
+  client.exec("PRAGMA wal_autocheckpoint = 0");
+  let changed = false;
+  let written = false;
+  let dropped: readonly IndexText[] = [];
+  const rows = createManifestRows(drizzle(client, { schema }), () => {
+    changed = true;
+  });
+  const isEmpty = client.query("SELECT NOT EXISTS (SELECT 1 FROM manifests) AS empty");
+  const indexes = client.query<IndexText, []>(
+    "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'dist_entries' AND sql IS NOT NULL",
+  );
+  return {
+    rows,
+    get changed() {
+      return changed;
+    },
+    begin() {
+      client.exec("BEGIN IMMEDIATE");
+      if (isEmpty.values()[0]?.[0] !== 1) return;
+      dropped = indexes.all();
+      for (const { name } of dropped) client.exec(`DROP INDEX ${name}`);
+    },
+    commit() {
+      for (const { sql } of dropped) client.exec(sql);
+      dropped = [];
+      client.exec("COMMIT");
+      written ||= changed;
+      changed = false;
+    },
+    close() {
+      try {
+        if (client.inTransaction) client.exec("ROLLBACK");
+        if (written) client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      } finally {
+        client.close();
+      }
+    },
+  };
+}
