@@ -83,8 +83,10 @@ function storedPath(name: string): string {
 
 /** What the index must be whenever nobody has it open. */
 function expectSoundIndex(): void {
-  using index = new Database(folder.file("store/index.sqlite"));
-  expect(index.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  for (const file of ["index", "trees"]) {
+    using database = new Database(folder.file(`store/${file}.sqlite`));
+    expect([file, database.query("PRAGMA integrity_check").get()]).toEqual([file, { integrity_check: "ok" }]);
+  }
 }
 
 /** Bytes left by name of file. */
@@ -107,7 +109,11 @@ const damages: readonly (readonly [string, () => void])[] = [
   ["the index deleted", () => rmSync(folder.file("store/index.sqlite"))],
   [
     "the index overwritten by garbage",
-    () => writeFileSync(folder.file("store/index.sqlite"), Buffer.from(readContent({ size: 300_000, seed: 9 }))),
+    () => {
+      for (const file of ["index", "trees"]) {
+        writeFileSync(folder.file(`store/${file}.sqlite`), Buffer.from(readContent({ size: 300_000, seed: 9 })));
+      }
+    },
   ],
 ];
 
@@ -201,7 +207,10 @@ test("killed in its first scans it knows all packages after one that ends", asyn
   for (let round = 0; round < 6; round++) {
     // From nothing each time, and the last of them goes on from where the one before was killed.
     if (round < 5)
-      for (const suffix of ["", "-wal", "-shm"]) rmSync(folder.file(`store/index.sqlite${suffix}`), { force: true });
+      for (const suffix of ["", "-wal", "-shm"]) {
+        rmSync(folder.file(`store/index.sqlite${suffix}`), { force: true });
+        rmSync(folder.file(`store/trees.sqlite${suffix}`), { force: true });
+      }
     await start();
     await Bun.sleep(60 * random());
     await kill();
@@ -213,8 +222,41 @@ test("killed in its first scans it knows all packages after one that ends", asyn
     expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining(`cat-${i % 30}/p-${i}`)]);
   }
   await kill();
-  using index = new Database(folder.file("store/index.sqlite"));
-  expect(index.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
+  using trees = new Database(folder.file("store/trees.sqlite"));
+  expect(trees.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
+});
+
+test("what the trees want is read anew where its file is damaged, and the server goes on", async () => {
+  const sha512 = "a".repeat(128);
+  for (let i = 0; i < 300; i++)
+    tree.put(`cat/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
+  const { url } = await start();
+  expect((await fetch(`${url}/distfiles/p-7.zip`)).status).toBe(404);
+  await server?.stop();
+  await server?.[Symbol.asyncDispose]();
+  const path = folder.file("store/trees.sqlite");
+  const bytes = readFileSync(path);
+  // A page that nothing needs at the start.
+  using database = new Database(path);
+  const page = database.query("SELECT rootpage FROM sqlite_schema WHERE name = 'dist_entries_sha512'").values()[0]?.[0];
+  bytes.fill(0xff, (Number(page) - 1) * 4096, Number(page) * 4096);
+  writeFileSync(path, bytes);
+  const again = await start();
+  for (let waited = 0; !again.log().includes("starting over with a new one") && waited < 10_000; waited += 50) {
+    await Bun.sleep(50);
+  }
+  let text = "";
+  for (let tries = 0; !text.includes("cat/p-7") && tries < 100; tries++) {
+    await Bun.sleep(50);
+    text = await fetch(`${again.url}/distfiles/p-7.zip`).then(
+      (answer) => answer.text(),
+      () => "",
+    );
+  }
+  expect(text).toContain("cat/p-7");
+  expect(existsSync(`${path}.damaged`)).toBe(true);
+  await kill();
+  expectSoundIndex();
 });
 
 test("a killed server holds the store no more, a living one does and goes on", async () => {

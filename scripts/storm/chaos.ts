@@ -87,11 +87,12 @@ export function fill(folder: string, bytes: number): void {
 
 /** Of a store that nobody runs on. */
 export function harmIndex(location: string, random: Random): string {
-  const path = join(location, "index.sqlite");
+  const file = random.pick(["index.sqlite", "trees.sqlite"] as const);
+  const path = join(location, file);
   const harm = random.pick(["left", "left", "removed", "cut", "garbage"] as const);
   if (harm === "left" || !existsSync(path)) return "index as it was";
   if (harm === "garbage") writeFileSync(path, new Uint8Array(50_000).fill(7));
   else if (harm === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
   else for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
-  return `index ${harm}`;
+  return `${file} ${harm}`;
 }

@@ -2,7 +2,7 @@
  * Puts together what keeps the trees: those on disk scanned, those given as URLs synced, and both known to all who ask.
  */
 import type { Config } from "../config/schema.ts";
-import type { Index } from "../index/open.ts";
+import { type Index, setAside } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -18,6 +18,7 @@ export interface TreesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
   readonly index: Pick<Index, "treesPath">;
   readonly rows: RepositoryRows;
+  readonly onIndexDamage: () => void;
   /** Script of the scanning thread. */
   readonly scanWorkerUrl: string;
   /** What git and rsync need of the process's environment. */
@@ -66,13 +67,18 @@ function scanHere(rows: RepositoryRows): Scan {
   };
 }
 
-function composeScan({ index: { treesPath }, rows, scanWorkerUrl }: TreesParts): Scan {
+function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: TreesParts): Scan {
   if (treesPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,
     treesPath,
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
+    onDamage() {
+      log.warn("{path} is damaged and is made anew; the old one is {path}.damaged", { path: treesPath });
+      setAside(treesPath);
+      onIndexDamage();
+    },
   });
 }
 

@@ -11,6 +11,8 @@ export interface ThreadRequest {
   readonly request: ScanRequest;
   /** What other repositories have in it goes. */
   readonly repositoryIds: readonly number[];
+  /** Whether the file is looked through first: once is enough, and takes 100 ms. */
+  readonly check: boolean;
   /** Shared: the scan ends early once the first is not 0. */
   readonly stop: Int32Array;
 }
@@ -19,7 +21,7 @@ export type ThreadReply =
   /** What is wanted has changed just now. */
   | { readonly kind: "changed" }
   | { readonly kind: "scanned"; readonly report: ScanReport | undefined }
-  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string; readonly damaged: boolean }
   /** The scan's file is closed. */
   | { readonly kind: "idle" };
 
@@ -29,6 +31,8 @@ export interface ScanThreadDeps {
   readonly treesPath: string;
   readonly repositoryIds: () => readonly number[];
   readonly onChange: () => void;
+  /** The file is damaged, and not to be used any more. */
+  readonly onDamage: () => void;
 }
 
 interface Job {
@@ -37,9 +41,10 @@ interface Job {
   readonly settle: (outcome: ScanReport | Error | undefined) => void;
 }
 
-export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange }: ScanThreadDeps): Scan {
+export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange, onDamage }: ScanThreadDeps): Scan {
   const queue: Job[] = [];
   let thread: Worker | undefined;
+  let checked = false;
 
   function end(): void {
     thread?.terminate();
@@ -75,15 +80,19 @@ export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange
     worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => {
       if (data.kind === "changed") onChange();
       else if (data.kind === "scanned") settle(data.report);
-      else if (data.kind === "failed") settle(new Error(data.reason));
-      else leave();
+      else if (data.kind === "failed") {
+        settle(new Error(data.reason));
+        if (data.damaged) onDamage();
+      } else leave();
     };
     worker.onerror = ({ message }) => {
       settle(new Error(`the scanning thread ended: ${message}`));
       end();
       leave();
     };
-    worker.postMessage({ path: treesPath, request, repositoryIds: repositoryIds(), stop } satisfies ThreadRequest);
+    const message = { path: treesPath, request, repositoryIds: repositoryIds(), check: !checked, stop };
+    checked = true;
+    worker.postMessage(message satisfies ThreadRequest);
   }
 
   return async (request, signal) => {

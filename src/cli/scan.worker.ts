@@ -3,6 +3,7 @@
  * file. It waits for the disk, commits every few seconds, and between two steps looks whether the scan is still wanted.
  */
 import { setPriority } from "node:os";
+import { isIndexDamage } from "../index/open.ts";
 import { openTreesWriter, type TreesWriter } from "../index/trees.ts";
 import { type ScanReport, scanSteps } from "../repos/scan.ts";
 import type { ThreadReply, ThreadRequest } from "./scan-thread.ts";
@@ -48,9 +49,11 @@ function scanAndReply(message: ThreadRequest): void {
   let writer: TreesWriter | undefined;
   try {
     writer = openTreesWriter(message.path);
+    if (message.check) writer.check();
     reply({ kind: "scanned", report: scan(message, writer) });
   } catch (error) {
-    reply({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+    const reason = error instanceof Error ? error.message : String(error);
+    reply({ kind: "failed", reason, damaged: isIndexDamage(error) });
   }
   try {
     writer?.close();

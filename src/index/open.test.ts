@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createDistfileRows } from "./distfiles.ts";
 import { createMirrorLayoutRows } from "./mirror-layouts.ts";
 import { openIndex } from "./open.ts";
+import { createRepositoryRows } from "./repositories.ts";
 import { storeId } from "./store-id.ts";
 
 const MIGRATIONS = `${import.meta.dir}/../../drizzle`;
@@ -89,4 +90,38 @@ test("a damaged index is set aside and a new one made, whatever is wrong with it
     createDistfileRows(after.db).put(row);
     after.close();
   }
+});
+
+test("what the trees want lies in a file of its own, and a damaged one of those takes nothing else along", () => {
+  const trees = folder.file("trees.sqlite");
+  for (const damage of [() => writeFileSync(trees, "garbage ".repeat(2000)), () => rmSync(trees)]) {
+    const before = openIndex(path, MIGRATIONS);
+    createDistfileRows(before.db).put(row);
+    const repositories = createRepositoryRows(before.db);
+    const [id = 0] = repositories.configure([{ name: "t", location: "/t" }]);
+    repositories.replace(id, [{ category: "c", package: "p", stamp: "s", entries: [{ name, size: 3 }] }]);
+    before.close();
+    damage();
+    const after = openIndex(path, MIGRATIONS);
+    expect(createDistfileRows(after.db).names()).toEqual([name]);
+    expect(createRepositoryRows(after.db).counts()).toEqual({ packages: 0, distfiles: 0 });
+    expect(createRepositoryRows(after.db).ids()).toEqual([id]);
+    after.close();
+  }
+});
+
+test("with the index lost, what the trees wanted belongs to none of the repositories configured anew", () => {
+  const before = openIndex(path, MIGRATIONS);
+  const [id = 0] = createRepositoryRows(before.db).configure([{ name: "t", location: "/t" }]);
+  createRepositoryRows(before.db).replace(id, [
+    { category: "c", package: "p", stamp: "s", entries: [{ name, size: 3 }] },
+  ]);
+  before.close();
+  rmSync(path);
+  const after = openIndex(path, MIGRATIONS);
+  const rows = createRepositoryRows(after.db);
+  expect(rows.configure([{ name: "other", location: "/other" }])).toEqual([id + 1]);
+  expect([rows.entriesByName(name), rows.counts()]).toEqual([[], { packages: 0, distfiles: 0 }]);
+  expect([rows.prune(rows.ids()), rows.prune(rows.ids())]).toEqual([true, false]);
+  after.close();
 });

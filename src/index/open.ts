@@ -58,22 +58,31 @@ function refusalIn(error: unknown): string | undefined {
 
 class DamagedIndexError extends Error {}
 
+/** Reads all pages. @throws {Error} of which isIndexDamage() is true, where they don't fit together */
+export function checkWhole(client: Database): void {
+  const verdict = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+  if (verdict?.quick_check !== "ok") throw new DamagedIndexError(verdict?.quick_check ?? "no answer to quick_check");
+}
+
 interface OpenFile {
   readonly client: Database;
   readonly db: IndexDatabase;
 }
 
-interface Migrations {
+interface FileKind {
+  /** Of its migrations. */
   readonly folder: string;
   /** Where it is noted which of them were applied. */
   readonly table: string;
+  /** What the start reads of it, where it is not looked through at once: that takes 100 ms for a tree of ::gentoo's size. */
+  readonly probe?: string;
 }
 
-function migrateTo(db: IndexDatabase, { folder, table }: Migrations): void {
+function migrateTo(db: IndexDatabase, { folder, table }: FileKind): void {
   migrate(db, { migrationsFolder: folder, migrationsTable: table });
 }
 
-function openFile(path: string, migrations: Migrations): OpenFile {
+function openFile(path: string, kind: FileKind): OpenFile {
   const client = new Database(path, { create: true });
   try {
     client.exec("PRAGMA journal_mode = WAL");
@@ -83,10 +92,10 @@ function openFile(path: string, migrations: Migrations): OpenFile {
     // Checkpoints block the event loop by their fsync, so a thread makes them (isLogLong); this is for who has none.
     client.exec("PRAGMA wal_autocheckpoint = 40000");
     client.exec(`PRAGMA journal_size_limit = ${LONG_LOG_BYTES}`);
-    const verdict = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-    if (verdict?.quick_check !== "ok") throw new DamagedIndexError(verdict?.quick_check ?? "no answer to quick_check");
+    if (kind.probe === undefined) checkWhole(client);
     const db = drizzle(client, { schema });
-    migrateTo(db, migrations);
+    migrateTo(db, kind);
+    if (kind.probe !== undefined) client.query(kind.probe).get();
     return { client, db };
   } catch (error) {
     client.close();
@@ -94,18 +103,23 @@ function openFile(path: string, migrations: Migrations): OpenFile {
   }
 }
 
+/** Keeps a damaged file out of the way; who has it open goes on with it. */
+export function setAside(path: string): void {
+  rmSync(`${path}.damaged`, { recursive: true, force: true });
+  renameSync(path, `${path}.damaged`);
+  for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+}
+
 /** The file, or a new one in its place where it is damaged; that goes into `damages`. */
-function openOrReplace(path: string, migrations: Migrations, damages: Damage[]): OpenFile {
+function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFile {
   try {
-    return openFile(path, migrations);
+    return openFile(path, kind);
   } catch (error) {
     const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
     if (!isIndexDamage(error) && !folder) throw error;
     damages.push({ file: basename(path), damage: error instanceof Error ? error.message : String(error) });
-    rmSync(`${path}.damaged`, { recursive: true, force: true });
-    renameSync(path, `${path}.damaged`);
-    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-    return openFile(path, migrations);
+    setAside(path);
+    return openFile(path, kind);
   }
 }
 
@@ -117,12 +131,12 @@ export function treesPathBeside(path: string): string {
 const MEMORY = ":memory:";
 
 /** Adds the trees' tables to the index: those of a file, or for an index in memory tables of its own. */
-function addTrees({ client, db }: OpenFile, path: string, migrations: Migrations, damages: Damage[]): void {
+function addTrees({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {
   if (path === MEMORY) {
-    migrateTo(db, migrations);
+    migrateTo(db, kind);
     return;
   }
-  const trees = openOrReplace(treesPathBeside(path), migrations, damages);
+  const trees = openOrReplace(treesPathBeside(path), kind, damages);
   try {
     client.run("ATTACH DATABASE ? AS trees", [treesPathBeside(path)]);
     client.exec("PRAGMA trees.synchronous = NORMAL");
@@ -140,10 +154,14 @@ function addTrees({ client, db }: OpenFile, path: string, migrations: Migrations
  */
 export function openIndex(path: string, migrationsFolder: string): Index {
   const damages: Damage[] = [];
-  const index = openOrReplace(path, { folder: migrationsFolder, table: "__drizzle_migrations" }, damages);
+  const kind = { folder: migrationsFolder, table: "__drizzle_migrations" };
+  const index = openOrReplace(path, kind, damages);
   const { client, db } = index;
   try {
-    addTrees(index, path, { folder: `${migrationsFolder}/trees`, table: "__trees_migrations" }, damages);
+    // Whether it is whole the first scan finds out, in its thread.
+    const probe = "SELECT max(repository_id) FROM manifests";
+    const treesKind = { folder: `${migrationsFolder}/trees`, table: "__trees_migrations", probe };
+    addTrees(index, path, treesKind, damages);
   } catch (error) {
     client.close();
     throw error;

@@ -104,8 +104,14 @@ function prepareReading(db: IndexDatabase) {
       .innerJoin(repositories, eq(repositories.id, manifests.repositoryId))
       .prepare(),
     ids: db.select({ id: repositories.id }).from(repositories).prepare(),
-    highestId: db.select({ id: max(repositories.id) }).from(repositories).prepare(),
-    highestScannedId: db.select({ id: max(manifests.repositoryId) }).from(manifests).prepare(),
+    highestId: db
+      .select({ id: max(repositories.id) })
+      .from(repositories)
+      .prepare(),
+    highestScannedId: db
+      .select({ id: max(manifests.repositoryId) })
+      .from(manifests)
+      .prepare(),
   };
 }
 

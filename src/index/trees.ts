@@ -6,9 +6,12 @@
 import { Database } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { createManifestRows, type ManifestRows } from "./manifests.ts";
+import { checkWhole } from "./open.ts";
 import * as schema from "./schema.ts";
 
 export interface TreesWriter {
+  /** Looks through all of it. @throws {Error} of which isIndexDamage() is true */
+  check(): void;
   readonly rows: ManifestRows;
   /** Whether what is wanted may have changed since the last commit. */
   readonly changed: boolean;
@@ -51,6 +54,7 @@ export function openTreesWriter(path: string): TreesWriter {
   );
   return {
     rows,
+    check: () => checkWhole(client),
     get changed() {
       return changed;
     },

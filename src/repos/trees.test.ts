@@ -240,7 +240,13 @@ test("what can't be read is told of by the path of the link that leads to it, on
 
 test("after stop() nothing is scanned any more, and what ran has ended", async () => {
   for (let i = 0; i < 500; i++) manifest(`a/p${i}`, `p${i}`);
-  trees = createTrees({ repositories: [{ name: "t", location: root }], rows, scan, clock, log: getLogger("trees-test") });
+  trees = createTrees({
+    repositories: [{ name: "t", location: root }],
+    rows,
+    scan,
+    clock,
+    log: getLogger("trees-test"),
+  });
   void trees.rescan();
   await trees.stop();
   const { packages } = rows.counts();
