@@ -10,9 +10,8 @@ import { type FoundRepositories, findRepositories } from "../repos/find.ts";
 import { scanRepository } from "../repos/scan.ts";
 import { createSync, type SyncedTree } from "../repos/sync.ts";
 import { syncedLocation } from "../repos/sync-versions.ts";
-import type { Scan } from "../repos/tree.ts";
 import { createTrees, type Trees } from "../repos/trees.ts";
-import { createScanThread } from "./scan-thread.ts";
+import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 export interface TreesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
@@ -60,14 +59,17 @@ export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundR
 }
 
 /** An index in memory is this thread's alone. */
-function scanHere(rows: RepositoryRows): Scan {
-  return async (request, signal) => {
-    while (rows.prune(rows.ids())) await Bun.sleep(0);
-    return await scanRepository({ ...request, rows, signal });
+function scanHere(rows: RepositoryRows): ScanThread {
+  return {
+    async scan(request, signal) {
+      while (rows.prune(rows.ids())) await Bun.sleep(0);
+      return await scanRepository({ ...request, rows, signal });
+    },
+    stop: async () => undefined,
   };
 }
 
-function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: TreesParts): Scan {
+function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: TreesParts): ScanThread {
   if (treesPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,
@@ -89,7 +91,8 @@ export function composeTrees(parts: TreesParts): ComposedTrees {
     for (const problem of found.problems) log.warn("{problem}", { problem });
   };
   tellProblems();
-  const trees = createTrees({ repositories: found.repositories, rows, scan: composeScan(parts), clock, log });
+  const thread = composeScan(parts);
+  const trees = createTrees({ repositories: found.repositories, rows, scan: thread.scan, clock, log });
 
   async function heed({ location, first }: SyncedTree): Promise<void> {
     if (first) {
@@ -131,6 +134,7 @@ export function composeTrees(parts: TreesParts): ComposedTrees {
     async stop() {
       await sync?.stop();
       await trees.stop();
+      await thread.stop();
     },
   };
 }

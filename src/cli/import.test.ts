@@ -221,7 +221,9 @@ test("it stops when told to, and what was taken by then is there", async () => {
     signal: stopping.signal,
     onProgress: ({ done }: Progress) => done >= 50 && stopping.abort(new Error("enough")),
   };
-  await expect(actions.import({ folder: folder.file("distdir") }, run)).rejects.toThrow("enough");
+  // expect().rejects would go on with the event loop by itself, within the message that told of the scan's end.
+  const outcome = await actions.import({ folder: folder.file("distdir") }, run).catch(({ message }: Error) => message);
+  expect(outcome).toBe("enough");
   const { adopted, present } = await importAll();
   expect(present).toBeGreaterThanOrEqual(50);
   expect(adopted + present).toBe(300);

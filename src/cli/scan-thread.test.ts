@@ -6,7 +6,7 @@ import { createRepositoryRows, type RepositoryRows } from "../index/repositories
 import type { Scan } from "../repos/tree.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { type Tree, writeTree } from "../testing/tree.ts";
-import { createScanThread } from "./scan-thread.ts";
+import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 const WORKER = new URL("./scan.worker.ts", import.meta.url).href;
 const never = new AbortController().signal;
@@ -15,6 +15,7 @@ let folder: TempFolder;
 let index: Index;
 let rows: RepositoryRows;
 let damages: number;
+let thread: ScanThread | undefined;
 
 beforeEach(() => {
   folder = createTempFolder();
@@ -22,19 +23,21 @@ beforeEach(() => {
   rows = createRepositoryRows(index.db);
   damages = 0;
 });
-afterEach(() => {
+afterEach(async () => {
+  await thread?.stop();
   index.close();
   folder.remove();
 });
 
 function createScan(workerUrl = WORKER): Scan {
-  return createScanThread({
+  thread = createScanThread({
     workerUrl,
     treesPath: index.treesPath ?? "",
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
     onDamage: () => damages++,
   });
+  return thread.scan;
 }
 
 /** One with so many packages, each of which wants a file of its own. */
@@ -121,10 +124,12 @@ test("a damaged file is told of, once", async () => {
   const [repositoryId = 0] = rows.configure([tree]);
   const request = { repositoryId, location: tree.location, full: false };
   await createScan()(request, never);
+  await thread?.stop();
+  const [root] = index.db.values("SELECT rootpage FROM trees.sqlite_schema WHERE name = 'dist_entries_sha512'");
   index.close();
   const path = folder.file("trees.sqlite");
   const bytes = readFileSync(path);
-  bytes.fill(0xff, 8 * 4096, 12 * 4096);
+  bytes.fill(0xff, (Number(root?.[0]) - 1) * 4096, Number(root?.[0]) * 4096);
   writeFileSync(path, bytes);
   index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
   rows = createRepositoryRows(index.db);

@@ -1,6 +1,7 @@
 /**
  * Scans in a thread of their own, so that they never hold up the event loop: one scan after the other, as trees.sqlite has
- * one writer at a time. The thread is there as long as there is something to scan, since each costs some 20 MiB.
+ * one writer at a time. The thread is there as long as there is something to scan and a moment longer, since it costs some
+ * 20 MiB, and 10 ms to start.
  */
 import type { ScanReport, ScanRequest } from "../repos/scan.ts";
 import type { Scan } from "../repos/tree.ts";
@@ -35,33 +36,62 @@ export interface ScanThreadDeps {
   readonly onDamage: () => void;
 }
 
+/** Names that no tree knows come many at a time, and each has the trees looked at. */
+const LINGER_MS = 1_000;
+
+export interface ScanThread {
+  readonly scan: Scan;
+  /** Resolves when scans have ended that are under way, their file is closed, and so is the thread. */
+  stop(): Promise<void>;
+}
+
 interface Job {
   readonly request: ScanRequest;
   readonly signal: AbortSignal;
   readonly settle: (outcome: ScanReport | Error | undefined) => void;
 }
 
-export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange, onDamage }: ScanThreadDeps): Scan {
+export function createScanThread({
+  workerUrl,
+  treesPath,
+  repositoryIds,
+  onChange,
+  onDamage,
+}: ScanThreadDeps): ScanThread {
   const queue: Job[] = [];
   let thread: Worker | undefined;
   let checked = false;
+  let lingering: NodeJS.Timeout | undefined;
+  let idle = Promise.withResolvers<void>();
+  idle.resolve();
 
   function end(): void {
+    clearTimeout(lingering);
     thread?.terminate();
     thread = undefined;
   }
 
-  function start(): Worker {
-    const worker = new Worker(workerUrl);
+  /** From now on the process waits for the thread. */
+  function begin(): Worker {
+    clearTimeout(lingering);
+    const worker = thread ?? new Worker(workerUrl);
     thread = worker;
+    worker.ref();
     return worker;
+  }
+
+  function linger(): void {
+    idle.resolve();
+    thread?.unref();
+    lingering = setTimeout(end, LINGER_MS);
+    lingering.unref();
   }
 
   /** Begins with the first of the queue, which stays there until its file is closed. */
   function next(): void {
     const [job] = queue;
     if (!job) {
-      end();
+      linger();
       return;
     }
     const { request, signal, settle } = job;
@@ -69,7 +99,7 @@ export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange
     const onAbort = () => Atomics.store(stop, 0, 1);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    const worker = thread ?? start();
+    const worker = begin();
 
     function leave(): void {
       signal.removeEventListener("abort", onAbort);
@@ -95,15 +125,26 @@ export function createScanThread({ workerUrl, treesPath, repositoryIds, onChange
     worker.postMessage(message satisfies ThreadRequest);
   }
 
-  return async (request, signal) => {
+  async function scan(request: ScanRequest, signal: AbortSignal): Promise<ScanReport> {
     signal.throwIfAborted();
     const { promise, resolve: settle } = Promise.withResolvers<ScanReport | Error | undefined>();
     queue.push({ request, signal, settle });
-    if (queue.length === 1) next();
+    if (queue.length === 1) {
+      idle = Promise.withResolvers();
+      next();
+    }
     const outcome = await promise;
     signal.throwIfAborted();
     if (outcome instanceof Error) throw outcome;
     if (outcome === undefined) throw new Error("the scan was stopped");
     return outcome;
+  }
+
+  return {
+    scan,
+    async stop() {
+      await idle.promise;
+      end();
+    },
   };
 }

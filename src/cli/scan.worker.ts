@@ -50,7 +50,11 @@ function scanAndReply(message: ThreadRequest): void {
   try {
     writer = openTreesWriter(message.path);
     if (message.check) writer.check();
-    reply({ kind: "scanned", report: scan(message, writer) });
+    const startedAt = performance.now();
+    const report = scan(message, writer);
+    // Without the start of the thread and the wait for other scans: how often trees may be scanned goes by it.
+    const tookMs = Math.round(performance.now() - startedAt);
+    reply({ kind: "scanned", report: report && { ...report, tookMs } });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     reply({ kind: "failed", reason, damaged: isIndexDamage(error) });

@@ -54,6 +54,8 @@ export interface ScanReport {
   readonly unreadable: readonly UnreadablePath[];
   /** Why the whole repository is kept as it was; sentence part. */
   readonly problem?: string;
+  /** What it cost, where that is not the time until it was done. */
+  readonly tookMs?: number;
 }
 
 /** Which repository to scan, and how. */

@@ -163,7 +163,8 @@ export function createTree({ repository, repositoryId, scan, clock, log, signal,
     }
     const endedAt = clock.now();
     const moved = last !== undefined && last.markers !== markers;
-    const outcome = { ...report, markers, endedAt, tookMs: Math.max(1, endedAt - startedAt) };
+    const { tookMs = endedAt - startedAt } = report;
+    const outcome = { ...report, markers, endedAt, tookMs: Math.max(1, tookMs) };
     tell(outcome, last === undefined || last.problem !== undefined);
     last = outcome;
     if (report.problem === undefined) scannedAt = endedAt;
