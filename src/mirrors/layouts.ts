@@ -35,9 +35,16 @@ export interface Layouts {
   pathAt(mirror: string, name: DistfileName, digests: Digests | undefined): Promise<string>;
 }
 
+/** The failure of a moment ago for who comes now. */
+function asBefore(cause: unknown): SourceError {
+  const kind = cause instanceof SourceError ? cause.kind : "failed";
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new SourceError(kind, `${detail} (for its layout.conf, a moment ago)`, { cause });
+}
+
 export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts {
   const asking = new Map<string, Promise<string>>();
-  const failed = new Map<string, { readonly at: number; readonly kind: SourceError["kind"] }>();
+  const failed = new Map<string, { readonly at: number; readonly error: unknown }>();
 
   async function ask(mirror: string): Promise<string> {
     try {
@@ -61,7 +68,7 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
       failed.delete(mirror);
       return layoutConf;
     } catch (error) {
-      failed.set(mirror, { at: clock.now(), kind: error instanceof SourceError ? error.kind : "failed" });
+      failed.set(mirror, { at: clock.now(), error });
       if (remembered === undefined) throw error;
       return remembered;
     } finally {
@@ -79,7 +86,7 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
     const sinceFailure = now - (failure?.at ?? Number.NEGATIVE_INFINITY);
     const waiting = remembered !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
     if (remembered === undefined && failure && sinceFailure >= 0 && sinceFailure < AVOID_MS) {
-      throw new SourceError(failure.kind, "did not send its layout.conf a moment ago");
+      throw asBefore(failure.error);
     }
     let text = remembered?.layoutConf ?? "";
     if (!fresh && !waiting) {

@@ -59,6 +59,19 @@ test("a mirror without a layout.conf, or with something else under that name, is
   }
 });
 
+test("while a mirror is known not to answer who comes is told what was wrong", async () => {
+  const getText = async () => {
+    throw new SourceError("timeout", "no answer within 3 s");
+  };
+  const layouts = createLayouts({ memory: createMemory(), clock: createFakeClock(), getText });
+  const path = () => layouts.pathAt("http://m.test", plain, undefined);
+  await expect(path()).rejects.toThrow(/^no answer within 3 s$/);
+  await expect(path()).rejects.toMatchObject({
+    kind: "timeout",
+    message: "no answer within 3 s (for its layout.conf, a moment ago)",
+  });
+});
+
 test("a mirror's URL is quoted as Portage quotes it, whatever slashes it was configured with", async () => {
   const clock = createFakeClock();
   const layouts = createLayouts({
