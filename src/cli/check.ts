@@ -11,7 +11,7 @@ import { readSmall } from "../repos/find.ts";
 import { chooseSandbox } from "../repos/sandbox-choose.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
 import { findConfigured } from "./compose-trees.ts";
-import { fileProblem } from "./file-problem.ts";
+import { tlsProblems } from "./file-problem.ts";
 import { obstacleOf } from "./obstacle.ts";
 import type { Output } from "./output.ts";
 
@@ -100,8 +100,7 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
   const writable = canWrite(storage.location);
   const problems = [
     ...(writable ? [] : [`The store ${storage.location} cannot be written: storage.location chooses another`]),
-    ...fileProblem("server.tls_cert", server.tls_cert),
-    ...fileProblem("server.tls_key", server.tls_key),
+    ...tlsProblems(server),
     ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: there is nowhere to fetch from"]),
     ...found.problems.map(maskCredentials),
   ];

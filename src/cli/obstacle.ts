@@ -5,7 +5,7 @@
 import { canWrite } from "../config/location.ts";
 import type { Config } from "../config/schema.ts";
 import { storeHolder } from "../store/lock.ts";
-import { fileProblem } from "./file-problem.ts";
+import { tlsProblems } from "./file-problem.ts";
 import { listenAddress } from "./listen-address.ts";
 
 function listenProblem({ address, port }: Config["server"]): string[] {
@@ -28,8 +28,7 @@ export function obstacleOf({ server, storage }: Config): string | undefined {
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;
   const problems = [
     ...(canWrite(location) ? [] : [`Cannot write the store ${location} (storage.location chooses another)`]),
-    ...fileProblem("server.tls_cert", server.tls_cert),
-    ...fileProblem("server.tls_key", server.tls_key),
+    ...tlsProblems(server),
   ];
   return [...problems, ...listenProblem(server)][0];
 }

@@ -17,7 +17,7 @@ import { openStore } from "../store/store.ts";
 import { becomeOwner } from "./become-owner.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
-import { fileProblem } from "./file-problem.ts";
+import { tlsProblems } from "./file-problem.ts";
 import { keepLock } from "./keep-lock.ts";
 import { listenAddress } from "./listen-address.ts";
 import { raiseOpenFiles } from "./open-files.ts";
@@ -48,11 +48,6 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
     server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (code.startsWith("ERR_OSSL")) {
-      throw new ConfigError(
-        `server.tls_cert ${tls_cert}, server.tls_key ${tls_key}: no pair in PEM: ${errorText(error)}`,
-      );
-    }
     const detail = code === "EADDRINUSE" ? "something else listens there" : errorText(error);
     throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`);
   }
@@ -219,15 +214,13 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
  * @throws {ConfigError} where a file that the configuration names can't be used
  */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
-  const { tls_cert, tls_key } = loaded.config.server;
-  const [problem] = [...fileProblem("server.tls_cert", tls_cert), ...fileProblem("server.tls_key", tls_key)];
+  const [problem] = tlsProblems(loaded.config.server);
   if (problem !== undefined) throw new ConfigError(problem);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
   for (const note of loaded.notes) log.warn("{note}", { note });
   try {
     return await run(loaded, resources, log);
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
     const told = error instanceof StartError || error instanceof StoreLockedError;
     console.error(told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${errorText(error)}`);
     return EXIT_FAILED;
