@@ -16,6 +16,8 @@ const SHOWN_CHARACTERS = 120;
 /** A value as TOML gives it, in an error message: quoted where it is text, cut where it is long, without secrets. */
 export function describeGiven(given: unknown): string {
   if (given === undefined) return "nothing";
-  const text = maskCredentials(given instanceof Date ? given.toISOString() : JSON.stringify(given));
+  // JSON has no infinite numbers.
+  const spelt = typeof given === "number" ? String(given) : JSON.stringify(given);
+  const text = maskCredentials(given instanceof Date ? given.toISOString() : spelt);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

@@ -163,7 +163,8 @@ export const hostnames = list(
 
 export const globs = list(
   "globs",
-  checkedText("glob", "globs such as linux-firmware-*", (text) => text !== ""),
+  // They are matched with names of files, which have none.
+  checkedText("glob", "globs such as linux-firmware-*, without slashes", (text) => /^[^/]+$/s.test(text)),
 );
 
 export const repositorySources = list(

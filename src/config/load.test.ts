@@ -151,6 +151,8 @@ test("what is not allowed is refused with the line, the key, what was given and 
     ['[storage]\nmax_size = "10G"', 2, "storage.max_size", "10G", "10GiB"],
     ["[storage]\nmax_size = -1", 2, "storage.max_size", "-1"],
     ["[storage]\nmax_size = 1979-05-27", 2, "storage.max_size", "1979-05-27"],
+    ["[storage]\nmax_size = inf", 2, "storage.max_size is Infinity"],
+    ['[storage]\nkeep = ["distfiles/a*"]', 2, "storage.keep", '"distfiles/a*"', "without slashes"],
     ['[storage]\nlocation = ""', 2, "storage.location", '""'],
     ['[fetcher]\nmirrors = [\n"http://a",\n"ftp://b"]', 2, "fetcher.mirrors", '"ftp://b"', "http:// or https://"],
     ['[fetcher]\nmirrors = "http://a"', 2, "fetcher.mirrors", "a list"],
