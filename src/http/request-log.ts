@@ -28,6 +28,13 @@ function failureOf({ outcome, reason }: Answered, broken: string | undefined): [
   return ["broken-off", `The transfer broke off: ${broken}.`];
 }
 
+/** The path of what was no file's may be as long as a request. */
+const MOST_SHOWN = 300;
+
+function shorten(file: string): string {
+  return file.length > MOST_SHOWN ? `${file.slice(0, MOST_SHOWN)}…` : file;
+}
+
 function account(
   asked: Asked,
   answer: Answered,
@@ -36,7 +43,8 @@ function account(
   { infoLine, observer }: TellDeps,
 ): void {
   const { client, method, startedAt } = asked;
-  const { file, response } = answer;
+  const { response } = answer;
+  const file = shorten(answer.file);
   const source = (sent.source ?? answer.source) || "-";
   const totalMs = performance.now() - startedAt;
   observer.end({ client, outcome: outcomeOf(answer.outcome), bytes: sent.bytes, firstByteMs, totalMs });

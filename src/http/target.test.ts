@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { nameHash } from "../distfile/layout.ts";
 import { parseDistfileName } from "../distfile/name.ts";
-import { normalPath, parseTarget, queryOf } from "./target.ts";
+import { createTargets, normalPath, parseTarget, queryOf } from "./target.ts";
 
 const digest = "ab".repeat(64);
 
@@ -29,6 +29,21 @@ test("every layout's path means the same file", () => {
 test("a request that names no host has its path all the same", () => {
   expect(normalPath("/healthz")).toBe("/healthz");
   expect(normalPath("//distfiles//foo-1.tar.gz?x=//y")).toBe("/distfiles/foo-1.tar.gz");
+});
+
+test("what somebody puts into a path or behind it costs no memory for long", () => {
+  const targets = createTargets();
+  const [short, long] = ["/distfiles/foo-1.tar.gz", `/distfiles/${"0/".repeat(7000)}foo-1.tar.gz`];
+  expect(targets(short)).toBe(targets(short));
+  expect(targets(long)).not.toBe(targets(long));
+  const rest = "x".repeat(32 * 1024);
+  const paths: string[] = [];
+  Bun.gc(true);
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < 4000; i++) paths.push(normalPath(Buffer.from(`http://h/distfiles/${i}?${rest}`).toString()));
+  Bun.gc(true);
+  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
+  expect(paths.at(-1)).toBe("/distfiles/3999");
 });
 
 test("a query is read with or without a host before it", () => {

@@ -29,6 +29,9 @@ function fitsName(folders: readonly string[], name: DistfileName): boolean {
   return isCutoffOf(folders, nameHash("BLAKE2B", name)) || isCutoffOf(folders, nameHash("SHA512", name));
 }
 
+/** Scheme and host of a URL, and a query as short as what anybody means to say. */
+const MOST_BESIDE_PATH = 512;
+
 /**
  * The path of a URL as sent, without its query, with doubled slashes made one. A request that names no host (HTTP/1.0, as
  * health checks are) has nothing but the path for a URL.
@@ -37,7 +40,9 @@ export function normalPath(url: string): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("//") + 2);
   const rest = start < 0 ? "/" : url.slice(start);
   const path = rest.includes("?") || rest.includes("#") ? rest.replace(/[?#].*$/s, "") : rest;
-  return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
+  const normal = path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
+  // A piece of a text keeps all of it in memory, and this one is remembered in many places.
+  return url.length - normal.length > MOST_BESIDE_PATH ? Buffer.from(normal).toString() : normal;
 }
 
 /** What stands behind the ? of a URL, as normalPath() takes it. */
@@ -48,6 +53,8 @@ export function queryOf(url: string): URLSearchParams {
 
 /** Paths remembered with what they ask for; about a quarter of a KiB each. */
 const MOST_TARGETS = 16_384;
+/** Longer ones are somebody's play, or names that hardly any file has, and not remembered. */
+const LONGEST_TARGET = 400;
 
 /** parseTarget() that remembers: most paths are asked for again and again, and each costs two hashes. */
 export function createTargets(): (path: string) => Target {
@@ -56,6 +63,7 @@ export function createTargets(): (path: string) => Target {
     const known = targets.get(path);
     if (known) return known;
     const target = parseTarget(path);
+    if (path.length > LONGEST_TARGET) return target;
     // Whoever asks for random names must not fill the memory; the paths in use are back soon.
     if (targets.size >= MOST_TARGETS) targets.clear();
     targets.set(path, target);
