@@ -2,17 +2,19 @@
  * Measures portcache beside its peers and tells ratios: both sides on this machine, with the same files and the same
  * client, in turn. Absolute figures are the machine's, ratios are what counts; nothing here asserts a time.
  *
- *   bun scripts/bench/run.ts [GROUP…] [--rounds 5] [--seconds 3] [--no-readme]
+ *   bun scripts/bench/run.ts [GROUP…] [--rounds 3] [--seconds 3] [--soak 120] [--no-readme]
  *
  * Without a group all of them run, in less than a quarter of an hour. Results are kept in scripts/bench/results.json, by
- * group, and the table of the README is written from them. Needs dist/portcache (scripts/build), and what the groups
- * name: nginx, wrk, curl, wget. Exit status 1 where a goal is missed.
+ * group, as each of them ends, and the table of the README is written from them. Needs dist/portcache (scripts/build), and
+ * what the groups name: nginx, wrk, curl, wget. A group that can't be measured is told of and does not keep the others from
+ * it. Exit status 1 where a goal is missed, 2 where something could not be measured.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createTempFolder } from "../../src/testing/temp.ts";
-import type { Group } from "./lib/group.ts";
-import { loadAverage } from "./lib/procfs.ts";
+import type { Effort, Group } from "./lib/group.ts";
+import { runGuarded } from "./lib/guard.ts";
+import { familyOf, loadAverage } from "./lib/procfs.ts";
 import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
 
 /** In the order of the table. */
@@ -29,9 +31,8 @@ const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
   idle: () => import("./groups/idle.ts"),
   soak: () => import("./groups/soak.ts"),
 };
-/** Takes five minutes by itself, so it has to be named. */
-const NOT_BY_DEFAULT = new Set(["soak"]);
-
+/** No group takes as long as that, unless it hangs. */
+const LIMIT_MS = 6 * 60_000;
 const RESULTS = `${import.meta.dir}/results.json`;
 const README = `${import.meta.dir}/../../README.md`;
 const [BEGIN, END] = ["<!-- bench:begin -->", "<!-- bench:end -->"];
@@ -40,18 +41,16 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function runGroup(name: string, rounds: number, seconds: number): Promise<readonly Result[]> {
+async function runGroup(name: string, effort: Effort): Promise<readonly Result[]> {
   const { group } = (await GROUPS[name]?.()) ?? {};
-  if (!group) throw new Error(`There is no group ${name}: ${Object.keys(GROUPS).join(", ")}`);
+  if (!group) throw new Error(`There is no group ${name}`);
   const at = new Date().toISOString();
   const load = loadAverage();
   say(`${name}: ${group.about} (load average ${load})`);
-  using folder = createTempFolder(`portcache-bench-${name}-`);
-  const startedAt = performance.now();
-  const measurements = await group.run({ rounds, seconds, file: folder.file, say: (line) => say(`  … ${line}`) });
+  using folder = createTempFolder(`${name}-`);
+  const measurements = await group.run({ ...effort, file: folder.file, say: (line) => say(`  … ${line}`) });
   const results = measurements.map((measurement) => judge(measurement, name, at, load));
   for (const result of results) say(resultLine(result));
-  say(`  in ${Math.round((performance.now() - startedAt) / 1000)} s`);
   return results;
 }
 
@@ -74,20 +73,64 @@ function writeReadme(results: readonly Result[]): void {
   writeFileSync(README, `${text.slice(0, begin)}${table}${text.slice(end)}`);
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
-    "no-readme": { type: "boolean", default: false },
-  },
-});
-const fresh: Result[] = [];
-for (const name of positionals.length > 0
-  ? positionals
-  : Object.keys(GROUPS).filter((name) => !NOT_BY_DEFAULT.has(name))) {
-  fresh.push(...(await runGroup(name, Number(values.rounds), Number(values.seconds))));
+interface Arguments {
+  readonly groups: readonly string[];
+  readonly effort: Effort;
+  readonly writesReadme: boolean;
 }
-const all = keep(fresh);
-if (!values["no-readme"]) writeReadme(all);
-process.exitCode = fresh.some(({ reached }) => reached === false) ? 1 : 0;
+
+/** @throws {Error} where there is no such group, option or number */
+function readArguments(args: readonly string[]): Arguments {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "3" },
+      soak: { type: "string", default: "120" },
+      "no-readme": { type: "boolean", default: false },
+    },
+  });
+  const unknown = positionals.find((name) => !(name in GROUPS));
+  if (unknown !== undefined) throw new Error(`There is no group ${unknown}: ${Object.keys(GROUPS).join(", ")}`);
+  const [rounds, seconds, soakSeconds] = [values.rounds, values.seconds, values.soak].map(Number);
+  if (!(rounds && seconds && soakSeconds)) throw new Error("Rounds and seconds are numbers, and not 0");
+  return {
+    groups: positionals.length > 0 ? positionals : Object.keys(GROUPS),
+    effort: { rounds, seconds, soakSeconds },
+    writesReadme: !values["no-readme"],
+  };
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`it takes more than ${limitMs / 60_000} minutes`)), limitMs);
+  return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
+
+async function main({ groups, effort, writesReadme }: Arguments): Promise<number> {
+  const startedAt = performance.now();
+  const took: string[] = [];
+  let exit = 0;
+  for (const name of groups) {
+    const begunAt = performance.now();
+    try {
+      const fresh = await within(LIMIT_MS, runGroup(name, effort));
+      const all = keep(fresh);
+      if (writesReadme) writeReadme(all);
+      if (fresh.some(({ reached }) => reached === false)) exit = Math.max(exit, 1);
+    } catch (error) {
+      exit = 2;
+      say(`  CANNOT be measured: ${error instanceof Error ? error.message : error}`);
+    }
+    // What a group that failed has left would disturb the next.
+    for (const pid of familyOf(process.pid).slice(1)) process.kill(pid, "SIGKILL");
+    took.push(`${name} ${Math.round((performance.now() - begunAt) / 1000)} s`);
+    say(`  ${took.at(-1)}`);
+  }
+  say(`${took.join(", ")}: ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
+  return exit;
+}
+
+const args = readArguments(process.argv.slice(2));
+process.exit(await runGuarded(import.meta.path, () => main(args)));

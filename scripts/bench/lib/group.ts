@@ -4,11 +4,17 @@
  */
 import type { Measurement } from "./result.ts";
 
-export interface Bench {
+/** As whoever runs it wants. */
+export interface Effort {
   /** How often each side is measured, in turn. */
   readonly rounds: number;
   /** Seconds for which a load generator runs in one round. */
   readonly seconds: number;
+  /** Seconds of everything at once. */
+  readonly soakSeconds: number;
+}
+
+export interface Bench extends Effort {
   /** A folder of the group's own, removed after it; a subfolder of the system's temporary one. */
   file(name: string): string;
   /** Tells a person what is going on. */

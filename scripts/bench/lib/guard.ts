@@ -1,0 +1,41 @@
+/**
+ * What a measurement starts and writes ends with it, however it ends: it runs as the leader of a process group of its own with a
+ * temporary folder of its own, and a shell waits for the end of a pipe, which comes even when everybody else is killed. Then it
+ * kills the group, nginx's workers among them, and removes the folder.
+ */
+import { mkdtempSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Set for the guarded one. */
+const MARK = "PORTCACHE_BENCH_GUARDED";
+const GUARD = 'cat >/dev/null; kill -KILL -- "-$1" 2>/dev/null; rm -rf -- "$2"';
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+async function guard(script: string): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "portcache-bench-"));
+  const child = Bun.spawn([process.execPath, script, ...process.argv.slice(2)], {
+    env: { ...process.env, [MARK]: "1", TMPDIR: folder },
+    // Ctrl-C is for this process to hear, and reaches the other through the guard.
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const shell = Bun.spawn(["sh", "-c", GUARD, "guard", String(child.pid), folder], {
+    detached: true,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const interrupted = Promise.withResolvers<number>();
+  for (const signal of SIGNALS) process.on(signal, () => interrupted.resolve(128 + constants.signals[signal]));
+  const exit = await Promise.race([child.exited, interrupted.promise]);
+  await shell.stdin.end();
+  await shell.exited;
+  return exit;
+}
+
+/**
+ * Runs the script again under guard, with the same arguments, and `main` in it.
+ * @param script the absolute path of the program that calls this @returns the exit status
+ */
+export async function runGuarded(script: string, main: () => Promise<number>): Promise<number> {
+  return process.env[MARK] === undefined ? await guard(script) : await main();
+}
