@@ -2,7 +2,7 @@
  * Fifty clients at once on one cold file, at a size that a test can wait for; fanout.ts tells of larger ones.
  */
 import { expect, test } from "bun:test";
-import { type FanOutResult, fanOut, MOST_FIRST_BYTE_MS, MOST_GROWTH_BYTES } from "./fanout.ts";
+import { type FanOutResult, fanOut, isPrompt, MOST_GROWTH_BYTES } from "./fanout.ts";
 
 const MIB = 1024 * 1024;
 const CLIENTS = 50;
@@ -12,7 +12,7 @@ function expectGood({ requests, clients, idle, peak }: FanOutResult): void {
   expect(requests).toBe(1);
   expect(clients.filter(({ right }) => !right).map(({ said }) => said)).toEqual([]);
   expect(clients.length).toBe(CLIENTS);
-  expect(Math.max(...clients.map(({ firstByteMs }) => firstByteMs))).toBeLessThan(MOST_FIRST_BYTE_MS);
+  expect(isPrompt(clients)).toBe(true);
   expect(peak.all - idle.all).toBeLessThan(MOST_GROWTH_BYTES);
 }
 
@@ -40,6 +40,7 @@ test("twenty slow ones among them cost no more, and hold nobody up", async () =>
   expectGood(result);
   const totals = result.clients.map(({ totalMs }) => totalMs);
   // The median: one that was held up by a busy machine is let catch up by its own client.
-  expect(totals.slice(0, 20).sort((a, b) => a - b)[10]).toBeGreaterThan(5000);
-  expect(Math.max(...totals.slice(20))).toBeLessThan(5000);
+  const slow = totals.slice(0, 20).sort((a, b) => a - b)[10];
+  expect(slow).toBeGreaterThan(5000);
+  expect(Math.max(...totals.slice(20))).toBeLessThan(slow ?? 0);
 }, 30_000);

@@ -12,6 +12,9 @@ import { writeTree } from "../testing/tree.ts";
 setDefaultTimeout(90_000);
 
 const KIB = 1024;
+/** So long that nobody waits for them here: a client that did would be noticed on a busy machine, too. */
+const PATIENT = { "fetcher.stall_timeout": "60s", "fetcher.connect_timeout": "60s" };
+const SOON_MS = 30_000;
 
 interface World extends AsyncDisposable {
   readonly mirrors: readonly FakeUpstream[];
@@ -80,12 +83,12 @@ test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one aft
 test.concurrent("a mirror that dies costs one file a moment, and it is asked again once it is back", async () => {
   const size = 20 * KIB;
   await using world = await createWorld(2, 40, size);
-  const server = await world.start({ "fetcher.strategy": "ordered" });
+  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
   await get(server, 0, size);
   expect([asked(first), asked(second)]).toEqual([1, 0]);
   first.setFault("*", { kind: "stall-headers" });
-  for (let i = 1; i < 15; i++) expect(await get(server, i, size)).toBeLessThan(5_000);
+  for (let i = 1; i < 15; i++) expect(await get(server, i, size)).toBeLessThan(SOON_MS);
   expect(asked(first)).toBeLessThanOrEqual(4);
   first.setFault("*");
   const deadline = Date.now() + 40_000;
@@ -103,9 +106,13 @@ test.concurrent("of four mirrors one refuses, one is silent, one trickles: clien
   await refusing.close();
   silent.setFault("*", { kind: "stall-headers" });
   trickling.setFault("*", { kind: "rate", bytesPerSecond: 2 * KIB });
-  const server = await world.start({ "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" });
+  const server = await world.start(PATIENT);
   for (let i = 0; i < 10; i++) await get(server, i, size);
-  for (let i = 10; i < 40; i++) expect(await get(server, i, size)).toBeLessThan(1_500);
+  const waits: number[] = [];
+  for (let i = 10; i < 40; i++) waits.push(await get(server, i, size));
+  expect(Math.max(...waits)).toBeLessThan(SOON_MS);
+  // A second source is begun after longer than that.
+  expect(waits.toSorted((a, b) => a - b)[15]).toBeLessThan(1_000);
   expect(asked(good)).toBeGreaterThan(25);
 });
 
@@ -113,13 +120,13 @@ test.concurrent("a late first byte starts a second source, and the late one is l
   const size = 30 * KIB;
   await using world = await createWorld(2, 8, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ "fetcher.strategy": "ordered", "fetcher.stall_timeout": "20s" });
+  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
   for (let i = 0; i < 6; i++) await get(server, i, size);
-  first.setFault("f6", { kind: "latency", ms: 8_000 });
-  expect(await get(server, 6, size)).toBeLessThan(4_000);
+  first.setFault("f6", { kind: "latency", ms: 60_000 });
+  expect(await get(server, 6, size)).toBeLessThan(SOON_MS);
   expect([first.fileRequests("f6").length, second.fileRequests("f6").length]).toEqual([1, 1]);
   // The second mirror answered with one connection open, the first one's is gone.
-  await Bun.sleep(100);
+  for (let i = 0; i < 100 && first.connections > 0; i++) await Bun.sleep(100);
   expect(first.connections).toBe(0);
   await get(server, 7, size);
   expect(first.fileRequests("f7").length).toBe(1);
@@ -132,19 +139,18 @@ test.concurrent("six silent mirrors before the only good one do not lose the cli
     mirror.setFault("*", { kind: "stall-headers" });
     mirror.setFault("layout.conf", { kind: "stall-headers" });
   }
-  const settings = { "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" };
-  const server = await world.start({ ...settings, "fetcher.strategy": "ordered" });
-  expect(await get(server, 0, size)).toBeLessThan(20_000);
+  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
+  expect(await get(server, 0, size)).toBeLessThan(SOON_MS);
 });
 
 test.concurrent("a small file, which is held until it is whole, does not wait long for a source that falls to a trickle", async () => {
   const size = 100 * KIB;
   await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
+  const server = await world.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
   for (let i = 0; i < 4; i++) await get(server, i, size);
   first.setFault("f4", { kind: "rate", bytesPerSecond: 2 * KIB });
-  expect(await get(server, 4, size)).toBeLessThan(2_500);
+  expect(await get(server, 4, size)).toBeLessThan(SOON_MS);
   expect([asked(first), asked(second)]).toEqual([3, 3]);
 });
 
@@ -152,10 +158,10 @@ test.concurrent("a large file whose source falls to a trickle goes on from a bet
   const size = 6 * KIB * KIB;
   await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ "fetcher.strategy": "round-robin", "fetcher.stall_timeout": "20s" });
+  const server = await world.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
   for (let i = 0; i < 4; i++) await get(server, i, size);
   for (const mirror of [first, second]) expect(asked(mirror)).toBe(2);
   first.setFault("f4", { kind: "rate", bytesPerSecond: 3 * KIB, at: size / 2 });
-  expect(await get(server, 4, size)).toBeLessThan(15_000);
+  expect(await get(server, 4, size)).toBeLessThan(SOON_MS);
   expect(second.fileRequests("f4")[0]?.range).toMatch(/^bytes=3\d+-$/);
 });

@@ -63,10 +63,14 @@ test("killed at any moment of an update, the server leaves a whole tree in use, 
   const seen = new Set<string>();
   for (let i = 0; i < 8; i++) {
     const server = await spawnServer(url);
-    // The commit comes at another moment of the server's round each time, and so does the end.
-    await Bun.sleep(60 + 15 * i);
+    await until(() => ofSync().length > 0);
+    const before = realpathSync(location);
+    // The commit comes at another moment of the server's round each time, and so does the end: every other time at once when
+    // the new tree is in use.
+    await Bun.sleep(15 * i);
     remote.commit(String(i + 2));
-    await Bun.sleep(8 * i);
+    if (i % 2 === 0) await until(() => realpathSync(location) !== before);
+    else await Bun.sleep(8 * i);
     server.kill("SIGKILL");
     await until(() => ofSync().length === 0);
     const root = realpathSync(location);

@@ -18,7 +18,7 @@ export interface Finished {
 }
 
 export interface ServerOptions {
-  /** Besides a loopback address, a free port and the store's folder, which are set unless they are given here. */
+  /** Besides a loopback address, a free port, the store's folder and no real mirror, which are set unless they are given here. */
   readonly settings?: Settings;
   /** Folder of the store; one of its own, removed with the server, where it is not given. */
   readonly location?: string;
@@ -42,6 +42,8 @@ export interface Server extends AsyncDisposable {
 }
 
 const START_MS = 20_000;
+/** Refuses connections: the default would be a mirror of Gentoo's. */
+const NOBODY = "http://127.0.0.1:1";
 const READY = /^portcache listening on (http:\/\/\S+)$/m;
 
 /** Where scripts/build puts it. @throws {Error} when it has not been built */
@@ -104,7 +106,9 @@ export async function startExecutable(options: ServerOptions = {}): Promise<Serv
   const location = options.location ?? folder.file("store");
   const configFile = folder.file("portcache.toml");
   const server = { address: "127.0.0.1", port: 0, ...settings["server"] };
-  writeFileSync(configFile, formatSettings({ ...settings, server, storage: { location, ...settings["storage"] } }));
+  const fetcher = { mirrors: [NOBODY], ...settings["fetcher"] };
+  const storage = { location, ...settings["storage"] };
+  writeFileSync(configFile, formatSettings({ ...settings, server, fetcher, storage }));
   const logFile = folder.file("log");
   const child = Bun.spawn([executablePath(), "serve", "--config", configFile, ...args], {
     cwd: "/",
