@@ -80,6 +80,27 @@ test("a mirror that was synced earlier takes nothing back", async () => {
   expect(readFileSync(box.storedAt(FILE), "utf8")).toBe("new");
 });
 
+test("a mirror that stays silent is not waited for", async () => {
+  const dated = "/snapshots/gentoo-20260821.tar.xz";
+  box.put(dated, "dated");
+  box.first.setFault(dated, { kind: "stall-headers" });
+  // Longer than the test may take: nobody waits for that.
+  await box.start({ "fetcher.stall_timeout": "120s" });
+  expect(await text(dated)).toBe("dated");
+  expect(box.asked(dated)).toEqual([1, 1]);
+});
+
+test("a slow mirror is waited for where it gave what belongs to the file", async () => {
+  box.put(SUM, "sum");
+  box.put(FILE, "of the first", box.first);
+  box.put(FILE, "of the second", box.second);
+  box.first.setFault(FILE, { kind: "latency", ms: 1500 });
+  await box.start({ "fetcher.stall_timeout": "20s" });
+  expect(await text(SUM)).toBe("sum");
+  expect(await text(FILE)).toBe("of the first");
+  expect(box.asked(FILE)).toEqual([1, 0]);
+});
+
 test("a transfer that breaks off goes on at a mirror with the same size and date, whatever its ETag", async () => {
   box.put(FILE, OLD);
   box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });

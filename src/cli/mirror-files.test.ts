@@ -255,6 +255,21 @@ test("empty files, and those whose size the mirror does not tell, are files like
   }
 });
 
+test("a packed file may be told to be packed, a request that comes back is refused", async () => {
+  const packed = `${STAGE}.CONTENTS.gz`;
+  box.put(packed, "packed");
+  box.put(LATEST, "one");
+  box.say(packed, { "Content-Encoding": "x-gzip" });
+  box.say(LATEST, { "Content-Encoding": "gzip" });
+  await box.start();
+  const { response, headers } = await box.get(packed);
+  expect([await response.text(), headers.get("content-encoding")]).toEqual(["packed", null]);
+  expect((await box.get(LATEST)).status).toBe(502);
+  const { via = "", "cdn-loop": loop = "" } = box.first.fileRequests(packed)[0]!.headers;
+  expect((await box.get(packed, { via })).status).toBe(508);
+  expect((await box.get(packed, { "cdn-loop": loop })).status).toBe(508);
+});
+
 test("after a lost index what is on disk is asked for before it is used, and used where nobody can be asked", async () => {
   box.put(LATEST, "one");
   box.put(STAGE, LARGE);

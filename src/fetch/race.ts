@@ -49,11 +49,16 @@ interface Runner {
 /** Each is another place, but a download should not be all connections. */
 const MOST_AT_ONCE = 8;
 
+/** Without a hash bytes of two sources can't be told apart, so one is asked at a time; but while there are none it does not matter whose come first. */
+function mayRace(assembly: Assembly): boolean {
+  const begun = assembly.incoming.position > 0 || assembly.url !== "";
+  return isBound(assembly) || (assembly.terms?.anywhere === true && !begun);
+}
+
 function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps, stop: AbortSignal): Runner {
   const trial = source.ask(leftBytes(assembly));
   const controller = new AbortController();
-  // Without a hash bytes of two sources can't be told apart, so one is asked at a time.
-  const lateAt = isBound(assembly) ? deps.clock.now() + source.patienceMs() : Number.POSITIVE_INFINITY;
+  const lateAt = mayRace(assembly) ? deps.clock.now() + source.patienceMs() : Number.POSITIVE_INFINITY;
   const signal = AbortSignal.any([stop, controller.signal]);
   const runner: Runner = {
     source,

@@ -11,6 +11,8 @@ export interface Terms {
   conditions(source: Source): Readonly<Record<string, string>>;
   /** @throws {SourceError} where what it answers is not to be taken */
   vet(source: Source, response: UpstreamResponse): void;
+  /** Whether it is the same wherever it comes from, as far as anybody can tell. */
+  readonly anywhere: boolean;
   /** Resolves with what is wrong with the whole file, in words; undefined where nothing is known against it. */
   check(file: WholeFile): Promise<string | undefined>;
 }

@@ -10,6 +10,18 @@ export interface Answer {
   readonly contentEncoding: string;
 }
 
+/** By the name's suffix, as servers of files tell it although the file is sent as it lies there. */
+const PACKINGS: readonly (readonly [RegExp, RegExp])[] = [
+  [/^(?:x-)?gzip$/i, /\.t?gz$/],
+  [/^(?:x-)?bzip2$/i, /\.t?bz2$/],
+  [/^(?:x-)?xz$/i, /\.t?xz$/],
+];
+
+/** Of what else than distfiles a mirror has: no tree will ever tell whether it is the file. */
+function isOwnPacking(name: string, encoding: string): boolean {
+  return name.includes("/") && PACKINGS.some(([said, suffix]) => said.test(encoding) && suffix.test(name));
+}
+
 /**
  * @param expected what a Manifest says, undefined where no tree knows the name
  * @param knownTotal size that an earlier answer for the same bytes gave
@@ -26,7 +38,7 @@ export function vet(name: string, answer: Answer, expected: Digests | undefined,
   if (knownTotal !== undefined && answer.total !== undefined && answer.total !== knownTotal) {
     throw new SourceError("failed", `now has ${answer.total} bytes instead of ${knownTotal}`);
   }
-  if (answer.contentEncoding !== "" && answer.contentEncoding !== "identity") {
+  if (!["", "identity"].includes(answer.contentEncoding) && !isOwnPacking(name, answer.contentEncoding)) {
     throw new SourceError("bad", `answers with Content-Encoding ${answer.contentEncoding} although none was accepted`);
   }
   // Dying mirrors and captive portals answer everything with a page and status 200.

@@ -56,7 +56,7 @@ interface Times {
 function termsOf(
   kept: KeptFile | undefined,
   times: Times,
-  check: Terms["check"],
+  { anywhere, check }: Pick<Terms, "anywhere" | "check">,
   { clock }: Pick<BeginDeps, "clock">,
 ): Terms {
   const row = kept?.row;
@@ -75,6 +75,7 @@ function termsOf(
       // Mirrors are synced at different times, and what clients have seen must not become older again.
       if (lastModifiedAt < Date.parse(row.lastModified)) throw new SourceError("bad", "has an older one than is here");
     },
+    anywhere,
     check,
   };
 }
@@ -147,6 +148,8 @@ export function beginFetch(
   const chapter = deps.chapter(path);
   const now = deps.clock.now();
   const times: Times = { askedAt: now, answeredAt: now };
+  const anywhere = isDated(path) || rows.ofStem(stemOf(path)).every((row) => row.path === path);
+  const check: Terms["check"] = (file) => checkDigest(path, file, loopHeaders, deps);
   let continuable = validator !== undefined && part.length > 0;
   let unchanged = false;
   const download = startDownload(
@@ -164,7 +167,7 @@ export function beginFetch(
       reserve: async () => true,
       urge: () => undefined,
       offer: async () => chapter.watch(offerOf(path, deps)),
-      terms: termsOf(kept, times, (file) => checkDigest(path, file, loopHeaders, deps), deps),
+      terms: termsOf(kept, times, { anywhere, check }, deps),
       remember({ url, etag = null, lastModified = null, total }) {
         if (!named) return;
         try {
