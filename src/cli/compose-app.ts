@@ -11,6 +11,7 @@ import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import type { DistfilesDeps } from "../http/distfiles.ts";
+import { createHitLines } from "../http/hit-lines.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { createTargets } from "../http/target.ts";
 import { isIndexDamage } from "../index/open.ts";
@@ -75,6 +76,9 @@ export function composeApp(parts: AppParts): ComposedApp {
     clock: parts.clock,
     log: parts.log,
     infoLine,
+    hitLines: createHitLines(parts.clock, (hits, bytes) => {
+      infoLine(`${hits} more hits, ${bytes} bytes: beyond 1000 a second they are told together`, { hits, bytes });
+    }),
     settleTrees: parts.settleTrees,
     wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
     loopHeaders: (request) => loopGuard.headersFor(request.headers),

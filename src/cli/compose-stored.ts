@@ -26,6 +26,9 @@ export interface StoredParts {
   readonly config: { readonly storage: Pick<Config["storage"], "memory"> };
 }
 
+/** What nobody asks for goes from memory after one to two times as long: while few ask, the disk does as well. */
+export const RELEASE_EVERY_MS = 60_000;
+
 export function composeStored({ store, index, repositories, clock, config }: StoredParts): ComposedStored {
   const known = createKnownFiles({ store, revision: () => repositories.revision, clock });
   const hot = createHotFiles({ limitBytes: () => config.storage.memory, load: (file) => readBody(store, file) });

@@ -30,7 +30,7 @@ import { composeRevalidated, openMirrorFileParts } from "./compose-revalidated.t
 import { createSettling } from "./compose-settle.ts";
 import { composeResolver, createOffer, upstreamSettings } from "./compose-sources.ts";
 import { composeStore } from "./compose-store.ts";
-import { composeStored } from "./compose-stored.ts";
+import { composeStored, RELEASE_EVERY_MS } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
 
 export interface Server {
@@ -52,7 +52,6 @@ export interface Server {
 
 /** Names that no tree knows must not cost upstream much (SPEC 5). */
 const UNKNOWN_DOWNLOADS = 4;
-/** How often the index's log is looked at, whether it is long. */
 const LOG_EVERY_MS = 500;
 const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
@@ -211,6 +210,7 @@ export function compose(parts: Parts): Server {
     },
     async startBackground() {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
+      timers.push(setInterval(hot.release, RELEASE_EVERY_MS));
       timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();

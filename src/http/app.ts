@@ -19,7 +19,7 @@ import { type TellDeps, tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
 
-export interface AppDeps extends DistfilesDeps, MirrorFilesDeps, PostDeps, Pick<TellDeps, "infoLine"> {
+export interface AppDeps extends DistfilesDeps, MirrorFilesDeps, PostDeps, Pick<TellDeps, "infoLine" | "hitLines"> {
   readonly allow: Allow;
   /** Undefined where it is not built. */
   readonly dashboard: DashboardFiles | undefined;

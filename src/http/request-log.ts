@@ -2,6 +2,7 @@
  * One line per request for a file (SPEC 8), and the same to whoever keeps account.
  */
 import type { Answered, Sent } from "./distfiles.ts";
+import type { HitLines } from "./hit-lines.ts";
 import { type Observer, outcomeOf, type RequestFailure } from "./observe.ts";
 import { CLIENT_LEFT } from "./respond.ts";
 
@@ -17,6 +18,7 @@ export interface TellDeps {
   /** Writes a line at info, with what is in it for programs. */
   readonly infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => void;
   readonly observer: Observer;
+  readonly hitLines: HitLines;
 }
 
 /** What went wrong with a file, where something did. */
@@ -40,7 +42,7 @@ function account(
   answer: Answered,
   sent: Sent,
   firstByteMs: number,
-  { infoLine, observer }: TellDeps,
+  { infoLine, observer, hitLines }: TellDeps,
 ): void {
   const { client, method, startedAt } = asked;
   const { response } = answer;
@@ -48,6 +50,7 @@ function account(
   const source = (sent.source ?? answer.source) || "-";
   const totalMs = performance.now() - startedAt;
   observer.end({ client, outcome: outcomeOf(answer.outcome), bytes: sent.bytes, firstByteMs, totalMs });
+  if (answer.outcome === "hit" && !hitLines.take(startedAt, sent.bytes)) return;
   const failure = failureOf(answer, sent.broken);
   if (failure) observer.failed(file, ...failure);
   const outcome = sent.broken === undefined ? answer.outcome : `${answer.outcome}, broken off (${sent.broken})`;

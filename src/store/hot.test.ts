@@ -74,7 +74,7 @@ test("what is asked for often now displaces what was once", async () => {
 
 test("large files, files of a large share, and all files where nothing may be held are left to the disk", async () => {
   expect(await use(filled(64 * KIB), 1, 3, fileOf(1, 9 * KIB))).toBeUndefined();
-  expect(await use(filled(64 * KIB * KIB), 1, 3, fileOf(1, KIB * KIB))).toBeUndefined();
+  expect(await use(filled(64 * KIB * KIB), 1, 3, fileOf(1, 2 * KIB * KIB + 1))).toBeUndefined();
   expect(await use(filled(0), 1, 3, fileOf(1, 1))).toBeUndefined();
 });
 
@@ -101,4 +101,17 @@ test("a limit that is lowered holds from the next use on", async () => {
   limit = 3 * KIB;
   await use(hot, 0);
   expect(hot.bytes).toBeLessThanOrEqual(3 * KIB);
+});
+
+test("what was asked for in neither of the last two periods is let go, the rest stays", async () => {
+  const hot = filled(64 * KIB);
+  await use(hot, 1, 2);
+  await use(hot, 2, 2);
+  hot.release();
+  await use(hot, 2);
+  hot.release();
+  expect([hot.holds(nameOf(1)), hot.holds(nameOf(2)), hot.bytes]).toEqual([false, true, KIB]);
+  hot.release();
+  hot.release();
+  expect([hot.files, hot.bytes]).toEqual([0, 0]);
 });

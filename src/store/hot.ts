@@ -1,6 +1,6 @@
 /**
  * Small files held in memory: a body from there costs a fraction of one that is read from disk for each request. Bounded;
- * those asked for most often stay, and a file asked for once displaces nobody.
+ * those asked for most often stay, a file asked for once displaces nobody, and what nobody asks for any more is let go.
  */
 import type { DistfileName } from "../distfile/name.ts";
 import { createFrequencies } from "./frequencies.ts";
@@ -22,13 +22,15 @@ export interface HotFiles {
   /** Whether bytes of that name are held. */
   holds(name: DistfileName): boolean;
   forget(name: DistfileName): void;
+  /** Lets go of what was not asked for since the call before the last. */
+  release(): void;
   /** Bytes held now. */
   readonly bytes: number;
   readonly files: number;
 }
 
-/** From 1 MiB on the platform sends files by sendfile, which memory does not beat (measured). */
-const LARGEST_BYTES = 1024 * 1024 - 1;
+/** Far beyond it sendfile costs less than copying from memory (measured). */
+const LARGEST_BYTES = 2 * 1024 * 1024;
 /** One file gets no more than such a part of all. */
 const LARGEST_SHARE = 8;
 /** Names whose frequency is followed. */
@@ -41,6 +43,8 @@ const LOADS_AT_ONCE = 4;
 interface Held {
   readonly body: Blob;
   readonly stamp: string;
+  /** In which period it was last asked for; release() begins another. */
+  period: number;
 }
 
 export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
@@ -49,6 +53,7 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
   const held = new Map<DistfileName, Held>();
   const loading = new Set<DistfileName>();
   let bytes = 0;
+  let period = 0;
 
   function forget(name: DistfileName): void {
     bytes -= held.get(name)?.body.size ?? 0;
@@ -90,7 +95,7 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
       if (!displaced) return;
       for (const one of displaced) forget(one);
       forget(name);
-      held.set(name, { body, stamp: file.stamp });
+      held.set(name, { body, stamp: file.stamp, period });
       bytes += body.size;
     } finally {
       loading.delete(name);
@@ -104,7 +109,10 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
       if (file.size > Math.min(LARGEST_BYTES, limit / LARGEST_SHARE) || file.size === 0) return undefined;
       const frequency = frequencies.count(name);
       const known = held.get(name);
-      if (known?.stamp === file.stamp) return known.body;
+      if (known?.stamp === file.stamp) {
+        known.period = period;
+        return known.body;
+      }
       if (known) forget(name);
       if (loading.has(name) || loading.size >= LOADS_AT_ONCE) return undefined;
       // Reading what is not to be had any more is the next request's business to find out.
@@ -113,6 +121,11 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
     },
     holds: (name) => held.has(name),
     forget,
+    release() {
+      for (const [name, one] of held) if (one.period < period) forget(name);
+      period++;
+      shrink(limitBytes());
+    },
     get bytes() {
       return bytes;
     },
