@@ -21,8 +21,6 @@ export interface Report {
   readonly obstacle: string | undefined;
   readonly repositories: readonly { readonly name: string; readonly location: string; readonly packages: number }[];
   readonly sandbox: string;
-  /** Settings that somebody chose and that do nothing yet. */
-  readonly pending: readonly { readonly key: string; readonly reason: string }[];
   readonly notes: readonly string[];
   /** Where this is empty all is well. */
   readonly problems: readonly string[];
@@ -58,19 +56,17 @@ function listed(title: string, lines: readonly string[], paint: Paint): string[]
 }
 
 export function renderReport(report: Report, paint: Paint): string {
-  const { file, store, obstacle, pending, notes, problems } = report;
+  const { file, store, obstacle, notes, problems } = report;
   const summary = alignColumns([
     ["Configuration", file ?? `built-in defaults (there is no ${DEFAULT_FILE})`],
     ["Store", `${store.location} (${store.writable ? "writable" : paint("red", "not writable")})`],
     ["Server", obstacle ?? "can start"],
     ["Sandbox", report.sandbox],
   ]);
-  const waiting = alignColumns(pending.map(({ key, reason }) => [paint("yellow", key), reason]));
   return [
     ...summary,
     ...settings(report, paint),
     ...repositories(report, paint),
-    ...listed("Set, but not there yet", waiting, paint),
     ...listed("Notes", notes, paint),
     ...listed(
       "Problems",

@@ -2,7 +2,6 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
-import { allSettings, pathOf } from "../config/schema.ts";
 import { lockStore } from "../store/lock.ts";
 import { check, countPackages } from "./check.ts";
 import type { Output } from "./output.ts";
@@ -39,7 +38,7 @@ async function run(settings: Record<string, string>, json = true) {
 
 test("where all is well it ends with 0 and shows every setting with its origin", async () => {
   const { code, report } = await run({ "server.port": "81", "fetcher.stall_timeout": "5s" });
-  expect([code, report.problems, report.notes, report.pending]).toEqual([0, [], [], []]);
+  expect([code, report.problems, report.notes]).toEqual([0, [], []]);
   expect(report.config.server.port).toEqual({ value: 81, origin: "flag" });
   expect(report.config.fetcher.stall_timeout).toEqual({ value: 5000, origin: "flag" });
   expect(report.config.storage.max_size).toEqual({ value: 50 * 2 ** 30, origin: "default" });
@@ -69,14 +68,6 @@ test("secrets are not shown, in either form", async () => {
   expect(text + (await run(settings, false)).text).not.toContain("hunter2");
   expect(report.config.fetcher.mirrors.value).toEqual(["http://***@box/x"]);
   expect(report.config.server.admin_token.value).not.toBe("");
-});
-
-test("settings whose work is not there yet are named where somebody chose them", async () => {
-  const keysOf = async (settings: Record<string, string>): Promise<string[]> =>
-    (await run(settings)).report.pending.map(({ key }: { key: string }) => key);
-  const pending = allSettings().filter(({ key, section }) => key.pending !== undefined && section !== "server");
-  const chosen = Object.fromEntries(pending.map((setting) => [pathOf(setting), String(setting.key.preset)]));
-  expect(await keysOf({ ...chosen, "repo.evaluate": "never" })).toEqual(Object.keys(chosen));
 });
 
 test("it tells which sandbox is in force, or why there is none", async () => {

@@ -38,14 +38,6 @@ function show(setting: Setting, { config, origins }: LoadedConfig): ShownSetting
   };
 }
 
-function pendingOf(loaded: LoadedConfig): Report["pending"] {
-  return allSettings().flatMap((setting) => {
-    const { pending } = setting.key;
-    if (pending === undefined || settingIn(loaded.origins, setting) === "default") return [];
-    return [{ key: pathOf(setting), reason: pending }];
-  });
-}
-
 function readNames(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
@@ -121,7 +113,6 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
       packages: countPackages(location),
     })),
     sandbox,
-    pending: pendingOf(loaded),
     notes,
     problems,
   };

@@ -11,14 +11,6 @@ test("the reference has one row for every setting, with its variable", () => {
   expect(rows.map((row) => /`(PORTCACHE_\w+)`/.exec(row)?.[1])).toEqual(allSettings().map(variableOf));
 });
 
-test("what is not there yet is marked", () => {
-  const lines = formatReference().split("\n");
-  for (const { name, key } of allSettings()) {
-    const row = lines.find((line) => line.startsWith(`| \`${name}\` `)) ?? "";
-    expect([name, row.includes("*Not yet:")]).toEqual([name, key.pending !== undefined]);
-  }
-});
-
 test("the reference stands between the marks, and placing it again changes nothing", () => {
   const page = placeReference(`before\n${MARKS}\nafter\n`, "TABLE") ?? "";
   expect(page).toBe("before\n<!-- config-reference:begin -->\n\nTABLE\n\n<!-- config-reference:end -->\nafter\n");

@@ -16,20 +16,9 @@ function preset({ key }: Setting): string {
     : JSON.stringify(key.preset);
 }
 
-function notYet({ key }: Setting): string {
-  if (key.pending === undefined) return "";
-  return ` *Not yet: ${key.pending}.*`;
-}
-
 function row(setting: Setting): string {
   const { name, key } = setting;
-  const cells = [
-    `\`${name}\``,
-    key.kind.type,
-    `\`${preset(setting)}\``,
-    `\`${variableOf(setting)}\``,
-    key.doc + notYet(setting),
-  ];
+  const cells = [`\`${name}\``, key.kind.type, `\`${preset(setting)}\``, `\`${variableOf(setting)}\``, key.doc];
   return `| ${cells.map(cell).join(" | ")} |`;
 }
 

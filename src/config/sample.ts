@@ -30,9 +30,8 @@ function assignment({ name, key }: Setting): string {
 
 function lines(setting: Setting): string[] {
   const { key } = setting;
-  const pending = key.pending === undefined ? "" : ` Not yet: ${key.pending}.`;
   const restart = key.restart ? " A change takes a restart." : "";
-  return [...comment(`${key.doc}${pending}${restart} (${variableOf(setting)})`), `#${assignment(setting)}`, ""];
+  return [...comment(`${key.doc}${restart} (${variableOf(setting)})`), `#${assignment(setting)}`, ""];
 }
 
 export function formatSample(): string {

@@ -30,15 +30,13 @@ export interface Key<T> {
   readonly preset: string | number | boolean | readonly string[];
   /** One sentence or two, for the reference. */
   readonly doc: string;
-  /** What it does not do yet, to whoever sets it; gone once its work is there. */
-  readonly pending?: string;
   /** Never shown. */
   readonly secret?: boolean;
   /** A reload leaves it as it is: a change is in force after a restart. */
   readonly restart?: boolean;
 }
 
-type Extras<T> = Pick<Key<T>, "pending" | "secret" | "restart">;
+type Extras<T> = Pick<Key<T>, "secret" | "restart">;
 
 function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Extras<T> = {}): Key<T> {
   return { kind, preset, doc, ...extras };
@@ -89,10 +87,11 @@ export const SCHEMA = {
     max_age: key(duration("0"), "0", "Files not used for so long go; 0: never for age alone."),
     orphan_grace: key(duration("0"), "30d", "Files that no Manifest wants any more go after this."),
     keep: key(globs, [], "Names of files that never go."),
-    memory: key(size, "64MiB", "Small files held in memory for speed.", {
-      pending: "files are served from disk in this version",
-      restart: true,
-    }),
+    memory: key(
+      size,
+      "64MiB",
+      "Files of up to 2 MiB, and an eighth of this, held in memory while they are asked for; 0: none.",
+    ),
     scrub: key(duration("0"), "30d", "The whole store is hashed again once in this time; 0: never."),
   },
   fetcher: {

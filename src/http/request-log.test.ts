@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { systemClock } from "../lib/clock.ts";
+import { createHitLines } from "./hit-lines.ts";
 import type { Observer } from "./observe.ts";
 import { tell } from "./request-log.ts";
 
@@ -6,6 +8,7 @@ test("a path as long as a request may be is cut in the log", () => {
   const lines: [string, Readonly<Record<string, unknown>>][] = [];
   const deps = {
     infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => lines.push([text, properties]),
+    hitLines: createHitLines(systemClock, () => undefined),
     observer: { end: () => undefined } as unknown as Observer,
   };
   const answer = { response: new Response(), outcome: "bad name", source: "-", sent: { bytes: 0 } };

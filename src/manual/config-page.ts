@@ -11,7 +11,6 @@ function item(setting: Setting): string[] {
   return [
     `.It Cm ${word(name)} No = ${word(preset).replaceAll(" ", "\\ ")}`,
     ...sentences(key.doc),
-    ...(key.pending === undefined ? [] : sentences(`Not yet: ${key.pending}.`)),
     ...(key.restart ? ["A change takes a restart."] : []),
     ".br",
     ...sentences(`Given as ${key.kind.allowed}.`),
