@@ -126,7 +126,12 @@ export const SCHEMA = {
       "mirrors",
       "A file that no tree knows: ask the mirrors alone, or answer 404.",
     ),
-    proxy: key(optionalHttpUrl, "", "HTTP proxy for all that is fetched.", RESTART),
+    proxy: key(
+      optionalHttpUrl,
+      "",
+      "HTTP proxy for all that is fetched; empty: the one of http_proxy and https_proxy in the environment, if there is one.",
+      RESTART,
+    ),
     private_networks: key(
       yesNo,
       false,
