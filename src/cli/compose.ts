@@ -52,6 +52,8 @@ export interface Server {
 
 /** Names that no tree knows must not cost upstream much (SPEC 5). */
 const UNKNOWN_DOWNLOADS = 4;
+/** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
+const DOWNLOADS_ASIDE = 32;
 const LOG_EVERY_MS = 500;
 const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
@@ -148,6 +150,7 @@ export function compose(parts: Parts): Server {
     onStoreTrouble: keeper.onTrouble,
     downloads: createTurns(() => config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    aside: createSemaphore(DOWNLOADS_ASIDE),
     get unknown() {
       return config.fetcher.unknown;
     },

@@ -127,6 +127,14 @@ test("fetch does not wait for a reader of what can't be stored, but says that it
   ]);
 });
 
+test("clients that take their time over what can't be stored hold up nobody else", async () => {
+  const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.max_downloads": "1" });
+  const slow = (await get(url, "large.zip")).body?.getReader();
+  await slow?.read();
+  await expectRight(await get(url, "tiny.zip"), "tiny.zip");
+  await slow?.cancel();
+});
+
 test("a source that breaks off or lies is gone on from or thrown away, as with what is stored", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "reset", at: 9 * MIB, times: 1 });

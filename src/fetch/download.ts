@@ -6,11 +6,13 @@ import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests
 import { StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Semaphore } from "../lib/semaphore.ts";
 import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly } from "./assembly.ts";
 import type { Validator } from "./continuation.ts";
 import type { Hasher } from "./hasher.ts";
 import { createIncoming, type Part } from "./incoming.ts";
+import { createPlace } from "./place.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
@@ -52,6 +54,8 @@ export interface DownloadPlan {
 }
 
 export interface DownloadDeps extends AskDeps {
+  /** Room for downloads that wait for their readers. */
+  readonly aside: Semaphore;
   readonly hasher: Hasher;
 }
 
@@ -120,7 +124,9 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   const stopper = new AbortController();
   const sha512 = expected !== undefined && hasHash(expected) && expected.blake2b === undefined;
   const total = expected?.size ?? plan.validator?.total;
-  const incoming = createIncoming(part, total, { hasher: deps.hasher, sha512, stop: stopper.signal });
+  const place = createPlace(deps.aside);
+  const onHeldUp = place.stepAside;
+  const incoming = createIncoming(part, total, { hasher: deps.hasher, sha512, stop: stopper.signal, onHeldUp });
   const assembly: Assembly = {
     name,
     expected,
@@ -164,17 +170,16 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
   const arrived = Promise.withResolvers<void>();
 
   async function run(): Promise<void> {
-    let release = () => {};
     try {
       const offer = await unlessStopped(plan.offer(), stopper.signal);
       phase = "waiting";
-      release = await unlessStopped(plan.acquire(), stopper.signal, (late) => late());
+      place.take(await unlessStopped(plan.acquire(), stopper.signal, (late) => late()));
       phase = "fetching";
       const startedAt = performance.now();
       incoming.begin();
       const digests = await fetchAll(offer);
       // The disk takes its time to sync, in which others can use the line.
-      release();
+      place.leave();
       arrived.resolve();
       const { lastModifiedAt, url, fields = new Headers() } = assembly;
       stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
@@ -191,7 +196,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
         deps.log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
       });
     } finally {
-      release();
+      place.leave();
       arrived.resolve();
     }
   }

@@ -73,12 +73,14 @@ export interface IncomingDeps {
   readonly sha512: boolean;
   /** Ends put() where it waits for clients. */
   readonly stop: AbortSignal;
+  /** Told when bytes that are passed on wait for clients. */
+  readonly onHeldUp: () => void;
 }
 
 export function createIncoming(
   part: Part,
   total: number | undefined,
-  { hasher, sha512, stop }: IncomingDeps,
+  { hasher, sha512, stop, onHeldUp }: IncomingDeps,
 ): Incoming {
   const coverage = createCoverage(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
@@ -158,7 +160,7 @@ export function createIncoming(
       const { front } = coverage;
       coverage.clear();
       coverage.add(0, front);
-      overflow = createOverflow(front, tail);
+      overflow = createOverflow(front, tail, onHeldUp);
       if (front === 0) void startHashing(undefined);
       release();
     },
@@ -185,7 +187,7 @@ export function createIncoming(
     async restart(distrust) {
       tail.restart();
       coverage.clear();
-      if (overflow) overflow = createOverflow(0, tail);
+      if (overflow) overflow = createOverflow(0, tail, onHeldUp);
       await startHashing(overflow ? undefined : part.fd);
       if (!overflow) await cutTo(0);
       if (!distrust) return;

@@ -11,8 +11,8 @@ const content = { size: 16 * MIB, seed: 1 };
 
 function setup(patienceMs: number) {
   const tail = createTail(async (position, length) => overflow.read(position, length));
-  const overflow = createOverflow(0, tail, patienceMs);
-  let [at, most] = [0, 0];
+  const overflow = createOverflow(0, tail, () => heldUp++, patienceMs);
+  let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
     while (at < content.size) {
       const bytes = readContent(content, at, at + MIB / 4);
@@ -78,7 +78,12 @@ test("a download that is stopped does not wait for who takes nothing", async () 
   const hasher = createHasher(new URL("./hash.worker.ts", import.meta.url).href);
   const stopper = new AbortController();
   const nowhere = { fd: undefined, length: 0, write: async () => {}, mark: async () => {}, truncate: async () => {} };
-  const incoming = createIncoming(nowhere, content.size, { hasher, sha512: false, stop: stopper.signal });
+  const incoming = createIncoming(nowhere, content.size, {
+    hasher,
+    sha512: false,
+    stop: stopper.signal,
+    onHeldUp: () => undefined,
+  });
   incoming.passOn();
   const reader = incoming.tail.open(0, undefined);
   async function send(): Promise<void> {

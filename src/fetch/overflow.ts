@@ -36,7 +36,13 @@ interface Piece {
   readonly bytes: Uint8Array;
 }
 
-export function createOverflow(start: number, audience: Audience, patienceMs = PATIENCE_MS): Overflow {
+/** @param onHeldUp called when there is no room for the next bytes until somebody reads on */
+export function createOverflow(
+  start: number,
+  audience: Audience,
+  onHeldUp: () => void,
+  patienceMs = PATIENCE_MS,
+): Overflow {
   const pieces: Piece[] = [];
   let end = start;
   /** First byte that is still here. */
@@ -70,6 +76,7 @@ export function createOverflow(start: number, audience: Audience, patienceMs = P
     for (let lowest = audience.lowest; lowest !== undefined; lowest = audience.lowest) {
       dropRead();
       if (held() === 0 || held() + bytes <= CAPACITY_BYTES) return;
+      onHeldUp();
       if (!(await moves(lowest))) audience.breakOffSlowest();
     }
     pieces.length = 0;

@@ -109,6 +109,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
     },
     {
       hasher,
+      aside: createSemaphore(1),
       settings: {
         connectTimeoutMs: timeoutMs,
         stallTimeoutMs: timeoutMs,
