@@ -2,14 +2,18 @@
  * Reads the whole store again once in so long a time, in the background and slowly: which file was verified when stands in
  * the index, so that a restart begins where the run before it ended. Bad files are fetched again or removed.
  */
-import type { DistfileRows } from "../index/distfiles.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createPace, type Verify } from "./verify.ts";
+import { createPace } from "./verify.ts";
+import type { Pace } from "./verify-file.ts";
 
 export interface ScrubDeps {
-  readonly verify: Pick<Verify, "one">;
-  readonly rows: Pick<DistfileRows, "longestUnverified" | "bytes">;
+  readonly verify: { one(name: FileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<unknown> };
+  readonly rows: {
+    longestUnverified(limit: number): readonly { readonly name: FileName; readonly verifiedAt: number | null }[];
+    bytes(): number;
+  };
   /** 0: never. */
   readonly everyMs: () => number;
   readonly clock: Clock;

@@ -15,11 +15,13 @@ import { createImport } from "./action-import.ts";
 import { createRescan } from "./action-rescan.ts";
 import { createVerifyAction } from "./action-verify.ts";
 import type { ComposedTrees } from "./compose-trees.ts";
+import type { VerifyOthers } from "./verify-others.ts";
 
 export interface ActionParts {
   readonly cacheDeps: CacheDeps;
   readonly evict: Evict;
   readonly verify: Verify;
+  readonly verifyOthers: VerifyOthers;
   readonly trees: ComposedTrees;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];

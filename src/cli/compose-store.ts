@@ -16,6 +16,7 @@ import type { Store } from "../store/store.ts";
 import { bothKinds, type MirrorFileParts } from "./compose-revalidated.ts";
 import type { ComposedTrees } from "./compose-trees.ts";
 import { createStoreTrouble } from "./store-trouble.ts";
+import { scrubBoth, type VerifyOthers } from "./verify-others.ts";
 
 export interface StoreParts {
   readonly storage: () => Config["storage"];
@@ -42,7 +43,7 @@ export interface ComposedStore {
   /** What the store can't do now, or undefined. */
   weakness(): string | undefined;
   /** Begins to look after the store; the trees and the store have been looked through. */
-  start(verify: Verify): void;
+  start(verify: Verify, verifyOthers: VerifyOthers): void;
   stop(): Promise<void>;
 }
 
@@ -128,10 +129,11 @@ export function composeStore(parts: StoreParts): ComposedStore {
     reserve,
     onTrouble: trouble.note,
     weakness: trouble.weakness,
-    start(verify) {
+    start(verify, verifyOthers) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);
-      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
+      const both = scrubBoth(verify, rows, verifyOthers, parts.others);
+      scrubbing = createScrub({ ...both, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
     },
     async stop() {
       clearInterval(timer);

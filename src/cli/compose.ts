@@ -32,6 +32,7 @@ import { composeResolver, createOffer, upstreamSettings } from "./compose-source
 import { composeStore } from "./compose-store.ts";
 import { composeStored, RELEASE_EVERY_MS } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
+import { createVerifyOthers } from "./verify-others.ts";
 
 export interface Server {
   readonly app: App;
@@ -160,6 +161,7 @@ export function compose(parts: Parts): Server {
   const negativeTtlMs = () => config.fetcher.negative_ttl;
   const revalidation = composeRevalidated({ ...others, mirrors, cacheDeps, negativeTtlMs });
   const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
+  const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = createFlush([rows, others.rows, places, account], log);
@@ -167,6 +169,7 @@ export function compose(parts: Parts): Server {
     cacheDeps,
     evict: keeper.evict,
     verify,
+    verifyOthers,
     trees: composedTrees,
     resolver,
     entriesOf: repositoryRows.entriesOf,
@@ -218,7 +221,7 @@ export function compose(parts: Parts): Server {
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();
       await settle();
-      keeper.start(verify);
+      keeper.start(verify, verifyOthers);
     },
     async reconfigure() {
       await composedTrees.reconfigure();

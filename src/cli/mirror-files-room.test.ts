@@ -2,8 +2,9 @@
  * What else than distfiles a mirror carries, in a store that is too small for it: it goes by the same policy as distfiles, and
  * reaches its clients where it can't be kept.
  */
+import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
@@ -27,9 +28,13 @@ const storedBytes = async () =>
   ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
 
 test("clean-up counts them and removes those worth least, but for what keep names", async () => {
-  const small = { "storage.max_size": "9MiB", "storage.min_free": "0", "storage.keep": "snapshots/*10.tar.xz" };
+  const small = {
+    "storage.max_size": "13MiB",
+    "storage.min_free": "0",
+    "storage.keep": "snapshots/*10.tar.xz gentoo-*11*",
+  };
   const server = await box.start(small);
-  for (let day = 10; day < 20; day++) {
+  for (let day = 10; day < 18; day++) {
     expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
     // The one that is used most is worth most.
     if (day >= 12) expect(await isRight(snapshot(12), contentOf(12))).toBe(true);
@@ -37,8 +42,9 @@ test("clean-up counts them and removes those worth least, but for what keep name
   await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
   const left = days();
   expect(left).toContain(10);
+  expect(left).toContain(11);
   expect(left).toContain(12);
-  expect(left.length).toBeLessThanOrEqual(4);
+  expect(left.length).toBeLessThanOrEqual(6);
   expect(await storedBytes()).toBe(left.length * 2 * MIB);
   // What went is fetched again.
   const gone = [13, 14, 15].find((day) => !left.includes(day))!;
@@ -80,6 +86,27 @@ test("a folder where the file should be, or a file where its folder should, is l
   expect(existsSync(box.storedAt("/snapshots/here/mine"))).toBe(true);
   expect(readFileSync(box.storedAt("/snapshots/plain"), "utf8")).toBe("mine");
   expect(await (await box.get("/healthz")).response.text()).toBe("ok\n");
+});
+
+test("one whose bytes the disk has lost is found by verify, and goes to nobody any more", async () => {
+  const server = await box.start();
+  const path = snapshot(10);
+  const run = { onProgress: () => undefined, signal: new AbortController().signal };
+  const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, run);
+  for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
+  expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unvouched: 2, bad: [] });
+  // As a disk that rots: nothing but the bytes is another.
+  const index = new Database(box.storedAt("/index.sqlite"));
+  writeFileSync(box.storedAt(path), readContent(contentOf(12)));
+  const { size, mtimeNs, ctimeNs } = statSync(box.storedAt(path), { bigint: true });
+  const stamp = `${size}:${mtimeNs}:${ctimeNs}`;
+  index.run("UPDATE mirror_files SET stamp = ? WHERE path = ?", [stamp, path.slice(1)]);
+  index.close();
+  expect((await box.get(path)).cache).toBe("portcache; hit");
+  const bad = { name: path.slice(1), size: 2 * MIB, problem: "has other bytes than were stored" };
+  expect(await verify(false)).toMatchObject({ unvouched: 1, bad: [{ ...bad, outcome: "left" }] });
+  expect(await isRight(path, contentOf(10))).toBe(true);
+  expect(await verify(true)).toMatchObject({ unvouched: 2, bad: [] });
 });
 
 test("one that somebody changed on disk is asked for again, and what a link points to is not served", async () => {

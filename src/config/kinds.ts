@@ -164,7 +164,9 @@ export const hostnames = list(
 export const globs = list(
   "globs",
   // They are matched with names of files, which have none.
-  checkedText("glob", "globs such as linux-firmware-*, without slashes", (text) => /^[^/]+$/s.test(text)),
+  checkedText("glob", "globs such as linux-firmware-* without slashes, or of paths such as snapshots/**", (text) =>
+    /^(?:(?:snapshots|releases|experimental)\/.+|[^/]+)$/s.test(text),
+  ),
 );
 
 export const repositorySources = list(

@@ -86,7 +86,7 @@ export const SCHEMA = {
     min_free: key(size, "1GiB", "What is left free on the store's file system."),
     max_age: key(duration("0"), "0", "Files not used for so long go; 0: never for age alone."),
     orphan_grace: key(duration("0"), "30d", "Files that no Manifest wants any more go after this."),
-    keep: key(globs, [], "Names of files that never go."),
+    keep: key(globs, [], "Names of files that never go, or paths of what else a mirror carries."),
     memory: key(
       size,
       "64MiB",

@@ -2,7 +2,8 @@
  * One clean-up: chooses by the policy, then removes in small steps. What somebody asks for between the choice and the
  * removal stays.
  */
-import type { FileName } from "../distfile/mirror-path.ts";
+import { basename } from "node:path";
+import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -67,7 +68,9 @@ export function createRun(deps: RunDeps): Run {
   async function chooseNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Chosen> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
     const free = (name: FileName) => !deps.inUse(name, since);
-    const kept = (name: FileName) => globs.some((glob) => glob.match(name));
+    // Of a path its last component is a name, too.
+    const kept = (name: FileName) =>
+      globs.some((glob) => glob.match(name) || (isMirrorPath(name) && glob.match(basename(name))));
     const { scarcity } = deps;
     return await choose(
       bytes,

@@ -26,6 +26,12 @@ export interface MirrorFileRows {
   /** Its bytes have been read now. */
   identify(path: MirrorPath, blake2b: string): void;
   forget(path: MirrorPath): void;
+  /** Its bytes were found to be these just now. */
+  verified(path: MirrorPath, found: Pick<MirrorFileRow, "blake2b" | "stamp">, at: number): void;
+  /** Its bytes are not those that were stored: it has no stamp from now on. */
+  spoil(path: MirrorPath, at: number): void;
+  /** Those longest not verified, those never verified first. */
+  longestUnverified(limit: number): readonly MirrorFileRow[];
   /** Of one stem, the one that changed last first. */
   ofStem(stem: string): readonly MirrorFileRow[];
   /** All others of its stem have to be asked for again. */
@@ -90,6 +96,16 @@ export function createMirrorFileRows(db: IndexDatabase): MirrorFileRows {
       const gone = db.delete(mirrorFiles).where(eq(pathColumn, path)).returning({ size }).get();
       if (total !== undefined) total -= gone?.size ?? 0;
     },
+    verified(path, found, at) {
+      db.update(mirrorFiles)
+        .set({ ...found, verifiedAt: at })
+        .where(eq(pathColumn, path))
+        .run();
+    },
+    spoil(path, at) {
+      db.update(mirrorFiles).set({ stamp: "", verifiedAt: at }).where(eq(pathColumn, path)).run();
+    },
+    longestUnverified: (limit) => db.select().from(mirrorFiles).orderBy(asc(mirrorFiles.verifiedAt)).limit(limit).all(),
     ofStem: (stem) =>
       db.select().from(mirrorFiles).where(eq(mirrorFiles.stem, stem)).orderBy(desc(mirrorFiles.storedAt)).all(),
     outdateOthers(stem, path) {

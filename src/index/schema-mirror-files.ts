@@ -34,6 +34,8 @@ export const mirrorFiles = sqliteTable(
     initialAgeMs: integer("initial_age_ms").notNull(),
     /** To be asked for again whatever its age: another of its stem has changed, or nobody knows how old it is. */
     outdated: integer("outdated", { mode: "boolean" }).notNull().default(false),
+    /** When its bytes were last found to be those that were stored; null: not yet. */
+    verifiedAt: integer("verified_at"),
     storedAt: integer("stored_at").notNull(),
     usedAt: integer("used_at").notNull(),
     uses: integer("uses").notNull().default(0),

@@ -114,6 +114,7 @@ async function keepFile(
       source: url,
       ...validatorsOf(fields),
       ...freshFields(fields, times.askedAt, times.answeredAt),
+      verifiedAt: now,
       storedAt: now,
       usedAt: now,
     });

@@ -80,6 +80,7 @@ export function createKeptFiles({ files, rows, hasher, clock, log }: KeptFilesDe
       answeredAt: now,
       initialAgeMs: 0,
       outdated: true,
+      verifiedAt: null,
       storedAt: file.modifiedAt,
       usedAt: now,
       uses: 0,

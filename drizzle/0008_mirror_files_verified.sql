@@ -1,0 +1,1 @@
+ALTER TABLE `mirror_files` ADD `verified_at` integer;
