@@ -14,6 +14,7 @@ export interface Load {
   /** Milliseconds from request to the end of its answer. */
   readonly medianMs: number;
   readonly p99Ms: number;
+  readonly longestMs: number;
   /** Processor time of the load generator itself. */
   readonly cpuSeconds: number;
 }
@@ -45,9 +46,9 @@ function request()
 end
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format('\\nJSON {"requests":%d,"bytes":%d,"us":%d,"errors":%d,"bad":%d,"medianUs":%d,"p99Us":%d}\\n',
+  io.write(string.format('\\nJSON {"requests":%d,"bytes":%d,"us":%d,"errors":%d,"bad":%d,"medianUs":%d,"p99Us":%d,"longestUs":%d}\\n',
     summary.requests, summary.bytes, summary.duration, e.connect + e.read + e.write, e.status,
-    latency:percentile(50), latency:percentile(99)))
+    latency:percentile(50), latency:percentile(99), latency.max))
 end
 `;
 }
@@ -60,6 +61,7 @@ interface WrkSummary {
   readonly bad: number;
   readonly medianUs: number;
   readonly p99Us: number;
+  readonly longestUs: number;
 }
 
 /** @throws {Error} when there were broken connections or answers other than 2xx: then the figures mean nothing */
@@ -85,6 +87,7 @@ export async function runWrk(options: LoadOptions): Promise<Load> {
     bytesPerSecond: summary.bytes / (summary.us / 1e6),
     medianMs: summary.medianUs / 1000,
     p99Ms: summary.p99Us / 1000,
+    longestMs: summary.longestUs / 1000,
     cpuSeconds: Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6,
   };
 }

@@ -1,0 +1,109 @@
+/**
+ * Hits of one client while trees are scanned, beside the same hits without a scan: the tree is read for the first time when
+ * the configuration names it, is looked through again and again, and is read as a whole again.
+ */
+import { writeFileSync } from "node:fs";
+import { formatSettings, type Server, startExecutable } from "../../../src/testing/executable.ts";
+import { type Load, runWrk } from "./clients.ts";
+import { distfilePath, writeFiles, writeTreeOf } from "./files.ts";
+import type { Bench } from "./group.ts";
+import type { Measurement } from "./result.ts";
+
+const FILES = { "bench-hit-1.tar.xz": { size: 4096, seed: 1 }, "bench-hit-2.tar.xz": { size: 4096, seed: 2 } };
+/** So long a first scan goes on, with hits beside it. */
+const SECONDS = 1;
+
+/** A server that has the files, with a small tree that wants them. */
+async function startWith(
+  bench: Bench,
+): Promise<{ readonly server: Server; configure(repos: readonly string[]): void }> {
+  const location = bench.file("hits-store");
+  writeFiles(location, FILES);
+  const small = writeTreeOf(bench.file("hits-tree"), FILES).location;
+  const server = await startExecutable({ location, settings: { repo: { repos: [small] } } });
+  for (const name of Object.keys(FILES)) {
+    const answer = await fetch(server.url + distfilePath(name));
+    if (!answer.ok) throw new Error(`${name} answers ${answer.status}`);
+    await answer.bytes();
+  }
+  return {
+    server,
+    configure(repos) {
+      const settings = {
+        server: { address: "127.0.0.1", port: 0 },
+        storage: { location },
+        repo: { repos: [small, ...repos] },
+      };
+      writeFileSync(server.configFile, formatSettings(settings));
+      server.signal("SIGHUP");
+    },
+  };
+}
+
+/** Waits until the log says so once more than before. */
+async function untilLogged(server: Server, text: string, times: number): Promise<void> {
+  const startedAt = performance.now();
+  while (server.log().split(text).length <= times) {
+    await Bun.sleep(20);
+    if (performance.now() - startedAt > 60_000) throw new Error(`it never says "${text}":\n${server.log()}`);
+  }
+}
+
+interface Kind {
+  readonly what: string;
+  readonly measured: Load[];
+}
+
+/** @param again looks through the trees of the server on that store, once */
+export async function measureHitsBesideScans(
+  bench: Bench,
+  tree: string,
+  packages: number,
+  again: (location: string, full: boolean) => Promise<unknown>,
+): Promise<readonly Measurement[]> {
+  const { server, configure } = await startWith(bench);
+  await using _server = server;
+  const paths = Object.keys(FILES).map(distfilePath);
+  const hit = () => runWrk({ url: server.url, paths, connections: 1, seconds: SECONDS, folder: bench.file(".") });
+  const scanned = `${packages} packages`;
+  const without: Load[] = [];
+  const kinds: readonly [Kind, Kind, Kind] = [
+    { what: "while a tree is read for the first time", measured: [] },
+    { what: "while it is looked through again and again", measured: [] },
+    { what: "while all of it is read again and again", measured: [] },
+  ];
+  const [first, rescans, full] = kinds;
+
+  async function whileScanning(whole: boolean): Promise<Load> {
+    let done = false;
+    const scanning = (async () => {
+      while (!done) await again(server.location, whole);
+    })();
+    const load = await hit();
+    done = true;
+    await scanning;
+    return load;
+  }
+
+  for (let round = 0; round < bench.rounds; round++) {
+    without.push(await hit());
+    configure([tree]);
+    first.measured.push(await hit());
+    await untilLogged(server, scanned, round + 1);
+    rescans.measured.push(await whileScanning(false));
+    full.measured.push(await whileScanning(true));
+    configure([]);
+    await untilLogged(server, "SIGHUP: configuration read again", 2 * round + 2);
+  }
+  const row = (label: string, { what, measured }: Kind, figure: (load: Load) => number): Measurement => ({
+    what: `hits of 4 KiB, ${label}, ${what}`,
+    unit: "ms",
+    ours: measured.map(figure),
+    theirs: without.map(figure),
+    peer: "without a scan",
+  });
+  return kinds.flatMap((kind) => [
+    row("99th percentile", kind, ({ p99Ms }) => p99Ms),
+    row("longest", kind, ({ longestMs }) => longestMs),
+  ]);
+}
