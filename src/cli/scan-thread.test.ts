@@ -119,6 +119,16 @@ test("writers of the index do not wait for a scan, and the event loop goes on", 
   expect(rows.counts().packages).toBe(500);
 });
 
+test("where there is nothing to write nothing is written", async () => {
+  const [repositoryId = 0] = rows.configure([writeTree(folder.file("empty"))]);
+  const version = () => index.db.values("PRAGMA trees.data_version");
+  const before = version();
+  const request = { repositoryId, location: folder.file("empty"), full: true };
+  expect(await createScan()(request, never)).toMatchObject({ packages: 0, changed: 0 });
+  await thread?.stop();
+  expect([version(), indexNames().length]).toEqual([before, 6]);
+});
+
 test("a damaged file is told of, once", async () => {
   const tree = manyPackages("tree", 400);
   const [repositoryId = 0] = rows.configure([tree]);

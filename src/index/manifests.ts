@@ -39,6 +39,14 @@ const PRUNED_AT_ONCE = 300;
 
 const { placeholder } = sql;
 
+/**
+ * Drizzle's statement as SQLite's own, with values in the order of the columns: a tree of ::gentoo's size is a hundred thousand
+ * of them, and what Drizzle adds to each takes as long as SQLite does.
+ */
+function prepareInsert(db: IndexDatabase, insert: { toSQL(): { readonly sql: string } }) {
+  return db.$client.prepare<unknown, (string | number | null)[]>(insert.toSQL().sql);
+}
+
 function prepareWriting(db: IndexDatabase) {
   const isPackage = and(
     eq(manifests.repositoryId, placeholder("repositoryId")),
@@ -46,18 +54,13 @@ function prepareWriting(db: IndexDatabase) {
     eq(manifests.package, placeholder("package")),
   );
   return {
-    addManifest: db
-      .insert(manifests)
-      .values({
-        repositoryId: placeholder("repositoryId"),
-        category: placeholder("category"),
-        package: placeholder("package"),
-        stamp: placeholder("stamp"),
-        distfiles: placeholder("distfiles"),
-      })
-      .onConflictDoNothing()
-      .returning({ id: manifests.id })
-      .prepare(),
+    addManifest: prepareInsert(
+      db,
+      db
+        .insert(manifests)
+        .values({ repositoryId: 0, category: "", package: "", stamp: "", distfiles: 0 })
+        .onConflictDoNothing(),
+    ),
     updateManifest: db
       .update(manifests)
       .set({ stamp: sql`${placeholder("stamp")}`, distfiles: sql`${placeholder("distfiles")}` })
@@ -68,16 +71,10 @@ function prepareWriting(db: IndexDatabase) {
       .delete(distEntries)
       .where(and(eq(distEntries.manifestId, placeholder("manifestId")), eq(distEntries.name, placeholder("name"))))
       .prepare(),
-    putEntry: db
-      .insert(distEntries)
-      .values({
-        manifestId: placeholder("manifestId"),
-        name: placeholder("name"),
-        size: placeholder("size"),
-        blake2b: placeholder("blake2b"),
-        sha512: placeholder("sha512"),
-      })
-      .prepare(),
+    putEntry: prepareInsert(
+      db,
+      db.insert(distEntries).values({ manifestId: 0, name: "", size: 0, blake2b: "", sha512: "" }),
+    ),
     forgetManifest: db.delete(manifests).where(isPackage).prepare(),
   };
 }
@@ -116,16 +113,16 @@ export function createManifestRows(db: IndexDatabase, onChange: () => void): Man
 
   function putEntries(manifestId: number, entries: Iterable<DistEntry>): void {
     for (const { name, size, blake2b = null, sha512 = null } of entries) {
-      writing.putEntry.run({ manifestId, name, size, blake2b, sha512 });
+      writing.putEntry.run(manifestId, name, size, blake2b, sha512);
     }
   }
 
   /** Whether the package wants other content than before. */
   function replaceOne(repositoryId: number, { entries, ...manifest }: PackageEntries): boolean {
     const row = { repositoryId, ...manifest, distfiles: entries.length };
-    const added = writing.addManifest.get(row);
-    if (added) {
-      putEntries(added.id, entries);
+    const added = writing.addManifest.run(repositoryId, row.category, row.package, row.stamp, row.distfiles);
+    if (added.changes > 0) {
+      putEntries(Number(added.lastInsertRowid), entries);
       return entries.length > 0;
     }
     const { id: manifestId } = writing.updateManifest.get(row);

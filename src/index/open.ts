@@ -9,7 +9,7 @@ import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import * as schema from "./schema.ts";
 
-export type IndexDatabase = BunSQLiteDatabase<typeof schema>;
+export type IndexDatabase = BunSQLiteDatabase<typeof schema> & { readonly $client: Database };
 
 export interface Damage {
   readonly file: string;

@@ -43,12 +43,13 @@ export function openTreesWriter(path: string): TreesWriter {
   // Once at the end instead.
   client.exec("PRAGMA wal_autocheckpoint = 0");
   let changed = false;
-  let written = false;
   let dropped: readonly IndexText[] = [];
   const rows = createManifestRows(drizzle(client, { schema }), () => {
     changed = true;
   });
-  const isEmpty = client.query("SELECT NOT EXISTS (SELECT 1 FROM manifests) AS empty");
+  const first = client.query("SELECT 1 FROM manifests LIMIT 1");
+  const isEmpty = () => first.values().length === 0;
+  const changes = client.query("SELECT total_changes()");
   const indexes = client.query<IndexText, []>(
     "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'dist_entries' AND sql IS NOT NULL",
   );
@@ -60,21 +61,24 @@ export function openTreesWriter(path: string): TreesWriter {
     },
     begin() {
       client.exec("BEGIN IMMEDIATE");
-      if (isEmpty.values()[0]?.[0] !== 1) return;
+      if (!isEmpty()) return;
       dropped = indexes.all();
       for (const { name } of dropped) client.exec(`DROP INDEX ${name}`);
     },
     commit() {
-      for (const { sql } of dropped) client.exec(sql);
+      if (dropped.length > 0 && isEmpty()) {
+        client.exec("ROLLBACK");
+      } else {
+        for (const { sql } of dropped) client.exec(sql);
+        client.exec("COMMIT");
+      }
       dropped = [];
-      client.exec("COMMIT");
-      written ||= changed;
       changed = false;
     },
     close() {
       try {
         if (client.inTransaction) client.exec("ROLLBACK");
-        if (written) client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        if (changes.values()[0]?.[0] !== 0) client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       } finally {
         client.close();
       }

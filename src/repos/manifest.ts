@@ -20,6 +20,8 @@ export interface Manifest {
   readonly skipped: readonly SkippedLine[];
 }
 
+/** As nearly all lines are; what it takes apart needs no further look at its hashes. */
+const USUAL_LINE = /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/;
 const DIST_LINE = /^DIST (\S+) (\d+)((?: \S+ \S+)+)$/;
 const HASH = /^[0-9a-f]{128}$/i;
 const EMPTY = { blake2b: createHash("blake2b512").digest("hex"), sha512: createHash("sha512").digest("hex") };
@@ -60,11 +62,12 @@ function isPossible(size: number, { blake2b, sha512 }: Hashes): boolean {
 }
 
 function parseLine(line: string): DistEntry | undefined {
-  const match = DIST_LINE.exec(line);
+  const usual = USUAL_LINE.exec(line);
+  const match = usual ?? DIST_LINE.exec(line);
   if (!match) return undefined;
   const name = parseDistfileName(match[1] ?? "");
   const size = parseSize(match[2] ?? "");
-  const hashes = parseHashes(match[3] ?? "");
+  const hashes = usual ? { blake2b: usual[3] ?? "", sha512: usual[4] ?? "" } : parseHashes(match[3] ?? "");
   if (name === undefined || size === undefined || hashes === undefined || !isPossible(size, hashes)) return undefined;
   return { name, size, ...hashes };
 }
