@@ -1,13 +1,13 @@
 /**
  * A tree of ::gentoo's size: reading all of its Manifests into an empty index beside `grep -rh ^DIST` over them, looking
- * through it again, and how soon a server over it answers.
+ * through it again, how soon a server over it answers, and what hits notice of all that.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { startExecutable } from "../../../src/testing/executable.ts";
 import { writeTree } from "../../../src/testing/tree.ts";
-import { measureHitsBesideScans } from "../lib/hits-beside-scans.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
+import { measureHitsBesideScans } from "../lib/hits-beside-scans.ts";
 import { memoryOf } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";
 
