@@ -83,6 +83,7 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
       await server?.stop(signal);
       clearTimeout(stuck);
       logs += server?.log() ?? "";
+      await server?.[Symbol.asyncDispose]();
       if (performance.now() - startedAt >= MOST_STOP_MS) onStuck();
     },
   };
