@@ -255,6 +255,11 @@ test("what the trees want is read anew where its file is damaged, and the server
   }
   expect(text).toContain("cat/p-7");
   expect(existsSync(`${path}.damaged`)).toBe(true);
+  // Somebody removes it while it is in use.
+  rmSync(path);
+  await fetch(`${again.url}/distfiles/unknown.zip`);
+  for (let waited = 0; !existsSync(path) && waited < 10_000; waited += 50) await Bun.sleep(50);
+  expect(existsSync(path)).toBe(true);
   await kill();
   expectSoundIndex();
 });

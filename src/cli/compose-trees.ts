@@ -77,7 +77,7 @@ function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage,
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
     onDamage() {
-      log.warn("{path} is damaged and is made anew; the old one is {path}.damaged", { path: treesPath });
+      log.warn("{path} is damaged or gone, and is made anew; a damaged one is {path}.damaged", { path: treesPath });
       setAside(treesPath);
       onIndexDamage();
     },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
@@ -129,7 +129,7 @@ test("where there is nothing to write nothing is written", async () => {
   expect([version(), indexNames().length]).toEqual([before, 6]);
 });
 
-test("a damaged file is told of, once", async () => {
+test("a file that is damaged or gone is told of", async () => {
   const tree = manyPackages("tree", 400);
   const [repositoryId = 0] = rows.configure([tree]);
   const request = { repositoryId, location: tree.location, full: false };
@@ -145,6 +145,9 @@ test("a damaged file is told of, once", async () => {
   rows = createRepositoryRows(index.db);
   await expect(createScan()(request, never)).rejects.toThrow();
   expect(damages).toBe(1);
+  rmSync(path);
+  await expect(createScan()(request, never)).rejects.toThrow();
+  expect(damages).toBe(2);
 });
 
 test("a thread that can't run fails its scan, and all that wait", async () => {

@@ -32,7 +32,7 @@ export interface ScanThreadDeps {
   readonly treesPath: string;
   readonly repositoryIds: () => readonly number[];
   readonly onChange: () => void;
-  /** The file is damaged, and not to be used any more. */
+  /** The file is damaged or gone, and not to be used any more. */
   readonly onDamage: () => void;
 }
 

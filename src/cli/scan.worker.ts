@@ -2,6 +2,7 @@
  * Scans one repository after the other beside the event loop, at a lower priority, and writes what the trees want into their
  * file. It waits for the disk, commits every few seconds, and between two steps looks whether the scan is still wanted.
  */
+import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
 import { isIndexDamage } from "../index/open.ts";
 import { openTreesWriter, type TreesWriter } from "../index/trees.ts";
@@ -57,7 +58,8 @@ function scanAndReply(message: ThreadRequest): void {
     reply({ kind: "scanned", report: report && { ...report, tookMs } });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    reply({ kind: "failed", reason, damaged: isIndexDamage(error) });
+    // Where somebody removed the file, the server reads one that nobody can write any more.
+    reply({ kind: "failed", reason, damaged: isIndexDamage(error) || !existsSync(message.path) });
   }
   try {
     writer?.close();

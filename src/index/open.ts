@@ -3,7 +3,7 @@
  * be found again on disk. A damaged file is set aside as `….damaged`, never deleted, and never believed.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
@@ -103,8 +103,9 @@ function openFile(path: string, kind: FileKind): OpenFile {
   }
 }
 
-/** Keeps a damaged file out of the way; who has it open goes on with it. */
+/** Keeps a damaged file, if it is there, out of the way; who has it open goes on with it. */
 export function setAside(path: string): void {
+  if (!existsSync(path)) return;
   rmSync(`${path}.damaged`, { recursive: true, force: true });
   renameSync(path, `${path}.damaged`);
   for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
