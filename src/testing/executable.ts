@@ -36,7 +36,10 @@ export interface Server extends AsyncDisposable {
   log(): string;
   /** Resident memory in bytes. */
   rssBytes(): number;
-  /** Sends the signal (SIGTERM by default) and waits for the end. @returns the exit code; 128 + N where signal N ended it */
+  /**
+   * Sends the signal (SIGTERM by default) and waits for the end, with which the configuration goes.
+   * @returns the exit code; 128 + N where signal N ended it
+   */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number>;
   signal(signal: "SIGHUP" | "SIGTERM" | "SIGINT"): void;
 }
@@ -117,11 +120,17 @@ export async function startExecutable(options: ServerOptions = {}): Promise<Serv
     stdout: "pipe",
     stderr: Bun.file(logFile),
   });
-  const log = () => (existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
+  const readLog = () => (existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
+  let lastLog: string | undefined;
+  const log = () => lastLog ?? readLog();
 
   async function stop(signal: "SIGTERM" | "SIGINT" | "SIGKILL" = "SIGTERM"): Promise<number> {
     child.kill(signal);
-    return await child.exited;
+    const exit = await child.exited;
+    lastLog ??= readLog();
+    // What is left is the caller's: many are killed, and not disposed of.
+    if (options.location !== undefined) folder.remove();
+    return exit;
   }
 
   const ready = Promise.withResolvers<string>();
