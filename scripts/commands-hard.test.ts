@@ -196,11 +196,18 @@ test("commands at once without a server take turns, and one that meets a server 
   expect([one?.exit, two?.exit, three?.exit]).toEqual([0, 0, 0]);
   const adopted = [one, two].map((result) => JSON.parse(result?.stdout ?? "").adopted);
   expect(adopted.toSorted()).toEqual([0, FILES].toSorted());
-  for (let round = 0; round < 5; round++) {
-    const starting = serve();
+  // Whichever has the store first; on a busy machine that is now and then the command, and the server says so.
+  for (let [round, served] = [0, 0]; served < 4; round++) {
+    const starting = serve().then(
+      () => 1,
+      (error: unknown) => {
+        expect(String(error)).toContain("portcache index (process ");
+        return 0;
+      },
+    );
     await Bun.sleep(30 * round);
     const command = await run("index");
-    await starting;
+    served += await starting;
     expect([round, command.exit, command.stderr]).toEqual([round, 0, expect.any(String)]);
     await server?.[Symbol.asyncDispose]();
   }

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
@@ -39,6 +39,7 @@ const settings = () => ({ fetcher: { mirrors: [mirror.url] }, storage: { min_fre
 
 async function start(): Promise<Server> {
   server = await startExecutable({ location: folder.file("store"), settings: settings() });
+  copyFileSync(server.configFile, folder.file("portcache.toml"));
   return server;
 }
 
@@ -50,7 +51,7 @@ async function run(...command: readonly string[]): Promise<number> {
 const requests = () =>
   mirror.requests.map(({ method, file }) => `${method} ${file}`).filter((one) => one.includes(NAME));
 const command = async (...args: readonly string[]) =>
-  await runExecutable([...args, "--config", server?.configFile ?? "", "--json"]);
+  await runExecutable([...args, "--config", folder.file("portcache.toml"), "--json"]);
 
 test("wget gets snapshot, digest and signature, once from the mirror and then from the store; commands know of them", async () => {
   const { url } = await start();
