@@ -15,6 +15,8 @@ export interface KeptLock {
 }
 
 const LOOK_EVERY_MS = 5_000;
+const LOOKS = 10;
+const LOOK_AGAIN_MS = 100;
 
 /** Whether a server listens there. */
 async function answers(path: string): Promise<boolean> {
@@ -24,6 +26,18 @@ async function answers(path: string): Promise<boolean> {
   // Left by one who ended without a word, or not there.
   socket.once("error", () => resolve(false));
   return await promise.finally(() => socket.destroy());
+}
+
+/**
+ * The same, given a moment: a server that was killed while it started a process may leave its socket to that one, until this
+ * has become the program that it is to run.
+ */
+async function goesOnAnswering(path: string): Promise<boolean> {
+  for (let looks = 0; looks < LOOKS; looks++) {
+    if (!(await answers(path))) return false;
+    await Bun.sleep(LOOK_AGAIN_MS);
+  }
+  return true;
 }
 
 /**
@@ -37,7 +51,7 @@ export async function keepLock(
   lookEveryMs = LOOK_EVERY_MS,
 ): Promise<KeptLock> {
   let lock: StoreLock = lockStore(location, holder);
-  if (await answers(socketPath(location))) {
+  if (await goesOnAnswering(socketPath(location))) {
     lock.release();
     throw new StoreLockedError(location, `the server that answers at ${socketPath(location)}`);
   }
