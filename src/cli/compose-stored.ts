@@ -27,7 +27,7 @@ export interface StoredParts {
 }
 
 /** What nobody asks for goes from memory after one to two times as long: while few ask, the disk does as well. */
-export const RELEASE_EVERY_MS = 60_000;
+export const RELEASE_EVERY_MS = 15_000;
 
 export function composeStored({ store, index, repositories, clock, config }: StoredParts): ComposedStored {
   const known = createKnownFiles({ store, revision: () => repositories.revision, clock });

@@ -23,6 +23,8 @@ export interface NginxOptions {
   readonly workers?: number;
   /** Writes a line for each request, as Debian's configuration does; it does not by default, which is faster. */
   readonly accessLog?: boolean;
+  /** tcp_nopush, which Debian turns on: headers leave with the begin of the file, not in a packet of their own. */
+  readonly nopush?: boolean;
 }
 
 const START_MS = 10_000;
@@ -35,7 +37,8 @@ export function freePort(): number {
   return port;
 }
 
-function configuration({ folder, server, http = "", workers = 1, accessLog = false }: NginxOptions, port: number) {
+function configuration(options: NginxOptions, port: number) {
+  const { folder, server, http = "", workers = 1, accessLog = false, nopush = true } = options;
   const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   // Debian's own settings for files: sendfile and tcp_nopush. Root's workers would be nobody's, who may not read here.
   return `daemon off;
@@ -50,7 +53,7 @@ http {
   default_type application/octet-stream;
   access_log ${accessLog ? `${folder}/access.log` : "off"};
   sendfile on;
-  tcp_nopush on;
+  tcp_nopush ${nopush ? "on" : "off"};
   keepalive_requests 100000000;
   ${temps.map((name) => `${name}_temp_path ${folder}/temp-${name};`).join("\n  ")}
   ${http}
