@@ -30,7 +30,7 @@ import { composeRevalidated, openMirrorFileParts } from "./compose-revalidated.t
 import { createSettling } from "./compose-settle.ts";
 import { composeResolver, createOffer, upstreamSettings } from "./compose-sources.ts";
 import { composeStore } from "./compose-store.ts";
-import { composeStored, RELEASE_EVERY_MS } from "./compose-stored.ts";
+import { composeStored, RELEASE_EVERY_MS, releaseMemory } from "./compose-stored.ts";
 import { composeTrees } from "./compose-trees.ts";
 import { createVerifyOthers } from "./verify-others.ts";
 
@@ -216,7 +216,7 @@ export function compose(parts: Parts): Server {
     },
     async startBackground() {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
-      timers.push(setInterval(hot.release, RELEASE_EVERY_MS));
+      timers.push(setInterval(() => releaseMemory(hot), RELEASE_EVERY_MS));
       timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
       timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
       composedTrees.start();

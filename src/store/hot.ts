@@ -22,8 +22,8 @@ export interface HotFiles {
   /** Whether bytes of that name are held. */
   holds(name: DistfileName): boolean;
   forget(name: DistfileName): void;
-  /** Lets go of what was not asked for since the call before the last. */
-  release(): void;
+  /** Lets go of what was not asked for since the call before the last. @returns bytes let go */
+  release(): number;
   /** Bytes held now. */
   readonly bytes: number;
   readonly files: number;
@@ -122,9 +122,11 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
     holds: (name) => held.has(name),
     forget,
     release() {
+      const before = bytes;
       for (const [name, one] of held) if (one.period < period) forget(name);
       period++;
       shrink(limitBytes());
+      return before - bytes;
     },
     get bytes() {
       return bytes;
