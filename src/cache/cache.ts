@@ -202,9 +202,8 @@ async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promis
     const contents = wanted.content ? [wanted.content] : contentsOf(deps.wantedBy(wanted.name)).slice(0, 1);
     const { revision } = deps.known;
     const found = await fromStore(wanted, contents, HIT, deps);
-    if (found === "stale") {
-      stale = found;
-    } else if (found) {
+    if (found === "stale") stale = found;
+    else if (found) {
       if (!wanted.content) deps.known.put(wanted.name, found.stored, revision);
       return found;
     }
