@@ -6,6 +6,7 @@ import { asc, count, eq, gt, sql } from "drizzle-orm";
 import type { DistfileName } from "../distfile/name.ts";
 import type { IndexDatabase } from "./open.ts";
 import { distfiles, partials } from "./schema.ts";
+import { createUses } from "./uses.ts";
 
 export type DistfileRow = typeof distfiles.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */
@@ -78,7 +79,7 @@ export function createDistfileRows(
     })
     .where(eq(distfiles.name, sql.placeholder("name")))
     .prepare();
-  let used = new Map<DistfileName, { uses: number; at: number }>();
+  const used = createUses<DistfileName>(db, (name, uses, at) => countUses.run({ name, uses, at }));
   let total: number | undefined;
 
   function sum(): number {
@@ -96,36 +97,12 @@ export function createDistfileRows(
     },
     forget(name) {
       onChange(name);
-      used.delete(name);
+      used.forget(name);
       const gone = deleteOne.get({ name });
       if (total !== undefined) total -= gone?.size ?? 0;
     },
-    touch(name, at) {
-      const one = used.get(name);
-      if (one) {
-        one.uses++;
-        one.at = at;
-      } else {
-        used.set(name, { uses: 1, at });
-      }
-    },
-    flush() {
-      if (used.size === 0) return;
-      const batch = used;
-      used = new Map();
-      try {
-        db.transaction(() => {
-          for (const [name, { uses, at }] of batch) countUses.run({ name, uses, at });
-        });
-      } catch (error) {
-        // They count next time, with what has come meanwhile.
-        for (const [name, { uses, at }] of batch) {
-          const since = used.get(name);
-          used.set(name, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
-        }
-        throw error;
-      }
-    },
+    touch: used.touch,
+    flush: used.flush,
     bytes() {
       total ??= sum();
       return total;

@@ -7,6 +7,7 @@ import type { MirrorPath } from "../distfile/mirror-path.ts";
 import { HEAT_HALF_LIFE_MS } from "./distfiles.ts";
 import type { IndexDatabase } from "./open.ts";
 import { mirrorFiles, mirrorPartials } from "./schema.ts";
+import { createUses } from "./uses.ts";
 
 export type MirrorFileRow = typeof mirrorFiles.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */
@@ -70,7 +71,7 @@ export function createMirrorFileRows(db: IndexDatabase): MirrorFileRows {
     })
     .where(byPath)
     .prepare();
-  let used = new Map<MirrorPath, { uses: number; at: number }>();
+  const used = createUses<MirrorPath>(db, (path, uses, at) => countUses.run({ path, uses, at }));
   let total: number | undefined;
 
   function sum(): number {
@@ -92,7 +93,7 @@ export function createMirrorFileRows(db: IndexDatabase): MirrorFileRows {
       db.update(mirrorFiles).set({ blake2b }).where(eq(pathColumn, path)).run();
     },
     forget(path) {
-      used.delete(path);
+      used.forget(path);
       const gone = db.delete(mirrorFiles).where(eq(pathColumn, path)).returning({ size }).get();
       if (total !== undefined) total -= gone?.size ?? 0;
     },
@@ -114,27 +115,8 @@ export function createMirrorFileRows(db: IndexDatabase): MirrorFileRows {
         .where(and(eq(mirrorFiles.stem, stem), ne(pathColumn, path)))
         .run();
     },
-    touch(path, at) {
-      const uses = (used.get(path)?.uses ?? 0) + 1;
-      used.set(path, { uses, at });
-    },
-    flush() {
-      if (used.size === 0) return;
-      const batch = used;
-      used = new Map();
-      try {
-        db.transaction(() => {
-          for (const [path, { uses, at }] of batch) countUses.run({ path, uses, at });
-        });
-      } catch (error) {
-        // They count next time, with what has come meanwhile.
-        for (const [path, { uses, at }] of batch) {
-          const since = used.get(path);
-          used.set(path, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
-        }
-        throw error;
-      }
-    },
+    touch: used.touch,
+    flush: used.flush,
     bytes() {
       total ??= sum();
       return total;
