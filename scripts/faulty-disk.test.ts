@@ -10,6 +10,7 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 import { writeTree } from "../src/testing/tree.ts";
 
@@ -166,12 +167,14 @@ for (const [i, { fault, name, content, lies, stored }] of cases.entries()) {
     } finally {
       expect(await end()).toBe(true);
     }
+    if (stored) await untilStored(`${server.url}/distfiles/${name}`);
     expectWhole(name, content);
     if (stored) expect(existsSync(pathOf(name))).toBe(true);
     for (let tries = 0; tries < 100 && readdirSync(`${location}/partial`).length > 0; tries++) await Bun.sleep(10);
     expect(readdirSync(`${location}/partial`)).toEqual([]);
     // Well again: the next one is stored, and that is told.
     await expectRight(wellName(i), { size: 50_000, seed: 99 });
+    await untilStored(`${server.url}/distfiles/${wellName(i)}`);
     expect(existsSync(pathOf(wellName(i)))).toBe(true);
     expect(await (await fetch(`${server.url}/healthz`)).text()).toBe("ok\n");
     await expectRight(name, content);

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 import { writeTree } from "../src/testing/tree.ts";
 
@@ -81,6 +82,7 @@ test.skipIf(!mounted)(
     expect(await get("small.zip")).toBe("right");
     rmSync(filler);
     expect(await get("later.zip")).toBe("right");
+    await untilStored(`${server.url}/distfiles/later.zip`);
     expect(await health()).toBe("ok\n");
   },
 );

@@ -10,6 +10,7 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, type ReceivedRequest, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { untilStored } from "../src/testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 import { type Tree, writeTree } from "../src/testing/tree.ts";
 
@@ -143,7 +144,10 @@ for (const [state, damage] of damages) {
         await kill();
       }
       const came = await Promise.all(clients);
-      if (round === KILLS) expect(came).toEqual(came.map(() => true));
+      if (round === KILLS) {
+        expect(came).toEqual(came.map(() => true));
+        for (const name of files.keys()) await untilStored(`${url}/distfiles/${name}`);
+      }
       for (const name of stored) expect([name, firstRequest(name, before)]).toEqual([name, undefined]);
       for (const [name, bytes] of parts) {
         const request = firstRequest(name, before);

@@ -5,32 +5,25 @@
 import { contentKey, type Digests } from "../distfile/digests.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Download } from "../fetch/download.ts";
-import type { Flights } from "../fetch/flights.ts";
-import { headFrom } from "../fetch/head.ts";
 import { within } from "../lib/deadline.ts";
 import type { HotFiles } from "../store/hot.ts";
-import type { Absences } from "./absences.ts";
-import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
+import type { Target } from "./begin.ts";
 import type { Found, NotFound, Origin, StoredFound, Wanted } from "./found.ts";
 import type { KnownFiles } from "./known.ts";
-import type { ReadAhead } from "./read-ahead.ts";
+import { fetchTarget, hasJustArrived, type MissDeps } from "./miss.ts";
 import type { StoredDistfile, StoredDistfiles } from "./stored.ts";
 import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
 
-export interface CacheDeps extends BeginDeps {
+export interface CacheDeps extends MissDeps {
   readonly stored: StoredDistfiles;
   readonly known: KnownFiles;
   readonly hot: HotFiles;
-  readonly flights: Flights;
-  readonly absences: Absences;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
   /** Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. */
   readonly settleTrees: (known: boolean) => Promise<void>;
   /** Whether every tree has been read since the start. */
   readonly treesScanned: () => boolean;
   readonly unknown: "mirrors" | "deny";
-  readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
 
 export interface Cache {
@@ -91,87 +84,13 @@ function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): re
   }));
 }
 
-async function answerFrom(download: Download, wanted: Wanted, origin: Origin, deps: CacheDeps): Promise<Found> {
-  const release = download.hold();
-  try {
-    await download.reached(0);
-    if (download.stored) {
-      const contents = download.expected ? [download.expected] : [];
-      const found = await fromStore(wanted, contents, { ...origin, url: download.url }, deps);
-      if (found !== undefined && found !== "stale") {
-        release();
-        return found;
-      }
-    }
-    return { kind: "incoming", name: wanted.name, download, origin, release };
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
-
-/** Whether a failure is worth remembering: absence, and where another content may do instead also its not being had. */
-function isLasting(error: UnavailableError, another: boolean): boolean {
-  return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
-}
-
-interface Task {
-  readonly target: Target;
-  readonly wanted: Wanted;
-  /** An outdated file of that name is in the store. */
-  readonly stale: boolean;
-  /** Another content may be served instead. */
-  readonly another: boolean;
-}
-
-async function fetchTarget(
-  { target, wanted, stale, another }: Task,
-  deps: CacheDeps,
-): Promise<Found | readonly Attempt[]> {
-  const key = keyOf(target);
-  const remembered = deps.absences.get(key);
-  if (remembered) return remembered;
-  // No await between join and start: that is what makes it one download.
-  const joined = deps.flights.join(key);
-  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, deps);
-  let download: Download;
-  try {
-    download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
-  } catch (error) {
-    deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
-    return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
-  }
-  joined?.urge();
-  try {
-    const found = await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" }, deps);
-    if (joined) deps.readAhead.served(target.name);
-    else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
-    return found;
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error;
-    if (isLasting(error, another)) deps.absences.add(key, error.attempts);
-    return error.attempts;
-  }
-}
-
-async function headOf(
-  { name, expected }: Target,
-  key: string,
-  { loopHeaders }: Wanted,
-  deps: CacheDeps,
-): Promise<Found | readonly Attempt[]> {
-  // Random names cost upstream as little by HEAD as by GET.
-  const release = expected ? undefined : await deps.unknownDownloads.acquire();
-  try {
-    const head = await headFrom(name, expected, await deps.offer(name, expected), loopHeaders, deps.settings);
-    return { kind: "head", name, head, expected };
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error;
-    if (error.absent) deps.absences.add(key, error.attempts);
-    return error.attempts;
-  } finally {
-    release?.();
-  }
+/** The stored file where that has come into question only now. */
+async function lookAgain({ name, expected, keep }: Target, isFirst: boolean, wanted: Wanted, deps: CacheDeps) {
+  // The first content is not to be had, so another tree's will do, if it is here already.
+  const isOther = !isFirst && expected !== undefined;
+  if (!isOther && !(await hasJustArrived({ name, expected, keep }, deps))) return undefined;
+  const found = await fromStore(wanted, expected ? [expected] : [], HIT, deps);
+  return found === "stale" ? undefined : found;
 }
 
 async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean, deps: CacheDeps): Promise<Found> {
@@ -181,10 +100,8 @@ async function fetchAny(wanted: Wanted, by: readonly WantedBy[], stale: boolean,
   const attempts: Attempt[] = [];
   const targets = targetsOf(wanted, by, deps);
   for (const target of targets) {
-    // The first content is not to be had, so another tree's will do, if it is here already.
-    const other =
-      target === targets[0] || !target.expected ? undefined : await fromStore(wanted, [target.expected], HIT, deps);
-    if (other !== undefined && other !== "stale") return other;
+    const here = await lookAgain(target, target === targets[0], wanted, deps);
+    if (here) return here;
     const outcome = await fetchTarget({ target, wanted, stale, another: targets.length > 1 }, deps);
     if ("kind" in outcome) return outcome;
     attempts.push(...outcome);

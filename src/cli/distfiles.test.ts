@@ -9,6 +9,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { type Tree, writeTree } from "../testing/tree.ts";
 
@@ -224,6 +225,7 @@ test("a damaged part file is noticed and started over", async () => {
     )
     .catch(() => "broken off");
   if (outcome !== true) expect(await right(await fetch(`${base}/large.zip`), large)).toBe(true);
+  await untilStored(`${base}/large.zip`);
   expect(Buffer.compare(readFileSync(pathOf("large.zip")), readContent(large))).toBe(0);
 });
 
@@ -256,14 +258,17 @@ test("with the index lost a file that somebody changed meanwhile goes to nobody,
 test("a stored file damaged behind our back is fetched again, never served", async () => {
   const base = await start();
   await fetch(`${base}/small.zip`).then((response) => response.bytes());
+  await untilStored(`${base}/small.zip`);
   const bytes = readFileSync(pathOf("small.zip"));
   bytes[1000] = (bytes[1000] ?? 0) ^ 1;
   writeFileSync(pathOf("small.zip"), bytes);
   const response = await fetch(`${base}/small.zip`);
   expect(statusOf(response)).toBe("portcache; fwd=stale; stored");
   expect(await right(response, small)).toBe(true);
+  await untilStored(`${base}/small.zip`);
   rmSync(pathOf("small.zip"));
   expect(await right(await fetch(`${base}/small.zip`), small)).toBe(true);
+  await untilStored(`${base}/small.zip`);
   renameSync(pathOf("small.zip"), folder.file("away"));
   expect(statusOf(await fetch(`${base}/small.zip`))).toBe("portcache; fwd=uri-miss; stored");
 });
@@ -302,6 +307,7 @@ test("each mirror is asked by its own layout", async () => {
     const base = await start({}, [`${upstream.url}/`]);
     expect(await right(await fetch(`${base}/small.zip`), small)).toBe(true);
     expect(upstream.fileRequests("small.zip").map((request) => request.path)).toEqual([path]);
+    await untilStored(`${base}/small.zip`);
     rmSync(pathOf("small.zip"));
     await upstream.close();
   }

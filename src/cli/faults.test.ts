@@ -9,6 +9,7 @@ import { type Content, readContent, sizeOf } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 
@@ -98,6 +99,7 @@ test.concurrent.each(cases.map(({ name }) => name))("the client gets the whole r
   const content = dist[name] as Content;
   expect([response.status, bytes.length]).toEqual([200, sizeOf(content)]);
   expect(Buffer.compare(bytes, readContent(content))).toBe(0);
+  await untilStored(`${server.url}/distfiles/${name}`);
   expect(Buffer.compare(readFileSync(pathOf(name)), readContent(content))).toBe(0);
   expect(planted.has(name)).toBe(true);
 });

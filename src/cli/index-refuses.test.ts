@@ -9,6 +9,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 
@@ -69,6 +70,7 @@ async function get(name: keyof typeof dist): Promise<string> {
 test("misses, hits, stored files that vanished and absent ones are answered as ever while the index takes no writes", async () => {
   await get("before.tar.xz");
   await get("gone.tar.xz");
+  await untilStored(`${server.url}/distfiles/gone.tar.xz`);
   mirror.files.set("later.tar.xz", "it");
   using _database = refuseWrites();
   rmSync(folder.file(`store/distfiles/${standardFolder("gone.tar.xz" as DistfileName)}/gone.tar.xz`));

@@ -9,6 +9,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 
@@ -64,6 +65,7 @@ test("files that are larger than max_size are passed on, to many at once, and sm
     await Promise.all(answers.map((answer) => expectRight(answer, name)));
     const status = answers[0]!.headers.get("cache-status");
     expect([name, status]).toEqual([name, `portcache; fwd=uri-miss${name === "tiny.zip" ? "; stored" : ""}`]);
+    if (name === "tiny.zip") await untilStored(`${url}/distfiles/${name}`);
     expect([name, isStored(name)]).toEqual([name, name === "tiny.zip"]);
   }
   expect(parts()).toEqual([]);
@@ -146,9 +148,10 @@ test("a source that breaks off or lies is gone on from or thrown away, as with w
 test("a store that is full of what is used less makes room", async () => {
   const url = await start({ "storage.max_size": "25MiB", "storage.min_free": "0" });
   await expectRight(await get(url, "small.zip"), "small.zip");
-  expect(isStored("small.zip")).toBe(true);
+  await untilStored(`${url}/distfiles/small.zip`);
   await Bun.sleep(1100);
   await expectRight(await get(url, "large.zip"), "large.zip");
+  await untilStored(`${url}/distfiles/large.zip`);
   expect([isStored("small.zip"), isStored("large.zip")]).toEqual([false, true]);
   const path = folder.file(`store/distfiles/${standardFolder("large.zip" as DistfileName)}/large.zip`);
   expect(Buffer.compare(readFileSync(path), readContent(dist["large.zip"]!))).toBe(0);

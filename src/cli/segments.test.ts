@@ -9,6 +9,7 @@ import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 
@@ -154,6 +155,7 @@ test.concurrent("one that lies among several is found out: the client is broken 
     );
   expect(first).not.toBe(false);
   await expectRight(await get(server, 0), 0);
+  await untilStored(`${server.url}/distfiles/f0`);
   const stored = [...new Bun.Glob("distfiles/*/f0").scanSync(store)];
   expect(stored.map((path) => statSync(`${store}/${path}`).size)).toEqual([SIZE]);
   expect(existsSync(`${store}/partial/f0`)).toBe(false);

@@ -15,7 +15,7 @@ import { createIncoming, type Part } from "./incoming.ts";
 import { createPlace } from "./place.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
-import type { Reader } from "./tail.ts";
+import { type Reader, readWhole } from "./tail.ts";
 import { NotModifiedError, type Terms } from "./terms.ts";
 
 export interface Finished {
@@ -70,7 +70,7 @@ export interface Download {
   readonly url: string;
   /** Header fields of the answer that the newest bytes came with; undefined before the first. */
   readonly fields: Headers | undefined;
-  /** Digests of the whole file, once all of it is here and right. */
+  /** Digests of the whole file, once all of it is here and right; the store may still be about to take it. */
   readonly computed: ComputedDigests | undefined;
   /** Finding out whom to ask, waiting for a free place, or asking. */
   readonly phase: "resolving" | "waiting" | "fetching";
@@ -93,12 +93,14 @@ export interface Download {
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
+  /** All bytes, once they are right, read once for all who ask; for files that memory takes, and while `joinable`. */
+  whole(): Promise<Blob>;
   /** Keeps the bytes readable until the function given back is called, even after the end. */
   hold(): () => void;
   /** Somebody waits for it from now on, where so far nobody did. */
   urge(): void;
   stop(reason: Error): void;
-  /** Resolves as soon as the verdict is there, good or bad; never rejects. */
+  /** Resolves once the store has what it can have: after a good verdict has been told to who reads; never rejects. */
   readonly ended: Promise<void>;
   /** Resolves once all bytes are here and right, or will not come: before the disk has taken them for good; never rejects. */
   readonly arrived: Promise<void>;
@@ -167,6 +169,12 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     }
   }
 
+  let all: Promise<Blob> | undefined;
+  function whole(): Promise<Blob> {
+    all ??= readWhole(incoming.tail.open(0, undefined));
+    return all;
+  }
+
   const arrived = Promise.withResolvers<void>();
 
   async function run(): Promise<void> {
@@ -181,11 +189,12 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       // The disk takes its time to sync, in which others can use the line.
       place.leave();
       arrived.resolve();
-      const { lastModifiedAt, url, fields = new Headers() } = assembly;
-      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+      // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come.
       computed = digests;
       incoming.total = digests.size;
       incoming.tail.finish(digests.size);
+      const { lastModifiedAt, url, fields = new Headers() } = assembly;
+      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
       const milliseconds = Math.round(performance.now() - startedAt);
       const properties = { file: name, bytes: digests.size, milliseconds, source: url };
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
@@ -242,6 +251,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     reached: incoming.tail.reached,
     open: incoming.tail.open,
+    whole,
     hold: incoming.tail.hold,
     urge: plan.urge,
     stop: (reason) => stopper.abort(reason),

@@ -3,21 +3,11 @@
  * them; nothing is asked upstream a second time.
  */
 import { etagOf } from "../cache/etag.ts";
-import type { Incoming, Reader } from "../cache/found.ts";
+import type { Incoming } from "../cache/found.ts";
 import { byConditions, cacheStatus, fileHeaders, partialHeaders, rangeOf, tailBody, unsatisfiable } from "./respond.ts";
 
-/** Bodies that are whole and this small are answered from memory, so that they carry their length. */
+/** Files that are whole and this small are answered from memory, so that the length is told. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
-
-async function readWhole(reader: Reader): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  try {
-    for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) pieces.push(bytes);
-  } finally {
-    reader.close();
-  }
-  return Buffer.concat(pieces);
-}
 
 /**
  * @param firstByte resolves when the byte may be sent, with "late" when the client can't wait any longer
@@ -56,9 +46,9 @@ export async function incomingResponse(
     reader.close();
     return "late";
   }
-  if (download.computed && end !== undefined && end - start <= WHOLE_BYTES) {
-    const bytes = await readWhole(reader);
-    onEnd(bytes.length);
+  if (download.computed && download.computed.size <= WHOLE_BYTES && download.joinable) {
+    const bytes = (await download.whole().finally(reader.close)).slice(start, end);
+    onEnd(bytes.size);
     return new Response(bytes, { headers, ...partial });
   }
   // The length can't be announced on a stream (oven-sh/bun#10507), so this body is chunked.

@@ -1,0 +1,109 @@
+/**
+ * One content that is not in the store: joined to the download under way, else from a new one; what it failed of is
+ * remembered for a while.
+ */
+import { type Attempt, UnavailableError } from "../distfile/errors.ts";
+import type { Download } from "../fetch/download.ts";
+import type { Flights } from "../fetch/flights.ts";
+import { headFrom } from "../fetch/head.ts";
+import { within } from "../lib/deadline.ts";
+import type { Absences } from "./absences.ts";
+import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
+import type { Found, Origin, Wanted } from "./found.ts";
+import type { ReadAhead } from "./read-ahead.ts";
+
+export interface MissDeps extends BeginDeps {
+  readonly flights: Flights;
+  readonly absences: Absences;
+  readonly readAhead: Pick<ReadAhead, "missed" | "served">;
+}
+
+/** A disk that takes longer to sync is not waited for: clients are answered from what it has not synced yet. */
+const MOST_SYNC_MS = 5_000;
+
+async function answerFrom(download: Download, { name }: Wanted, origin: Origin): Promise<Found> {
+  const release = download.hold();
+  try {
+    await download.reached(0);
+    return { kind: "incoming", name, download, origin, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Whether a failure is worth remembering: absence, and where another content may do instead also its not being had. */
+function isLasting(error: UnavailableError, another: boolean): boolean {
+  return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
+}
+
+export interface Task {
+  readonly target: Target;
+  readonly wanted: Wanted;
+  /** An outdated file of that name is in the store. */
+  readonly stale: boolean;
+  /** Another content may be served instead. */
+  readonly another: boolean;
+}
+
+/**
+ * Whether the file has just been put into the store. One that is whole and right but still being synced is waited for: who
+ * asks now is a moment early for a hit.
+ */
+export async function hasJustArrived(target: Target, { flights, clock }: MissDeps): Promise<boolean> {
+  const download = flights.join(keyOf(target));
+  if (!download?.computed || !download.keeps) return false;
+  await within(clock, MOST_SYNC_MS, download.ended);
+  return download.stored;
+}
+
+/** What brings this content, or why that can't be had: joined to the download under way, else a new one. */
+export async function fetchTarget(
+  { target, wanted, stale, another }: Task,
+  deps: MissDeps,
+): Promise<Found | readonly Attempt[]> {
+  const key = keyOf(target);
+  const remembered = deps.absences.get(key);
+  if (remembered) return remembered;
+  // No await between join and start: that is what makes it one download.
+  const joined = deps.flights.join(key);
+  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, deps);
+  let download: Download;
+  try {
+    download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
+  } catch (error) {
+    deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
+    return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
+  }
+  joined?.urge();
+  try {
+    const found = await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" });
+    if (joined) deps.readAhead.served(target.name);
+    else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
+    return found;
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    if (isLasting(error, another)) deps.absences.add(key, error.attempts);
+    return error.attempts;
+  }
+}
+
+async function headOf(
+  { name, expected }: Target,
+  key: string,
+  { loopHeaders }: Wanted,
+  deps: MissDeps,
+): Promise<Found | readonly Attempt[]> {
+  // Random names cost upstream as little by HEAD as by GET.
+  const release = expected ? undefined : await deps.unknownDownloads.acquire();
+  try {
+    const head = await headFrom(name, expected, await deps.offer(name, expected), loopHeaders, deps.settings);
+    return { kind: "head", name, head, expected };
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    if (error.absent) deps.absences.add(key, error.attempts);
+    return error.attempts;
+  } finally {
+    release?.();
+  }
+}
