@@ -7,10 +7,10 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { within } from "../lib/deadline.ts";
 import type { HotFiles } from "../store/hot.ts";
-import type { Target } from "./begin.ts";
+import { keyOf, type Target } from "./begin.ts";
 import type { Found, NotFound, Origin, StoredFound, Wanted } from "./found.ts";
 import type { KnownFiles } from "./known.ts";
-import { fetchTarget, hasJustArrived, type MissDeps } from "./miss.ts";
+import { fetchTarget, type MissDeps } from "./miss.ts";
 import type { StoredDistfile, StoredDistfiles } from "./stored.ts";
 import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
 
@@ -85,10 +85,12 @@ function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): re
 }
 
 /** The stored file where that has come into question only now. */
-async function lookAgain({ name, expected, keep }: Target, isFirst: boolean, wanted: Wanted, deps: CacheDeps) {
+async function lookAgain(target: Target, isFirst: boolean, wanted: Wanted, deps: CacheDeps) {
+  const { expected } = target;
+  const landed = await deps.flights.landed(keyOf(target));
   // The first content is not to be had, so another tree's will do, if it is here already.
   const isOther = !isFirst && expected !== undefined;
-  if (!isOther && !(await hasJustArrived({ name, expected, keep }, deps))) return undefined;
+  if (!isOther && !landed) return undefined;
   const found = await fromStore(wanted, expected ? [expected] : [], HIT, deps);
   return found === "stale" ? undefined : found;
 }

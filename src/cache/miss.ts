@@ -6,7 +6,6 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
-import { within } from "../lib/deadline.ts";
 import type { Absences } from "./absences.ts";
 import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
 import type { Found, Origin, Wanted } from "./found.ts";
@@ -17,9 +16,6 @@ export interface MissDeps extends BeginDeps {
   readonly absences: Absences;
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
-
-/** A disk that takes longer to sync is not waited for: clients are answered from what it has not synced yet. */
-const MOST_SYNC_MS = 5_000;
 
 async function answerFrom(download: Download, { name }: Wanted, origin: Origin): Promise<Found> {
   const release = download.hold();
@@ -44,17 +40,6 @@ export interface Task {
   readonly stale: boolean;
   /** Another content may be served instead. */
   readonly another: boolean;
-}
-
-/**
- * Whether the file has just been put into the store. One that is whole and right but still being synced is waited for: who
- * asks now is a moment early for a hit.
- */
-export async function hasJustArrived(target: Target, { flights, clock }: MissDeps): Promise<boolean> {
-  const download = flights.join(keyOf(target));
-  if (!download?.computed || !download.keeps) return false;
-  await within(clock, MOST_SYNC_MS, download.ended);
-  return download.stored;
 }
 
 /** What brings this content, or why that can't be had: joined to the download under way, else a new one. */

@@ -3,9 +3,8 @@
  * Clients read along through the tail. Nobody leaving ends it; only stop() does.
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
+import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Logger } from "../lib/log.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly } from "./assembly.ts";
@@ -15,8 +14,10 @@ import { createIncoming, type Part } from "./incoming.ts";
 import { createPlace } from "./place.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
-import { type Reader, readWhole } from "./tail.ts";
+import type { Reader } from "./tail.ts";
 import { NotModifiedError, type Terms } from "./terms.ts";
+import { asUnavailable } from "./trouble.ts";
+import { createWhole } from "./whole.ts";
 
 export interface Finished {
   readonly computed: ComputedDigests;
@@ -38,6 +39,8 @@ export interface DownloadPlan {
   readonly loopHeaders: Readonly<Record<string, string>>;
   /** Waits for a free place, and gives the function that frees it. */
   acquire(): Promise<() => void>;
+  /** The last byte waits until the store has the file, too. */
+  readonly storesFirst?: boolean;
   /** Asks for room to store it; without it is passed on to who reads it, and that is all. */
   reserve(): Promise<boolean>;
   /** Somebody waits for it from now on. */
@@ -108,19 +111,6 @@ export interface Download {
   readonly over: Promise<void>;
 }
 
-/** What went wrong as clients are told; trouble of our own (a full disk, a damaged index) is logged here. */
-function asUnavailable(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {
-  if (error instanceof UnavailableError || error instanceof NotModifiedError) return error;
-  const options = { cause: error };
-  if (stop.aborted) {
-    const attempt = { source: "this server", kind: "timeout", detail: "is shutting down" } as const;
-    return new UnavailableError(`No source has ${name}`, [attempt], options);
-  }
-  log.error("Cannot fetch {file}: {error}", { file: name, error });
-  const attempt = { source: "this server", kind: "failed", detail: "cannot take it, its log says why" } as const;
-  return new UnavailableError(`No source has ${name}`, [attempt], options);
-}
-
 export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download {
   const { name, expected, part } = plan;
   const stopper = new AbortController();
@@ -169,10 +159,15 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     }
   }
 
-  let all: Promise<Blob> | undefined;
-  function whole(): Promise<Blob> {
-    all ??= readWhole(incoming.tail.open(0, undefined));
-    return all;
+  function finish(digests: ComputedDigests): void {
+    computed = digests;
+    incoming.total = digests.size;
+    incoming.tail.finish(digests.size);
+  }
+
+  async function store(digests: ComputedDigests): Promise<void> {
+    const { lastModifiedAt, url, fields = new Headers() } = assembly;
+    stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
   }
 
   const arrived = Promise.withResolvers<void>();
@@ -190,13 +185,11 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       place.leave();
       arrived.resolve();
       // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come.
-      computed = digests;
-      incoming.total = digests.size;
-      incoming.tail.finish(digests.size);
-      const { lastModifiedAt, url, fields = new Headers() } = assembly;
-      stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+      if (!plan.storesFirst) finish(digests);
+      await store(digests);
+      if (plan.storesFirst) finish(digests);
       const milliseconds = Math.round(performance.now() - startedAt);
-      const properties = { file: name, bytes: digests.size, milliseconds, source: url };
+      const properties = { file: name, bytes: digests.size, milliseconds, source: assembly.url };
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
     } catch (error) {
       if (error instanceof NotModifiedError) plan.unchanged?.(error);
@@ -251,7 +244,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     },
     reached: incoming.tail.reached,
     open: incoming.tail.open,
-    whole,
+    whole: createWhole(incoming.tail),
     hold: incoming.tail.hold,
     urge: plan.urge,
     stop: (reason) => stopper.abort(reason),

@@ -10,6 +10,11 @@ import type { Download } from "./download.ts";
 export interface Flights {
   join(key: string): Download | undefined;
   start(key: string, begin: () => Download): Download;
+  /**
+   * Waits for a file that is whole and right to be put into the store, if there is such a one. Resolves with whether it is
+   * there now: who asks while it is being synced is but a moment early for it.
+   */
+  landed(key: string): Promise<boolean>;
   /** In the order in which they began. */
   all(): readonly Download[];
   /** Asks all to stop and resolves when they have, or when they should have long ago: the end must not hang on one of them. */
@@ -23,6 +28,8 @@ export interface FlightsDeps {
 
 /** What is asked to stop waits for no peer any more, only for the disk. */
 const STOP_MS = 5_000;
+/** A disk that takes longer to sync is not waited for: the file is given out as it is. */
+const MOST_SYNC_MS = 5_000;
 
 export function createFlights({ clock, log }: FlightsDeps): Flights {
   const flights = new Map<string, Download>();
@@ -42,6 +49,12 @@ export function createFlights({ clock, log }: FlightsDeps): Flights {
         if (flights.get(key) === download) flights.delete(key);
       });
       return download;
+    },
+    async landed(key) {
+      const download = flights.get(key);
+      if (!download?.computed || !download.keeps) return false;
+      await within(clock, MOST_SYNC_MS, download.ended);
+      return download.stored;
     },
     all: () => [...all],
     async stop(reason) {

@@ -129,17 +129,6 @@ export function readFrom(fd: number): ReadAt {
   };
 }
 
-/** All that it gives, of a file that memory takes; closes it. */
-export async function readWhole(reader: Reader): Promise<Blob> {
-  const pieces: Uint8Array[] = [];
-  try {
-    for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) pieces.push(bytes);
-  } finally {
-    reader.close();
-  }
-  return new Blob(pieces);
-}
-
 async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | undefined> {
   for (;;) {
     const until = await nextLimit(state, cursor);

@@ -183,6 +183,8 @@ export function beginFetch(
         unchanged = true;
         if (kept) deps.kept.freshen(kept, { url, fields, askedAt: times.askedAt });
       },
+      // What depends on the time at which a file was stored (its digest file) goes by when it was answered.
+      storesFirst: true,
       async commit(finished) {
         if (!named) return false;
         try {
