@@ -15,10 +15,7 @@ export interface Recent {
   clear(): void;
 }
 
-/**
- * Each client that takes bytes slowly costs about two of these, whether they were read or just written; larger ones gain no
- * speed (measured).
- */
+/** Each client that takes bytes slowly costs about two of these; larger ones gain no speed (measured). */
 const PIECE_BYTES = 64 * 1024;
 /** How many pieces are kept for readers that come to the same place. */
 const RECENT_PIECES = 16;
@@ -57,10 +54,7 @@ export function createRecent(readAt: ReadAt): Recent {
       return bytes;
     },
     written(position, bytes) {
-      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-        const piece = bytes.subarray(at, at + PIECE_BYTES);
-        keep(position + at, { length: piece.length, bytes: Promise.resolve(piece), written: true });
-      }
+      keep(position, { length: bytes.length, bytes: Promise.resolve(bytes), written: true });
     },
     clear: () => recent.clear(),
   };
