@@ -3,7 +3,8 @@
  */
 import { contentKey, type Digests, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
+import { type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
+import type { Finished } from "../fetch/download-plan.ts";
 import type { Offer } from "../fetch/source.ts";
 import type { DistfileRows } from "../index/distfiles.ts";
 import type { Semaphore } from "../lib/semaphore.ts";

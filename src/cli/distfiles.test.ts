@@ -73,6 +73,7 @@ test("a miss is fetched, verified and stored, then hit, with the same validators
     "200000",
   ]);
   expect(await right(cold, small)).toBe(true);
+  expect(existsSync(pathOf("small.zip"))).toBe(true);
   const warm = await fetch(`${base}/${standardFolder("small.zip" as DistfileName)}/small.zip`);
   expect(statusOf(warm)).toBe("portcache; hit");
   expect(await right(warm, small)).toBe(true);

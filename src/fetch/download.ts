@@ -8,53 +8,17 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly } from "./assembly.ts";
-import type { Validator } from "./continuation.ts";
+import type { DownloadPlan } from "./download-plan.ts";
 import type { Hasher } from "./hasher.ts";
-import { createIncoming, type Part } from "./incoming.ts";
+import { HOLD_BYTES } from "./hold.ts";
+import { createIncoming } from "./incoming.ts";
 import { createPlace } from "./place.ts";
 import type { Offer } from "./source.ts";
 import { unlessStopped } from "./stop.ts";
 import type { Reader } from "./tail.ts";
-import { NotModifiedError, type Terms } from "./terms.ts";
+import { NotModifiedError } from "./terms.ts";
 import { asUnavailable } from "./trouble.ts";
 import { createWhole } from "./whole.ts";
-
-export interface Finished {
-  readonly computed: ComputedDigests;
-  /** Upstream's Last-Modified, in milliseconds. */
-  readonly lastModifiedAt: number | undefined;
-  /** URL that the last piece came from, and the header fields of that answer. */
-  readonly url: string;
-  readonly fields: Headers;
-}
-
-export interface DownloadPlan {
-  readonly name: FileName;
-  /** What a Manifest says; undefined where no tree knows the name. */
-  readonly expected: Digests | undefined;
-  readonly part: Part;
-  readonly validator: Validator | undefined;
-  /** Whether commit() means to put it into the store. */
-  readonly keeps: boolean;
-  readonly loopHeaders: Readonly<Record<string, string>>;
-  /** Waits for a free place, and gives the function that frees it. */
-  acquire(): Promise<() => void>;
-  /** The last byte waits until the store has the file, too. */
-  readonly storesFirst?: boolean;
-  /** Asks for room to store it; without it is passed on to who reads it, and that is all. */
-  reserve(): Promise<boolean>;
-  /** Somebody waits for it from now on. */
-  urge(): void;
-  /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
-  offer(): Promise<Offer>;
-  remember(validator: Validator): void;
-  /** Of a file that may change under its name. */
-  readonly terms?: Terms;
-  /** By those terms the one that is here already is current: the download ends with that, before anybody is told. */
-  unchanged?(answer: NotModifiedError): void;
-  /** Gives the file its final name; false where it could not be kept, the bytes being right all the same. */
-  commit(finished: Finished): Promise<boolean>;
-}
 
 export interface DownloadDeps extends AskDeps {
   /** Room for downloads that wait for their readers. */
@@ -184,10 +148,12 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       // The disk takes its time to sync, in which others can use the line.
       place.leave();
       arrived.resolve();
-      // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come.
-      if (!plan.storesFirst) finish(digests);
+      // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come; but a
+      // file that is answered in one piece is where its headers say it is.
+      const storesFirst = plan.storesFirst || digests.size <= HOLD_BYTES;
+      if (!storesFirst) finish(digests);
       await store(digests);
-      if (plan.storesFirst) finish(digests);
+      if (storesFirst) finish(digests);
       const milliseconds = Math.round(performance.now() - startedAt);
       const properties = { file: name, bytes: digests.size, milliseconds, source: assembly.url };
       deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);

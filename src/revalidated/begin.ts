@@ -5,7 +5,8 @@
 import { SourceError } from "../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
 import type { Validator } from "../fetch/continuation.ts";
-import { type Download, type DownloadDeps, type Finished, startDownload } from "../fetch/download.ts";
+import { type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
+import type { Finished } from "../fetch/download-plan.ts";
 import type { Part } from "../fetch/incoming.ts";
 import type { Offer, Source } from "../fetch/source.ts";
 import type { Terms } from "../fetch/terms.ts";
