@@ -143,28 +143,22 @@ export interface Reading {
   readonly clock: Clock;
 }
 
-/** The pieces of an answer, each measured by the time that it took to come; while one is written the next one is read. */
+/** The pieces of an answer, each measured by the time for which it was waited. */
 export async function* piecesOf(
   { response, first }: Answer,
   { trial, pace, clock }: Reading,
 ): AsyncGenerator<Uint8Array> {
-  async function readNext() {
+  let bytes = first;
+  let waitedMs = 0;
+  while (bytes !== undefined) {
+    trial.received(bytes.length, waitedMs);
+    pace.fed(bytes.length);
+    yield bytes;
     const before = clock.now();
     pace.waiting(true);
-    const bytes = await response.read().finally(() => pace.waiting(false));
-    return { bytes, tookMs: Math.max(0, clock.now() - before) };
-  }
-
-  let bytes = first;
-  let tookMs = 0;
-  while (bytes !== undefined) {
-    trial.received(bytes.length, tookMs);
-    pace.fed(bytes.length);
-    const next = readNext();
-    // Whoever stops reading here closes the answer, and what becomes of this piece is of no interest.
-    next.catch(() => undefined);
-    yield bytes;
-    ({ bytes, tookMs } = await next);
+    bytes = await response.read();
+    pace.waiting(false);
+    waitedMs = Math.max(0, clock.now() - before);
   }
 }
 

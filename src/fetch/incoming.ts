@@ -66,8 +66,6 @@ export interface Incoming {
 
 /** How much of the front a crash may cost where there are gaps. */
 const MARK_EVERY_BYTES = 8 * 1024 * 1024;
-/** How much is hashed after the last byte at most. */
-const ADVANCE_EVERY_BYTES = 256 * 1024;
 
 export interface IncomingDeps {
   readonly hasher: Hasher;
@@ -95,17 +93,7 @@ export function createIncoming(
   let overdue = false;
   let distrusted = false;
   let job: HashJob = hasher.open(part.fd, { sha512 });
-  /** How far the hashing thread has been told that it may go. */
-  let advanced = 0;
-
-  /** Not at every piece: a message costs as much as hashing some KiB. */
-  function advance(): void {
-    if (coverage.front < advanced + ADVANCE_EVERY_BYTES) return;
-    advanced = coverage.front;
-    job.advance(advanced);
-  }
-
-  advance();
+  if (coverage.front > 0) job.advance(coverage.front);
 
   let timer: NodeJS.Timeout | undefined;
   /** The front that the part file tells of; undefined while it has no gaps. */
@@ -147,7 +135,6 @@ export function createIncoming(
   async function startHashing(fd: number | undefined): Promise<void> {
     const before = job;
     job = hasher.open(fd, { sha512 });
-    advanced = 0;
     await before.cancel();
   }
 
@@ -175,7 +162,6 @@ export function createIncoming(
       coverage.add(0, front);
       overflow = createOverflow(front, tail, onHeldUp);
       if (front === 0) void startHashing(undefined);
-      else job.advance(front);
       release();
     },
     get passing() {
@@ -191,8 +177,9 @@ export function createIncoming(
         const fresh = bytes.subarray(start - at, end - at);
         await part.write(fresh, start, incoming.total);
         tail.written(start, fresh);
+        const before = coverage.front;
         coverage.add(start, end);
-        advance();
+        if (coverage.front > before) job.advance(coverage.front);
       }
       release();
     },
