@@ -73,6 +73,9 @@ async function measureSize(size: Size, bench: Bench, server: Server, peer: Peer)
   await warm(server.url, paths);
   await warm(peer.url, paths);
   const options = { paths, connections: size.connections, seconds: bench.seconds, folder: bench.file(".") };
+  // As servers are that have run for a while: the first second goes to compilers.
+  await runWrk({ ...options, url: server.url });
+  await runWrk({ ...options, url: peer.url });
   const { ours, theirs } = await inTurn(
     bench.rounds,
     () => measure({ ...options, url: server.url }, () => [server.pid]),
