@@ -39,7 +39,7 @@ function resources(load: () => LoadedConfig): Resources {
 
 async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
   const { boundHeap } = await import("./cli/bounded-heap.ts");
-  boundHeap(process.argv.slice(2), env);
+  boundHeap(process.argv.slice(2), env, output.err);
   const { serve } = await import("./cli/serve.ts");
   const code = await serve(loaded, resources(load));
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.

@@ -8,10 +8,18 @@ const OPTION = "BUN_JSC_forceRAMSize";
 /** What the collector takes for all memory there is: half of what a fast download adds goes, at no cost (measured). */
 const RAM_BYTES = 256 * 1024 * 1024;
 
-/** Does not return where it starts the executable anew; whoever has set the option himself is left alone. */
-export function boundHeap(args: readonly string[], env: Environment): void {
+/**
+ * Does not return where it starts the executable anew; whoever has set the option himself is left alone.
+ * @param tell given a line where it can't be started: the server does without
+ */
+export function boundHeap(args: readonly string[], env: Environment, tell: (line: string) => void): void {
   // From the source tree the process is bun's own.
   if (!import.meta.url.includes("$bunfs") || env[OPTION] !== undefined) return;
   const { execPath } = process;
-  process.execve?.(execPath, [execPath, ...args], { ...env, [OPTION]: String(RAM_BYTES) });
+  try {
+    process.execve?.(execPath, [execPath, ...args], { ...env, [OPTION]: String(RAM_BYTES) });
+  } catch (error) {
+    // An upgrade may have replaced the file just now.
+    tell(`portcache: Cannot start ${execPath} anew with a bounded heap, memory may grow by more: ${error}`);
+  }
 }
