@@ -11,16 +11,16 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { splitPf } from "../src/repos/ebuild-eapi.ts";
+import type { Repository } from "../src/repos/discover.ts";
 import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
-import type { EbuildMetadata, Evaluator } from "../src/repos/evaluation.ts";
-import { createEvaluator } from "../src/repos/evaluator.ts";
-import { createFamilies } from "../src/repos/family.ts";
-import { createFileMemory, md5Of } from "../src/repos/file-memory.ts";
-import type { Repository } from "../src/repos/find.ts";
-import type { CachedMetadata } from "../src/repos/md5-cache.ts";
-import { openSandbox } from "../src/repos/sandbox-choose.ts";
-import { parseSrcUri } from "../src/repos/src-uri.ts";
+import { createEvaluator } from "../src/repos/evaluate.ts";
+import { createFileMemory, md5Of } from "../src/repos/file-cache.ts";
+import { splitPf } from "../src/repos/formats/ebuild-eapi.ts";
+import type { EbuildMetadata, Evaluator } from "../src/repos/formats/evaluation.ts";
+import type { CachedMetadata } from "../src/repos/formats/md5-cache.ts";
+import { parseSrcUri } from "../src/repos/formats/src-uri.ts";
+import { createFamilies } from "../src/repos/masters.ts";
+import { openSandbox } from "../src/repos/sandbox/choose.ts";
 import { BARE, createPortageDepend, differencesOf } from "./portage-depend.ts";
 
 const { values, positionals } = parseArgs({

@@ -13,7 +13,7 @@ import { writeTree } from "../src/testing/tree.ts";
 setDefaultTimeout(60_000);
 
 const CLIENTS = 256;
-/** src/cli/compose-sources.ts */
+/** src/server/compose-resolver.ts */
 const TRANSFERS = 224;
 const closers: (() => unknown)[] = [];
 

@@ -5,11 +5,11 @@ import { existsSync } from "node:fs";
 import { homepage, version } from "../package.json" with { type: "json" };
 import { type Invocation, parseArgs } from "./cli/args.ts";
 import { createOutput, showsUnicode } from "./cli/output.ts";
-import type { Resources } from "./cli/resources.ts";
 import { UsageError } from "./cli/usage.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
+import type { Resources } from "./server/resources.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -20,7 +20,7 @@ const output = createOutput(env);
 /** Beside this file inside the executable, else in the source tree. */
 function resourceFolder(name: string, inTree: string): string {
   const inside = `${import.meta.dir}/${name}`;
-  return existsSync(inside) ? inside : `${import.meta.dir}/../${inTree}`;
+  return existsSync(inside) ? inside : `${import.meta.dir}/..${inTree}`;
 }
 
 const userAgent = `portcache/${version} (+${homepage})`;
@@ -29,8 +29,8 @@ function resources(load: () => LoadedConfig): Resources {
   return {
     migrationsFolder: resourceFolder("drizzle", "drizzle"),
     dashboardFolder: resourceFolder("page", "dist/page"),
-    hashWorkerUrl: new URL("./fetch/hash.worker.ts", import.meta.url).href,
-    scanWorkerUrl: new URL("./cli/scan.worker.ts", import.meta.url).href,
+    hashWorkerUrl: new URL("./distfile/hash.worker.ts", import.meta.url).href,
+    scanWorkerUrl: new URL("./server/scan.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,
     reload: load,
@@ -38,9 +38,9 @@ function resources(load: () => LoadedConfig): Resources {
 }
 
 async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
-  const { boundHeap } = await import("./cli/bounded-heap.ts");
+  const { boundHeap } = await import("./server/heap-limit.ts");
   boundHeap(process.argv.slice(2), env, output.err);
-  const { serve } = await import("./cli/serve.ts");
+  const { serve } = await import("./server/serve.ts");
   const code = await serve(loaded, resources(load));
   // Transfers that outlast the drain hold open connections, which would keep the process for as long.
   process.exit(code);

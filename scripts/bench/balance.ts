@@ -7,9 +7,9 @@
  *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
  */
 import { parseArgs } from "node:util";
-import type { Outcome } from "../../src/mirrors/knowledge.ts";
-import { levelAfter, orderPlaces, type Question, type Strategy } from "../../src/mirrors/order.ts";
-import { createPlaces, type Place, type Trial } from "../../src/mirrors/places.ts";
+import type { Outcome } from "../../src/mirrors/host-stats.ts";
+import { createPlaces, type Place, type Trial } from "../../src/mirrors/hosts.ts";
+import { levelAfter, orderPlaces, type Question, type Strategy } from "../../src/mirrors/selection.ts";
 
 const STEP_MS = 20;
 const STALL_MS = 20_000;

@@ -8,7 +8,7 @@ import { lstatSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { standardFolder } from "../../src/distfile/layout.ts";
 import type { DistfileName } from "../../src/distfile/name.ts";
-import { createDistfileRows } from "../../src/index/distfiles.ts";
+import { createDistfileRows } from "../../src/index/files.ts";
 import { openIndex } from "../../src/index/open.ts";
 import { type Server, startExecutable } from "../../src/testing/executable.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";

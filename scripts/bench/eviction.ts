@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import type { DistfileName } from "../../src/distfile/name.ts";
 import { LOW_WATER, worthOf } from "../../src/eviction/policy.ts";
-import { HEAT_HALF_LIFE_MS } from "../../src/index/distfiles.ts";
+import { HEAT_HALF_LIFE_MS } from "../../src/index/files.ts";
 import { releaseTrace, type Trace, type TracedFile, zipfTrace } from "./lib/traces.ts";
 
 interface Cached {

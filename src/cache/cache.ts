@@ -5,14 +5,14 @@
 import { contentKey, type Digests } from "../distfile/digests.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { contentsOf, type WantedBy, wantedByText } from "../distfile/wanted-by.ts";
 import { within } from "../lib/deadline.ts";
-import type { HotFiles } from "../store/hot.ts";
-import { keyOf, type Target } from "./begin.ts";
-import type { Found, NotFound, Origin, StoredFound, Wanted } from "./found.ts";
-import type { KnownFiles } from "./known.ts";
+import type { HotFiles } from "../store/memory-cache.ts";
 import { fetchTarget, type MissDeps } from "./miss.ts";
-import type { StoredDistfile, StoredDistfiles } from "./stored.ts";
-import { contentsOf, type WantedBy, wantedByText } from "./wanted.ts";
+import type { KnownFiles } from "./recent-hits.ts";
+import type { Found, NotFound, Origin, StoredFound, Wanted } from "./result.ts";
+import { keyOf, type Target } from "./start-download.ts";
+import type { StoredDistfile, StoredDistfiles } from "./stored-files.ts";
 
 export interface CacheDeps extends MissDeps {
   readonly stored: StoredDistfiles;

@@ -6,10 +6,10 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
-import type { Absences } from "./absences.ts";
-import { type BeginDeps, beginDownload, keyOf, type Target } from "./begin.ts";
-import type { Found, Origin, Wanted } from "./found.ts";
+import type { Absences } from "./negative-cache.ts";
 import type { ReadAhead } from "./read-ahead.ts";
+import type { Found, Origin, Wanted } from "./result.ts";
+import { type BeginDeps, beginDownload, keyOf, type Target } from "./start-download.ts";
 
 export interface MissDeps extends BeginDeps {
   readonly flights: Flights;

@@ -2,7 +2,7 @@
  * Makes the index agree with the disk after a start: rows of files that are gone go, files without a row get one
  * (unread: they are hashed when first asked for). Runs beside the serving; lookups need none of it.
  */
-import type { DistfileRows } from "../index/distfiles.ts";
+import type { DistfileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";

@@ -7,12 +7,12 @@ import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatSize } from "../config/units.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { readSmall } from "../repos/find.ts";
-import { chooseSandbox } from "../repos/sandbox-choose.ts";
+import { readSmall } from "../repos/discover.ts";
+import { chooseSandbox } from "../repos/sandbox/choose.ts";
+import { findConfigured } from "../server/compose-repos.ts";
+import { tlsProblems } from "../server/file-problem.ts";
+import { obstacleOf } from "../server/preflight.ts";
 import { type Report, renderReport, type ShownSetting } from "./check-report.ts";
-import { findConfigured } from "./compose-trees.ts";
-import { tlsProblems } from "./file-problem.ts";
-import { obstacleOf } from "./obstacle.ts";
 import type { Output } from "./output.ts";
 
 const MASK = "********";

@@ -1,11 +1,11 @@
 /**
  * `portcache clean`: what went, or would go, and why.
  */
-import type { CleanReport } from "../http/api/action-schemas.ts";
+import type { CleanReport } from "../api/action-schemas.ts";
+import { formatBytes, formatCount, plural } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
-import { formatBytes, formatCount, plural } from "./human.ts";
 import { alignColumns, type Output } from "./output.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "./run-action.ts";
 
 const REASONS = {
   orphan: "no Manifest wants it any more",

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseMirrorLists } from "../repos/third-party-mirrors.ts";
+import { parseMirrorLists } from "../repos/formats/third-party-mirrors.ts";
 import { findOwn, leadsTo, switchOff, switchOn, switchTo } from "./client-lines.ts";
 
 const URL = "http://cachebox:8000";

@@ -7,8 +7,8 @@ import { readdir } from "node:fs/promises";
 import { compareDigests, type DistEntry, hasHash } from "../distfile/digests.ts";
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { type Repository, readSmall } from "../repos/find.ts";
-import { parseManifest } from "../repos/manifest.ts";
+import { type Repository, readSmall } from "../repos/discover.ts";
+import { parseManifest } from "../repos/formats/manifest.ts";
 
 export interface TestStep {
   readonly what: string;

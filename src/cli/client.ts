@@ -4,12 +4,12 @@
  */
 import { hostname } from "node:os";
 import type { LoadedConfig } from "../config/load.ts";
-import { findRepositories } from "../repos/find.ts";
+import { findRepositories } from "../repos/discover.ts";
+import { findConfigured } from "../server/compose-repos.ts";
 import type { CommandOptions } from "./args.ts";
-import { findMirrorsFile, type MirrorsFile, writeMirrorsFile } from "./client-file.ts";
 import { findOwn, leadsTo, switchOff, switchOn, switchTo, withoutSlashes } from "./client-lines.ts";
+import { findMirrorsFile, type MirrorsFile, writeMirrorsFile } from "./client-mirrors-file.ts";
 import { type TestStep, testClient } from "./client-test.ts";
-import { findConfigured } from "./compose-trees.ts";
 import type { Output } from "./output.ts";
 import { UsageError } from "./usage.ts";
 

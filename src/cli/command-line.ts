@@ -2,7 +2,7 @@
  * The commands and flags as data for the manual and the completions, from what parses them.
  */
 import type { Command, Option } from "commander";
-import type { CommandLine, FlagDoc } from "../manual/command-line.ts";
+import type { CommandLine, FlagDoc } from "../setup/manual/command-line.ts";
 import { describeProgram } from "./args.ts";
 
 function flagDoc({ short, long, flags, description }: Option): FlagDoc {

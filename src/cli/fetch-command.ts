@@ -1,14 +1,15 @@
 /**
  * `portcache fetch`: brings files into the store ahead of need.
  */
-import type { FetchReport, FetchRequest } from "../http/api/action-schemas.ts";
+
+import { parseFetchInput } from "../actions/fetch-input.ts";
+import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
+import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import type { CommandOptions } from "./args.ts";
-import { parseFetchInput } from "./fetch-input.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "./human.ts";
 import type { Output } from "./output.ts";
+import type { Work } from "./run-action.ts";
 import { UsageError } from "./usage.ts";
-import type { Work } from "./work.ts";
 
 /** Of failures; --json has all. */
 const MOST_SHOWN = 50;

@@ -2,11 +2,11 @@
  * `portcache import DIR`: adopts what a DISTDIR holds, and says what was left and why.
  */
 import { resolve } from "node:path";
-import type { ImportReport } from "../http/api/action-schemas.ts";
+import type { ImportReport } from "../api/action-schemas.ts";
+import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "./human.ts";
 import type { Output } from "./output.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "./run-action.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   unknown: "no Manifest has them",

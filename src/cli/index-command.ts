@@ -1,11 +1,11 @@
 /**
  * `portcache index`: reads the trees now, in the server where one runs, and tells what is known of them.
  */
-import type { RescanReport } from "../http/api/action-schemas.ts";
+import type { RescanReport } from "../api/action-schemas.ts";
+import { formatCount, formatSpan } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
-import { formatCount, formatSpan } from "./human.ts";
 import { alignColumns, type Output } from "./output.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "./run-action.ts";
 
 function render({ repositories }: RescanReport, paint: Output["paint"]): string {
   if (repositories.length === 0) return "No ebuild repository was found (repo.repos names some)";

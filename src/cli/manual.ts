@@ -2,11 +2,11 @@
  * Everything that describes the executable to people and shells, by the place below share/ where it is looked for.
  */
 import { allSettings, pathOf } from "../config/schema.ts";
-import { formatCommandPage } from "../manual/command-page.ts";
-import { completeBash } from "../manual/complete-bash.ts";
-import { completeFish } from "../manual/complete-fish.ts";
-import { completeZsh } from "../manual/complete-zsh.ts";
-import { formatConfigPage } from "../manual/config-page.ts";
+import { formatCommandPage } from "../setup/manual/command-page.ts";
+import { completeBash } from "../setup/manual/complete-bash.ts";
+import { completeFish } from "../setup/manual/complete-fish.ts";
+import { completeZsh } from "../setup/manual/complete-zsh.ts";
+import { formatConfigPage } from "../setup/manual/config-page.ts";
 import { describeCommandLine } from "./command-line.ts";
 
 export interface ManualFile {

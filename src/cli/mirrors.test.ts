@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { loadConfig } from "../config/load.ts";
+import type { PlaceReport } from "../status/mirror-report.ts";
 import { lockStore } from "../store/lock.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
 import { mirrors } from "./mirrors.ts";
-import type { PlaceReport } from "./mirrors-report.ts";
 
 setDefaultTimeout(60_000);
 

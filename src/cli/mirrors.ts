@@ -3,12 +3,12 @@
  * writes what it learns every few seconds). Changes nothing.
  */
 import type { LoadedConfig } from "../config/load.ts";
-import { readPlaces } from "../index/places.ts";
-import { NOTHING_KNOWN } from "../mirrors/knowledge.ts";
+import { readPlaces } from "../index/hosts.ts";
+import { NOTHING_KNOWN } from "../mirrors/host-stats.ts";
+import type { Remembered } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import type { Remembered } from "../mirrors/places.ts";
+import { renderPlaces, reportOf } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
-import { renderPlaces, reportOf } from "./mirrors-report.ts";
 import type { Output } from "./output.ts";
 
 /** The configured mirrors in their order, then the hosts by when they were asked, the latest first. */

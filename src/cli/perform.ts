@@ -1,14 +1,15 @@
 /**
  * Has an action done for a command: by the server that holds the store, or where none runs in this process.
  */
+
+import type { ActionName, Actions, Run } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import type { ActionName, Actions, Run } from "../http/api/actions.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { withOwnStore } from "../server/local-server.ts";
+import type { Resources } from "../server/resources.ts";
 import { StoreLockedError } from "../store/lock.ts";
-import { askServer } from "./ask-server.ts";
-import { withOwnStore } from "./own-process.ts";
-import type { Resources } from "./resources.ts";
+import { askServer } from "./server-client.ts";
 
 type RequestOf<Name extends ActionName> = Parameters<Actions[Name]>[0];
 type ReportOf<Name extends ActionName> = Awaited<ReturnType<Actions[Name]>>;

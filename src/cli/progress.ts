@@ -3,8 +3,8 @@
  * Drawn on standard error, so that what a command prints can be piped; where that is no terminal nothing is drawn.
  */
 import { type Bar, MultiBar } from "cli-progress";
-import type { Progress } from "../http/api/action-schemas.ts";
-import { formatBytes, formatCount } from "./human.ts";
+import type { Progress } from "../api/action-schemas.ts";
+import { formatBytes, formatCount } from "../lib/format.ts";
 
 export interface ProgressView {
   show(progress: Progress): void;

@@ -4,22 +4,22 @@
  */
 import type { LoadedConfig } from "../config/load.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { createLoopGuard } from "../fetch/loop.ts";
-import { getText } from "../fetch/text.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { createPlaces, type Places } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
-import { createPlaces, type Places } from "../mirrors/places.ts";
-import { chooseSandbox } from "../repos/sandbox-choose.ts";
-import type { Wanting } from "../resolver/gather.ts";
+import { chooseSandbox } from "../repos/sandbox/choose.ts";
+import type { Wanting } from "../resolver/fetchables.ts";
 import type { Resolution, Resolver } from "../resolver/resolver.ts";
-import { composeResolver, upstreamSettings } from "./compose-sources.ts";
-import { findConfigured } from "./compose-trees.ts";
+import { scanForWanted } from "../resolver/scan-wanting.ts";
+import { findConfigured } from "../server/compose-repos.ts";
+import { composeResolver, upstreamSettings } from "../server/compose-resolver.ts";
+import { getText } from "../upstream/get-text.ts";
+import { createLoopGuard } from "../upstream/loop-guard.ts";
 import type { Output } from "./output.ts";
 import { type Resolved, renderResolved } from "./resolve-report.ts";
-import { scanForWanted } from "./wanted-scan.ts";
 
 /** A mirror that does not send its layout.conf by then is shown with the flat layout, as Portage would use it. */
 const LAYOUT_TIMEOUT_MS = 3_000;

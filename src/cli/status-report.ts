@@ -1,8 +1,8 @@
 /**
  * A store's state as people read it (pure).
  */
-import type { Totals } from "../http/api/schemas.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "./human.ts";
+import type { Totals } from "../api/schemas.ts";
+import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
 import { alignColumns, type Output } from "./output.ts";
 import { fit } from "./progress.ts";
 import type { StatusReport } from "./status-state.ts";

@@ -4,17 +4,17 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
+import type { Downloads, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import type { Downloads, Status } from "../http/api/schemas.ts";
 import { createFileList, type FileTotals } from "../index/file-list.ts";
 import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
 import { readIndex } from "../index/read.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
+import { totalsOf } from "../status/server-status.ts";
 import { isStoreLocked } from "../store/lock.ts";
-import { totalsOf } from "./api-state.ts";
-import { readFromServer } from "./ask-server.ts";
+import { readFromServer } from "./server-client.ts";
 
 /** As --json prints it; null stands for what only a running server knows. */
 export interface StatusReport extends Pick<Status, "version" | "store" | "all_time" | "repositories"> {

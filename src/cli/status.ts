@@ -3,9 +3,9 @@
  */
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
-import { ServerUnreachableError } from "./ask-server.ts";
 import { InterruptedError, untilInterrupted } from "./interrupt.ts";
 import type { Output } from "./output.ts";
+import { ServerUnreachableError } from "./server-client.ts";
 import { renderStatus } from "./status-report.ts";
 import { readStatus, type StatusReport } from "./status-state.ts";
 

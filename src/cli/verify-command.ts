@@ -1,13 +1,14 @@
 /**
  * `portcache verify`: what is bad in the store, and what was done about it.
  */
+
+import type { VerifyReport } from "../api/action-schemas.ts";
 import { parseSize } from "../config/units.ts";
-import type { VerifyReport } from "../http/api/action-schemas.ts";
+import { formatBytes, formatSpan, plural } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
-import { formatBytes, formatSpan, plural } from "./human.ts";
 import { alignColumns, type Output } from "./output.ts";
+import type { Work } from "./run-action.ts";
 import { UsageError } from "./usage.ts";
-import type { Work } from "./work.ts";
 
 const DEFAULT_BYTES_PER_SECOND = 100 * 1024 * 1024;
 

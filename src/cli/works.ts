@@ -5,9 +5,9 @@ import { cleanWork } from "./clean-command.ts";
 import { fetchWork } from "./fetch-command.ts";
 import { importWork } from "./import-command.ts";
 import { indexWork } from "./index-command.ts";
+import { runWork, type WorkContext } from "./run-action.ts";
 import { readStandardInput } from "./standard-input.ts";
 import { verifyWork } from "./verify-command.ts";
-import { runWork, type WorkContext } from "./work.ts";
 
 /** @returns the exit code */
 export async function work(context: WorkContext): Promise<number> {

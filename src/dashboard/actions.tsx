@@ -3,7 +3,7 @@
  * be; where it wants a token, it is asked for.
  */
 import { useContext, useId, useState } from "preact/hooks";
-import type { Status } from "../http/api/schemas.ts";
+import type { Status } from "../api/schemas.ts";
 import { Panel } from "./parts.tsx";
 import { cleanOffer, parseWanted } from "./reports.ts";
 import { type Order, RunnerContext } from "./run.ts";

@@ -2,7 +2,7 @@
  * Asking the server: JSON by GET, changes by POST, whose progress comes as lines of JSON. Paths are relative to the origin of
  * the page; nothing else is ever asked.
  */
-import type { Problem } from "../http/api/schemas.ts";
+import type { Problem } from "../api/schemas.ts";
 
 const PREFIX = "/api/v1";
 

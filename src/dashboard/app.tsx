@@ -2,7 +2,7 @@
  * The page as a whole: head with search, the four answers, and below them the overview, a search, or one file's story.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Downloads, Mirrors, Status } from "../http/api/schemas.ts";
+import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
 import { ActionsPanel } from "./actions.tsx";
 import { apiPath } from "./api.ts";
 import { ChartsPanel } from "./charts.tsx";

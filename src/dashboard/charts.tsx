@@ -3,7 +3,7 @@
  */
 import { useMemo, useState } from "preact/hooks";
 import uPlot from "uplot";
-import type { History } from "../http/api/schemas.ts";
+import type { History } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { Chart } from "./chart.tsx";
 import { formatBytes, formatShare, plural } from "./format.ts";

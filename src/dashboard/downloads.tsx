@@ -1,7 +1,7 @@
 /**
  * What comes in just now: how far each download is, how fast, from where, and for whom.
  */
-import type { DownloadState, Downloads, Status } from "../http/api/schemas.ts";
+import type { DownloadState, Downloads, Status } from "../api/schemas.ts";
 import { formatBytes, formatCount, formatDuration, formatSpeed, plural } from "./format.ts";
 import { FileLink, Nothing, Panel } from "./parts.tsx";
 

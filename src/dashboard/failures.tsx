@@ -1,7 +1,7 @@
 /**
  * What went wrong lately, in plain words, the latest first.
  */
-import type { Failure, Failures } from "../http/api/schemas.ts";
+import type { Failure, Failures } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { formatAgo, formatCount } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";

@@ -2,7 +2,7 @@
  * The stored files: searched, sorted, page by page. A name that is not among them leads to its story all the same.
  */
 import { useEffect, useState } from "preact/hooks";
-import type { Files } from "../http/api/file-schemas.ts";
+import type { Files } from "../api/file-schemas.ts";
 import { apiPath } from "./api.ts";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";

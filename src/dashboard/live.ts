@@ -3,7 +3,7 @@
  * all. Where the stream breaks or falls silent the server is asked, and the stream begun anew, until it is back.
  */
 import { useContext, useEffect, useState } from "preact/hooks";
-import type { Downloads, Status } from "../http/api/schemas.ts";
+import type { Downloads, Status } from "../api/schemas.ts";
 import { apiPath, get, RefusedError } from "./api.ts";
 import { ContactContext, useVisible } from "./hooks.ts";
 

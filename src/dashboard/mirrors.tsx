@@ -1,7 +1,7 @@
 /**
  * Mirrors and hosts of SRC_URI: how soon and fast they answer, how reliably, and whether they are in order.
  */
-import type { Mirrors } from "../http/api/schemas.ts";
+import type { Mirrors } from "../api/schemas.ts";
 import { formatMilliseconds, formatShare, formatSpeed } from "./format.ts";
 import { useNow } from "./hooks.ts";
 import { Nothing, Panel, Sign } from "./parts.tsx";

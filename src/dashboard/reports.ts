@@ -1,7 +1,7 @@
 /**
  * What is asked of actions and what they report, as people say it (pure).
  */
-import type { CleanReport, DropReport, FetchReport, RescanReport, VerifyReport } from "../http/api/action-schemas.ts";
+import type { CleanReport, DropReport, FetchReport, RescanReport, VerifyReport } from "../api/action-schemas.ts";
 import type { ActionOrder } from "./api.ts";
 import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { History } from "../http/api/schemas.ts";
+import type { History } from "../api/schemas.ts";
 import { axisLabels, byteSteps, columnsOf, formatByteStep, sumsOf } from "./series.ts";
 
 const EMPTY = {

@@ -1,7 +1,7 @@
 /**
  * From the server's history to what charts draw (pure): columns of numbers, sums over the range, and the labels of axes.
  */
-import type { History } from "../http/api/schemas.ts";
+import type { History } from "../api/schemas.ts";
 import { formatBytes } from "./format.ts";
 
 export interface Range {

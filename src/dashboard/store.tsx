@@ -1,7 +1,7 @@
 /**
  * How full the store is, and what clean-up would take next.
  */
-import type { Cleanup, Status } from "../http/api/schemas.ts";
+import type { Cleanup, Status } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { formatBytes, plural } from "./format.ts";
 import { usePolled } from "./hooks.ts";

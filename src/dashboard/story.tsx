@@ -3,8 +3,8 @@
  * long that took.
  */
 import { useEffect, useRef } from "preact/hooks";
-import type { FileStory } from "../http/api/file-schemas.ts";
-import type { TriedSource } from "../http/api/schemas.ts";
+import type { FileStory } from "../api/file-schemas.ts";
+import type { TriedSource } from "../api/schemas.ts";
 import { FileActions } from "./actions.tsx";
 import { apiPath } from "./api.ts";
 import { FailureItem } from "./failures.tsx";

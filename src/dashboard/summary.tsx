@@ -1,7 +1,7 @@
 /**
  * The four answers at a glance: does it work, what does it do now, what did it save, which mirror is bad.
  */
-import type { Downloads, Mirrors, Status } from "../http/api/schemas.ts";
+import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
 import { formatBytes, formatShare, formatSpeed, plural } from "./format.ts";
 import { useContact, useNow } from "./hooks.ts";
 import { Sign } from "./parts.tsx";

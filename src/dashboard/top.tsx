@@ -2,8 +2,8 @@
  * What stands out: packages and files most asked for, the largest and the latest files, the clients that took most.
  */
 import { useState } from "preact/hooks";
-import type { Top } from "../http/api/file-schemas.ts";
-import type { Clients } from "../http/api/schemas.ts";
+import type { Top } from "../api/file-schemas.ts";
+import type { Clients } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { formatAgo, formatBytes, formatShare, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";

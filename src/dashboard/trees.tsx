@@ -1,7 +1,7 @@
 /**
  * The ebuild repositories that are known: how much they hold, when they were read, and what is wrong with them.
  */
-import type { Repositories } from "../http/api/schemas.ts";
+import type { Repositories } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { formatAgo, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Mirrors, Status } from "../http/api/schemas.ts";
+import type { Mirrors, Status } from "../api/schemas.ts";
 import {
   failureReason,
   healthVerdict,

@@ -1,7 +1,7 @@
 /**
  * What the server tells, in a few plain words (pure): is it well, which mirror is bad, what went wrong, what was done.
  */
-import type { Cleanup, Failure, Mirrors, Repositories, Status, TriedSource } from "../http/api/schemas.ts";
+import type { Cleanup, Failure, Mirrors, Repositories, Status, TriedSource } from "../api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
 /** How something stands; each has a colour and a sign of its own. */

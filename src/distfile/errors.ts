@@ -66,3 +66,18 @@ export class BrokenOffError extends Error {
     this.name = "BrokenOffError";
   }
 }
+
+/** The file that is here already is the current one. */
+export class NotModifiedError extends Error {
+  /** Where that was said, without credentials. */
+  readonly url: string;
+  /** Header fields of the 304. */
+  readonly fields: Headers;
+
+  constructor(url: string, fields: Headers) {
+    super(`${url} answered 304`);
+    this.name = "NotModifiedError";
+    this.url = url;
+    this.fields = fields;
+  }
+}

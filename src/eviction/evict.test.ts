@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { createInUse } from "../cache/in-use.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { createDistfileRows, type DistfileNews, type DistfileRows } from "../index/distfiles.ts";
+import { createDistfileRows, type DistfileNews, type DistfileRows } from "../index/files.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
 import { createRepositoryRows } from "../index/repositories.ts";

@@ -3,9 +3,9 @@
  */
 import type { Attempt, SourceError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { Source } from "../distfile/source.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Rounds } from "./rounds.ts";
-import type { Source } from "./source.ts";
+import type { Rounds } from "./source-queue.ts";
 
 /** What came of the sources, for whoever has to explain it. */
 export type Attempts = Map<Source, Attempt>;

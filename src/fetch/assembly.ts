@@ -6,16 +6,16 @@
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { Source, Trial } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { isSameFile, type Validator, validatorOf } from "./continuation.ts";
-import type { Span } from "./coverage.ts";
-import type { Incoming } from "./incoming.ts";
-import type { Source, Trial } from "./source.ts";
+import type { UpstreamResponse } from "../upstream/request.ts";
+import type { Window } from "../upstream/stall-watchdog.ts";
+import type { Span } from "./byte-ranges.ts";
+import { vet } from "./check-headers.ts";
+import type { Incoming } from "./part-writer.ts";
+import { isSameFile, type Validator, validatorOf } from "./resume.ts";
 import type { Terms } from "./terms.ts";
-import type { UpstreamResponse } from "./upstream.ts";
-import { vet } from "./vet.ts";
-import type { Window } from "./window.ts";
 
 /** Bytes that came from one source; "before" stands for an earlier run. */
 export interface Contribution extends Span {

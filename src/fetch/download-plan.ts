@@ -2,11 +2,12 @@
  * What a download is told by who begins it: which file, under which terms, and what becomes of it.
  */
 import type { ComputedDigests, Digests } from "../distfile/digests.ts";
+import type { NotModifiedError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Validator } from "./continuation.ts";
-import type { Part } from "./incoming.ts";
-import type { Offer } from "./source.ts";
-import type { NotModifiedError, Terms } from "./terms.ts";
+import type { Offer } from "../distfile/source.ts";
+import type { Part } from "./part-writer.ts";
+import type { Validator } from "./resume.ts";
+import type { Terms } from "./terms.ts";
 
 export interface Finished {
   readonly computed: ComputedDigests;

@@ -3,20 +3,19 @@
  * Clients read along through the tail. Nobody leaving ends it; only stop() does.
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { StoreRefusesError } from "../distfile/errors.ts";
+import { NotModifiedError, StoreRefusesError } from "../distfile/errors.ts";
+import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { Offer } from "../distfile/source.ts";
+import { unlessStopped } from "../lib/abort.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
-import { type AskDeps, askInTurn } from "./ask.ts";
 import type { Assembly } from "./assembly.ts";
 import type { DownloadPlan } from "./download-plan.ts";
-import type { Hasher } from "./hasher.ts";
-import { HOLD_BYTES } from "./hold.ts";
-import { createIncoming } from "./incoming.ts";
-import { createPlace } from "./place.ts";
-import type { Offer } from "./source.ts";
-import { unlessStopped } from "./stop.ts";
+import { createPlace } from "./download-slot.ts";
+import { type AskDeps, askInTurn } from "./failover.ts";
+import { createIncoming } from "./part-writer.ts";
+import { HOLD_BYTES } from "./release-policy.ts";
 import type { Reader } from "./tail.ts";
-import { NotModifiedError } from "./terms.ts";
 import { asUnavailable } from "./trouble.ts";
 import { createWhole } from "./whole.ts";
 

@@ -4,7 +4,7 @@
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
-import type { Span } from "./coverage.ts";
+import type { Span } from "./byte-ranges.ts";
 
 const readAt = promisify(readCallback);
 const PIECE_BYTES = 256 * 1024;

@@ -4,11 +4,11 @@
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { Offer } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { openUpstream, type UpstreamSettings } from "../upstream/request.ts";
+import { vet } from "./check-headers.ts";
 import { outcomeOf } from "./outcome.ts";
-import type { Offer } from "./source.ts";
-import { openUpstream, type UpstreamSettings } from "./upstream.ts";
-import { vet } from "./vet.ts";
 
 export interface UpstreamHead {
   readonly total: number | undefined;

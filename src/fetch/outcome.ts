@@ -2,8 +2,8 @@
  * What an error says of the source it came from, for those who choose sources.
  */
 import type { SourceError } from "../distfile/errors.ts";
-import { SlowSourceError } from "./pace.ts";
-import type { Outcome } from "./source.ts";
+import type { Outcome } from "../distfile/source.ts";
+import { SlowSourceError } from "./throughput.ts";
 
 /** Error codes of the platform's client and resolver that say: no connection. */
 const NO_CONNECTION = new Set([

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isPublicAddress } from "./address-policy.ts";
-import { parseContentRange } from "./content-range.ts";
-import { HOLD_BYTES, releasable } from "./hold.ts";
-import { createLoopGuard } from "./loop.ts";
-import { createRounds } from "./rounds.ts";
-import { vet } from "./vet.ts";
+import { isPublicAddress } from "../upstream/address-policy.ts";
+import { parseContentRange } from "../upstream/content-range.ts";
+import { createLoopGuard } from "../upstream/loop-guard.ts";
+import { vet } from "./check-headers.ts";
+import { HOLD_BYTES, releasable } from "./release-policy.ts";
+import { createRounds } from "./source-queue.ts";
 
 test("only addresses of the public internet are public, however they are spelt", () => {
   for (const address of ["8.8.8.8", "2a00:1450:4001::1", "192.167.255.255", "172.32.0.1", "::ffff:8.8.8.8"]) {

@@ -4,16 +4,16 @@
  * the one was alone, the fastest goes on alone. Who is free when all is given out takes over from who would be last.
  */
 import { SourceError } from "../distfile/errors.ts";
+import type { Source, Trial } from "../distfile/source.ts";
 import type { Assembly } from "./assembly.ts";
-import { createJoining } from "./joining.ts";
-import { type Lane, runLane, type Yard } from "./lane.ts";
+import type { RaceDeps, Winner } from "./hedge.ts";
 import type { Line } from "./line.ts";
 import { createMeter } from "./meter.ts";
 import { outcomeOf } from "./outcome.ts";
-import { FLOWING, isWorthLeaving, SlowSourceError } from "./pace.ts";
-import { type Claim, createPieces, pieceBytes, splitAt } from "./pieces.ts";
-import type { RaceDeps, Winner } from "./race.ts";
-import type { Source, Trial } from "./source.ts";
+import { createJoining } from "./parallelism.ts";
+import { type Claim, createPieces, pieceBytes, splitAt } from "./segment-plan.ts";
+import { type Lane, runLane, type Yard } from "./segment-worker.ts";
+import { FLOWING, isWorthLeaving, SlowSourceError } from "./throughput.ts";
 
 export interface Crew {
   /** In the order to ask them: all that may still be asked for this file. */

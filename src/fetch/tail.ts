@@ -5,7 +5,7 @@
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { BrokenOffError } from "../distfile/errors.ts";
-import { createRecent, type ReadAt, type Recent } from "./recent.ts";
+import { createRecent, type ReadAt, type Recent } from "./shared-reads.ts";
 
 const readAt = promisify(readCallback);
 

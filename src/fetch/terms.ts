@@ -3,8 +3,8 @@
  * here already (RFC 9110, section 13), and nothing older than that.
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
-import type { Source } from "./source.ts";
-import type { UpstreamResponse } from "./upstream.ts";
+import type { Source } from "../distfile/source.ts";
+import type { UpstreamResponse } from "../upstream/request.ts";
 
 export interface Terms {
   /** Fields of a request to this source; it may answer 304 where there are any. */
@@ -24,19 +24,4 @@ export interface WholeFile {
   readonly url: string;
   /** Undefined where it can't be read again. */
   digestBy(algorithm: string): Promise<string | undefined>;
-}
-
-/** The file that is here already is the current one. */
-export class NotModifiedError extends Error {
-  /** Where that was said, without credentials. */
-  readonly url: string;
-  /** Header fields of the 304. */
-  readonly fields: Headers;
-
-  constructor(url: string, fields: Headers) {
-    super(`${url} answered 304`);
-    this.name = "NotModifiedError";
-    this.url = url;
-    this.fields = fields;
-  }
 }

@@ -1,10 +1,9 @@
 /**
  * What ends a download that is not a source's doing, as its clients are told.
  */
-import { UnavailableError } from "../distfile/errors.ts";
+import { NotModifiedError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Logger } from "../lib/log.ts";
-import { NotModifiedError } from "./terms.ts";
 
 /** What went wrong as clients are told; trouble of our own (a full disk, a damaged index) is logged here. */
 export function asUnavailable(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {

@@ -2,9 +2,9 @@
  * The server's routes (SPEC 3), as an Elysia application over handed-in parts.
  */
 import { Elysia } from "elysia";
+import type { ActionName } from "../api/actions.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import { type Allow, plainAddress } from "./allow.ts";
-import type { ActionName } from "./api/actions.ts";
 import { API_PREFIX, type ApiDeps, createApi } from "./api/api.ts";
 import { refuseChange } from "./api/guard.ts";
 import { actionAt, answerAction, type PostDeps, SOCKET_ONLY } from "./api/post.ts";

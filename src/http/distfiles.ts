@@ -2,15 +2,15 @@
  * GET and HEAD of distfiles in every layout: from the path to the cache's answer to the response.
  */
 import type { Cache } from "../cache/cache.ts";
-import { etagOf } from "../cache/etag.ts";
-import type { Found, NotFound, StoredFound } from "../cache/found.ts";
-import type { WantedBy } from "../cache/wanted.ts";
+import type { Found, NotFound, StoredFound } from "../cache/result.ts";
 import type { Digests } from "../distfile/digests.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
-import { incomingResponse } from "./incoming.ts";
+import { incomingResponse } from "./download-response.ts";
+import { etagOf } from "./etag.ts";
 import {
   byConditions,
   explain,

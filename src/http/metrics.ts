@@ -4,7 +4,7 @@
  * repositories, never files or clients.
  */
 import { Counter, Gauge, type Metric, Registry } from "prom-client";
-import type { Buckets } from "../lib/buckets.ts";
+import type { Buckets } from "../lib/histogram.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -1,16 +1,17 @@
 /**
  * GET and HEAD of what else than distfiles a Gentoo mirror carries: from the path to the answer as RFC 9111 and 9211 have it.
  */
+
+import { requestDirectives } from "../cache/mirror-files/cache-control.ts";
+import { ageMs, lifetimeMs } from "../cache/mirror-files/freshness.ts";
+import type { Revalidated } from "../cache/mirror-files/lookup.ts";
+import type { Course, FoundPath } from "../cache/mirror-files/result.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import { type MirrorPath, parseMirrorPath } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
-import { requestDirectives } from "../revalidated/cache-control.ts";
-import type { Course, FoundPath } from "../revalidated/found.ts";
-import { ageMs, lifetimeMs } from "../revalidated/freshness.ts";
-import type { Revalidated } from "../revalidated/revalidated.ts";
 import type { Answered, Sent } from "./distfiles.ts";
-import { incomingResponse } from "./incoming.ts";
+import { incomingResponse } from "./download-response.ts";
 import { byConditions, explain, fileHeaders, lateResponse, notFoundResponse, storedResponse, text } from "./respond.ts";
 
 /** As of distfiles. */

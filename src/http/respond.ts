@@ -1,10 +1,11 @@
 /**
  * Answers as HTTP: the one place where outcomes become status codes and headers.
  */
-import { etagOf } from "../cache/etag.ts";
-import type { NotFound, Origin, Reader, StoredFound } from "../cache/found.ts";
-import type { StoredDistfile } from "../cache/stored.ts";
+
+import type { NotFound, Origin, Reader, StoredFound } from "../cache/result.ts";
+import type { StoredDistfile } from "../cache/stored-files.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
+import { etagOf } from "./etag.ts";
 import { type RangeVerdict, selectRange } from "./ranges.ts";
 
 /** After a failure that may pass; Portage goes on to its next mirror at once, other clients look at it. */

@@ -2,7 +2,7 @@
  * Stored files as lists for people: searched, sorted and cut into pages, and those that stand out. Read only.
  */
 import { asc, desc, type SQL, sql } from "drizzle-orm";
-import type { DistfileRow } from "./distfiles.ts";
+import type { DistfileRow } from "./files.ts";
 import type { IndexDatabase } from "./open.ts";
 import { distfiles } from "./schema.ts";
 

@@ -4,10 +4,10 @@
  */
 import { and, asc, count, desc, eq, gt, ne, sql } from "drizzle-orm";
 import type { MirrorPath } from "../distfile/mirror-path.ts";
-import { HEAT_HALF_LIFE_MS } from "./distfiles.ts";
+import { HEAT_HALF_LIFE_MS } from "./files.ts";
 import type { IndexDatabase } from "./open.ts";
 import { mirrorFiles, mirrorPartials } from "./schema.ts";
-import { createUses } from "./uses.ts";
+import { createUses } from "./use-counter.ts";
 
 export type MirrorFileRow = typeof mirrorFiles.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */

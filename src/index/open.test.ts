@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createDistfileRows } from "./distfiles.ts";
+import { createDistfileRows } from "./files.ts";
 import { createMirrorLayoutRows } from "./mirror-layouts.ts";
 import { openIndex } from "./open.ts";
 import { createRepositoryRows } from "./repositories.ts";

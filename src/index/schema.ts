@@ -114,7 +114,7 @@ export const mirrorAnswers = sqliteTable(
   (table) => [primaryKey({ columns: [table.mirror, table.repository] })],
 );
 
-/** What is known of the places that files come from, as src/mirrors/knowledge.ts has it. */
+/** What is known of the places that files come from, as src/mirrors/host-stats.ts has it. */
 export const places = sqliteTable("places", {
   /** Of a mirror the URL, of a host of SRC_URI the origin. */
   place: text("place").primaryKey(),

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { SourceError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { type Answer, createCarried } from "./carried.ts";
+import { type Answer, createCarried } from "./contents.ts";
+import { createPlaces } from "./hosts.ts";
 import { createLayouts } from "./layouts.ts";
 import { createMirrors } from "./mirrors.ts";
-import { createPlaces } from "./places.ts";
 
 const name = "cloud.google.com%2Fgo%2F@v%2Fv0.26.0(1)+!.mod" as DistfileName;
 const plain = "foo-1.tar.gz" as DistfileName;

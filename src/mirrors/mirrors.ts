@@ -6,10 +6,10 @@ import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { type Answers, createCarried } from "./carried.ts";
+import { type Answers, createCarried } from "./contents.ts";
+import type { Place, Places, Standing, Trial } from "./hosts.ts";
 import type { Layouts } from "./layouts.ts";
-import { levelAfter, orderPlaces, type Question, type Strategy } from "./order.ts";
-import type { Place, Places, Standing, Trial } from "./places.ts";
+import { levelAfter, orderPlaces, type Question, type Strategy } from "./selection.ts";
 
 /** A mirror's offer of one file; the shape that fetch/ asks for. */
 export interface MirrorSource {

@@ -3,9 +3,9 @@
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
-import { readEapi } from "./ebuild-eapi.ts";
-import { md5Of, readInside } from "./file-memory.ts";
-import { type CachedMetadata, parseMd5Cache } from "./md5-cache.ts";
+import { md5Of, readInside } from "./file-cache.ts";
+import { readEapi } from "./formats/ebuild-eapi.ts";
+import { type CachedMetadata, parseMd5Cache } from "./formats/md5-cache.ts";
 
 /** One version of a package. */
 export interface Ebuild {

@@ -4,8 +4,8 @@
  * thread takes them one after the other, and where there is none others get their turn in between.
  */
 import type { DistEntry } from "../distfile/digests.ts";
-import { listFolders, lookAtManifest } from "./look.ts";
-import { parseManifest } from "./manifest.ts";
+import { parseManifest } from "./formats/manifest.ts";
+import { listFolders, lookAtManifest } from "./read-folder.ts";
 
 /** A package's Manifest as read. */
 export interface ScannedPackage {

@@ -5,9 +5,9 @@
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
-import type { Repository } from "./find.ts";
-import { parseMd5Cache } from "./md5-cache.ts";
-import { parseSrcUri } from "./src-uri.ts";
+import type { Repository } from "./discover.ts";
+import { parseMd5Cache } from "./formats/md5-cache.ts";
+import { parseSrcUri } from "./formats/src-uri.ts";
 
 const READ_AT_ONCE = 16;
 /** Without the prefixes of EAPI 8. */

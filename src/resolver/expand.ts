@@ -6,8 +6,8 @@ import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { MirrorUrls } from "../repos/family.ts";
-import { atMirror, splitMirrorUri } from "../repos/third-party-mirrors.ts";
+import { atMirror, splitMirrorUri } from "../repos/formats/third-party-mirrors.ts";
+import type { MirrorUrls } from "../repos/masters.ts";
 
 export type Candidate =
   /** Trusted where the admin named the mirror: then its address may be any. */

@@ -1,9 +1,9 @@
 /**
  * Which files a package needs: all that its Manifest has, or those of one version, whatever the USE flags.
  */
-import type { Repository } from "../repos/find.ts";
-import type { Packages } from "../repos/packages.ts";
-import { parseSrcUri } from "../repos/src-uri.ts";
+import type { Repository } from "../repos/discover.ts";
+import type { Packages } from "../repos/ebuild-metadata.ts";
+import { parseSrcUri } from "../repos/formats/src-uri.ts";
 
 export interface VersionFiles {
   /** Of those ebuilds that are of this version. */

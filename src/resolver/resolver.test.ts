@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { createPlaces } from "../mirrors/places.ts";
+import { createPlaces } from "../mirrors/hosts.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createHosts } from "./hosts.ts";
 import { createResolver } from "./resolver.ts";
+import { createHosts } from "./uri-order.ts";
 
 const name = "foo-1.zip" as DistfileName;
 const entry: DistEntry = { name, size: 10, blake2b: "b" };

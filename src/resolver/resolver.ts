@@ -7,14 +7,14 @@ import type { DistfileName } from "../distfile/name.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
-import type { Families } from "../repos/family.ts";
-import type { Repository } from "../repos/find.ts";
+import type { Repository } from "../repos/discover.ts";
+import type { Families } from "../repos/masters.ts";
 import { type Candidate, type Expanded, expandUris } from "./expand.ts";
-import { type Depth, gather, type PackageWishes } from "./gather.ts";
-import type { Hosts } from "./hosts.ts";
+import { type Depth, gather, type PackageWishes } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
-import { mostPermissive, type Permission } from "./rules.ts";
+import { mostPermissive, type Permission } from "./restrict.ts";
 import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
+import type { Hosts } from "./uri-order.ts";
 
 /** One place to ask; the shape that fetch/ asks for. */
 export type FoundSource = Omit<MirrorSource, "trustedOrigin" | "likely"> & {

@@ -4,9 +4,9 @@
  */
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { parseSrcUri } from "../repos/src-uri.ts";
-import { type GatherDeps, wantingContent } from "./gather.ts";
-import { permissionOfFile } from "./rules.ts";
+import { parseSrcUri } from "../repos/formats/src-uri.ts";
+import { type GatherDeps, wantingContent } from "./fetchables.ts";
+import { permissionOfFile } from "./restrict.ts";
 
 export interface SiblingsDeps extends GatherDeps {
   /** What a package's Manifest has, by name. */

@@ -7,7 +7,7 @@ import { mkdir, opendir, rm } from "node:fs/promises";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import type { PartFile } from "./part-file.ts";
-import { openParts } from "./parts.ts";
+import { openParts } from "./partial-folder.ts";
 import { describe, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";

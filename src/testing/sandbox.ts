@@ -1,8 +1,9 @@
 /**
  * The sandbox of this machine, opened when it is first used: for tests of what ebuilds do in it.
  */
-import type { Sandbox } from "../repos/sandbox.ts";
-import { chooseSandbox } from "../repos/sandbox-choose.ts";
+
+import { chooseSandbox } from "../repos/sandbox/choose.ts";
+import type { Sandbox } from "../repos/sandbox/sandbox.ts";
 
 export interface TestSandboxOptions {
   /** Default 20 s. */

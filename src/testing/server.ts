@@ -1,13 +1,14 @@
 /**
  * A whole portcache inside the test's process, over a real store, index, trees and sockets.
  */
-import { compose } from "../cli/compose.ts";
+
+import type { Actions } from "../api/actions.ts";
 import { loadConfig } from "../config/load.ts";
-import type { Actions } from "../http/api/actions.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
-import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox-choose.ts";
+import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
+import { compose } from "../server/compose.ts";
 import { openStore } from "../store/store.ts";
 
 export interface ServerOptions {
@@ -49,8 +50,8 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
       sandbox ??= chooseSandbox({ wanted: config.repo.sandbox });
       return sandbox;
     },
-    hashWorkerUrl: new URL("../fetch/hash.worker.ts", import.meta.url).href,
-    scanWorkerUrl: new URL("../cli/scan.worker.ts", import.meta.url).href,
+    hashWorkerUrl: new URL("../distfile/hash.worker.ts", import.meta.url).href,
+    scanWorkerUrl: new URL("../server/scan.worker.ts", import.meta.url).href,
     userAgent: "portcache/test",
     clock: systemClock,
     log: await openLog(config.log.level, config.log.format),

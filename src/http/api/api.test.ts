@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
+import type { ApiState } from "../../api/state.ts";
 import type { Logger } from "../../lib/log.ts";
 import { API_PREFIX, createApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import { ROUTES } from "./routes.ts";
-import type { ApiState } from "./state.ts";
 
 /** Nothing in it may be touched. */
 const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachable(String(name)) });

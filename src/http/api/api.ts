@@ -3,6 +3,7 @@
  */
 import { Elysia } from "elysia";
 import * as v from "valibot";
+import type { ApiState } from "../../api/state.ts";
 import { parseDistfileName } from "../../distfile/name.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
@@ -12,7 +13,6 @@ import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { json, problem } from "./problem.ts";
 import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
-import type { ApiState } from "./state.ts";
 
 export const API_PREFIX = "/api/v1";
 

@@ -3,8 +3,9 @@
  * second. All get the very same bytes, made once, so that a hundred pages cost hardly more than one. An event tells the
  * whole state; so who is slow misses some and nothing is kept for him, and who takes nothing for long is let go.
  */
+
+import type { ApiState } from "../../api/state.ts";
 import { problem } from "./problem.ts";
-import type { ApiState } from "./state.ts";
 
 export interface EventsDeps {
   readonly state: Pick<ApiState, "status" | "downloads">;

@@ -4,12 +4,12 @@
  */
 import { toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import * as actions from "./action-schemas.ts";
-import type { ActionName } from "./actions.ts";
-import { FileStorySchema, FilesSchema, StoredFileSchema, TopSchema } from "./file-schemas.ts";
+import * as actions from "../../api/action-schemas.ts";
+import type { ActionName } from "../../api/actions.ts";
+import { FileStorySchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
+import * as schemas from "../../api/schemas.ts";
 import { ACTION_REQUESTS } from "./post.ts";
 import { type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
-import * as schemas from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

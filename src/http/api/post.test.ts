@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import type { CleanReport, Progress } from "../../api/action-schemas.ts";
+import { ActionError, type Actions, progressOf, type Run } from "../../api/actions.ts";
 import { openLog } from "../../lib/log.ts";
-import type { CleanReport, Progress } from "./action-schemas.ts";
-import { ActionError, type Actions, progressOf, type Run } from "./actions.ts";
 import { actionAt, answerAction } from "./post.ts";
 
 const log = await openLog("error", "text");

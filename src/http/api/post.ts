@@ -4,9 +4,9 @@
  * Whoever closes the connection stops it.
  */
 import * as v from "valibot";
+import * as schemas from "../../api/action-schemas.ts";
+import { ActionError, type ActionName, type Actions, type Run } from "../../api/actions.ts";
 import type { Logger } from "../../lib/log.ts";
-import * as schemas from "./action-schemas.ts";
-import { ActionError, type ActionName, type Actions, type Run } from "./actions.ts";
 import { API_HEADERS, json, problem } from "./problem.ts";
 
 export interface PostDeps {

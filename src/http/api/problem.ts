@@ -3,7 +3,7 @@
  * what to do.
  */
 import { STATUS_CODES } from "node:http";
-import type { Problem } from "./schemas.ts";
+import type { Problem } from "../../api/schemas.ts";
 
 /** What every answer of the API carries: it tells of this moment, to this client, and is never anything but JSON. */
 export const API_HEADERS = {

@@ -3,8 +3,8 @@
  * is made from the same table, so it can't tell anything else.
  */
 import type * as v from "valibot";
-import { FileStorySchema, FilesSchema, TopSchema } from "./file-schemas.ts";
-import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema } from "./queries.ts";
+import { FileStorySchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
+import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema } from "../../api/queries.ts";
 import {
   CleanupSchema,
   ClientsSchema,
@@ -14,8 +14,8 @@ import {
   MirrorsSchema,
   RepositoriesSchema,
   StatusSchema,
-} from "./schemas.ts";
-import type { ApiState } from "./state.ts";
+} from "../../api/schemas.ts";
+import type { ApiState } from "../../api/state.ts";
 
 type Schema = v.GenericSchema<unknown, unknown>;
 type QuerySchema = v.ObjectSchema<v.ObjectEntries, undefined>;

@@ -1,0 +1,110 @@
+/**
+ * Puts together what can be asked for beside files. One of a kind at a time: two that clean up would tell half of it each.
+ */
+
+import { type Action, ActionError, type Actions, type Run } from "../api/actions.ts";
+import { type CacheDeps, createCache } from "../cache/cache.ts";
+import type { Evict } from "../eviction/evict.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import { namesOfUris } from "../repos/uri-names.ts";
+import type { Resolver } from "../resolver/resolver.ts";
+import type { ComposedTrees } from "../server/compose-repos.ts";
+import { createClean } from "./clean.ts";
+import { createDrop } from "./drop.ts";
+import { createFetch, type FetchParts } from "./fetch.ts";
+import { createImport } from "./import.ts";
+import { createRescan } from "./rescan.ts";
+import { createVerifyAction } from "./verify.ts";
+import type { Verify } from "./verify-distfiles.ts";
+import type { VerifyOthers } from "./verify-mirror-files.ts";
+
+export interface ActionParts {
+  readonly cacheDeps: CacheDeps;
+  readonly evict: Evict;
+  readonly verify: Verify;
+  readonly verifyOthers: VerifyOthers;
+  readonly trees: ComposedTrees;
+  readonly resolver: Pick<Resolver, "filesOfVersion">;
+  readonly entriesOf: RepositoryRows["entriesOf"];
+  readonly loopHeaders: () => Readonly<Record<string, string>>;
+  readonly maxDownloads: () => number;
+  /** Sees to it that the trees are known as they are on disk. */
+  readonly settleTrees: (known: boolean) => Promise<void>;
+  /** To be called when the trees may have changed. */
+  readonly heedChanges: () => void;
+}
+
+export interface ComposedActions {
+  readonly actions: Actions;
+  /** Ends those under way, for this reason, and lets none begin. */
+  stop(reason: string): void;
+}
+
+/** The same action, which ends at `stopping` too. */
+function stoppable<Request, Report>(action: Action<Request, Report>, stopping: AbortSignal): Action<Request, Report> {
+  return async (request, { onProgress, signal }: Run) => {
+    stopping.throwIfAborted();
+    return await action(request, { onProgress, signal: AbortSignal.any([signal, stopping]) });
+  };
+}
+
+/** The same action, which refuses to run twice at once. */
+function single<Request, Report>(name: string, action: Action<Request, Report>): Action<Request, Report> {
+  let running = false;
+  return async (request, run) => {
+    if (running) throw new ActionError(409, `Cannot ${name}: that is under way already, somebody else asked for it`);
+    running = true;
+    try {
+      return await action(request, run);
+    } finally {
+      running = false;
+    }
+  };
+}
+
+function fetchParts(parts: ActionParts): FetchParts {
+  const { cacheDeps, trees, resolver, entriesOf } = parts;
+  const { wantedBy, flights } = cacheDeps;
+  const repositories = () => trees.found().repositories;
+  return {
+    cache: createCache({
+      ...cacheDeps,
+      get unknown() {
+        return cacheDeps.unknown;
+      },
+      // Whoever names files wants these and no others.
+      readAhead: { missed: () => undefined, served: () => undefined },
+    }),
+    flights,
+    loopHeaders: parts.loopHeaders,
+    maxDownloads: parts.maxDownloads,
+    treesReady: () => parts.settleTrees(false),
+    sizeOf: (name) => wantedBy(name)[0]?.entry.size,
+    repositories,
+    isWanted: (name) => wantedBy(name).length > 0,
+    namesOf: (location, category, name) => [...entriesOf(location, category, name).values()].map((entry) => entry.name),
+    filesOfVersion: resolver.filesOfVersion,
+    namesOfUris: (uris, signal) => namesOfUris(repositories(), uris, signal),
+  };
+}
+
+export function composeActions(parts: ActionParts): ComposedActions {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const { cacheDeps, evict, trees } = parts;
+  const importParts = { ...cacheDeps, room: evict.room, treesReady: () => parts.settleTrees(false) };
+  const rescanParts = { trees: trees.trees, heedChanges: parts.heedChanges };
+  return {
+    actions: {
+      clean: stoppable(single("clean", createClean(parts)), signal),
+      fetch: stoppable(createFetch(fetchParts(parts)), signal),
+      verify: stoppable(single("verify", createVerifyAction(parts)), signal),
+      drop: stoppable(createDrop(cacheDeps), signal),
+      rescan: stoppable(single("rescan", createRescan(rescanParts)), signal),
+      import: stoppable(single("import", createImport(importParts)), signal),
+    },
+    stop(reason) {
+      stopping.abort(new ActionError(503, reason));
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * `clean`: applies the clean-up policy now, or says what it would take.
+ */
+
+import type { CleanReport, CleanRequest } from "../api/action-schemas.ts";
+import { type Action, progressOf } from "../api/actions.ts";
+import type { Evict, CleanReport as Evicted } from "../eviction/evict.ts";
+
+function usageOf({ usedBytes, freeBytes }: Evicted["before"]): CleanReport["before"] {
+  return { used_bytes: usedBytes, free_bytes: freeBytes };
+}
+
+export function createClean({ evict }: { readonly evict: Pick<Evict, "clean"> }): Action<CleanRequest, CleanReport> {
+  return async ({ dry_run: dryRun }, { onProgress, signal }) => {
+    const startedAt = performance.now();
+    let [done, bytes] = [0, 0];
+    onProgress(progressOf("choosing"));
+    const report = await evict.clean({
+      dryRun,
+      signal,
+      onProgress({ size }) {
+        done++;
+        bytes += size;
+        onProgress(progressOf(dryRun ? "choosing" : "removing", { done, bytes }));
+      },
+    });
+    const { total, byReason, removed, inUse, parts, before, after, over } = report;
+    return {
+      took_ms: Math.round(performance.now() - startedAt),
+      dry_run: dryRun,
+      ...total,
+      by_reason: byReason,
+      removed: [...removed],
+      in_use: inUse,
+      parts,
+      before: usageOf(before),
+      after: usageOf(after),
+      over,
+    };
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * `drop`: removes files from the store. Who is being sent one gets it whole; the next who asks makes it be fetched again.
+ */
+
+import type { DropReport, DropRequest } from "../api/action-schemas.ts";
+import { type Action, ActionError } from "../api/actions.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import type { DistfileRows } from "../index/files.ts";
+import type { Store } from "../store/store.ts";
+
+export interface DropParts {
+  readonly store: Pick<Store, "stat" | "remove">;
+  readonly rows: Pick<DistfileRows, "forget">;
+}
+
+/** @throws {ActionError} */
+export function parseNames(given: readonly string[]): readonly DistfileName[] {
+  return [...new Set(given)].map((text) => {
+    const name = parseDistfileName(text);
+    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is no name of a distfile`);
+    return name;
+  });
+}
+
+export function createDrop({ store, rows }: DropParts): Action<DropRequest, DropReport> {
+  return async ({ names }) => {
+    const dropped: DropReport["dropped"] = [];
+    const absent: string[] = [];
+    for (const name of parseNames(names)) {
+      const file = store.stat(name);
+      if (file) {
+        await store.remove(name);
+        dropped.push({ name, size: file.size });
+      } else absent.push(name);
+      rows.forget(name);
+    }
+    const bytes = dropped.reduce((sum, { size }) => sum + size, 0);
+    return { dropped, absent, files: dropped.length, bytes };
+  };
+}

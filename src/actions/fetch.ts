@@ -1,0 +1,172 @@
+/**
+ * `fetch`: brings files into the store ahead of need, a few at a time, so that clients have places left. Who stops it lets
+ * those under way come to their end.
+ */
+
+import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
+import { type Action, ActionError, progressOf } from "../api/actions.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { Found, NotFound } from "../cache/result.ts";
+import { type Attempt, UnavailableError } from "../distfile/errors.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Download } from "../fetch/download.ts";
+import type { Flights } from "../fetch/flights.ts";
+import { type WishDeps, wishesOf } from "./fetch-arguments.ts";
+import { unlessAborted } from "./rescan.ts";
+
+export interface FetchParts extends WishDeps {
+  /** One that fetches nothing but what it is asked for. */
+  readonly cache: Pick<Cache, "lookup">;
+  readonly flights: Pick<Flights, "all">;
+  readonly loopHeaders: () => Readonly<Record<string, string>>;
+  /** Size of a file, where a tree tells. */
+  readonly sizeOf: (name: DistfileName) => number | undefined;
+  readonly maxDownloads: () => number;
+  /** Resolves when the trees have been read as they are now. */
+  readonly treesReady: () => Promise<void>;
+}
+
+type Result = FetchReport["results"][number];
+
+/** Whoever fetches ahead waits as long as it takes: sources have their own time-outs. */
+const PATIENCE_MS = 2 ** 31 - 1;
+const TELL_EVERY_MS = 200;
+
+function attemptsText(attempts: readonly Attempt[]): string {
+  return attempts.map(({ source, detail }) => `${source} ${detail}`).join("; ");
+}
+
+function notFound(name: DistfileName, { kind, attempts, note, wantedBy }: NotFound): Result {
+  const reason = [note, attemptsText(attempts), wantedBy.length > 0 ? `wanted by ${wantedBy.join(", ")}` : ""];
+  return {
+    name,
+    outcome: kind === "absent" ? "absent" : "failed",
+    bytes: 0,
+    reason: reason
+      .filter((part) => part !== "")
+      .map((part) => part.replace(/\.$/, ""))
+      .join("; "),
+  };
+}
+
+async function toTheEnd(name: DistfileName, download: Download): Promise<Result> {
+  try {
+    // Nothing lies so far on: it comes to the end, or says why not.
+    await download.reached(Number.MAX_SAFE_INTEGER);
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    return { name, outcome: "failed", bytes: 0, reason: attemptsText(error.attempts) };
+  }
+  await download.ended;
+  const bytes = download.size ?? 0;
+  if (download.stored) return { name, outcome: "fetched", bytes, reason: null };
+  return { name, outcome: "failed", bytes: 0, reason: "came, but the store could not keep it" };
+}
+
+async function resultOf(name: DistfileName, found: Found): Promise<Result> {
+  switch (found.kind) {
+    case "stored": {
+      const outcome = found.origin.kind === "hit" ? "present" : "fetched";
+      return { name, outcome, bytes: found.stored.file.size, reason: null };
+    }
+    case "incoming":
+      // Nothing is read here: a download that can't be stored waits for who holds it.
+      found.release();
+      return await toTheEnd(name, found.download);
+    case "head":
+    case "late":
+      return { name, outcome: "failed", bytes: 0, reason: "nothing came in time" };
+    default:
+      return notFound(name, found);
+  }
+}
+
+async function bringOne(name: DistfileName, { cache, loopHeaders }: FetchParts): Promise<Result> {
+  const wanted = { name, aliases: [], content: undefined, method: "GET", loopHeaders: loopHeaders() } as const;
+  try {
+    return await resultOf(name, await cache.lookup(wanted, PATIENCE_MS));
+  } catch (error) {
+    return { name, outcome: "failed", bytes: 0, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function summarise(results: readonly Result[], tookMs: number): FetchReport {
+  const of = (outcome: Result["outcome"]) => results.filter((result) => result.outcome === outcome);
+  const fetched = of("fetched");
+  return {
+    took_ms: Math.round(tookMs),
+    files: results.length,
+    fetched: fetched.length,
+    fetched_bytes: fetched.reduce((sum, { bytes }) => sum + bytes, 0),
+    present: of("present").length,
+    failed: of("failed").length + of("absent").length,
+    results: [...results],
+  };
+}
+
+/** All of them, so many at once. */
+async function bringAll(
+  names: readonly DistfileName[],
+  parts: FetchParts,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  const waiting = [...names];
+  const active = new Set<DistfileName>();
+  const sizes = new Map(names.map((name) => [name, parts.sizeOf(name)]));
+  const sizesKnown = [...sizes.values()].every((size) => size !== undefined);
+  let doneBytes = 0;
+  const totalBytes = sizesKnown ? [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0) : null;
+
+  function tell(): void {
+    const under = new Map(parts.flights.all().map((download) => [download.name, download]));
+    const shown = [...active].map((name) => ({
+      name,
+      bytes: under.get(name)?.hereBytes ?? 0,
+      size: sizes.get(name) ?? under.get(name)?.size ?? null,
+    }));
+    const bytes = doneBytes + shown.reduce((sum, one) => sum + one.bytes, 0);
+    const failed = results.filter(({ reason }) => reason !== null).length;
+    const doing = failed === 0 ? "fetching" : `fetching, ${failed} failed`;
+    onProgress(
+      progressOf(doing, { done: results.length, total: names.length, bytes, total_bytes: totalBytes, active: shown }),
+    );
+  }
+
+  async function work(): Promise<void> {
+    for (let name = waiting.shift(); name !== undefined && !signal.aborted; name = waiting.shift()) {
+      active.add(name);
+      const result = await bringOne(name, parts);
+      active.delete(name);
+      results.push(result);
+      doneBytes += sizes.get(name) ?? result.bytes;
+    }
+  }
+
+  const timer = setInterval(tell, TELL_EVERY_MS);
+  try {
+    const atOnce = Math.max(1, Math.floor(parts.maxDownloads() / 2));
+    await unlessAborted(Promise.all(Array.from({ length: atOnce }, work)), signal);
+    tell();
+  } finally {
+    clearInterval(timer);
+  }
+  return results;
+}
+
+export function createFetch(parts: FetchParts): Action<FetchRequest, FetchReport> {
+  return async (request, { onProgress, signal }) => {
+    if (request.names.length + request.packages.length === 0) throw new ActionError(422, "Nothing to fetch was named");
+    if (request.version !== undefined && request.packages.length === 0) {
+      throw new ActionError(422, "A version is one of a package, and no package was named");
+    }
+    const startedAt = performance.now();
+    onProgress(progressOf("reading the trees"));
+    await unlessAborted(parts.treesReady(), signal);
+    const { names, unclear } = await wishesOf(request, parts, signal);
+    const brought = await bringAll([...names], parts, onProgress, signal);
+    const failed: Result[] = unclear.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));
+    return summarise([...failed, ...brought], performance.now() - startedAt);
+  };
+}

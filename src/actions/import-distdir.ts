@@ -1,0 +1,179 @@
+/**
+ * Takes files of a DISTDIR into the store: those that a Manifest vouches for by name, size and digest. A file is cloned where
+ * the file system can (its blocks are shared until one side changes), else copied, never linked: Portage writes into
+ * DISTDIR in place. What is checked is the copy, so nobody can change it afterwards. Nothing in the folder is touched.
+ */
+import { constants } from "node:fs";
+import { copyFile, type FileHandle, lstat, open } from "node:fs/promises";
+import type { StoredDistfiles } from "../cache/stored-files.ts";
+import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import type { Hasher } from "../distfile/hasher.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
+import type { DistfileRows } from "../index/files.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { PartFile } from "../store/part-file.ts";
+import type { Store, StoredFile } from "../store/store.ts";
+
+/** Why a file was left where it is. */
+export type LeftReason =
+  | "unknown"
+  | "size"
+  | "digest"
+  | "no-hash"
+  | "name"
+  | "portage"
+  | "link"
+  | "special"
+  | "folder"
+  | "unreadable"
+  | "busy"
+  | "full";
+
+export type ImportOutcome =
+  | { readonly kind: "adopted" | "present"; readonly size: number }
+  | { readonly kind: "left"; readonly reason: LeftReason; readonly detail?: string };
+
+export interface ImportDeps {
+  readonly store: Store;
+  readonly rows: DistfileRows;
+  readonly stored: StoredDistfiles;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  /** Keeps room in the store for so many bytes, until the function given back is called; undefined where there is none. */
+  readonly reserve: (bytes: number) => (() => void) | undefined;
+}
+
+/** What a file system says that takes no more. */
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+const left = (reason: LeftReason, detail?: string): ImportOutcome => ({
+  kind: "left",
+  reason,
+  ...(detail === undefined ? {} : { detail }),
+});
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** Bytes of the one into the other, by the file system itself where it can. */
+async function copyInto(source: FileHandle, part: PartFile): Promise<void> {
+  // By descriptor: whatever stands under the names by now.
+  await copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${part.fd}`, constants.COPYFILE_FICLONE);
+}
+
+function remember(name: DistfileName, file: StoredFile, computed: ComputedDigests, { rows, clock }: ImportDeps): void {
+  const now = clock.now();
+  const { size, blake2b, sha512 = null } = computed;
+  const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
+  rows.put({ name, size, blake2b, sha512, ...seen, source: "", storedAt: now, usedAt: now, uses: 0 });
+  rows.forgetPartial(name);
+}
+
+/** @param contents any of which will do */
+async function takeIn(
+  name: DistfileName,
+  source: FileHandle,
+  contents: readonly Digests[],
+  part: PartFile,
+  deps: ImportDeps,
+): Promise<ImportOutcome> {
+  const { size, mtimeMs } = await source.stat();
+  try {
+    await copyInto(source, part);
+  } catch (error) {
+    const code = codeOf(error);
+    return FULL.has(code) ? left("full") : left("unreadable", code || String(error));
+  }
+  const sha512 = contents.some((content) => content.blake2b === undefined);
+  const computed = await deps.hasher.open(part.fd, { sha512 }).finish(size);
+  if (contents.every((content) => compareDigests(content, computed) !== "same")) return left("digest");
+  const file = await deps.store.commit(part, name, Math.round(mtimeMs));
+  remember(name, file, computed, deps);
+  return { kind: "adopted", size };
+}
+
+/**
+ * Those of the contents that the store could do with, none where it has the best already. Where trees disagree the first
+ * one's is what the name stands for, and may take another's place.
+ */
+async function missing(
+  name: DistfileName,
+  contents: readonly Digests[],
+  { stored }: ImportDeps,
+): Promise<readonly Digests[]> {
+  const there = await stored.find(name, contents);
+  if (there === undefined || there === "stale") return contents;
+  const rank = contents.findIndex((content) => compareDigests(content, there.digests) === "same");
+  return contents.slice(0, Math.max(0, rank));
+}
+
+async function copyAndCheck(
+  name: DistfileName,
+  source: FileHandle,
+  contents: readonly Digests[],
+  deps: ImportDeps,
+): Promise<ImportOutcome> {
+  const part = deps.store.openPart(name, () => false);
+  try {
+    // A download writes it just now, and will bring it.
+    return part.named ? await takeIn(name, source, contents, part, deps) : left("busy");
+  } finally {
+    part.leave(false);
+    await part.close();
+  }
+}
+
+async function importOpened(
+  name: DistfileName,
+  source: FileHandle,
+  contents: readonly Digests[],
+  deps: ImportDeps,
+): Promise<ImportOutcome> {
+  const stats = await source.stat();
+  if (!stats.isFile()) return left(stats.isDirectory() ? "folder" : "special");
+  const { size } = stats;
+  const fitting = contents.filter((content) => content.size === size);
+  if (fitting.length === 0) return left("size");
+  if (!fitting.some(hasHash)) return left("no-hash");
+  const wanted = (await missing(name, contents, deps)).filter((content) => content.size === size && hasHash(content));
+  if (wanted.length === 0) return { kind: "present", size };
+  const release = deps.reserve(size);
+  if (!release) return left("full");
+  try {
+    return await copyAndCheck(name, source, wanted, deps);
+  } finally {
+    release();
+  }
+}
+
+/** What a file is that nobody wants, as far as that says more. */
+async function unwanted(path: string): Promise<ImportOutcome> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isDirectory()) return left("folder");
+  if (stats?.isSymbolicLink()) return left("link");
+  return left(stats === undefined || stats.isFile() ? "unknown" : "special");
+}
+
+/** Takes the file in if somebody wants it and the store lacks it. @throws {Error} where the store does not take it */
+export async function importFile(name: DistfileName, path: string, deps: ImportDeps): Promise<ImportOutcome> {
+  const contents = contentsOf(deps.wantedBy(name));
+  if (contents.length === 0) return await unwanted(path);
+  let source: FileHandle;
+  try {
+    // A link could lead anywhere, and a pipe would be waited for.
+    source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ELOOP") return left("link");
+    if (code === "ENXIO") return left("special");
+    return left("unreadable", code || String(error));
+  }
+  try {
+    return await importOpened(name, source, contents, deps);
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * `rescan`: reads now what changed in the trees, or with `full` all of them.
+ */
+import type { RescanReport, RescanRequest } from "../api/action-schemas.ts";
+import { type Action, progressOf } from "../api/actions.ts";
+import type { Trees } from "../repos/repositories.ts";
+
+export interface RescanParts {
+  readonly trees: Pick<Trees, "rescan" | "status">;
+  readonly heedChanges: () => void;
+}
+
+/** The promise, unless the signal fires first. @throws its reason */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+export function createRescan({ trees, heedChanges }: RescanParts): Action<RescanRequest, RescanReport> {
+  return async ({ full }, { onProgress, signal }) => {
+    const startedAt = performance.now();
+    const total = trees.status().length;
+    onProgress(progressOf("reading Manifests", { total }));
+    await unlessAborted(trees.rescan({ full }), signal);
+    heedChanges();
+    const repositories = trees
+      .status()
+      .map(({ name, location, packages, distfiles, tookMs, unreadable, skipped, problem }) => ({
+        name,
+        location,
+        packages,
+        distfiles,
+        took_ms: tookMs,
+        unreadable,
+        skipped,
+        problem: problem ?? null,
+      }));
+    return { took_ms: Math.round(performance.now() - startedAt), full, repositories };
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * What the API asks of the rest of the program.
+ */
+import type { DistfileName } from "../distfile/name.ts";
+import type { FileStory, Files, Top } from "./file-schemas.ts";
+import type { FilesQuery, HistoryQuery } from "./queries.ts";
+import type { Cleanup, Clients, Downloads, Failures, History, Mirrors, Repositories, Status } from "./schemas.ts";
+
+export interface ApiState {
+  status(): Status;
+  downloads(): Downloads;
+  files(query: FilesQuery): Files;
+  file(name: DistfileName): FileStory;
+  mirrors(): Mirrors;
+  repositories(): Repositories;
+  history(query: HistoryQuery): History;
+  clients(limit: number): Clients;
+  failures(limit: number): Failures;
+  cleanup(limit: number): Cleanup | Promise<Cleanup>;
+  top(limit: number): Top;
+}

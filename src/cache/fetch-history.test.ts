@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Offer, Outcome, Source, Trial } from "../distfile/source.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createStories } from "./fetch-history.ts";
+
+const name = "foo-1.tar.gz" as DistfileName;
+
+/** Notes what it is told. */
+function createSource(label: string, told: string[]): Source {
+  const trial: Trial = {
+    answered: (ms) => told.push(`answered ${ms}`),
+    received: (bytes, ms) => told.push(`received ${bytes} ${ms}`),
+    end: (outcome) => told.push(`end ${outcome}`),
+  };
+  return {
+    label,
+    trustedOrigin: undefined,
+    locate: async () => `${label}/x`,
+    ask: () => trial,
+    patienceMs: () => 7,
+    expectedMs: () => 8,
+    standing: () => ({ place: label, free: true, bytesPerSecond: undefined, ranges: true }),
+    ignoresRanges: () => undefined,
+  };
+}
+
+function createWorld() {
+  const clock = createFakeClock();
+  const received: [string, number][] = [];
+  const ended: Outcome[] = [];
+  const downloads: string[] = [];
+  const stories = createStories({
+    clock,
+    onReceived: (source, bytes) => received.push([source, bytes]),
+    onTried: (_source, outcome) => ended.push(outcome),
+    onEnded: (outcome, ms) => downloads.push(`${outcome} ${ms}`),
+  });
+  return { clock, received, ended, downloads, stories };
+}
+
+test("each request to a source is noted with its times, and the source hears all of it", async () => {
+  const { clock, received, ended, downloads, stories } = createWorld();
+  const told: string[] = [];
+  const chapter = stories.begin(name);
+  const offer: Offer = { sources: () => [createSource("a", told)], refusals: [] };
+  const [source] = chapter.watch(offer).sources();
+  expect([source?.label, await source?.locate(), source?.patienceMs(), source?.expectedMs(1)]).toEqual([
+    "a",
+    "a/x",
+    7,
+    8,
+  ]);
+  const trial = source?.ask(100);
+  trial?.answered(5);
+  trial?.received(60, 0);
+  clock.set(clock.now() + 30);
+  trial?.received(40, 25);
+  trial?.end("delivered");
+  trial?.end("cancelled");
+  chapter.end("stored");
+  expect(told).toEqual(["answered 5", "received 60 0", "received 40 25", "end delivered", "end cancelled"]);
+  expect(stories.of(name)).toMatchObject([
+    {
+      outcome: "stored",
+      receivedBytes: 100,
+      tried: [{ source: "a", firstByteMs: 5, bytes: 100, outcome: "delivered", endedAt: clock.now() }],
+    },
+  ]);
+  expect([received, ended, downloads]).toEqual([
+    [
+      ["a", 60],
+      ["a", 40],
+    ],
+    ["delivered"],
+    ["stored 30"],
+  ]);
+});
+
+test("sources found by looking further belong to the same story", async () => {
+  const { stories } = createWorld();
+  const chapter = stories.begin(name);
+  const more = async (): Promise<Offer> => ({ sources: () => [createSource("b", [])], refusals: [] });
+  const further = await chapter.watch({ sources: () => [], refusals: [], more }).more?.();
+  further?.sources()[0]?.ask(1).end("absent");
+  expect(stories.of(name)[0]?.tried).toMatchObject([{ source: "b", outcome: "absent" }]);
+});
+
+test("the newest stories are kept, and of each the newest requests", () => {
+  const { stories } = createWorld();
+  const first = stories.begin(name);
+  for (let i = 0; i < 100; i++) {
+    const [source] = first.watch({ sources: () => [createSource(`s${i}`, [])], refusals: [] }).sources();
+    source?.ask(1).end("failed");
+  }
+  const tried = stories.of(name)[0]?.tried ?? [];
+  expect([tried.length, tried.at(-1)?.source]).toEqual([40, "s99"]);
+  for (let i = 0; i < 500; i++) stories.begin(`other-${i}` as DistfileName);
+  expect(stories.of(name)).toEqual([]);
+  expect(stories.of("other-0" as DistfileName).length).toBe(1);
+});

@@ -1,0 +1,137 @@
+import { expect, test } from "bun:test";
+import type { MirrorPath } from "../../distfile/mirror-path.ts";
+import { parseCacheControl, requestDirectives, secondsMs } from "./cache-control.ts";
+import { type Answered, ageMs, judge, lifetimeMs, mayBeStale } from "./freshness.ts";
+import { freshenedBy, freshFields, isStorable } from "./http-metadata.ts";
+
+const HOUR = 60 * 60_000;
+const DAY = 24 * HOUR;
+const NOW = Date.UTC(2026, 7, 22, 12);
+const UNDATED = "snapshots/gentoo-latest.tar.xz";
+const DATED = "snapshots/gentoo-20260821.tar.xz";
+
+/** As it would be stored after an answer with these fields, that came just now. */
+function answered(path: string, fields: Record<string, string>, ageBefore = 0): Answered {
+  const headers = new Headers({ date: new Date(NOW).toUTCString(), ...fields });
+  const at = NOW - ageBefore;
+  return { path: path as MirrorPath, lastModified: headers.get("last-modified"), ...freshFields(headers, at, NOW) };
+}
+
+const before = (ms: number) => new Date(NOW - ms).toUTCString();
+
+test("how long an answer holds follows RFC 9111, 4.2.1, and the name where the mirror says nothing", () => {
+  const rows: [string, Record<string, string>, number][] = [
+    [UNDATED, { "cache-control": "max-age=60" }, 60_000],
+    [UNDATED, { "cache-control": "max-age=60, s-maxage=10" }, 10_000],
+    [UNDATED, { "cache-control": "MAX-AGE=60, max-age=70" }, 60_000],
+    [UNDATED, { "cache-control": 'max-age="60"' }, 60_000],
+    [UNDATED, { "cache-control": "max-age=soon", expires: before(-HOUR) }, 0],
+    [UNDATED, { "cache-control": "max-age=99999999999" }, 2 ** 31 * 1000],
+    [UNDATED, { expires: before(-HOUR) }, HOUR],
+    [UNDATED, { expires: before(HOUR) }, 0],
+    [UNDATED, { expires: "0" }, 0],
+    [UNDATED, { "last-modified": before(DAY) }, 5 * 60_000],
+    [UNDATED, { "last-modified": before(10 * 60_000) }, 60_000],
+    [UNDATED, { "last-modified": before(0) }, 10_000],
+    [UNDATED, {}, 60_000],
+    [UNDATED, { "last-modified": "yesterday" }, 60_000],
+    [DATED, { "last-modified": before(DAY) }, 2.4 * HOUR],
+    [DATED, { "last-modified": before(HOUR) }, HOUR],
+    [DATED, { "last-modified": before(400 * DAY) }, 7 * DAY],
+    [DATED, {}, HOUR],
+    [DATED, { "cache-control": "max-age=0" }, 0],
+    ["releases/amd64/autobuilds/20260816T170000Z/x.tar.xz", {}, HOUR],
+    ["releases/amd64/autobuilds/latest-stage3-amd64-openrc.txt", { "last-modified": before(DAY) }, 5 * 60_000],
+    ["releases/amd64/binpackages/23.0/x86-64/Packages", { "last-modified": before(DAY) }, 5 * 60_000],
+    // No dates: a month of 13, more digits than a date has.
+    ["releases/x-20261301.tar", {}, 60_000],
+    ["releases/x-1202608210.tar", {}, 60_000],
+  ];
+  for (const [path, fields, expected] of rows) {
+    expect([path, fields, lifetimeMs(answered(path, fields))]).toEqual([path, fields, expected]);
+  }
+});
+
+test("its age is the greatest of what Date, Age and the time since say (RFC 9111, 4.2.3)", () => {
+  expect(ageMs(answered(UNDATED, {}), NOW + 5000)).toBe(5000);
+  expect(ageMs(answered(UNDATED, { age: "60" }), NOW)).toBe(60_000);
+  expect(ageMs(answered(UNDATED, { age: "60" }, 3000), NOW)).toBe(63_000);
+  expect(ageMs(answered(UNDATED, { date: before(90_000), age: "60" }), NOW + 1000)).toBe(91_000);
+  expect(ageMs(answered(UNDATED, { age: "young" }), NOW)).toBe(0);
+  // A clock set back makes nothing younger.
+  expect(ageMs(answered(UNDATED, { age: "60" }), NOW - DAY)).toBe(60_000);
+});
+
+test("what is fresh, and what the client makes of it", () => {
+  const ask = (control: string, request: string, afterMs: number) =>
+    judge(answered(UNDATED, { "cache-control": control }), parseCacheControl(request), NOW + afterMs);
+  const rows: [string, string, number, string][] = [
+    ["max-age=60", "", 59_000, "fresh"],
+    ["max-age=60", "", 60_000, "stale"],
+    ["max-age=60, no-cache", "", 0, "stale"],
+    ["max-age=60", "no-cache", 0, "asked"],
+    ["max-age=60", "max-age=0", 0, "asked"],
+    ["max-age=60", "max-age=30", 29_000, "fresh"],
+    ["max-age=60", "max-age=30", 30_000, "asked"],
+    ["max-age=60", "min-fresh=30", 30_000, "fresh"],
+    ["max-age=60", "min-fresh=30", 31_000, "asked"],
+    ["max-age=60", "max-stale", 61_000, "fresh"],
+    ["max-age=60", "max-stale=10", 70_000, "fresh"],
+    ["max-age=60", "max-stale=10", 71_000, "stale"],
+    ["max-age=60, must-revalidate", "max-stale", 61_000, "stale"],
+    ["max-age=60, no-cache", "max-stale", 0, "stale"],
+    ["max-age=60", "max-stale, no-cache", 61_000, "stale"],
+  ];
+  for (const [control, request, afterMs, expected] of rows) {
+    expect([control, request, afterMs, ask(control, request, afterMs)]).toEqual([control, request, afterMs, expected]);
+  }
+  const outdated = { ...answered(UNDATED, { "cache-control": "max-age=60" }), outdated: true };
+  expect(judge(outdated, parseCacheControl("max-stale"), NOW)).toBe("stale");
+});
+
+test("what may be used when no mirror can be asked, and what may be stored at all", () => {
+  const stale = (cacheControl: string) => mayBeStale({ cacheControl });
+  expect(["", "max-age=1", "public"].map(stale)).toEqual([true, true, true]);
+  expect(["must-revalidate", "proxy-revalidate", "s-maxage=5", "no-cache"].map(stale)).toEqual(Array(4).fill(false));
+  const storable = (fields: Record<string, string>) => isStorable(new Headers(fields));
+  expect([{}, { "cache-control": "no-cache" }, { vary: "User-Agent, Accept-Encoding" }].map(storable)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(
+    [
+      { "cache-control": "no-store" },
+      { "cache-control": 'private="x", max-age=5' },
+      { vary: "Accept-Encoding, *" },
+    ].map(storable),
+  ).toEqual([false, false, false]);
+});
+
+test("a 304 that says nothing of freshness leaves what was said before", () => {
+  const row = { etag: '"a"', lastModified: before(DAY), cacheControl: "max-age=5", expiresAt: 7 };
+  const silent = freshenedBy(new Headers({ date: before(0) }), row, NOW, NOW);
+  expect(silent).toMatchObject({ ...row, answeredAt: NOW, dateAt: NOW, initialAgeMs: 0, outdated: false });
+  const telling = { "cache-control": "max-age=9", etag: '"b"', expires: before(-HOUR) };
+  expect(freshenedBy(new Headers(telling), row, NOW, NOW)).toMatchObject({
+    etag: '"b"',
+    lastModified: row.lastModified,
+    cacheControl: "max-age=9",
+    expiresAt: NOW + HOUR,
+  });
+});
+
+test("Cache-Control is read as it stands in the wild, and Pragma where it is not there", () => {
+  expect([...parseCacheControl('Private="a, b", max-age = 5 ,, no-store;x, x="a\\"b"')]).toEqual([
+    ["private", "a, b"],
+    ["max-age", "5"],
+    ["no-store", ""],
+    ["x", ""],
+  ]);
+  expect(secondsMs(parseCacheControl("max-age=-1"), "max-age")).toBe(0);
+  expect(secondsMs(parseCacheControl("public"), "max-age")).toBeUndefined();
+  expect([...requestDirectives(new Headers({ pragma: "no-cache" }))]).toEqual([["no-cache", ""]]);
+  expect([...requestDirectives(new Headers({ pragma: "no-cache", "cache-control": "max-age=5" }))]).toEqual([
+    ["max-age", "5"],
+  ]);
+});

@@ -1,0 +1,30 @@
+/**
+ * Brings a file into the store that nobody waits for yet.
+ */
+import { contentKey, type DistEntry, hasHash } from "../distfile/digests.ts";
+import { contentsOf } from "../distfile/wanted-by.ts";
+import type { CacheDeps } from "./cache.ts";
+import { beginDownload, keyOf } from "./start-download.ts";
+
+/**
+ * Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had.
+ * @param onArrived told when its bytes are here, which the disk has yet to take for good
+ */
+export async function bring(
+  entry: DistEntry,
+  loopHeaders: Readonly<Record<string, string>>,
+  deps: CacheDeps,
+  onArrived: () => void = () => undefined,
+): Promise<boolean> {
+  const { name } = entry;
+  // Nothing but a hash tells that it is the file; and by name the first tree's content counts.
+  const [first] = contentsOf(deps.wantedBy(name));
+  if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
+  const target = { name, expected: entry, keep: true };
+  const key = keyOf(target);
+  if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
+  const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps, false));
+  void download.arrived.then(onArrived);
+  await download.ended;
+  return download.stored;
+}

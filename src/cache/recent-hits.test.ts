@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import type { DistfileName } from "../distfile/name.ts";
+import { createKnownFiles } from "./recent-hits.ts";
+import type { StoredDistfile } from "./stored-files.ts";
+
+const NAME = "hello-1.0.tar.gz" as DistfileName;
+const STORED: StoredDistfile = {
+  file: { path: "/store/hello", size: 1, modifiedAt: 0, stamp: "1" },
+  digests: { size: 1, blake2b: "00" },
+  lastModifiedAt: 0,
+};
+
+function bench() {
+  const state = { now: 1_000_000, revision: 1, same: true, looks: 0 };
+  const known = createKnownFiles({
+    store: {
+      isSame() {
+        state.looks++;
+        return state.same;
+      },
+    },
+    revision: () => state.revision,
+    clock: { now: () => state.now },
+  });
+  known.put(NAME, STORED, state.revision);
+  return { state, known };
+}
+
+test("the disk is looked at for every request, also for bytes held in memory", () => {
+  const { state, known } = bench();
+  for (let i = 0; i < 50; i++) {
+    expect(known.get(NAME, true)).toBe(STORED);
+    state.now += 10;
+  }
+  expect(state.looks).toBe(50);
+  state.same = false;
+  expect(known.get(NAME, true)).toBeUndefined();
+  state.same = true;
+  expect(known.get(NAME, true)).toBeUndefined();
+});
+
+test("another revision of the trees, and a row that changed, void what is known", () => {
+  const { state, known } = bench();
+  state.revision++;
+  expect(known.get(NAME, false)).toBeUndefined();
+  known.put(NAME, STORED, state.revision);
+  known.forget(NAME);
+  expect(known.get(NAME, false)).toBeUndefined();
+});
+
+test("what was looked for before the trees changed is not put", () => {
+  const { state, known } = bench();
+  known.forget(NAME);
+  const before = known.revision;
+  state.revision++;
+  known.put(NAME, STORED, before);
+  expect(known.get(NAME, false)).toBeUndefined();
+});
+
+test("in a rush held bytes are looked after every 100 ms, those on disk always", () => {
+  const { state, known } = bench();
+  const run = (held: boolean, requests: number) => {
+    state.looks = 0;
+    for (let i = 0; i < requests; i++) {
+      known.get(NAME, held);
+      state.now += 0.5;
+    }
+    return state.looks;
+  };
+  run(true, 1000);
+  expect(run(true, 2000)).toBeLessThan(15);
+  expect(run(false, 200)).toBe(200);
+  run(true, 1000);
+  state.same = false;
+  state.now += 101;
+  expect(known.get(NAME, true)).toBeUndefined();
+});
+
+test("a clock that is set back makes nothing known for longer", () => {
+  const { state, known } = bench();
+  for (let i = 0; i < 1000; i++) {
+    known.get(NAME, true);
+    state.now += 0.5;
+  }
+  state.now -= 3_600_000;
+  state.looks = 0;
+  known.get(NAME, true);
+  expect(state.looks).toBe(1);
+});

@@ -1,0 +1,120 @@
+/**
+ * Digests of files, computed in a worker thread while they grow or once they lie whole.
+ * The worker reads by file descriptor: whoever hands one over keeps it open until finish() or cancel() is through.
+ */
+import type { ComputedDigests } from "./digests.ts";
+
+export interface HashOptions {
+  readonly sha512: boolean;
+  /** A further algorithm, by its name in node:crypto. */
+  readonly other?: string | undefined;
+}
+
+export type HashRequest =
+  | ({ readonly kind: "open"; readonly id: number; readonly fd: number | undefined } & HashOptions)
+  | { readonly kind: "advance"; readonly id: number; readonly limit: number }
+  | { readonly kind: "finish"; readonly id: number; readonly limit: number }
+  | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
+  | { readonly kind: "cancel"; readonly id: number }
+  | { readonly kind: "checkpoint"; readonly path: string };
+
+export type HashReply =
+  | ({ readonly id: number } & ComputedDigests)
+  | { readonly id: number; readonly fed: true }
+  | { readonly id: number; readonly error: string }
+  | { readonly id: number; readonly cancelled: true };
+
+export interface HashJob {
+  /** Bytes up to here are in the file and will not change. */
+  advance(limit: number): void;
+  /**
+   * Bytes that are not in the file, after those told of by advance(); from then on all have to come so. Resolves when they
+   * are hashed, or when that has failed.
+   */
+  feed(bytes: Uint8Array): Promise<void>;
+  /** The digests of the first `size` bytes. @throws {Error} when they can't be read. */
+  finish(size: number): Promise<ComputedDigests>;
+  /** Resolves once the file is no longer read. */
+  cancel(): Promise<void>;
+}
+
+export interface Hasher {
+  /** @param fd undefined where there is no file, and all is fed. @throws {Error} when the thread has ended. */
+  open(fd: number | undefined, options: HashOptions): HashJob;
+  /** Writes a SQLite database's log back into it (sqlite.org/wal.html): its fsync would hold up the event loop. */
+  checkpoint(path: string): void;
+  close(): void;
+}
+
+/** @param workerUrl of hash.worker.ts, wherever the executable keeps it */
+export function createHasher(workerUrl: string): Hasher {
+  const worker = new Worker(workerUrl);
+  const waiting = new Map<number, (reply: HashReply) => void>();
+  let nextId = 1;
+  let death: string | undefined;
+
+  worker.onmessage = (event: MessageEvent<HashReply>) => {
+    waiting.get(event.data.id)?.(event.data);
+  };
+  worker.onerror = (event) => {
+    death = `the hashing thread ended: ${event.message}`;
+    for (const [id, settle] of waiting) settle({ id, error: death });
+  };
+
+  function post(message: HashRequest): void {
+    worker.postMessage(message);
+  }
+
+  return {
+    open(fd, { sha512, other }) {
+      if (death !== undefined) throw new Error(`Cannot hash: ${death}`);
+      const id = nextId++;
+      let settled = false;
+      const { promise, resolve } = Promise.withResolvers<HashReply>();
+      let feeding: (() => void)[] = [];
+      waiting.set(id, (reply) => {
+        if ("fed" in reply) {
+          feeding.shift()?.();
+          return;
+        }
+        settled = true;
+        for (const resume of feeding) resume();
+        feeding = [];
+        waiting.delete(id);
+        resolve(reply);
+      });
+      post({ kind: "open", id, fd, sha512, other });
+      return {
+        advance(limit) {
+          post({ kind: "advance", id, limit });
+        },
+        async feed(bytes) {
+          if (settled) return;
+          const fed = new Promise<void>((resolve) => feeding.push(resolve));
+          post({ kind: "feed", id, bytes });
+          await fed;
+        },
+        async finish(size) {
+          post({ kind: "finish", id, limit: size });
+          const reply = await promise;
+          if ("error" in reply) throw new Error(`Cannot hash: ${reply.error}`);
+          if ("cancelled" in reply || "fed" in reply) throw new Error("Cannot hash: cancelled");
+          return reply;
+        },
+        async cancel() {
+          if (settled) return;
+          post({ kind: "cancel", id });
+          await promise;
+        },
+      };
+    },
+    checkpoint(path) {
+      if (death === undefined) post({ kind: "checkpoint", path });
+    },
+    close() {
+      death = "closed";
+      worker.terminate();
+      for (const [id, settle] of waiting) settle({ id, error: death });
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import { BrokenOffError, UnavailableError } from "../distfile/errors.ts";
+import { createHasher } from "../distfile/hasher.ts";
+import { readContent } from "../testing/content.ts";
+import { createIncoming } from "./part-writer.ts";
+import { createOverflow } from "./passthrough-buffer.ts";
+import { createTail, type Reader } from "./tail.ts";
+
+const MIB = 1024 * 1024;
+const content = { size: 16 * MIB, seed: 1 };
+
+function setup(patienceMs: number) {
+  const tail = createTail(async (position, length) => overflow.read(position, length));
+  const overflow = createOverflow(0, tail, () => heldUp++, patienceMs);
+  let [at, most, heldUp] = [0, 0, 0];
+  async function send(): Promise<void> {
+    while (at < content.size) {
+      const bytes = readContent(content, at, at + MIB / 4);
+      await overflow.push(bytes);
+      at += bytes.length;
+      most = Math.max(most, at - (tail.lowest ?? at));
+      tail.release(() => at);
+    }
+    tail.finish(at);
+  }
+  return { tail, overflow, send, most: () => most };
+}
+
+async function readAll(reader: Reader, pauseMs = 0): Promise<number> {
+  let position = 0;
+  for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) {
+    expect(Buffer.compare(bytes, readContent(content, position, position + bytes.length))).toBe(0);
+    position += bytes.length;
+    if (pauseMs > 0) await Bun.sleep(pauseMs);
+  }
+  reader.close();
+  return position;
+}
+
+test("the writer waits for the slowest reader, and what is held stays small", async () => {
+  const { tail, send, most } = setup(30_000);
+  const readers = [readAll(tail.open(0, undefined)), readAll(tail.open(0, undefined), 3)];
+  await send();
+  expect(await Promise.all(readers)).toEqual([content.size, content.size]);
+  expect(most()).toBeLessThan(6 * MIB);
+});
+
+test("who takes nothing while others wait is broken off, and the others get all", async () => {
+  const { tail, send } = setup(50);
+  const stuck = tail.open(0, undefined);
+  const other = readAll(tail.open(0, undefined));
+  await send();
+  expect(await other).toBe(content.size);
+  await expect(stuck.read()).rejects.toBeInstanceOf(BrokenOffError);
+  stuck.close();
+});
+
+test("who reads alone may take its time", async () => {
+  const { tail, send } = setup(10);
+  const reader = tail.open(0, undefined);
+  const sending = send();
+  await Bun.sleep(100);
+  expect(await readAll(reader)).toBe(content.size);
+  await sending;
+});
+
+test("where nobody reads any more it ends", async () => {
+  const { tail, overflow, send } = setup(30_000);
+  const reader = tail.open(0, undefined);
+  const sending = send();
+  await Bun.sleep(10);
+  reader.close();
+  await expect(sending).rejects.toBeInstanceOf(UnavailableError);
+  expect(overflow.read(0, 10)).toHaveLength(0);
+});
+
+test("a download that is stopped does not wait for who takes nothing", async () => {
+  const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
+  const stopper = new AbortController();
+  const nowhere = { fd: undefined, length: 0, write: async () => {}, mark: async () => {}, truncate: async () => {} };
+  const incoming = createIncoming(nowhere, content.size, {
+    hasher,
+    sha512: false,
+    stop: stopper.signal,
+    onHeldUp: () => undefined,
+  });
+  incoming.passOn();
+  const reader = incoming.tail.open(0, undefined);
+  async function send(): Promise<void> {
+    for (let at = 0; at < content.size; at += MIB) await incoming.put(readContent(content, at, at + MIB), at);
+  }
+  const sending = send();
+  while (incoming.position < 5 * MIB) await Bun.sleep(1);
+  stopper.abort(new Error("the server ends"));
+  await expect(sending).rejects.toThrow("the server ends");
+  reader.close();
+  await incoming.stop();
+  hasher.close();
+});

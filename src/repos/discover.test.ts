@@ -1,0 +1,168 @@
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { findRepositories } from "./discover.ts";
+
+const base = mkdtempSync(join(tmpdir(), "portcache-find-"));
+let root = base;
+
+beforeEach(() => {
+  root = mkdtempSync(join(base, "root-"));
+});
+afterAll(() => rmSync(base, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(`${root}/${path}`), { recursive: true });
+  writeFileSync(`${root}/${path}`, text);
+}
+
+/** Makes a repository and returns where it is. */
+function tree(path: string, name?: string): string {
+  mkdirSync(`${root}/${path}/profiles`, { recursive: true });
+  if (name !== undefined) write(`${path}/profiles/repo_name`, `${name}\n`);
+  return `${root}/${path}`;
+}
+
+const namesOf = ({ repositories }: ReturnType<typeof findRepositories>) => repositories.map(({ name }) => name);
+
+test("configured paths come in their order, each once, named by repo_name or else by their folder", () => {
+  const [b, a] = [tree("b", "second"), tree("a")];
+  symlinkSync(b, `${root}/link`);
+  write("etc/portage/repos.conf", `[ignored]\nlocation = ${tree("ignored")}\n`);
+  const found = findRepositories({ repos: [b, `${a}/`, `${root}/link`, a], root });
+  expect(found).toEqual({
+    repositories: [
+      { name: "second", location: b },
+      { name: "a", location: a },
+    ],
+    others: [{ name: "ignored", location: `${root}/ignored`, eclassOverrides: [], aliases: [] }],
+    urls: [],
+    pending: [],
+    problems: [],
+  });
+});
+
+test("a repo_name that cannot be a name is not believed", () => {
+  expect(namesOf(findRepositories({ repos: [tree("x", "../evil"), tree("y", "")], root }))).toEqual(["x", "y"]);
+});
+
+test("URLs are told apart from paths and do not keep these out", () => {
+  const urls = [
+    "https://github.com/gentoo/guru.git",
+    "git@github.com:gentoo/guru.git",
+    "git+ssh://git@git.gentoo.org/repo/gentoo.git",
+    "rsync://rsync.gentoo.org/gentoo-portage",
+  ];
+  const found = findRepositories({ repos: [...urls, tree("a:b@c")], root });
+  expect(namesOf(found)).toEqual(["a:b@c"]);
+  expect(found).toMatchObject({ urls, pending: urls, problems: [] });
+});
+
+test("URLs that lie somewhere are repositories there, in the order of the configuration between the paths", () => {
+  const [first, last] = [tree("first"), tree("last")];
+  mkdirSync(`${root}/repos/.x/version`, { recursive: true });
+  symlinkSync(".x/version", `${root}/repos/x-12345678`);
+  const [cloned, away] = ["https://host/cloned.git", "https://host/away.git"];
+  const found = findRepositories({
+    repos: [first, cloned, away, last],
+    root,
+    synced: (url) => (url === cloned ? `${root}/repos/x-12345678` : undefined),
+  });
+  expect(found.repositories).toEqual([
+    { name: "first", location: first },
+    { name: "cloned", location: `${root}/repos/x-12345678` },
+    { name: "last", location: last },
+  ]);
+  expect(found).toMatchObject({ urls: [cloned, away], pending: [away], problems: [] });
+});
+
+test("where some are configured, the system's others are known too, and what is wrong with them does not matter", () => {
+  const gentoo = tree("var/db/repos/gentoo", "gentoo");
+  const guru = tree("srv/guru", "guru");
+  const mine = tree("mine", "mine");
+  write(
+    "etc/portage/repos.conf",
+    `[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = ${gentoo}\n[mine]\nlocation = ${mine}/\nmasters = guru\n` +
+      `eclass-overrides = guru\naliases = own\n[guru]\nlocation = ${guru}\n[gone]\nlocation = /gone\n[none]\n`,
+  );
+  const found = findRepositories({ repos: [mine], root });
+  // What repos.conf says of a repository holds although it was configured by its path.
+  expect(found.repositories).toEqual([
+    { name: "mine", location: mine, masters: ["guru"], eclassOverrides: ["guru"], aliases: ["own"] },
+  ]);
+  expect(found.others.map(({ name, location }) => [name, location])).toEqual([
+    ["gentoo", gentoo],
+    ["guru", guru],
+  ]);
+  expect(found).toMatchObject({ mainRepo: "gentoo", problems: [] });
+});
+
+test("a path that is missing or is a file is a problem that names it", () => {
+  write("file", "");
+  const { repositories, problems } = findRepositories({
+    repos: [`${root}/none`, `${root}/file/x`, `${root}/file`],
+    root,
+  });
+  expect(repositories).toEqual([]);
+  expect(problems.map((text) => text.replace(root, ""))).toEqual([
+    "The repository /none is not there, or is no folder",
+    "The repository /file/x is not there, or is no folder",
+    "The repository /file is not there, or is no folder",
+  ]);
+});
+
+test("with nothing configured: repos.conf in Portage's order, then what else lies in /var/db/repos", () => {
+  const [gentoo, guru] = [tree("var/db/repos/gentoo", "gentoo"), tree("srv/guru", "guru")];
+  const local = tree("var/db/repos/local");
+  mkdirSync(`${root}/var/db/repos/junk`);
+  tree("var/db/repos/.hidden");
+  write("usr/share/portage/config/repos.conf", "[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = /nowhere\n");
+  write("etc/portage/repos.conf/b.conf", `[gentoo]\nlocation = ${gentoo}\n`);
+  write("etc/portage/repos.conf/a/deep", `[guru]\nlocation = ${guru}\nmasters = gentoo\naliases = g\n`);
+  write("etc/portage/repos.conf/b.conf~", "[backup]\nlocation = /backup\n");
+  write("etc/portage/repos.conf/.hidden", "[hidden]\nlocation = /hidden\n");
+  write("etc/portage/repos.conf/.git/config", "[git]\nlocation = /git\n");
+  expect(findRepositories({ repos: [], root })).toEqual({
+    repositories: [
+      { name: "gentoo", location: gentoo, eclassOverrides: [], aliases: [] },
+      { name: "guru", location: guru, masters: ["gentoo"], eclassOverrides: [], aliases: ["g"] },
+      { name: "local", location: local },
+    ],
+    others: [],
+    mainRepo: "gentoo",
+    urls: [],
+    pending: [],
+    problems: [],
+  });
+});
+
+test("files of a repos.conf folder are read in the order of their names", () => {
+  const [first, second] = [tree("first"), tree("second")];
+  write("etc/portage/repos.conf/20", `[x]\nlocation = ${second}\n`);
+  write("etc/portage/repos.conf/10", `[x]\nlocation = ${first}\n`);
+  expect(findRepositories({ repos: [], root }).repositories.map(({ location }) => location)).toEqual([second]);
+});
+
+test("a repository without repo_name is called what repos.conf calls it; one without location is a problem", () => {
+  write("etc/portage/repos.conf", `[mine]\nlocation = ${tree("some-folder")}\n[empty]\npriority = 1\n`);
+  const found = findRepositories({ repos: [], root });
+  expect(namesOf(found)).toEqual(["mine"]);
+  expect(found.problems).toEqual(["repos.conf section [empty] has no location"]);
+});
+
+test("a machine without Portage has no repositories and no problem", () => {
+  const nothing = { repositories: [], others: [], urls: [], pending: [], problems: [] };
+  expect(findRepositories({ repos: [], root })).toEqual(nothing);
+});
+
+test("a repo_name that is a pipe, a device or a huge file holds nobody up: the folder's name counts", async () => {
+  const profiles = join(root, "strange/profiles");
+  mkdirSync(profiles, { recursive: true });
+  const nameNow = () => findRepositories({ repos: [join(root, "strange")] }).repositories[0]?.name;
+  expect(await Bun.spawn(["mkfifo", `${profiles}/repo_name`]).exited).toBe(0);
+  expect(nameNow()).toBe("strange");
+  rmSync(`${profiles}/repo_name`);
+  symlinkSync("/dev/zero", `${profiles}/repo_name`);
+  expect(nameNow()).toBe("strange");
+});

@@ -1,0 +1,258 @@
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
+import type { DistfileName } from "../distfile/name.ts";
+import { openIndex } from "../index/open.ts";
+import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createTrees, type Trees } from "./repositories.ts";
+import { scanRepository } from "./scan.ts";
+import type { Scan } from "./scan-schedule.ts";
+
+const base = mkdtempSync(join(tmpdir(), "portcache-trees-"));
+const HASH = "ab".repeat(64);
+let root = base;
+let rows: RepositoryRows;
+/** Scans begun: each asks once for the categories. */
+let scans = 0;
+let now = 0;
+let records: LogRecord[] = [];
+let trees: Trees | undefined;
+
+const clock: Clock = {
+  now: () => now,
+  async sleep(ms) {
+    now += ms;
+  },
+};
+
+beforeEach(async () => {
+  root = mkdtempSync(join(base, "tree-"));
+  scans = 0;
+  now = 1_000_000;
+  records = [];
+  const stored = createRepositoryRows(openIndex(":memory:", join(import.meta.dir, "../../drizzle")).db);
+  rows = {
+    ...stored,
+    categories(id) {
+      scans++;
+      return stored.categories(id);
+    },
+  };
+  await configure({
+    reset: true,
+    sinks: { memory: (record) => records.push(record) },
+    loggers: [
+      { category: "trees-test", lowestLevel: "debug", sinks: ["memory"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["memory"] },
+    ],
+  });
+});
+afterEach(() => trees?.stop());
+afterAll(async () => {
+  rmSync(base, { recursive: true });
+  await reset();
+});
+
+const scan: Scan = (request, signal) => scanRepository({ ...request, rows, signal });
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(`${root}/${path}`), { recursive: true });
+  writeFileSync(`${root}/${path}`, text);
+}
+
+function manifest(cp: string, ...names: string[]): void {
+  write(`${cp}/Manifest`, names.map((name) => `DIST ${name} 10 BLAKE2B ${HASH}\n`).join(""));
+}
+
+async function start(locations = [root]): Promise<Trees> {
+  const repositories = locations.map((location, i) => ({ name: `tree${i}`, location }));
+  const started = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
+  trees = started;
+  await started.ready;
+  return started;
+}
+
+const wanted = (name: string) => rows.entriesByName(name as DistfileName).length > 0;
+const messages = (level: string) =>
+  records.filter((record) => record.level === level).map(({ message }) => message.join(""));
+
+test("ready comes with the first scan of all trees, and the generation grows with what it found", async () => {
+  manifest("a/a", "a-1");
+  write("second/b/b/Manifest", `DIST b-1 10 BLAKE2B ${HASH}\n`);
+  const repositories = [root, `${root}/second`].map((location) => ({ name: "t", location }));
+  trees = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
+  expect([trees.scanned, trees.generation]).toEqual([false, 0]);
+  await trees.ready;
+  expect([trees.scanned, trees.generation]).toEqual([true, 2]);
+  expect([wanted("a-1"), wanted("b-1")]).toEqual([true, true]);
+  expect(trees.status()).toMatchObject([
+    { name: "t", location: root, packages: 1, distfiles: 1, scannedAt: now, unreadable: 0, skipped: 0 },
+    { name: "t", location: `${root}/second`, packages: 1, distfiles: 1 },
+  ]);
+  expect(messages("info").toSorted()[0]).toMatch(
+    /^repository t: 1 packages, 1 distfiles; 1 Manifests read, 1 changed,/,
+  );
+});
+
+test("no trees at all are ready at once", async () => {
+  const none = await start([]);
+  await none.refresh({ unknown: true });
+  expect([none.scanned, none.generation, none.status()]).toEqual([true, 0, []]);
+});
+
+test("a miss rescans when a marker moved; while markers stand still only once in a hundred times a scan's time", async () => {
+  write("metadata/timestamp.chk", "1");
+  const started = await start();
+  manifest("a/a", "by-hand");
+  await started.refresh({ unknown: true });
+  expect([scans, wanted("by-hand"), started.generation]).toEqual([1, false, 0]);
+  write("metadata/timestamp.chk", "22");
+  manifest("a/a", "synced");
+  await started.refresh();
+  expect([scans, wanted("synced"), started.generation]).toEqual([2, true, 1]);
+  await started.refresh();
+  expect(scans).toBe(2);
+  manifest("a/a", "by-hand");
+  now += 99;
+  await started.refresh();
+  expect(wanted("by-hand")).toBe(false);
+  now += 1;
+  await started.refresh();
+  expect([scans, wanted("by-hand")]).toEqual([3, true]);
+});
+
+test("without markers a miss rescans at most a tenth of the time; a name that no tree knows waits for it", async () => {
+  const started = await start();
+  manifest("a/a", "a-1");
+  now += 9;
+  await started.refresh();
+  expect([scans, wanted("a-1")]).toEqual([1, false]);
+  now += 1;
+  await started.refresh();
+  expect([scans, wanted("a-1")]).toEqual([2, true]);
+  manifest("a/a", "a-22");
+  await Promise.all([started.refresh({ unknown: true }), started.refresh({ unknown: true })]);
+  expect([scans, wanted("a-22")]).toEqual([3, true]);
+});
+
+test("a clock that was set back does not keep trees from being scanned", async () => {
+  const started = await start();
+  manifest("a/a", "a-1");
+  now -= 500_000;
+  await started.refresh();
+  expect(wanted("a-1")).toBe(true);
+});
+
+test("misses at the same time share one scan", async () => {
+  write("metadata/timestamp.chk", "1");
+  const started = await start();
+  write("metadata/timestamp.chk", "22");
+  await Promise.all(Array.from({ length: 50 }, () => started.refresh()));
+  expect(scans).toBe(2);
+});
+
+test("who comes while a scan runs that may have passed by its change gets the next, together with the others", async () => {
+  for (let i = 0; i < 100; i++) manifest(`a/p${i}`, `p${i}`);
+  write("metadata/timestamp.chk", "1");
+  const started = await start();
+  const running = started.rescan();
+  expect(scans).toBe(1);
+  await Bun.sleep(0);
+  manifest("a/late", "late");
+  write("metadata/timestamp.chk", "22");
+  await Promise.all([started.refresh(), started.refresh(), started.rescan(), started.rescan()]);
+  expect([scans, wanted("late")]).toEqual([3, true]);
+  await running;
+});
+
+test("a full rescan reads every Manifest again", async () => {
+  manifest("a/a", "a-1");
+  const started = await start();
+  await started.rescan();
+  expect(messages("debug").at(-1)).toContain(" 0 Manifests read");
+  await started.rescan({ full: true });
+  expect(messages("debug").at(-1)).toContain(" 1 Manifests read, 0 changed");
+  await Promise.all([started.rescan(), started.rescan(), started.rescan({ full: true })]);
+  expect(messages("debug").at(-1)).toContain(" 1 Manifests read, 0 changed");
+  expect(started.generation).toBe(1);
+});
+
+test("a tree that goes away is kept and told of once, until it is back", async () => {
+  manifest("a/a", "a-1");
+  const started = await start();
+  renameSync(root, `${root}.away`);
+  await started.rescan();
+  await started.rescan();
+  expect(started.status()).toMatchObject([{ packages: 1, problem: "is not there" }]);
+  expect(messages("warning")).toEqual([`Repository tree0 (${root}) is not there; what was known of it is kept`]);
+  expect([wanted("a-1"), started.generation]).toEqual([true, 1]);
+  renameSync(`${root}.away`, root);
+  await started.rescan();
+  expect(started.status()[0]).not.toHaveProperty("problem");
+});
+
+test("a tree that is not there at start keeps no other from being read, and ready comes all the same", async () => {
+  manifest("a/a", "a-1");
+  const started = await start([`${root}/none`, root]);
+  expect(started.status()).toMatchObject([{ problem: "is not there", scannedAt: undefined }, { packages: 1 }]);
+  expect(wanted("a-1")).toBe(true);
+});
+
+test("an index that does not take what was read is a problem, not the end; the next scan mends it", async () => {
+  manifest("a/a", "a-1");
+  const { replace } = rows;
+  rows = {
+    ...rows,
+    replace() {
+      throw new Error("database or disk is full");
+    },
+  };
+  const started = await start();
+  expect(started.status()).toMatchObject([{ problem: "database or disk is full" }]);
+  rows = Object.assign(rows, { replace });
+  await started.rescan();
+  expect([wanted("a-1"), started.status()[0]?.problem]).toEqual([true, undefined]);
+});
+
+test("lines that cannot be used and Manifests that cannot be read are logged once", async () => {
+  write("a/a/Manifest", "DIST garbage\n");
+  write("a/b/Manifest", "x".repeat(33 * 1024 * 1024));
+  const started = await start();
+  expect(started.status()).toMatchObject([{ skipped: 1, unreadable: 1 }]);
+  await started.rescan();
+  expect(messages("warning")).toHaveLength(2);
+  expect(started.status()).toMatchObject([{ skipped: 0, unreadable: 1 }]);
+});
+
+test("what can't be read is told of by the path of the link that leads to it, once for all versions", async () => {
+  for (const version of ["v1", "v2"]) write(`${version}/a/b/Manifest`, "x".repeat(33 * 1024 * 1024));
+  symlinkSync("v1", `${root}/link`);
+  const started = await start([`${root}/link`]);
+  rmSync(`${root}/link`);
+  symlinkSync("v2", `${root}/link`);
+  await started.synced(`${root}/link`);
+  expect(started.status()).toMatchObject([{ location: `${root}/link`, unreadable: 1 }]);
+  expect(messages("warning")).toEqual([expect.stringContaining(`such as ${root}/link/a/b/Manifest: `)]);
+});
+
+test("after stop() nothing is scanned any more, and what ran has ended", async () => {
+  for (let i = 0; i < 500; i++) manifest(`a/p${i}`, `p${i}`);
+  trees = createTrees({
+    repositories: [{ name: "t", location: root }],
+    rows,
+    scan,
+    clock,
+    log: getLogger("trees-test"),
+  });
+  void trees.rescan();
+  await trees.stop();
+  const { packages } = rows.counts();
+  const begun = scans;
+  expect(packages).toBeLessThan(500);
+  await Promise.all([trees.ready, trees.refresh(), trees.rescan()]);
+  await Bun.sleep(10);
+  expect([rows.counts().packages, scans, messages("warning")]).toEqual([packages, begun, []]);
+});

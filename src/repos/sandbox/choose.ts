@@ -1,0 +1,123 @@
+/**
+ * Which way of shutting bash in works on this machine: proved by a script run in it that looks for what it needs, and
+ * for what it must not see.
+ */
+
+import { bubblewrapCommand, plainCommand, type Run, unshareCommand } from "./command.ts";
+import { createSandbox, SANDBOX_LIMITS, type SandboxWay } from "./create.ts";
+import probe from "./probe.bash" with { type: "text" };
+import { findProgram, type Program } from "./programs.ts";
+import type { RunLimits } from "./run.ts";
+import type { Sandbox, SandboxKind } from "./sandbox.ts";
+
+export interface TriedSandbox {
+  readonly kind: SandboxKind;
+  /** A sentence without a full stop, with what to do about it where that is known. */
+  readonly problem: string;
+}
+
+export interface ChosenSandbox {
+  /** Undefined where no way works that is wanted. */
+  readonly sandbox: Sandbox | undefined;
+  /** What does not work, in the order in which it was tried. */
+  readonly tried: readonly TriedSandbox[];
+}
+
+export interface SandboxOptions {
+  readonly isRoot?: boolean;
+  readonly limits?: Partial<RunLimits>;
+  /** Where its programs are looked for, as in PATH. */
+  readonly folders?: string;
+}
+
+const PACKAGES = {
+  bash: "app-shells/bash",
+  bwrap: "sys-apps/bubblewrap",
+  chroot: "sys-apps/coreutils",
+  nice: "sys-apps/coreutils",
+  umount: "sys-apps/util-linux",
+  unshare: "sys-apps/util-linux",
+} as const;
+
+type Find = (name: keyof typeof PACKAGES) => Promise<Program>;
+
+function createFind(folders: string | undefined): Find {
+  return async (name) => {
+    const program = await findProgram(name, folders);
+    if (!program) throw new Error(`${name} is not installed (emerge ${PACKAGES[name]})`);
+    return program;
+  };
+}
+
+async function findCommand(kind: SandboxKind, find: Find): Promise<(run: Run) => readonly string[]> {
+  const bash = await find("bash");
+  if (kind === "bubblewrap") {
+    const bwrap = await find("bwrap");
+    return (run) => bubblewrapCommand(bwrap, bash, run);
+  }
+  if (kind === "unshare") {
+    const tools = { unshare: await find("unshare"), umount: await find("umount") };
+    return (run) => unshareCommand(tools, bash, run);
+  }
+  return (run) => plainCommand(bash, run);
+}
+
+async function findWay(kind: SandboxKind, isRoot: boolean, find: Find): Promise<SandboxWay> {
+  const command = await findCommand(kind, find);
+  const nice = await find("nice");
+  const chroot = isRoot ? await find("chroot") : undefined;
+  // The server is to go on answering.
+  return { kind, chroot, command: (run) => [nice.path, "-n", "10", ...command(run)] };
+}
+
+/** @throws {Error} that says what is wrong with it */
+async function prove(sandbox: Sandbox, advice: string): Promise<void> {
+  let wasReached = false;
+  const socket = {
+    open: () => {
+      wasReached = true;
+    },
+    data: () => undefined,
+  };
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  try {
+    const file = "/etc/passwd";
+    const input = Buffer.from([sandbox.kind, file, `${listener.port}`].map((field) => `${field}\0`).join(""));
+    const { end, exit, output, errors } = await sandbox.run({ script: probe, input, readable: [file] });
+    const said = new TextDecoder().decode(output);
+    if (said === "works" && errors === "" && (!wasReached || sandbox.kind === "none")) return;
+    const how = said === "works" ? "" : said;
+    const why = [how, errors.trim().split("\n", 1)[0]].filter(Boolean).join(": ");
+    throw new Error(`${sandbox.kind} does not work here (${why || `${end} ${exit}`})${advice}`);
+  } finally {
+    listener.stop(true);
+  }
+}
+
+/** @throws {Error} that says why it does not work here */
+export async function openSandbox(
+  kind: SandboxKind,
+  { isRoot = process.getuid?.() === 0, limits, folders }: SandboxOptions = {},
+): Promise<Sandbox> {
+  const sandbox = createSandbox(await findWay(kind, isRoot, createFind(folders)), { ...SANDBOX_LIMITS, ...limits });
+  const advice = isRoot
+    ? ": in a container it takes the right to mount"
+    : ": users have to be allowed user namespaces (CONFIG_USER_NS, sysctl user.max_user_namespaces)";
+  await prove(sandbox, kind === "none" ? "" : advice);
+  return sandbox;
+}
+
+export async function chooseSandbox({
+  wanted,
+  ...options
+}: SandboxOptions & { readonly wanted: "best" | "none" }): Promise<ChosenSandbox> {
+  const tried: TriedSandbox[] = [];
+  for (const kind of wanted === "none" ? (["none"] as const) : (["bubblewrap", "unshare"] as const)) {
+    try {
+      return { sandbox: await openSandbox(kind, options), tried };
+    } catch (error) {
+      tried.push({ kind, problem: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return { sandbox: undefined, tried };
+}

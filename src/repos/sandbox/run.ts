@@ -1,0 +1,153 @@
+/**
+ * Runs one command that shuts bash in: feeds its input, keeps as much of its outputs as allowed, ends it for time,
+ * memory, output or because it is to stop, and answers once nothing of it runs any more.
+ */
+import { closeSync } from "node:fs";
+import { descendantsOf, kill, readProcesses } from "./processes.ts";
+import type { SandboxEnd, SandboxKind, SandboxResult } from "./sandbox.ts";
+
+export interface RunLimits {
+  readonly timeMs: number;
+  /** Resident, of all its processes together. */
+  readonly memoryBytes: number;
+  readonly outputBytes: number;
+}
+
+export interface RunOptions {
+  readonly argv: readonly string[];
+  readonly kind: SandboxKind;
+  readonly input: Uint8Array;
+  readonly limits: RunLimits;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Whether others wait for its place: then it does not get all of its time. */
+  readonly othersWait?: () => boolean;
+}
+
+const ENVIRONMENT = { PATH: "/nonexistent", HOME: "/tmp", TMPDIR: "/tmp", LC_ALL: "C" };
+const ERRORS_KEPT_BYTES = 64 * 1024;
+const ERRORS_MAX_BYTES = 1024 * 1024;
+const WATCH_MS = 200;
+/** What is longer under way than this is no honest ebuild (the slowest seen takes 1 s), and gives way to those that wait. */
+const GIVE_WAY_MS = 2000;
+const KILL_AGAIN_MS = 20;
+/** For what has been killed to be gone, and for outputs that something still holds to end. */
+const PATIENCE_MS = 2000;
+
+interface Kept {
+  readonly chunks: readonly Uint8Array[];
+  readonly over: Promise<void>;
+  cancel(): void;
+}
+
+/** Reads to the end, so that it never waits for its reader; `onTooMuch` once it was over `maxBytes`. */
+function keep(stream: ReadableStream<Uint8Array>, keptBytes: number, maxBytes: number, onTooMuch: () => void): Kept {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  async function read(): Promise<void> {
+    let length = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      if (length < keptBytes) chunks.push(value.subarray(0, keptBytes - length));
+      length += value.length;
+      if (length > maxBytes) onTooMuch();
+    }
+  }
+  return { chunks, over: read().catch(() => undefined), cancel: () => void reader.cancel().catch(() => undefined) };
+}
+
+/** Ends what the process has started, whereupon it ends by itself; or it, if it has started nothing. */
+async function killRun(top: number, isOver: () => boolean): Promise<void> {
+  for (let againMs = KILL_AGAIN_MS; !isOver(); againMs = Math.min(2 * againMs, PATIENCE_MS)) {
+    const processes = await readProcesses().catch(() => []);
+    const started = descendantsOf(top, processes);
+    if (isOver()) return;
+    for (const pid of started.length > 0 ? started.map((one) => one.pid) : [top]) kill(pid);
+    await Bun.sleep(againMs);
+  }
+}
+
+/** Ends what a run that is over has left behind: only one without a pid namespace of its own can. */
+async function killSession(session: number): Promise<void> {
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await Bun.sleep(KILL_AGAIN_MS)) {
+    const processes = await readProcesses().catch(() => []);
+    const left = processes.filter((one) => one.session === session && one.rssBytes > 0);
+    if (left.length === 0) return;
+    for (const { pid } of left) kill(pid);
+  }
+}
+
+/** Resolves when the promise does, or when it is not worth waiting for it any longer. */
+async function patiently(promise: Promise<unknown>): Promise<void> {
+  const timer = Promise.withResolvers<void>();
+  const timeout = setTimeout(timer.resolve, PATIENCE_MS);
+  await Promise.race([promise, timer.promise]);
+  clearTimeout(timeout);
+}
+
+/** @throws {Error} when it can't be started */
+function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
+  try {
+    return Bun.spawn({
+      cmd: [...argv],
+      cwd: "/",
+      env: ENVIRONMENT,
+      detached: true,
+      // The socket is the lifeline, which all but bubblewrap need (sandbox-lifeline.bash).
+      stdio: [input, "pipe", "pipe", ...(kind === "bubblewrap" ? [] : (["socket-fd"] as const))],
+    });
+  } catch (error) {
+    throw new Error(`Cannot run ${argv[0]}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+/** @throws {Error} when the command can't be started */
+export async function runCommand({
+  argv,
+  kind,
+  input,
+  limits,
+  signal,
+  othersWait,
+}: RunOptions): Promise<SandboxResult> {
+  if (signal.aborted) return { end: "stopped", exit: 0, output: new Uint8Array(), errors: "" };
+  const child = start(argv, kind, input);
+  const lifeline = child.stdio[3];
+
+  let end: SandboxEnd = "exit";
+  let isOver = false;
+  const finish = (why: SandboxEnd) => {
+    if (isOver || end !== "exit") return;
+    end = why;
+    void killRun(child.pid, () => isOver);
+  };
+  async function watchMemory(): Promise<void> {
+    const processes = await readProcesses().catch(() => []);
+    const bytes = descendantsOf(child.pid, processes).reduce((sum, { rssBytes }) => sum + rssBytes, 0);
+    if (bytes > limits.memoryBytes) finish("memory");
+  }
+  const stop = () => finish("stopped");
+  signal.addEventListener("abort", stop);
+  const timer = setTimeout(() => finish("time"), limits.timeMs);
+  const startedAt = performance.now();
+  const watch = setInterval(() => {
+    if (performance.now() - startedAt > GIVE_WAY_MS && othersWait?.()) finish("time");
+    void watchMemory();
+  }, WATCH_MS);
+  const tooMuch = () => finish("output");
+  const output = keep(child.stdout, limits.outputBytes, limits.outputBytes, tooMuch);
+  const errors = keep(child.stderr, ERRORS_KEPT_BYTES, ERRORS_MAX_BYTES, tooMuch);
+
+  const exit = await child.exited;
+  isOver = true;
+  signal.removeEventListener("abort", stop);
+  clearTimeout(timer);
+  clearInterval(watch);
+  if (typeof lifeline === "number") closeSync(lifeline);
+  if (kind === "none" || end !== "exit") await killSession(child.pid);
+  await patiently(Promise.all([output.over, errors.over]));
+  output.cancel();
+  errors.cancel();
+  return { end, exit, output: Buffer.concat(output.chunks), errors: Buffer.concat(errors.chunks).toString("utf8") };
+}

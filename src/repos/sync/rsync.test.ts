@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { endSync, INTERVAL_MS, type Syncing, startSync } from "../../testing/syncing.ts";
+import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
+import { createProxy, type Daemon, processesOf, serveRsync, until } from "../../testing/tree-remotes.ts";
+
+// Real processes on a machine that may be busy.
+setDefaultTimeout(60_000);
+
+let temp: TempFolder;
+let daemon: Daemon | undefined;
+let syncing: Syncing;
+
+beforeEach(async () => {
+  temp = createTempFolder();
+  write("profiles/repo_name", "test\n");
+  put("1");
+  daemon = await serveRsync(temp.file("tree"), temp.file("rsyncd.conf"));
+});
+afterEach(async () => {
+  await endSync(syncing, temp.path);
+  await daemon?.stop();
+});
+
+/** Times a minute apart, as rsync sees whole seconds only. */
+let writes = 0;
+function write(path: string, text: string | Uint8Array): void {
+  const full = temp.file(`tree/${path}`);
+  mkdirSync(dirname(full), { recursive: true });
+  writeFileSync(full, text);
+  touch(path);
+}
+function touch(path: string): void {
+  const at = 1_700_000_000 + 60 * ++writes;
+  utimesSync(temp.file(`tree/${path}`), at, at);
+}
+
+/** Two Manifests that are a pair. */
+function put(version: string): void {
+  for (const name of ["app-misc/a", "dev-libs/b"]) write(`${name}/Manifest`, `DIST file-${version} 1\n`);
+}
+
+async function start(port = daemon?.port, settle = true): Promise<Syncing> {
+  syncing = await startSync(temp.file("repos"), [`rsync://127.0.0.1:${port}/tree`], settle);
+  return syncing;
+}
+
+const location = () => syncing.status().location;
+const read = (path: string, root = location()) => readFileSync(join(root, path), "utf8");
+const kept = () =>
+  readdirSync(location().replace(/([^/]+)$/, ".$1"))
+    .filter((name) => name !== "synced")
+    .sort();
+
+test("a tree is copied and updated; what is the same takes no room of its own; what went is gone", async () => {
+  write("eclass/same.eclass", "same");
+  write("old-cat/p/Manifest", "");
+  const { next, events } = await start();
+  const first = realpathSync(location());
+  expect(events).toMatchObject([{ first: true }]);
+  put("2");
+  rmSync(temp.file("tree/old-cat"), { recursive: true });
+  await next();
+  const second = realpathSync(location());
+  expect(kept()).toEqual([first, second].map((path) => basename(path)));
+  expect([read("app-misc/a/Manifest", first), read("app-misc/a/Manifest")]).toEqual([
+    "DIST file-1 1\n",
+    "DIST file-2 1\n",
+  ]);
+  expect([existsSync(join(first, "old-cat")), existsSync(join(second, "old-cat"))]).toEqual([true, false]);
+  expect(statSync(join(first, "eclass/same.eclass")).ino).toBe(statSync(join(second, "eclass/same.eclass")).ino);
+  expect(events.at(-1)).toMatchObject({ first: false });
+});
+
+test("nothing new is no other version; a file that went, a link that leads elsewhere and a category gone are", async () => {
+  write("app-misc/a/gone", "x");
+  mkdirSync(temp.file("tree/empty-cat"));
+  symlinkSync("a", temp.file("tree/app-misc/link"));
+  const { next, clock, status } = await start();
+  let before = realpathSync(location());
+  const isNew = async () => {
+    await next();
+    const changed = realpathSync(location()) !== before;
+    before = realpathSync(location());
+    return changed;
+  };
+  expect([await isNew(), status().syncedAt]).toEqual([false, clock.now()]);
+  rmSync(temp.file("tree/app-misc/a/gone"));
+  touch("app-misc/a");
+  expect(await isNew()).toBe(true);
+  rmSync(temp.file("tree/app-misc/link"));
+  symlinkSync("../dev-libs/b", temp.file("tree/app-misc/link"));
+  expect(await isNew()).toBe(true);
+  rmSync(temp.file("tree/empty-cat"), { recursive: true });
+  touch("");
+  expect([await isNew(), await isNew()]).toEqual([true, false]);
+});
+
+test("links out of the tree, devices and what is no part of a tree do not come; modes are sane; a motd is no news", async () => {
+  await daemon?.stop();
+  writeFileSync(temp.file("motd"), "Welcome to the mirror\n");
+  daemon = await serveRsync(temp.file("tree"), temp.file("rsyncd.conf"), [], [`motd file = ${temp.file("motd")}`]);
+  symlinkSync("/etc/passwd", temp.file("tree/profiles/evil"));
+  symlinkSync("repo_name", temp.file("tree/profiles/good"));
+  expect(Bun.spawnSync(["mkfifo", temp.file("tree/fifo")]).exitCode).toBe(0);
+  for (const name of [".git/x", "distfiles/x", "packages/x", "local/x"]) write(name, "");
+  expect(Bun.spawnSync(["chmod", "6711", temp.file("tree/profiles")]).exitCode).toBe(0);
+  const { next } = await start();
+  await next();
+  expect(kept()).toHaveLength(1);
+  expect(readdirSync(location()).sort()).toEqual(["app-misc", "dev-libs", "profiles"]);
+  expect(readdirSync(join(location(), "profiles")).sort()).toEqual(["good", "repo_name"]);
+  expect(lstatSync(join(location(), "profiles")).mode & 0o7777).toBe(0o755);
+});
+
+test("a password in the URL reaches the daemon and nobody else; a wrong one is a failure", async () => {
+  await daemon?.stop();
+  writeFileSync(temp.file("secrets"), "me:s3cret\n", { mode: 0o600 });
+  const lines = ["auth users = me", `secrets file = ${temp.file("secrets")}`];
+  daemon = await serveRsync(temp.file("tree"), temp.file("rsyncd.conf"), lines);
+  const url = (password: string) => `rsync://me:${password}@127.0.0.1:${daemon?.port}/tree`;
+  syncing = await startSync(temp.file("repos"), [url("s3cret")]);
+  expect(syncing.status()).toMatchObject({ url: url("").replace("me:", "***"), state: "current" });
+  await syncing.sync.configure([], 0);
+  await syncing.sync.configure([url("wr0ng")], INTERVAL_MS);
+  await syncing.settled();
+  await syncing.next();
+  expect(syncing.status().problem).toContain("auth failed on module tree");
+  expect(syncing.messages().join()).not.toMatch(/s3cret|wr0ng/);
+});
+
+test("a module that is not there, no daemon, and a transfer that breaks off leave the tree as it was", async () => {
+  const { next, status } = await start();
+  const before = realpathSync(location());
+  put("2");
+  await daemon?.stop();
+  await next();
+  expect([realpathSync(location()), status().problem]).toEqual([before, expect.stringContaining("Connection refused")]);
+  daemon = await serveRsync(temp.file("tree"), temp.file("rsyncd.conf"));
+  await syncing.sync.stop();
+  syncing = await startSync(temp.file("others"), [`rsync://127.0.0.1:${daemon.port}/none`]);
+  expect(status().problem).toContain("Connection refused");
+  expect(syncing.status().problem).toContain("Unknown module 'none'");
+  await syncing.sync.stop();
+  for (let i = 0; i < 20; i++) write(`app-misc/a/noise-${i}`, crypto.getRandomValues(new Uint8Array(65_536)));
+  using proxy = createProxy(daemon.port, 500_000, "break");
+  await start(proxy.port);
+  expect([syncing.status().state, existsSync(location()), kept()]).toEqual(["failing", false, []]);
+});
+
+test("stop() in the middle leaves no process and no tree", async () => {
+  for (let i = 0; i < 20; i++) write(`app-misc/a/noise-${i}`, crypto.getRandomValues(new Uint8Array(65_536)));
+  using proxy = createProxy(daemon?.port ?? 0, 500_000, "hang");
+  const { sync } = await start(proxy.port, false);
+  await until(() => proxy.passed > 500_000);
+  expect(processesOf(temp.file("repos")).length).toBeGreaterThan(1);
+  await sync.stop();
+  await until(() => processesOf(temp.file("repos")).length === 0);
+  expect(existsSync(location())).toBe(false);
+});

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
+import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
+import { processesOf, until } from "../../testing/tree-remotes.ts";
+import { createRun, type Run } from "./run-command.ts";
+
+// Real processes on a machine that may be busy.
+setDefaultTimeout(60_000);
+
+let temp: TempFolder;
+let clock: FakeClock;
+let stopping: AbortController;
+let run: Run;
+
+beforeEach(() => {
+  temp = createTempFolder();
+  clock = createFakeClock();
+  stopping = new AbortController();
+  const environment = {
+    PATH: process.env["PATH"],
+    HOME: "/home/x",
+    https_proxy: "http://proxy",
+    GIT_DIR: "/",
+    EDITOR: "x",
+  };
+  run = createRun({ environment, clock, signal: stopping.signal });
+});
+afterEach(() => temp.remove());
+
+const sh = (script: string, options = {}) => run(["sh", "-c", script, "sh", temp.path], options);
+const failureOf = (promise: Promise<string>) =>
+  promise.then(
+    () => "no failure",
+    (error: Error) => error.message,
+  );
+
+test("a command gets little of the environment, what it is given, nothing to read, and a low priority", async () => {
+  const lines = (await sh("env; cat; nice; pwd", { variables: { GIVEN: "1" } })).trim().split("\n");
+  const inherited = lines.filter((line) => !/^(PATH|PWD|OLDPWD|SHLVL|_)=/.test(line)).sort();
+  expect(inherited).toEqual(["/", "10", "GIVEN=1", "HOME=/home/x", "LC_ALL=C", "https_proxy=http://proxy"]);
+});
+
+test("of much output the end is kept", async () => {
+  const output = await sh("head -c 5000000 /dev/zero | tr '\\0' x; echo end");
+  expect([output.length, output.slice(-5)]).toEqual([16_384, "xend\n"]);
+});
+
+test("what a command leaves running ends with it, and its open outputs are not waited for", async () => {
+  expect(await sh('sleep 100 & sh -c "sleep 100; : $1" & echo done')).toBe("done\n");
+  await until(() => processesOf(temp.path).length === 0);
+});
+
+test("a failure says what the command complained of, on one line, without progress, credentials and control signs", async () => {
+  const complaints = String.raw`printf 'Receiving objects:  10%% (1/10)\rReceiving objects: 100%% (10/10)\nremote: Counting objects: 3\n' >&2
+    printf 'remote: \033[31mgone\033[0m\nfatal: no https://me:secret@host/x\n' >&2; exit 3`;
+  expect(await failureOf(sh(complaints))).toBe("remote:  [31mgone [0m; fatal: no https://***@host/x");
+  expect(await failureOf(sh("exit 3"))).toBe("sh ended with status 3");
+  expect((await failureOf(sh("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1"))).length).toBe(501);
+});
+
+test("a program that is missing is named with the package that has it", async () => {
+  const bare = createRun({ environment: { PATH: temp.path }, clock, signal: stopping.signal });
+  for (const program of ["sh", "nice"])
+    expect(Bun.spawnSync(["ln", "-s", Bun.which(program) ?? "", temp.path]).success).toBe(true);
+  expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed here (emerge dev-vcs/git)");
+  expect(await failureOf(bare(["rsync", "--version"]))).toBe("rsync is not installed here (emerge net-misc/rsync)");
+});
+
+test("one that is silent for too long is ended with its children; one that speaks goes on, but not for ever", async () => {
+  const silent = failureOf(sh('sleep 100 & sh -c "sleep 100; : $1"', { silenceMs: 5000 }));
+  await until(() => processesOf(temp.path).length > 1);
+  await clock.advance(4999);
+  expect(processesOf(temp.path).length).toBeGreaterThan(1);
+  await clock.advance(1);
+  expect(await silent).toBe("sh was ended: nothing came for 5 s");
+  await until(() => processesOf(temp.path).length === 0);
+
+  const talking = failureOf(sh(`while sleep 0.005; do echo x >&2; done`, { silenceMs: 3_600_000 }));
+  for (let hours = 0; hours < 2; hours++) {
+    await Bun.sleep(100);
+    await clock.advance(3_599_000);
+  }
+  await Bun.sleep(100);
+  await clock.advance(2_000);
+  expect(await talking).toBe("sh was ended: it took over 7200 s");
+});
+
+test("the signal ends it, and nothing begins afterwards", async () => {
+  const reason = new Error("enough");
+  const running = sh("sleep 100; echo $1").catch((error: unknown) => error);
+  await until(() => processesOf(temp.path).length > 0);
+  stopping.abort(reason);
+  expect(await running).toBe(reason);
+  await until(() => processesOf(temp.path).length === 0);
+  const late = await sh("touch $1/late").catch((error: unknown) => error);
+  expect([late, existsSync(temp.file("late"))]).toEqual([reason, false]);
+});

@@ -1,0 +1,110 @@
+/**
+ * From a file's name to what the ebuilds of the packages that want it say of it.
+ */
+import { contentKey, type Digests, type DistEntry } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { Repository } from "../repos/discover.ts";
+import type { DescribedEbuild, OpenedPackage, Packages } from "../repos/ebuild-metadata.ts";
+import { parseSrcUri } from "../repos/formats/src-uri.ts";
+import { type Permission, permissionOfFile } from "./restrict.ts";
+
+/** A package whose Manifest has the file. */
+export interface Wanting {
+  readonly location: string;
+  readonly category: string;
+  readonly package: string;
+  readonly entry: DistEntry;
+}
+
+/** What one ebuild says of the file. */
+export interface EbuildWish {
+  readonly pf: string;
+  readonly homepage: string;
+  readonly permission: Permission;
+}
+
+export interface PackageWishes {
+  readonly repository: Repository;
+  /** `app-misc/foo` */
+  readonly name: string;
+  readonly entry: DistEntry;
+  /** Of those ebuilds that want the file. */
+  readonly wishes: readonly EbuildWish[];
+  /** Why ebuilds are not known, sentence parts by `app-misc/foo-1`. */
+  readonly failures: ReadonlyMap<string, string>;
+}
+
+/**
+ * "first": as soon as one package tells where the file may be fetched, the others are left; "all": all packages, and
+ * ebuilds whose md5-cache entry is but a guess are sourced too.
+ */
+export type Depth = "first" | "all";
+
+export interface GatherDeps {
+  /** First tree first. */
+  readonly wantedBy: (name: DistfileName) => readonly Wanting[];
+  readonly repositoryAt: (location: string) => Repository | undefined;
+  readonly packages: Packages;
+}
+
+function wishOf(name: DistfileName, { pf, metadata }: DescribedEbuild): readonly EbuildWish[] {
+  // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
+  if (!metadata.srcUri.includes(name)) return [];
+  const uris = parseSrcUri(metadata.srcUri, metadata.eapi).files.get(name);
+  if (!uris) return [];
+  const permission = permissionOfFile(uris, metadata.restrict);
+  return [{ pf, homepage: metadata.homepage, permission }];
+}
+
+/** Whether there is no need to look further. */
+function tells({ permission }: EbuildWish): boolean {
+  return permission.uris.length > 0 && !permission.fetchRestricted;
+}
+
+async function wishesOf(name: DistfileName, opened: OpenedPackage, depth: Depth) {
+  const known = opened.described.flatMap((ebuild) => wishOf(name, ebuild));
+  const rest = depth === "all" ? [...opened.unknown, ...opened.guessed] : opened.unknown;
+  if (rest.length === 0 || (depth === "first" && known.some(tells))) return { wishes: known, failures: new Map() };
+  const { described, failures } = await opened.evaluate(rest);
+  const evaluated = new Set(described.map(({ pf }) => pf));
+  const wishes = [
+    ...known.filter(({ pf }) => !evaluated.has(pf)),
+    ...described.flatMap((ebuild) => wishOf(name, ebuild)),
+  ];
+  return { wishes, failures };
+}
+
+/** The packages that want this content under this name, first tree first. */
+export function wantingContent(
+  name: DistfileName,
+  content: Digests,
+  { wantedBy, repositoryAt }: Pick<GatherDeps, "wantedBy" | "repositoryAt">,
+) {
+  return wantedBy(name).flatMap(({ location, ...wanting }) => {
+    const repository = repositoryAt(location);
+    return repository && contentKey(content) === contentKey(wanting.entry) ? [{ ...wanting, repository }] : [];
+  });
+}
+
+/** @param content only those that want this content count */
+export async function gather(
+  name: DistfileName,
+  content: Digests,
+  depth: Depth,
+  deps: GatherDeps,
+): Promise<readonly PackageWishes[]> {
+  const gathered: PackageWishes[] = [];
+  for (const { repository, category, package: packageName, entry } of wantingContent(name, content, deps)) {
+    const opened = await deps.packages.open(repository, category, packageName);
+    const { wishes, failures } = await wishesOf(name, opened, depth);
+    gathered.push({
+      repository,
+      name: `${category}/${packageName}`,
+      entry,
+      wishes,
+      failures: new Map([...failures].map(([pf, reason]) => [`${category}/${pf}`, reason])),
+    });
+    if (depth === "first" && wishes.some(tells)) break;
+  }
+  return gathered;
+}

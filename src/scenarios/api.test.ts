@@ -1,0 +1,252 @@
+/**
+ * What /api/v1 tells, through the whole server: every answer against its schema, after real traffic.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import * as v from "valibot";
+import { FileStorySchema, FilesSchema, TopSchema } from "../api/file-schemas.ts";
+import {
+  ClientsSchema,
+  FailuresSchema,
+  HistorySchema,
+  MirrorsSchema,
+  ProblemSchema,
+  StatusSchema,
+} from "../api/schemas.ts";
+import { FILE_ROUTE, ROUTES } from "../http/api/routes.ts";
+import type { Content } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { type Tree, writeTree } from "../testing/tree.ts";
+
+const one = { size: 200_000, seed: 1 };
+const two = { size: 300_000, seed: 2 };
+
+let folder: TempFolder;
+let tree: Tree;
+let mirror: FakeUpstream;
+let server: TestServer;
+
+beforeAll(async () => {
+  folder = createTempFolder();
+  tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/one", { dist: { "one.zip": one, "two.zip": two, "nowhere.zip": { size: 7, seed: 3 } } });
+  mirror = await startFakeUpstream({
+    files: new Map<string, Content>(Object.entries({ "one.zip": one, "two.zip": two })),
+  });
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [tree.location],
+    settings: { "fetcher.read_ahead": "0" },
+  });
+  await server.settled;
+  for (const name of ["one.zip", "one.zip", "one.zip", "two.zip", "nowhere.zip", "a%00b"]) {
+    await (await fetch(`${server.url}/distfiles/${name}`)).bytes();
+  }
+  await fetch(`${server.url}/distfiles/one.zip`, { method: "DELETE" });
+});
+
+afterAll(async () => {
+  await server.stop();
+  await mirror.close();
+  folder.remove();
+});
+
+async function get<S extends v.GenericSchema>(path: string, schema: S): Promise<v.InferOutput<S>> {
+  const response = await fetch(`${server.url}/api/v1${path}`);
+  expect([path, response.status, response.headers.get("content-type")]).toEqual([path, 200, "application/json"]);
+  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+  expect(response.headers.get("access-control-allow-origin")).toBeNull();
+  return v.parse(schema, await response.json());
+}
+
+/** Nothing is told that no schema knows. */
+function strictly(schema: v.GenericSchema): v.GenericSchema {
+  if (schema.type === "object") {
+    const { entries } = schema as v.ObjectSchema<Record<string, v.GenericSchema>, undefined>;
+    return v.strictObject(Object.fromEntries(Object.entries(entries).map(([key, one]) => [key, strictly(one)])));
+  }
+  if (schema.type === "array") return v.array(strictly((schema as v.ArraySchema<v.GenericSchema, undefined>).item));
+  return schema;
+}
+
+test("every route answers what its schema says, and nothing else", async () => {
+  for (const { path, response } of ROUTES) await get(path, strictly(response));
+  for (const name of ["one.zip", "nowhere.zip", "never-heard-of"]) {
+    await get(FILE_ROUTE.path.replace("{name}", name), strictly(FILE_ROUTE.response));
+  }
+});
+
+test("requests and bytes are counted by what came of them, now and in buckets", async () => {
+  const { since_start, all_time, store, in_flight } = await get("/status", StatusSchema);
+  expect(since_start).toMatchObject({
+    requests: 7,
+    hits: 2,
+    misses: 2,
+    absent: 1,
+    refused: 2,
+    bytes_sent: 900_000,
+    bytes_saved: 400_000,
+    bytes_fetched: 500_000,
+    hit_ratio: 0.5,
+  });
+  expect(all_time).toEqual(since_start);
+  expect([store.files, store.bytes, in_flight]).toEqual([2, 500_000, 0]);
+  for (const resolution of ["minute", "hour", "day"]) {
+    const { points } = await get(`/history?resolution=${resolution}&points=3`, HistorySchema);
+    expect(points.length).toBe(3);
+    expect(points.reduce((sum, { hits }) => sum + hits, 0)).toBe(2);
+  }
+});
+
+test("files are searched, sorted and cut into pages", async () => {
+  const all = await get("/files?sort=size&order=desc", FilesSchema);
+  expect([all.total, all.files.map(({ name }) => name)]).toEqual([2, ["two.zip", "one.zip"]]);
+  expect((await get("/files?q=ONE", FilesSchema)).files.map(({ name }) => name)).toEqual(["one.zip"]);
+  expect((await get("/files?q=%25", FilesSchema)).total).toBe(0);
+  const second = await get("/files?per_page=1&page=2", FilesSchema);
+  expect([second.total, second.files.map(({ name }) => name)]).toEqual([2, ["two.zip"]]);
+});
+
+test("the story of a file tells who wants it, what was tried and why it is or is not here", async () => {
+  const stored = await get("/files/one.zip", FileStorySchema);
+  expect([stored.state, stored.stored?.verdict, stored.wanted_by[0]?.package]).toEqual([
+    "stored",
+    "verified",
+    "app-misc/one",
+  ]);
+  expect(stored.attempts).toMatchObject([
+    { outcome: "stored", sources: [{ source: mirror.url, bytes: 200_000, outcome: "delivered" }] },
+  ]);
+  const missing = await get("/files/nowhere.zip", FileStorySchema);
+  expect([missing.state, missing.failures[0]?.kind, missing.attempts[0]?.sources[0]?.outcome]).toEqual([
+    "wanted",
+    "absent",
+    "absent",
+  ]);
+  expect(missing.summary).toContain("Wanted by");
+  expect((await get("/files/never-heard-of", FileStorySchema)).state).toBe("unknown");
+});
+
+test("mirrors and failures are told", async () => {
+  const { mirrors } = await get("/mirrors", MirrorsSchema);
+  expect(mirrors).toMatchObject([{ place: mirror.url, kind: "mirror", circuit: "closed", success_rate: 1 }]);
+  const { failures } = await get("/failures", FailuresSchema);
+  expect(failures.map(({ file, kind, count }) => [file, kind, count])).toEqual([["nowhere.zip", "absent", 1]]);
+});
+
+test("wrong queries, names and paths are problems (RFC 9457) that say what is wrong", async () => {
+  for (const [path, status, detail] of [
+    ["/files?page=0", 400, "page"],
+    ["/files?sort=colour", 400, "sort"],
+    ["/history?points=100000", 400, "points"],
+    ["/files/a%00b", 400, "name"],
+    ["/files/%2e%2e%2fetc", 400, "name"],
+    ["/nothing", 404, "openapi.json"],
+  ] as const) {
+    const response = await fetch(`${server.url}/api/v1${path}`);
+    expect([path, response.status, response.headers.get("content-type")]).toEqual([
+      path,
+      status,
+      "application/problem+json",
+    ]);
+    expect(v.parse(ProblemSchema, await response.json()).detail).toContain(detail);
+  }
+});
+
+test("what was counted outlives a restart", async () => {
+  await server.stop();
+  server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [tree.location] });
+  await server.settled;
+  const { since_start, all_time } = await get("/status", StatusSchema);
+  expect([since_start.requests, all_time.requests, all_time.bytes_sent]).toEqual([0, 7, 900_000]);
+  const { points } = await get("/history?resolution=hour&points=2", HistorySchema);
+  expect(points.reduce((sum, { requests }) => sum + requests, 0)).toBe(7);
+  expect((await get("/failures", FailuresSchema)).failures.map(({ file }) => file)).toEqual(["nowhere.zip"]);
+  expect((await get("/clients", ClientsSchema)).clients).toMatchObject([
+    { address: "127.0.0.1", requests: 7, hits: 2 },
+  ]);
+  const top = await get("/top?limit=1", TopSchema);
+  expect([top.files[0]?.name, top.packages[0]?.package, top.largest[0]?.name]).toEqual([
+    "one.zip",
+    "app-misc/one",
+    "two.zip",
+  ]);
+});
+
+test("with [server] client_statistics off no client is known, not even of before", async () => {
+  await server.stop();
+  const settings = { "server.client_statistics": "false" };
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [tree.location],
+    settings,
+  });
+  await (await fetch(`${server.url}/distfiles/one.zip`)).bytes();
+  expect(await get("/clients", ClientsSchema)).toEqual({ recorded: false, clients: [] });
+});
+
+test("the story of a file that clean-up removed says so", async () => {
+  await server.stop();
+  const settings = { "storage.max_size": "400000", "server.admin_token": "t", "fetcher.read_ahead": "0" };
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [tree.location],
+    settings,
+  });
+  await server.settled;
+  const response = await fetch(`${server.url}/api/v1/clean`, {
+    method: "POST",
+    headers: { authorization: "Bearer t", "content-type": "application/json" },
+    body: "{}",
+  });
+  expect(response.status).toBe(200);
+  const stories = await Promise.all(["one.zip", "two.zip"].map((name) => get(`/files/${name}`, FileStorySchema)));
+  const gone = stories.filter(({ stored }) => stored === null);
+  expect(gone.map(({ summary }) => summary)).toEqual([expect.stringContaining("removed it to make room")]);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain('portcache_evicted_files_total{reason="space"} 1\n');
+});
+
+test("a method that a path does not take is refused with those that it takes, and below /api as a problem", async () => {
+  for (const [method, path, allow] of [
+    ["POST", "/api/v1/status", "GET, HEAD"],
+    ["PUT", "/api/v1/files/one.zip", "GET, HEAD"],
+    ["DELETE", "/api/v1/events", "GET, HEAD"],
+    ["PATCH", "/api/v1/openapi.json", "GET, HEAD"],
+    ["OPTIONS", "/api/v1/downloads", "GET, HEAD"],
+    ["GET", "/api/v1/clean", "POST"],
+    ["PUT", "/api/v1/fetch", "POST"],
+    ["POST", "/", "GET, HEAD"],
+    ["POST", "/metrics", "GET, HEAD"],
+    ["DELETE", "/healthz", "GET, HEAD"],
+  ] as const) {
+    const { status, headers } = await fetch(server.url + path, { method });
+    const type = path.startsWith("/api/") ? "application/problem+json" : "text/plain; charset=utf-8";
+    expect([method, path, status, headers.get("allow"), headers.get("content-type")]).toEqual([
+      method,
+      path,
+      405,
+      allow,
+      type,
+    ]);
+  }
+  for (const [method, path] of [
+    ["POST", "/api/v1/nothing"],
+    ["PUT", "/api/v1/files/one/zip"],
+    ["DELETE", "/api/v2/status"],
+  ] as const) {
+    const { status, headers } = await fetch(server.url + path, { method });
+    expect([path, status, headers.get("content-type")]).toEqual([path, 404, "application/problem+json"]);
+  }
+});
+
+test("HEAD is answered as GET is, and nothing but GET reads", async () => {
+  const head = await fetch(`${server.url}/api/v1/status`, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([200, "application/json", ""]);
+  expect((await fetch(`${server.url}/api/v1/status`, { method: "POST", body: "{}" })).status).toBe(405);
+});

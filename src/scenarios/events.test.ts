@@ -1,0 +1,108 @@
+/**
+ * Those who watch by server-sent events: what they hear, that they all hear the same, and that a server that is told to end
+ * does not wait for them.
+ */
+import { afterEach, expect, test } from "bun:test";
+import * as v from "valibot";
+import { DownloadsSchema, StatusSchema } from "../api/schemas.ts";
+import { createEvents } from "../http/api/events.ts";
+import { startFakeUpstream } from "../testing/fake-upstream.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+const large = { size: 6 * 1024 * 1024, seed: 1 };
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(): Promise<TestServer> {
+  const folder = createTempFolder();
+  closers.push(() => folder.remove());
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/one", { dist: { "large.zip": large } });
+  const mirror = await startFakeUpstream({ files: new Map([["large.zip", large]]) });
+  closers.push(mirror.close);
+  mirror.setFault("large.zip", { kind: "rate", after: 0, bytesPerSecond: 2 * 1024 * 1024 });
+  const server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [tree.location] });
+  closers.push(server.stop);
+  await server.settled;
+  return server;
+}
+
+interface Heard {
+  readonly name: string;
+  readonly data: unknown;
+}
+
+/** Events until `enough` says so or the stream ends. */
+async function listen(url: string, enough: (heard: readonly Heard[]) => boolean, headers = {}): Promise<Heard[]> {
+  const leaving = new AbortController();
+  const response = await fetch(url, { headers, signal: leaving.signal });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  const heard: Heard[] = [];
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+      if (name !== undefined) heard.push({ name, data: JSON.parse(data ?? "") });
+      text = text.slice(end + 2);
+    }
+    if (enough(heard)) break;
+  }
+  leaving.abort();
+  return heard;
+}
+
+test("whoever watches hears of status and downloads at once, and of the progress while it goes on", async () => {
+  const server = await start();
+  const transfer = fetch(`${server.url}/distfiles/large.zip`).then((response) => response.bytes());
+  const isOver = (heard: readonly Heard[]) => {
+    const last = heard.findLast(({ name }) => name === "downloads")?.data as { downloads: unknown[] } | undefined;
+    return heard.length > 4 && last?.downloads.length === 0;
+  };
+  const [all, some] = await Promise.all([
+    listen(`${server.url}/api/v1/events`, isOver),
+    listen(`${server.url}/api/v1/downloads`, isOver, { accept: "text/event-stream" }),
+    transfer,
+  ]);
+  expect(all.slice(0, 2).map(({ name }) => name)).toEqual(["status", "downloads"]);
+  for (const { name, data } of all) v.parse(name === "status" ? StatusSchema : DownloadsSchema, data);
+  const progress = all.flatMap(({ name, data }) =>
+    name === "downloads" ? v.parse(DownloadsSchema, data).downloads.map(({ bytes }) => bytes) : [],
+  );
+  expect(progress.length).toBeGreaterThan(1);
+  expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+  expect(new Set(progress).size).toBeGreaterThan(1);
+  expect(some.length).toBeGreaterThan(1);
+}, 20_000);
+
+test("a server that ends ends the streams, and none begins afterwards", async () => {
+  const events = createEvents({
+    state: { status: () => ({}) as never, downloads: () => ({}) as never },
+    onError: () => undefined,
+  });
+  const response = events.subscribe(new AbortController().signal);
+  expect(events.subscribers).toBe(1);
+  events.close();
+  expect(await response.text()).toContain("event: status");
+  expect([events.subscribers, events.subscribe(new AbortController().signal).status]).toEqual([0, 503]);
+});
+
+test("who takes nothing costs no memory: events that he misses are not kept for him", async () => {
+  const noise = "x".repeat(200_000);
+  let turn = 0;
+  const events = createEvents({
+    state: { status: () => ({}) as never, downloads: () => ({ downloads: [`${turn++}${noise}`] }) as never },
+    onError: () => undefined,
+  });
+  const response = events.subscribe(new AbortController().signal);
+  // Nobody reads: of 200 KB a second no more than the bound, and one event, is held.
+  await Bun.sleep(4_500);
+  events.close();
+  expect((await response.bytes()).length).toBeLessThan(700_000);
+}, 10_000);

@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import type { ImportReport, Progress } from "../api/action-schemas.ts";
+import { standardFolder } from "../distfile/layout.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { readContent } from "../testing/content.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { type Tree, writeTree } from "../testing/tree.ts";
+
+let folder: TempFolder;
+let tree: Tree;
+let server: TestServer | undefined;
+
+beforeEach(() => {
+  folder = createTempFolder();
+  tree = writeTree(folder.file("tree"));
+  mkdirSync(folder.file("distdir"));
+});
+
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+  folder.remove();
+});
+
+function put(path: string, content: string | Uint8Array): void {
+  const full = folder.file(`distdir/${path}`);
+  mkdirSync(full.slice(0, full.lastIndexOf("/")), { recursive: true });
+  writeFileSync(full, content);
+}
+
+async function start(settings: Record<string, string> = {}, repos: readonly string[] = [tree.location]) {
+  server = await startServer({ location: folder.file("store"), mirrors: ["http://127.0.0.1:1"], repos, settings });
+  await server.settled;
+  return server;
+}
+
+async function importAll(onProgress: (progress: Progress) => void = () => undefined): Promise<ImportReport> {
+  const { actions } = server ?? (await start());
+  return await actions.import({ folder: folder.file("distdir") }, { onProgress, signal: new AbortController().signal });
+}
+
+const leftIn = (report: ImportReport) =>
+  Object.fromEntries(report.left.map((one) => [one.reason, one.examples.sort()]));
+const pathOf = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+const get = async (name: string) => await fetch(`${server?.url}/distfiles/${name}`);
+
+/** All that could change of what lies in a folder. */
+function picture(path: string): unknown {
+  return readdirSync(path, { recursive: true, encoding: "utf8" })
+    .sort()
+    .map((name) => {
+      const { ino, nlink, mode, size, mtimeMs, ctimeMs } = lstatSync(`${path}/${name}`);
+      return { name, ino, nlink, mode, size, mtimeMs, ctimeMs };
+    });
+}
+
+test("what a Manifest vouches for by name, size and digest is taken in; the rest is told of; the folder stays as it was", async () => {
+  const large = { size: 5_000_000, seed: 1 };
+  const sha512 = createHash("sha512").update("old").digest("hex");
+  tree.put("app-misc/a", {
+    dist: {
+      "good.tar": "good",
+      "large.tar": large,
+      "old.tar": { digests: { size: 3, sha512 } },
+      "other.tar": "right",
+      "short.tar": "whole",
+      "linked.tar": "good",
+      "pipe.tar": "pipe",
+      "folder.tar": "folder",
+    },
+    lines: [`DIST bare.tar 4 SHA256 ${"0".repeat(64)}`],
+  });
+  put("good.tar", "good");
+  put("large.tar", readContent(large));
+  put("old.tar", "old");
+  put("bare.tar", "bare");
+  put("other.tar", "wrong");
+  put("short.tar", "who");
+  put("unknown.tar", "unknown");
+  put("good.tar.__download__", "go");
+  put("good.tar._checksum_failure_.abc123", "bad");
+  put(".good.tar.portage_lockfile", "");
+  put("with\nline feed", "x");
+  put("git3-src/repo/HEAD", "ref");
+  mkdirSync(folder.file("distdir/folder.tar"));
+  symlinkSync("good.tar", folder.file("distdir/linked.tar"));
+  symlinkSync("nowhere", folder.file("distdir/dangling"));
+  execFileSync("mkfifo", [folder.file("distdir/pipe.tar")]);
+  utimesSync(folder.file("distdir/good.tar"), 1e9, 1e9);
+  const before = picture(folder.file("distdir"));
+  const report = await importAll();
+  expect([report.adopted, report.adopted_bytes, report.present]).toEqual([3, 5_000_007, 0]);
+  expect(leftIn(report)).toEqual({
+    unknown: ["unknown.tar"],
+    size: ["short.tar"],
+    digest: ["other.tar"],
+    "no-hash": ["bare.tar"],
+    portage: [".good.tar.portage_lockfile", "good.tar.__download__", "good.tar._checksum_failure_.abc123"],
+    name: ["with\nline feed"],
+    folder: ["folder.tar", "git3-src"],
+    link: ["dangling", "linked.tar"],
+    special: ["pipe.tar"],
+  });
+  expect(report.seen).toBe(3 + 13);
+  expect(picture(folder.file("distdir"))).toEqual(before);
+  // A copy of its own, readable by all, with the time it had there.
+  const { nlink, ino, mode, mtimeMs } = statSync(pathOf("good.tar"));
+  expect([nlink, mode & 0o777, mtimeMs]).toEqual([1, 0o644, 1e12]);
+  expect(ino).not.toBe(statSync(folder.file("distdir/good.tar")).ino);
+  for (const [name, content] of [
+    ["good.tar", "good"],
+    ["old.tar", "old"],
+    ["large.tar", readContent(large)],
+  ] as const) {
+    const answer = await get(name);
+    expect([name, answer.headers.get("cache-status")]).toEqual([name, "portcache; hit"]);
+    expect(Buffer.compare(Buffer.from(await answer.bytes()), Buffer.from(content))).toBe(0);
+  }
+  expect(readdirSync(folder.file("store/partial"))).toEqual([]);
+});
+
+test("run again it finds all there, and takes what is new", async () => {
+  tree.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b" } });
+  put("a.tar", "a");
+  expect(await importAll()).toMatchObject({ adopted: 1, present: 0 });
+  const { ino } = statSync(pathOf("a.tar"));
+  put("b.tar", "b");
+  const told: Progress[] = [];
+  expect(await importAll((progress) => told.push(progress))).toMatchObject({ adopted: 1, present: 1, left: [] });
+  expect(told.at(-1)).toMatchObject({ done: 2, total: 2, bytes: 1 });
+  expect(statSync(pathOf("a.tar")).ino).toBe(ino);
+});
+
+test("a store's file that went bad is replaced", async () => {
+  tree.put("app-misc/a", { dist: { "a.tar": "good" } });
+  put("a.tar", "good");
+  await importAll();
+  writeFileSync(pathOf("a.tar"), "evil");
+  expect(await importAll()).toMatchObject({ adopted: 1, present: 0 });
+  expect(readFileSync(pathOf("a.tar"), "utf8")).toBe("good");
+});
+
+test("the folders of a mirror are gone through, also two levels of them", async () => {
+  tree.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b", "c.tar": "c" } });
+  put("1b/a.tar", "a");
+  put("ab/cd/b.tar", "b");
+  put("layout.conf", "[structure]\n");
+  put("ab/cd/ef/c.tar", "c");
+  const report = await importAll();
+  expect([report.adopted, leftIn(report)]).toEqual([2, { portage: ["layout.conf"], folder: ["ab/cd/ef"] }]);
+});
+
+test("where trees disagree the first one's content is the one that stays", async () => {
+  const second = writeTree(folder.file("second"), { name: "second" });
+  tree.put("app-misc/a", { dist: { "f.tar": "first" } });
+  second.put("app-misc/b", { dist: { "f.tar": "other" } });
+  await start({}, [tree.location, second.location]);
+  put("f.tar", "other");
+  expect(await importAll()).toMatchObject({ adopted: 1 });
+  put("f.tar", "first");
+  expect(await importAll()).toMatchObject({ adopted: 1 });
+  put("f.tar", "other");
+  // It is the second's, and the store has the first's.
+  const report = await importAll();
+  expect([report.adopted, readFileSync(pathOf("f.tar"), "utf8")]).toEqual([0, "first"]);
+});
+
+test("files with RESTRICT=fetch get in this way", async () => {
+  const ebuild = { version: "1", srcUri: "by-hand-1.tar", restrict: "fetch" };
+  tree.put("app-misc/by-hand", { dist: { "by-hand-1.tar": "bought" }, ebuilds: [ebuild] });
+  await start();
+  const refused = await get("by-hand-1.tar");
+  expect([refused.status, await refused.text()]).toEqual([404, expect.stringContaining("portcache import DIR")]);
+  put("by-hand-1.tar", "bought");
+  await importAll();
+  const answer = await get("by-hand-1.tar");
+  expect([answer.status, await answer.text()]).toEqual([200, "bought"]);
+});
+
+test("a store that is full takes no more, and says which files found no room", async () => {
+  const content = (seed: number) => readContent({ size: 40_000, seed });
+  tree.put("app-misc/a", { dist: Object.fromEntries([1, 2, 3, 4].map((i) => [`${i}.tar`, content(i)])) });
+  for (const i of [1, 2, 3, 4]) put(`${i}.tar`, content(i));
+  await start({ "storage.max_size": "100000", "storage.min_free": "0" });
+  const report = await importAll();
+  expect([report.adopted, report.left]).toEqual([2, [expect.objectContaining({ reason: "full", files: 2 })]]);
+});
+
+test("a folder that is none is refused with the reason", async () => {
+  await start();
+  put("file", "x");
+  for (const [path, reason] of [
+    [folder.file("none"), "ENOENT"],
+    [folder.file("distdir/file"), "no folder"],
+  ] as const) {
+    const run = { onProgress: () => undefined, signal: new AbortController().signal };
+    await expect(server?.actions.import({ folder: path }, run)).rejects.toThrow(reason);
+  }
+});
+
+test("it stops when told to, and what was taken by then is there", async () => {
+  const names = Array.from({ length: 300 }, (_, i) => `f-${i}.tar`);
+  tree.put("app-misc/a", { dist: Object.fromEntries(names.map((name) => [name, name])) });
+  for (const name of names) put(name, name);
+  const { actions } = await start();
+  const stopping = new AbortController();
+  const run = {
+    signal: stopping.signal,
+    onProgress: ({ done }: Progress) => done >= 50 && stopping.abort(new Error("enough")),
+  };
+  // expect().rejects would go on with the event loop by itself, within the message that told of the scan's end.
+  const outcome = await actions.import({ folder: folder.file("distdir") }, run).catch(({ message }: Error) => message);
+  expect(outcome).toBe("enough");
+  const { adopted, present } = await importAll();
+  expect(present).toBeGreaterThanOrEqual(50);
+  expect(adopted + present).toBe(300);
+});

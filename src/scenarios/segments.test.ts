@@ -1,0 +1,215 @@
+/**
+ * The whole server with large files that come from several mirrors at once: who is asked for what, what clients get meanwhile,
+ * and what happens when one of them fails, lies or knows no ranges.
+ */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import type { Mirrors } from "../api/schemas.ts";
+import { type Content, readContent } from "../testing/content.ts";
+import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import type { Fault } from "../testing/faults.ts";
+import { startServer, type TestServer } from "../testing/server.ts";
+import { untilStored } from "../testing/stored.ts";
+import { createTempFolder } from "../testing/temp.ts";
+import { writeTree } from "../testing/tree.ts";
+
+setDefaultTimeout(90_000);
+
+const MIB = 1024 * 1024;
+const SIZE = 16 * MIB + 4321;
+
+interface World extends AsyncDisposable {
+  readonly server: TestServer;
+  readonly mirrors: readonly FakeUpstream[];
+  readonly store: string;
+}
+
+/** Mirrors with these faults, each with the files f0, f1 … */
+async function createWorld(
+  faults: readonly (readonly Fault[])[],
+  settings: Record<string, string> = {},
+  files = 3,
+): Promise<World> {
+  await using begun = new AsyncDisposableStack();
+  const folder = begun.use(createTempFolder());
+  const dist: Record<string, Content> = {};
+  for (let i = 0; i < files; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
+  const tree = writeTree(folder.file("tree"));
+  tree.put("app-misc/large", { dist });
+  const mirrors: FakeUpstream[] = [];
+  for (const list of faults) {
+    const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
+    mirror.setFault("*", ...list);
+    mirrors.push(mirror);
+    begun.defer(mirror.close);
+  }
+  const store = folder.file("store");
+  const server = await startServer({
+    location: store,
+    mirrors: mirrors.map(({ url }) => url),
+    repos: [tree.location],
+    settings: { "fetcher.read_ahead": "0", "fetcher.stall_timeout": "20s", ...settings },
+  });
+  begun.use(server);
+  await server.settled;
+  const ending = begun.move();
+  return { server, mirrors, store, [Symbol.asyncDispose]: () => ending.disposeAsync() };
+}
+
+const slow = (mibPerSecond: number): Fault => ({ kind: "rate", bytesPerSecond: mibPerSecond * MIB });
+
+async function expectRight(response: Response, i: number, start = 0, end = SIZE): Promise<void> {
+  const bytes = await response.bytes();
+  const right = Buffer.compare(bytes, readContent({ size: SIZE, seed: i + 1 }, start, end)) === 0;
+  expect([bytes.length, right]).toEqual([end - start, true]);
+}
+
+function get(server: TestServer, i: number, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${server.url}/distfiles/f${i}`, { headers });
+}
+
+/** Bytes of the file that were asked for, by the ranges of all requests to this mirror. */
+function askedOf(mirror: FakeUpstream, file: string): readonly (string | undefined)[] {
+  return mirror.fileRequests(file).map(({ range }) => range);
+}
+
+test.concurrent("a large file comes from all mirrors at once, each asked for its own parts over one connection", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
+  const { server, mirrors } = world;
+  await expectRight(await get(server, 0), 0);
+  const asked = mirrors.flatMap((mirror) => askedOf(mirror, "f0"));
+  for (const mirror of mirrors) {
+    expect(askedOf(mirror, "f0").length).toBeGreaterThan(0);
+    const connections = new Set(mirror.fileRequests("f0").map(({ connection }) => connection));
+    expect(connections.size).toBeLessThanOrEqual(2);
+  }
+  const starts = asked.map((range) => Number(/^bytes=(\d+)-\d+$/.exec(range ?? "")?.[1]));
+  expect(new Set(starts).size).toBe(starts.length);
+  // Hardly anything is asked for twice.
+  const sent = mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  expect(sent).toBeLessThan(1.5 * SIZE);
+});
+
+test.concurrent("the client's bytes keep coming while several bring the file", async () => {
+  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server } = world;
+  const response = await get(server, 0);
+  let length = 0;
+  let last = performance.now();
+  let longest = 0;
+  for await (const bytes of response.body ?? []) {
+    length += bytes.length;
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }
+  expect(length).toBe(SIZE);
+  expect(longest).toBeLessThan(6_000);
+});
+
+test.concurrent("a range far ahead is answered, and nothing is asked twice for it", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3)]]);
+  const { server, mirrors } = world;
+  const whole = get(server, 0);
+  const start = SIZE - 3 * MIB;
+  const part = await get(server, 0, { range: `bytes=${start}-` });
+  expect(part.status).toBe(206);
+  await Promise.all([expectRight(part, 0, start), whole.then((response) => expectRight(response, 0))]);
+  const sent = mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  expect(sent).toBeLessThan(1.5 * SIZE);
+});
+
+test.concurrent("one that ignores ranges is found out, and asked for no further part", async () => {
+  await using world = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
+  const { server, mirrors } = world;
+  for (let i = 0; i < 2; i++) await expectRight(await get(server, i), i);
+  const [, ignoring] = mirrors;
+  expect(ignoring?.requests.filter(({ range }) => range !== undefined).length).toBeLessThanOrEqual(1);
+});
+
+test.concurrent("where others bring nothing more they are let go, and not asked for the next file", async () => {
+  await using world = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
+  const { server, mirrors } = world;
+  await expectRight(await get(server, 0), 0);
+  await expectRight(await get(server, 1), 1);
+  const second = mirrors[1]?.fileRequests("f1") ?? [];
+  expect(second.length).toBeLessThanOrEqual(1);
+});
+
+test.concurrent("with one connection per file a file comes from one mirror", async () => {
+  await using world = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
+  const { server, mirrors } = world;
+  await expectRight(await get(server, 0), 0);
+  const asked = mirrors.map((mirror) => askedOf(mirror, "f0"));
+  expect(asked.flat()).toEqual([undefined]);
+});
+
+test.concurrent("one that lies among several is found out: the client is broken off, the next asking gets the right file", async () => {
+  await using world = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
+  const { server, mirrors, store } = world;
+  mirrors[1]?.setFault("*", slow(4), { kind: "garbage" });
+  const first = await get(server, 0)
+    .then((response) => response.bytes())
+    .then(
+      (bytes) => Buffer.compare(bytes, readContent({ size: SIZE, seed: 1 })) === 0,
+      () => "broken" as const,
+    );
+  expect(first).not.toBe(false);
+  await expectRight(await get(server, 0), 0);
+  await untilStored(`${server.url}/distfiles/f0`);
+  const stored = [...new Bun.Glob("distfiles/*/f0").scanSync(store)];
+  expect(stored.map((path) => statSync(`${store}/${path}`).size)).toEqual([SIZE]);
+  expect(existsSync(`${store}/partial/f0`)).toBe(false);
+  // It is set back, and the honest ones are not.
+  const known = await (await fetch(`${server.url}/api/v1/mirrors`)).json();
+  const failed = (known as Mirrors).mirrors.map(({ place, requests }) => [place, requests.failed > 0]);
+  expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
+});
+
+test.concurrent("mirrors that refuse ranges give the whole file when they are asked without one", async () => {
+  const refuses: Fault = { kind: "status", status: 416, on: "range" };
+  await using world = await createWorld([
+    [slow(8), refuses],
+    [slow(8), refuses],
+  ]);
+  const { server } = world;
+  await expectRight(await get(server, 0), 0);
+});
+
+test.concurrent("a server that is stopped leaves of a file from several mirrors what has no gaps, and nothing else", async () => {
+  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server, store } = world;
+  const body = get(server, 0).then((response) => response.bytes());
+  const broken = body.catch(() => "broken");
+  await Bun.sleep(1_500);
+  await server.stop();
+  expect(await broken).toBe("broken");
+  const left = readFileSync(`${store}/partial/f0`);
+  expect(left.length).toBeGreaterThan(0);
+  expect(left.length).toBeLessThan(SIZE);
+  expect(Buffer.compare(left, readContent({ size: SIZE, seed: 1 }, 0, left.length))).toBe(0);
+});
+
+test.concurrent("however many files come at once, a host has no more connections than is polite", async () => {
+  await using world = await createWorld(
+    Array.from({ length: 3 }, () => [slow(2)]),
+    { "fetcher.connections_per_file": "3" },
+    14,
+  );
+  const { server, mirrors } = world;
+  let most = 0;
+  const timer = setInterval(() => {
+    most = Math.max(most, ...mirrors.map(({ connections }) => connections));
+  }, 10);
+  await Promise.all(
+    Array.from({ length: 14 }, async (_, i) => {
+      const response = await get(server, i);
+      expect((await response.bytes()).length).toBe(SIZE);
+    }),
+  );
+  clearInterval(timer);
+  // Some were fetched from more than one mirror all the same.
+  expect(
+    mirrors.reduce((sum, { requests }) => sum + requests.filter(({ file }) => file !== "layout.conf").length, 0),
+  ).toBeGreaterThan(20);
+  expect(most).toBeLessThanOrEqual(8 + 1);
+});

@@ -1,0 +1,109 @@
+/**
+ * Puts together what answers over HTTP: files, the dashboard, and the API over the state of the whole server.
+ */
+import { version } from "../../package.json" with { type: "json" };
+import type { Actions } from "../api/actions.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { Revalidated } from "../cache/mirror-files/lookup.ts";
+import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
+import { createAllow } from "../http/allow.ts";
+import { createEvents } from "../http/api/events.ts";
+import { createApp } from "../http/app.ts";
+import type { DashboardFiles } from "../http/dashboard.ts";
+import type { DistfilesDeps } from "../http/distfiles.ts";
+import { createHitLines } from "../http/hit-lines.ts";
+import { createMetrics } from "../http/metrics.ts";
+import { createTargets } from "../http/target.ts";
+import { isIndexDamage } from "../index/open.ts";
+import { infoLine, type Logger } from "../lib/log.ts";
+import { rememberLast } from "../lib/memoize-last.ts";
+import { metricsSources } from "../status/metrics.ts";
+import { createApiState, guardSettings, type StateParts } from "../status/server-status.ts";
+import type { HotFiles } from "../store/memory-cache.ts";
+import type { LoopGuard } from "../upstream/loop-guard.ts";
+import type { ComposedStore } from "./compose-store.ts";
+
+export type App = ReturnType<typeof createApp>;
+
+export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evict"> {
+  readonly cache: Cache;
+  readonly revalidated: Revalidated;
+  readonly hot: Pick<HotFiles, "files" | "bytes">;
+  readonly actions: Actions;
+  readonly settleTrees: DistfilesDeps["settleTrees"];
+  readonly keeper: Pick<ComposedStore, "evict" | "weakness">;
+  readonly loopGuard: LoopGuard;
+  readonly dashboard: DashboardFiles | undefined;
+  readonly isDraining: () => boolean;
+  /** Called when a query finds the index damaged. */
+  readonly onIndexDamage: () => void;
+  readonly log: Logger;
+}
+
+export interface ComposedApp {
+  readonly app: App;
+  /** Ends the streams of those who watch, which would go on for ever. */
+  closeEvents(): void;
+  /** Answers a request that came by the store's own socket. */
+  answerBySocket(request: Request): Response | Promise<Response>;
+}
+
+export function composeApp(parts: AppParts): ComposedApp {
+  const { config, keeper, loopGuard, account } = parts;
+  const bySocket = new WeakSet<Request>();
+  const allowed = rememberLast(createAllow);
+  const illness = () => (parts.isDraining() ? "shutting down" : undefined);
+  const { weakness, evict } = keeper;
+  const state = createApiState({ ...parts, illness, weakness, evict });
+  const events = createEvents({
+    state,
+    onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
+  });
+  const metrics = createMetrics(
+    metricsSources({
+      account,
+      state,
+      watchers: () => events.subscribers,
+      memory: () => parts.hot,
+      indexPath: `${config.storage.location}/index.sqlite`,
+      clock: parts.clock,
+    }),
+  );
+  const app = createApp({
+    cache: parts.cache,
+    revalidated: parts.revalidated,
+    actions: parts.actions,
+    clock: parts.clock,
+    log: parts.log,
+    infoLine,
+    hitLines: createHitLines(parts.clock, (hits, bytes) => {
+      infoLine(`${hits} more hits, ${bytes} bytes: beyond 1000 a second they are told together`, { hits, bytes });
+    }),
+    settleTrees: parts.settleTrees,
+    wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
+    loopHeaders: (request) => loopGuard.headersFor(request.headers),
+    get layoutConf() {
+      return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
+    },
+    parseTarget: createTargets(),
+    prepared: new WeakMap(),
+    dashboard: parts.dashboard,
+    allow: { permits: (address) => allowed(config.server.allow).permits(address) },
+    isLoop: loopGuard.isLoop,
+    isBySocket: (request) => bySocket.has(request),
+    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
+    illness,
+    weakness,
+    observer: account.observer,
+    metrics,
+    api: { state, events, version, guard: () => guardSettings(config) },
+  });
+  return {
+    app,
+    closeEvents: events.close,
+    answerBySocket(request) {
+      bySocket.add(request);
+      return app.fetch(request);
+    },
+  };
+}

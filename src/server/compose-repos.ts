@@ -1,0 +1,140 @@
+/**
+ * Puts together what keeps the trees: those on disk scanned, those given as URLs synced, and both known to all who ask.
+ */
+import type { Config } from "../config/schema.ts";
+import { type Index, setAside } from "../index/open.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { type FoundRepositories, findRepositories } from "../repos/discover.ts";
+import { createTrees, type Trees } from "../repos/repositories.ts";
+import { scanRepository } from "../repos/scan.ts";
+import { createSync, type SyncedTree } from "../repos/sync/sync.ts";
+import { syncedLocation } from "../repos/sync/versions.ts";
+import { createScanThread, type ScanThread } from "./scan-thread.ts";
+
+export interface TreesParts {
+  readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
+  readonly index: Pick<Index, "treesPath">;
+  readonly rows: RepositoryRows;
+  readonly onIndexDamage: () => void;
+  /** Script of the scanning thread. */
+  readonly scanWorkerUrl: string;
+  /** What git and rsync need of the process's environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ComposedTrees {
+  readonly trees: Trees;
+  /** As they are now. */
+  found(): FoundRepositories;
+  /** Whether every tree that is configured has been read since the start. */
+  scanned(): boolean;
+  /** Begins to sync. */
+  start(): void;
+  /** Looks for the trees again, as configured now: those that are new are scanned, others go on. */
+  reconfigure(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const MINUTE_MS = 60_000;
+
+/** The proxy is for all that is fetched; rsync wants it without a scheme (rsync(1), RSYNC_PROXY). */
+function withProxy(environment: TreesParts["environment"], proxy: string): TreesParts["environment"] {
+  if (proxy === "") return environment;
+  return { ...environment, http_proxy: proxy, https_proxy: proxy, RSYNC_PROXY: new URL(proxy).host };
+}
+
+/** Where trees of URLs lie. */
+export function syncFolder({ storage }: Pick<Config, "storage">): string {
+  return `${storage.location}/repos`;
+}
+
+/** The repositories that are there, those of URLs included. */
+export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundRepositories {
+  const folder = syncFolder(config);
+  return findRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
+}
+
+/** An index in memory is this thread's alone. */
+function scanHere(rows: RepositoryRows): ScanThread {
+  return {
+    async scan(request, signal) {
+      while (rows.prune(rows.ids())) await Bun.sleep(0);
+      return await scanRepository({ ...request, rows, signal });
+    },
+    stop: async () => undefined,
+  };
+}
+
+function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: TreesParts): ScanThread {
+  if (treesPath === undefined) return scanHere(rows);
+  return createScanThread({
+    workerUrl: scanWorkerUrl,
+    treesPath,
+    repositoryIds: rows.ids,
+    onChange: rows.noteChange,
+    onDamage() {
+      log.warn("{path} is damaged or gone, and is made anew; a damaged one is {path}.damaged", { path: treesPath });
+      setAside(treesPath);
+      onIndexDamage();
+    },
+  });
+}
+
+export function composeTrees(parts: TreesParts): ComposedTrees {
+  const { config, rows, environment, clock, log } = parts;
+  let found = findConfigured(config);
+  const tellProblems = () => {
+    for (const problem of found.problems) log.warn("{problem}", { problem });
+  };
+  tellProblems();
+  const thread = composeScan(parts);
+  const trees = createTrees({ repositories: found.repositories, rows, scan: thread.scan, clock, log });
+
+  async function heed({ location, first }: SyncedTree): Promise<void> {
+    if (first) {
+      found = findConfigured(config);
+      await trees.configure(found.repositories);
+      await trees.ready;
+    } else {
+      await trees.synced(location);
+    }
+  }
+
+  let sync: ReturnType<typeof createSync> | undefined;
+
+  function startSync(): void {
+    if (sync || found.urls.length === 0) return;
+    sync = createSync({
+      urls: found.urls,
+      folder: syncFolder(config),
+      intervalMs: config.repo.sync_interval * MINUTE_MS,
+      environment: withProxy(environment, config.fetcher.proxy),
+      clock,
+      log,
+      onSynced: heed,
+    });
+  }
+
+  return {
+    trees,
+    found: () => found,
+    scanned: () => trees.scanned && found.pending.length === 0,
+    start: startSync,
+    async reconfigure() {
+      found = findConfigured(config);
+      tellProblems();
+      await sync?.configure(found.urls, config.repo.sync_interval * MINUTE_MS);
+      startSync();
+      await trees.configure(found.repositories);
+    },
+    async stop() {
+      await sync?.stop();
+      await trees.stop();
+      await thread.stop();
+    },
+  };
+}

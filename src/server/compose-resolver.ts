@@ -1,0 +1,102 @@
+/**
+ * Puts together what finds out where files can be had, for the server and for `portcache resolve`.
+ */
+import type { BeginDeps } from "../cache/start-download.ts";
+import type { Config } from "../config/schema.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
+import type { Places } from "../mirrors/hosts.ts";
+import type { Mirrors } from "../mirrors/mirrors.ts";
+import { createPackages } from "../repos/ebuild-metadata.ts";
+import { createEvaluator } from "../repos/evaluate.ts";
+import type { EvaluationRows } from "../repos/evaluation-cache.ts";
+import type { Evaluator } from "../repos/formats/evaluation.ts";
+import { createFamilies, type Known } from "../repos/masters.ts";
+import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
+import type { Wanting } from "../resolver/fetchables.ts";
+import { createResolver, type Resolver } from "../resolver/resolver.ts";
+import type { SiblingsDeps } from "../resolver/siblings.ts";
+import { createHosts } from "../resolver/uri-order.ts";
+import { createPin, systemResolve } from "../upstream/pinned-address.ts";
+import { tryConnect } from "../upstream/probe.ts";
+import type { UpstreamSettings } from "../upstream/request.ts";
+
+/** As configured at the time of each request. */
+/** Of the 256 requests that the platform makes at once so many are left for layout.conf, HEAD and the like. */
+const TRANSFERS = 256 - 32;
+
+export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
+  const { fetcher } = config;
+  return {
+    get connectTimeoutMs() {
+      return fetcher.connect_timeout;
+    },
+    get stallTimeoutMs() {
+      return fetcher.stall_timeout;
+    },
+    get userAgent() {
+      return fetcher.user_agent === "" ? userAgent : fetcher.user_agent;
+    },
+    get proxy() {
+      return fetcher.proxy;
+    },
+    get privateNetworks() {
+      return fetcher.private_networks;
+    },
+    slots: createSemaphore(TRANSFERS),
+    pin: createPin({ resolve: systemResolve, tryConnect, clock }),
+  };
+}
+
+export interface ResolverParts {
+  readonly evaluate: Config["repo"]["evaluate"];
+  readonly wantedBy: (name: Wanting["entry"]["name"]) => readonly Wanting[];
+  readonly entriesOf: SiblingsDeps["entriesOf"];
+  /** As configured now. */
+  readonly known: () => Known;
+  readonly rows: EvaluationRows;
+  readonly mirrors: Mirrors;
+  readonly places: Places;
+  /** Asked for when an ebuild has to be evaluated for the first time. */
+  readonly sandbox: () => Promise<ChosenSandbox>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function composeResolver(parts: ResolverParts): Resolver {
+  const { known, mirrors, clock, log } = parts;
+  const families = createFamilies({ known, customMirrorsPath: "/etc/portage/mirrors" });
+  let ready: Evaluator | undefined;
+
+  async function evaluator(): Promise<Evaluator | string> {
+    if (parts.evaluate === "never") return 'is not evaluated, as repo.evaluate is "never"';
+    const { sandbox } = await parts.sandbox();
+    if (!sandbox) return "is not evaluated, as no sandbox works here (portcache check says why)";
+    ready ??= createEvaluator({ sandbox });
+    return ready;
+  }
+
+  return createResolver({
+    wantedBy: parts.wantedBy,
+    entriesOf: parts.entriesOf,
+    repositoryAt: (location) => known().repositories.find((repository) => repository.location === location),
+    packages: createPackages({ families, rows: parts.rows, evaluator, clock, log }),
+    families,
+    mirrors,
+    hosts: createHosts(parts.places, Math.random),
+  });
+}
+
+/** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
+export function createOffer(
+  { fetcher }: Pick<Config, "fetcher">,
+  resolver: Pick<Resolver, "sources">,
+  mirrors: Mirrors,
+): BeginDeps["offer"] {
+  return async (name, content) => {
+    const uris = fetcher.src_uri ? content : undefined;
+    if (uris) return await resolver.sources(name, uris);
+    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
+  };
+}

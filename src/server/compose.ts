@@ -1,0 +1,242 @@
+/**
+ * Puts the rooms together over one configuration: the only place that knows them all.
+ */
+
+import { composeActions } from "../actions/actions.ts";
+import { createVerify } from "../actions/verify-distfiles.ts";
+import { createVerifyOthers } from "../actions/verify-mirror-files.ts";
+import type { Actions } from "../api/actions.ts";
+import { type CacheDeps, createCache } from "../cache/cache.ts";
+import { createAbsences } from "../cache/negative-cache.ts";
+import { bring } from "../cache/prefetch.ts";
+import { createReadAhead } from "../cache/read-ahead.ts";
+import { recover } from "../cache/recover.ts";
+import { createStoredDistfiles } from "../cache/stored-files.ts";
+import type { DistEntry } from "../distfile/digests.ts";
+import { createHasher } from "../distfile/hasher.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { createFlights } from "../fetch/flights.ts";
+import { createLine } from "../fetch/line.ts";
+import { createEvaluationRows } from "../index/evaluations.ts";
+import { isLogLong } from "../index/open.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
+import { storeId } from "../index/store-id.ts";
+import { createTurns } from "../lib/priority-semaphore.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
+import { createSettling } from "../repos/refresh.ts";
+import { createAccount, createFlush } from "../status/request-stats.ts";
+import { createLoopGuard } from "../upstream/loop-guard.ts";
+import { type App, composeApp } from "./compose-http.ts";
+import { composeRevalidated, openMirrorFileParts } from "./compose-mirror-files.ts";
+import { composeMirrors } from "./compose-mirrors.ts";
+import type { Parts } from "./compose-parts.ts";
+import { composeTrees } from "./compose-repos.ts";
+import { composeResolver, createOffer, upstreamSettings } from "./compose-resolver.ts";
+import { composeStore } from "./compose-store.ts";
+import { composeStored, RELEASE_EVERY_MS, releaseMemory } from "./compose-stored.ts";
+
+export interface Server {
+  readonly app: App;
+  readonly actions: Actions;
+  /** Answers a request that came by the socket of the store. */
+  answerBySocket(request: Request): Response | Promise<Response>;
+  /** From now on /healthz says that no new clients are wanted, and actions under way end. */
+  drain(): void;
+  /** Resolves when the index agrees with the disk, and the trees have been read. */
+  settle(): Promise<void>;
+  /** Work that goes on beside the requests; resolves when the first round of it is done. */
+  startBackground(): Promise<void>;
+  /** To be called when the configuration has changed: what does not look at it by itself is set up by it again. */
+  reconfigure(): Promise<void>;
+  /** Ends downloads and background work and writes back what is only in memory. */
+  stop(): Promise<void>;
+}
+
+/** Names that no tree knows must not cost upstream much (SPEC 5). */
+const UNKNOWN_DOWNLOADS = 4;
+/** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
+const DOWNLOADS_ASIDE = 32;
+const LOG_EVERY_MS = 500;
+const FLUSH_EVERY_MS = 5_000;
+/** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
+const RESCAN_EVERY_MS = 15 * 60 * 1000;
+
+export function compose(parts: Parts): Server {
+  const { config, store, index, clock, log } = parts;
+  const settings = upstreamSettings(config, parts.userAgent, clock);
+  const repositoryRows = createRepositoryRows(index.db);
+  const { known, hot, rows } = composeStored({ ...parts, repositories: repositoryRows });
+  const others = openMirrorFileParts(config.storage.location, store, index.db);
+  const hasher = createHasher(parts.hashWorkerUrl);
+  const flights = createFlights({ clock, log });
+  const guard = createLoopGuard(storeId(index.db));
+  const account = createAccount(index.db, config, clock);
+  const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
+  const composedTrees = composeTrees({ ...parts, rows: repositoryRows });
+  const { trees } = composedTrees;
+  const { places, mirrors } = composeMirrors({
+    config,
+    db: index.db,
+    settings,
+    loopHeaders: () => guard.headersFor(undefined),
+    clock,
+    log,
+  });
+  const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);
+  const resolver = composeResolver({
+    evaluate: config.repo.evaluate,
+    wantedBy,
+    entriesOf: repositoryRows.entriesOf,
+    known: composedTrees.found,
+    rows: createEvaluationRows(index.db),
+    mirrors,
+    places,
+    sandbox: parts.sandbox,
+    clock,
+    log,
+  });
+
+  function forgetFailures(): void {
+    absences.clear();
+    revalidation.forgetFailures();
+    resolver.forgetFailures();
+  }
+
+  const { heedChanges, settleTrees } = createSettling(trees, clock, forgetFailures);
+  const keeper = composeStore({
+    storage: () => config.storage,
+    mirrors: () => config.fetcher.mirrors,
+    store,
+    rows,
+    others,
+    db: index.db,
+    trees: composedTrees,
+    places,
+    onCleaned: account.meters.countCleaned,
+    clock,
+    log,
+  });
+  const readAhead = createReadAhead({
+    get places() {
+      const { read_ahead, max_downloads } = config.fetcher;
+      return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
+    },
+    siblings: (name, content) => resolver.siblings(name, content),
+    room: keeper.evict.room,
+    bring: (entry, onArrived) => bring(entry, guard.headersFor(undefined), cacheDeps, onArrived),
+    log,
+  });
+  const cacheDeps: CacheDeps = {
+    store,
+    rows,
+    stored: createStoredDistfiles({ store, rows, hasher, clock, log }),
+    known,
+    hot,
+    flights,
+    absences,
+    stories: account.stories,
+    hasher,
+    settings,
+    get connections() {
+      return config.fetcher.connections_per_file;
+    },
+    line: createLine(clock),
+    clock,
+    log,
+    wantedBy,
+    settleTrees,
+    treesScanned: composedTrees.scanned,
+    offer: account.meters.timed(createOffer(config, resolver, mirrors)),
+    reserve: keeper.reserve,
+    inUse: keeper.inUse,
+    onStoreTrouble: keeper.onTrouble,
+    downloads: createTurns(() => config.fetcher.max_downloads),
+    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    aside: createSemaphore(DOWNLOADS_ASIDE),
+    get unknown() {
+      return config.fetcher.unknown;
+    },
+    readAhead,
+  };
+  const cache = createCache(cacheDeps);
+  const negativeTtlMs = () => config.fetcher.negative_ttl;
+  const revalidation = composeRevalidated({ ...others, mirrors, cacheDeps, negativeTtlMs });
+  const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
+  const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
+  const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
+
+  const flushMemory = createFlush([rows, others.rows, places, account], log);
+  const composedActions = composeActions({
+    cacheDeps,
+    evict: keeper.evict,
+    verify,
+    verifyOthers,
+    trees: composedTrees,
+    resolver,
+    entriesOf: repositoryRows.entriesOf,
+    loopHeaders: () => guard.headersFor(undefined),
+    maxDownloads: () => config.fetcher.max_downloads,
+    settleTrees,
+    heedChanges,
+  });
+  let draining = false;
+  const timers: NodeJS.Timeout[] = [];
+  const { app, answerBySocket, closeEvents } = composeApp({
+    ...cacheDeps,
+    cache,
+    revalidated: revalidation.revalidated,
+    others,
+    actions: composedActions.actions,
+    account,
+    config,
+    db: index.db,
+    repositories: repositoryRows,
+    trees: composedTrees,
+    places,
+    readAhead,
+    keeper,
+    loopGuard: guard,
+    dashboard: parts.dashboard,
+    isDraining: () => draining,
+    onIndexDamage: parts.onIndexDamage,
+  });
+
+  async function settle(): Promise<void> {
+    await Promise.all([recover(store, rows, clock, log), revalidation.kept.recover(), trees.ready]);
+  }
+
+  return {
+    app,
+    settle,
+    actions: composedActions.actions,
+    answerBySocket,
+    drain() {
+      draining = true;
+      closeEvents();
+      composedActions.stop("The server is shutting down");
+    },
+    async startBackground() {
+      timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
+      timers.push(setInterval(() => releaseMemory(hot), RELEASE_EVERY_MS));
+      timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
+      timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
+      composedTrees.start();
+      await settle();
+      keeper.start(verify, verifyOthers);
+    },
+    async reconfigure() {
+      await composedTrees.reconfigure();
+      // Other mirrors and trees may have what these had not.
+      forgetFailures();
+    },
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await composedTrees.stop();
+      readAhead.stop();
+      await keeper.stop();
+      await flights.stop(new Error("portcache is shutting down"));
+      hasher.close();
+      flushMemory();
+    },
+  };
+}

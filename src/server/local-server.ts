@@ -1,0 +1,80 @@
+/**
+ * Does an action in the command's own process, where no server runs on the store: the same parts over the same store, under
+ * its lock, without listening.
+ */
+import { mkdirSync } from "node:fs";
+import { ActionError, type Actions } from "../api/actions.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { type Index, openIndex } from "../index/open.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
+import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { compose } from "./compose.ts";
+import type { Resources } from "./resources.ts";
+import { becomeOwner } from "./run-as-owner.ts";
+
+interface Opened {
+  readonly lock: StoreLock;
+  readonly store: Store;
+  readonly index: Index;
+}
+
+/** @throws {ActionError} where the store can't be written */
+function open(location: string, command: string, { migrationsFolder }: Resources): Opened {
+  let lock: StoreLock | undefined;
+  try {
+    mkdirSync(location, { recursive: true });
+    becomeOwner(location);
+    lock = lockStore(location, `portcache ${command} (process ${process.pid})`);
+    return { lock, store: openStore(location), index: openIndex(`${location}/index.sqlite`, migrationsFolder) };
+  } catch (error) {
+    lock?.release();
+    if (error instanceof StoreLockedError) throw error;
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new ActionError(422, `Cannot use the store ${location} (storage.location chooses another): ${detail}`);
+  }
+}
+
+/**
+ * @param command told to who wants the store meanwhile
+ * @throws {StoreLockedError} when another process holds the store
+ * @throws {ActionError} where it can't be written
+ */
+export async function withOwnStore<T>(
+  { config }: LoadedConfig,
+  resources: Resources,
+  command: string,
+  log: Logger,
+  act: (actions: Actions) => Promise<T>,
+): Promise<T> {
+  const { location } = config.storage;
+  const { lock, store, index } = open(location, command, resources);
+  let sandbox: Promise<ChosenSandbox> | undefined;
+  const server = compose({
+    config,
+    store,
+    index,
+    environment: resources.environment,
+    sandbox: () => {
+      sandbox ??= chooseSandbox({ wanted: config.repo.sandbox });
+      return sandbox;
+    },
+    hashWorkerUrl: resources.hashWorkerUrl,
+    scanWorkerUrl: resources.scanWorkerUrl,
+    userAgent: resources.userAgent,
+    clock: systemClock,
+    log,
+    onIndexDamage: () => undefined,
+  });
+  try {
+    await server.settle();
+    return await act(server.actions);
+  } finally {
+    await server.stop();
+    await (await sandbox)?.sandbox?.stop();
+    index.close();
+    lock.release();
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
+ */
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { ConfigError } from "../config/config-error.ts";
+import { createLiveConfig } from "../config/live.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { type DashboardFiles, readDashboard } from "../http/dashboard.ts";
+import { openIndexOrNone } from "../index/open.ts";
+import { systemClock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
+import { type Logger, openLog } from "../lib/log.ts";
+import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
+import { StoreLockedError } from "../store/lock.ts";
+import { openStore } from "../store/store.ts";
+import { compose, type Server } from "./compose.ts";
+import { type ControlSocket, openControlSocket } from "./control-socket.ts";
+import { tlsProblems } from "./file-problem.ts";
+import { listenAddress } from "./listen-address.ts";
+import { raiseOpenFiles } from "./open-files.ts";
+import { oneAtATime, reload } from "./reload.ts";
+import type { Resources } from "./resources.ts";
+import { becomeOwner } from "./run-as-owner.ts";
+import { keepLock } from "./store-lock.ts";
+
+/** What the admin can do something about; the message says all. */
+class StartError extends Error {}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const EXIT_FAILED = 1;
+const EXIT_SIGINT = 130;
+/** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
+const DAMAGE_DRAIN_MS = 2000;
+/** Breaking connections off takes no time; the end must not hang on it. */
+const BREAK_MS = 5000;
+
+/** @returns the URL that it answers at */
+function listen(server: Server, { config }: LoadedConfig, port: number): string {
+  const { address, tls_cert, tls_key } = config.server;
+  const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
+  const hostname = listenAddress(address);
+  try {
+    // Without reusePort: false a second server would silently take half of the connections.
+    server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const detail = code === "EADDRINUSE" ? "something else listens there" : errorText(error);
+    throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`);
+  }
+  const bound = server.app.server?.port ?? port;
+  return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
+}
+
+const NO_SANDBOX: Promise<ChosenSandbox> = Promise.resolve({ sandbox: undefined, tried: [] });
+
+/** Waits until transfers have ended, or for so long. */
+async function drain(server: Server, socket: ControlSocket, drainMs: number): Promise<void> {
+  server.drain();
+  const ended = Promise.all([server.app.stop(false), socket.stop(false)]);
+  await within(systemClock, drainMs, ended);
+}
+
+/** Resolves with the exit code at the first signal; a second one ends the process at once. */
+function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (signal: "SIGINT" | "SIGTERM") => {
+      const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
+      if (signals++ > 0) process.exit(code);
+      const seconds = drainMs() / 1000;
+      log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them", { signal, seconds });
+      resolve(code);
+    };
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+  });
+}
+
+/** @throws {StartError} naming what to change */
+function checkStore(location: string): void {
+  try {
+    mkdirSync(location, { recursive: true });
+    accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(`Cannot write the store ${location} (storage.location chooses another): ${errorText(error)}`);
+  }
+}
+
+interface Opened {
+  readonly server: Server;
+  /** Resolves when the index was found damaged while in use. */
+  readonly damaged: Promise<"damaged">;
+  close(): Promise<void>;
+}
+
+/** Proves which way of shutting bash in works on this box, and tells. */
+async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<ChosenSandbox> {
+  const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
+  const { sandbox, tried } = chosen;
+  if (sandbox) log.info("ebuilds without md5-cache are evaluated, sandbox: {sandbox}", { sandbox: sandbox.kind });
+  else {
+    const problem = tried.map((one) => one.problem).join(" ");
+    log.warn("Ebuilds are not evaluated, only their md5-cache is used: no sandbox works here. {problem}", { problem });
+  }
+  return chosen;
+}
+
+/** What outlives the index. */
+interface Kept {
+  readonly sandbox: Promise<ChosenSandbox>;
+  readonly dashboard: DashboardFiles | undefined;
+}
+
+function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
+  const { location } = config.storage;
+  const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
+  const { damages, refused } = index;
+  if (refused !== undefined) {
+    log.error("The index can't be opened ({refused}): until a restart what is learnt is in memory alone", { refused });
+  }
+  for (const damage of damages) {
+    log.warn("the index was damaged ({file}: {damage}) and is made anew; the old one is {file}.damaged", { ...damage });
+  }
+  const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
+  const server = compose({
+    config,
+    store: openStore(location),
+    index,
+    environment: resources.environment,
+    sandbox: () => sandbox,
+    dashboard,
+    hashWorkerUrl: resources.hashWorkerUrl,
+    scanWorkerUrl: resources.scanWorkerUrl,
+    userAgent: resources.userAgent,
+    clock: systemClock,
+    log,
+    onIndexDamage: () => resolve("damaged"),
+  });
+  const close = async () => {
+    await server.stop();
+    try {
+      index.close();
+    } catch (error) {
+      log.warn("the index could not be closed in order: {error}", { error });
+    }
+  };
+  return { server, damaged, close };
+}
+
+/** What begin() gives; where it throws, what was opened before is closed first, or it would keep the process alive. */
+async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T> {
+  try {
+    return begin();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** For what is done after the start: a port that only root may have, keys that only root may read. */
+function needsRoot({ port, tls_key }: Config["server"]): boolean {
+  return (port > 0 && port < 1024) || tls_key !== "";
+}
+
+async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
+  const live = createLiveConfig(loaded.config);
+  const { storage, server: settings } = live.config;
+  checkStore(storage.location);
+  if (!needsRoot(settings)) becomeOwner(storage.location);
+  const lock = await keepLock(storage.location, `portcache serve (process ${process.pid})`, log);
+  const files = raiseOpenFiles();
+  if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
+  const signalled = untilSignal(() => settings.drain, log);
+  const nothingRuns = async () => undefined;
+  let reconfigure: () => Promise<void> = nothingRuns;
+  const load = resources.reload;
+  process.on(
+    "SIGHUP",
+    oneAtATime(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
+  );
+  const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
+  const dashboard = await readDashboard(resources.dashboardFolder);
+  for (let port = settings.port; ; ) {
+    const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard }, log);
+    const url = await orClose(close, () => listen(server, loaded, port));
+    port = server.app.server?.port ?? port;
+    reconfigure = server.reconfigure;
+    const socket = openControlSocket(storage.location, server.answerBySocket, log);
+    console.log(`portcache listening on ${url}`);
+    server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
+    const code = await Promise.race([signalled, damaged, lock.ousted]);
+    if (code === "ousted") return EXIT_FAILED;
+    reconfigure = nothingRuns;
+    await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
+    // What has not ended by now is broken off.
+    await within(systemClock, BREAK_MS, Promise.all([server.app.server?.stop(true), socket.stop(true)]));
+    await close();
+    if (code !== "damaged") {
+      await (await sandbox).sandbox?.stop();
+      lock.release();
+      return code;
+    }
+    log.error("the index is damaged: starting over with a new one");
+  }
+}
+
+/**
+ * Runs until a signal.
+ * @returns the exit code
+ * @throws {ConfigError} where a file that the configuration names can't be used
+ */
+export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
+  const [problem] = tlsProblems(loaded.config.server);
+  if (problem !== undefined) throw new ConfigError(problem);
+  const log = await openLog(loaded.config.log.level, loaded.config.log.format);
+  for (const note of loaded.notes) log.warn("{note}", { note });
+  try {
+    return await run(loaded, resources, log);
+  } catch (error) {
+    const told = error instanceof StartError || error instanceof StoreLockedError;
+    console.error(told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${errorText(error)}`);
+    return EXIT_FAILED;
+  }
+}

@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { openLog } from "../lib/log.ts";
+import { lockStore, StoreLockedError, storeHolder } from "../store/lock.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { socketPath } from "./control-socket.ts";
+import { keepLock } from "./store-lock.ts";
+
+let folder: TempFolder;
+let location: string;
+const log = await openLog("error", "text");
+
+beforeEach(() => {
+  folder = createTempFolder();
+  location = folder.file(".");
+});
+afterEach(() => folder.remove());
+
+const removeLock = () => rmSync(`${location}/portcache.lock`);
+
+test("a lock file that somebody removed is there again, and locked", async () => {
+  const lock = await keepLock(location, "the first", log, 5);
+  removeLock();
+  while (storeHolder(location) === undefined) await Bun.sleep(5);
+  expect(() => lockStore(location, "the second")).toThrow("the first");
+  lock.release();
+  lockStore(location, "the second").release();
+});
+
+test("who was faster has the store, and the first server is told", async () => {
+  const lock = await keepLock(location, "the first", log, 5);
+  removeLock();
+  const other = lockStore(location, "the second");
+  expect(await lock.ousted).toBe("ousted");
+  lock.release();
+  expect(storeHolder(location)).toBe("the second");
+  other.release();
+});
+
+test("a server that answers at the store's socket holds the store, whatever became of its lock file", async () => {
+  const path = socketPath(location);
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  await expect(keepLock(location, "the second", log)).rejects.toBeInstanceOf(StoreLockedError);
+  expect(storeHolder(location)).toBeUndefined();
+  server.close();
+  writeFileSync(path, "");
+  (await keepLock(location, "the second", log)).release();
+});

@@ -1,0 +1,87 @@
+/**
+ * What is measured for /metrics alone: since the start, in memory.
+ */
+import type { StoryOutcome } from "../cache/fetch-history.ts";
+import type { Outcome } from "../distfile/source.ts";
+import type { CleanReport } from "../eviction/evict.ts";
+import { type Buckets, createBuckets } from "../lib/histogram.ts";
+
+export type Served = "hit" | "miss" | "joined";
+export type SourceKind = "mirror" | "src_uri";
+export type EvictionReason = "orphan" | "age" | "space";
+
+export interface Removal {
+  readonly at: number;
+  readonly reason: EvictionReason;
+}
+
+export interface Meters {
+  /** Seconds. */
+  readonly firstByte: Readonly<Record<Served, Buckets>>;
+  readonly downloads: Readonly<Record<StoryOutcome, Buckets>>;
+  readonly resolving: Buckets;
+  readonly tried: Readonly<Record<SourceKind, Readonly<Record<Outcome, number>>>>;
+  readonly evicted: Readonly<Record<EvictionReason, { readonly files: number; readonly bytes: number }>>;
+  countTried(kind: SourceKind, outcome: Outcome): void;
+  countCleaned(report: Pick<CleanReport, "byReason" | "removed">): void;
+  /** When and why clean-up removed the file, as far as that is remembered. */
+  removal(name: string): Removal | undefined;
+  /** The same, its time measured. */
+  timed<A extends readonly unknown[], R>(resolve: (...given: A) => Promise<R>): (...given: A) => Promise<R>;
+}
+
+const MAX_REMOVALS = 10_000;
+/** From a hit out of memory to the time that clients wait at most. */
+const FIRST_BYTE_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 45];
+const DOWNLOAD_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
+/** Ebuilds may have to be sourced, for 20 s at most each. */
+const RESOLVING_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
+
+function noOutcomes(): Record<Outcome, number> {
+  return { delivered: 0, absent: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
+}
+
+/** @param now milliseconds since the epoch */
+export function createMeters(now: () => number): Meters {
+  const removals = new Map<string, Removal>();
+  const firstByte = () => createBuckets(FIRST_BYTE_BOUNDS);
+  const download = () => createBuckets(DOWNLOAD_BOUNDS);
+  const resolving = createBuckets(RESOLVING_BOUNDS);
+  const tried = { mirror: noOutcomes(), src_uri: noOutcomes() };
+  const evicted = { orphan: { files: 0, bytes: 0 }, age: { files: 0, bytes: 0 }, space: { files: 0, bytes: 0 } };
+  return {
+    firstByte: { hit: firstByte(), miss: firstByte(), joined: firstByte() },
+    downloads: { stored: download(), "passed-on": download(), failed: download() },
+    resolving,
+    tried,
+    evicted,
+    countTried(kind, outcome) {
+      tried[kind][outcome]++;
+    },
+    countCleaned({ byReason, removed }) {
+      for (const { name, reason } of removed) {
+        removals.delete(name);
+        removals.set(name, { at: now(), reason });
+      }
+      for (const [oldest] of removals) {
+        if (removals.size <= MAX_REMOVALS) break;
+        removals.delete(oldest);
+      }
+      for (const reason of ["orphan", "age", "space"] as const) {
+        evicted[reason].files += byReason[reason].files;
+        evicted[reason].bytes += byReason[reason].bytes;
+      }
+    },
+    removal: (name) => removals.get(name),
+    timed:
+      (resolve) =>
+      async (...given) => {
+        const startedAt = performance.now();
+        try {
+          return await resolve(...given);
+        } finally {
+          resolving.observe((performance.now() - startedAt) / 1000);
+        }
+      },
+  };
+}

@@ -1,0 +1,188 @@
+/**
+ * Files as the API shows them: the list, what stands out, and the story of one, in words.
+ */
+
+import type { FileStory, Files, Top } from "../api/file-schemas.ts";
+import type { FilesQuery } from "../api/queries.ts";
+import type { DownloadState, Failure } from "../api/schemas.ts";
+import type { Stories } from "../cache/fetch-history.ts";
+import { compareDigests } from "../distfile/digests.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import type { FailureRow, Failures } from "../index/failures.ts";
+import type { FileList } from "../index/file-list.ts";
+import type { DistfileRow, DistfileRows } from "../index/files.ts";
+import type { RepositoryRows, WantedBy } from "../index/repositories.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Store } from "../store/store.ts";
+import { iso, triedSource } from "./active-downloads.ts";
+import type { Removal } from "./counters.ts";
+
+export interface FilesParts {
+  readonly rows: Pick<DistfileRows, "get">;
+  readonly list: FileList;
+  readonly repositories: Pick<RepositoryRows, "entriesByName">;
+  readonly store: Pick<Store, "stat">;
+  readonly stories: Pick<Stories, "of">;
+  readonly failures: Pick<Failures, "of">;
+  readonly removal: (name: string) => Removal | undefined;
+  readonly download: (name: string) => DownloadState | undefined;
+  readonly treesScanned: () => boolean;
+  readonly clock: Clock;
+}
+
+export interface ApiFiles {
+  list(query: FilesQuery): Files;
+  story(name: DistfileName): FileStory;
+  top(limit: number): Top;
+}
+
+export function failure(row: FailureRow): Failure {
+  const { firstAt, lastAt, ...rest } = row;
+  return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
+}
+
+function storedFile(row: DistfileRow) {
+  const { name, size, storedAt, usedAt, uses, source } = row;
+  return {
+    name,
+    size,
+    stored_at: iso(storedAt),
+    used_at: iso(usedAt),
+    uses,
+    source: source === "" ? null : source,
+  };
+}
+
+type Verdict = NonNullable<FileStory["stored"]>["verdict"];
+
+/** What the Manifests say of the stored bytes, as far as these have been read. */
+function verdictOf({ size, blake2b, sha512 }: DistfileRow, wanted: readonly WantedBy[]): Verdict {
+  if (wanted.length === 0 || blake2b === null) return "unverified";
+  const computed = { size, blake2b, ...(sha512 === null ? {} : { sha512 }) };
+  const verdicts = wanted.map(({ entry }) => compareDigests(entry, computed));
+  if (verdicts.includes("same")) return "verified";
+  return verdicts.includes("unknown") ? "unverified" : "stale";
+}
+
+const STORED: Readonly<Record<Verdict, string>> = {
+  verified: "It is in the store, and its digest is that of the Manifest.",
+  unverified: "It is in the store; no Manifest's digest has been compared with it yet.",
+  stale: "It is in the store, but the Manifests want other bytes under this name: the next request fetches these.",
+};
+
+const REMOVED: Readonly<Record<Removal["reason"], string>> = {
+  orphan: "as no Manifest wanted it any more",
+  age: "as nobody had asked for it for so long",
+  space: "to make room for others",
+};
+
+/** Why it is or is not here. */
+function summarise(story: Omit<FileStory, "summary">, treesScanned: boolean, removal: Removal | undefined): string {
+  const { stored, download, wanted_by, failures } = story;
+  if (download) return "It is coming in now.";
+  if (stored) return STORED[stored.verdict];
+  const [last] = failures;
+  if (removal && !(last && Date.parse(last.last_at) > removal.at)) {
+    return `It is not here: clean-up removed it ${REMOVED[removal.reason]}, at ${iso(removal.at)}. The next request fetches it.`;
+  }
+  if (last) return `It is not here: the last time it was asked for, that came to nothing. ${last.reason}`;
+  if (wanted_by.length > 0) return "It is not here, as nobody has asked for it: the first request will fetch it.";
+  return treesScanned
+    ? "It is not here, and no ebuild repository wants a file of that name."
+    : "It is not here; the repositories have not all been read yet, so it is not known who wants it.";
+}
+
+/** So many of the most used files are looked at for the packages that they belong to. */
+const FILES_FOR_PACKAGES = 300;
+/** What stands out changes slowly, and finding it reads the whole table. */
+const TOP_FOR_MS = 20_000;
+
+export function createApiFiles(parts: FilesParts): ApiFiles {
+  const { rows, list, repositories, store, stories, clock } = parts;
+  let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
+
+  function storedOf(name: DistfileName, wanted: readonly WantedBy[]): FileStory["stored"] {
+    const row = rows.get(name);
+    const file = store.stat(name);
+    if (!row || !file) return null;
+    const { blake2b, sha512, lastModifiedAt } = row;
+    const verdict = verdictOf(row, wanted);
+    return { ...storedFile(row), path: file.path, blake2b, sha512, verdict, last_modified_at: iso(lastModifiedAt) };
+  }
+
+  function story(name: DistfileName): FileStory {
+    const wanted = repositories.entriesByName(name);
+    const now = clock.now();
+    const stored = storedOf(name, wanted);
+    const download = parts.download(name) ?? null;
+    const told = {
+      name,
+      state: download ? "incoming" : stored ? "stored" : wanted.length > 0 ? "wanted" : "unknown",
+      stored,
+      download,
+      wanted_by: wanted.map(({ repository, category, package: packageName, entry }) => ({
+        repository,
+        package: `${category}/${packageName}`,
+        size: entry.size,
+        blake2b: entry.blake2b ?? null,
+        sha512: entry.sha512 ?? null,
+      })),
+      attempts: stories.of(name).map(({ startedAt, endedAt, outcome = null, tried }) => ({
+        started_at: iso(startedAt),
+        ended_at: endedAt === undefined ? null : iso(endedAt),
+        outcome,
+        sources: tried.map((one) => triedSource(one, now)),
+      })),
+      failures: parts.failures.of(name).map(failure),
+    } as const;
+    return { ...told, summary: summarise(told, parts.treesScanned(), parts.removal(name)) };
+  }
+
+  function packagesOf(used: readonly DistfileRow[]): Top["packages"] {
+    const packages = new Map<string, Top["packages"][number]>();
+    for (const { name, size, uses } of used) {
+      // A file of many packages counts for the first that wants it, as nobody knows for which it was asked.
+      const [by] = repositories.entriesByName(name);
+      if (!by) continue;
+      const key = `${by.repository} ${by.category}/${by.package}`;
+      const before = packages.get(key) ?? { files: 0, uses: 0, bytes: 0 };
+      packages.set(key, {
+        package: `${by.category}/${by.package}`,
+        repository: by.repository,
+        files: before.files + 1,
+        uses: before.uses + uses,
+        bytes: before.bytes + size,
+      });
+    }
+    return [...packages.values()].toSorted((a, b) => b.uses - a.uses);
+  }
+
+  function findTop(limit: number): Top {
+    const sorted = (sort: "uses" | "size" | "stored_at", perPage: number) =>
+      list.page({ q: "", sort, order: "desc", page: 1, perPage });
+    const used = sorted("uses", Math.max(limit, FILES_FOR_PACKAGES)).filter(({ uses }) => uses > 0);
+    const brief = ({ name, size, uses }: DistfileRow) => ({ name, size, uses });
+    return {
+      files: used.slice(0, limit).map(brief),
+      packages: packagesOf(used).slice(0, limit),
+      largest: sorted("size", limit).map(brief),
+      latest: sorted("stored_at", limit).map(({ name, size, storedAt }) => ({ name, size, stored_at: iso(storedAt) })),
+    };
+  }
+
+  return {
+    list({ q, sort, order, page, per_page }) {
+      const { files, bytes } = list.totals(q);
+      const found = list.page({ q, sort, order, page, perPage: per_page });
+      return { total: files, total_bytes: bytes, page, per_page, files: found.map(storedFile) };
+    },
+    story,
+    top(limit) {
+      const now = clock.now();
+      if (remembered?.limit !== limit || now - remembered.at >= TOP_FOR_MS || now < remembered.at) {
+        remembered = { top: findTop(limit), limit, at: now };
+      }
+      return remembered.top;
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * Keeps account of what the server does: counts, clients, failures, and what happened in each download. Counting is done in
+ * memory; flush() writes.
+ */
+import { createStories, type Stories } from "../cache/fetch-history.ts";
+import type { Config } from "../config/schema.ts";
+import type { Observer } from "../http/observe.ts";
+import { type ClientCounts, createClientCounts } from "../index/clients.ts";
+import { createFailures, type Failures } from "../index/failures.ts";
+import type { IndexDatabase } from "../index/open.ts";
+import { createStatistics, type Statistics } from "../index/statistics.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { rememberLast } from "../lib/memoize-last.ts";
+import { maskCredentials } from "../lib/url.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
+import { createMeters, type Meters } from "./counters.ts";
+
+/** What keeps account from the start on. */
+export interface Account {
+  readonly observer: Observer;
+  readonly stories: Stories;
+  readonly statistics: Statistics;
+  readonly clients: ClientCounts;
+  readonly failures: Failures;
+  readonly meters: Meters;
+  readonly inFlight: number;
+  /** Writes what is only in memory. */
+  flush(): void;
+}
+
+/**
+ * What writes all that these hold only in memory; where that fails it is tried again the next time, and told once: a disk
+ * that is full is so every five seconds.
+ */
+export function createFlush(holders: readonly { flush(): void }[], log: Logger): () => void {
+  const failing = new Set<unknown>();
+  return () => {
+    for (const holder of holders) {
+      try {
+        holder.flush();
+        failing.delete(holder);
+      } catch (error) {
+        if (failing.size === 0) {
+          log.error("Cannot record what was counted and learnt, it is kept in memory meanwhile: {error}", { error });
+        }
+        failing.add(holder);
+      }
+    }
+  };
+}
+
+const MEASURE_OF = {
+  hit: "hits",
+  miss: "misses",
+  joined: "joined",
+  absent: "absent",
+  failed: "failed",
+  refused: "refused",
+  other: "other",
+} as const;
+const BYTES_OF = { hit: "hitBytes", miss: "missBytes", joined: "joinedBytes" } as const;
+
+function isServed(outcome: keyof typeof MEASURE_OF): outcome is keyof typeof BYTES_OF {
+  return outcome in BYTES_OF;
+}
+
+export function createAccount(db: IndexDatabase, config: Config, clock: Clock): Account {
+  const statistics = createStatistics(db, clock);
+  const clients = createClientCounts(db);
+  const failures = createFailures(db, clock);
+  const meters = createMeters(clock.now);
+  // Settings may change while the server runs.
+  const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
+  const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
+  if (!config.server.client_statistics) clients.clear();
+  let inFlight = 0;
+  const observer: Observer = {
+    begin() {
+      inFlight++;
+    },
+    end({ client, outcome, bytes, firstByteMs }) {
+      const now = clock.now();
+      inFlight--;
+      statistics.add(MEASURE_OF[outcome], 1, now);
+      if (isServed(outcome)) {
+        statistics.add(BYTES_OF[outcome], bytes, now);
+        meters.firstByte[outcome].observe(firstByteMs / 1000);
+      }
+      if (config.server.client_statistics && client !== "")
+        clients.count(client, outcome === "hit" || outcome === "joined", bytes, now);
+    },
+    failed: failures.add,
+  };
+  return {
+    observer,
+    stories: createStories({
+      clock,
+      onReceived: (source, bytes) => statistics.add(isMirror(source) ? "mirrorBytes" : "uriBytes", bytes),
+      onTried: (source, outcome) => meters.countTried(isMirror(source) ? "mirror" : "src_uri", outcome),
+      onEnded: (outcome, ms) => meters.downloads[outcome].observe(ms / 1000),
+    }),
+    statistics,
+    clients,
+    failures,
+    meters,
+    get inFlight() {
+      return inFlight;
+    },
+    flush() {
+      statistics.flush();
+      if (config.server.client_statistics) clients.flush();
+      else clients.clear();
+      failures.flush();
+    },
+  };
+}

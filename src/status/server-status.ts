@@ -1,0 +1,241 @@
+/**
+ * The state of the whole server as the API tells it.
+ */
+import { hostname } from "node:os";
+import { version } from "../../package.json" with { type: "json" };
+import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals } from "../api/schemas.ts";
+import type { ApiState } from "../api/state.ts";
+import type { ReadAhead } from "../cache/read-ahead.ts";
+import type { Config } from "../config/schema.ts";
+import type { CleanReport, Evict } from "../eviction/evict.ts";
+import type { Flights } from "../fetch/flights.ts";
+import type { GuardSettings } from "../http/api/guard.ts";
+import { createFileList } from "../index/file-list.ts";
+import type { DistfileRows } from "../index/files.ts";
+import type { MirrorFileRows } from "../index/mirror-files.ts";
+import type { IndexDatabase } from "../index/open.ts";
+import type { RepositoryRows } from "../index/repositories.ts";
+import type { Measures } from "../index/statistics.ts";
+import type { Clock } from "../lib/clock.ts";
+import { maskCredentials } from "../lib/url.ts";
+import type { Places } from "../mirrors/hosts.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
+import type { ComposedTrees } from "../server/compose-repos.ts";
+import type { Store } from "../store/store.ts";
+import { createLiveDownloads, iso } from "./active-downloads.ts";
+import { createApiFiles, failure } from "./file-report.ts";
+import { reportOf } from "./mirror-report.ts";
+import type { Account } from "./request-stats.ts";
+
+export interface StateParts {
+  readonly account: Account;
+  readonly config: Config;
+  readonly db: IndexDatabase;
+  readonly rows: DistfileRows;
+  /** What else is stored. */
+  readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
+  readonly repositories: RepositoryRows;
+  readonly trees: ComposedTrees;
+  readonly places: Places;
+  readonly store: Store;
+  readonly flights: Flights;
+  readonly readAhead: Pick<ReadAhead, "counts">;
+  readonly illness: () => string | undefined;
+  readonly weakness: () => string | undefined;
+  readonly evict: Pick<Evict, "clean">;
+  readonly clock: Clock;
+}
+
+function countsOf(counts: Measures) {
+  const { hits, misses, joined, absent, failed, refused, other } = counts;
+  return {
+    requests: hits + misses + joined + absent + failed + refused + other,
+    hits,
+    misses,
+    joined,
+    absent,
+    failed,
+    refused,
+    bytes_sent: counts.hitBytes + counts.missBytes + counts.joinedBytes,
+    bytes_saved: counts.hitBytes + counts.joinedBytes,
+    bytes_fetched: counts.mirrorBytes + counts.uriBytes,
+  };
+}
+
+export function totalsOf(counts: Measures): Totals {
+  const { hits, misses, joined } = counts;
+  const served = hits + misses + joined;
+  return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };
+}
+
+/** As they are now. */
+export function guardSettings({ server }: Pick<Config, "server">): GuardSettings {
+  return { token: server.admin_token, hostnames: [...server.hostnames, hostname()] };
+}
+
+/** Trees name thousands of hosts; those asked last are what people look at. */
+const MAX_HOSTS = 100;
+/** A dry run of clean-up looks at every file: no more often than this, and for a hundredth of the time at most. */
+const PREVIEW_FOR_MS = 30_000;
+const PREVIEW_REST = 100;
+
+export function createApiState(parts: StateParts): ApiState {
+  const { account, config, clock, trees, places } = parts;
+  const startedAt = clock.now();
+  const { rows } = parts;
+  const others = parts.others.rows;
+  const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
+  const live = createLiveDownloads(parts.flights.all, account.stories, clock);
+  const files = createApiFiles({
+    rows,
+    list,
+    repositories: parts.repositories,
+    store: parts.store,
+    stories: account.stories,
+    failures: account.failures,
+    removal: account.meters.removal,
+    download: live.of,
+    treesScanned: trees.scanned,
+    clock,
+  });
+
+  let preview: { until: number; readonly report: Promise<CleanReport> } | undefined;
+
+  const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
+
+  function configuredMirrors(): Mirrors["mirrors"] {
+    const now = clock.now();
+    return keys().map((key) => {
+      const { known, askedAt, carrying } = places.at(key);
+      return reportOf({ place: key, known, askedAt, carrying }, "mirror", true, now);
+    });
+  }
+
+  function mirrors(): Mirrors {
+    const now = clock.now();
+    const configured = new Set(keys());
+    const hosts = places
+      .all()
+      .filter(({ place, askedAt }) => askedAt > 0 && !configured.has(place))
+      .toSorted((a, b) => b.askedAt - a.askedAt)
+      .slice(0, MAX_HOSTS)
+      .map((one) => reportOf(one, "host", true, now));
+    return { mirrors: [...configuredMirrors(), ...hosts] };
+  }
+
+  function health(): Status["health"] {
+    const illness = parts.illness();
+    if (illness !== undefined) return { state: "unavailable", reason: illness };
+    const weakness = parts.weakness();
+    return { state: weakness === undefined ? "ok" : "degraded", reason: weakness ?? null };
+  }
+
+  function status(): Status {
+    const now = clock.now();
+    const { max_size, min_free, location } = config.storage;
+    const scans = trees.trees.status();
+    const sum = (of: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + of(one), 0);
+    const under = parts.flights.all();
+    const configured = configuredMirrors();
+    return {
+      version,
+      now: iso(now),
+      started_at: iso(startedAt),
+      uptime_seconds: Math.max(0, Math.round((now - startedAt) / 1000)),
+      health: health(),
+      changes_over_tcp: config.server.admin_token !== "",
+      store: {
+        location,
+        files: rows.count() + others.count(),
+        bytes: rows.bytes() + others.bytes(),
+        max_bytes: max_size === 0 ? null : max_size,
+        free_bytes: parts.store.freeBytes(),
+        min_free_bytes: min_free,
+      },
+      since_start: totalsOf(account.statistics.sinceStart),
+      all_time: totalsOf(account.statistics.allTime()),
+      in_flight: account.inFlight,
+      downloads: { active: under.length, waiting: under.filter(({ phase }) => phase === "waiting").length },
+      read_ahead: { ...parts.readAhead.counts },
+      repositories: {
+        trees: scans.length,
+        packages: sum((one) => one.packages),
+        distfiles: sum((one) => one.distfiles),
+        scanned: trees.scanned(),
+      },
+      mirrors: {
+        configured: configured.length,
+        out_of_order: configured.filter(({ circuit }) => circuit !== "closed").length,
+      },
+    };
+  }
+
+  function repositories(): Repositories {
+    const { pending, problems } = trees.found();
+    return {
+      repositories: trees.trees.status().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
+        ...one,
+        scanned_at: scannedAt === undefined ? null : iso(scannedAt),
+        took_ms: Math.max(0, Math.round(tookMs)),
+        problem,
+      })),
+      pending: pending.map(maskCredentials),
+      problems: problems.map(maskCredentials),
+    };
+  }
+
+  function history(resolution: History["resolution"], points: number): History {
+    const buckets = account.statistics.history(resolution, points);
+    return { resolution, points: buckets.map((bucket) => ({ at: iso(bucket.at), ...countsOf(bucket) })) };
+  }
+
+  function clients(limit: number): Clients {
+    const recorded = config.server.client_statistics;
+    const rows = recorded ? account.clients.top(limit) : [];
+    return {
+      recorded,
+      clients: rows.map(({ firstSeen, lastSeen, ...one }) => ({
+        ...one,
+        first_seen: iso(firstSeen),
+        last_seen: iso(lastSeen),
+      })),
+    };
+  }
+
+  function lookAhead(): { until: number; readonly report: Promise<CleanReport> } {
+    const startedAt = clock.now();
+    const looked = { until: Number.POSITIVE_INFINITY, report: parts.evict.clean({ dryRun: true }) };
+    const tookMs = () => Math.max(0, clock.now() - startedAt);
+    looked.report.then(
+      () => {
+        looked.until = clock.now() + Math.max(PREVIEW_FOR_MS, PREVIEW_REST * tookMs());
+      },
+      () => {
+        // One that failed is none.
+        looked.until = 0;
+      },
+    );
+    return looked;
+  }
+
+  async function cleanup(limit: number): Promise<Cleanup> {
+    if (!preview || clock.now() >= preview.until) preview = lookAhead();
+    const { total, removed } = await preview.report;
+    const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
+    return { files: total.files, bytes: total.bytes, next };
+  }
+
+  return {
+    status,
+    downloads: live.now,
+    files: files.list,
+    file: files.story,
+    mirrors,
+    repositories,
+    history: ({ resolution, points }) => history(resolution, points),
+    clients,
+    failures: (limit) => ({ failures: account.failures.latest(limit).map(failure) }),
+    cleanup,
+    top: files.top,
+  };
+}

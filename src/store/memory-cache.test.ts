@@ -1,0 +1,117 @@
+import { expect, test } from "bun:test";
+import type { DistfileName } from "../distfile/name.ts";
+import { createHotFiles, type HotFiles } from "./memory-cache.ts";
+import type { StoredFile } from "./store.ts";
+
+const KIB = 1024;
+
+function nameOf(i: number): DistfileName {
+  return `file-${i}.tar.xz` as DistfileName;
+}
+
+function fileOf(i: number, size = KIB, stamp = "1"): StoredFile {
+  return { path: `/store/${i}`, size, modifiedAt: 0, stamp };
+}
+
+function filled(limitBytes: number, loads: string[] = []): HotFiles {
+  return createHotFiles({
+    limitBytes: () => limitBytes,
+    load: async ({ path, size }) => {
+      loads.push(path);
+      return new Blob([new Uint8Array(size)]);
+    },
+  });
+}
+
+async function use(hot: HotFiles, i: number, times = 1, file = fileOf(i)): Promise<Blob | undefined> {
+  let body: Blob | undefined;
+  for (let time = 0; time < times; time++) {
+    body = hot.use(nameOf(i), file);
+    await Bun.sleep(0);
+  }
+  return body;
+}
+
+test("a file is there from its second use on, and read once", async () => {
+  const loads: string[] = [];
+  const hot = filled(64 * KIB, loads);
+  expect(await use(hot, 1)).toBeUndefined();
+  expect((await use(hot, 1, 5))?.size).toBe(KIB);
+  expect(loads).toEqual(["/store/1"]);
+  expect([hot.files, hot.bytes]).toEqual([1, KIB]);
+});
+
+test("bytes of another stamp are not given out", async () => {
+  const hot = filled(64 * KIB);
+  await use(hot, 1, 2);
+  expect(await use(hot, 1, 1, fileOf(1, 2 * KIB, "2"))).toBeUndefined();
+  expect((await use(hot, 1, 1, fileOf(1, 2 * KIB, "2")))?.size).toBe(2 * KIB);
+  expect(hot.bytes).toBe(2 * KIB);
+});
+
+test("it holds no more than its limit, whatever is asked for", async () => {
+  const hot = filled(10 * KIB);
+  for (let i = 0; i < 2000; i++) {
+    await use(hot, (i * 7919) % 97, 1 + (i % 3), fileOf((i * 7919) % 97, 1 + ((i * 31) % (2 * KIB))));
+    expect(hot.bytes).toBeLessThanOrEqual(10 * KIB);
+  }
+  expect(hot.bytes).toBeGreaterThan(5 * KIB);
+});
+
+test("what is asked for often stays when a thousand others pass by once", async () => {
+  const hot = filled(10 * KIB);
+  for (let i = 0; i < 10; i++) await use(hot, i, 20);
+  for (let i = 100; i < 1100; i++) await use(hot, i);
+  for (let i = 0; i < 10; i++) expect((await use(hot, i))?.size).toBe(KIB);
+});
+
+test("what is asked for often now displaces what was once", async () => {
+  const hot = filled(10 * KIB);
+  for (let i = 0; i < 10; i++) await use(hot, i, 5);
+  for (let round = 0; round < 3000; round++) for (let i = 50; i < 60; i++) await use(hot, i);
+  for (let i = 50; i < 60; i++) expect((await use(hot, i))?.size).toBe(KIB);
+});
+
+test("large files, files of a large share, and all files where nothing may be held are left to the disk", async () => {
+  expect(await use(filled(64 * KIB), 1, 3, fileOf(1, 9 * KIB))).toBeUndefined();
+  expect(await use(filled(64 * KIB * KIB), 1, 3, fileOf(1, 2 * KIB * KIB + 1))).toBeUndefined();
+  expect(await use(filled(0), 1, 3, fileOf(1, 1))).toBeUndefined();
+});
+
+test("a file that can't be read is asked for again at its next use", async () => {
+  let fail = true;
+  const hot = createHotFiles({
+    limitBytes: () => 64 * KIB,
+    load: async () => {
+      if (fail) throw new Error("EIO");
+      return new Blob(["x"]);
+    },
+  });
+  await use(hot, 1, 2);
+  expect(hot.files).toBe(0);
+  fail = false;
+  expect(await (await use(hot, 1, 2))?.text()).toBe("x");
+});
+
+test("a limit that is lowered holds from the next use on", async () => {
+  let limit = 10 * KIB;
+  const hot = createHotFiles({ limitBytes: () => limit, load: async ({ size }) => new Blob([new Uint8Array(size)]) });
+  for (let i = 0; i < 10; i++) await use(hot, i, 2);
+  expect(hot.bytes).toBe(10 * KIB);
+  limit = 3 * KIB;
+  await use(hot, 0);
+  expect(hot.bytes).toBeLessThanOrEqual(3 * KIB);
+});
+
+test("what was asked for in neither of the last two periods is let go, the rest stays", async () => {
+  const hot = filled(64 * KIB);
+  await use(hot, 1, 2);
+  await use(hot, 2, 2);
+  hot.release();
+  await use(hot, 2);
+  hot.release();
+  expect([hot.holds(nameOf(1)), hot.holds(nameOf(2)), hot.bytes]).toEqual([false, true, KIB]);
+  hot.release();
+  hot.release();
+  expect([hot.files, hot.bytes]).toEqual([0, 0]);
+});

@@ -1,0 +1,30 @@
+/**
+ * A small text file at a configured origin, such as a mirror's layout.conf.
+ */
+import { SourceError } from "../distfile/errors.ts";
+import { openUpstream, type UpstreamSettings } from "./request.ts";
+
+const MAX_BYTES = 64 * 1024;
+
+/** @throws {SourceError} also where it is longer than 64 KiB */
+export async function getText(
+  url: string,
+  trustedOrigin: string,
+  loopHeaders: Readonly<Record<string, string>>,
+  settings: UpstreamSettings,
+): Promise<string> {
+  const request = { method: "GET", url, trustedOrigin, offset: 0, validator: undefined, loopHeaders } as const;
+  const response = await openUpstream(request, settings, new AbortController().signal);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (let bytes = await response.read(); bytes !== undefined; bytes = await response.read()) {
+      length += bytes.length;
+      if (length > MAX_BYTES) throw new SourceError("bad", `${url} is longer than ${MAX_BYTES} bytes`);
+      pieces.push(bytes);
+    }
+  } finally {
+    response.close();
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
