@@ -20,7 +20,7 @@ const output = createOutput(env);
 /** Beside this file inside the executable, else in the source tree. */
 function resourceFolder(name: string, inTree: string): string {
   const inside = `${import.meta.dir}/${name}`;
-  return existsSync(inside) ? inside : `${import.meta.dir}/..${inTree}`;
+  return existsSync(inside) ? inside : `${import.meta.dir}/../${inTree}`;
 }
 
 const userAgent = `portcache/${version} (+${homepage})`;
