@@ -106,7 +106,9 @@ for (const where of ["without a server", "with a server"]) {
     }
     expect([plan.exit, plan.stderr]).toEqual([
       0,
-      where === "with a server" ? expect.stringMatching(/a server runs .+ --set storage\.max_size did not\n$/) : "",
+      where === "with a server"
+        ? expect.stringMatching(/the running server uses its own configuration: --set storage\.max_size\n$/)
+        : "",
     ]);
   });
 }

@@ -4,8 +4,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
-import { describeCommandLine } from "../src/cli/command-line.ts";
 import { COMMANDS } from "../src/cli/commands.ts";
+import { describeCommandLine } from "../src/cli/manual.ts";
 import { allSettings, pathOf, variableOf } from "../src/config/schema.ts";
 import { runExecutable } from "../src/testing/executable.ts";
 import { createTempFolder } from "../src/testing/temp.ts";

@@ -1,29 +1,29 @@
 /**
- * argv -> command -> exit code. Commands are loaded when they are run, so that help and mistakes are answered at once.
+ * Runs portcache: argv -> command -> exit code. Each command's module is loaded when it runs, so that --help and mistakes are
+ * answered at once.
  */
 import { existsSync } from "node:fs";
 import { homepage, version } from "../package.json" with { type: "json" };
-import { type Invocation, parseArgs } from "./cli/args.ts";
+import type { ActionName } from "./api/actions.ts";
+import { type Invocation, parseArgs, UsageError } from "./cli/args.ts";
+import type { CommandName } from "./cli/commands.ts";
+import { EXIT_FAILED, EXIT_USAGE } from "./cli/exit.ts";
 import { createOutput, showsUnicode } from "./cli/output.ts";
-import { UsageError } from "./cli/usage.ts";
+import type { ActionCommand, ActionContext } from "./cli/run-action.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Resources } from "./server/resources.ts";
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-
 const env = processEnvironment();
 const output = createOutput(env);
-
-/** Beside this file inside the executable, else in the source tree. */
-function resourceFolder(name: string, inTree: string): string {
-  const inside = `${import.meta.dir}/${name}`;
-  return existsSync(inside) ? inside : `${import.meta.dir}/../${inTree}`;
-}
-
 const userAgent = `portcache/${version} (+${homepage})`;
+
+/** Where a folder of resources is: beside this file in the executable, elsewhere in the source tree. */
+function resourceFolder(name: string, inSourceTree: string): string {
+  const inExecutable = `${import.meta.dir}/${name}`;
+  return existsSync(inExecutable) ? inExecutable : `${import.meta.dir}/../${inSourceTree}`;
+}
 
 function resources(load: () => LoadedConfig): Resources {
   return {
@@ -37,70 +37,71 @@ function resources(load: () => LoadedConfig): Resources {
   };
 }
 
-async function serveToTheEnd(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
+async function runServer(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
   const { boundHeap } = await import("./server/heap-limit.ts");
   boundHeap(process.argv.slice(2), env, output.err);
   const { serve } = await import("./server/serve.ts");
   const code = await serve(loaded, resources(load));
-  // Transfers that outlast the drain hold open connections, which would keep the process for as long.
+  // Transfers that outlast the drain hold open connections, which would keep the process alive.
   process.exit(code);
 }
 
-/** Does what was asked for. @returns the exit code */
-async function perform(invocation: Invocation): Promise<number> {
+async function runAction<Name extends ActionName>(
+  command: ActionCommand<Name>,
+  context: ActionContext,
+): Promise<number> {
+  const { runAction: run } = await import("./cli/run-action.ts");
+  return await run(command, context);
+}
+
+/** @returns the exit code */
+async function runCommand(invocation: Invocation): Promise<number> {
   const load = () => loadConfig({ env, file: invocation.file, overrides: invocation.overrides });
   const { command, operands, options, json } = invocation;
   if (command === "setup") {
-    const { setup } = await import("./cli/setup.ts");
+    const { setup } = await import("./cli/setup-command.ts");
     return await setup(invocation, version, output);
   }
   const loaded = load();
-  switch (command) {
-    case "serve":
-      return await serveToTheEnd(loaded, load);
-    case "check": {
-      const { check } = await import("./cli/check.ts");
-      return await check(loaded, json, output);
-    }
-    case "resolve": {
-      const { resolve } = await import("./cli/resolve.ts");
-      return await resolve(loaded, operands, userAgent, json, output);
-    }
-    case "mirrors": {
-      const { mirrors } = await import("./cli/mirrors.ts");
-      return mirrors(loaded, json, output, Date.now());
-    }
-    case "client": {
-      const { client } = await import("./cli/client.ts");
-      return await client(loaded, operands, options, json, output);
-    }
-    case "status": {
-      const { status } = await import("./cli/status.ts");
-      return await status(loaded, { watch: options["watch"] === true, json, unicode: showsUnicode(env) }, output);
-    }
-    default: {
-      const { work } = await import("./cli/works.ts");
-      return await work({ invocation, loaded, resources: resources(load), output });
-    }
-  }
+  const context = { invocation, loaded, resources: resources(load), output };
+  const run: Readonly<Record<Exclude<CommandName, "setup">, () => Promise<number>>> = {
+    serve: () => runServer(loaded, load),
+    check: async () => (await import("./cli/check-command.ts")).check(loaded, json, output),
+    resolve: async () => (await import("./cli/resolve-command.ts")).resolve(loaded, operands, userAgent, json, output),
+    mirrors: async () => (await import("./cli/mirrors-command.ts")).mirrors(loaded, json, output, Date.now()),
+    client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output),
+    status: async () =>
+      (await import("./cli/status-command.ts")).status(
+        loaded,
+        { watch: options["watch"] === true, json, unicode: showsUnicode(env) },
+        output,
+      ),
+    clean: async () => runAction((await import("./cli/clean-command.ts")).cleanCommand(options), context),
+    verify: async () => runAction((await import("./cli/verify-command.ts")).verifyCommand(options), context),
+    fetch: async () =>
+      runAction(await (await import("./cli/fetch-command.ts")).fetchCommand(operands, options), context),
+    import: async () => runAction((await import("./cli/import-command.ts")).importCommand(operands[0] ?? ""), context),
+    index: async () => runAction((await import("./cli/index-command.ts")).indexCommand(options), context),
+  };
+  return await run[command]();
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const invocation = parseArgs(argv, version);
-  if ("exitCode" in invocation) {
-    process.stdout.write(invocation.stdout);
-    process.stderr.write(invocation.stderr);
-    return invocation.exitCode;
+  const parsed = parseArgs(argv, version);
+  if ("exitCode" in parsed) {
+    process.stdout.write(parsed.stdout);
+    process.stderr.write(parsed.stderr);
+    return parsed.exitCode;
   }
   try {
-    return await perform(invocation);
+    return await runCommand(parsed);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) {
       output.err(`portcache: ${error.message}`);
       return EXIT_USAGE;
     }
     const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-    output.err(`portcache: ${invocation.verbose && stack ? stack : message}`);
+    output.err(`portcache: ${parsed.verbose && stack ? stack : message}`);
     return EXIT_FAILED;
   }
 }

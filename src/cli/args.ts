@@ -7,6 +7,14 @@ import type { Override } from "../config/load.ts";
 import { nearest } from "../config/nearest.ts";
 import { COMMANDS, type CommandDefinition, type CommandName } from "./commands.ts";
 
+export class UsageError extends Error {
+  /** @param flag as on the command line, or the name of an operand */
+  constructor(flag: string, given: string, allowed: string) {
+    super(`${flag} is ${JSON.stringify(given)}, allowed is ${allowed}`);
+    this.name = "UsageError";
+  }
+}
+
 export type CommandOptions = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 /** A command to run. */

@@ -5,7 +5,7 @@ import type { CleanReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, plural } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
-import type { Work } from "./run-action.ts";
+import type { ActionCommand } from "./run-action.ts";
 
 const REASONS = {
   orphan: "no Manifest wants it any more",
@@ -47,7 +47,7 @@ function render(report: CleanReport, paint: Output["paint"]): string {
   return lines.join("\n");
 }
 
-export function cleanWork(options: CommandOptions): Work<"clean"> {
+export function cleanCommand(options: CommandOptions): ActionCommand<"clean"> {
   return {
     action: "clean",
     request: { dry_run: options["dryRun"] === true },

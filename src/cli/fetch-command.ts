@@ -1,15 +1,29 @@
 /**
  * `portcache fetch`: brings files into the store ahead of need.
  */
-
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
-import type { CommandOptions } from "./args.ts";
+import { type CommandOptions, UsageError } from "./args.ts";
 import type { Output } from "./output.ts";
-import type { Work } from "./run-action.ts";
-import { UsageError } from "./usage.ts";
+import type { ActionCommand } from "./run-action.ts";
+
+/** All URIs of a hundred thousand files. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/** @throws {UsageError} where it is more than any list of files */
+async function readStandardInput(): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const piece of Bun.stdin.stream()) {
+    bytes += piece.length;
+    if (bytes > MOST_BYTES) throw new UsageError("standard input", "longer than 64 MiB", "a list of files");
+    text += decoder.decode(piece, { stream: true });
+  }
+  return text + decoder.decode();
+}
 
 /** Of failures; --json has all. */
 const MOST_SHOWN = 50;
@@ -32,15 +46,11 @@ function render(
   return lines.join("\n");
 }
 
-/**
- * @param stdin read where `-` stands among the names
- * @throws {UsageError}
- */
-export async function fetchWork(
+/** @throws {UsageError} */
+export async function fetchCommand(
   operands: readonly string[],
   options: CommandOptions,
-  stdin: () => Promise<string>,
-): Promise<Work<"fetch">> {
+): Promise<ActionCommand<"fetch">> {
   const packages = (options["package"] ?? []) as readonly string[];
   const version = options["version"];
   if (operands.length + packages.length === 0)
@@ -49,7 +59,7 @@ export async function fetchWork(
     throw new UsageError("--version", version, "with --package CAT/PKG alone");
   }
   const names = operands.filter((operand) => operand !== "-");
-  if (operands.includes("-")) names.push(...parseFetchInput(await stdin()));
+  if (operands.includes("-")) names.push(...parseFetchInput(await readStandardInput()));
   const request: FetchRequest = {
     names,
     packages: [...packages],

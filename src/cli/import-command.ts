@@ -6,7 +6,7 @@ import type { ImportReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import type { Output } from "./output.ts";
-import type { Work } from "./run-action.ts";
+import type { ActionCommand } from "./run-action.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
   unknown: "no Manifest has them",
@@ -43,7 +43,7 @@ function render(report: ImportReport, paint: Output["paint"]): string {
   return lines.join("\n");
 }
 
-export function importWork(folder: string): Work<"import"> {
+export function importCommand(folder: string): ActionCommand<"import"> {
   return {
     action: "import",
     request: { folder: resolve(folder) },

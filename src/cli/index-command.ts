@@ -5,7 +5,7 @@ import type { RescanReport } from "../api/action-schemas.ts";
 import { formatCount, formatSpan } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
-import type { Work } from "./run-action.ts";
+import type { ActionCommand } from "./run-action.ts";
 
 function render({ repositories }: RescanReport, paint: Output["paint"]): string {
   if (repositories.length === 0) return "No ebuild repository was found (repo.repos names some)";
@@ -25,6 +25,6 @@ function exitCode({ repositories }: RescanReport): number {
   return repositories.length === 0 || repositories.some(({ problem }) => problem !== null) ? 1 : 0;
 }
 
-export function indexWork(options: CommandOptions): Work<"rescan"> {
+export function indexCommand(options: CommandOptions): ActionCommand<"rescan"> {
   return { action: "rescan", request: { full: options["full"] === true }, render, exitCode };
 }

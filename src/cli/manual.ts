@@ -1,13 +1,49 @@
 /**
  * Everything that describes the executable to people and shells, by the place below share/ where it is looked for.
  */
+
+import type { Command, Option } from "commander";
 import { allSettings, pathOf } from "../config/schema.ts";
+import type { CommandLine, FlagDoc } from "../setup/manual/command-line.ts";
 import { formatCommandPage } from "../setup/manual/command-page.ts";
 import { completeBash } from "../setup/manual/complete-bash.ts";
 import { completeFish } from "../setup/manual/complete-fish.ts";
 import { completeZsh } from "../setup/manual/complete-zsh.ts";
 import { formatConfigPage } from "../setup/manual/config-page.ts";
-import { describeCommandLine } from "./command-line.ts";
+import { describeProgram } from "./args.ts";
+
+function flagDoc({ short, long, flags, description }: Option): FlagDoc {
+  const names = [short, long].filter((name) => name !== undefined);
+  return { names, value: /[<[]([^>\]]+)[>\]]/.exec(flags)?.[1], description };
+}
+
+function operandsOf(command: Command): string[] {
+  return command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+    return argument.required ? name : `[${name}]`;
+  });
+}
+
+export function describeCommandLine(version: string): CommandLine {
+  const program = describeProgram(version);
+  const help = {
+    names: ["-h", "--help"],
+    value: undefined,
+    description: "print help, of a command where one is given",
+  };
+  return {
+    name: program.name(),
+    version,
+    description: program.description(),
+    flags: [...program.options.map(flagDoc), help],
+    commands: program.commands.map((command) => ({
+      name: command.name(),
+      description: command.description(),
+      operands: operandsOf(command),
+      flags: command.options.map(flagDoc),
+    })),
+  };
+}
 
 export interface ManualFile {
   /** Below share/. */

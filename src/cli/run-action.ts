@@ -1,86 +1,118 @@
 /**
- * Commands that have something done (an action) and tell how it went: bars while it goes on, a report at the end.
+ * Runs an action for a command: in the server that holds the store, or, where none runs, in this process. Shows progress
+ * meanwhile and prints the report.
  */
-
-import { ActionError, type ActionName, type Actions } from "../api/actions.ts";
+import { ActionError, type ActionName, type Actions, type Run } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { openLog } from "../lib/log.ts";
+import { systemClock } from "../lib/clock.ts";
+import { type Logger, openLog } from "../lib/log.ts";
+import { withOwnStore } from "../server/local-server.ts";
 import type { Resources } from "../server/resources.ts";
 import { StoreLockedError } from "../store/lock.ts";
 import type { Invocation } from "./args.ts";
-import { InterruptedError, untilInterrupted } from "./interrupt.ts";
+import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
 import { type Output, showsUnicode } from "./output.ts";
-import { perform } from "./perform.ts";
 import { createProgressView, NO_VIEW } from "./progress.ts";
-import { ServerUnreachableError } from "./server-client.ts";
+import { requestAction, ServerUnreachableError } from "./server-client.ts";
 
-/** What a command asks for, and how its report is told. */
-export interface Work<Name extends ActionName> {
+type RequestOf<Name extends ActionName> = Parameters<Actions[Name]>[0];
+type ReportOf<Name extends ActionName> = Awaited<ReturnType<Actions[Name]>>;
+
+/** An action as a command asks for it, and how the command presents its report. */
+export interface ActionCommand<Name extends ActionName> {
   readonly action: Name;
-  readonly request: Parameters<Actions[Name]>[0];
-  /** For people. */
-  render(report: Awaited<ReturnType<Actions[Name]>>, paint: Output["paint"]): string;
-  exitCode(report: Awaited<ReturnType<Actions[Name]>>): number;
+  readonly request: RequestOf<Name>;
+  /** The report for people. */
+  render(report: ReportOf<Name>, paint: Output["paint"]): string;
+  exitCode(report: ReportOf<Name>): number;
 }
 
-/** Settings that are the command's own business. */
-const OWN = new Set(["storage.location", "log.level", "log.format"]);
-
-const EXIT_FAILED = 1;
-const EXIT_SIGINT = 130;
-
-/** Whether the message says all there is to say. */
-function isTold(error: unknown): error is Error {
-  return error instanceof ActionError || error instanceof StoreLockedError || error instanceof ServerUnreachableError;
-}
-
-export interface WorkContext {
+export interface ActionContext {
   readonly invocation: Invocation;
   readonly loaded: LoadedConfig;
   readonly resources: Resources;
   readonly output: Output;
 }
 
+interface Completed<Name extends ActionName> {
+  readonly report: ReportOf<Name>;
+  /** Whose configuration was in force. */
+  readonly by: "server" | "this process";
+}
+
+/** A server that is starting answers within this time, and most commands are done; after it the holder is reported. */
+const WAIT_MS = 30_000;
+const RETRY_EVERY_MS = 250;
+
+/** Overrides that are used by the command itself, whoever runs the action. */
+const USED_BY_COMMAND = new Set(["storage.location", "log.level", "log.format"]);
+
+/**
+ * @throws {ActionError} when the action refuses
+ * @throws {StoreLockedError} when another process holds the store for too long
+ * @throws {ServerUnreachableError} when a server runs but cannot be asked
+ */
+async function runSomewhere<Name extends ActionName>(
+  { action, request }: ActionCommand<Name>,
+  run: Run,
+  { invocation, loaded, resources, output }: ActionContext,
+  log: Logger,
+): Promise<Completed<Name>> {
+  const { location } = loaded.config.storage;
+  const startedAt = performance.now();
+  for (let waiting = false; ; waiting = true) {
+    const response = await requestAction(location, action, request, run);
+    // The server is this very program: its report has the type that the action has here.
+    if (response !== "no server") return { report: response.report as ReportOf<Name>, by: "server" };
+    try {
+      const report = await withOwnStore(loaded, resources, invocation.command, log, async (actions) => {
+        const act = actions[action] as (request: RequestOf<Name>, run: Run) => Promise<ReportOf<Name>>;
+        return await act(request, run);
+      });
+      return { report, by: "this process" };
+    } catch (error) {
+      if (!(error instanceof StoreLockedError) || performance.now() - startedAt > WAIT_MS) throw error;
+      if (!waiting) output.err(`portcache: waiting for ${error.holder} to release the store`);
+    }
+    await systemClock.sleep(RETRY_EVERY_MS, run.signal);
+  }
+}
+
+/** Whether the message says everything the user needs. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof ActionError || error instanceof StoreLockedError || error instanceof ServerUnreachableError;
+}
+
 /** @returns the exit code */
-export async function runWork<Name extends ActionName>(
-  work: Work<Name>,
-  { invocation: { command, json, verbose, overrides }, loaded, resources, output }: WorkContext,
+export async function runAction<Name extends ActionName>(
+  command: ActionCommand<Name>,
+  context: ActionContext,
 ): Promise<number> {
+  const { invocation, loaded, resources, output } = context;
+  const { json, verbose, overrides } = invocation;
   const { level, format } = loaded.config.log;
-  // What the server would tell its admin is in nobody's way here, unless it was asked for.
+  // At the default level the log holds what a server's admin reads: here it would only stand between the bars.
   const log = await openLog(level === "info" && !verbose ? "warn" : level, format);
   const signal = untilInterrupted();
   const quiet = level === "warn" || level === "error";
   const view = quiet ? NO_VIEW : createProgressView(process.stderr, showsUnicode(resources.environment));
   try {
-    const { report, by } = await perform(
-      work.action,
-      work.request,
-      { onProgress: view.show, signal },
-      {
-        loaded,
-        resources,
-        log,
-        command,
-        onWait: (holder) => output.err(`portcache: waiting for ${holder} to let go of the store`),
-      },
-    );
+    const { report, by } = await runSomewhere(command, { onProgress: view.show, signal }, context, log);
     view.stop();
-    const unheeded = overrides.filter(({ path }) => by === "server" && !OWN.has(path)).map(({ flag }) => flag);
-    if (unheeded.length > 0) {
-      output.err(
-        `portcache: a server runs on this store, and its own configuration counts: ${unheeded.join(", ")} did not`,
-      );
+    const ignored = overrides.filter(({ path }) => by === "server" && !USED_BY_COMMAND.has(path));
+    if (ignored.length > 0) {
+      const flags = ignored.map(({ flag }) => flag).join(", ");
+      output.err(`portcache: no effect, as the running server uses its own configuration: ${flags}`);
     }
-    output.out(json ? JSON.stringify(report, null, 2) : work.render(report, output.paint));
-    return work.exitCode(report);
+    output.out(json ? JSON.stringify(report, null, 2) : command.render(report, output.paint));
+    return command.exitCode(report);
   } catch (error) {
     view.stop();
     if (error instanceof InterruptedError) {
       output.err("portcache: interrupted");
-      return EXIT_SIGINT;
+      return EXIT_INTERRUPTED;
     }
-    if (!isTold(error)) throw error;
+    if (!isExpected(error)) throw error;
     output.err(`portcache: ${error.message}`);
     return EXIT_FAILED;
   }

@@ -68,7 +68,7 @@ async function reportIn(body: ReadableStream<Uint8Array>, run: Run): Promise<{ r
  * @throws {ActionError} as the server says
  * @throws {ServerUnreachableError} where it can't be asked, or went away meanwhile
  */
-export async function askServer(location: string, name: ActionName, request: unknown, run: Run): Promise<Asked> {
+export async function requestAction(location: string, name: ActionName, request: unknown, run: Run): Promise<Asked> {
   const response = await connect(location, `/api/v1/${name}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },

@@ -6,9 +6,9 @@ import type { VerifyReport } from "../api/action-schemas.ts";
 import { parseSize } from "../config/units.ts";
 import { formatBytes, formatSpan, plural } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
+import { UsageError } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
-import type { Work } from "./run-action.ts";
-import { UsageError } from "./usage.ts";
+import type { ActionCommand } from "./run-action.ts";
 
 const DEFAULT_BYTES_PER_SECOND = 100 * 1024 * 1024;
 
@@ -52,7 +52,7 @@ function rateOf(given: unknown): number {
 }
 
 /** @throws {UsageError} */
-export function verifyWork(options: CommandOptions): Work<"verify"> {
+export function verifyCommand(options: CommandOptions): ActionCommand<"verify"> {
   return {
     action: "verify",
     request: { repair: options["repair"] === true, bytes_per_second: rateOf(options["rate"]) },

@@ -2,7 +2,6 @@
  * What is known of mirrors and hosts, and how people and programs read it (pure).
  */
 
-import { alignColumns, type Output } from "../cli/output.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { aged, type Circuit, circuitOf, firstByteWithin, successRate } from "../mirrors/host-stats.ts";
 import type { Remembered } from "../mirrors/hosts.ts";
@@ -55,39 +54,4 @@ export function reportOf(
     transfers: serverRuns ? carrying : null,
     last_asked: iso(askedAt),
   };
-}
-
-const MIB = 1024 * 1024;
-
-function speed(bytesPerSecond: number | null): string {
-  if (bytesPerSecond === null) return "-";
-  return bytesPerSecond >= MIB
-    ? `${(bytesPerSecond / MIB).toFixed(1)} MiB/s`
-    : `${(bytesPerSecond / 1024).toFixed(1)} KiB/s`;
-}
-
-function circuitText({ circuit, open_until }: PlaceReport, paint: Output["paint"], now: number): string {
-  if (circuit === "closed") return paint("green", "closed");
-  if (circuit === "half-open") return paint("yellow", "half-open");
-  return paint("red", `open for ${Math.ceil((Date.parse(open_until ?? "") - now) / 1000)} s`);
-}
-
-export function renderPlaces(
-  places: readonly PlaceReport[],
-  json: boolean,
-  paint: Output["paint"],
-  now: number,
-): string {
-  if (json) return JSON.stringify(places, null, 2);
-  const rows = places.map((one) => [
-    one.place,
-    speed(one.bytes_per_second),
-    one.first_byte_ms.p50 === null ? "-" : `${one.first_byte_ms.p50} ms`,
-    one.first_byte_ms.p95 === null ? "-" : `${one.first_byte_ms.p95} ms`,
-    one.success_rate === null ? "-" : `${(100 * one.success_rate).toFixed(1)} %`,
-    circuitText(one, paint, now),
-    one.transfers === null ? "-" : String(one.transfers),
-  ]);
-  const head = ["Place", "Throughput", "First byte p50", "p95", "Success", "Circuit", "Transfers"];
-  return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }

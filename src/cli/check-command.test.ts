@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
 import { lockStore } from "../store/lock.ts";
-import { check, countPackages } from "./check.ts";
+import { check, countPackages } from "./check-command.ts";
 import type { Output } from "./output.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/portcache-check-`);

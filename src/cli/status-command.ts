@@ -1,11 +1,16 @@
 /**
- * A store's state as people read it (pure).
+ * `portcache status [--watch]`: how the store does, once or until the user has seen enough.
  */
-import type { Totals } from "../api/schemas.ts";
+
+import type { Downloads, Status, Totals } from "../api/schemas.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { systemClock } from "../lib/clock.ts";
 import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
+import { readStoredStatus, type StoreStatus } from "../status/stored-status.ts";
+import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
 import { alignColumns, type Output } from "./output.ts";
 import { fit } from "./progress.ts";
-import type { StatusReport } from "./status-state.ts";
+import { readFromServer, ServerUnreachableError } from "./server-client.ts";
 
 export interface Screen {
   readonly paint: Output["paint"];
@@ -27,7 +32,7 @@ export function bar(fraction: number, columns: number, unicode: boolean): string
   return full.repeat(filled) + empty.repeat(columns - filled);
 }
 
-function headline({ running, locked, uptime_seconds, health, version }: StatusReport, paint: Output["paint"]): string {
+function headline({ running, locked, uptime_seconds, health, version }: StoreStatus, paint: Output["paint"]): string {
   if (!running) {
     const why = locked ? "a command holds the store, or a server is starting" : "no server runs on this store";
     return `${paint("bold", `portcache ${version}`)}: ${paint("yellow", why)}`;
@@ -57,7 +62,7 @@ function saved({ bytes_saved, bytes_sent, bytes_fetched }: Totals): string {
   return `${formatBytes(bytes_saved)} of ${formatBytes(bytes_sent)} sent, ${formatBytes(bytes_fetched)} fetched`;
 }
 
-function storeLines({ store }: StatusReport, { unicode }: Screen): readonly (readonly [string, string])[] {
+function storeLines({ store }: StoreStatus, { unicode }: Screen): readonly (readonly [string, string])[] {
   const { files, bytes, max_bytes, free_bytes, location } = store;
   const limit =
     max_bytes === null ? "" : ` of ${formatBytes(max_bytes)} ${bar(bytes / max_bytes, SHORT_BAR_COLUMNS, unicode)}`;
@@ -67,7 +72,7 @@ function storeLines({ store }: StatusReport, { unicode }: Screen): readonly (rea
   ];
 }
 
-function downloadLines({ downloads, downloads_active }: StatusReport, { paint, width, unicode }: Screen): string[] {
+function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, width, unicode }: Screen): string[] {
   const narrow = width < NARROW;
   const rows = downloads.map(({ file, size, bytes, bytes_per_second, eta_seconds, state }) => {
     const name = fit(file, Math.min(NAME_COLUMNS, Math.max(12, width - (narrow ? 56 : 70))), unicode).trimEnd();
@@ -85,7 +90,7 @@ function downloadLines({ downloads, downloads_active }: StatusReport, { paint, w
   return lines;
 }
 
-export function renderStatus(report: StatusReport, screen: Screen): string {
+export function renderStatus(report: StoreStatus, screen: Screen): string {
   const { all_time, since_start, repositories, mirrors, downloads_active, downloads_waiting } = report;
   const { paint } = screen;
   const rows: (readonly [string, string])[] = [
@@ -113,4 +118,110 @@ export function renderStatus(report: StatusReport, screen: Screen): string {
   }
   const lines = alignColumns(rows.map(([label, value]) => [paint("bold", label), value]));
   return [headline(report, paint), ...lines, ...downloadLines(report, screen)].join("\n");
+}
+
+/** @throws {ServerUnreachableError} when a server runs but cannot be asked */
+async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<StoreStatus> {
+  const { location } = loaded.config.storage;
+  // The server is this very program: its answers are as the schemas have them.
+  const status = (await readFromServer(location, "/api/v1/status", signal)) as Status | undefined;
+  const live = (await readFromServer(location, "/api/v1/downloads", signal)) as Downloads | undefined;
+  if (!status || !live) return readStoredStatus(loaded);
+  const { downloads: counts, version, store, all_time, since_start, uptime_seconds, ...rest } = status;
+  const { health, repositories, in_flight, read_ahead, mirrors } = rest;
+  return {
+    running: true,
+    locked: true,
+    version,
+    ...{ store, all_time, since_start, uptime_seconds, health, repositories, in_flight, read_ahead, mirrors },
+    downloads: live.downloads,
+    downloads_active: counts.active,
+    downloads_waiting: counts.waiting,
+  };
+}
+
+export interface StatusOptions {
+  readonly watch: boolean;
+  readonly json: boolean;
+  readonly unicode: boolean;
+}
+
+const EVERY_MS = 1000;
+
+/**
+ * The terminal's other screen, without a cursor, where long lines are cut; what was there before comes back at the end
+ * (xterm's ctlseqs, DECSET 1049, 25 and 7).
+ */
+const OTHER_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[?7l";
+const FIRST_SCREEN = "\u001b[?7h\u001b[?25h\u001b[?1049l";
+const HOME = "\u001b[H";
+const CLEAR_LINE = "\u001b[K";
+const CLEAR_BELOW = "\u001b[J";
+
+function exitCode({ health }: StoreStatus): number {
+  return health?.state === "unavailable" ? EXIT_FAILED : 0;
+}
+
+/** No more lines than the terminal has, each cleared to its end, so that nothing flickers. */
+function frame(text: string, rows: number): string {
+  const lines = text.split("\n").slice(0, Math.max(1, rows - 1));
+  return HOME + lines.map((line) => line + CLEAR_LINE).join("\r\n") + CLEAR_BELOW;
+}
+
+/** Where the server comes and goes that is to be seen, and no reason to stop. */
+async function orTrouble(look: () => Promise<string>): Promise<string> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof ServerUnreachableError) return error.message;
+    throw error;
+  }
+}
+
+async function watch(look: () => Promise<string>, output: Output, signal: AbortSignal): Promise<void> {
+  const { stdout } = process;
+  if (!stdout.isTTY) {
+    for (;;) {
+      output.out(await look());
+      await systemClock.sleep(EVERY_MS, signal);
+    }
+  }
+  let last = "";
+  stdout.write(OTHER_SCREEN);
+  try {
+    for (;;) {
+      last = await orTrouble(look);
+      stdout.write(frame(last, stdout.rows ?? 24));
+      await systemClock.sleep(EVERY_MS, signal);
+    }
+  } finally {
+    stdout.write(FIRST_SCREEN);
+    if (last !== "") output.out(last);
+  }
+}
+
+/** @returns the exit code */
+export async function status(loaded: LoadedConfig, options: StatusOptions, output: Output): Promise<number> {
+  const signal = untilInterrupted();
+  let exit = 0;
+
+  async function look(): Promise<string> {
+    const report = await readStatus(loaded, signal);
+    exit = exitCode(report);
+    // One line each where many follow.
+    if (options.json) return JSON.stringify(report, null, options.watch ? 0 : 2);
+    const width = process.stdout.columns ?? 120;
+    return renderStatus(report, { paint: output.paint, width, unicode: options.unicode });
+  }
+
+  try {
+    if (options.watch) await watch(look, output, signal);
+    else output.out(await look());
+    return exit;
+  } catch (error) {
+    if (error instanceof InterruptedError) return EXIT_INTERRUPTED;
+    if (!(error instanceof ServerUnreachableError)) throw error;
+    output.err(`portcache: ${error.message}`);
+    return EXIT_FAILED;
+  }
 }

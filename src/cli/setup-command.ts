@@ -8,10 +8,9 @@ import { type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { Action } from "../setup/plan.ts";
 import { install, inUse, type Step, uninstall } from "../setup/setup.ts";
 import type { CommandOptions } from "./args.ts";
+import { EXIT_FAILED } from "./exit.ts";
 import { manualFiles } from "./manual.ts";
 import { alignColumns, type Output } from "./output.ts";
-
-const EXIT_FAILED = 1;
 
 const MARKS: Readonly<Record<InitSystem, readonly string[]>> = {
   openrc: ["/sbin/openrc-run", "/usr/sbin/openrc-run", "/usr/bin/openrc-run"],

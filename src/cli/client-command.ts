@@ -7,11 +7,20 @@ import type { LoadedConfig } from "../config/load.ts";
 import { findRepositories } from "../repos/discover.ts";
 import { findConfigured } from "../server/compose-repos.ts";
 import type { CommandOptions } from "./args.ts";
-import { findOwn, leadsTo, switchOff, switchOn, switchTo, withoutSlashes } from "./client-lines.ts";
-import { findMirrorsFile, type MirrorsFile, writeMirrorsFile } from "./client-mirrors-file.ts";
+import { UsageError } from "./args.ts";
+import {
+  findMirrorsFile,
+  findOwn,
+  leadsTo,
+  type MirrorsFile,
+  switchOff,
+  switchOn,
+  switchTo,
+  withoutSlashes,
+  writeMirrorsFile,
+} from "./client-mirrors-file.ts";
 import { type TestStep, testClient } from "./client-test.ts";
 import type { Output } from "./output.ts";
-import { UsageError } from "./usage.ts";
 
 /** As --json prints it. */
 interface ClientReport {

@@ -6,7 +6,7 @@ import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { writeTree } from "../testing/tree.ts";
-import { mirrors } from "./mirrors.ts";
+import { mirrors } from "./mirrors-command.ts";
 
 setDefaultTimeout(60_000);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseMirrorLists } from "../repos/formats/third-party-mirrors.ts";
-import { findOwn, leadsTo, switchOff, switchOn, switchTo } from "./client-lines.ts";
+import { findOwn, leadsTo, switchOff, switchOn, switchTo } from "./client-mirrors-file.ts";
 
 const URL = "http://cachebox:8000";
 const OTHERS = "# my mirrors\n\nlocal http://nas/\ngentoo http://a http://b\n";

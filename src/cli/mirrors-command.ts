@@ -1,0 +1,58 @@
+/**
+ * `portcache mirrors`: what is known of each upstream, read from the index, whether or not a server runs on the store (it
+ * writes what it learns every few seconds). Changes nothing.
+ */
+import type { LoadedConfig } from "../config/load.ts";
+import { readPlaces } from "../index/hosts.ts";
+import { NOTHING_KNOWN } from "../mirrors/host-stats.ts";
+import type { Remembered } from "../mirrors/hosts.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
+import { type PlaceReport, reportOf } from "../status/mirror-report.ts";
+import { isStoreLocked } from "../store/lock.ts";
+import { alignColumns, type Output } from "./output.ts";
+
+const MIB = 1024 * 1024;
+
+function speed(bytesPerSecond: number | null): string {
+  if (bytesPerSecond === null) return "-";
+  return bytesPerSecond >= MIB
+    ? `${(bytesPerSecond / MIB).toFixed(1)} MiB/s`
+    : `${(bytesPerSecond / 1024).toFixed(1)} KiB/s`;
+}
+
+function circuitText({ circuit, open_until }: PlaceReport, paint: Output["paint"], now: number): string {
+  if (circuit === "closed") return paint("green", "closed");
+  if (circuit === "half-open") return paint("yellow", "half-open");
+  return paint("red", `open for ${Math.ceil((Date.parse(open_until ?? "") - now) / 1000)} s`);
+}
+
+function renderPlaces(places: readonly PlaceReport[], json: boolean, paint: Output["paint"], now: number): string {
+  if (json) return JSON.stringify(places, null, 2);
+  const rows = places.map((one) => [
+    one.place,
+    speed(one.bytes_per_second),
+    one.first_byte_ms.p50 === null ? "-" : `${one.first_byte_ms.p50} ms`,
+    one.first_byte_ms.p95 === null ? "-" : `${one.first_byte_ms.p95} ms`,
+    one.success_rate === null ? "-" : `${(100 * one.success_rate).toFixed(1)} %`,
+    circuitText(one, paint, now),
+    one.transfers === null ? "-" : String(one.transfers),
+  ]);
+  const head = ["Place", "Throughput", "First byte p50", "p95", "Success", "Circuit", "Transfers"];
+  return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
+}
+
+/** The configured mirrors in their order, then the hosts by when they were asked, the latest first. */
+export function mirrors({ config }: LoadedConfig, json: boolean, output: Output, now: number): number {
+  const { location } = config.storage;
+  const remembered = new Map(readPlaces(`${location}/index.sqlite`).map((one) => [one.place, one]));
+  const serverRuns = isStoreLocked(location);
+  const unknown = (place: string): Remembered => ({ place, known: NOTHING_KNOWN, askedAt: 0, carrying: 0 });
+  const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
+  const configured = keys.map((key) => reportOf(remembered.get(key) ?? unknown(key), "mirror", serverRuns, now));
+  const hosts = [...remembered.values()]
+    .filter(({ place }) => !keys.includes(place))
+    .toSorted((a, b) => b.askedAt - a.askedAt)
+    .map((one) => reportOf(one, "host", serverRuns, now));
+  output.out(renderPlaces([...configured, ...hosts], json, output.paint, now));
+  return 0;
+}

@@ -1,0 +1,85 @@
+/**
+ * Reads the status of a store on which no server runs, from the index that the last server left. Changes nothing.
+ */
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { version } from "../../package.json" with { type: "json" };
+import type { Downloads, Status } from "../api/schemas.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { createFileList, type FileTotals } from "../index/file-list.ts";
+import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
+import { readIndex } from "../index/read.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
+import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
+import { systemClock } from "../lib/clock.ts";
+import { isStoreLocked } from "../store/lock.ts";
+import { totalsOf } from "./server-status.ts";
+
+/** The status of a store, as `portcache status --json` prints it; null stands for what only a running server knows. */
+export interface StoreStatus extends Pick<Status, "version" | "store" | "all_time" | "repositories"> {
+  readonly running: boolean;
+  /** Some process holds the store: a command, or a server that does not answer yet. */
+  readonly locked: boolean;
+  readonly uptime_seconds: number | null;
+  readonly health: Status["health"] | null;
+  readonly since_start: Status["since_start"] | null;
+  readonly in_flight: number | null;
+  readonly read_ahead: Status["read_ahead"] | null;
+  readonly mirrors: Status["mirrors"] | null;
+  readonly downloads: Downloads["downloads"];
+  readonly downloads_active: number;
+  readonly downloads_waiting: number;
+}
+
+const NOTHING_MEASURED = Object.fromEntries(MEASURES.map((measure) => [measure, 0])) as Measures;
+
+/** Free bytes of the file system that holds the folder, or would hold it. */
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(folder);
+    return parent === folder ? 0 : freeBytes(parent);
+  }
+}
+
+function withMirrorFiles(
+  { files, bytes }: FileTotals,
+  mirrorFiles: Pick<MirrorFileRows, "count" | "bytes">,
+): FileTotals {
+  return { files: files + mirrorFiles.count(), bytes: bytes + mirrorFiles.bytes() };
+}
+
+export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
+  const { location, max_size, min_free } = config.storage;
+  const index = readIndex(`${location}/index.sqlite`, (db) => ({
+    totals: withMirrorFiles(createFileList(db).totals(""), createMirrorFileRows(db)),
+    measures: createStatistics(db, systemClock).allTime(),
+    counts: createRepositoryRows(db).counts(),
+    trees: db.query.repositories.findMany().sync().length,
+  }));
+  return {
+    running: false,
+    locked: isStoreLocked(location),
+    version,
+    store: {
+      location,
+      ...(index?.totals ?? { files: 0, bytes: 0 }),
+      max_bytes: max_size === 0 ? null : max_size,
+      free_bytes: freeBytes(location),
+      min_free_bytes: min_free,
+    },
+    all_time: totalsOf(index?.measures ?? NOTHING_MEASURED),
+    repositories: { trees: index?.trees ?? 0, ...(index?.counts ?? { packages: 0, distfiles: 0 }), scanned: false },
+    uptime_seconds: null,
+    health: null,
+    since_start: null,
+    in_flight: null,
+    read_ahead: null,
+    mirrors: null,
+    downloads: [],
+    downloads_active: 0,
+    downloads_waiting: 0,
+  };
+}
