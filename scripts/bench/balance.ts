@@ -7,8 +7,8 @@
  *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
  */
 import { parseArgs } from "node:util";
-import type { Outcome } from "../../src/mirrors/host-stats.ts";
-import { createPlaces, type Place, type Trial } from "../../src/mirrors/hosts.ts";
+import type { RequestOutcome, RequestRecorder } from "../../src/distfile/source.ts";
+import { createPlaces, type Place } from "../../src/mirrors/hosts.ts";
 import { levelAfter, orderPlaces, type Question, type Strategy } from "../../src/mirrors/selection.ts";
 
 const STEP_MS = 20;
@@ -27,7 +27,7 @@ interface Mirror {
 
 interface Attempt {
   readonly mirror: Mirror;
-  readonly trial: Trial;
+  readonly trial: RequestRecorder;
   readonly askedAt: number;
   readonly patienceMs: number;
 }
@@ -97,11 +97,11 @@ function ask(download: Download, at: number): void {
   const mirror = download.queue.shift();
   if (!mirror) return;
   const { place } = mirror;
-  const patienceMs = place.patienceMs();
-  download.attempts.push({ mirror, trial: place.ask(download.left), askedAt: at, patienceMs });
+  const patienceMs = place.hedgeDelayMs();
+  download.attempts.push({ mirror, trial: place.startRequest(download.left), askedAt: at, patienceMs });
 }
 
-function drop(download: Download, attempt: Attempt, outcome: Outcome): void {
+function drop(download: Download, attempt: Attempt, outcome: RequestOutcome): void {
   attempt.trial.end(outcome);
   download.attempts = download.attempts.filter((one) => one !== attempt);
   download.queue.push(attempt.mirror);
@@ -109,7 +109,7 @@ function drop(download: Download, attempt: Attempt, outcome: Outcome): void {
 }
 
 function win(download: Download, winner: Attempt, { at, firstBytes }: Scene): void {
-  winner.trial.answered(at - winner.askedAt);
+  winner.trial.firstByte(at - winner.askedAt);
   winner.trial.received(1, 0);
   download.winner = winner;
   if (download.left === download.size) firstBytes.push(at - (download.attempts[0]?.askedAt ?? at));

@@ -48,7 +48,7 @@ function wantedBy(name: DistfileName): readonly WantedBy[] {
   const i = Number(/\d+/.exec(name)?.[0]);
   if (i % 3 === 0) return [];
   const { size, blake2b } = digestsOf(content(i));
-  return [{ repository: "gentoo", category: "c", package: "p", entry: { name, size, blake2b } }];
+  return [{ repository: "gentoo", location: "/gentoo", category: "c", package: "p", entry: { name, size, blake2b } }];
 }
 
 async function keep(i: number): Promise<void> {

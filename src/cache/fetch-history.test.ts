@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Offer, Outcome, Source, Trial } from "../distfile/source.ts";
+import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createStories } from "./fetch-history.ts";
 
@@ -8,8 +8,8 @@ const name = "foo-1.tar.gz" as DistfileName;
 
 /** Notes what it is told. */
 function createSource(label: string, told: string[]): Source {
-  const trial: Trial = {
-    answered: (ms) => told.push(`answered ${ms}`),
+  const trial: RequestRecorder = {
+    firstByte: (ms) => told.push(`answered ${ms}`),
     received: (bytes, ms) => told.push(`received ${bytes} ${ms}`),
     end: (outcome) => told.push(`end ${outcome}`),
   };
@@ -17,18 +17,18 @@ function createSource(label: string, told: string[]): Source {
     label,
     trustedOrigin: undefined,
     locate: async () => `${label}/x`,
-    ask: () => trial,
-    patienceMs: () => 7,
+    startRequest: () => trial,
+    hedgeDelayMs: () => 7,
     expectedMs: () => 8,
-    standing: () => ({ place: label, free: true, bytesPerSecond: undefined, ranges: true }),
-    ignoresRanges: () => undefined,
+    status: () => ({ host: label, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
+    rangeIgnored: () => undefined,
   };
 }
 
 function createWorld() {
   const clock = createFakeClock();
   const received: [string, number][] = [];
-  const ended: Outcome[] = [];
+  const ended: RequestOutcome[] = [];
   const downloads: string[] = [];
   const stories = createStories({
     clock,
@@ -43,16 +43,16 @@ test("each request to a source is noted with its times, and the source hears all
   const { clock, received, ended, downloads, stories } = createWorld();
   const told: string[] = [];
   const chapter = stories.begin(name);
-  const offer: Offer = { sources: () => [createSource("a", told)], refusals: [] };
+  const offer: SourceList = { sources: () => [createSource("a", told)], refusals: [] };
   const [source] = chapter.watch(offer).sources();
-  expect([source?.label, await source?.locate(), source?.patienceMs(), source?.expectedMs(1)]).toEqual([
+  expect([source?.label, await source?.locate(), source?.hedgeDelayMs(), source?.expectedMs(1)]).toEqual([
     "a",
     "a/x",
     7,
     8,
   ]);
-  const trial = source?.ask(100);
-  trial?.answered(5);
+  const trial = source?.startRequest(100);
+  trial?.firstByte(5);
   trial?.received(60, 0);
   clock.set(clock.now() + 30);
   trial?.received(40, 25);
@@ -80,9 +80,9 @@ test("each request to a source is noted with its times, and the source hears all
 test("sources found by looking further belong to the same story", async () => {
   const { stories } = createWorld();
   const chapter = stories.begin(name);
-  const more = async (): Promise<Offer> => ({ sources: () => [createSource("b", [])], refusals: [] });
+  const more = async (): Promise<SourceList> => ({ sources: () => [createSource("b", [])], refusals: [] });
   const further = await chapter.watch({ sources: () => [], refusals: [], more }).more?.();
-  further?.sources()[0]?.ask(1).end("absent");
+  further?.sources()[0]?.startRequest(1).end("absent");
   expect(stories.of(name)[0]?.tried).toMatchObject([{ source: "b", outcome: "absent" }]);
 });
 
@@ -91,7 +91,7 @@ test("the newest stories are kept, and of each the newest requests", () => {
   const first = stories.begin(name);
   for (let i = 0; i < 100; i++) {
     const [source] = first.watch({ sources: () => [createSource(`s${i}`, [])], refusals: [] }).sources();
-    source?.ask(1).end("failed");
+    source?.startRequest(1).end("failed");
   }
   const tried = stories.of(name)[0]?.tried ?? [];
   expect([tried.length, tried.at(-1)?.source]).toEqual([40, "s99"]);

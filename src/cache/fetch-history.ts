@@ -3,7 +3,7 @@
  * For people who ask why a file is here or is not. Held in memory, of the newest downloads only.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Offer, Outcome, Source } from "../distfile/source.ts";
+import type { RequestOutcome, Source, SourceList } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /** One request to one source. */
@@ -13,7 +13,7 @@ export interface Tried {
   firstByteMs: number | undefined;
   bytes: number;
   endedAt: number | undefined;
-  outcome: Outcome | undefined;
+  outcome: RequestOutcome | undefined;
 }
 
 export type StoryOutcome = "stored" | "passed-on" | "failed";
@@ -33,7 +33,7 @@ export interface Story {
 export interface Chapter {
   readonly story: Story;
   /** The same sources, each request to one of which is noted. */
-  watch(offer: Offer): Offer;
+  watch(offer: SourceList): SourceList;
   end(outcome: StoryOutcome): void;
 }
 
@@ -48,7 +48,7 @@ export interface StoriesDeps {
   /** Told of all bytes that come in, the thrown away included. */
   readonly onReceived: (source: string, bytes: number) => void;
   /** Told of each request to a source when it has ended. */
-  readonly onTried: (source: string, outcome: Outcome) => void;
+  readonly onTried: (source: string, outcome: RequestOutcome) => void;
   readonly onEnded: (outcome: StoryOutcome, ms: number) => void;
 }
 
@@ -62,8 +62,8 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
   function watchSource(source: Source, tried: Tried[], story: Story): Source {
     return {
       ...source,
-      ask(bytes) {
-        const trial = source.ask(bytes);
+      startRequest(bytes) {
+        const trial = source.startRequest(bytes);
         const one: Tried = {
           source: source.label,
           askedAt: clock.now(),
@@ -76,9 +76,9 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
         if (tried.length > MAX_TRIED) tried.shift();
         return {
           ...trial,
-          answered(afterMs) {
+          firstByte(afterMs) {
             one.firstByteMs ??= afterMs;
-            trial.answered(afterMs);
+            trial.firstByte(afterMs);
           },
           received(count, waitedMs) {
             one.bytes += count;
@@ -99,7 +99,7 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
     };
   }
 
-  function watch(offer: Offer, tried: Tried[], story: Story): Offer {
+  function watch(offer: SourceList, tried: Tried[], story: Story): SourceList {
     const { more } = offer;
     return {
       ...offer,

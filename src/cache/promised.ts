@@ -3,12 +3,7 @@
  * piece while it grows.
  */
 
-/** Room in the store for a file coming in. */
-export interface Reservation {
-  /** So many more of its bytes are on disk. */
-  wrote(bytes: number): void;
-  release(): void;
-}
+import type { Reservation } from "../distfile/reservation.ts";
 
 export interface Promised {
   /** Asks for room for a file of so many bytes. Resolves with whether it was had. */

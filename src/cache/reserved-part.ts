@@ -5,10 +5,11 @@
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Reservation } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
-import { createPromised, type Reservation } from "./promised.ts";
+import { createPromised } from "./promised.ts";
 
 /** Of distfiles, or of what else is stored. */
 export interface KeptPartDeps<Name extends FileName = DistfileName> {

@@ -3,7 +3,7 @@
  */
 import { contentKey, type Digests, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Offer } from "../distfile/source.ts";
+import type { SourceList } from "../distfile/source.ts";
 import { type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
 import type { Finished } from "../fetch/download-plan.ts";
 import type { DistfileRows } from "../index/files.ts";
@@ -20,7 +20,7 @@ export interface BeginDeps extends DownloadDeps, KeptPartDeps {
   readonly store: Store;
   readonly rows: DistfileRows;
   /** Whom to ask for this content, undefined where no tree knows the name. */
-  readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<Offer>;
+  readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
   readonly downloads: Turns;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;

@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { oneLine } from "../lib/text.ts";
@@ -14,7 +15,6 @@ import { createPlaces, type Places } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
-import type { Wanting } from "../resolver/fetchables.ts";
 import type { Resolution, Resolver } from "../resolver/resolver.ts";
 import { scanForWanted } from "../resolver/scan-wanting.ts";
 import { findConfigured } from "../server/compose-repos.ts";
@@ -123,7 +123,7 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, place
   });
 }
 
-async function urlsAtMirrors(name: DistfileName, entry: Wanting["entry"] | undefined, mirrors: Mirrors) {
+async function urlsAtMirrors(name: DistfileName, entry: WantedBy["entry"] | undefined, mirrors: Mirrors) {
   const sources = mirrors.sources(name, entry, []);
   return await Promise.all(
     sources.map(({ label, locate }) => locate().catch(() => `${label}/distfiles/${encodeURIComponent(name)}`)),
@@ -137,7 +137,7 @@ async function urisOf({ candidates }: Resolution, mirrors: Mirrors): Promise<rea
 
 async function resolveOne(
   name: DistfileName,
-  wanting: readonly Wanting[],
+  wanting: readonly WantedBy[],
   { resolver, mirrors, unknown }: { resolver: Resolver; mirrors: Mirrors; unknown: "mirrors" | "deny" },
 ): Promise<Resolved> {
   const [first] = wanting;

@@ -1,67 +1,69 @@
 /**
- * Where a distfile can be fetched from, as the resolver hands it to a download.
+ * Describes where a file can be fetched from, and how each request to such a source is recorded.
  */
 import type { Attempt } from "./errors.ts";
 
 /**
- * What came of asking a source. `absent`: it answers, but does not have this very file. `unreachable`: it took no connection
- * or stayed silent. `failed`: everything else that is its fault. `late`: another was asked after it and answered first.
- * `cancelled`: it was not needed any more, which says nothing against it.
+ * How a request to a source ended. `absent`: the source answers, but does not have this very file. `unreachable`: it
+ * accepted no connection or stayed silent. `failed`: any other fault of the source. `late`: a hedged request to another
+ * source, sent afterwards, was answered first. `cancelled`: the request was not needed any more, which says nothing about
+ * the source.
  */
-export type Outcome = "delivered" | "absent" | "failed" | "unreachable" | "late" | "cancelled";
+export type RequestOutcome = "delivered" | "absent" | "failed" | "unreachable" | "late" | "cancelled";
 
-/** One request to a source, for whoever keeps account of what sources can do. */
-export interface Trial {
-  /** The first byte of the body came, so long after the request. */
-  answered(afterMs: number): void;
-  /** @param waitedMs time in which somebody waited for these: what our own disk or a slow reader takes is not in it */
+/** Records one request to a source. */
+export interface RequestRecorder {
+  /** The first byte of the body came so long after the request. */
+  firstByte(afterMs: number): void;
+  /** @param waitedMs time spent waiting for these bytes; time taken by our own disk or by a slow reader does not count */
   received(bytes: number, waitedMs: number): void;
-  /** The first one counts. */
-  end(outcome: Outcome): void;
+  /** Ends the record; only the first call counts. */
+  end(outcome: RequestOutcome): void;
 }
 
+/** A mirror or a URI that one file can be fetched from. */
 export interface Source {
-  /** What people know it by: a mirror's URL, or the URI of a file. */
+  /** The name that people know the source by: a mirror's URL, or the URI of the file. */
   readonly label: string;
-  /** This origin was configured, so its address is not checked; undefined for URIs out of trees. */
+  /** The configured origin, whose address is not checked; undefined for URIs from ebuilds. */
   readonly trustedOrigin: string | undefined;
   /**
-   * The file's URL there, found out when its turn comes (a mirror's layout may have to be asked for first).
+   * Finds the file's URL at this source when its turn comes (a mirror's layout.conf may have to be fetched first).
    * @throws {SourceError}
    */
   locate(): Promise<string>;
   /**
-   * A request to it begins, which has to be ended. Several may be under way at once.
-   * @param bytes how many it is to send, as far as that is known
+   * Starts the record of a request, which the caller has to end. Several may be open at once.
+   * @param bytes how many the source is to send, as far as that is known
    */
-  ask(bytes: number | undefined): Trial;
-  /** How long its first byte may take before another source is asked beside it. */
-  patienceMs(): number;
-  /** How long so many bytes would take, by what it has shown; undefined where it is out of order. */
+  startRequest(bytes: number | undefined): RequestRecorder;
+  /** Returns how long the first byte may take before another source is asked as well. */
+  hedgeDelayMs(): number;
+  /** Estimates from past requests how long so many bytes would take; undefined while the source's circuit is open. */
   expectedMs(bytes: number): number | undefined;
-  standing(): Standing;
-  /** It answered a range with the whole file. */
-  ignoresRanges(): void;
+  status(): SourceStatus;
+  /** Notes that the source answered a range request with the whole file. */
+  rangeIgnored(): void;
 }
 
-/** What is known of a source's place at this moment, for who would like to fetch from it beside others. */
-export interface Standing {
-  /** Sources of one place share a line and a courtesy: a download asks a place once at a time. */
-  readonly place: string;
-  /** Whether another connection may be made there: it is in order, and carries fewer than courtesy allows. */
-  readonly free: boolean;
-  /** What one transfer from there has shown; undefined before the first. */
+/** What is known of a source at this moment, for the choice of a second source to fetch from. */
+export interface SourceStatus {
+  /** The host that the source's connections count against: a download uses each host once at a time. */
+  readonly host: string;
+  /** Whether another connection may be opened: the circuit is closed, and the host has fewer than its limit. */
+  readonly available: boolean;
+  /** The measured speed of one transfer; undefined before the first. */
   readonly bytesPerSecond: number | undefined;
-  /** False where it has ignored a range. */
-  readonly ranges: boolean;
+  /** False after the source has ignored a range. */
+  readonly acceptsRanges: boolean;
 }
 
-/** All there is to ask for one file. */
-export interface Offer {
-  /** In the order to ask them as things stand now, so it is called when they are asked. */
+/** The sources of one file. */
+export interface SourceList {
+  /** Returns the sources in the order to try, by what is known when it is called. */
   sources(): readonly Source[];
-  /** What is not asked, and why. */
+  /** Sources that must not be tried, with the reasons. */
   readonly refusals: readonly Attempt[];
-  /** Looks further, where that takes longer; may give sources that were asked already. */
-  readonly more?: () => Promise<Offer>;
+  /** Searches further, which may take long; may return sources that were in the first list. */
+  readonly more?: () => Promise<SourceList>;
 }

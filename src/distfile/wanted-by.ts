@@ -1,17 +1,19 @@
 /**
- * What the trees want under a name (pure): the different contents, first tree first, and who wants them.
+ * Lists the packages that want a file, and the different contents that they want under its name (pure).
  */
 import { contentKey, type Digests, type DistEntry } from "./digests.ts";
 
 /** A package whose Manifest has the file. */
 export interface WantedBy {
+  /** The repository's name; two repositories may share one, so `location` identifies them. */
   readonly repository: string;
+  readonly location: string;
   readonly category: string;
   readonly package: string;
   readonly entry: DistEntry;
 }
 
-/** The different contents that trees want, in the order of the trees. */
+/** Returns the different contents that packages want, first repository first. */
 export function contentsOf(wanted: readonly WantedBy[]): readonly Digests[] {
   const contents = new Map<string, Digests>();
   for (const { entry } of wanted) {
@@ -21,7 +23,7 @@ export function contentsOf(wanted: readonly WantedBy[]): readonly Digests[] {
   return [...contents.values()];
 }
 
-/** Packages by name for people, each once: `gentoo: app-misc/hello`. */
+/** Names the packages for people, each once: `gentoo: app-misc/hello`. */
 export function wantedByText(wanted: readonly WantedBy[]): readonly string[] {
   return [...new Set(wanted.map((by) => `${by.repository}: ${by.category}/${by.package}`))];
 }

@@ -1,15 +1,15 @@
 /**
  * Keeps the store within its limits: on a clock, when told to, and before a download begins that would not fit.
  */
+import type { Reservation } from "../distfile/reservation.ts";
 import type { DistfileRows } from "../index/files.ts";
 import type { OrphanRows } from "../index/orphans.ts";
 import type { Store } from "../store/store.ts";
 import { type CleanOptions, type CleanReport, createBreath, createRun, type RunDeps } from "./clean-up.ts";
 import { excess, surplus } from "./policy.ts";
-import { createLedger, type Reservation } from "./reservations.ts";
+import { createLedger } from "./reservations.ts";
 
 export type { CleanOptions, CleanReport } from "./clean-up.ts";
-export type { Reservation } from "./reservations.ts";
 
 export interface EvictDeps extends Omit<RunDeps, "ledger" | "breathe" | "onRemoved" | "store" | "rows"> {
   readonly store: RunDeps["store"] & Pick<Store, "freeBytes" | "leftPartBytes">;

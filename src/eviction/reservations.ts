@@ -2,16 +2,9 @@
  * How much room there is, and who has been promised how much of it: a download takes its whole size before it begins, so
  * that many together stay under the limits.
  */
+import type { Reservation } from "../distfile/reservation.ts";
 import type { Limits, Usage } from "./policy.ts";
 import { excess } from "./policy.ts";
-
-/** Room for one file coming in. */
-export interface Reservation {
-  /** So many more of its bytes are on disk. */
-  wrote(bytes: number): void;
-  /** Once the file is stored, or is not going to be. Calling it twice does nothing more. */
-  release(): void;
-}
 
 export interface Ledger {
   /** What is there and what is promised, with all that is waited for. */

@@ -6,7 +6,7 @@
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Source, Trial } from "../distfile/source.ts";
+import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
@@ -138,7 +138,7 @@ export interface Answer {
 }
 
 export interface Reading {
-  readonly trial: Trial;
+  readonly trial: RequestRecorder;
   readonly pace: Window;
   readonly clock: Clock;
 }

@@ -4,7 +4,7 @@
 import type { ComputedDigests, Digests } from "../distfile/digests.ts";
 import type { NotModifiedError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Offer } from "../distfile/source.ts";
+import type { SourceList } from "../distfile/source.ts";
 import type { Part } from "./part-writer.ts";
 import type { Validator } from "./resume.ts";
 import type { Terms } from "./terms.ts";
@@ -36,7 +36,7 @@ export interface DownloadPlan {
   /** Somebody waits for it from now on. */
   urge(): void;
   /** Finds out whom to ask; before a place is waited for, as it may take long (an ebuild has to be sourced). */
-  offer(): Promise<Offer>;
+  offer(): Promise<SourceList>;
   remember(validator: Validator): void;
   /** Of a file that may change under its name. */
   readonly terms?: Terms;

@@ -5,8 +5,9 @@
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import { NotModifiedError, StoreRefusesError } from "../distfile/errors.ts";
 import type { Hasher } from "../distfile/hasher.ts";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Offer } from "../distfile/source.ts";
+import type { SourceList } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { Assembly } from "./assembly.ts";
@@ -14,7 +15,6 @@ import type { DownloadPlan } from "./download-plan.ts";
 import { createPlace } from "./download-slot.ts";
 import { type AskDeps, askInTurn } from "./failover.ts";
 import { createIncoming } from "./part-writer.ts";
-import { HOLD_BYTES } from "./release-policy.ts";
 import type { Reader } from "./tail.ts";
 import { asUnavailable } from "./trouble.ts";
 import { createWhole } from "./whole.ts";
@@ -110,7 +110,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     assembly.suspicions = [];
   }
 
-  async function fetchAll(offer: Offer): Promise<ComputedDigests> {
+  async function fetchAll(offer: SourceList): Promise<ComputedDigests> {
     if (!(await unlessStopped(plan.reserve(), stopper.signal))) passOn();
     try {
       return await askInTurn(assembly, offer, deps, stopper.signal);
@@ -149,7 +149,7 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
       arrived.resolve();
       // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come; but a
       // file that is answered in one piece is where its headers say it is.
-      const storesFirst = plan.storesFirst || digests.size <= HOLD_BYTES;
+      const storesFirst = plan.storesFirst || digests.size <= HOLD_LIMIT_BYTES;
       if (!storesFirst) finish(digests);
       await store(digests);
       if (storesFirst) finish(digests);

@@ -4,7 +4,8 @@
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
-import type { Offer, Outcome, Source, Trial } from "../distfile/source.ts";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
+import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Range } from "../upstream/range.ts";
@@ -12,7 +13,6 @@ import { type Account, type Attempts, createAccount } from "./account.ts";
 import { type Assembly, isBound, isComplete, leftBytes, takeFrom } from "./assembly.ts";
 import { type Field, firstAnswer, type Winner } from "./hedge.ts";
 import { outcomeOf } from "./outcome.ts";
-import { HOLD_BYTES } from "./release-policy.ts";
 import { pieceBytes } from "./segment-plan.ts";
 import { type SegmentDeps, takeInSegments } from "./segments.ts";
 import { createRounds, type Rounds } from "./source-queue.ts";
@@ -28,7 +28,7 @@ const PAUSE_BEFORE_SECOND_ROUND_MS = 500;
 const LEAST_SHARED_BYTES = 8 * 1024 * 1024;
 
 function patienceFor({ incoming }: Assembly): Patience {
-  return incoming.total !== undefined && incoming.total <= HOLD_BYTES ? HELD : FLOWING;
+  return incoming.total !== undefined && incoming.total <= HOLD_LIMIT_BYTES ? HELD : FLOWING;
 }
 
 /** Whether the rest would come in a fraction of the time from another source. */
@@ -54,10 +54,10 @@ function isShared({ assembly, rounds, deps }: Desk, source: Source): boolean {
   const left = leftBytes(assembly);
   if (deps.connections < 2 || !isBound(assembly) || left === undefined || left < LEAST_SHARED_BYTES) return false;
   if (assembly.suspicions.length > 0 || assembly.incoming.passing) return false;
-  const asked = source.standing().place;
+  const asked = source.status().host;
   return rounds.left
-    .map((other) => other.standing())
-    .some(({ place, free, ranges }) => place !== asked && free && ranges);
+    .map((other) => other.status())
+    .some(({ host: place, available: free, acceptsRanges: ranges }) => place !== asked && free && ranges);
 }
 
 /** What to ask a source for first: no more than a piece where others may join it, nothing that is there already. */
@@ -66,14 +66,14 @@ function firstRange(desk: Desk, source: Source): Range | undefined {
   const { total, position: offset } = incoming;
   if (!isBound(desk.assembly) || total === undefined) return undefined;
   const gap = incoming.gaps(offset, total)[0]?.end ?? total;
-  const { ranges, bytesPerSecond } = source.standing();
+  const { acceptsRanges: ranges, bytesPerSecond } = source.status();
   const most = isShared(desk, source) && ranges ? offset + pieceBytes(bytesPerSecond) : total;
   const end = Math.min(gap, most);
   return { offset, end: end === total || !ranges ? undefined : end };
 }
 
 /** Trials that went well are open until the hash has been seen. */
-type Trials = Map<Source, Trial>;
+type Trials = Map<Source, RequestRecorder>;
 
 /** Takes what one source sends. @returns whether that was all of the file */
 async function takeAlone(desk: Desk, winner: Winner, trials: Trials): Promise<boolean> {
@@ -126,8 +126,12 @@ async function ask(desk: Desk, firstSource: Source, trials: Trials): Promise<boo
 /** The digests where the file is right; else who is to blame is noted, and its bytes are gone. */
 async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | undefined> {
   const { assembly, rounds, account, deps } = desk;
-  function accuse(source: Source, why = "has other bytes than the Manifest says", outcome: Outcome = "failed"): void {
-    (trials.get(source) ?? source.ask(0)).end(outcome);
+  function accuse(
+    source: Source,
+    why = "has other bytes than the Manifest says",
+    outcome: RequestOutcome = "failed",
+  ): void {
+    (trials.get(source) ?? source.startRequest(0)).end(outcome);
     account.lied(source, why);
   }
   try {
@@ -150,7 +154,7 @@ async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | und
   }
 }
 
-async function lookFurther({ more }: Offer, stop: AbortSignal): Promise<Offer | undefined> {
+async function lookFurther({ more }: SourceList, stop: AbortSignal): Promise<SourceList | undefined> {
   return more ? await unlessStopped(more(), stop) : undefined;
 }
 
@@ -160,14 +164,14 @@ async function lookFurther({ more }: Offer, stop: AbortSignal): Promise<Offer | 
  */
 export async function askInTurn(
   assembly: Assembly,
-  first: Offer,
+  first: SourceList,
   deps: AskDeps,
   stop: AbortSignal,
 ): Promise<ComputedDigests> {
   const attempts: Attempts = new Map();
   const asked = new Set<string>();
   let refusals = first.refusals;
-  for (let offer: Offer | undefined = first; offer; offer = await lookFurther(offer, stop)) {
+  for (let offer: SourceList | undefined = first; offer; offer = await lookFurther(offer, stop)) {
     refusals = offer.refusals;
     const sources = offer.sources().filter(({ label }) => !asked.has(label));
     for (const { label } of sources) asked.add(label);

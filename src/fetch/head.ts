@@ -4,7 +4,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Offer } from "../distfile/source.ts";
+import type { SourceList } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { openUpstream, type UpstreamSettings } from "../upstream/request.ts";
 import { vet } from "./check-headers.ts";
@@ -25,13 +25,13 @@ export interface UpstreamHead {
 export async function headFrom(
   name: FileName,
   expected: Digests | undefined,
-  offer: Offer,
+  offer: SourceList,
   loopHeaders: Readonly<Record<string, string>>,
   settings: UpstreamSettings,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
   for (const source of offer.sources()) {
-    const trial = source.ask(0);
+    const trial = source.startRequest(0);
     try {
       const url = await source.locate();
       const { trustedOrigin } = source;

@@ -63,15 +63,15 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
       label: String(i),
       trustedOrigin: upstream.url,
       locate: async () => `${upstream.url}/distfiles/${FILE}`,
-      patienceMs: () => patienceMs,
+      hedgeDelayMs: () => patienceMs,
       expectedMs: () => expectedMs,
-      standing: () => ({ place: upstream.url, free: true, bytesPerSecond: undefined, ranges: true }),
-      ignoresRanges: () => undefined,
-      ask() {
+      status: () => ({ host: upstream.url, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
+      rangeIgnored: () => undefined,
+      startRequest() {
         open++;
         let ended = false;
         return {
-          answered: () => undefined,
+          firstByte: () => undefined,
           received: () => undefined,
           end(outcome) {
             if (ended) return;

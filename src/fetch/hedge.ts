@@ -4,7 +4,7 @@
  * thus cost a moment each, not a time-out: a client that waits for its first byte would not live to see many of these.
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
-import type { Outcome, Source, Trial } from "../distfile/source.ts";
+import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
@@ -30,14 +30,14 @@ export interface Field {
 /** The answer, and what is needed to account for it and to end it. */
 export interface Winner {
   readonly answer: Answer;
-  readonly trial: Trial;
+  readonly trial: RequestRecorder;
   /** Breaks the transfer off. */
   abort(reason: Error): void;
 }
 
 interface Runner {
   readonly source: Source;
-  readonly trial: Trial;
+  readonly trial: RequestRecorder;
   /** From then on others are asked beside it. */
   readonly lateAt: number;
   readonly controller: AbortController;
@@ -55,9 +55,9 @@ function mayRace(assembly: Assembly): boolean {
 }
 
 function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps, stop: AbortSignal): Runner {
-  const trial = source.ask(leftBytes(assembly));
+  const trial = source.startRequest(leftBytes(assembly));
   const controller = new AbortController();
-  const lateAt = mayRace(assembly) ? deps.clock.now() + source.patienceMs() : Number.POSITIVE_INFINITY;
+  const lateAt = mayRace(assembly) ? deps.clock.now() + source.hedgeDelayMs() : Number.POSITIVE_INFINITY;
   const signal = AbortSignal.any([stop, controller.signal]);
   const runner: Runner = {
     source,
@@ -73,7 +73,7 @@ function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps,
 }
 
 /** What came of asking a source that is not to blame. */
-function noFault(error: unknown): Outcome {
+function noFault(error: unknown): RequestOutcome {
   return error instanceof NotModifiedError ? "delivered" : "cancelled";
 }
 

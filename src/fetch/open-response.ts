@@ -2,7 +2,7 @@
  * Asking one source for (the rest of) a file, up to the first piece of an answer that can be it.
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
-import type { Source, Trial } from "../distfile/source.ts";
+import type { RequestRecorder, Source } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
@@ -34,7 +34,7 @@ function closing(response: UpstreamResponse, onClose: () => void): UpstreamRespo
 export async function openAnswer(
   assembly: Assembly,
   source: Source,
-  trial: Trial,
+  trial: RequestRecorder,
   range: Range | undefined,
   { settings, clock }: { readonly settings: UpstreamSettings; readonly clock: Clock },
   stop: AbortSignal,
@@ -56,17 +56,17 @@ export async function openAnswer(
     .then((opened) => closing(opened, leave))
     .catch((error: unknown) => {
       leave();
-      if (error instanceof NotModifiedError) trial.answered(Math.max(0, clock.now() - askedAt));
-      if (end !== undefined && error instanceof SourceError && NO_RANGES.has(error.status ?? 0)) source.ignoresRanges();
+      if (error instanceof NotModifiedError) trial.firstByte(Math.max(0, clock.now() - askedAt));
+      if (end !== undefined && error instanceof SourceError && NO_RANGES.has(error.status ?? 0)) source.rangeIgnored();
       throw error;
     });
   try {
     if (bound) vet(assembly.name, response, assembly.expected, incoming.total);
     assembly.terms?.vet(source, response);
     const ignored = end !== undefined && !response.partial;
-    if (ignored) source.ignoresRanges();
+    if (ignored) source.rangeIgnored();
     const first = await response.read();
-    trial.answered(Math.max(0, clock.now() - askedAt));
+    trial.firstByte(Math.max(0, clock.now() - askedAt));
     return { source, url, response, end: ignored || end === undefined ? incoming.total : end, first };
   } catch (error) {
     response.close();

@@ -2,7 +2,7 @@
  * What an error says of the source it came from, for those who choose sources.
  */
 import type { SourceError } from "../distfile/errors.ts";
-import type { Outcome } from "../distfile/source.ts";
+import type { RequestOutcome } from "../distfile/source.ts";
 import { SlowSourceError } from "./throughput.ts";
 
 /** Error codes of the platform's client and resolver that say: no connection. */
@@ -20,7 +20,7 @@ function codeOf(cause: unknown): string {
   return cause instanceof Error && "code" in cause ? String(cause.code) : "";
 }
 
-export function outcomeOf(error: SourceError): Outcome {
+export function outcomeOf(error: SourceError): RequestOutcome {
   // That one is slow its speed says, which is measured.
   if (error instanceof SlowSourceError) return error.silent ? "failed" : "cancelled";
   // Something else under that name is no worse than nothing: mirrors are late with files made anew, and one such file must not

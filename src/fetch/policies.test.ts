@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import { isPublicAddress } from "../upstream/address-policy.ts";
 import { parseContentRange } from "../upstream/content-range.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { vet } from "./check-headers.ts";
-import { HOLD_BYTES, releasable } from "./release-policy.ts";
+import { releasable } from "./release-policy.ts";
 import { createRounds } from "./source-queue.ts";
 
 test("only addresses of the public internet are public, however they are spelt", () => {
@@ -65,7 +66,7 @@ test("an unchecked file is never released to its last byte when its size is know
         const limit = releasable({ position, total, overdue, distrusted: false });
         expect(limit).toBeLessThan(total);
         expect(limit).toBeLessThanOrEqual(position);
-        if (total <= HOLD_BYTES && !overdue) expect(limit).toBe(0);
+        if (total <= HOLD_LIMIT_BYTES && !overdue) expect(limit).toBe(0);
       },
     ),
   );

@@ -3,9 +3,8 @@
  * Small files are held until they are checked, large ones flow but for their last piece, which waits for the hash:
  * so no response ever completes a bad file.
  */
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 
-/** Files up to this size are held whole. */
-export const HOLD_BYTES = 4 * 1024 * 1024;
 /** After so long a small file flows like the others: clients give up on silence. */
 export const HOLD_MS = 10_000;
 /** Where what came before was wrong, all of it is held for so long: the next asking shall not break off, too. */
@@ -27,7 +26,7 @@ export interface Progress {
 /** The byte up to which an unchecked file may be sent. */
 export function releasable({ position, total, overdue, distrusted }: Progress): number {
   if (distrusted) return 0;
-  if ((total ?? position) <= HOLD_BYTES && !overdue) return 0;
+  if ((total ?? position) <= HOLD_LIMIT_BYTES && !overdue) return 0;
   if (total === undefined) return position;
   const lastPiece = Math.min(LAST_PIECE_BYTES, Math.ceil(total / 8));
   return Math.max(0, Math.min(position, total - lastPiece));

@@ -2,7 +2,7 @@
  * One source's part in a file that comes from several: asks for one piece after the other, and writes each where it belongs.
  */
 import { SourceError } from "../distfile/errors.ts";
-import type { Source, Trial } from "../distfile/source.ts";
+import type { RequestRecorder, Source } from "../distfile/source.ts";
 import { type Answer, type Assembly, contribute, noteSource, piecesOf } from "./assembly.ts";
 import type { RaceDeps } from "./hedge.ts";
 import type { Meter } from "./meter.ts";
@@ -12,7 +12,7 @@ import { createPace, FLOWING } from "./throughput.ts";
 
 export interface Lane {
   readonly source: Source;
-  readonly trial: Trial;
+  readonly trial: RequestRecorder;
   readonly meter: Meter;
   /** What it fetches now. */
   claim: Claim | undefined;
@@ -51,7 +51,10 @@ async function ask(assembly: Assembly, lane: Lane, claim: Claim, deps: LaneDeps)
   const { yard, stop } = deps;
   const controller = new AbortController();
   lane.abort = (reason) => controller.abort(reason);
-  const patienceMs = Math.min(Math.max(TIMES_PATIENCE * lane.source.patienceMs(), LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
+  const patienceMs = Math.min(
+    Math.max(TIMES_PATIENCE * lane.source.hedgeDelayMs(), LEAST_PATIENCE_MS),
+    MOST_PATIENCE_MS,
+  );
   const timer = setInterval(() => {
     if (!yard.hasOthers(lane)) return;
     lane.late = true;

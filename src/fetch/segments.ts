@@ -4,7 +4,7 @@
  * the one was alone, the fastest goes on alone. Who is free when all is given out takes over from who would be last.
  */
 import { SourceError } from "../distfile/errors.ts";
-import type { Source, Trial } from "../distfile/source.ts";
+import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Assembly } from "./assembly.ts";
 import type { RaceDeps, Winner } from "./hedge.ts";
 import type { Line } from "./line.ts";
@@ -37,7 +37,7 @@ const DELAY_MS = 100;
 const UNKNOWN_RATE = 1_000_000;
 
 function rateOf({ meter, source }: Lane): number | undefined {
-  return meter.bytesPerSecond ?? source.standing().bytesPerSecond;
+  return meter.bytesPerSecond ?? source.status().bytesPerSecond;
 }
 
 /** Takes from whoever would be done last what this one would bring sooner. @returns whether something is free now */
@@ -53,7 +53,7 @@ function relieve(lane: Lane, lanes: Iterable<Lane>): boolean {
     .toSorted((a, b) => b.ms - a.ms)[0];
   if (!slowest) return false;
   const { other, claim, its } = slowest;
-  const end = splitAt(claim, its, rate, DELAY_MS, other.source.standing().ranges);
+  const end = splitAt(claim, its, rate, DELAY_MS, other.source.status().acceptsRanges);
   if (end === undefined) return false;
   claim.end = end;
   if (end <= claim.position) other.abort(new SlowSourceError(its));
@@ -81,14 +81,14 @@ export async function takeInSegments(
   crew: Crew,
   deps: SegmentDeps,
   stop: AbortSignal,
-): Promise<ReadonlyMap<Source, Trial>> {
+): Promise<ReadonlyMap<Source, RequestRecorder>> {
   const { incoming } = assembly;
   const total = incoming.total ?? 0;
   const pieces = createPieces(incoming.gaps, total);
   const joining = createJoining(deps.line, deps.clock);
   const lanes = new Set<Lane>();
   const spent = new Set<Source>();
-  const trials = new Map<Source, Trial>();
+  const trials = new Map<Source, RequestRecorder>();
   const over = Promise.withResolvers<void>();
   let waiting: (() => void)[] = [];
   let trouble: { readonly error: unknown } | undefined;
@@ -151,7 +151,7 @@ export async function takeInSegments(
     if (lanes.size === 0) over.resolve();
   }
 
-  function add(source: Source, trial: Trial, abort: (reason: Error) => void): Lane {
+  function add(source: Source, trial: RequestRecorder, abort: (reason: Error) => void): Lane {
     const meter = createMeter(deps.clock);
     const lane: Lane = { source, trial, meter, claim: undefined, brought: 0, retired: false, late: false, abort };
     lanes.add(lane);
@@ -159,11 +159,11 @@ export async function takeInSegments(
   }
 
   function mayJoin(source: Source): boolean {
-    const { place, free, ranges, bytesPerSecond } = source.standing();
+    const { host: place, available: free, acceptsRanges: ranges, bytesPerSecond } = source.status();
     const fastest = Math.max(0, ...[...lanes].map((lane) => rateOf(lane) ?? 0));
     if (spent.has(source) || !free || !ranges) return false;
     if (bytesPerSecond !== undefined && bytesPerSecond < LEAST_SHARE * fastest) return false;
-    return ![...lanes].some((lane) => lane.source.standing().place === place);
+    return ![...lanes].some((lane) => lane.source.status().host === place);
   }
 
   /** Asks up to so many more to join. */
@@ -173,7 +173,7 @@ export async function takeInSegments(
     for (const source of crew.candidates()) {
       if (left <= 0 || !mayJoin(source)) continue;
       left--;
-      const trial = source.ask(Math.ceil((total - incoming.position) / deps.connections));
+      const trial = source.startRequest(Math.ceil((total - incoming.position) / deps.connections));
       void run(
         add(source, trial, () => undefined),
         undefined,

@@ -4,11 +4,9 @@
  */
 
 import type { Incoming } from "../cache/result.ts";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import { etagOf } from "./etag.ts";
 import { byConditions, cacheStatus, fileHeaders, partialHeaders, rangeOf, tailBody, unsatisfiable } from "./respond.ts";
-
-/** Files that are whole and this small are answered from memory, so that the length is told. */
-const WHOLE_BYTES = 4 * 1024 * 1024;
 
 /**
  * @param firstByte resolves when the byte may be sent, with "late" when the client can't wait any longer
@@ -47,7 +45,8 @@ export async function incomingResponse(
     reader.close();
     return "late";
   }
-  if (download.computed && download.computed.size <= WHOLE_BYTES && download.joinable) {
+  // A whole file this small is sent from memory, with its Content-Length.
+  if (download.computed && download.computed.size <= HOLD_LIMIT_BYTES && download.joinable) {
     const bytes = (await download.whole().finally(reader.close)).slice(start, end);
     onEnd(bytes.size);
     return new Response(bytes, { headers, ...partial });

@@ -17,13 +17,13 @@ test("what was learnt of places outlives a restart, and those not asked for half
   const onCircuit = () => undefined;
   const first = openIndex(path, MIGRATIONS);
   const before = createPlaces({ memory: createPlaceRows(first.db), clock, onCircuit });
-  const trial = before.at("http://a.test").ask(1_000_000);
-  trial.answered(40);
+  const trial = before.at("http://a.test").startRequest(1_000_000);
+  trial.firstByte(40);
   trial.received(100_000, 0);
   trial.received(900_000, 450);
   trial.end("delivered");
-  before.at("http://b.test").ask(undefined).end("unreachable");
-  const underWay = before.at("http://a.test").ask(undefined);
+  before.at("http://b.test").startRequest(undefined).end("unreachable");
+  const underWay = before.at("http://a.test").startRequest(undefined);
   before.at("http://never.test");
   expect(readPlaces(path)).toEqual([]);
   before.flush();
@@ -71,7 +71,7 @@ test("what could not be written counts next time", () => {
     },
   };
   const places = createPlaces({ memory, clock: createFakeClock(), onCircuit: () => undefined });
-  places.at("http://a.test").ask(undefined).end("absent");
+  places.at("http://a.test").startRequest(undefined).end("absent");
   expect(() => places.flush()).toThrow("disk full");
   fails = false;
   places.flush();

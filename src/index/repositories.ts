@@ -5,20 +5,11 @@
 import { and, eq, max, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import { createManifestRows, type ManifestRows } from "./manifests.ts";
 import type { IndexDatabase } from "./open.ts";
 import { repositories } from "./schema.ts";
 import { distEntries, manifests } from "./trees-schema.ts";
-
-/** A package whose Manifest has the file. */
-export interface WantedBy {
-  /** Name of the repository; two may share one, so `location` tells them apart. */
-  readonly repository: string;
-  readonly location: string;
-  readonly category: string;
-  readonly package: string;
-  readonly entry: DistEntry;
-}
 
 export interface RepositoryCounts {
   readonly packages: number;

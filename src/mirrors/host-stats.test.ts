@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { RequestOutcome } from "../distfile/source.ts";
 import {
   aged,
   circuitOf,
   expectedMs,
   firstByteWithin,
+  hedgeDelayMs,
   type Knowledge,
   NOTHING_KNOWN,
-  type Outcome,
-  patienceMs,
   successRate,
   withFirstByte,
   withLeastSpeed,
@@ -19,10 +19,11 @@ import {
 const MIB = 1024 * 1024;
 const DAY = 24 * 60 * 60_000;
 const NOW = Date.UTC(2026, 0, 1);
-const after = (...outcomes: Outcome[]) => outcomes.reduce((known, one) => withOutcome(known, one, NOW), NOTHING_KNOWN);
+const after = (...outcomes: RequestOutcome[]) =>
+  outcomes.reduce((known, one) => withOutcome(known, one, NOW), NOTHING_KNOWN);
 
 test("what opens a circuit, and what does not", () => {
-  const rows: [Outcome[], "closed" | "open"][] = [
+  const rows: [RequestOutcome[], "closed" | "open"][] = [
     [["unreachable"], "open"],
     [["failed"], "closed"],
     [["failed", "failed"], "open"],
@@ -83,14 +84,14 @@ test("a place from which all comes at once is as fast as that at least, and no s
 
 test("patience is the 95th percentile of the last first bytes, between bounds; strangers and the newly mended have their own", () => {
   const seen = (...all: number[]) => all.reduce(withFirstByte, NOTHING_KNOWN);
-  expect(patienceMs(NOTHING_KNOWN)).toBe(1_000);
-  expect(patienceMs(seen(900, 900, 900, 900))).toBe(1_000);
-  expect(patienceMs(seen(5, 5, 5, 5, 5))).toBe(300);
+  expect(hedgeDelayMs(NOTHING_KNOWN)).toBe(1_000);
+  expect(hedgeDelayMs(seen(900, 900, 900, 900))).toBe(1_000);
+  expect(hedgeDelayMs(seen(5, 5, 5, 5, 5))).toBe(300);
   const twenty = Array.from({ length: 20 }, (_, i) => 400 + 10 * i);
   expect(firstByteWithin(seen(...twenty), 0.95)).toBe(580);
-  expect(patienceMs(seen(9_999, ...twenty))).toBe(580);
-  expect(patienceMs(seen(...twenty.map((ms) => ms * 100)))).toBe(5_000);
-  expect(patienceMs({ ...seen(...twenty), openUntil: NOW })).toBe(300);
+  expect(hedgeDelayMs(seen(9_999, ...twenty))).toBe(580);
+  expect(hedgeDelayMs(seen(...twenty.map((ms) => ms * 100)))).toBe(5_000);
+  expect(hedgeDelayMs({ ...seen(...twenty), openUntil: NOW })).toBe(300);
 });
 
 test("what was learnt long ago counts less: a slow place is expected to have got better", () => {
@@ -107,7 +108,7 @@ test("whatever happens, all stays finite, and success closes the circuit", () =>
   const event = fc.oneof(
     fc.record({ ms: fc.integer({ min: 0, max: 60_000 }) }),
     fc.record({ bytes: fc.integer({ min: 0, max: 1e10 }), waitedMs: fc.integer({ min: 0, max: 1e6 }) }),
-    fc.constantFrom<Outcome>("delivered", "absent", "failed", "unreachable", "late", "cancelled"),
+    fc.constantFrom<RequestOutcome>("delivered", "absent", "failed", "unreachable", "late", "cancelled"),
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), fc.integer({ min: 0, max: 1e9 }), (events, step) => {

@@ -4,8 +4,7 @@
  * ago counts less, so that every place is tried again in time.
  */
 
-/** What came of one request; fetch/source.ts says what each means. */
-export type Outcome = "delivered" | "absent" | "failed" | "unreachable" | "late" | "cancelled";
+import type { RequestOutcome } from "../distfile/source.ts";
 
 export interface Knowledge {
   /** Smoothed; undefined before the first. */
@@ -58,7 +57,7 @@ const MANY = 128;
 const HALF_LIFE_MS = 24 * 60 * 60 * 1000;
 
 /** One that can't be reached opens the circuit at once, failures two in a row, late ones three. */
-const STRIKES: Readonly<Record<Outcome, number>> = {
+const STRIKES: Readonly<Record<RequestOutcome, number>> = {
   unreachable: 6,
   failed: 3,
   late: 2,
@@ -134,7 +133,7 @@ function opened(known: Knowledge, now: number): Knowledge {
 }
 
 /** The same after a request that ended like this. */
-export function withOutcome(before: Knowledge, outcome: Outcome, now: number): Knowledge {
+export function withOutcome(before: Knowledge, outcome: RequestOutcome, now: number): Knowledge {
   const known = aged(before, now);
   if (outcome === "cancelled") return known;
   const fade = known.delivered + known.absent + known.failed >= MANY ? 0.5 : 1;
@@ -181,7 +180,7 @@ const MOST_PATIENCE_MS = 5_000;
 const PATIENCE_WITH_STRANGERS_MS = 1_000;
 
 /** How long a first byte may take before another place is asked beside it. */
-export function patienceMs(known: Knowledge): number {
+export function hedgeDelayMs(known: Knowledge): number {
   // One that comes back from an open circuit has yet to show that it works.
   if (known.openUntil !== undefined) return LEAST_PATIENCE_MS;
   const late = known.recentFirstByteMs.length < ENOUGH ? undefined : firstByteWithin(known, 0.95);

@@ -20,7 +20,7 @@ test("what is learnt of a place that somebody holds is kept, however many others
   });
   const mirror = places.at("http://mirror.test");
   for (let i = 0; i < 1500; i++) places.at(`http://host${i}.test`);
-  mirror.ask(10).end("delivered");
+  mirror.startRequest(10).end("delivered");
   places.flush();
   expect(kept.get("http://mirror.test")).toMatchObject({ delivered: expect.any(Number) });
 });

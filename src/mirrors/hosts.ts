@@ -2,16 +2,16 @@
  * The places that files come from, each with what is known of it: mirrors by their URL, hosts of SRC_URI by their origin.
  * Learns from every request, keeps it over restarts, tells when a place goes out of order and comes back.
  */
+import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createHostLoad, hostOf } from "./host-load.ts";
 import {
   aged,
   circuitOf,
   expectedMs,
+  hedgeDelayMs,
   type Knowledge,
   NOTHING_KNOWN,
-  type Outcome,
-  patienceMs,
   withFirstByte,
   withLateness,
   withLeastSpeed,
@@ -20,31 +20,11 @@ import {
 } from "./host-stats.ts";
 import { type Candidate, MOST_PER_PLACE, priorOf, startMs } from "./selection.ts";
 
-/** One request to a place; the shape that fetch/ asks for. */
-export interface Trial {
-  answered(afterMs: number): void;
-  received(bytes: number, waitedMs: number): void;
-  end(outcome: Outcome): void;
-}
-
-/** For who would like to fetch from it beside others; the shape that fetch/ asks for. */
-export interface Standing {
-  /** Its host: what is polite to ask of that counts for all that lies there. */
-  readonly place: string;
-  readonly free: boolean;
-  readonly bytesPerSecond: number | undefined;
-  readonly ranges: boolean;
-}
-
-export interface Place extends Candidate {
+/** A mirror, or a host of SRC_URI, as something to fetch from. */
+export interface Place extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "rangeIgnored"> {
   readonly key: string;
   /** @param bytes how many are asked for, as far as that is known; `onEnd` gets the first end of this request */
-  ask(bytes: number | undefined, onEnd?: (outcome: Outcome) => void): Trial;
-  patienceMs(): number;
-  /** By what it has shown, or what the slowest usable ones can; undefined where it is out of order. */
-  expectedMs(bytes: number): number | undefined;
-  standing(): Standing;
-  ignoresRanges(): void;
+  startRequest(bytes: number | undefined, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
 }
 
 export interface Remembered {
@@ -139,7 +119,12 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     }
   }
 
-  function begin(key: string, state: State, bytes: number | undefined, onEnd: (outcome: Outcome) => void): Trial {
+  function begin(
+    key: string,
+    state: State,
+    bytes: number | undefined,
+    onEnd: (outcome: RequestOutcome) => void,
+  ): RequestRecorder {
     keep(key, state);
     const chargedMs = expectedMs(state.known, prior(), bytes ?? 0);
     state.workedMs = startMs(state.workedMs, chargedMs, places.levelMs) + chargedMs;
@@ -151,7 +136,7 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
     let ended = false;
     let [received, sampled, waited, firstByteMs] = [0, 0, 0, 0];
     return {
-      answered(afterMs) {
+      firstByte(afterMs) {
         firstByteMs = afterMs;
         if (!ended) learn(key, state, aged(withFirstByte(state.known, afterMs), clock.now()));
       },
@@ -200,19 +185,19 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
         get askedAt() {
           return state.askedAt;
         },
-        standing() {
+        status() {
           return {
-            place: hostOf(key),
-            free: circuit() === "closed" && hosts.carriedAt(key) < MOST_PER_PLACE,
+            host: hostOf(key),
+            available: circuit() === "closed" && hosts.carriedAt(key) < MOST_PER_PLACE,
             bytesPerSecond: state.known.bytesPerSecond,
-            ranges: clock.now() - state.rangelessAt > RANGELESS_MS,
+            acceptsRanges: clock.now() - state.rangelessAt > RANGELESS_MS,
           };
         },
-        ignoresRanges() {
+        rangeIgnored() {
           state.rangelessAt = clock.now();
         },
-        ask: (bytes, onEnd = () => undefined) => begin(key, state, bytes, onEnd),
-        patienceMs: () => patienceMs(state.known),
+        startRequest: (bytes, onEnd = () => undefined) => begin(key, state, bytes, onEnd),
+        hedgeDelayMs: () => hedgeDelayMs(state.known),
         expectedMs(bytes) {
           if (circuit() !== "closed") return undefined;
           const { bytesPerSecond = LEAST_OF_STRANGERS } = state.known;

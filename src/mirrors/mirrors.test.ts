@@ -113,11 +113,11 @@ test("a mirror that takes no connection is asked last until its time is up, and 
   });
   const sources = () => mirrors.sources(plain, undefined, []);
   const labels = () => sources().map(({ label }) => label);
-  sources()[0]?.ask(undefined).end("unreachable");
+  sources()[0]?.startRequest(undefined).end("unreachable");
   expect(labels()).toEqual(["http://b.test", "http://a.test"]);
   clock.set(clock.now() + (told[0] ?? 0));
   expect(labels()).toEqual(["http://a.test", "http://b.test"]);
-  const probe = sources()[0]?.ask(undefined);
+  const probe = sources()[0]?.startRequest(undefined);
   expect(labels()).toEqual(["http://b.test", "http://a.test"]);
   probe?.end("delivered");
   expect(labels()).toEqual(["http://a.test", "http://b.test"]);

@@ -4,23 +4,16 @@
 import type { Digests } from "../distfile/digests.ts";
 import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { type Answers, createCarried } from "./contents.ts";
-import type { Place, Places, Standing, Trial } from "./hosts.ts";
+import type { Place, Places } from "./hosts.ts";
 import type { Layouts } from "./layouts.ts";
 import { levelAfter, orderPlaces, type Question, type Strategy } from "./selection.ts";
 
-/** A mirror's offer of one file; the shape that fetch/ asks for. */
-export interface MirrorSource {
-  readonly label: string;
+export interface MirrorSource extends Source {
   readonly trustedOrigin: string;
-  locate(): Promise<string>;
-  ask(bytes: number | undefined): Trial;
-  patienceMs(): number;
-  expectedMs(bytes: number): number | undefined;
-  standing(): Standing;
-  ignoresRanges(): void;
   /** False where this mirror has not had the files of these repositories so far. */
   readonly likely: boolean;
 }
@@ -60,9 +53,9 @@ function quotePath(path: string): string {
 }
 
 /** What all that is asked of one mirror has in common. */
-function base({ key, patienceMs, expectedMs, standing, ignoresRanges }: Place) {
+function base({ key, hedgeDelayMs, expectedMs, status, rangeIgnored }: Place) {
   const label = maskCredentials(key);
-  return { label, trustedOrigin: new URL(key).origin, patienceMs, expectedMs, standing, ignoresRanges };
+  return { label, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, rangeIgnored };
 }
 
 export function createMirrors(deps: MirrorsDeps): Mirrors {
@@ -85,8 +78,8 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
         ...base(mirror),
         locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
         likely: carried.isLikely(mirror.key, repositories),
-        ask: (bytes) =>
-          mirror.ask(bytes, (outcome) => {
+        startRequest: (bytes) =>
+          mirror.startRequest(bytes, (outcome) => {
             const answered = outcome === "delivered" || outcome === "absent";
             if (answered) carried.record(mirror.key, repositories, outcome === "delivered");
           }),
@@ -97,7 +90,7 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
         ...base(mirror),
         locate: async () => `${mirror.key}/${quotePath(path)}`,
         likely: true,
-        ask: (bytes) => mirror.ask(bytes),
+        startRequest: (bytes) => mirror.startRequest(bytes),
       })),
   };
 }

@@ -131,9 +131,9 @@ test("a place is charged for what it did: a large file that it did not have cost
   const clock = createFakeClock();
   const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
   const one = createPlaces({ memory, clock, onCircuit: () => undefined }).at("http://a.test");
-  const trial = one.ask(1000 * MIB);
+  const trial = one.startRequest(1000 * MIB);
   expect(one.workedMs).toBeGreaterThan(50_000);
-  trial.answered(20);
+  trial.firstByte(20);
   trial.end("absent");
   trial.end("failed");
   expect(one.workedMs).toBeLessThan(100);

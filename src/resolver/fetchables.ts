@@ -3,18 +3,11 @@
  */
 import { contentKey, type Digests, type DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { DescribedEbuild, OpenedPackage, Packages } from "../repos/ebuild-metadata.ts";
 import { parseSrcUri } from "../repos/formats/src-uri.ts";
 import { type Permission, permissionOfFile } from "./restrict.ts";
-
-/** A package whose Manifest has the file. */
-export interface Wanting {
-  readonly location: string;
-  readonly category: string;
-  readonly package: string;
-  readonly entry: DistEntry;
-}
 
 /** What one ebuild says of the file. */
 export interface EbuildWish {
@@ -42,7 +35,7 @@ export type Depth = "first" | "all";
 
 export interface GatherDeps {
   /** First tree first. */
-  readonly wantedBy: (name: DistfileName) => readonly Wanting[];
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
   readonly repositoryAt: (location: string) => Repository | undefined;
   readonly packages: Packages;
 }
@@ -80,9 +73,9 @@ export function wantingContent(
   content: Digests,
   { wantedBy, repositoryAt }: Pick<GatherDeps, "wantedBy" | "repositoryAt">,
 ) {
-  return wantedBy(name).flatMap(({ location, ...wanting }) => {
-    const repository = repositoryAt(location);
-    return repository && contentKey(content) === contentKey(wanting.entry) ? [{ ...wanting, repository }] : [];
+  return wantedBy(name).flatMap((by) => {
+    const repository = repositoryAt(by.location);
+    return repository && contentKey(content) === contentKey(by.entry) ? [{ ...by, repository }] : [];
   });
 }
 

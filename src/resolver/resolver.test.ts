@@ -18,7 +18,9 @@ test("a mirror that the admin named in /etc/portage/mirrors may have any address
     onCircuit: () => undefined,
   });
   const resolver = createResolver({
-    wantedBy: () => [{ location: repository.location, category: "app-misc", package: "foo", entry }],
+    wantedBy: () => [
+      { repository: "gentoo", location: repository.location, category: "app-misc", package: "foo", entry },
+    ],
     entriesOf: () => new Map(),
     repositoryAt: () => repository,
     packages: {

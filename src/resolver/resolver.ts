@@ -4,9 +4,10 @@
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Source, SourceList } from "../distfile/source.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
+import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { Families } from "../repos/masters.ts";
 import { type Candidate, type Expanded, expandUris } from "./expand.ts";
@@ -15,18 +16,6 @@ import { filesOfVersion, type VersionFiles } from "./package-files.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
 import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
 import type { Hosts } from "./uri-order.ts";
-
-/** One place to ask; the shape that fetch/ asks for. */
-export type FoundSource = Omit<MirrorSource, "trustedOrigin" | "likely"> & {
-  readonly trustedOrigin: string | undefined;
-};
-
-export interface FoundSources {
-  /** In the order to ask them as things stand now. */
-  sources(): readonly FoundSource[];
-  readonly refusals: readonly Attempt[];
-  readonly more?: () => Promise<FoundSources>;
-}
 
 /** All that the trees say of a file. */
 export interface Resolution {
@@ -39,7 +28,7 @@ export interface Resolution {
 
 export interface Resolver {
   /** Of a content that some tree wants. */
-  sources(name: DistfileName, content: Digests): Promise<FoundSources>;
+  sources(name: DistfileName, content: Digests): Promise<SourceList>;
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
   /** What will be asked for after it. */
   siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
@@ -105,28 +94,24 @@ export function createResolver(deps: ResolverDeps): Resolver {
     return { packages, permission, candidates, refusals };
   }
 
-  function uriSource({ url, trusted }: Extract<Candidate, { kind: "url" }>): FoundSource {
-    const { ask, patienceMs, expectedMs, standing, ignoresRanges } = hosts.at(url);
+  function uriSource({ url, trusted }: Extract<Candidate, { kind: "url" }>): Source {
+    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = hosts.at(url);
     return {
       label: oneLine(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
       locate: async () => url,
-      ask,
-      patienceMs,
+      startRequest,
+      hedgeDelayMs,
       expectedMs,
-      standing,
-      ignoresRanges,
+      status,
+      rangeIgnored,
     };
   }
 
-  function arrange(
-    name: DistfileName,
-    content: Digests,
-    { permission, candidates }: Resolution,
-  ): readonly FoundSource[] {
+  function arrange(name: DistfileName, content: Digests, { permission, candidates }: Resolution): readonly Source[] {
     const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
     const repositories = [...new Set(wanting)];
-    const uris = hosts.order(candidates).flatMap((candidate): readonly FoundSource[] => {
+    const uris = hosts.order(candidates).flatMap((candidate): readonly Source[] => {
       if (candidate.kind === "url") return [uriSource(candidate)];
       // Under its own name it is asked for there anyway.
       const asked = candidate.name === name && permission.mirrors !== "never";
@@ -138,9 +123,9 @@ export function createResolver(deps: ResolverDeps): Resolver {
     return [...first, ...uris, ...last];
   }
 
-  async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<FoundSources> {
+  async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<SourceList> {
     const resolution = await resolve(name, content, depth);
-    const found: FoundSources = {
+    const found: SourceList = {
       sources: () => arrange(name, content, resolution),
       refusals: resolution.refusals,
     };

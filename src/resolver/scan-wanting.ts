@@ -3,13 +3,13 @@
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import { scanRepository } from "../repos/scan.ts";
-import type { Wanting } from "./fetchables.ts";
 
 export interface WantedScan {
   /** First repository first. */
-  readonly wanting: ReadonlyMap<DistfileName, readonly Wanting[]>;
+  readonly wanting: ReadonlyMap<DistfileName, readonly WantedBy[]>;
   /** Why a repository could not be read, in sentences. */
   readonly problems: readonly string[];
 }
@@ -18,13 +18,14 @@ export async function scanForWanted(
   repositories: readonly Repository[],
   names: ReadonlySet<DistfileName>,
 ): Promise<WantedScan> {
-  const wanting = new Map<DistfileName, Wanting[]>();
+  const wanting = new Map<DistfileName, WantedBy[]>();
   const problems: string[] = [];
-  const add = (name: DistfileName, one: Wanting) => wanting.set(name, [...(wanting.get(name) ?? []), one]);
+  const add = (name: DistfileName, one: WantedBy) => wanting.set(name, [...(wanting.get(name) ?? []), one]);
   for (const { name, location } of repositories) {
     const keep = (category: string, packageName: string, entries: readonly DistEntry[]) => {
       const wanted = entries.filter((entry) => names.has(entry.name));
-      for (const entry of wanted) add(entry.name, { location, category, package: packageName, entry });
+      for (const entry of wanted)
+        add(entry.name, { repository: name, location, category, package: packageName, entry });
       return wanted.length;
     };
     const { problem } = await scanRepository({

@@ -32,9 +32,9 @@ test("plain URIs keep their order, but for hosts out of order, which are asked l
   }));
   const urls = () => hosts.order(candidates).map((one) => (one.kind === "url" ? one.url : one.name));
   expect(hosts.order([{ kind: "mirrors", name: "x" as never }, ...candidates]).length).toBe(4);
-  hosts.at("https://a.test/1").ask(undefined).end("failed");
+  hosts.at("https://a.test/1").startRequest(undefined).end("failed");
   expect(urls()).toEqual(["https://a.test/1", "https://b.test/2", "https://a.test/3"]);
-  hosts.at("https://a.test/3").ask(undefined).end("failed");
+  hosts.at("https://a.test/3").startRequest(undefined).end("failed");
   expect(urls()).toEqual(["https://b.test/2", "https://a.test/1", "https://a.test/3"]);
 });
 
@@ -46,8 +46,8 @@ test("equal hosts of a mirror:// list are first equally often, faster ones in pr
     ["https://a.test", 1_000_000],
     ["https://b.test", 4_000_000],
   ] as const) {
-    const trial = hosts.at(url).ask(undefined);
-    trial.answered(1);
+    const trial = hosts.at(url).startRequest(undefined);
+    trial.firstByte(1);
     trial.received(1, 0);
     trial.received(10 * speed, 10_000);
     trial.end("delivered");

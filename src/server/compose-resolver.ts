@@ -3,6 +3,7 @@
  */
 import type { BeginDeps } from "../cache/start-download.ts";
 import type { Config } from "../config/schema.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
@@ -14,7 +15,6 @@ import type { EvaluationRows } from "../repos/evaluation-cache.ts";
 import type { Evaluator } from "../repos/formats/evaluation.ts";
 import { createFamilies, type Known } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
-import type { Wanting } from "../resolver/fetchables.ts";
 import { createResolver, type Resolver } from "../resolver/resolver.ts";
 import type { SiblingsDeps } from "../resolver/siblings.ts";
 import { createHosts } from "../resolver/uri-order.ts";
@@ -51,7 +51,7 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
 
 export interface ResolverParts {
   readonly evaluate: Config["repo"]["evaluate"];
-  readonly wantedBy: (name: Wanting["entry"]["name"]) => readonly Wanting[];
+  readonly wantedBy: (name: WantedBy["entry"]["name"]) => readonly WantedBy[];
   readonly entriesOf: SiblingsDeps["entriesOf"];
   /** As configured now. */
   readonly known: () => Known;

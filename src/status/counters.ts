@@ -2,7 +2,7 @@
  * What is measured for /metrics alone: since the start, in memory.
  */
 import type { StoryOutcome } from "../cache/fetch-history.ts";
-import type { Outcome } from "../distfile/source.ts";
+import type { RequestOutcome } from "../distfile/source.ts";
 import type { CleanReport } from "../eviction/evict.ts";
 import { type Buckets, createBuckets } from "../lib/histogram.ts";
 
@@ -20,9 +20,9 @@ export interface Meters {
   readonly firstByte: Readonly<Record<Served, Buckets>>;
   readonly downloads: Readonly<Record<StoryOutcome, Buckets>>;
   readonly resolving: Buckets;
-  readonly tried: Readonly<Record<SourceKind, Readonly<Record<Outcome, number>>>>;
+  readonly tried: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
   readonly evicted: Readonly<Record<EvictionReason, { readonly files: number; readonly bytes: number }>>;
-  countTried(kind: SourceKind, outcome: Outcome): void;
+  countTried(kind: SourceKind, outcome: RequestOutcome): void;
   countCleaned(report: Pick<CleanReport, "byReason" | "removed">): void;
   /** When and why clean-up removed the file, as far as that is remembered. */
   removal(name: string): Removal | undefined;
@@ -37,7 +37,7 @@ const DOWNLOAD_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 /** Ebuilds may have to be sourced, for 20 s at most each. */
 const RESOLVING_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
 
-function noOutcomes(): Record<Outcome, number> {
+function noOutcomes(): Record<RequestOutcome, number> {
   return { delivered: 0, absent: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
 }
 

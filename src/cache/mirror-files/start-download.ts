@@ -4,7 +4,7 @@
  */
 import { SourceError } from "../../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
-import type { Offer, Source } from "../../distfile/source.ts";
+import type { Source, SourceList } from "../../distfile/source.ts";
 import { type Download, type DownloadDeps, startDownload } from "../../fetch/download.ts";
 import type { Finished } from "../../fetch/download-plan.ts";
 import type { Part } from "../../fetch/part-writer.ts";
@@ -31,7 +31,7 @@ export interface RoomyPart {
 
 /** What happens in one download, for whoever tells of it. */
 export interface Chapter {
-  watch(offer: Offer): Offer;
+  watch(offer: SourceList): SourceList;
   end(outcome: "stored" | "passed-on" | "failed"): void;
 }
 
@@ -81,7 +81,7 @@ function termsOf(
   };
 }
 
-function offerOf(path: MirrorPath, deps: BeginDeps): Offer {
+function offerOf(path: MirrorPath, deps: BeginDeps): SourceList {
   const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
   return { sources, refusals: [] };
 }
