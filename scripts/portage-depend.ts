@@ -3,8 +3,8 @@
  * doebuild.py does. Only the bash part, without the Python around it.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import type { Evaluation } from "../src/repos/evaluate.ts";
 import type { EbuildName } from "../src/repos/formats/ebuild-eapi.ts";
-import type { Evaluation } from "../src/repos/formats/evaluation.ts";
 import type { Sandbox } from "../src/repos/sandbox/sandbox.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 

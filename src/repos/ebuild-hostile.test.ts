@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createEbuildBench } from "../testing/ebuilds.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
-import type { Evaluation } from "./formats/evaluation.ts";
+import type { Evaluation } from "./evaluate.ts";
 
 const bench = createEbuildBench();
 afterAll(() => bench[Symbol.dispose]());

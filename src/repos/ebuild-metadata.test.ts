@@ -5,8 +5,8 @@ import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { type Tree, writeTree } from "../testing/tree.ts";
 import { createPackages } from "./ebuild-metadata.ts";
+import type { Evaluation, EvaluationRequest } from "./evaluate.ts";
 import type { EvaluationRow } from "./evaluation-cache.ts";
-import type { Evaluation, EvaluationRequest } from "./formats/evaluation.ts";
 
 let folder: TempFolder;
 let tree: Tree;

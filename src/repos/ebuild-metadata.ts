@@ -10,10 +10,10 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
+import type { Evaluator } from "./evaluate.ts";
 import { createEvaluations, type EvaluationRows, type PackagePlace } from "./evaluation-cache.ts";
 import { createFileMemory, md5Of, realPathInside } from "./file-cache.ts";
-import type { EbuildMetadata, Evaluator } from "./formats/evaluation.ts";
-import type { CachedMetadata } from "./formats/md5-cache.ts";
+import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Families } from "./masters.ts";
 
 export interface DescribedEbuild {

@@ -2,8 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { createEbuildBench } from "../testing/ebuilds.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
-import { createEvaluator } from "./evaluate.ts";
-import type { Evaluation } from "./formats/evaluation.ts";
+import { createEvaluator, type Evaluation } from "./evaluate.ts";
 import type { Sandbox, SandboxEnd, SandboxJob } from "./sandbox/sandbox.ts";
 
 const bench = createEbuildBench();

@@ -5,8 +5,8 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Ebuild } from "./ebuilds.ts";
-import type { EbuildMetadata, Evaluation, Evaluator } from "./formats/evaluation.ts";
-import { type CachedMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
+import type { Evaluation, Evaluator } from "./evaluate.ts";
+import { type CachedMetadata, type EbuildMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
 
 /** A package in one version of its tree. */
 export interface PackagePlace {

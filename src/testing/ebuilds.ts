@@ -2,9 +2,9 @@
  * Ebuilds of a test's own, evaluated by a real bash: a package app-misc/foo in a tree with a master.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createEvaluator } from "../repos/evaluate.ts";
+import { createEvaluator, type Evaluation } from "../repos/evaluate.ts";
 import { readEapi } from "../repos/formats/ebuild-eapi.ts";
-import type { EbuildMetadata, Evaluation } from "../repos/formats/evaluation.ts";
+import type { EbuildMetadata } from "../repos/formats/md5-cache.ts";
 import type { Sandbox } from "../repos/sandbox/sandbox.ts";
 import { createTestSandbox } from "./sandbox.ts";
 import { createTempFolder } from "./temp.ts";

@@ -2,7 +2,16 @@
  * A file of metadata/md5-cache (PMS 14.3; portage's cache/flat_hash.py), pure: `KEY=value` lines, `_md5_` is the MD5 of
  * the ebuild, `_eclasses_` is NAME\tMD5 pairs. A key that is not there is empty.
  */
-import type { EbuildMetadata } from "./evaluation.ts";
+
+export interface EbuildMetadata {
+  readonly eapi: string;
+  /** SRC_URI, RESTRICT and HOMEPAGE as the ebuild and its eclasses leave them, runs of white space as one blank. */
+  readonly srcUri: string;
+  readonly restrict: string;
+  readonly homepage: string;
+  /** Names of all eclasses inherited, each once, those that an eclass inherits itself before it. */
+  readonly inherited: readonly string[];
+}
 
 export interface CachedMetadata {
   readonly metadata: EbuildMetadata;

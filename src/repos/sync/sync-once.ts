@@ -2,10 +2,9 @@
  * One sync of a tree: builds the version that its URL has now, looks whether that is an ebuild repository, and puts it
  * into use. Whatever fails, the tree stays as it was; what was built until then is swept later.
  */
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdir, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
-import { isEbuildRepository } from "./check.ts";
 import { buildFromGit } from "./git.ts";
 import { buildFromRsync } from "./rsync.ts";
 import { type Run, RunError } from "./run-command.ts";
@@ -40,6 +39,25 @@ async function explained(error: unknown, path: string): Promise<unknown> {
   const { bavail, bsize } = await statfs(path);
   if (!(error instanceof RunError) || bavail * bsize >= FULL_BYTES) return error;
   return new RunError(`${error.message}; the disk is full: ${Math.floor((bavail * bsize) / 1024)} KiB are free`);
+}
+
+async function isA(kind: "isFile" | "isDirectory", path: string): Promise<boolean> {
+  try {
+    return (await stat(path))[kind]();
+  } catch {
+    return false;
+  }
+}
+
+/** PMS 4.1 wants profiles/; a tree that has Manifests without it is of use too. */
+async function isEbuildRepository(path: string): Promise<boolean> {
+  if (await isA("isDirectory", join(path, "profiles"))) return true;
+  for (const category of await readdir(path)) {
+    for (const name of await readdir(join(path, category)).catch(() => [])) {
+      if (await isA("isFile", join(path, category, name, "Manifest"))) return true;
+    }
+  }
+  return false;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nextSyncAt, waitMs } from "./due.ts";
+import { nextSyncAt, waitMs } from "./sync-repository.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
