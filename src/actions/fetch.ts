@@ -66,7 +66,7 @@ async function toTheEnd(name: DistfileName, download: Download): Promise<Result>
 async function resultOf(name: DistfileName, found: Found): Promise<Result> {
   switch (found.kind) {
     case "stored": {
-      const outcome = found.origin.kind === "hit" ? "present" : "fetched";
+      const outcome = found.status.kind === "hit" ? "present" : "fetched";
       return { name, outcome, bytes: found.stored.file.size, reason: null };
     }
     case "incoming":

@@ -2,6 +2,7 @@
  * The heart: what answers a request for a distfile. From the store if it is there and right, else joined to the
  * download under way, else from a new one, for at most as long as a client waits for a first byte.
  */
+import { type CacheStatus, HIT } from "../distfile/cache-status.ts";
 import { contentKey, type Digests } from "../distfile/digests.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -10,7 +11,7 @@ import { within } from "../lib/deadline.ts";
 import type { HotFiles } from "../store/memory-cache.ts";
 import { fetchTarget, type MissDeps } from "./miss.ts";
 import type { KnownFiles } from "./recent-hits.ts";
-import type { Found, NotFound, Origin, StoredFound, Wanted } from "./result.ts";
+import type { Found, NotFound, StoredFound, Wanted } from "./result.ts";
 import { keyOf, type Target } from "./start-download.ts";
 import type { StoredDistfile, StoredDistfiles } from "./stored-files.ts";
 
@@ -33,8 +34,6 @@ export interface Cache {
   lookup(wanted: Wanted, deadlineMs: number): Promise<Found>;
 }
 
-const HIT: Origin = { kind: "hit", stale: false, url: "" };
-
 function notFound(
   kind: NotFound["kind"],
   by: readonly WantedBy[],
@@ -47,27 +46,27 @@ function notFound(
 async function fromStore(
   wanted: Wanted,
   contents: readonly Digests[],
-  origin: Origin,
+  status: CacheStatus,
   deps: CacheDeps,
 ): Promise<StoredFound | "stale" | undefined> {
   const { name } = wanted;
   const leave = deps.inUse.enter(name);
   const stored = await deps.stored.find(name, contents).finally(leave);
   if (stored === undefined || stored === "stale") return stored;
-  return serveStored(name, wanted.method, stored, origin, deps);
+  return serveStored(name, wanted.method, stored, status, deps);
 }
 
 function serveStored(
   name: DistfileName,
   method: Wanted["method"],
   stored: StoredDistfile,
-  origin: Origin,
+  status: CacheStatus,
   deps: CacheDeps,
 ): StoredFound {
-  if (method !== "GET") return { kind: "stored", name, stored, origin, body: undefined };
+  if (method !== "GET") return { kind: "stored", name, stored, status, body: undefined };
   deps.rows.touch(name, deps.clock.now());
   deps.readAhead.served(name);
-  return { kind: "stored", name, stored, origin, body: deps.hot.use(name, stored.file) };
+  return { kind: "stored", name, stored, status, body: deps.hot.use(name, stored.file) };
 }
 
 /** What the trees leave to be fetched: each content in turn, or the bare name where no tree knows it. */

@@ -2,13 +2,14 @@
  * One content that is not in the store: joined to the download under way, else from a new one; what it failed of is
  * remembered for a while.
  */
+import type { CacheStatus } from "../distfile/cache-status.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
 import type { Absences } from "./negative-cache.ts";
 import type { ReadAhead } from "./read-ahead.ts";
-import type { Found, Origin, Wanted } from "./result.ts";
+import type { Found, Wanted } from "./result.ts";
 import { type BeginDeps, beginDownload, keyOf, type Target } from "./start-download.ts";
 
 export interface MissDeps extends BeginDeps {
@@ -17,11 +18,11 @@ export interface MissDeps extends BeginDeps {
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
 
-async function answerFrom(download: Download, { name }: Wanted, origin: Origin): Promise<Found> {
+async function answerFrom(download: Download, { name }: Wanted, status: CacheStatus): Promise<Found> {
   const release = download.hold();
   try {
     await download.reached(0);
-    return { kind: "incoming", name, download, origin, release };
+    return { kind: "incoming", name, download, status, release };
   } catch (error) {
     release();
     throw error;
@@ -62,7 +63,9 @@ export async function fetchTarget(
   }
   joined?.urge();
   try {
-    const found = await answerFrom(download, wanted, { kind: joined ? "joined" : "fetched", stale, url: "" });
+    const reason = stale ? "stale" : "uri-miss";
+    const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
+    const found = await answerFrom(download, wanted, status);
     if (joined) deps.readAhead.served(target.name);
     else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
     return found;

@@ -1,6 +1,7 @@
 /**
  * What is asked of the cache, and what it can answer.
  */
+import type { CacheStatus } from "../distfile/cache-status.ts";
 import type { Digests } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -10,20 +11,11 @@ import type { StoredDistfile } from "./stored-files.ts";
 
 export type { Reader } from "../fetch/tail.ts";
 
-/** How an answer came to be, for Cache-Status (RFC 9211). */
-export interface Origin {
-  readonly kind: "hit" | "fetched" | "joined";
-  /** An outdated file of that name was in the store. */
-  readonly stale: boolean;
-  /** Where it was fetched from; empty for a hit. */
-  readonly url: string;
-}
-
 export interface StoredFound {
   readonly kind: "stored";
   readonly name: DistfileName;
   readonly stored: StoredDistfile;
-  readonly origin: Origin;
+  readonly status: CacheStatus;
   /** All its bytes, where they are held in memory. */
   readonly body: Blob | undefined;
 }
@@ -45,7 +37,7 @@ export interface Incoming {
   readonly kind: "incoming";
   readonly name: DistfileName;
   readonly download: Download;
-  readonly origin: Origin;
+  readonly status: CacheStatus;
   /** Must be called once the answer has a reader of its own, or needs none. */
   readonly release: () => void;
 }

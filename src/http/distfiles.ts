@@ -17,6 +17,7 @@ import {
   fileHeaders,
   lateResponse,
   notFoundResponse,
+  outcomeText,
   type PreparedFiles,
   storedResponse,
   text,
@@ -114,7 +115,7 @@ async function respondIncoming(
   const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken, source: found.download.url });
   const firstByte = (offset: number) =>
     within(clock, Math.max(0, deadlineAt - performance.now()), found.download.reached(offset));
-  const outcome = found.origin.kind === "joined" ? "miss, joined" : "miss";
+  const outcome = outcomeText(found.status);
   const response = await incomingResponse(request, found, firstByte, onEnd).finally(found.release);
   if (response === "late") return refused(lateResponse(found.name), found.name, "late");
   // Answers without a body of the download (304, 412, 416, HEAD) never end one.
@@ -123,13 +124,9 @@ async function respondIncoming(
   return { response, file: found.name, outcome, source, sent: hasBody ? sent : { bytes: 0 } };
 }
 
-const STORED_OUTCOMES = { hit: "hit", fetched: "miss", joined: "miss, joined" } as const;
-
 function respondStored(request: Request, found: StoredFound, { prepared }: DistfilesDeps): Answered {
-  const { origin, name } = found;
   const { response, bytes } = storedResponse(request, found, prepared);
-  const source = origin.kind === "hit" ? "store" : origin.url;
-  return { response, file: name, outcome: STORED_OUTCOMES[origin.kind], source, sent: { bytes } };
+  return { response, file: found.name, outcome: outcomeText(found.status), source: "store", sent: { bytes } };
 }
 
 async function respond(

@@ -18,9 +18,9 @@ export async function incomingResponse(
   firstByte: (offset: number) => Promise<unknown>,
   onEnd: (bytes: number, broken?: string) => void,
 ): Promise<Response | "late"> {
-  const { download, origin } = found;
+  const { download } = found;
   const { size, lastModifiedAt, computed, expected } = download;
-  const status = cacheStatus(origin, download.keeps);
+  const status = cacheStatus(found.status, download.keeps);
   const validators = { etag: etagOf(expected?.blake2b ?? computed?.blake2b), lastModifiedAt };
   const conditional = byConditions(request, validators, status);
   if (conditional) return conditional;

@@ -5,14 +5,24 @@
 import { requestDirectives } from "../cache/mirror-files/cache-control.ts";
 import { ageMs, lifetimeMs } from "../cache/mirror-files/freshness.ts";
 import type { Revalidated } from "../cache/mirror-files/lookup.ts";
-import type { Course, FoundPath } from "../cache/mirror-files/result.ts";
+import type { FoundPath } from "../cache/mirror-files/result.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import { type MirrorPath, parseMirrorPath } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Answered, Sent } from "./distfiles.ts";
 import { incomingResponse } from "./download-response.ts";
-import { byConditions, explain, fileHeaders, lateResponse, notFoundResponse, storedResponse, text } from "./respond.ts";
+import {
+  byConditions,
+  cacheStatus,
+  explain,
+  fileHeaders,
+  lateResponse,
+  notFoundResponse,
+  outcomeText,
+  storedResponse,
+  text,
+} from "./respond.ts";
 
 /** As of distfiles. */
 const FIRST_BYTE_DEADLINE_MS = 45_000;
@@ -29,13 +39,6 @@ function refused(response: Response, file: string, outcome: string): Answered {
 
 const seconds = (ms: number) => String(Math.floor(ms / 1000));
 
-/** Cache-Status (RFC 9211). */
-function statusOf({ forwarded, joined, unchanged, old }: Course, isStored: boolean, leftMs?: number): string {
-  if (forwarded === "not") return `portcache; hit${old ? `; ttl=${seconds(leftMs ?? 0)}` : ""}`;
-  const stored = isStored && !unchanged && !old ? "; stored" : "";
-  return `portcache; fwd=${forwarded}${unchanged ? "; fwd-status=304" : ""}${stored}${joined ? "; collapsed" : ""}`;
-}
-
 /** The same response with what a cache says of its freshness. */
 function withFields(response: Response, fields: Readonly<Record<string, string | undefined>>): Response {
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) response.headers.set(name, value);
@@ -43,29 +46,26 @@ function withFields(response: Response, fields: Readonly<Record<string, string |
 }
 
 function respondStored(request: Request, found: Extract<FoundPath, { kind: "stored" }>, { clock }: MirrorFilesDeps) {
-  const { file, row, blake2b, course } = found;
+  const { file, row, blake2b, status } = found;
   const { path, lastModifiedAt, cacheControl, expiresAt, dateAt } = row;
   const stored = { file, digests: { size: file.size, blake2b }, lastModifiedAt };
-  const origin = { kind: "fetched", stale: false, url: row.source } as const;
   const name = path as string as Parameters<typeof storedResponse>[1]["name"];
   const { response, bytes } = storedResponse(
     request,
-    { kind: "stored", name, stored, origin, body: undefined },
+    { kind: "stored", name, stored, status, body: undefined },
     new WeakMap(),
   );
   const now = clock.now();
   const age = ageMs(row, now);
   withFields(response, {
-    "cache-status": statusOf(course, true, Math.min(0, lifetimeMs(row) - age)),
+    "cache-status": cacheStatus(status, true, Math.min(0, lifetimeMs(row) - age)),
     age: seconds(age),
     date: new Date(dateAt).toUTCString(),
     "cache-control": cacheControl === "" ? undefined : cacheControl,
     expires: expiresAt === null ? undefined : new Date(expiresAt).toUTCString(),
   });
-  const isHit = course.forwarded === "not" || course.unchanged || course.old;
-  const outcome = course.old ? "hit, old" : course.unchanged ? "hit, revalidated" : isHit ? "hit" : "miss";
-  const source = isHit ? "store" : row.source;
-  return { response, file: path, outcome, source, sent: { bytes } };
+  const source = status.kind === "forwarded" && status.response === "full" ? row.source : "store";
+  return { response, file: path, outcome: outcomeText(status), source, sent: { bytes } };
 }
 
 /** What a mirror said of it, on its way to the client. */
@@ -81,32 +81,32 @@ async function respondIncoming(
   deadlineAt: number,
   { clock }: MirrorFilesDeps,
 ): Promise<Answered> {
-  const { download, course } = found;
+  const { download, status } = found;
   const { promise: sent, resolve } = Promise.withResolvers<Sent>();
   const onEnd = (bytes: number, broken?: string) => resolve({ bytes, broken, source: download.url });
   const firstByte = (offset: number) =>
     within(clock, Math.max(0, deadlineAt - performance.now()), download.reached(offset));
   const name = path as string as Parameters<typeof incomingResponse>[1]["name"];
-  const origin = {
-    kind: course.joined ? "joined" : "fetched",
-    stale: course.forwarded !== "uri-miss",
-    url: "",
-  } as const;
-  const incoming = { kind: "incoming", name, download, origin, release: found.release } as const;
+  const incoming = { kind: "incoming", name, download, status, release: found.release } as const;
   const response = await incomingResponse(request, incoming, firstByte, onEnd).finally(found.release);
   if (response === "late") return refused(lateResponse(path), path, "late");
   if (response.headers.has("cache-status")) {
-    withFields(response, { ...upstreamFields(download.fields), "cache-status": statusOf(course, download.keeps) });
+    withFields(response, { ...upstreamFields(download.fields), "cache-status": cacheStatus(status, download.keeps) });
   }
   // Answers without a body of the download (304, 412, 416, HEAD) never end one.
   const hasBody = request.method === "GET" && (response.status === 200 || response.status === 206);
-  const outcome = course.joined ? "miss, joined" : "miss";
-  return { response, file: path, outcome, source: download.url, sent: hasBody ? sent : { bytes: 0 } };
+  return {
+    response,
+    file: path,
+    outcome: outcomeText(status),
+    source: download.url,
+    sent: hasBody ? sent : { bytes: 0 },
+  };
 }
 
-function respondHead(request: Request, { head, course }: Extract<FoundPath, { kind: "head" }>): Response {
+function respondHead(request: Request, { head, status: how }: Extract<FoundPath, { kind: "head" }>): Response {
   const validators = { etag: undefined, lastModifiedAt: head.lastModifiedAt };
-  const status = statusOf(course, false);
+  const status = cacheStatus(how, false);
   const conditional = byConditions(request, validators, status);
   if (conditional) return conditional;
   const length: Record<string, string> = head.total === undefined ? {} : { "content-length": String(head.total) };

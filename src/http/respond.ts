@@ -2,8 +2,9 @@
  * Answers as HTTP: the one place where outcomes become status codes and headers.
  */
 
-import type { NotFound, Origin, Reader, StoredFound } from "../cache/result.ts";
+import type { NotFound, Reader, StoredFound } from "../cache/result.ts";
 import type { StoredDistfile } from "../cache/stored-files.ts";
+import type { CacheStatus } from "../distfile/cache-status.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { etagOf } from "./etag.ts";
 import { type RangeVerdict, selectRange } from "./ranges.ts";
@@ -16,11 +17,24 @@ export function text(status: number, body: string, headers: Record<string, strin
   return new Response(`${body}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
 }
 
-/** Cache-Status of a file (RFC 9211). */
-export function cacheStatus(origin: Origin, stored: boolean): string {
-  if (origin.kind === "hit") return HIT_STATUS;
-  const forwarded = `portcache; fwd=${origin.stale ? "stale" : "uri-miss"}`;
-  return `${forwarded}${stored ? "; stored" : ""}${origin.kind === "joined" ? "; collapsed" : ""}`;
+/**
+ * Cache-Status of a file (RFC 9211).
+ * @param isStored whether what a source sent is stored
+ * @param freshMs how long a stale file was still fresh: 0 or less
+ */
+export function cacheStatus(status: CacheStatus, isStored: boolean, freshMs = 0): string {
+  if (status.kind === "hit") return status.stale ? `${HIT_STATUS}; ttl=${Math.floor(freshMs / 1000)}` : HIT_STATUS;
+  const { reason, collapsed, response } = status;
+  const notModified = response === "not-modified" ? "; fwd-status=304" : "";
+  const stored = isStored && response === "full" ? "; stored" : "";
+  return `portcache; fwd=${reason}${notModified}${stored}${collapsed ? "; collapsed" : ""}`;
+}
+
+/** What the log says of a file that was sent. */
+export function outcomeText(status: CacheStatus): string {
+  if (status.kind === "hit") return status.stale ? "hit, old" : "hit";
+  if (status.response !== "full") return status.response === "none" ? "hit, old" : "hit, revalidated";
+  return status.collapsed ? "miss, joined" : "miss";
 }
 
 /** What every answer that is a file, or a piece of one, carries. */
@@ -89,11 +103,11 @@ function preparedHit(stored: StoredDistfile, files: PreparedFiles): Prepared {
 /** A file that lies in the store, from memory or by sendfile where it is large; `bytes` is the length of the body. */
 export function storedResponse(
   request: Request,
-  { stored, origin, body }: StoredFound,
+  { stored, status: how, body }: StoredFound,
   files: PreparedFiles,
 ): { readonly response: Response; readonly bytes: number } {
   const { path, size } = stored.file;
-  const status = cacheStatus(origin, true);
+  const status = cacheStatus(how, true);
   const { validators, fields, headers } = status === HIT_STATUS ? preparedHit(stored, files) : prepare(stored, status);
   const conditional = byConditions(request, validators, status);
   if (conditional) return { response: conditional, bytes: 0 };

@@ -2,6 +2,7 @@
  * What answers a request for what else than distfiles a mirror has (RFC 9111): from the store while that is fresh; else a mirror
  * is asked whether it has another one; and where none can be asked, from the store all the same, if that is allowed.
  */
+import { type CacheStatus, type Forwarded, type ForwardReason, HIT } from "../../distfile/cache-status.ts";
 import { type Attempt, NotModifiedError, UnavailableError } from "../../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
 import type { Download } from "../../fetch/download.ts";
@@ -10,7 +11,7 @@ import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
 import { within } from "../../lib/deadline.ts";
 import { judge, mayBeStale } from "./freshness.ts";
 import { preferred } from "./preferred-mirror.ts";
-import type { Course, Forwarded, FoundPath, WantedPath } from "./result.ts";
+import type { FoundPath, WantedPath } from "./result.ts";
 import { type BeginDeps, beginFetch } from "./start-download.ts";
 import type { KeptFile } from "./stored-files.ts";
 
@@ -36,17 +37,15 @@ export interface Revalidated {
 /** Who may have an old one waits no longer than this for a mirror to say whether it is. */
 const PATIENCE_MS = 10_000;
 
-const HIT: Course = { forwarded: "not", joined: false, unchanged: false, old: false };
-
 /** A distfile's key never begins with a slash. */
 function keyOf(path: MirrorPath): string {
   return `/${path}`;
 }
 
-async function stored(kept: KeptFile, course: Course, { method, path }: WantedPath, deps: RevalidatedDeps) {
+async function stored(kept: KeptFile, status: CacheStatus, { method, path }: WantedPath, deps: RevalidatedDeps) {
   const blake2b = await deps.kept.blake2bOf(kept);
   if (method === "GET") deps.rows.touch(path, deps.clock.now());
-  return { kind: "stored", ...kept, blake2b, course } as const;
+  return { kind: "stored", ...kept, blake2b, status } as const;
 }
 
 /** Why no mirror gave it. */
@@ -55,16 +54,16 @@ function unfound(attempts: readonly Attempt[]): FoundPath {
   return { kind: absent ? "absent" : timedOut ? "timed-out" : "failed", attempts };
 }
 
-async function answerFrom(download: Download, wanted: WantedPath, course: Course, deps: RevalidatedDeps) {
+async function answerFrom(download: Download, wanted: WantedPath, status: CacheStatus, deps: RevalidatedDeps) {
   const release = download.hold();
   try {
     await download.reached(0);
     const kept = download.stored ? await deps.kept.get(wanted.path) : undefined;
     if (kept) {
       release();
-      return await stored(kept, course, wanted, deps);
+      return await stored(kept, status, wanted, deps);
     }
-    return { kind: "incoming", download, course, release } as const;
+    return { kind: "incoming", download, status, release } as const;
   } catch (error) {
     release();
     throw error;
@@ -81,7 +80,7 @@ function isSame({ file, row }: KeptFile, { total, lastModifiedAt }: UpstreamHead
 async function headOf(
   wanted: WantedPath,
   kept: KeptFile | undefined,
-  course: Course,
+  status: CacheStatus,
   deps: RevalidatedDeps,
 ): Promise<FoundPath | "unchanged"> {
   const { path, loopHeaders } = wanted;
@@ -90,7 +89,7 @@ async function headOf(
   try {
     const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
     const head = await headFrom(path, undefined, { sources, refusals: [] }, loopHeaders, deps.settings);
-    if (!kept || !isSame(kept, head)) return { kind: "head", head, course };
+    if (!kept || !isSame(kept, head)) return { kind: "head", head, status };
     deps.kept.freshen(kept, { ...head, askedAt });
     return "unchanged";
   } finally {
@@ -101,23 +100,23 @@ async function headOf(
 async function forward(
   wanted: WantedPath,
   kept: KeptFile | undefined,
-  forwarded: Forwarded,
+  reason: ForwardReason,
   deps: RevalidatedDeps,
 ): Promise<FoundPath | "unchanged"> {
   const { path, method, loopHeaders } = wanted;
-  const course: Course = { forwarded, joined: false, unchanged: false, old: false };
+  const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "full" };
   // One found on disk has no validators but a date that anybody may have given it, which takes more than a 304.
   const isStray = kept?.row.source === "";
   try {
     if ((method === "HEAD" || isStray) && !deps.flights.join(keyOf(path))) {
-      const head = await headOf(wanted, kept, course, deps);
+      const head = await headOf(wanted, kept, status, deps);
       if (method === "HEAD" || head === "unchanged") return head;
     }
     const known = isStray ? undefined : kept;
     // No await between join and start: that is what makes it one download.
     const joined = deps.flights.join(keyOf(path));
     const download = joined ?? deps.flights.start(keyOf(path), () => beginFetch(path, known, loopHeaders, deps));
-    return await answerFrom(download, wanted, { ...course, joined: joined !== undefined }, deps);
+    return await answerFrom(download, wanted, { ...status, collapsed: joined !== undefined }, deps);
   } catch (error) {
     if (error instanceof NotModifiedError) return "unchanged";
     if (!(error instanceof UnavailableError)) throw error;
@@ -143,7 +142,8 @@ async function orOld(
   if (!kept) return found;
   // 504 where the file is here and must not be used (RFC 9111, section 5.2.2.2).
   if (!mayBeStale(kept.row) || directives.has("no-cache")) return { ...found, kind: "timed-out" };
-  return await stored(kept, { forwarded: "stale", joined: false, unchanged: false, old: true }, wanted, deps);
+  const status: Forwarded = { kind: "forwarded", reason: "stale", collapsed: false, response: "none" };
+  return await stored(kept, status, wanted, deps);
 }
 
 /** Nobody waits for it any more: what it may hold is not needed. */
@@ -157,10 +157,10 @@ function letGo(search: Promise<FoundPath | "unchanged">, { path }: WantedPath, {
 async function ask(
   wanted: WantedPath,
   kept: KeptFile | undefined,
-  forwarded: Forwarded,
+  reason: ForwardReason,
   deps: RevalidatedDeps,
 ): Promise<FoundPath> {
-  const asking = forward(wanted, kept, forwarded, deps);
+  const asking = forward(wanted, kept, reason, deps);
   const isPatient = !kept || !mayBeStale(kept.row) || wanted.directives.has("no-cache");
   const found = isPatient ? await asking : await within(deps.clock, PATIENCE_MS, asking);
   if (found === "late") {
@@ -170,9 +170,9 @@ async function ask(
   }
   if (found !== "unchanged") return await orOld(wanted, kept, found, deps);
   const current = await deps.kept.get(wanted.path);
-  const course: Course = { forwarded, joined: false, unchanged: true, old: false };
+  const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "not-modified" };
   // Somebody removed it while it was asked for: the next asking finds that there is none.
-  return current ? await stored(current, course, wanted, deps) : { kind: "failed", attempts: [] };
+  return current ? await stored(current, status, wanted, deps) : { kind: "failed", attempts: [] };
 }
 
 async function find(wanted: WantedPath, deps: RevalidatedDeps): Promise<FoundPath> {
@@ -187,7 +187,7 @@ async function find(wanted: WantedPath, deps: RevalidatedDeps): Promise<FoundPat
     const absent = kept || insists ? undefined : deps.absences.get(path);
     if (absent) return unfound(absent);
     const inTrouble = verdict === "stale" && !insists && deps.troubles.get(path) !== undefined;
-    if (kept && inTrouble && mayBeStale(kept.row)) return await stored(kept, { ...HIT, old: true }, wanted, deps);
+    if (kept && inTrouble && mayBeStale(kept.row)) return await stored(kept, { ...HIT, stale: true }, wanted, deps);
     return await ask(wanted, kept, kept ? (verdict === "asked" ? "request" : "stale") : "uri-miss", deps);
   } finally {
     leave();

@@ -1,6 +1,7 @@
 /**
  * What is asked of what else a mirror has, and what the answer can be.
  */
+import type { CacheStatus } from "../../distfile/cache-status.ts";
 import type { Attempt } from "../../distfile/errors.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { Download } from "../../fetch/download.ts";
@@ -17,36 +18,22 @@ export interface WantedPath {
   readonly loopHeaders: Readonly<Record<string, string>>;
 }
 
-/** Why a mirror was asked, in the words of RFC 9211; "not": none was. */
-export type Forwarded = "not" | "uri-miss" | "stale" | "request";
-
-/** How an answer came to be. */
-export interface Course {
-  readonly forwarded: Forwarded;
-  /** It joined a request to a mirror that was under way. */
-  readonly joined: boolean;
-  /** The mirror said that it has not changed. */
-  readonly unchanged: boolean;
-  /** No mirror could be asked, so it is an old one. */
-  readonly old: boolean;
-}
-
 export type FoundPath =
   | {
       readonly kind: "stored";
       readonly file: StoredFile;
       readonly row: MirrorFileRow;
       readonly blake2b: string;
-      readonly course: Course;
+      readonly status: CacheStatus;
     }
   | {
       readonly kind: "incoming";
       readonly download: Download;
-      readonly course: Course;
+      readonly status: CacheStatus;
       /** Must be called once the answer has a reader of its own, or needs none. */
       readonly release: () => void;
     }
-  | { readonly kind: "head"; readonly head: UpstreamHead; readonly course: Course }
+  | { readonly kind: "head"; readonly head: UpstreamHead; readonly status: CacheStatus }
   | { readonly kind: "absent" | "failed" | "timed-out"; readonly attempts: readonly Attempt[] }
   /** The client wants what is here or nothing, and there is nothing. */
   | { readonly kind: "not-here" }
