@@ -118,7 +118,7 @@ test("an import that is killed leaves whole files, and the next goes on", async 
   }
   const before = expectSound();
   const report = JSON.parse((await run("import", folder.file("distdir"), "--json")).stdout);
-  expect([report.present, report.adopted, report.left]).toEqual([before, FILES - before, []]);
+  expect([report.present, report.adopted, report.skipped]).toEqual([before, FILES - before, []]);
   expect(expectSound()).toBe(FILES);
   expect(await run("verify")).toMatchObject({ exit: 0, stdout: expect.stringContaining(`${FILES} files read`) });
   // What the killed ones had under way is nobody's any more, and in nobody's way.

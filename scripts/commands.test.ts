@@ -78,14 +78,14 @@ for (const where of ["without a server", "with a server"]) {
     const imported = await run("import", folder.file("distdir"));
     expect([imported.exit, imported.stderr]).toEqual([0, ""]);
     expect(imported.stdout).toMatch(
-      /^2 files taken in from .+, 6 B, in .+\.\n1 left: no Manifest has them\n {2}none\.tar\n$/,
+      /^2 files taken in from .+, 6 B, in .+\.\n1 skipped: no Manifest has them\n {2}none\.tar\n$/,
     );
     const again = await run("import", folder.file("distdir"), "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({
       seen: 3,
       adopted: 0,
       present: 2,
-      left: [{ reason: "unknown", files: 1, examples: ["none.tar"] }],
+      skipped: [{ reason: "unknown", files: 1, examples: ["none.tar"] }],
     });
     const clean = await run("clean", "--json");
     expect([clean.exit, JSON.parse(clean.stdout)]).toEqual([
@@ -128,7 +128,7 @@ for (const where of ["without a server", "with a server"]) {
     const bad = await run("verify", "--json");
     expect([bad.exit, JSON.parse(bad.stdout).bad]).toEqual([
       1,
-      [{ name: "two-1.tar", size: 3, problem: "has other bytes than its Manifest says", outcome: "left" }],
+      [{ name: "two-1.tar", size: 3, problem: "has other bytes than its Manifest says", outcome: "unrepaired" }],
     ]);
     const mended = await run("verify", "--repair", "--rate", "0");
     expect([mended.exit, mended.stdout]).toEqual([

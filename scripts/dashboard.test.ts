@@ -193,7 +193,7 @@ test("search finds by a part of the name, by keyboard alone, and a link leads to
   // In one: the list may be drawn anew at any moment.
   await link.press("Enter");
   const story = page.locator("#story");
-  await story.getByText("It is in the store").waitFor();
+  await story.getByText("Stored, and").waitFor();
   const text = await story.textContent();
   expect(text).toContain("app-misc/hello");
   expect(text).toContain("delivered");
@@ -244,7 +244,7 @@ test("a file is fetched from its story, and removed for good only when one is su
   await page.getByLabel("Admin token").fill(TOKEN);
   await page.keyboard.press("Enter");
   await page.locator("#run", { hasText: "1\u00a0file fetched, 100\u00a0KiB" }).waitFor();
-  await page.locator("#story", { hasText: "It is in the store" }).waitFor();
+  await page.locator("#story", { hasText: "Stored, and" }).waitFor();
   await page.getByRole("button", { name: "Remove it…" }).click();
   await page.getByRole("button", { name: "Keep it" }).click();
   await page.getByRole("button", { name: "Remove it…" }).click();

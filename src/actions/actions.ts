@@ -2,7 +2,7 @@
  * Puts together what can be asked for beside files. One of a kind at a time: two that clean up would tell half of it each.
  */
 
-import { type Action, ActionError, type Actions, type Run } from "../api/actions.ts";
+import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
 import { type CacheDeps, createCache } from "../cache/cache.ts";
 import type { Evict } from "../eviction/evict.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
@@ -42,7 +42,7 @@ export interface ComposedActions {
 
 /** The same action, which ends at `stopping` too. */
 function stoppable<Request, Report>(action: Action<Request, Report>, stopping: AbortSignal): Action<Request, Report> {
-  return async (request, { onProgress, signal }: Run) => {
+  return async (request, { onProgress, signal }: ActionOptions) => {
     stopping.throwIfAborted();
     return await action(request, { onProgress, signal: AbortSignal.any([signal, stopping]) });
   };

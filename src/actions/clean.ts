@@ -26,16 +26,16 @@ export function createClean({ evict }: { readonly evict: Pick<Evict, "clean"> })
     });
     const { total, byReason, removed, inUse, parts, before, after, over } = report;
     return {
-      took_ms: Math.round(performance.now() - startedAt),
+      duration_ms: Math.round(performance.now() - startedAt),
       dry_run: dryRun,
       ...total,
       by_reason: byReason,
       removed: [...removed],
       in_use: inUse,
-      parts,
+      part_files: parts,
       before: usageOf(before),
       after: usageOf(after),
-      over,
+      over_limit_bytes: over,
     };
   };
 }

@@ -94,7 +94,7 @@ function summarise(results: readonly Result[], tookMs: number): FetchReport {
   const of = (outcome: Result["outcome"]) => results.filter((result) => result.outcome === outcome);
   const fetched = of("fetched");
   return {
-    took_ms: Math.round(tookMs),
+    duration_ms: Math.round(tookMs),
     files: results.length,
     fetched: fetched.length,
     fetched_bytes: fetched.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -128,9 +128,9 @@ async function bringAll(
     }));
     const bytes = doneBytes + shown.reduce((sum, one) => sum + one.bytes, 0);
     const failed = results.filter(({ reason }) => reason !== null).length;
-    const doing = failed === 0 ? "fetching" : `fetching, ${failed} failed`;
+    const step = failed === 0 ? "fetching" : `fetching, ${failed} failed`;
     onProgress(
-      progressOf(doing, { done: results.length, total: names.length, bytes, total_bytes: totalBytes, active: shown }),
+      progressOf(step, { done: results.length, total: names.length, bytes, total_bytes: totalBytes, active: shown }),
     );
   }
 

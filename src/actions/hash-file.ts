@@ -9,18 +9,19 @@ import type { DistfileRow } from "../index/files.ts";
 import type { StoredFile } from "../store/store.ts";
 
 /**
- * "right": what a Manifest wants. "outdated": as it was stored, but Manifests want something else by now. "unvouched": as
+ * "right": what a Manifest wants. "stale": as it was stored, but Manifests want something else by now. "unverified": as
  * it was stored, and no Manifest says what it should be. "wrong": neither what a Manifest wants nor what was stored.
  */
-export type Verdict = "right" | "outdated" | "unvouched" | "wrong";
+export type Verdict = "right" | "stale" | "unverified" | "wrong";
 
 /** Pure. @param known BLAKE2B of the bytes as they were stored; null where they were never read */
 export function judgeFile(contents: readonly Digests[], known: string | null, computed: ComputedDigests): Verdict {
   const verdicts = contents.map((content) => compareDigests(content, computed));
   if (verdicts.includes("same")) return "right";
   const unchanged = known === computed.blake2b;
-  if (contents.length === 0 || verdicts.includes("unknown")) return unchanged || known === null ? "unvouched" : "wrong";
-  return unchanged ? "outdated" : "wrong";
+  if (contents.length === 0 || verdicts.includes("unknown"))
+    return unchanged || known === null ? "unverified" : "wrong";
+  return unchanged ? "stale" : "wrong";
 }
 
 /** Waits as long as reading so many bytes should take, and no longer than that. */

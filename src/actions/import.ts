@@ -51,15 +51,15 @@ function checkFolder(folder: string): void {
 }
 
 function reportOf(folder: string, seen: ImportSeen, tookMs: number): ImportReport {
-  const left = [...seen.left].map(([reason, { files, examples }]) => ({ reason, files, examples: [...examples] }));
+  const skipped = [...seen.left].map(([reason, { files, examples }]) => ({ reason, files, examples: [...examples] }));
   return {
-    took_ms: Math.round(tookMs),
+    duration_ms: Math.round(tookMs),
     folder,
-    seen: seen.seen,
+    scanned: seen.seen,
     adopted: seen.adopted,
     adopted_bytes: seen.adoptedBytes,
     present: seen.present,
-    left: left.toSorted((a, b) => b.files - a.files),
+    skipped: skipped.toSorted((a, b) => b.files - a.files),
   };
 }
 

@@ -37,11 +37,11 @@ export function createRescan({ trees, heedChanges }: RescanParts): Action<Rescan
         location,
         packages,
         distfiles,
-        took_ms: tookMs,
+        duration_ms: tookMs,
         unreadable,
         skipped,
         problem: problem ?? null,
       }));
-    return { took_ms: Math.round(performance.now() - startedAt), full, repositories };
+    return { duration_ms: Math.round(performance.now() - startedAt), full, repositories };
   };
 }

@@ -97,8 +97,8 @@ test("one byte flipped in each of 20 files: exactly these are found, no client g
   const found = await verify.all({ repair: false, bytesPerSecond: 0, onProgress: ({ files }) => seen.push(files) });
   const names = flipped.map(nameOf).toSorted();
   expect(found.bad.map(({ name }) => name).toSorted()).toEqual(names);
-  expect(found.bad.every(({ outcome }) => outcome === "left")).toBe(true);
-  expect([found.files, found.unvouched, seen.length, seen.at(-1)]).toEqual([FILES, 10, FILES, FILES]);
+  expect(found.bad.every(({ outcome }) => outcome === "unrepaired")).toBe(true);
+  expect([found.files, found.unverified, seen.length, seen.at(-1)]).toEqual([FILES, 10, FILES, FILES]);
 
   const log = await openLog("error", "text");
   const stored = createStoredDistfiles({ store, rows, hasher, clock: systemClock, log });
@@ -111,7 +111,7 @@ test("one byte flipped in each of 20 files: exactly these are found, no client g
   const mended = await verify.all({ repair: true, bytesPerSecond: 0 });
   expect(mended.bad.map(({ name }) => name).toSorted()).toEqual(names);
   const outcomes = new Map(mended.bad.map(({ name, outcome }) => [name, outcome]));
-  for (const i of flipped) expect([i, outcomes.get(nameOf(i))]).toEqual([i, i % 3 === 0 ? "removed" : "fetched again"]);
+  for (const i of flipped) expect([i, outcomes.get(nameOf(i))]).toEqual([i, i % 3 === 0 ? "removed" : "refetched"]);
   expect((await verify.all({ repair: false, bytesPerSecond: 0 })).bad).toEqual([]);
 }, 30_000);
 
@@ -123,25 +123,25 @@ test("what can't be fetched again is removed, what is gone is forgotten, what wa
   const verify = await verifyOver({ bring: () => Promise.resolve(false) });
   const report = await verify.all({ repair: true, bytesPerSecond: 0 });
   expect(report.bad).toMatchObject([{ name: nameOf(1), outcome: "removed", repository: "gentoo" }]);
-  expect(report.gone).toBe(1);
+  expect(report.missing).toBe(1);
   expect(rows.names() as readonly string[]).toEqual([nameOf(4)]);
   expect(rows.get(nameOf(4))?.stamp).toBe(store.stat(nameOf(4))!.stamp);
 });
 
-test("judgeFile() tells wrong from outdated, and what nobody can tell", () => {
+test("judgeFile() tells wrong from stale, and what nobody can tell", () => {
   const [is, other] = [digestsOf("is"), digestsOf("other")];
   const sizeOnly = { size: is.size };
   const table = [
     [[is], null, is, "right"],
     [[is], other.blake2b, is, "right"],
     [[other, is], is.blake2b, is, "right"],
-    [[other], is.blake2b, is, "outdated"],
+    [[other], is.blake2b, is, "stale"],
     [[other], null, is, "wrong"],
     [[other], other.blake2b, is, "wrong"],
-    [[], is.blake2b, is, "unvouched"],
-    [[], null, is, "unvouched"],
+    [[], is.blake2b, is, "unverified"],
+    [[], null, is, "unverified"],
     [[], other.blake2b, is, "wrong"],
-    [[sizeOnly], null, is, "unvouched"],
+    [[sizeOnly], null, is, "unverified"],
     [[sizeOnly], other.blake2b, is, "wrong"],
   ] as const;
   for (const [i, [contents, known, computed, verdict]] of table.entries()) {

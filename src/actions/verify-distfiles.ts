@@ -30,7 +30,7 @@ export interface BadFile {
   /** Sentence part: "has other bytes than its Manifest says". */
   readonly problem: string;
   /** What was done about it. */
-  readonly outcome: "left" | "fetched again" | "removed";
+  readonly outcome: "unrepaired" | "refetched" | "removed";
 }
 
 export interface VerifyReport {
@@ -38,11 +38,11 @@ export interface VerifyReport {
   readonly bytes: number;
   readonly bad: readonly BadFile[];
   /** As they were stored, but Manifests want something else by now. */
-  readonly outdated: number;
+  readonly stale: number;
   /** As they were stored, and no Manifest says what they should be. */
-  readonly unvouched: number;
+  readonly unverified: number;
   /** Rows of files that were gone. */
-  readonly gone: number;
+  readonly missing: number;
 }
 
 export interface VerifyProgress {
@@ -64,7 +64,7 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-export type Outcome = Verdict | "gone" | "changed" | BadFile;
+export type Outcome = Verdict | "missing" | "changed" | BadFile;
 
 export interface Verify {
   /** All files. */
@@ -117,7 +117,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     await gone;
     const entry = wanted.map((by) => by.entry).find(hasHash);
     try {
-      return entry && (await deps.bring(entry)) ? "fetched again" : "removed";
+      return entry && (await deps.bring(entry)) ? "refetched" : "removed";
     } catch (error) {
       log.warn("Cannot fetch {file} again: {error}", { file: name, error });
       return "removed";
@@ -132,7 +132,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     }
     rows.spoil(name, file.stamp);
     const wanted = deps.wantedBy(name);
-    const outcome = repair ? await mend(name, wanted) : "left";
+    const outcome = repair ? await mend(name, wanted) : "unrepaired";
     log.error("{file} {problem}: {outcome}", { file: file.path, problem, outcome });
     return { name, size: file.size, repository: wanted[0]?.repository ?? "", problem, outcome };
   }
@@ -159,7 +159,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     const row = rows.get(name);
     if (!file) {
       if (row) rows.forget(name);
-      return "gone";
+      return "missing";
     }
     const checked: Checked = { name, file, row, contents: contentsOf(deps.wantedBy(name)) };
     const found = await read(checked, pace, signal);
@@ -180,7 +180,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     one,
     async all({ repair, bytesPerSecond, signal = new AbortController().signal, onProgress }) {
       const pace = createPace(() => bytesPerSecond, clock);
-      const counts = { files: 0, bytes: 0, outdated: 0, unvouched: 0, gone: 0 };
+      const counts = { files: 0, bytes: 0, stale: 0, unverified: 0, missing: 0 };
       const bad: BadFile[] = [];
       const [totalFiles, totalBytes] = [rows.count(), rows.bytes()];
       for await (const { name, size } of everyRow()) {
@@ -188,7 +188,7 @@ export function createVerify(deps: VerifyDeps): Verify {
         counts.files++;
         counts.bytes += size;
         if (typeof outcome === "object") bad.push(outcome);
-        else if (outcome === "outdated" || outcome === "unvouched" || outcome === "gone") counts[outcome]++;
+        else if (outcome === "stale" || outcome === "unverified" || outcome === "missing") counts[outcome]++;
         onProgress?.({ ...counts, totalFiles, totalBytes, bad: bad.length, file: name });
       }
       return { ...counts, bad };

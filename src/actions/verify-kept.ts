@@ -17,17 +17,17 @@ export interface BadKeptFile {
   readonly size: number;
   /** Sentence part. */
   readonly problem: string;
-  readonly outcome: "left" | "removed";
+  readonly outcome: "unrepaired" | "removed";
 }
 
 export interface VerifyKept {
-  /** "unvouched": as it was stored. "changed": replaced while it was read. */
+  /** "unverified": as it was stored. "changed": replaced while it was read. */
   one(
     path: MirrorPath,
     repair: boolean,
     reread: Reread,
     signal: AbortSignal,
-  ): Promise<BadKeptFile | "unvouched" | "gone" | "changed">;
+  ): Promise<BadKeptFile | "unverified" | "missing" | "changed">;
 }
 
 export interface VerifyKeptDeps {
@@ -61,14 +61,14 @@ export function createVerifyKept({ files, rows, clock, log }: VerifyKeptDeps): V
       const file = files.stat(path);
       if (!file) {
         rows.forget(path);
-        return "gone";
+        return "missing";
       }
       const problem = await problemOf(path, file, reread, signal);
       if (files.stat(path)?.stamp !== file.stamp) return "changed";
-      if (problem === undefined) return "unvouched";
+      if (problem === undefined) return "unverified";
       // With no stamp it is read anew before anybody gets it, and found wrong.
       rows.spoil(path, clock.now());
-      const outcome = repair ? "removed" : "left";
+      const outcome = repair ? "removed" : "unrepaired";
       if (repair) {
         rows.forget(path);
         await files.remove(path);

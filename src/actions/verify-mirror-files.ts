@@ -15,7 +15,7 @@ import { type BadKeptFile, createVerifyKept, type VerifyKept } from "./verify-ke
 
 type Found = Awaited<ReturnType<VerifyKept["one"]>>;
 
-export interface OthersReport extends Pick<VerifyReport, "files" | "bytes" | "unvouched" | "gone"> {
+export interface OthersReport extends Pick<VerifyReport, "files" | "bytes" | "unverified" | "missing"> {
   readonly bad: readonly BadKeptFile[];
 }
 
@@ -53,7 +53,7 @@ export function createVerifyOthers({ others, hasher, clock, log }: VerifyOthersD
     one,
     async all({ repair, bytesPerSecond, signal, onProgress }) {
       const pace = createPace(() => bytesPerSecond, clock);
-      const counts = { files: 0, bytes: 0, unvouched: 0, gone: 0 };
+      const counts = { files: 0, bytes: 0, unverified: 0, missing: 0 };
       const bad: BadKeptFile[] = [];
       for (const path of rows.paths()) {
         const size = rows.get(path)?.size ?? 0;

@@ -18,8 +18,8 @@ export function createVerifyAction({ verify, verifyOthers }: VerifyParts): Actio
     const { totals } = verifyOthers;
 
     function tell(done: number, total: number, bytes: number, totalBytes: number, found: number): void {
-      const doing = found === 0 ? "verifying" : `verifying, ${found} bad`;
-      onProgress(progressOf(doing, { done, total, bytes, total_bytes: totalBytes }));
+      const step = found === 0 ? "verifying" : `verifying, ${found} bad`;
+      onProgress(progressOf(step, { done, total, bytes, total_bytes: totalBytes }));
     }
 
     const first = await verify.all({
@@ -40,13 +40,13 @@ export function createVerifyAction({ verify, verifyOthers }: VerifyParts): Actio
     });
     const told = [...first.bad, ...second.bad];
     return {
-      took_ms: Math.round(performance.now() - startedAt),
+      duration_ms: Math.round(performance.now() - startedAt),
       repair,
       files: first.files + second.files,
       bytes: first.bytes + second.bytes,
-      outdated: first.outdated,
-      unvouched: first.unvouched + second.unvouched,
-      gone: first.gone + second.gone,
+      stale: first.stale,
+      unverified: first.unverified + second.unverified,
+      missing: first.missing + second.missing,
       bad: told.map(({ name, size, problem, outcome }) => ({ name, size, problem, outcome })),
     };
   };

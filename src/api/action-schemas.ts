@@ -1,6 +1,5 @@
 /**
- * What can be asked of POST /api/v1/ACTION and what comes back, as Valibot schemas. Sizes are bytes; null stands for what
- * is not known.
+ * Describes the request and the report of each POST /api/v1/ACTION as Valibot schemas. Sizes are in bytes; null means unknown.
  */
 import * as v from "valibot";
 import { bytes, count } from "./schemas.ts";
@@ -8,36 +7,39 @@ import { bytes, count } from "./schemas.ts";
 const milliseconds = v.pipe(v.number(), v.minValue(0), v.description("milliseconds"));
 
 export const CleanRequestSchema = v.strictObject({
-  dry_run: v.pipe(v.optional(v.boolean(), false), v.description("say what would go, and leave it")),
+  dry_run: v.pipe(v.optional(v.boolean(), false), v.description("report what would be removed, remove nothing")),
 });
 export const RescanRequestSchema = v.strictObject({
-  full: v.pipe(v.optional(v.boolean(), false), v.description("read all Manifests again, not only those that changed")),
+  full: v.pipe(v.optional(v.boolean(), false), v.description("read all Manifests again, not only the changed ones")),
 });
 export const FetchRequestSchema = v.strictObject({
   names: v.pipe(
     v.optional(v.array(v.string()), []),
-    v.description("names of distfiles, or the URIs of one file with blanks between"),
+    v.description("file names, or the space-separated URIs of one file"),
   ),
-  packages: v.pipe(v.optional(v.array(v.string()), []), v.description("CATEGORY/PACKAGE: all their distfiles")),
-  version: v.pipe(v.optional(v.string()), v.description("of the packages this version alone")),
+  packages: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description("CATEGORY/PACKAGE: all distfiles of the package"),
+  ),
+  version: v.pipe(v.optional(v.string()), v.description("only this version of the packages")),
 });
 export const VerifyRequestSchema = v.strictObject({
-  repair: v.pipe(v.optional(v.boolean(), false), v.description("fetch bad files again, remove what can't be had")),
+  repair: v.pipe(v.optional(v.boolean(), false), v.description("fetch bad files again, remove those no source has")),
   bytes_per_second: v.pipe(
     v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 100 * 1024 * 1024),
-    v.description("read no faster than this; 0: as fast as the disk"),
+    v.description("read limit; 0: unlimited"),
   ),
 });
 export const DropRequestSchema = v.strictObject({
-  names: v.pipe(v.array(v.string()), v.minLength(1), v.description("names of stored distfiles")),
+  names: v.pipe(v.array(v.string()), v.minLength(1), v.description("names of stored files")),
 });
 export const ImportRequestSchema = v.strictObject({
-  folder: v.pipe(v.string(), v.startsWith("/"), v.description("absolute path of a DISTDIR on the server's machine")),
+  folder: v.pipe(v.string(), v.startsWith("/"), v.description("absolute path of a DISTDIR on the server")),
 });
 
 export const ProgressSchema = v.object({
   kind: v.literal("progress"),
-  doing: v.pipe(v.string(), v.description("what is done just now, in a word or two")),
+  step: v.pipe(v.string(), v.description("current step, in a word or two")),
   done: count,
   total: v.nullable(count),
   bytes,
@@ -46,7 +48,7 @@ export const ProgressSchema = v.object({
 });
 
 export const RescanReportSchema = v.object({
-  took_ms: milliseconds,
+  duration_ms: milliseconds,
   full: v.boolean(),
   repositories: v.array(
     v.object({
@@ -54,7 +56,7 @@ export const RescanReportSchema = v.object({
       location: v.string(),
       packages: count,
       distfiles: count,
-      took_ms: milliseconds,
+      duration_ms: milliseconds,
       unreadable: count,
       skipped: count,
       problem: v.nullable(v.string()),
@@ -62,85 +64,88 @@ export const RescanReportSchema = v.object({
   ),
 });
 
-const usage = v.object({
-  used_bytes: v.pipe(bytes, v.description("stored, and promised to files coming in")),
+const diskUsage = v.object({
+  used_bytes: v.pipe(bytes, v.description("stored files and space reserved for downloads")),
   free_bytes: bytes,
 });
-const tally = v.object({ files: count, bytes });
+const totals = v.object({ files: count, bytes });
 
 export const CleanReportSchema = v.object({
-  took_ms: milliseconds,
-  dry_run: v.pipe(v.boolean(), v.description("nothing was removed, this is what would be")),
+  duration_ms: milliseconds,
+  dry_run: v.pipe(v.boolean(), v.description("nothing was removed")),
   files: count,
   bytes,
   by_reason: v.object({
-    orphan: v.pipe(tally, v.description("no Manifest wants them any more")),
-    age: v.pipe(tally, v.description("not used for storage.max_age")),
-    space: v.pipe(tally, v.description("worth least, for room")),
+    orphan: v.pipe(totals, v.description("no longer in any Manifest")),
+    age: v.pipe(totals, v.description("unused for longer than storage.max_age")),
+    space: v.pipe(totals, v.description("least valuable, removed to free space")),
   }),
   removed: v.pipe(
     v.array(v.object({ name: v.string(), size: bytes, reason: v.picklist(["orphan", "age", "space"]) })),
-    v.description("in the order in which they went, the first ten thousand"),
+    v.description("the first 10,000, in the order removed"),
   ),
-  in_use: v.pipe(count, v.description("chosen, but left as somebody asked for them meanwhile")),
-  parts: v.pipe(count, v.description("part files that nobody continued")),
-  before: usage,
-  after: usage,
-  over: v.pipe(bytes, v.description("over the limits still, as all that is left is kept or in use")),
+  in_use: v.pipe(count, v.description("selected but kept because they were in use")),
+  part_files: v.pipe(count, v.description("abandoned part files removed")),
+  before: diskUsage,
+  after: diskUsage,
+  over_limit_bytes: v.pipe(
+    bytes,
+    v.description("still above the limits because all remaining files are kept or in use"),
+  ),
 });
 
 export const FetchReportSchema = v.object({
-  took_ms: milliseconds,
-  files: v.pipe(count, v.description("asked for")),
+  duration_ms: milliseconds,
+  files: v.pipe(count, v.description("files requested")),
   fetched: count,
   fetched_bytes: bytes,
-  present: v.pipe(count, v.description("in the store already")),
-  failed: v.pipe(count, v.description("absent ones included")),
+  present: v.pipe(count, v.description("already in the store")),
+  failed: v.pipe(count, v.description("including absent files")),
   results: v.array(
     v.object({
       name: v.string(),
       outcome: v.picklist(["fetched", "present", "absent", "failed"]),
       bytes,
-      reason: v.pipe(v.nullable(v.string()), v.description("why it is not here")),
+      reason: v.pipe(v.nullable(v.string()), v.description("why it was not fetched")),
     }),
   ),
 });
 
 export const VerifyReportSchema = v.object({
-  took_ms: milliseconds,
+  duration_ms: milliseconds,
   repair: v.boolean(),
-  files: v.pipe(count, v.description("read")),
+  files: v.pipe(count, v.description("files read")),
   bytes,
   bad: v.array(
     v.object({
       name: v.string(),
       size: bytes,
       problem: v.string(),
-      outcome: v.picklist(["left", "fetched again", "removed"]),
+      outcome: v.picklist(["unrepaired", "refetched", "removed"]),
     }),
   ),
-  outdated: v.pipe(count, v.description("as they were stored, but Manifests want something else by now")),
-  unvouched: v.pipe(count, v.description("as they were stored, and no Manifest says what they should be")),
-  gone: v.pipe(count, v.description("were in the index, but not on disk any more")),
+  stale: v.pipe(count, v.description("intact, but the Manifests now list other content")),
+  unverified: v.pipe(count, v.description("intact, but in no Manifest")),
+  missing: v.pipe(count, v.description("in the index but not on disk")),
 });
 
 export const DropReportSchema = v.object({
   dropped: v.array(v.object({ name: v.string(), size: bytes })),
-  absent: v.pipe(v.array(v.string()), v.description("not in the store")),
+  absent: v.pipe(v.array(v.string()), v.description("files not in the store")),
   files: count,
   bytes,
 });
 
 export const ImportReportSchema = v.object({
-  took_ms: milliseconds,
+  duration_ms: milliseconds,
   folder: v.string(),
-  seen: v.pipe(count, v.description("files, and other things, gone through")),
+  scanned: v.pipe(count, v.description("directory entries examined")),
   adopted: count,
   adopted_bytes: bytes,
-  present: v.pipe(count, v.description("in the store already")),
-  left: v.pipe(
+  present: v.pipe(count, v.description("already in the store")),
+  skipped: v.pipe(
     v.array(v.object({ reason: v.string(), files: count, examples: v.array(v.string()) })),
-    v.description("what was not taken in, by reason, with the first thousand names of each"),
+    v.description("files not imported, by reason, with the first 1,000 names each"),
   ),
 });
 

@@ -1,19 +1,18 @@
 /**
- * What can be asked of a portcache beside files: the same for the commands, which may do it in their own process, and for
- * POST /api/v1/ACTION. Each tells how far it is, stops at the signal, and gives a report.
+ * Declares the actions that commands run in their own process and POST /api/v1/ACTION in the server. Each action reports
+ * progress, stops when its signal aborts, and returns a report.
  */
 import type * as schemas from "./action-schemas.ts";
 
-/** One run of an action. */
-export interface Run {
-  /** Called as often as there is news; whoever shows it takes what he has time for. */
+export interface ActionOptions {
+  /** May be called far more often than a person can read: the receiver drops what it does not show. */
   readonly onProgress: (progress: schemas.Progress) => void;
-  /** The reason is an Error that says why. */
+  /** Its reason is an Error with a message for the user. */
   readonly signal: AbortSignal;
 }
 
-/** @throws {ActionError} where it can't be done as asked */
-export type Action<Request, Report> = (request: Request, run: Run) => Promise<Report>;
+/** @throws {ActionError} if the request cannot be carried out */
+export type Action<Request, Report> = (request: Request, options: ActionOptions) => Promise<Report>;
 
 export interface Actions {
   readonly clean: Action<schemas.CleanRequest, schemas.CleanReport>;
@@ -21,23 +20,23 @@ export interface Actions {
   readonly fetch: Action<schemas.FetchRequest, schemas.FetchReport>;
   readonly verify: Action<schemas.VerifyRequest, schemas.VerifyReport>;
   readonly drop: Action<schemas.DropRequest, schemas.DropReport>;
-  /** Reads a folder of this machine, so it is taken by the socket alone. */
+  /** Reads a directory of this machine, so the server accepts it over its Unix socket only. */
   readonly import: Action<schemas.ImportRequest, schemas.ImportReport>;
 }
 
-/** News without figures but those given. */
+/** Makes a progress report in which every figure not given is 0 or unknown. */
 export function progressOf(
-  doing: string,
-  figures: Partial<Omit<schemas.Progress, "kind" | "doing">> = {},
+  step: string,
+  figures: Partial<Omit<schemas.Progress, "kind" | "step">> = {},
 ): schemas.Progress {
-  return { kind: "progress", doing, done: 0, total: null, bytes: 0, total_bytes: null, active: [], ...figures };
+  return { kind: "progress", step, done: 0, total: null, bytes: 0, total_bytes: null, active: [], ...figures };
 }
 
 export type ActionName = keyof Actions;
 
-/** What was asked for can't be done, for a reason that whoever asked can do something about. */
+/** An action cannot be carried out, for a reason that the caller can do something about. */
 export class ActionError extends Error {
-  /** As in HTTP. */
+  /** The HTTP status. */
   readonly status: 404 | 409 | 422 | 503;
 
   constructor(status: ActionError["status"], message: string) {

@@ -1,8 +1,8 @@
 /**
- * The answers of /api/v1 that are about files: the list, the story of one, and what stands out.
+ * Describes the responses of /api/v1 about files: the file list, the details of one file, and the top lists.
  */
 import * as v from "valibot";
-import { bytes, count, DownloadSchema, FailureSchema, instant, TriedSourceSchema } from "./schemas.ts";
+import { bytes, count, DownloadSchema, FailureSchema, instant, UpstreamRequestSchema } from "./schemas.ts";
 
 export const StoredFileSchema = v.object({
   name: v.string(),
@@ -10,54 +10,60 @@ export const StoredFileSchema = v.object({
   stored_at: instant,
   used_at: instant,
   uses: count,
-  source: v.pipe(v.nullable(v.string()), v.description("URL that the last piece came from; null: found on disk")),
+  source: v.pipe(v.nullable(v.string()), v.description("URL of the last download; null if the file was found on disk")),
 });
 
 export const FilesSchema = v.object({
-  total: v.pipe(count, v.description("files that match")),
+  total: v.pipe(count, v.description("matching files")),
   total_bytes: bytes,
   page: count,
   per_page: count,
   files: v.array(StoredFileSchema),
 });
 
-export const FileStorySchema = v.object({
+export const FileDetailsSchema = v.object({
   name: v.string(),
-  state: v.picklist(["stored", "incoming", "wanted", "unknown"]),
-  summary: v.pipe(v.string(), v.description("why it is or is not here, in a sentence or two")),
+  state: v.pipe(
+    v.picklist(["stored", "downloading", "listed", "unknown"]),
+    v.description("listed: not stored, but in a Manifest"),
+  ),
+  summary: v.pipe(v.string(), v.description("why it is or is not stored, in a sentence")),
   stored: v.nullable(
     v.object({
       ...StoredFileSchema.entries,
       path: v.string(),
       blake2b: v.nullable(v.string()),
       sha512: v.nullable(v.string()),
-      verdict: v.pipe(
+      verification: v.pipe(
         v.picklist(["verified", "unverified", "stale"]),
-        v.description("against the Manifests: the same, no Manifest has it, or another content is wanted now"),
+        v.description("matches a Manifest, not compared with any, or replaced in the Manifests by other content"),
       ),
       last_modified_at: instant,
     }),
   ),
   download: v.nullable(DownloadSchema),
-  wanted_by: v.array(
-    v.object({
-      repository: v.string(),
-      package: v.pipe(v.string(), v.description("category/name")),
-      size: bytes,
-      blake2b: v.nullable(v.string()),
-      sha512: v.nullable(v.string()),
-    }),
+  packages: v.pipe(
+    v.array(
+      v.object({
+        repository: v.string(),
+        package: v.pipe(v.string(), v.description("category/name")),
+        size: bytes,
+        blake2b: v.nullable(v.string()),
+        sha512: v.nullable(v.string()),
+      }),
+    ),
+    v.description("packages whose Manifest lists the file"),
   ),
-  attempts: v.pipe(
+  fetch_history: v.pipe(
     v.array(
       v.object({
         started_at: instant,
         ended_at: v.nullable(instant),
-        outcome: v.nullable(v.picklist(["stored", "passed-on", "failed"])),
-        sources: v.array(TriedSourceSchema),
+        outcome: v.nullable(v.picklist(["stored", "passed-through", "failed"])),
+        upstream_requests: v.array(UpstreamRequestSchema),
       }),
     ),
-    v.description("downloads since the start of the server, the latest first"),
+    v.description("downloads since the server started, newest first"),
   ),
   failures: v.array(FailureSchema),
 });
@@ -70,5 +76,5 @@ export const TopSchema = v.object({
 });
 
 export type Files = v.InferOutput<typeof FilesSchema>;
-export type FileStory = v.InferOutput<typeof FileStorySchema>;
+export type FileDetails = v.InferOutput<typeof FileDetailsSchema>;
 export type Top = v.InferOutput<typeof TopSchema>;

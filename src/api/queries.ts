@@ -1,27 +1,27 @@
 /**
- * What may stand behind the ? of a GET below /api/v1, as Valibot schemas with their defaults.
+ * Describes the query parameters of GET /api/v1 and their defaults as Valibot schemas.
  */
 import * as v from "valibot";
 
-/** Columns that files may be sorted by. */
+/** Columns that the file list can be sorted by. */
 export const FILE_ORDERS = ["name", "size", "stored_at", "used_at", "uses"] as const;
 
-/** A number as a query has it. */
-function numeric(least: number, most: number, preset: number) {
+/** A whole number in a query string. */
+function numeric(min: number, max: number, preset: number) {
   return v.optional(
     v.pipe(
       v.string(),
-      v.regex(/^\d{1,9}$/, ({ received }) => `${received} is no whole number from ${least} to ${most}`),
+      v.regex(/^\d{1,9}$/, ({ received }) => `expected a whole number from ${min} to ${max}, got ${received}`),
       v.transform(Number),
-      v.minValue(least),
-      v.maxValue(most),
+      v.minValue(min),
+      v.maxValue(max),
     ),
     String(preset),
   );
 }
 
 export const FilesQuerySchema = v.object({
-  q: v.optional(v.pipe(v.string(), v.maxLength(255), v.description("part of the name, in any case")), ""),
+  q: v.optional(v.pipe(v.string(), v.maxLength(255), v.description("part of the name, case-insensitive")), ""),
   sort: v.optional(v.picklist(FILE_ORDERS), "name"),
   order: v.optional(v.picklist(["asc", "desc"]), "asc"),
   page: numeric(1, 1_000_000, 1),

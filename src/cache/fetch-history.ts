@@ -16,7 +16,7 @@ export interface Tried {
   outcome: RequestOutcome | undefined;
 }
 
-export type StoryOutcome = "stored" | "passed-on" | "failed";
+export type StoryOutcome = "stored" | "passed-through" | "failed";
 
 export interface Story {
   readonly name: FileName;

@@ -142,7 +142,9 @@ export function beginDownload(
   const complain = (error: unknown) => {
     deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error });
   };
-  void download.ended.then(() => chapter.end(download.stored ? "stored" : download.computed ? "passed-on" : "failed"));
+  void download.ended.then(() =>
+    chapter.end(download.stored ? "stored" : download.computed ? "passed-through" : "failed"),
+  );
   // Bytes that nothing ties to a content can't be continued, so they are not kept either.
   download.ended.then(() => kept.leave(bound || continuable)).catch(complain);
   download.over.then(kept.close).catch(complain);

@@ -21,7 +21,7 @@ function summary({ files, bytes, dry_run, before, after }: CleanReport): string 
 }
 
 function render(report: CleanReport, paint: Output["paint"]): string {
-  const { removed, files, in_use, parts, over, dry_run } = report;
+  const { removed, files, in_use, part_files, over_limit_bytes, dry_run } = report;
   const lines: string[] = [];
   const shown = removed.slice(0, MOST_SHOWN);
   const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
@@ -34,13 +34,13 @@ function render(report: CleanReport, paint: Output["paint"]): string {
   lines.push(
     files === 0 ? `Nothing ${dry_run ? "would go" : "had to go"}: the store is within its limits.` : summary(report),
   );
-  if (parts > 0) lines.push(`${plural(parts, "part file")} that nobody continued went too.`);
+  if (part_files > 0) lines.push(`${plural(part_files, "abandoned part file")} removed.`);
   if (in_use > 0) lines.push(`${plural(in_use, "file was", "files were")} left, as somebody asked for them just now.`);
-  if (over > 0) {
+  if (over_limit_bytes > 0) {
     lines.push(
       paint(
         "red",
-        `The store is ${formatBytes(over)} over its limits still: what is left is in use or in storage.keep.`,
+        `The store is ${formatBytes(over_limit_bytes)} over its limits: the remaining files are in use or match storage.keep.`,
       ),
     );
   }
@@ -52,6 +52,6 @@ export function cleanCommand(options: CommandOptions): ActionCommand<"clean"> {
     action: "clean",
     request: { dry_run: options["dryRun"] === true },
     render,
-    exitCode: ({ over }) => (over > 0 ? 1 : 0),
+    exitCode: ({ over_limit_bytes }) => (over_limit_bytes > 0 ? 1 : 0),
   };
 }

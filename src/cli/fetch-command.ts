@@ -29,7 +29,7 @@ async function readStandardInput(): Promise<string> {
 const MOST_SHOWN = 50;
 
 function render(
-  { files, fetched, fetched_bytes, present, failed, took_ms, results }: FetchReport,
+  { files, fetched, fetched_bytes, present, failed, duration_ms, results }: FetchReport,
   paint: Output["paint"],
 ): string {
   const lines: string[] = [];
@@ -39,8 +39,10 @@ function render(
   }
   if (bad.length > MOST_SHOWN) lines.push(paint("dim", `… and ${formatCount(bad.length - MOST_SHOWN)} more`));
   if (lines.length > 0) lines.push("");
-  const rate = took_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / took_ms)}/s` : "";
-  lines.push(`${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatSpan(took_ms)}${rate}.`);
+  const rate = duration_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
+  lines.push(
+    `${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatSpan(duration_ms)}${rate}.`,
+  );
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
   if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} could not be had.`));
   return lines.join("\n");

@@ -28,14 +28,14 @@ const EXAMPLES = 5;
 const BAD = new Set(["unreadable", "full"]);
 
 function render(report: ImportReport, paint: Output["paint"]): string {
-  const { adopted, adopted_bytes, present, took_ms, folder } = report;
+  const { adopted, adopted_bytes, present, duration_ms, folder } = report;
   const lines = [
-    `${paint("green", plural(adopted, "file"))} taken in from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatSpan(took_ms)}.`,
+    `${paint("green", plural(adopted, "file"))} taken in from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatSpan(duration_ms)}.`,
   ];
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
-  for (const { reason, files, examples } of report.left) {
+  for (const { reason, files, examples } of report.skipped) {
     lines.push(
-      `${paint(BAD.has(reason) ? "red" : "yellow", `${formatCount(files)} left`)}: ${REASONS[reason] ?? reason}`,
+      `${paint(BAD.has(reason) ? "red" : "yellow", `${formatCount(files)} skipped`)}: ${REASONS[reason] ?? reason}`,
     );
     for (const example of examples.slice(0, EXAMPLES)) lines.push(`  ${oneLine(example)}`);
     if (files > EXAMPLES) lines.push(paint("dim", `  … and ${formatCount(files - EXAMPLES)} more`));
@@ -48,6 +48,6 @@ export function importCommand(folder: string): ActionCommand<"import"> {
     action: "import",
     request: { folder: resolve(folder) },
     render,
-    exitCode: ({ left }) => (left.some(({ reason }) => BAD.has(reason)) ? 1 : 0),
+    exitCode: ({ skipped }) => (skipped.some(({ reason }) => BAD.has(reason)) ? 1 : 0),
   };
 }

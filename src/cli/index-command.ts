@@ -9,7 +9,7 @@ import type { ActionCommand } from "./run-action.ts";
 
 function render({ repositories }: RescanReport, paint: Output["paint"]): string {
   if (repositories.length === 0) return "No ebuild repository was found (repo.repos names some)";
-  const rows = repositories.map(({ name, packages, distfiles, took_ms: took, problem, location }) => [
+  const rows = repositories.map(({ name, packages, distfiles, duration_ms: took, problem, location }) => [
     name,
     formatCount(packages),
     formatCount(distfiles),

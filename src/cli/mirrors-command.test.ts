@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Mirror } from "../api/schemas.ts";
 import { loadConfig } from "../config/load.ts";
-import type { PlaceReport } from "../status/mirror-report.ts";
 import { lockStore } from "../store/lock.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer } from "../testing/server.ts";
@@ -36,8 +36,8 @@ test("it shows what the server measured, after the server has gone and before an
   tree.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
   const location = folder.file("store");
   const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://127.0.0.1:1"];
-  const places = (): PlaceReport[] => JSON.parse(run(location, urls, true));
-  expect(places().map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
+  const reported = (): Mirror[] => JSON.parse(run(location, urls, true));
+  expect(reported().map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
     new Array(3).fill([null, "closed", null]),
   );
   mirror.setFault("a", { kind: "rate", bytesPerSecond: 1_000_000 });
@@ -48,22 +48,18 @@ test("it shows what the server measured, after the server has gone and before an
     await server.settled;
     expect((await (await fetch(`${server.url}/distfiles/a`)).bytes()).length).toBe(size);
   }
-  const [first, second, third] = places() as [PlaceReport, PlaceReport, PlaceReport];
-  expect([first.place, first.circuit, first.success_rate]).toEqual([dead.url, "open", 0]);
+  const [first, second, third] = reported() as [Mirror, Mirror, Mirror];
+  expect([first.url, first.circuit, first.success_rate]).toEqual([dead.url, "open", 0]);
   expect(first.open_until).toMatch(/^\d{4}-/);
-  expect([second.place, second.circuit, second.success_rate]).toEqual([
-    mirror.url.replace("//", "//***@"),
-    "closed",
-    1,
-  ]);
+  expect([second.url, second.circuit, second.success_rate]).toEqual([mirror.url.replace("//", "//***@"), "closed", 1]);
   expect(second.bytes_per_second).toBeGreaterThan(300_000);
   expect(second.bytes_per_second).toBeLessThan(3_000_000);
   expect(second.first_byte_ms.p95).toBeGreaterThanOrEqual(0);
-  expect(third.last_asked).toBeNull();
+  expect(third.last_request_at).toBeNull();
   const text = run(location, urls, false);
   expect(text).toContain("open for ");
   expect(text).not.toContain("secret");
   const lock = lockStore(location, "a server");
-  expect(places().map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
+  expect(reported().map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
   lock.release();
 });

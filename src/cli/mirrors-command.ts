@@ -2,12 +2,13 @@
  * `portcache mirrors`: what is known of each upstream, read from the index, whether or not a server runs on the store (it
  * writes what it learns every few seconds). Changes nothing.
  */
+import type { Mirror } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { readPlaces } from "../index/hosts.ts";
 import { NOTHING_KNOWN } from "../mirrors/host-stats.ts";
 import type { Remembered } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import { type PlaceReport, reportOf } from "../status/mirror-report.ts";
+import { reportOf } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { alignColumns, type Output } from "./output.ts";
 
@@ -20,16 +21,16 @@ function speed(bytesPerSecond: number | null): string {
     : `${(bytesPerSecond / 1024).toFixed(1)} KiB/s`;
 }
 
-function circuitText({ circuit, open_until }: PlaceReport, paint: Output["paint"], now: number): string {
+function circuitText({ circuit, open_until }: Mirror, paint: Output["paint"], now: number): string {
   if (circuit === "closed") return paint("green", "closed");
   if (circuit === "half-open") return paint("yellow", "half-open");
   return paint("red", `open for ${Math.ceil((Date.parse(open_until ?? "") - now) / 1000)} s`);
 }
 
-function renderPlaces(places: readonly PlaceReport[], json: boolean, paint: Output["paint"], now: number): string {
-  if (json) return JSON.stringify(places, null, 2);
-  const rows = places.map((one) => [
-    one.place,
+function renderMirrors(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"], now: number): string {
+  if (json) return JSON.stringify(mirrors, null, 2);
+  const rows = mirrors.map((one) => [
+    one.url,
     speed(one.bytes_per_second),
     one.first_byte_ms.p50 === null ? "-" : `${one.first_byte_ms.p50} ms`,
     one.first_byte_ms.p95 === null ? "-" : `${one.first_byte_ms.p95} ms`,
@@ -37,7 +38,7 @@ function renderPlaces(places: readonly PlaceReport[], json: boolean, paint: Outp
     circuitText(one, paint, now),
     one.transfers === null ? "-" : String(one.transfers),
   ]);
-  const head = ["Place", "Throughput", "First byte p50", "p95", "Success", "Circuit", "Transfers"];
+  const head = ["Mirror", "Throughput", "First byte p50", "p95", "Success", "Circuit", "Transfers"];
   return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }
 
@@ -53,6 +54,6 @@ export function mirrors({ config }: LoadedConfig, json: boolean, output: Output,
     .filter(({ place }) => !keys.includes(place))
     .toSorted((a, b) => b.askedAt - a.askedAt)
     .map((one) => reportOf(one, "host", serverRuns, now));
-  output.out(renderPlaces([...configured, ...hosts], json, output.paint, now));
+  output.out(renderMirrors([...configured, ...hosts], json, output.paint, now));
   return 0;
 }

@@ -90,12 +90,12 @@ export function createProgressView(stream: Stream, unicode: boolean): ProgressVi
   return {
     show(progress) {
       begun ??= begin();
-      const { doing, done, total, bytes, total_bytes, active } = progress;
+      const { step, done, total, bytes, total_bytes, active } = progress;
       const counts = total === null ? formatCount(done) : `${formatCount(done)}/${formatCount(total)}`;
       const [at, end] = total_bytes !== null && total_bytes > 0 ? [bytes, total_bytes] : [done, total ?? 0];
       begun.whole.setTotal(Math.max(1, end));
       begun.whole.update(Math.min(at, Math.max(1, end)), {
-        label: fit(doing, nameColumns, unicode),
+        label: fit(step, nameColumns, unicode),
         detail: [counts, amount(progress)].filter((part) => part !== "").join("  "),
       });
       showFiles(active, begun.multi);

@@ -2,7 +2,7 @@
  * Runs an action for a command: in the server that holds the store, or, where none runs, in this process. Shows progress
  * meanwhile and prints the report.
  */
-import { ActionError, type ActionName, type Actions, type Run } from "../api/actions.ts";
+import { ActionError, type ActionName, type ActionOptions, type Actions } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Logger, openLog } from "../lib/log.ts";
@@ -54,27 +54,27 @@ const USED_BY_COMMAND = new Set(["storage.location", "log.level", "log.format"])
  */
 async function runSomewhere<Name extends ActionName>(
   { action, request }: ActionCommand<Name>,
-  run: Run,
+  options: ActionOptions,
   { invocation, loaded, resources, output }: ActionContext,
   log: Logger,
 ): Promise<Completed<Name>> {
   const { location } = loaded.config.storage;
   const startedAt = performance.now();
   for (let waiting = false; ; waiting = true) {
-    const response = await requestAction(location, action, request, run);
+    const response = await requestAction(location, action, request, options);
     // The server is this very program: its report has the type that the action has here.
     if (response !== "no server") return { report: response.report as ReportOf<Name>, by: "server" };
     try {
       const report = await withOwnStore(loaded, resources, invocation.command, log, async (actions) => {
-        const act = actions[action] as (request: RequestOf<Name>, run: Run) => Promise<ReportOf<Name>>;
-        return await act(request, run);
+        const act = actions[action] as (request: RequestOf<Name>, options: ActionOptions) => Promise<ReportOf<Name>>;
+        return await act(request, options);
       });
       return { report, by: "this process" };
     } catch (error) {
       if (!(error instanceof StoreLockedError) || performance.now() - startedAt > WAIT_MS) throw error;
       if (!waiting) output.err(`portcache: waiting for ${error.holder} to release the store`);
     }
-    await systemClock.sleep(RETRY_EVERY_MS, run.signal);
+    await systemClock.sleep(RETRY_EVERY_MS, options.signal);
   }
 }
 

@@ -2,7 +2,7 @@
  * Asks the server that holds the store for an action, through the store's socket.
  */
 import type { Progress } from "../api/action-schemas.ts";
-import { ActionError, type ActionName, type Run } from "../api/actions.ts";
+import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
 import { socketPath } from "../server/control-socket.ts";
 
 /** What came of asking: the report, or that nobody listens there. */
@@ -49,15 +49,18 @@ async function connect(location: string, path: string, init: RequestInit): Promi
 }
 
 /** The report at the end of the lines; undefined where they end without one. @throws {ActionError} as the server says */
-async function reportIn(body: ReadableStream<Uint8Array>, run: Run): Promise<{ readonly report: unknown } | undefined> {
+async function reportIn(
+  body: ReadableStream<Uint8Array>,
+  options: ActionOptions,
+): Promise<{ readonly report: unknown } | undefined> {
   try {
     for await (const line of readLines(body)) {
-      if (line.kind === "progress") run.onProgress(line);
+      if (line.kind === "progress") options.onProgress(line);
       else if (line.kind === "result") return { report: line.result };
       else if (line.kind === "error") throw new ActionError(422, line.detail);
     }
   } catch (error) {
-    if (run.signal.aborted) throw run.signal.reason;
+    if (options.signal.aborted) throw options.signal.reason;
     // Any other failure of the transfer is the server's end.
     if (error instanceof ActionError) throw error;
   }
@@ -68,19 +71,24 @@ async function reportIn(body: ReadableStream<Uint8Array>, run: Run): Promise<{ r
  * @throws {ActionError} as the server says
  * @throws {ServerUnreachableError} where it can't be asked, or went away meanwhile
  */
-export async function requestAction(location: string, name: ActionName, request: unknown, run: Run): Promise<Asked> {
+export async function requestAction(
+  location: string,
+  name: ActionName,
+  request: unknown,
+  options: ActionOptions,
+): Promise<Asked> {
   const response = await connect(location, `/api/v1/${name}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
     body: JSON.stringify(request),
-    signal: run.signal,
+    signal: options.signal,
   });
   if (response === "no server") return response;
   if (!response.ok || !response.body) {
     const { detail } = (await response.json()) as { detail?: string };
     throw new ServerUnreachableError(`The server answers ${response.status}: ${detail ?? "nothing"}`);
   }
-  const reported = await reportIn(response.body, run);
+  const reported = await reportIn(response.body, options);
   if (reported) return reported;
   throw new ServerUnreachableError("The server went away before it was done: ask again once it is back");
 }

@@ -49,7 +49,7 @@ function percent(ratio: number | null): string {
 }
 
 function hits({ requests, hit_ratio, hits: stored, joined, misses, absent, failed }: Totals): string {
-  if (requests === 0) return "no file was asked for yet";
+  if (requests === 0) return "no requests yet";
   const parts = [plural(stored, "hit")];
   if (joined > 0) parts.push(`${formatCount(joined)} joined`);
   parts.push(plural(misses, "miss", "misses"));
@@ -98,23 +98,23 @@ export function renderStatus(report: StoreStatus, screen: Screen): string {
     ["Hit ratio", hits(all_time)],
     ["Saved", saved(all_time)],
   ];
-  if (since_start !== null && since_start.requests > 0) rows.push(["", `since the start: ${hits(since_start)}`]);
-  const { trees, packages, distfiles, scanned } = repositories;
-  const reading = report.running && !scanned ? ", being read" : "";
+  if (since_start !== null && since_start.requests > 0) rows.push(["", `since start: ${hits(since_start)}`]);
+  const { total, packages, distfiles, scanned } = repositories;
+  const reading = report.running && !scanned ? ", scanning" : "";
   rows.push([
-    "Trees",
-    trees === 0
+    "Repositories",
+    total === 0
       ? paint("yellow", "none")
-      : `${formatCount(trees)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${reading}`,
+      : `${formatCount(total)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${reading}`,
   ]);
   if (mirrors) {
-    const { configured, out_of_order } = mirrors;
-    const bad = out_of_order === 0 ? "" : paint("red", `, ${formatCount(out_of_order)} out of order`);
+    const { configured, down } = mirrors;
+    const bad = down === 0 ? "" : paint("red", `, ${formatCount(down)} down`);
     rows.push(["Mirrors", `${formatCount(configured)}${bad}`]);
   }
   if (report.running) {
-    const waiting = downloads_waiting === 0 ? "" : `, ${formatCount(downloads_waiting)} waiting for a place`;
-    rows.push(["Downloads", downloads_active === 0 ? "none" : `${formatCount(downloads_active)} under way${waiting}`]);
+    const waiting = downloads_waiting === 0 ? "" : `, ${formatCount(downloads_waiting)} waiting for a slot`;
+    rows.push(["Downloads", downloads_active === 0 ? "none" : `${formatCount(downloads_active)} active${waiting}`]);
   }
   const lines = alignColumns(rows.map(([label, value]) => [paint("bold", label), value]));
   return [headline(report, paint), ...lines, ...downloadLines(report, screen)].join("\n");

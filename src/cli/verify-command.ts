@@ -13,7 +13,7 @@ import type { ActionCommand } from "./run-action.ts";
 const DEFAULT_BYTES_PER_SECOND = 100 * 1024 * 1024;
 
 function render(
-  { files, bytes, took_ms, bad, outdated, unvouched, repair }: VerifyReport,
+  { files, bytes, duration_ms, bad, stale, unverified, repair }: VerifyReport,
   paint: Output["paint"],
 ): string {
   const lines: string[] = [];
@@ -21,7 +21,7 @@ function render(
     const rows = bad.map(({ name, size, problem, outcome }) => [
       name,
       formatBytes(size).padStart(8),
-      paint(outcome === "left" ? "red" : "yellow", outcome),
+      paint(outcome === "unrepaired" ? "red" : "yellow", outcome),
       problem,
     ]);
     lines.push(
@@ -29,14 +29,13 @@ function render(
       "",
     );
   }
-  lines.push(`${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatSpan(took_ms)}.`);
-  if (outdated > 0)
-    lines.push(`${plural(outdated, "file is", "files are")} as stored, but Manifests want something else by now.`);
-  if (unvouched > 0)
-    lines.push(`${plural(unvouched, "file is", "files are")} as stored; no Manifest says what they should be.`);
+  lines.push(`${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatSpan(duration_ms)}.`);
+  if (stale > 0)
+    lines.push(`${plural(stale, "file is", "files are")} intact, but the Manifests now list other content.`);
+  if (unverified > 0) lines.push(`${plural(unverified, "file is", "files are")} intact, but in no Manifest.`);
   if (bad.length === 0) lines.push(paint("green", "Nothing is bad."));
   else {
-    const left = bad.filter(({ outcome }) => outcome === "left").length;
+    const left = bad.filter(({ outcome }) => outcome === "unrepaired").length;
     const told = repair || left === 0 ? "mended" : "they go to no client any more; --repair mends them";
     lines.push(paint(left > 0 ? "red" : "yellow", `${plural(bad.length, "file is", "files are")} bad: ${told}.`));
   }
@@ -57,6 +56,6 @@ export function verifyCommand(options: CommandOptions): ActionCommand<"verify"> 
     action: "verify",
     request: { repair: options["repair"] === true, bytes_per_second: rateOf(options["rate"]) },
     render,
-    exitCode: ({ bad }) => (bad.some(({ outcome }) => outcome === "left") ? 1 : 0),
+    exitCode: ({ bad }) => (bad.some(({ outcome }) => outcome === "unrepaired") ? 1 : 0),
   };
 }

@@ -44,7 +44,7 @@ afterAll(async () => {
 const order = { name: "clean", body: { dry_run: true }, token: "s3cret", signal: AbortSignal.timeout(5000) } as const;
 
 test("an action's progress is told and its report given", async () => {
-  const progress = { kind: "progress", doing: "looking", done: 1, total: 2, bytes: 0, total_bytes: null };
+  const progress = { kind: "progress", step: "looking", done: 1, total: 2, bytes: 0, total_bytes: null };
   let seen: unknown[] = [];
   answer = async (request) => {
     seen = [request.method, request.headers.get("authorization"), await request.json()];

@@ -49,7 +49,7 @@ export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
 export type ActionLine =
   | {
       readonly kind: "progress";
-      readonly doing: string;
+      readonly step: string;
       readonly done: number;
       readonly total: number | null;
       readonly bytes: number;

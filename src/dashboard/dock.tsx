@@ -49,7 +49,7 @@ function TokenForm({ onKept }: { readonly onKept: () => void }) {
 
 function words(run: Exclude<Run, { state: "none" }>): string {
   if (run.state !== "running") return run.words;
-  return run.progress ? `${run.progress.doing}, ${amount(run.progress)}` : "begun";
+  return run.progress ? `${run.progress.step}, ${amount(run.progress)}` : "begun";
 }
 
 function Ended({ run }: { readonly run: Run }) {

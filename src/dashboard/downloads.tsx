@@ -20,9 +20,9 @@ function readers(clients: number): string {
 }
 
 /** Where bytes come from now, else who was asked last. */
-function sourcesOf({ sources }: DownloadState): string {
-  const active = sources.filter(({ outcome }) => outcome === null);
-  const shown = active.length > 0 ? active : sources.slice(-1);
+function sourcesOf({ upstream_requests }: DownloadState): string {
+  const active = upstream_requests.filter(({ outcome }) => outcome === null);
+  const shown = active.length > 0 ? active : upstream_requests.slice(-1);
   const names = new Set(shown.map(({ source }) => (URL.canParse(source) ? new URL(source).host : source)));
   names.delete("");
   return names.size === 0 ? "" : `from ${[...names].join(", ")}`;

@@ -14,11 +14,11 @@ const SHOWN_HOSTS = 8;
 
 function Row({ mirror }: { readonly mirror: Mirror }) {
   const verdict = mirrorVerdict(mirror, useNow());
-  const { place, transfers, first_byte_ms, bytes_per_second, success_rate } = mirror;
+  const { url, transfers, first_byte_ms, bytes_per_second, success_rate } = mirror;
   return (
     <tr>
-      <th scope="row" title={place}>
-        {placeName(place)}
+      <th scope="row" title={url}>
+        {placeName(url)}
         {transfers ? <span class="badge">{transfers} now</span> : null}
       </th>
       <td class="words">
@@ -45,7 +45,7 @@ function Rows({ title, mirrors }: { readonly title: string; readonly mirrors: re
         </th>
       </tr>
       {mirrors.map((mirror) => (
-        <Row key={mirror.place} mirror={mirror} />
+        <Row key={mirror.url} mirror={mirror} />
       ))}
     </tbody>
   );

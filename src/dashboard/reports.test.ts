@@ -9,18 +9,18 @@ test("what is pasted is told apart: packages have a slash, files have none", () 
   expect(parseWanted(" ,\n")).toEqual({ names: [], packages: [] });
 });
 
-const CLEAN = { dry_run: false, files: 2, bytes: 2048, over: 0, in_use: 0 };
+const CLEAN = { dry_run: false, files: 2, bytes: 2048, over_limit_bytes: 0, in_use: 0 };
 const VERIFY = { files: 3, bytes: 3072, bad: [], repair: false };
-const BAD = { name: "a.zip", problem: "another digest", outcome: "left" };
+const BAD = { name: "a.zip", problem: "another digest", outcome: "unrepaired" };
 const FETCH = { files: 2, fetched: 1, fetched_bytes: 1024, present: 1, failed: 0, results: [] };
 const ABSENT = { name: "b.zip", outcome: "absent", reason: "b.zip: no source has it.\nSources:\nx" };
 const TREE = { name: "gentoo", packages: 10, distfiles: 30, problem: null };
 
 test.each([
-  ["rescan", { repositories: [TREE, TREE], took_ms: 1250 }, "2 trees with 20 packages and 60 distfiles, in 1.3 s"],
+  ["rescan", { repositories: [TREE, TREE], duration_ms: 1250 }, "2 trees with 20 packages and 60 distfiles, in 1.3 s"],
   [
     "rescan",
-    { repositories: [{ ...TREE, problem: "gone" }], took_ms: 9 },
+    { repositories: [{ ...TREE, problem: "gone" }], duration_ms: 9 },
     "1 tree with 10 packages and 30 distfiles, in 9 ms; gentoo: gone",
   ],
   ["clean", CLEAN, "2 files, 2.00 KiB removed"],
@@ -29,14 +29,14 @@ test.each([
   ["clean", { ...CLEAN, files: 0 }, "there is nothing to remove"],
   [
     "clean",
-    { ...CLEAN, files: 0, over: 1024 },
+    { ...CLEAN, files: 0, over_limit_bytes: 1024 },
     "there is nothing to remove; 1.00 KiB over the limits still, as the rest is kept or in use",
   ],
   ["verify", VERIFY, "3 files read, 3.00 KiB: all are as they should be"],
   [
     "verify",
     { ...VERIFY, bad: [BAD], repair: true },
-    "3 files read, 3.00 KiB: 1 bad file: a.zip (another digest; left)",
+    "3 files read, 3.00 KiB: 1 bad file: a.zip (another digest; unrepaired)",
   ],
   ["fetch", FETCH, "1 file fetched, 1.00 KiB; 1 file here already"],
   ["fetch", { ...FETCH, files: 0, fetched: 0, present: 0 }, "there is nothing to fetch"],
@@ -53,7 +53,7 @@ test.each([
 
 test("of many bad files the first are named", () => {
   const bad = Array.from({ length: 8 }, (_, i) => ({ ...BAD, name: `${i}.zip` }));
-  expect(reportWords("verify", { ...VERIFY, bad })).toContain("4.zip (another digest; left) and 3 more");
+  expect(reportWords("verify", { ...VERIFY, bad })).toContain("4.zip (another digest; unrepaired) and 3 more");
 });
 
 test("clean-up offers what it would remove, and nothing where there is nothing", () => {

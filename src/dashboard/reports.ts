@@ -11,15 +11,15 @@ export function parseWanted(text: string): { readonly names: string[]; readonly 
   return { names: words.filter((word) => !word.includes("/")), packages: words.filter((word) => word.includes("/")) };
 }
 
-function treesRead({ repositories, took_ms }: RescanReport): string {
+function treesRead({ repositories, duration_ms }: RescanReport): string {
   const packages = repositories.reduce((sum, tree) => sum + tree.packages, 0);
   const distfiles = repositories.reduce((sum, tree) => sum + tree.distfiles, 0);
   const problems = repositories.flatMap(({ name, problem }) => (problem === null ? [] : [`${name}: ${problem}`]));
   const read = `${plural(repositories.length, "tree")} with ${plural(packages, "package")} and ${plural(distfiles, "distfile")}`;
-  return [`${read}, in ${formatMilliseconds(took_ms)}`, ...problems].join("; ");
+  return [`${read}, in ${formatMilliseconds(duration_ms)}`, ...problems].join("; ");
 }
 
-function cleaned({ dry_run, files, bytes, over, in_use }: CleanReport): string {
+function cleaned({ dry_run, files, bytes, over_limit_bytes: over, in_use }: CleanReport): string {
   const still = over > 0 ? `; ${formatBytes(over)} over the limits still, as the rest is kept or in use` : "";
   if (files === 0) return `there is nothing to remove${still}`;
   const amount = `${plural(files, "file")}, ${formatBytes(bytes)}`;

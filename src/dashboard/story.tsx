@@ -3,8 +3,8 @@
  * long that took.
  */
 import { useEffect, useRef } from "preact/hooks";
-import type { FileStory } from "../api/file-schemas.ts";
-import type { TriedSource } from "../api/schemas.ts";
+import type { FileDetails } from "../api/file-schemas.ts";
+import type { UpstreamRequest } from "../api/schemas.ts";
 import { FileActions } from "./actions.tsx";
 import { apiPath } from "./api.ts";
 import { FailureItem } from "./failures.tsx";
@@ -15,14 +15,14 @@ import { outcomeWords, type Tone } from "./words.ts";
 
 const POLL_MS = 5_000;
 
-const TONES: Readonly<Record<FileStory["state"], Tone>> = {
+const TONES: Readonly<Record<FileDetails["state"], Tone>> = {
   stored: "good",
-  incoming: "good",
-  wanted: "idle",
+  downloading: "good",
+  listed: "idle",
   unknown: "idle",
 };
 
-const VERDICTS: Readonly<Record<NonNullable<FileStory["stored"]>["verdict"], readonly [Tone, string]>> = {
+const VERDICTS: Readonly<Record<NonNullable<FileDetails["stored"]>["verification"], readonly [Tone, string]>> = {
   verified: ["good", "the content that the Manifest wants"],
   unverified: ["idle", "no Manifest has it, so nobody vouches for its content"],
   stale: ["warn", "a Manifest wants another content by now: the next client gets the new one"],
@@ -30,13 +30,13 @@ const VERDICTS: Readonly<Record<NonNullable<FileStory["stored"]>["verdict"], rea
 
 const ENDS: Readonly<Record<string, string>> = {
   stored: "stored",
-  "passed-on": "passed on without storing it",
+  "passed-through": "passed on without storing it",
   failed: "failed",
 };
 
-function Stored({ stored }: { readonly stored: NonNullable<FileStory["stored"]> }) {
+function Stored({ stored }: { readonly stored: NonNullable<FileDetails["stored"]> }) {
   const now = useNow();
-  const [tone, verdict] = VERDICTS[stored.verdict];
+  const [tone, verdict] = VERDICTS[stored.verification];
   return (
     <dl class="facts">
       <dt>Checked</dt>
@@ -71,7 +71,7 @@ function Stored({ stored }: { readonly stored: NonNullable<FileStory["stored"]> 
   );
 }
 
-function Source({ tried }: { readonly tried: TriedSource }) {
+function Source({ tried }: { readonly tried: UpstreamRequest }) {
   const [tone, words] = outcomeWords(tried.outcome);
   const { bytes, duration_ms, first_byte_ms, source } = tried;
   const speed = bytes > 0 && duration_ms > 0 ? `, ${formatSpeed((bytes * 1000) / duration_ms)}` : "";
@@ -90,19 +90,19 @@ function Source({ tried }: { readonly tried: TriedSource }) {
   );
 }
 
-function Attempts({ attempts }: { readonly attempts: FileStory["attempts"] }) {
+function Attempts({ attempts }: { readonly attempts: FileDetails["fetch_history"] }) {
   const now = useNow();
   if (attempts.length === 0) return <Nothing>No source was asked for it since the server started.</Nothing>;
   return (
     <ol class="plain">
-      {attempts.map(({ started_at, outcome, sources }) => (
+      {attempts.map(({ started_at, outcome, upstream_requests }) => (
         <li key={started_at}>
           <h3>
             {formatAgo(started_at, now)}: {outcome === null ? "under way" : ENDS[outcome]}
           </h3>
           <ul class="plain rows">
-            {sources.map((tried) => (
-              <Source key={`${tried.source} ${tried.asked_at}`} tried={tried} />
+            {upstream_requests.map((tried) => (
+              <Source key={`${tried.source} ${tried.started_at}`} tried={tried} />
             ))}
           </ul>
         </li>
@@ -111,7 +111,7 @@ function Attempts({ attempts }: { readonly attempts: FileStory["attempts"] }) {
   );
 }
 
-function WantedBy({ wanted }: { readonly wanted: FileStory["wanted_by"] }) {
+function WantedBy({ wanted }: { readonly wanted: FileDetails["packages"] }) {
   if (wanted.length === 0) return <Nothing>No package of the trees known here.</Nothing>;
   return (
     <ul class="plain rows">
@@ -126,8 +126,8 @@ function WantedBy({ wanted }: { readonly wanted: FileStory["wanted_by"] }) {
   );
 }
 
-function Story({ story }: { readonly story: FileStory }) {
-  const { state, summary, stored, download, wanted_by, attempts, failures } = story;
+function Story({ story }: { readonly story: FileDetails }) {
+  const { state, summary, stored, download, packages, fetch_history, failures } = story;
   return (
     <>
       <p class="verdict">
@@ -142,11 +142,11 @@ function Story({ story }: { readonly story: FileStory }) {
         />
       ) : null}
       {stored ? <Stored stored={stored} /> : null}
-      {state === "incoming" ? null : <FileActions name={story.name} stored={stored !== null} />}
+      {state === "downloading" ? null : <FileActions name={story.name} stored={stored !== null} />}
       <h3 class="part">Wanted by</h3>
-      <WantedBy wanted={wanted_by} />
+      <WantedBy wanted={packages} />
       <h3 class="part">Sources asked</h3>
-      <Attempts attempts={attempts} />
+      <Attempts attempts={fetch_history} />
       {failures.length > 0 ? (
         <>
           <h3 class="part">What went wrong</h3>
@@ -163,7 +163,7 @@ function Story({ story }: { readonly story: FileStory }) {
 
 export function StoryView({ name }: { readonly name: string }) {
   const place = useRef<HTMLDivElement>(null);
-  const { data, refusal } = usePolled<FileStory>(`${apiPath("files")}/${encodeURIComponent(name)}`, POLL_MS);
+  const { data, refusal } = usePolled<FileDetails>(`${apiPath("files")}/${encodeURIComponent(name)}`, POLL_MS);
   useEffect(() => {
     // Who came by a link is at the story, by eye and by ear.
     place.current?.focus();

@@ -15,9 +15,9 @@ const NOW = Date.parse("2026-11-27T12:00:00Z");
 
 type Mirror = Mirrors["mirrors"][number];
 
-function mirror(place: string, more: Partial<Mirror> = {}): Mirror {
+function mirror(url: string, more: Partial<Mirror> = {}): Mirror {
   return {
-    place,
+    url,
     kind: "mirror",
     bytes_per_second: 1000,
     first_byte_ms: { p50: 20, p95: 80 },
@@ -26,7 +26,7 @@ function mirror(place: string, more: Partial<Mirror> = {}): Mirror {
     circuit: "closed",
     open_until: null,
     transfers: 0,
-    last_asked: "2026-11-27T11:59:00Z",
+    last_request_at: "2026-11-27T11:59:00Z",
     ...more,
   };
 }
@@ -35,7 +35,7 @@ const A = mirror("https://a.example/gentoo/");
 const FAST = mirror("https://fast.example/", { bytes_per_second: 9000 });
 const OPEN = mirror("https://b.example/", { circuit: "open", open_until: "2026-11-27T12:01:30Z" });
 const SHAKY = mirror("https://c.example/", { success_rate: 0.5 });
-const NEW = mirror("https://d.example/", { success_rate: null, last_asked: null });
+const NEW = mirror("https://d.example/", { success_rate: null, last_request_at: null });
 const HOST = mirror("https://github.com", { kind: "host", circuit: "open" });
 
 test.each([
@@ -84,7 +84,7 @@ test("a failure's reason does not say again what stands beside it", () => {
 });
 
 test("a tree is bad, worth a look, not read yet, or well", () => {
-  const tree = { name: "gentoo", location: "/t", packages: 1, distfiles: 1, took_ms: 1, unreadable: 0, skipped: 0 };
+  const tree = { name: "gentoo", location: "/t", packages: 1, distfiles: 1, duration_ms: 1, unreadable: 0, skipped: 0 };
   const well = { ...tree, problem: null, scanned_at: "2026-11-27T11:59:00Z" };
   expect(treeVerdict(well)).toEqual({ tone: "good", text: "", detail: "" });
   expect(treeVerdict({ ...well, scanned_at: null }).tone).toBe("idle");

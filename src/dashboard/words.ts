@@ -1,7 +1,7 @@
 /**
  * What the server tells, in a few plain words (pure): is it well, which mirror is bad, what went wrong, what was done.
  */
-import type { Cleanup, Failure, Mirrors, Repositories, Status, TriedSource } from "../api/schemas.ts";
+import type { Cleanup, Failure, Mirrors, Repositories, Status, UpstreamRequest } from "../api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
 /** How something stands; each has a colour and a sign of its own. */
@@ -30,7 +30,7 @@ const SOON_MS = 5000;
 const FEW_REQUESTS = 3;
 
 export function mirrorVerdict(mirror: Mirror, now: number): Verdict {
-  const { circuit, open_until, success_rate, requests, last_asked } = mirror;
+  const { circuit, open_until, success_rate, requests, last_request_at } = mirror;
   const asked = requests.delivered + requests.absent + requests.failed;
   if (circuit === "open") {
     const soon = open_until === null || Date.parse(open_until) - now < SOON_MS;
@@ -39,7 +39,7 @@ export function mirrorVerdict(mirror: Mirror, now: number): Verdict {
   }
   if (circuit === "half-open")
     return { tone: "warn", text: "On trial", detail: "failed before, one request may try it" };
-  if (last_asked === null || success_rate === null) return { tone: "idle", text: "Not asked yet", detail: "" };
+  if (last_request_at === null || success_rate === null) return { tone: "idle", text: "Not asked yet", detail: "" };
   if (success_rate < SHAKY_RATE && asked >= FEW_REQUESTS) {
     return { tone: "warn", text: "Shaky", detail: "many of its requests fail" };
   }
@@ -54,7 +54,7 @@ export function placeName(place: string): string {
 /** The worst of them in a sentence. */
 export function mirrorsVerdict(all: readonly Mirror[], now: number): Verdict {
   const mirrors = all.filter(({ kind }) => kind === "mirror");
-  const names = (list: readonly Mirror[]) => list.map(({ place }) => placeName(place)).join(", ");
+  const names = (list: readonly Mirror[]) => list.map(({ url }) => placeName(url)).join(", ");
   const of = (tone: Tone, text?: string) =>
     mirrors.filter((mirror) => {
       const verdict = mirrorVerdict(mirror, now);
@@ -75,7 +75,7 @@ export function mirrorsVerdict(all: readonly Mirror[], now: number): Verdict {
         ? "Well"
         : `All ${mirrors.length} well`
       : `${well.length} of ${mirrors.length} well`;
-  return { tone: "good", text, detail: fastest ? `fastest: ${placeName(fastest.place)}` : "" };
+  return { tone: "good", text, detail: fastest ? `fastest: ${placeName(fastest.url)}` : "" };
 }
 
 /** What is wrong with a tree, where something is. */
@@ -120,7 +120,7 @@ export function failureTone(kind: Failure["kind"]): Tone {
   return kind === "absent" ? "idle" : kind === "late" ? "warn" : "bad";
 }
 
-const OUTCOME_WORDS: Readonly<Record<NonNullable<TriedSource["outcome"]>, readonly [Tone, string]>> = {
+const OUTCOME_WORDS: Readonly<Record<NonNullable<UpstreamRequest["outcome"]>, readonly [Tone, string]>> = {
   delivered: ["good", "delivered"],
   absent: ["idle", "does not have it"],
   failed: ["bad", "failed"],
@@ -129,7 +129,7 @@ const OUTCOME_WORDS: Readonly<Record<NonNullable<TriedSource["outcome"]>, readon
   cancelled: ["idle", "another was faster"],
 };
 
-export function outcomeWords(outcome: TriedSource["outcome"]): readonly [Tone, string] {
+export function outcomeWords(outcome: UpstreamRequest["outcome"]): readonly [Tone, string] {
   return outcome === null ? ["idle", "under way"] : OUTCOME_WORDS[outcome];
 }
 

@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import * as v from "valibot";
-import { FileStorySchema, FilesSchema, TopSchema } from "../api/file-schemas.ts";
+import { FileDetailsSchema, FilesSchema, TopSchema } from "../api/file-schemas.ts";
 import {
   ClientsSchema,
   FailuresSchema,
@@ -110,29 +110,30 @@ test("files are searched, sorted and cut into pages", async () => {
   expect([second.total, second.files.map(({ name }) => name)]).toEqual([2, ["two.zip"]]);
 });
 
-test("the story of a file tells who wants it, what was tried and why it is or is not here", async () => {
-  const stored = await get("/files/one.zip", FileStorySchema);
-  expect([stored.state, stored.stored?.verdict, stored.wanted_by[0]?.package]).toEqual([
+test("the details of a file name its packages, its downloads and why it is or is not stored", async () => {
+  const stored = await get("/files/one.zip", FileDetailsSchema);
+  expect([stored.state, stored.stored?.verification, stored.packages[0]?.package]).toEqual([
     "stored",
     "verified",
     "app-misc/one",
   ]);
-  expect(stored.attempts).toMatchObject([
-    { outcome: "stored", sources: [{ source: mirror.url, bytes: 200_000, outcome: "delivered" }] },
+  expect(stored.fetch_history).toMatchObject([
+    { outcome: "stored", upstream_requests: [{ source: mirror.url, bytes: 200_000, outcome: "delivered" }] },
   ]);
-  const missing = await get("/files/nowhere.zip", FileStorySchema);
-  expect([missing.state, missing.failures[0]?.kind, missing.attempts[0]?.sources[0]?.outcome]).toEqual([
-    "wanted",
+  const missing = await get("/files/nowhere.zip", FileDetailsSchema);
+  expect([missing.state, missing.failures[0]?.kind, missing.fetch_history[0]?.upstream_requests[0]?.outcome]).toEqual([
+    "listed",
     "absent",
     "absent",
   ]);
-  expect(missing.summary).toContain("Wanted by");
-  expect((await get("/files/never-heard-of", FileStorySchema)).state).toBe("unknown");
+  expect(missing.summary).toBe("Not stored: the last download failed.");
+  expect(missing.failures[0]?.reason).toContain("Wanted by");
+  expect((await get("/files/never-heard-of", FileDetailsSchema)).state).toBe("unknown");
 });
 
 test("mirrors and failures are told", async () => {
   const { mirrors } = await get("/mirrors", MirrorsSchema);
-  expect(mirrors).toMatchObject([{ place: mirror.url, kind: "mirror", circuit: "closed", success_rate: 1 }]);
+  expect(mirrors).toMatchObject([{ url: mirror.url, kind: "mirror", circuit: "closed", success_rate: 1 }]);
   const { failures } = await get("/failures", FailuresSchema);
   expect(failures.map(({ file, kind, count }) => [file, kind, count])).toEqual([["nowhere.zip", "absent", 1]]);
 });
@@ -189,7 +190,7 @@ test("with [server] client_statistics off no client is known, not even of before
   expect(await get("/clients", ClientsSchema)).toEqual({ recorded: false, clients: [] });
 });
 
-test("the story of a file that clean-up removed says so", async () => {
+test("the details of a file that clean-up removed say so", async () => {
   await server.stop();
   const settings = { "storage.max_size": "400000", "server.admin_token": "t", "fetcher.read_ahead": "0" };
   server = await startServer({
@@ -205,9 +206,9 @@ test("the story of a file that clean-up removed says so", async () => {
     body: "{}",
   });
   expect(response.status).toBe(200);
-  const stories = await Promise.all(["one.zip", "two.zip"].map((name) => get(`/files/${name}`, FileStorySchema)));
-  const gone = stories.filter(({ stored }) => stored === null);
-  expect(gone.map(({ summary }) => summary)).toEqual([expect.stringContaining("removed it to make room")]);
+  const files = await Promise.all(["one.zip", "two.zip"].map((name) => get(`/files/${name}`, FileDetailsSchema)));
+  const gone = files.filter(({ stored }) => stored === null);
+  expect(gone.map(({ summary }) => summary)).toEqual([expect.stringContaining("removed it to free space")]);
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
   expect(metrics).toContain('portcache_evicted_files_total{reason="space"} 1\n');
 });

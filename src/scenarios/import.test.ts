@@ -53,7 +53,7 @@ async function importAll(onProgress: (progress: Progress) => void = () => undefi
 }
 
 const leftIn = (report: ImportReport) =>
-  Object.fromEntries(report.left.map((one) => [one.reason, one.examples.sort()]));
+  Object.fromEntries(report.skipped.map((one) => [one.reason, one.examples.sort()]));
 const pathOf = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
 const get = async (name: string) => await fetch(`${server?.url}/distfiles/${name}`);
 
@@ -114,7 +114,7 @@ test("what a Manifest vouches for by name, size and digest is taken in; the rest
     link: ["dangling", "linked.tar"],
     special: ["pipe.tar"],
   });
-  expect(report.seen).toBe(3 + 13);
+  expect(report.scanned).toBe(3 + 13);
   expect(picture(folder.file("distdir"))).toEqual(before);
   // A copy of its own, readable by all, with the time it had there.
   const { nlink, ino, mode, mtimeMs } = statSync(pathOf("good.tar"));
@@ -139,7 +139,7 @@ test("run again it finds all there, and takes what is new", async () => {
   const { ino } = statSync(pathOf("a.tar"));
   put("b.tar", "b");
   const told: Progress[] = [];
-  expect(await importAll((progress) => told.push(progress))).toMatchObject({ adopted: 1, present: 1, left: [] });
+  expect(await importAll((progress) => told.push(progress))).toMatchObject({ adopted: 1, present: 1, skipped: [] });
   expect(told.at(-1)).toMatchObject({ done: 2, total: 2, bytes: 1 });
   expect(statSync(pathOf("a.tar")).ino).toBe(ino);
 });
@@ -196,7 +196,7 @@ test("a store that is full takes no more, and says which files found no room", a
   for (const i of [1, 2, 3, 4]) put(`${i}.tar`, content(i));
   await start({ "storage.max_size": "100000", "storage.min_free": "0" });
   const report = await importAll();
-  expect([report.adopted, report.left]).toEqual([2, [expect.objectContaining({ reason: "full", files: 2 })]]);
+  expect([report.adopted, report.skipped]).toEqual([2, [expect.objectContaining({ reason: "full", files: 2 })]]);
 });
 
 test("a folder that is none is refused with the reason", async () => {

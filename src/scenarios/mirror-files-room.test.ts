@@ -94,7 +94,7 @@ test("one whose bytes the disk has lost is found by verify, and goes to nobody a
   const run = { onProgress: () => undefined, signal: new AbortController().signal };
   const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, run);
   for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
-  expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unvouched: 2, bad: [] });
+  expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unverified: 2, bad: [] });
   // As a disk that rots: nothing but the bytes is another.
   const index = new Database(box.storedAt("/index.sqlite"));
   writeFileSync(box.storedAt(path), readContent(contentOf(12)));
@@ -104,9 +104,9 @@ test("one whose bytes the disk has lost is found by verify, and goes to nobody a
   index.close();
   expect((await box.get(path)).cache).toBe("portcache; hit");
   const bad = { name: path.slice(1), size: 2 * MIB, problem: "has other bytes than were stored" };
-  expect(await verify(false)).toMatchObject({ unvouched: 1, bad: [{ ...bad, outcome: "left" }] });
+  expect(await verify(false)).toMatchObject({ unverified: 1, bad: [{ ...bad, outcome: "unrepaired" }] });
   expect(await isRight(path, contentOf(10))).toBe(true);
-  expect(await verify(true)).toMatchObject({ unvouched: 2, bad: [] });
+  expect(await verify(true)).toMatchObject({ unverified: 2, bad: [] });
 });
 
 test("one that somebody changed on disk is asked for again, and what a link points to is not served", async () => {

@@ -161,7 +161,7 @@ test.concurrent("one that lies among several is found out: the client is broken 
   expect(existsSync(`${store}/partial/f0`)).toBe(false);
   // It is set back, and the honest ones are not.
   const known = await (await fetch(`${server.url}/api/v1/mirrors`)).json();
-  const failed = (known as Mirrors).mirrors.map(({ place, requests }) => [place, requests.failed > 0]);
+  const failed = (known as Mirrors).mirrors.map(({ url, requests }) => [url, requests.failed > 0]);
   expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
 });
 

@@ -2,7 +2,7 @@
  * Downloads under way as the API shows them: with what each source gives, and how fast the file has come lately.
  */
 
-import type { DownloadState, Downloads, TriedSource } from "../api/schemas.ts";
+import type { DownloadState, Downloads, UpstreamRequest } from "../api/schemas.ts";
 import type { Stories, Tried } from "../cache/fetch-history.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -11,10 +11,10 @@ export function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function triedSource(one: Tried, now: number): TriedSource {
+export function upstreamRequest(one: Tried, now: number): UpstreamRequest {
   return {
     source: one.source,
-    asked_at: iso(one.askedAt),
+    started_at: iso(one.askedAt),
     first_byte_ms: one.firstByteMs === undefined ? null : Math.round(one.firstByteMs),
     bytes: one.bytes,
     duration_ms: Math.max(0, (one.endedAt ?? now) - one.askedAt),
@@ -78,7 +78,7 @@ export function createLiveDownloads(
       started_at: iso(startedAt),
       eta_seconds: size === null || speed === 0 ? null : Math.round(Math.max(0, size - hereBytes) / speed),
       clients: readers,
-      sources: story?.tried.slice(-MAX_SOURCES).map((one) => triedSource(one, now)) ?? [],
+      upstream_requests: story?.tried.slice(-MAX_SOURCES).map((one) => upstreamRequest(one, now)) ?? [],
     };
   }
 

@@ -51,7 +51,7 @@ export function createMeters(now: () => number): Meters {
   const evicted = { orphan: { files: 0, bytes: 0 }, age: { files: 0, bytes: 0 }, space: { files: 0, bytes: 0 } };
   return {
     firstByte: { hit: firstByte(), miss: firstByte(), joined: firstByte() },
-    downloads: { stored: download(), "passed-on": download(), failed: download() },
+    downloads: { stored: download(), "passed-through": download(), failed: download() },
     resolving,
     tried,
     evicted,

@@ -1,8 +1,7 @@
 /**
- * Files as the API shows them: the list, what stands out, and the story of one, in words.
+ * Describes files for the API: the file list, the top lists, and the details of one file.
  */
-
-import type { FileStory, Files, Top } from "../api/file-schemas.ts";
+import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
 import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { Stories } from "../cache/fetch-history.ts";
@@ -15,7 +14,7 @@ import type { DistfileRow, DistfileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
-import { iso, triedSource } from "./active-downloads.ts";
+import { iso, upstreamRequest } from "./active-downloads.ts";
 import type { Removal } from "./counters.ts";
 
 export interface FilesParts {
@@ -33,7 +32,7 @@ export interface FilesParts {
 
 export interface ApiFiles {
   list(query: FilesQuery): Files;
-  story(name: DistfileName): FileStory;
+  details(name: DistfileName): FileDetails;
   top(limit: number): Top;
 }
 
@@ -54,10 +53,10 @@ function storedFile(row: DistfileRow) {
   };
 }
 
-type Verdict = NonNullable<FileStory["stored"]>["verdict"];
+type Verification = NonNullable<FileDetails["stored"]>["verification"];
 
-/** What the Manifests say of the stored bytes, as far as these have been read. */
-function verdictOf({ size, blake2b, sha512 }: DistfileRow, wanted: readonly WantedBy[]): Verdict {
+/** Compares the digest computed when the file was stored with the Manifests. */
+function verificationOf({ size, blake2b, sha512 }: DistfileRow, wanted: readonly WantedBy[]): Verification {
   if (wanted.length === 0 || blake2b === null) return "unverified";
   const computed = { size, blake2b, ...(sha512 === null ? {} : { sha512 }) };
   const verdicts = wanted.map(({ entry }) => compareDigests(entry, computed));
@@ -65,78 +64,85 @@ function verdictOf({ size, blake2b, sha512 }: DistfileRow, wanted: readonly Want
   return verdicts.includes("unknown") ? "unverified" : "stale";
 }
 
-const STORED: Readonly<Record<Verdict, string>> = {
-  verified: "It is in the store, and its digest is that of the Manifest.",
-  unverified: "It is in the store; no Manifest's digest has been compared with it yet.",
-  stale: "It is in the store, but the Manifests want other bytes under this name: the next request fetches these.",
+const STORED: Readonly<Record<Verification, string>> = {
+  verified: "Stored, and its digest matches the Manifest.",
+  unverified: "Stored, but not verified against a Manifest.",
+  stale: "Stored, but the Manifests now list other content: the next request downloads it.",
 };
 
 const REMOVED: Readonly<Record<Removal["reason"], string>> = {
-  orphan: "as no Manifest wanted it any more",
-  age: "as nobody had asked for it for so long",
-  space: "to make room for others",
+  orphan: "because no Manifest lists it any more",
+  age: "because it had not been requested for a long time",
+  space: "to free space",
 };
 
-/** Why it is or is not here. */
-function summarise(story: Omit<FileStory, "summary">, treesScanned: boolean, removal: Removal | undefined): string {
-  const { stored, download, wanted_by, failures } = story;
-  if (download) return "It is coming in now.";
-  if (stored) return STORED[stored.verdict];
+/** Explains why the file is or is not stored. */
+function summarise(details: Omit<FileDetails, "summary">, treesScanned: boolean, removal: Removal | undefined): string {
+  const { stored, download, packages, failures } = details;
+  if (download) return "Downloading now.";
+  if (stored) return STORED[stored.verification];
   const [last] = failures;
   if (removal && !(last && Date.parse(last.last_at) > removal.at)) {
-    return `It is not here: clean-up removed it ${REMOVED[removal.reason]}, at ${iso(removal.at)}. The next request fetches it.`;
+    return `Not stored: clean-up removed it ${REMOVED[removal.reason]} at ${iso(removal.at)}. The next request downloads it again.`;
   }
-  if (last) return `It is not here: the last time it was asked for, that came to nothing. ${last.reason}`;
-  if (wanted_by.length > 0) return "It is not here, as nobody has asked for it: the first request will fetch it.";
+  if (last) return "Not stored: the last download failed.";
+  if (packages.length > 0) return "Not stored: it has not been requested yet.";
   return treesScanned
-    ? "It is not here, and no ebuild repository wants a file of that name."
-    : "It is not here; the repositories have not all been read yet, so it is not known who wants it.";
+    ? "Not stored, and not listed in any ebuild repository."
+    : "Not stored. The ebuild repositories are still being scanned.";
 }
 
-/** So many of the most used files are looked at for the packages that they belong to. */
+/** How many of the most requested files are grouped by package. */
 const FILES_FOR_PACKAGES = 300;
-/** What stands out changes slowly, and finding it reads the whole table. */
-const TOP_FOR_MS = 20_000;
+/** The top lists change slowly, and making them reads the whole table. */
+const TOP_MAX_AGE_MS = 20_000;
 
 export function createApiFiles(parts: FilesParts): ApiFiles {
   const { rows, list, repositories, store, stories, clock } = parts;
   let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
 
-  function storedOf(name: DistfileName, wanted: readonly WantedBy[]): FileStory["stored"] {
+  function storedOf(name: DistfileName, wanted: readonly WantedBy[]): FileDetails["stored"] {
     const row = rows.get(name);
     const file = store.stat(name);
     if (!row || !file) return null;
     const { blake2b, sha512, lastModifiedAt } = row;
-    const verdict = verdictOf(row, wanted);
-    return { ...storedFile(row), path: file.path, blake2b, sha512, verdict, last_modified_at: iso(lastModifiedAt) };
+    const verification = verificationOf(row, wanted);
+    return {
+      ...storedFile(row),
+      path: file.path,
+      blake2b,
+      sha512,
+      verification,
+      last_modified_at: iso(lastModifiedAt),
+    };
   }
 
-  function story(name: DistfileName): FileStory {
+  function details(name: DistfileName): FileDetails {
     const wanted = repositories.entriesByName(name);
     const now = clock.now();
     const stored = storedOf(name, wanted);
     const download = parts.download(name) ?? null;
-    const told = {
+    const found = {
       name,
-      state: download ? "incoming" : stored ? "stored" : wanted.length > 0 ? "wanted" : "unknown",
+      state: download ? "downloading" : stored ? "stored" : wanted.length > 0 ? "listed" : "unknown",
       stored,
       download,
-      wanted_by: wanted.map(({ repository, category, package: packageName, entry }) => ({
+      packages: wanted.map(({ repository, category, package: packageName, entry }) => ({
         repository,
         package: `${category}/${packageName}`,
         size: entry.size,
         blake2b: entry.blake2b ?? null,
         sha512: entry.sha512 ?? null,
       })),
-      attempts: stories.of(name).map(({ startedAt, endedAt, outcome = null, tried }) => ({
+      fetch_history: stories.of(name).map(({ startedAt, endedAt, outcome = null, tried }) => ({
         started_at: iso(startedAt),
         ended_at: endedAt === undefined ? null : iso(endedAt),
         outcome,
-        sources: tried.map((one) => triedSource(one, now)),
+        upstream_requests: tried.map((one) => upstreamRequest(one, now)),
       })),
       failures: parts.failures.of(name).map(failure),
     } as const;
-    return { ...told, summary: summarise(told, parts.treesScanned(), parts.removal(name)) };
+    return { ...found, summary: summarise(found, parts.treesScanned(), parts.removal(name)) };
   }
 
   function packagesOf(used: readonly DistfileRow[]): Top["packages"] {
@@ -177,10 +183,10 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
       const found = list.page({ q, sort, order, page, perPage: per_page });
       return { total: files, total_bytes: bytes, page, per_page, files: found.map(storedFile) };
     },
-    story,
+    details,
     top(limit) {
       const now = clock.now();
-      if (remembered?.limit !== limit || now - remembered.at >= TOP_FOR_MS || now < remembered.at) {
+      if (remembered?.limit !== limit || now - remembered.at >= TOP_MAX_AGE_MS || now < remembered.at) {
         remembered = { top: findTop(limit), limit, at: now };
       }
       return remembered.top;

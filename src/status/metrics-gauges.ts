@@ -15,7 +15,7 @@ export function mirrorMetrics({ state }: MetricsParts): readonly MetricSource[] 
   const each = (read: (mirror: Mirror) => number | null): Sample[] =>
     state.mirrors().mirrors.flatMap((mirror) => {
       const value = mirror.kind === "mirror" ? read(mirror) : null;
-      return value === null ? [] : [{ labels: { mirror: mirror.place }, value }];
+      return value === null ? [] : [{ labels: { mirror: mirror.url }, value }];
     });
   const labels = ["mirror"];
   const milli = (ms: number | null) => (ms === null ? null : ms / 1000);

@@ -158,14 +158,14 @@ export function createApiState(parts: StateParts): ApiState {
       downloads: { active: under.length, waiting: under.filter(({ phase }) => phase === "waiting").length },
       read_ahead: { ...parts.readAhead.counts },
       repositories: {
-        trees: scans.length,
+        total: scans.length,
         packages: sum((one) => one.packages),
         distfiles: sum((one) => one.distfiles),
         scanned: trees.scanned(),
       },
       mirrors: {
         configured: configured.length,
-        out_of_order: configured.filter(({ circuit }) => circuit !== "closed").length,
+        down: configured.filter(({ circuit }) => circuit !== "closed").length,
       },
     };
   }
@@ -176,7 +176,7 @@ export function createApiState(parts: StateParts): ApiState {
       repositories: trees.trees.status().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
         ...one,
         scanned_at: scannedAt === undefined ? null : iso(scannedAt),
-        took_ms: Math.max(0, Math.round(tookMs)),
+        duration_ms: Math.max(0, Math.round(tookMs)),
         problem,
       })),
       pending: pending.map(maskCredentials),
@@ -229,7 +229,7 @@ export function createApiState(parts: StateParts): ApiState {
     status,
     downloads: live.now,
     files: files.list,
-    file: files.story,
+    file: files.details,
     mirrors,
     repositories,
     history: ({ resolution, points }) => history(resolution, points),

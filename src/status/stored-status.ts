@@ -57,7 +57,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
     totals: withMirrorFiles(createFileList(db).totals(""), createMirrorFileRows(db)),
     measures: createStatistics(db, systemClock).allTime(),
     counts: createRepositoryRows(db).counts(),
-    trees: db.query.repositories.findMany().sync().length,
+    repositories: db.query.repositories.findMany().sync().length,
   }));
   return {
     running: false,
@@ -71,7 +71,11 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
       min_free_bytes: min_free,
     },
     all_time: totalsOf(index?.measures ?? NOTHING_MEASURED),
-    repositories: { trees: index?.trees ?? 0, ...(index?.counts ?? { packages: 0, distfiles: 0 }), scanned: false },
+    repositories: {
+      total: index?.repositories ?? 0,
+      ...(index?.counts ?? { packages: 0, distfiles: 0 }),
+      scanned: false,
+    },
     uptime_seconds: null,
     health: null,
     since_start: null,

@@ -45,7 +45,7 @@ async function grep(location: string): Promise<number> {
 }
 
 interface Rescan {
-  readonly repositories: readonly { readonly took_ms: number | null; readonly packages: number }[];
+  readonly repositories: readonly { readonly duration_ms: number | null; readonly packages: number }[];
 }
 
 async function rescan(location: string, full: boolean): Promise<number> {

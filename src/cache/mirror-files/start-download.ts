@@ -32,7 +32,7 @@ export interface RoomyPart {
 /** What happens in one download, for whoever tells of it. */
 export interface Chapter {
   watch(offer: SourceList): SourceList;
-  end(outcome: "stored" | "passed-on" | "failed"): void;
+  end(outcome: "stored" | "passed-through" | "failed"): void;
 }
 
 export interface BeginDeps extends DownloadDeps {
@@ -206,7 +206,7 @@ export function beginFetch(
   const complain = (error: unknown) => {
     log.error("Cannot close the part file of {file}: {error}", { file: path, error });
   };
-  const outcome = () => (download.stored || unchanged ? "stored" : download.computed ? "passed-on" : "failed");
+  const outcome = () => (download.stored || unchanged ? "stored" : download.computed ? "passed-through" : "failed");
   void download.ended.then(() => chapter.end(outcome()));
   download.ended.then(() => roomy.leave(continuable && !download.computed)).catch(complain);
   download.over.then(roomy.close).catch(complain);

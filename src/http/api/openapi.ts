@@ -1,39 +1,37 @@
 /**
- * The OpenAPI 3.1 document of /api/v1, made from the very tables and schemas that answer, so that it can't tell anything
- * else.
+ * Generates the OpenAPI 3.1 document of /api/v1 from the same routes and schemas that serve the requests.
  */
 import { toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import * as actions from "../../api/action-schemas.ts";
 import type { ActionName } from "../../api/actions.ts";
-import { FileStorySchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
+import { FileDetailsSchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
 import * as schemas from "../../api/schemas.ts";
 import { ACTION_REQUESTS } from "./post.ts";
 import { type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What may be asked for, and what comes of it. */
 const ACTIONS: Readonly<Record<ActionName, { readonly summary: string; readonly report: v.GenericSchema }>> = {
-  rescan: { summary: "Reads the ebuild repositories again", report: actions.RescanReportSchema },
-  clean: { summary: "Applies the clean-up policy now", report: actions.CleanReportSchema },
-  verify: { summary: "Hashes the stored files again", report: actions.VerifyReportSchema },
-  fetch: { summary: "Brings files into the store ahead of need", report: actions.FetchReportSchema },
+  rescan: { summary: "Rescans the ebuild repositories", report: actions.RescanReportSchema },
+  clean: { summary: "Runs clean-up now", report: actions.CleanReportSchema },
+  verify: { summary: "Verifies the stored files", report: actions.VerifyReportSchema },
+  fetch: { summary: "Downloads files into the store", report: actions.FetchReportSchema },
   drop: { summary: "Removes files from the store", report: actions.DropReportSchema },
-  import: { summary: "Adopts the files of a DISTDIR; over the Unix socket only", report: actions.ImportReportSchema },
+  import: { summary: "Imports the files of a DISTDIR (Unix socket only)", report: actions.ImportReportSchema },
 };
 
 const COMPONENTS = {
   Problem: schemas.ProblemSchema,
   Totals: schemas.TotalsSchema,
-  TriedSource: schemas.TriedSourceSchema,
+  UpstreamRequest: schemas.UpstreamRequestSchema,
   Download: schemas.DownloadSchema,
   Downloads: schemas.DownloadsSchema,
   Failure: schemas.FailureSchema,
   Status: schemas.StatusSchema,
   StoredFile: StoredFileSchema,
   Files: FilesSchema,
-  FileStory: FileStorySchema,
+  FileDetails: FileDetailsSchema,
   Top: TopSchema,
   Mirror: schemas.MirrorSchema,
   Progress: actions.ProgressSchema,
@@ -41,12 +39,12 @@ const COMPONENTS = {
 
 const OPTIONS = {
   target: "draft-2020-12",
-  // What JSON Schema can't say (that a date is one) is said by formats and in words.
+  // What JSON Schema cannot express (such as valid dates) is left to formats and descriptions.
   errorMode: "ignore",
   overrideRef: ({ referenceId }: { readonly referenceId: string }) => `#/components/schemas/${referenceId}`,
 } as const;
 
-/** As it stands in a document: the dialect is the document's. */
+/** Strips what the enclosing document declares once: the dialect and the shared definitions. */
 function plain(schema: object): Json {
   const { $schema: _dialect, $defs: _defs, ...rest } = schema as Record<string, unknown>;
   return rest;
@@ -61,7 +59,7 @@ function input(schema: v.GenericSchema): Json {
 }
 
 const PROBLEM = {
-  description: "What went wrong and what to do about it (RFC 9457)",
+  description: "Problem details (RFC 9457)",
   content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
 };
 
@@ -71,7 +69,7 @@ function answer(description: string, schema: v.GenericSchema, more: Json = {}): 
 
 function parametersOf({ path, query }: Described): readonly Json[] {
   const inPath = path.includes("{name}")
-    ? [{ name: "name", in: "path", required: true, description: "a distfile's name", schema: { type: "string" } }]
+    ? [{ name: "name", in: "path", required: true, description: "a file's name", schema: { type: "string" } }]
     : [];
   const properties = query ? (input(query)["properties"] as Record<string, Json> | undefined) : undefined;
   const inQuery = Object.entries(properties ?? {}).map(([name, schema]) => ({ name, in: "query", schema }));
@@ -80,7 +78,10 @@ function parametersOf({ path, query }: Described): readonly Json[] {
 
 const STREAM = {
   "text/event-stream": {
-    schema: { type: "string", description: "events `status` and `downloads`, whose data are these schemas as JSON" },
+    schema: {
+      type: "string",
+      description: "events `status` and `downloads`; their data is JSON of the schemas Status and Downloads",
+    },
   },
 };
 
@@ -108,27 +109,30 @@ function readPaths(): Json {
   const events = {
     get: {
       operationId: "getEvents",
-      summary: "Status and downloads as server-sent events, every second while they change",
+      summary: "Status and downloads as server-sent events, sent when they change, at most once a second",
       tags: ["state"],
-      responses: { "200": { description: "A stream without end", content: STREAM }, default: PROBLEM },
+      responses: { "200": { description: "An endless stream", content: STREAM }, default: PROBLEM },
     },
   };
   return Object.fromEntries([...described, ["/events", events]]);
 }
 
-function changePaths(): Json {
+function actionPaths(): Json {
   return Object.fromEntries(
     Object.entries(ACTION_REQUESTS).map(([name, request]) => {
       const { summary, report } = ACTIONS[name as ActionName];
       const lines = {
         "application/x-ndjson": {
-          schema: { type: "string", description: "lines of progress, the last one the result or an error" },
+          schema: {
+            type: "string",
+            description: "progress as lines of JSON, then one line with the result or an error",
+          },
         },
       };
       const post = {
         operationId: `post${name.charAt(0).toUpperCase()}${name.slice(1)}`,
         summary,
-        tags: ["changes"],
+        tags: ["actions"],
         security: [{ token: [] }],
         requestBody: { required: true, content: { "application/json": { schema: input(request) } } },
         responses: { "200": answer(summary, report, lines), default: PROBLEM },
@@ -146,15 +150,15 @@ export function createOpenApi(version: string): Json {
       title: "portcache",
       version,
       description:
-        "The state of a portcache server, and what can be asked of it. Whoever is served files may read; changes take the token of [server] admin_token, or come over the Unix socket of the store.",
+        "State and actions of a portcache server. Every client that may fetch files may read the state; actions need the token in [server] admin_token or the store's Unix socket.",
       license: { name: "GPL-3.0-or-later", identifier: "GPL-3.0-or-later" },
     },
     servers: [{ url: "/api/v1" }],
     tags: [
-      { name: "state", description: "what the server does and knows" },
-      { name: "changes", description: "what it can be told to do" },
+      { name: "state", description: "state of the server" },
+      { name: "actions", description: "actions that change the store" },
     ],
-    paths: { ...readPaths(), ...changePaths() },
+    paths: { ...readPaths(), ...actionPaths() },
     components: {
       schemas: Object.fromEntries(Object.entries(components).map(([name, schema]) => [name, plain(schema)])),
       securitySchemes: { token: { type: "http", scheme: "bearer", description: "[server] admin_token" } },

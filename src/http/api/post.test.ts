@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { CleanReport, Progress } from "../../api/action-schemas.ts";
-import { ActionError, type Actions, progressOf, type Run } from "../../api/actions.ts";
+import { ActionError, type ActionOptions, type Actions, progressOf } from "../../api/actions.ts";
 import { openLog } from "../../lib/log.ts";
 import { actionAt, answerAction } from "./post.ts";
 
@@ -19,8 +19,8 @@ test("a body that breaks off is its sender's affair", async () => {
 });
 
 /** Runs `act` as the action "verify" and gives the lines of the answer as they come. */
-function ask(act: (run: Run) => Promise<unknown>, accept = "application/x-ndjson", body = "{}") {
-  const actions = { verify: (_request: unknown, run: Run) => act(run) } as unknown as Actions;
+function ask(act: (run: ActionOptions) => Promise<unknown>, accept = "application/x-ndjson", body = "{}") {
+  const actions = { verify: (_request: unknown, run: ActionOptions) => act(run) } as unknown as Actions;
   const headers = { "content-type": "application/json", accept };
   const request = new Request("http://h/api/v1/verify", { method: "POST", headers, body });
   return answerAction(request, "verify", { actions, log, onError: () => undefined });

@@ -5,7 +5,7 @@
  */
 import * as v from "valibot";
 import * as schemas from "../../api/action-schemas.ts";
-import { ActionError, type ActionName, type Actions, type Run } from "../../api/actions.ts";
+import { ActionError, type ActionName, type ActionOptions, type Actions } from "../../api/actions.ts";
 import type { Logger } from "../../lib/log.ts";
 import { API_HEADERS, json, problem } from "./problem.ts";
 
@@ -101,7 +101,12 @@ function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log,
   return { status: 500, detail: "Something went wrong here, the server's log has more." };
 }
 
-async function answerWhole(act: (run: Run) => Promise<unknown>, name: ActionName, signal: AbortSignal, deps: PostDeps) {
+async function answerWhole(
+  act: (options: ActionOptions) => Promise<unknown>,
+  name: ActionName,
+  signal: AbortSignal,
+  deps: PostDeps,
+) {
   try {
     return json(await act({ onProgress: () => undefined, signal }));
   } catch (error) {
@@ -112,7 +117,7 @@ async function answerWhole(act: (run: Run) => Promise<unknown>, name: ActionName
 
 /** Progress as it comes, but no more than a reader takes: the latest counts. */
 function answerLines(
-  act: (run: Run) => Promise<unknown>,
+  act: (options: ActionOptions) => Promise<unknown>,
   name: ActionName,
   stopping: AbortController,
   deps: PostDeps,
@@ -168,8 +173,8 @@ export async function answerAction(request: Request, name: ActionName, deps: Pos
   if (parsed instanceof Response) return parsed;
   const stopping = new AbortController();
   // The schema of this very action has made it what the action takes.
-  const action = deps.actions[name] as (request: unknown, run: Run) => Promise<unknown>;
-  const act = (run: Run) => action(parsed.given, run);
+  const action = deps.actions[name] as (request: unknown, run: ActionOptions) => Promise<unknown>;
+  const act = (options: ActionOptions) => action(parsed.given, options);
   if (/\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "")) {
     return answerLines(act, name, stopping, deps);
   }
