@@ -2,6 +2,7 @@
  * The server's routes (SPEC 3), as an Elysia application over handed-in parts.
  */
 import { Elysia } from "elysia";
+import type { Registry } from "prom-client";
 import type { ActionName } from "../api/actions.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import { type Allow, plainAddress } from "./allow.ts";
@@ -12,9 +13,8 @@ import { problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import { type Answered, answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
 import { isRead, methodsOf } from "./methods.ts";
-import type { Metrics } from "./metrics.ts";
 import { answerMirrorFiles, type MirrorFilesDeps } from "./mirror-files.ts";
-import type { Observer } from "./observe.ts";
+import type { RequestRecorder } from "./observe.ts";
 import { type TellDeps, tell } from "./request-log.ts";
 import { text } from "./respond.ts";
 import { normalPath } from "./target.ts";
@@ -27,12 +27,13 @@ export interface AppDeps extends DistfilesDeps, MirrorFilesDeps, PostDeps, Pick<
   readonly isLoop: (headers: Headers) => boolean;
   /** Whether it came by the Unix socket of the store, whose file mode says who may. */
   readonly isBySocket: (request: Request) => boolean;
-  /** Why it can't serve now, or undefined. */
-  readonly illness: () => string | undefined;
-  /** What it can't do although it serves, or undefined. */
-  readonly weakness: () => string | undefined;
-  readonly observer: Observer;
-  readonly metrics: Metrics;
+  /** Why the server cannot serve now; undefined while it can. */
+  readonly unavailableReason: () => string | undefined;
+  /** What the server cannot do although it serves; undefined if nothing. */
+  readonly degradedReason: () => string | undefined;
+  readonly recorder: RequestRecorder;
+  /** What GET /metrics answers. */
+  readonly metrics: Pick<Registry, "contentType" | "metrics">;
   readonly api: Pick<ApiDeps, "state" | "events" | "guard" | "version">;
 }
 
@@ -82,12 +83,13 @@ function refuseOthers({ method }: Request, path: string): Response {
   return refuse(404, `There is nothing here. ${hint}.`);
 }
 
-/** 503 takes it out of service; what it can do without is told under 200. */
-function health(request: Request, path: string, { illness, weakness }: AppDeps): Response {
+/** Answers /healthz: 503 takes the server out of service; a degraded one still serves, so it answers 200. */
+function health(request: Request, path: string, { unavailableReason, degradedReason }: AppDeps): Response {
   if (!isRead(request)) return refuseOthers(request, path);
-  const [ill, weak] = [illness(), weakness()];
-  if (ill !== undefined) return text(503, ill);
-  return text(200, weak === undefined ? "ok" : `degraded: ${weak}`);
+  const unavailable = unavailableReason();
+  if (unavailable !== undefined) return text(503, unavailable);
+  const degraded = degradedReason();
+  return text(200, degraded === undefined ? "ok" : `degraded: ${degraded}`);
 }
 
 function answerOthers(request: Request, path: string, client: string, deps: AppDeps): Response | Promise<Response> {
@@ -116,7 +118,7 @@ export function createApp(deps: AppDeps) {
       const refused = refuseClient(request, server);
       if (refused !== undefined) return text(403, refused);
       const headers = { "content-type": deps.metrics.contentType, "cache-control": "no-store" };
-      return new Response(await deps.metrics.render(), { headers });
+      return new Response(await deps.metrics.metrics(), { headers });
     })
     .onError(({ error, request }) => {
       deps.onError(error);
@@ -135,13 +137,13 @@ export function createApp(deps: AppDeps) {
       if (!bySocket) server?.timeout(request, IDLE_SECONDS);
       const asked = { client, method: request.method, startedAt };
       const answered = answer(request, path, deps);
-      deps.observer.begin();
+      deps.recorder.begin();
       // Hits are answered here and now: they are most of all, and a promise has its price.
       if (!(answered instanceof Promise)) return tell(asked, answered, deps);
       return answered.then(
         (late) => tell(asked, late, deps),
         (error: unknown) => {
-          deps.observer.end({ client, outcome: "failed", bytes: 0, firstByteMs: 0, totalMs: 0 });
+          deps.recorder.end({ client, outcome: "failed", bytes: 0, firstByteMs: 0, totalMs: 0 });
           throw error;
         },
       );

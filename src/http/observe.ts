@@ -7,7 +7,7 @@ export type RequestOutcome = "hit" | "miss" | "joined" | "absent" | "failed" | "
 
 export type RequestFailure = "absent" | "failed" | "timed-out" | "late" | "broken-off";
 
-export interface RequestEnd {
+export interface RequestRecord {
   /** As plainAddress() gives it; empty over the Unix socket. */
   readonly client: string;
   readonly outcome: RequestOutcome;
@@ -18,9 +18,9 @@ export interface RequestEnd {
   readonly totalMs: number;
 }
 
-export interface Observer {
+export interface RequestRecorder {
   begin(): void;
-  end(request: RequestEnd): void;
+  end(request: RequestRecord): void;
   /** @param reason in words */
   failed(file: string, kind: RequestFailure, reason: string): void;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { systemClock } from "../lib/clock.ts";
 import { createHitLines } from "./hit-lines.ts";
-import type { Observer } from "./observe.ts";
+import type { RequestRecorder } from "./observe.ts";
 import { tell } from "./request-log.ts";
 
 test("a path as long as a request may be is cut in the log", () => {
@@ -9,7 +9,7 @@ test("a path as long as a request may be is cut in the log", () => {
   const deps = {
     infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => lines.push([text, properties]),
     hitLines: createHitLines(systemClock, () => undefined),
-    observer: { end: () => undefined } as unknown as Observer,
+    recorder: { end: () => undefined } as unknown as RequestRecorder,
   };
   const answer = { response: new Response(), outcome: "bad name", source: "-", sent: { bytes: 0 } };
   const asked = { client: "::1", method: "GET", startedAt: 0 };

@@ -3,7 +3,7 @@
  */
 import type { Answered, Sent } from "./distfiles.ts";
 import type { HitLines } from "./hit-lines.ts";
-import { type Observer, outcomeOf, type RequestFailure } from "./observe.ts";
+import { outcomeOf, type RequestFailure, type RequestRecorder } from "./observe.ts";
 import { CLIENT_LEFT } from "./respond.ts";
 
 /** A request, as the log tells of it. */
@@ -17,7 +17,7 @@ export interface Asked {
 export interface TellDeps {
   /** Writes a line at info, with what is in it for programs. */
   readonly infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => void;
-  readonly observer: Observer;
+  readonly recorder: RequestRecorder;
   readonly hitLines: HitLines;
 }
 
@@ -42,7 +42,7 @@ function account(
   answer: Answered,
   sent: Sent,
   firstByteMs: number,
-  { infoLine, observer, hitLines }: TellDeps,
+  { infoLine, recorder: observer, hitLines }: TellDeps,
 ): void {
   const { client, method, startedAt } = asked;
   const { response } = answer;

@@ -1,6 +1,7 @@
 /**
  * Puts together what answers over HTTP: files, the dashboard, and the API over the state of the whole server.
  */
+import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -12,26 +13,26 @@ import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import type { DistfilesDeps } from "../http/distfiles.ts";
 import { createHitLines } from "../http/hit-lines.ts";
-import { createMetrics } from "../http/metrics.ts";
 import { createTargets } from "../http/target.ts";
 import { isIndexDamage } from "../index/open.ts";
 import { infoLine, type Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/memoize-last.ts";
-import { metricsSources } from "../status/metrics.ts";
-import { createApiState, guardSettings, type StateParts } from "../status/server-status.ts";
+import { createMetrics } from "../status/metrics.ts";
+import { createRegistry } from "../status/prometheus.ts";
+import { createApiState, type StateParts } from "../status/server-status.ts";
 import type { HotFiles } from "../store/memory-cache.ts";
 import type { LoopGuard } from "../upstream/loop-guard.ts";
 import type { ComposedStore } from "./compose-store.ts";
 
 export type App = ReturnType<typeof createApp>;
 
-export interface AppParts extends Omit<StateParts, "illness" | "weakness" | "evict"> {
+export interface AppParts extends Omit<StateParts, "unavailableReason" | "degradedReason" | "evict"> {
   readonly cache: Cache;
   readonly revalidated: Revalidated;
   readonly hot: Pick<HotFiles, "files" | "bytes">;
   readonly actions: Actions;
   readonly settleTrees: DistfilesDeps["settleTrees"];
-  readonly keeper: Pick<ComposedStore, "evict" | "weakness">;
+  readonly keeper: Pick<ComposedStore, "evict" | "degradedReason">;
   readonly loopGuard: LoopGuard;
   readonly dashboard: DashboardFiles | undefined;
   readonly isDraining: () => boolean;
@@ -49,19 +50,19 @@ export interface ComposedApp {
 }
 
 export function composeApp(parts: AppParts): ComposedApp {
-  const { config, keeper, loopGuard, account } = parts;
+  const { config, keeper, loopGuard, stats } = parts;
   const bySocket = new WeakSet<Request>();
   const allowed = rememberLast(createAllow);
-  const illness = () => (parts.isDraining() ? "shutting down" : undefined);
-  const { weakness, evict } = keeper;
-  const state = createApiState({ ...parts, illness, weakness, evict });
+  const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
+  const { degradedReason, evict } = keeper;
+  const state = createApiState({ ...parts, unavailableReason, degradedReason, evict });
   const events = createEvents({
     state,
     onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
   });
-  const metrics = createMetrics(
-    metricsSources({
-      account,
+  const metrics = createRegistry(
+    createMetrics({
+      stats,
       state,
       watchers: () => events.subscribers,
       memory: () => parts.hot,
@@ -92,11 +93,16 @@ export function composeApp(parts: AppParts): ComposedApp {
     isLoop: loopGuard.isLoop,
     isBySocket: (request) => bySocket.has(request),
     onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
-    illness,
-    weakness,
-    observer: account.observer,
+    unavailableReason,
+    degradedReason,
+    recorder: stats.recorder,
     metrics,
-    api: { state, events, version, guard: () => guardSettings(config) },
+    api: {
+      state,
+      events,
+      version,
+      guard: () => ({ token: config.server.admin_token, hostnames: [...config.server.hostnames, hostname()] }),
+    },
   });
   return {
     app,

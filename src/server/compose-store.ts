@@ -43,7 +43,7 @@ export interface ComposedStore {
   /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
   onTrouble(error: unknown): void;
   /** What the store can't do now, or undefined. */
-  weakness(): string | undefined;
+  degradedReason(): string | undefined;
   /** Begins to look after the store; the trees and the store have been looked through. */
   start(verify: Verify, verifyOthers: VerifyOthers): void;
   stop(): Promise<void>;
@@ -130,7 +130,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     inUse,
     reserve,
     onTrouble: trouble.note,
-    weakness: trouble.weakness,
+    degradedReason: trouble.degradedReason,
     start(verify, verifyOthers) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);

@@ -24,7 +24,7 @@ import { storeId } from "../index/store-id.ts";
 import { createTurns } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createSettling } from "../repos/refresh.ts";
-import { createAccount, createFlush } from "../status/request-stats.ts";
+import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeRevalidated, openMirrorFileParts } from "./compose-mirror-files.ts";
@@ -70,7 +70,7 @@ export function compose(parts: Parts): Server {
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights({ clock, log });
   const guard = createLoopGuard(storeId(index.db));
-  const account = createAccount(index.db, config, clock);
+  const stats = createRequestStats(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
   const composedTrees = composeTrees({ ...parts, rows: repositoryRows });
   const { trees } = composedTrees;
@@ -112,7 +112,7 @@ export function compose(parts: Parts): Server {
     db: index.db,
     trees: composedTrees,
     places,
-    onCleaned: account.meters.countCleaned,
+    onCleaned: stats.counters.countCleaned,
     clock,
     log,
   });
@@ -134,7 +134,7 @@ export function compose(parts: Parts): Server {
     hot,
     flights,
     absences,
-    stories: account.stories,
+    stories: stats.stories,
     hasher,
     settings,
     get connections() {
@@ -146,7 +146,7 @@ export function compose(parts: Parts): Server {
     wantedBy,
     settleTrees,
     treesScanned: composedTrees.scanned,
-    offer: account.meters.timed(createOffer(config, resolver, mirrors)),
+    offer: stats.counters.timed(createOffer(config, resolver, mirrors)),
     reserve: keeper.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
@@ -165,7 +165,7 @@ export function compose(parts: Parts): Server {
   const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
-  const flushMemory = createFlush([rows, others.rows, places, account], log);
+  const flushMemory = createFlush([rows, others.rows, places, stats], log);
   const composedActions = composeActions({
     cacheDeps,
     evict: keeper.evict,
@@ -187,11 +187,13 @@ export function compose(parts: Parts): Server {
     revalidated: revalidation.revalidated,
     others,
     actions: composedActions.actions,
-    account,
+    stats,
     config,
     db: index.db,
     repositories: repositoryRows,
-    trees: composedTrees,
+    repositoryStatus: trees.status,
+    foundRepositories: composedTrees.found,
+    repositoriesScanned: composedTrees.scanned,
     places,
     readAhead,
     keeper,

@@ -19,7 +19,7 @@ export interface StoreTrouble {
   /** Told when the store does not take bytes, and with undefined when it has taken a file. */
   note(error: unknown): void;
   /** What it can't do now, or undefined. */
-  weakness(): string | undefined;
+  degradedReason(): string | undefined;
   stop(): void;
 }
 
@@ -74,7 +74,7 @@ export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }:
       // What fails once more is no news.
       timer ??= setInterval(() => void probe().catch(() => undefined), everyMs);
     },
-    weakness: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
+    degradedReason: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
     stop: () => clearInterval(timer),
   };
 }

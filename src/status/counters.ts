@@ -15,7 +15,7 @@ export interface Removal {
   readonly reason: EvictionReason;
 }
 
-export interface Meters {
+export interface Counters {
   /** Seconds. */
   readonly firstByte: Readonly<Record<Served, Buckets>>;
   readonly downloads: Readonly<Record<StoryOutcome, Buckets>>;
@@ -42,7 +42,7 @@ function noOutcomes(): Record<RequestOutcome, number> {
 }
 
 /** @param now milliseconds since the epoch */
-export function createMeters(now: () => number): Meters {
+export function createCounters(now: () => number): Counters {
   const removals = new Map<string, Removal>();
   const firstByte = () => createBuckets(FIRST_BYTE_BOUNDS);
   const download = () => createBuckets(DOWNLOAD_BOUNDS);

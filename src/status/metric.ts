@@ -1,28 +1,46 @@
 /**
- * What metrics are made from, and short ways to describe them.
+ * Describes a metric: its name, help text and labels, and how its values are read when Prometheus asks for them.
  */
-import type { ApiState } from "../api/state.ts";
-import type { MetricSource, Sample } from "../http/metrics.ts";
-import type { Clock } from "../lib/clock.ts";
-import type { Account } from "./request-stats.ts";
+import type { Buckets } from "../lib/histogram.ts";
 
-export interface MetricsParts {
-  readonly account: Account;
-  readonly state: Pick<ApiState, "status" | "mirrors" | "repositories">;
-  /** Open event streams. */
-  readonly watchers: () => number;
-  readonly memory: () => { readonly files: number; readonly bytes: number };
-  /** Path of the index. */
-  readonly indexPath: string;
-  readonly clock: Clock;
+export type Labels = Readonly<Record<string, string>>;
+
+/** One value of a counter or gauge. */
+export interface Sample {
+  readonly labels?: Labels;
+  readonly value: number;
 }
+
+export interface HistogramSample {
+  readonly labels?: Labels;
+  readonly buckets: Buckets;
+}
+
+interface Described {
+  /** With its unit, and `_total` where it only grows. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly string[];
+}
+
+export type NumberMetric = Described & {
+  readonly type: "counter" | "gauge";
+  readonly read: () => readonly Sample[];
+};
+
+export type HistogramMetric = Described & {
+  readonly type: "histogram";
+  readonly read: () => readonly HistogramSample[];
+};
+
+export type Metric = NumberMetric | HistogramMetric;
 
 type Read = () => readonly Sample[] | number;
 
-function number(type: "counter" | "gauge") {
-  return (name: string, help: string, read: Read, labels: readonly string[] = []): MetricSource => ({
+function number(type: NumberMetric["type"]) {
+  return (name: string, help: string, read: Read, labels: readonly string[] = []): Metric => ({
     type,
-    name: `portcache_${name}`,
+    name,
     help,
     labels,
     read() {
@@ -35,13 +53,17 @@ function number(type: "counter" | "gauge") {
 export const counter = number("counter");
 export const gauge = number("gauge");
 
+export function histogram(name: string, help: string, read: () => readonly HistogramSample[]): Metric {
+  return { type: "histogram", name, help, read };
+}
+
 /** One sample for each key. */
-export function by<K extends string>(
+export function samplesBy<K extends string>(
   label: string,
   keys: Readonly<Record<K, string>>,
-  of: (key: K) => number,
+  valueAt: (key: K) => number,
 ): Sample[] {
-  return (Object.keys(keys) as K[]).map((key) => ({ labels: { [label]: keys[key] }, value: of(key) }));
+  return entries(keys).map(([key, value]) => ({ labels: { [label]: value }, value: valueAt(key) }));
 }
 
 export function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {

@@ -4,7 +4,7 @@
  */
 import { createStories, type Stories } from "../cache/fetch-history.ts";
 import type { Config } from "../config/schema.ts";
-import type { Observer } from "../http/observe.ts";
+import type { RequestRecorder } from "../http/observe.ts";
 import { type ClientCounts, createClientCounts } from "../index/clients.ts";
 import { createFailures, type Failures } from "../index/failures.ts";
 import type { IndexDatabase } from "../index/open.ts";
@@ -14,16 +14,16 @@ import type { Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/memoize-last.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import { createMeters, type Meters } from "./counters.ts";
+import { type Counters, createCounters } from "./counters.ts";
 
 /** What keeps account from the start on. */
-export interface Account {
-  readonly observer: Observer;
+export interface RequestStats {
+  readonly recorder: RequestRecorder;
   readonly stories: Stories;
   readonly statistics: Statistics;
   readonly clients: ClientCounts;
   readonly failures: Failures;
-  readonly meters: Meters;
+  readonly counters: Counters;
   readonly inFlight: number;
   /** Writes what is only in memory. */
   flush(): void;
@@ -65,17 +65,17 @@ function isServed(outcome: keyof typeof MEASURE_OF): outcome is keyof typeof BYT
   return outcome in BYTES_OF;
 }
 
-export function createAccount(db: IndexDatabase, config: Config, clock: Clock): Account {
+export function createRequestStats(db: IndexDatabase, config: Config, clock: Clock): RequestStats {
   const statistics = createStatistics(db, clock);
   const clients = createClientCounts(db);
   const failures = createFailures(db, clock);
-  const meters = createMeters(clock.now);
+  const meters = createCounters(clock.now);
   // Settings may change while the server runs.
   const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
-  const observer: Observer = {
+  const observer: RequestRecorder = {
     begin() {
       inFlight++;
     },
@@ -93,7 +93,7 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
     failed: failures.add,
   };
   return {
-    observer,
+    recorder: observer,
     stories: createStories({
       clock,
       onReceived: (source, bytes) => statistics.add(isMirror(source) ? "mirrorBytes" : "uriBytes", bytes),
@@ -103,7 +103,7 @@ export function createAccount(db: IndexDatabase, config: Config, clock: Clock): 
     statistics,
     clients,
     failures,
-    meters,
+    counters: meters,
     get inFlight() {
       return inFlight;
     },

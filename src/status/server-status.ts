@@ -1,7 +1,6 @@
 /**
  * The state of the whole server as the API tells it.
  */
-import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals } from "../api/schemas.ts";
 import type { ApiState } from "../api/state.ts";
@@ -9,7 +8,6 @@ import type { ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
 import type { CleanReport, Evict } from "../eviction/evict.ts";
 import type { Flights } from "../fetch/flights.ts";
-import type { GuardSettings } from "../http/api/guard.ts";
 import { createFileList } from "../index/file-list.ts";
 import type { DistfileRows } from "../index/files.ts";
 import type { MirrorFileRows } from "../index/mirror-files.ts";
@@ -20,28 +18,33 @@ import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Places } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import type { ComposedTrees } from "../server/compose-repos.ts";
+import type { FoundRepositories } from "../repos/discover.ts";
+import type { Trees } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
 import { createLiveDownloads, iso } from "./active-downloads.ts";
 import { createApiFiles, failure } from "./file-report.ts";
 import { reportOf } from "./mirror-report.ts";
-import type { Account } from "./request-stats.ts";
+import type { RequestStats } from "./request-stats.ts";
 
 export interface StateParts {
-  readonly account: Account;
+  readonly stats: RequestStats;
   readonly config: Config;
   readonly db: IndexDatabase;
   readonly rows: DistfileRows;
   /** What else is stored. */
   readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
   readonly repositories: RepositoryRows;
-  readonly trees: ComposedTrees;
+  readonly repositoryStatus: Trees["status"];
+  /** The repositories as they were found last. */
+  readonly foundRepositories: () => FoundRepositories;
+  /** Whether every configured repository has been scanned since the start. */
+  readonly repositoriesScanned: () => boolean;
   readonly places: Places;
   readonly store: Store;
   readonly flights: Flights;
   readonly readAhead: Pick<ReadAhead, "counts">;
-  readonly illness: () => string | undefined;
-  readonly weakness: () => string | undefined;
+  readonly unavailableReason: () => string | undefined;
+  readonly degradedReason: () => string | undefined;
   readonly evict: Pick<Evict, "clean">;
   readonly clock: Clock;
 }
@@ -68,11 +71,6 @@ export function totalsOf(counts: Measures): Totals {
   return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };
 }
 
-/** As they are now. */
-export function guardSettings({ server }: Pick<Config, "server">): GuardSettings {
-  return { token: server.admin_token, hostnames: [...server.hostnames, hostname()] };
-}
-
 /** Trees name thousands of hosts; those asked last are what people look at. */
 const MAX_HOSTS = 100;
 /** A dry run of clean-up looks at every file: no more often than this, and for a hundredth of the time at most. */
@@ -80,22 +78,22 @@ const PREVIEW_FOR_MS = 30_000;
 const PREVIEW_REST = 100;
 
 export function createApiState(parts: StateParts): ApiState {
-  const { account, config, clock, trees, places } = parts;
+  const { stats, config, clock, places } = parts;
   const startedAt = clock.now();
   const { rows } = parts;
   const others = parts.others.rows;
   const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
-  const live = createLiveDownloads(parts.flights.all, account.stories, clock);
+  const live = createLiveDownloads(parts.flights.all, stats.stories, clock);
   const files = createApiFiles({
     rows,
     list,
     repositories: parts.repositories,
     store: parts.store,
-    stories: account.stories,
-    failures: account.failures,
-    removal: account.meters.removal,
+    stories: stats.stories,
+    failures: stats.failures,
+    removal: stats.counters.removal,
     download: live.of,
-    treesScanned: trees.scanned,
+    treesScanned: parts.repositoriesScanned,
     clock,
   });
 
@@ -124,16 +122,16 @@ export function createApiState(parts: StateParts): ApiState {
   }
 
   function health(): Status["health"] {
-    const illness = parts.illness();
-    if (illness !== undefined) return { state: "unavailable", reason: illness };
-    const weakness = parts.weakness();
-    return { state: weakness === undefined ? "ok" : "degraded", reason: weakness ?? null };
+    const unavailable = parts.unavailableReason();
+    if (unavailable !== undefined) return { state: "unavailable", reason: unavailable };
+    const degraded = parts.degradedReason();
+    return { state: degraded === undefined ? "ok" : "degraded", reason: degraded ?? null };
   }
 
   function status(): Status {
     const now = clock.now();
     const { max_size, min_free, location } = config.storage;
-    const scans = trees.trees.status();
+    const scans = parts.repositoryStatus();
     const sum = (of: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + of(one), 0);
     const under = parts.flights.all();
     const configured = configuredMirrors();
@@ -152,16 +150,16 @@ export function createApiState(parts: StateParts): ApiState {
         free_bytes: parts.store.freeBytes(),
         min_free_bytes: min_free,
       },
-      since_start: totalsOf(account.statistics.sinceStart),
-      all_time: totalsOf(account.statistics.allTime()),
-      in_flight: account.inFlight,
+      since_start: totalsOf(stats.statistics.sinceStart),
+      all_time: totalsOf(stats.statistics.allTime()),
+      in_flight: stats.inFlight,
       downloads: { active: under.length, waiting: under.filter(({ phase }) => phase === "waiting").length },
       read_ahead: { ...parts.readAhead.counts },
       repositories: {
         total: scans.length,
         packages: sum((one) => one.packages),
         distfiles: sum((one) => one.distfiles),
-        scanned: trees.scanned(),
+        scanned: parts.repositoriesScanned(),
       },
       mirrors: {
         configured: configured.length,
@@ -171,9 +169,9 @@ export function createApiState(parts: StateParts): ApiState {
   }
 
   function repositories(): Repositories {
-    const { pending, problems } = trees.found();
+    const { pending, problems } = parts.foundRepositories();
     return {
-      repositories: trees.trees.status().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
+      repositories: parts.repositoryStatus().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
         ...one,
         scanned_at: scannedAt === undefined ? null : iso(scannedAt),
         duration_ms: Math.max(0, Math.round(tookMs)),
@@ -185,13 +183,13 @@ export function createApiState(parts: StateParts): ApiState {
   }
 
   function history(resolution: History["resolution"], points: number): History {
-    const buckets = account.statistics.history(resolution, points);
+    const buckets = stats.statistics.history(resolution, points);
     return { resolution, points: buckets.map((bucket) => ({ at: iso(bucket.at), ...countsOf(bucket) })) };
   }
 
   function clients(limit: number): Clients {
     const recorded = config.server.client_statistics;
-    const rows = recorded ? account.clients.top(limit) : [];
+    const rows = recorded ? stats.clients.top(limit) : [];
     return {
       recorded,
       clients: rows.map(({ firstSeen, lastSeen, ...one }) => ({
@@ -234,7 +232,7 @@ export function createApiState(parts: StateParts): ApiState {
     repositories,
     history: ({ resolution, points }) => history(resolution, points),
     clients,
-    failures: (limit) => ({ failures: account.failures.latest(limit).map(failure) }),
+    failures: (limit) => ({ failures: stats.failures.latest(limit).map(failure) }),
     cleanup,
     top: files.top,
   };
