@@ -2,10 +2,10 @@
  * Measures portcache beside its peers and tells ratios: both sides on this machine, with the same files and the same
  * client, in turn. Absolute figures are the machine's, ratios are what counts; nothing here asserts a time.
  *
- *   bun scripts/bench/run.ts [GROUP…] [--rounds 3] [--seconds 3] [--soak 120] [--no-readme]
+ *   bun scripts/bench/run.ts [GROUP…] [--rounds 3] [--seconds 3] [--soak 120] [--no-docs]
  *
  * Without a group all of them run, in less than a quarter of an hour. Results are kept in scripts/bench/results.json, by
- * group, as each of them ends, and the table of the README is written from them. Needs dist/portcache (scripts/build), and
+ * group, as each of them ends, and the table of docs/benchmarks.md is written from them. Needs dist/portcache (scripts/build), and
  * what the groups name: nginx, wrk, curl, wget. A group that can't be measured is told of and does not keep the others from
  * it. Exit status 1 where a goal is missed, 2 where something could not be measured.
  */
@@ -34,7 +34,7 @@ const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
 /** No group takes as long as that, unless it hangs. */
 const LIMIT_MS = 6 * 60_000;
 const RESULTS = `${import.meta.dir}/results.json`;
-const README = `${import.meta.dir}/../../README.md`;
+const PAGE = `${import.meta.dir}/../../docs/benchmarks.md`;
 const [BEGIN, END] = ["<!-- bench:begin -->", "<!-- bench:end -->"];
 
 function say(line: string): void {
@@ -65,18 +65,18 @@ function keep(fresh: readonly Result[]): readonly Result[] {
   return sorted;
 }
 
-function writeReadme(results: readonly Result[]): void {
-  const text = readFileSync(README, "utf8");
+function writePage(results: readonly Result[]): void {
+  const text = readFileSync(PAGE, "utf8");
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`The README has no ${BEGIN} … ${END}`);
+  if (begin < 0 || end < begin) throw new Error(`docs/benchmarks.md has no ${BEGIN} … ${END}`);
   const table = `${BEGIN}\n\n${resultTable(results)}\n\n`;
-  writeFileSync(README, `${text.slice(0, begin)}${table}${text.slice(end)}`);
+  writeFileSync(PAGE, `${text.slice(0, begin)}${table}${text.slice(end)}`);
 }
 
 interface Arguments {
   readonly groups: readonly string[];
   readonly effort: Effort;
-  readonly writesReadme: boolean;
+  readonly writesPage: boolean;
 }
 
 /** @throws {Error} where there is no such group, option or number */
@@ -88,7 +88,7 @@ function readArguments(args: readonly string[]): Arguments {
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "3" },
       soak: { type: "string", default: "120" },
-      "no-readme": { type: "boolean", default: false },
+      "no-docs": { type: "boolean", default: false },
     },
   });
   const unknown = positionals.find((name) => !(name in GROUPS));
@@ -98,7 +98,7 @@ function readArguments(args: readonly string[]): Arguments {
   return {
     groups: positionals.length > 0 ? positionals : Object.keys(GROUPS),
     effort: { rounds, seconds, soakSeconds },
-    writesReadme: !values["no-readme"],
+    writesPage: !values["no-docs"],
   };
 }
 
@@ -108,7 +108,7 @@ async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 
-async function main({ groups, effort, writesReadme }: Arguments): Promise<number> {
+async function main({ groups, effort, writesPage }: Arguments): Promise<number> {
   const startedAt = performance.now();
   const took: string[] = [];
   let exit = 0;
@@ -117,7 +117,7 @@ async function main({ groups, effort, writesReadme }: Arguments): Promise<number
     try {
       const fresh = await within(LIMIT_MS, runGroup(name, effort));
       const all = keep(fresh);
-      if (writesReadme) writeReadme(all);
+      if (writesPage) writePage(all);
       if (fresh.some(({ reached }) => reached === false)) exit = Math.max(exit, 1);
     } catch (error) {
       exit = 2;

@@ -76,7 +76,7 @@ function goalText({ goal, reached, ratio, unit }: Result): string {
   return `${goal.kind === "at least" ? "≥" : "≤"} ${Number(goal.value.toFixed(2))}${ratio ? "" : ` ${unit}`}${reached ? "" : " **missed**"}`;
 }
 
-/** The table of the README, GitHub's Markdown. */
+/** The table of docs/benchmarks.md, GitHub's Markdown. */
 export function resultTable(results: readonly Result[]): string {
   const rows = results.map((result) => {
     const { group, what, unit, ours, theirs, peer, ratio } = result;
