@@ -11,7 +11,7 @@ const one = { size: 3000, seed: 1 };
 /** Streamed while it comes in, from several sources at once. */
 const large = { size: 6 * 1024 * 1024, seed: 4 };
 
-test("one line of JSON a request, with what SPEC 8 names; no secrets and no stacks", async () => {
+test("one line of JSON a request, with the fields that docs/api.md names; no secrets and no stacks", async () => {
   using folder = createTempFolder();
   const tree = writeTree(folder.file("tree"));
   tree.put("app-misc/one", {

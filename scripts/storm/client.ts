@@ -141,7 +141,7 @@ function judge(response: Response, body: Uint8Array, asked: Asked, version: Vers
   const said = headers.get("content-range");
   if (said !== `bytes ${part[0]}-${part[1] - 1}/${size}`) return `WRONG Content-Range ${said}`;
   if (isSame(body, version, ...part)) return "range";
-  // What ends before the last piece of a large file coming in is sent before the hash is known (README, Known limits).
+  // What ends before the last piece of a large file coming in is sent before the hash is known (docs/limits.md).
   const unchecked =
     !/; hit/.test(headers.get("cache-status") ?? "") && size > HELD_BYTES && part[1] <= size - LAST_PIECE;
   return unchecked ? "range of a liar's" : `WRONG bytes in ${said}, ${body.length}`;
