@@ -6,8 +6,8 @@ import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const one = { size: 3000, seed: 1 };
 
@@ -33,7 +33,7 @@ test("OpenAPI and metrics pass their validators, and a server that ends does not
 
 test("what was counted survives kill -9, but for the last seconds", async () => {
   using folder = createTempFolder();
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one.zip": one } });
   await using mirror = await startFakeUpstream({ files: new Map([["one.zip", one]]) });
   const options = {

@@ -5,17 +5,17 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: Server | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder("portcache-client-");
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mirror = await startFakeUpstream();
 });
 
@@ -125,10 +125,10 @@ test("--test fetches through it, and finds a server that is none or lies", async
   const json = JSON.parse((await attempt(server.url, "--repo", tree.location, "--json")).stdout);
   expect(json.test.at(-1)).toMatchObject({ ok: true, detail: expect.stringContaining("portcache; hit") });
   // Without trees of its own it asks for what is there.
-  const empty = writeTree(folder.file("empty"), { name: "empty" });
+  const empty = writeRepository(folder.file("empty"), { name: "empty" });
   const without = await attempt(server.url, "--repo", empty.location);
   expect([without.exit, without.stdout]).toEqual([0, expect.stringContaining("which no tree here can check")]);
-  const liar = writeTree(folder.file("liar"), { name: "liar" });
+  const liar = writeRepository(folder.file("liar"), { name: "liar" });
   liar.put("app-misc/a", { dist: { "small.tar": "smell" } });
   expect(await attempt(server.url, "--repo", liar.location)).toMatchObject({
     exit: 1,

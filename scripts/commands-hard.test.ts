@@ -14,8 +14,8 @@ import {
   type Server,
   startExecutable,
 } from "../src/testing/executable.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -24,13 +24,13 @@ const nameOf = (i: number) => `file-${i}.tar.gz`;
 const contentOf = (i: number) => ({ size: 20_000 + i, seed: i });
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let server: Server | undefined;
 let config: string;
 
 beforeEach(() => {
   folder = createTempFolder("portcache-hard-");
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   config = folder.file("portcache.toml");
   writeFileSync(config, formatSettings(settings()));
 });

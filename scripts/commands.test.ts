@@ -13,11 +13,11 @@ import {
   startExecutable,
 } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let server: Server | undefined;
 let config: string;
 let mirror: FakeUpstream;
@@ -25,7 +25,7 @@ let mirror: FakeUpstream;
 beforeEach(async () => {
   mirror = await startFakeUpstream();
   folder = createTempFolder("portcache-commands-");
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": "two" } });
   config = folder.file("portcache.toml");
   writeFileSync(config, formatSettings(settings()));

@@ -10,8 +10,8 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { launchBrowser, openWatched, seriousFindings, until, type Watched } from "../src/testing/browser.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 setDefaultTimeout(120_000);
 
@@ -73,7 +73,7 @@ beforeAll(async () => {
   bad = await startFakeUpstream({ files });
   good.setFault(SLOW, { kind: "rate", bytesPerSecond: 400 * KIB });
   bad.setFault("*", { kind: "status", status: 500 });
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/hello", { dist });
   server = await startExecutable({
     settings: {

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const dist: Record<string, Content> = {
@@ -33,7 +33,7 @@ async function wget(url: string, name: string, target: string): Promise<string> 
 }
 
 using folder = createTempFolder("portcache-demo-");
-const tree = writeTree(folder.file("tree"));
+const tree = writeRepository(folder.file("tree"));
 tree.put("app-misc/hello", { dist: { [small]: dist[small] ?? "" } });
 tree.put("sys-kernel/firmware", { dist: { [large]: dist[large] ?? "" } });
 const files = new Map(Object.entries(dist));

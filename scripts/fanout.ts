@@ -12,8 +12,8 @@ import { parseArgs } from "node:util";
 import { readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const SAMPLE_MS = 50;
@@ -113,7 +113,7 @@ export async function fanOut(options: FanOut): Promise<FanOutResult> {
   const content = { size: options.sizeBytes, seed: 1 };
   const reference = folder.file("reference");
   writeFileSync(reference, readContent(content));
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/large", { dist: { [FILE]: content } });
   await using mirror = await startFakeUpstream({ files: new Map([[FILE, content]]) });
   mirror.setFault(FILE, { kind: "rate", bytesPerSecond: options.mirrorBytesPerSecond });

@@ -10,9 +10,9 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const EIO = 5;
@@ -85,7 +85,7 @@ beforeAll(async () => {
     dist[wellName(i)] = well;
     mirror.files.set(wellName(i), well);
   }
-  writeTree(folder.file("tree")).put("app-misc/some", { dist });
+  writeRepository(folder.file("tree")).put("app-misc/some", { dist });
   server = await startExecutable({
     location,
     settings: {

@@ -10,8 +10,8 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const KIB = 1024;
 const FILES = 1200;
@@ -29,7 +29,7 @@ const isRight = (name: string) => Buffer.compare(readFileSync(pathOf(name)), rea
 
 beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
-  writeTree(folder.file("tree")).put("app-misc/many", { dist });
+  writeRepository(folder.file("tree")).put("app-misc/many", { dist });
   for (const name of names) {
     mkdirSync(pathOf(name).replace(/\/[^/]*$/, ""), { recursive: true });
     writeFileSync(pathOf(name), readContent(dist[name]!));

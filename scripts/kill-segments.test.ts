@@ -7,8 +7,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 setDefaultTimeout(90_000);
 
@@ -32,7 +32,7 @@ for (const index of ["as it was left", "deleted"]) {
   test.concurrent(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
     await using ending = new AsyncDisposableStack();
     const folder = ending.use(createTempFolder("portcache-kill-"));
-    const tree = writeTree(folder.file("tree"));
+    const tree = writeRepository(folder.file("tree"));
     tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
     const mirrors: FakeUpstream[] = [];
     for (let i = 0; i < 3; i++) {

@@ -10,9 +10,9 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, type ReceivedRequest, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { untilStored } from "../src/testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const DOWNLOADS = 20;
@@ -21,7 +21,7 @@ const RATE = 2.5 * MIB;
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: Server | undefined;
 let random: () => number;
@@ -39,7 +39,7 @@ function createRandom(seed: number): () => number {
 
 beforeEach(async () => {
   folder = createTempFolder("portcache-kill-");
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mirror = await startFakeUpstream();
   random = createRandom(SEED);
   console.log(`SEED=${SEED} brings the same moments back`);

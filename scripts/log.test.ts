@@ -4,8 +4,8 @@
 import { expect, test } from "bun:test";
 import { startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const one = { size: 3000, seed: 1 };
 /** Streamed while it comes in, from several sources at once. */
@@ -13,7 +13,7 @@ const large = { size: 6 * 1024 * 1024, seed: 4 };
 
 test("one line of JSON a request, with the fields that docs/api.md names; no secrets and no stacks", async () => {
   using folder = createTempFolder();
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", {
     dist: { "one.zip": one, "large.zip": large, "broken.zip": { size: 9, seed: 2 }, "gone.zip": { size: 8, seed: 3 } },
   });

@@ -12,8 +12,8 @@ import {
   startExecutable,
 } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = { size: 8 * MIB, seed: 1 };
@@ -22,7 +22,7 @@ const SMALL = { size: 50_000, seed: 2 };
 const folder = createTempFolder();
 let first: FakeUpstream;
 let second: FakeUpstream;
-let trees: readonly [Tree, Tree];
+let trees: readonly [TestRepository, TestRepository];
 let server: Server;
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
       ["other.zip", SMALL],
     ]),
   });
-  trees = [writeTree(folder.file("one")), writeTree(folder.file("two"))];
+  trees = [writeRepository(folder.file("one")), writeRepository(folder.file("two"))];
   trees[0].put("app-misc/one", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
   trees[1].put("app-misc/two", { dist: { "other.zip": SMALL } });
   const settings = { fetcher: { mirrors: [first.url], unknown: "deny" }, repo: { repos: [trees[0].location] } };

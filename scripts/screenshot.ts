@@ -11,8 +11,8 @@ import { launchBrowser, openWatched } from "../src/testing/browser.ts";
 import type { Content } from "../src/testing/content.ts";
 import { startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -33,7 +33,7 @@ if (target === undefined) {
 }
 
 using folder = createTempFolder("portcache-screenshot-");
-const tree = writeTree(folder.file("gentoo"));
+const tree = writeRepository(folder.file("gentoo"));
 for (const [name, [file, content]] of Object.entries(FILES)) {
   tree.put(name, { dist: { [file]: content }, ebuilds: [{ version: "1", srcUri: `https://example.org/${file}` }] });
 }

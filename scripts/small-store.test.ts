@@ -8,8 +8,8 @@ import { mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { type Content, type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const FILES = 200;
@@ -34,7 +34,7 @@ if (mountable) Bun.spawnSync(["umount", probe]);
 
 beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
-  writeTree(folder.file("tree")).put("app-misc/many", { dist });
+  writeRepository(folder.file("tree")).put("app-misc/many", { dist });
 });
 afterAll(async () => {
   await mirror.close();

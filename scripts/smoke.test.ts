@@ -10,8 +10,8 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { readContent } from "../src/testing/content.ts";
 import { formatSettings, runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const SMALL = { size: 100_000, seed: 1 };
@@ -43,7 +43,7 @@ beforeAll(async () => {
   mirror = await startFakeUpstream({ files });
   mirror.setFault("bad-small.zip", { kind: "corrupt", at: 1 });
   mirror.setFault("bad-large.zip", { kind: "corrupt", at: 1 });
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/foo", { dist: Object.fromEntries(files) });
   server = await startExecutable({ settings: settings() });
 });

@@ -11,8 +11,8 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { type Tree, writeTree } from "../src/testing/tree.ts";
 
 /** FETCHCOMMAND of Portage's make.globals. */
 const FETCH = ["-t", "3", "-T", "60", "--passive-ftp", "-U", "Portage (Gentoo, https://www.gentoo.org) distfile-fetch"];
@@ -20,8 +20,8 @@ const CRATES = 300;
 
 const folder = createTempFolder("portcache-src-uri-");
 let upstream: FakeUpstream;
-let gentoo: Tree;
-let overlay: Tree;
+let gentoo: TestRepository;
+let overlay: TestRepository;
 let server: Server;
 let repos: readonly string[];
 const wanted = new Map<string, GeneratedContent>();
@@ -59,8 +59,8 @@ function writePackages(): void {
 
 beforeAll(async () => {
   upstream = await startFakeUpstream({ files: new Map(), layoutConf: null });
-  gentoo = writeTree(folder.file("a tree"));
-  overlay = writeTree(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
+  gentoo = writeRepository(folder.file("a tree"));
+  overlay = writeRepository(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
   gentoo.write("profiles/thirdpartymirrors", `own ${upstream.url}/tp/\n`);
   gentoo.write(
     "eclass/forge.eclass",
@@ -162,7 +162,7 @@ test("what was evaluated is known after a restart, when bash must not be run any
 });
 
 test("a tree given as a URL is cloned while the server runs, and its files are found from then on", async () => {
-  const remote = writeTree(folder.file("remote"), { name: "remote", masters: ["gentoo"] });
+  const remote = writeRepository(folder.file("remote"), { name: "remote", masters: ["gentoo"] });
   const git = async (...args: string[]) => {
     const name = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
     expect(await Bun.spawn(["git", ...name, ...args], { cwd: remote.location, stdout: "ignore" }).exited).toBe(0);

@@ -7,8 +7,8 @@ import type { Socket } from "bun";
 import type { Content } from "../src/testing/content.ts";
 import { startExecutable } from "../src/testing/executable.ts";
 import { startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 setDefaultTimeout(60_000);
 
@@ -26,7 +26,7 @@ test("with as many downloads as there may be, a HEAD still gets through", async 
   closers.push(() => folder.remove());
   const dist: Record<string, Content> = {};
   for (let i = 0; i <= CLIENTS; i++) dist[`f${i}`] = { size: 40 * 1024, seed: i + 1 };
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/many", { dist });
   const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
   closers.push(mirror.close);

@@ -10,8 +10,8 @@ import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { writeTree } from "../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const FILES = 200;
@@ -137,7 +137,7 @@ beforeAll(async () => {
   mirrors = await Promise.all([1, 0].map((other) => startFakeUpstream({ files: new Map(at(other)) })));
   for (const { files } of mirrors)
     for (const [name, content] of Object.entries(later)) files.set(`${name}.zip`, content);
-  const tree = writeTree(folder.file("tree"), { name: "test" });
+  const tree = writeRepository(folder.file("tree"), { name: "test" });
   tree.put("app-misc/many", { dist: Object.fromEntries(distfiles.map(({ name, content }) => [name, content])) });
   tree.put("app-misc/later", {
     dist: { "cached.zip": later.cached, "cold.zip": later.cold, "incoming.zip": later.incoming },

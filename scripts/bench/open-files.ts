@@ -8,8 +8,8 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { executablePath, formatSettings } from "../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../src/testing/fake-upstream.ts";
+import { writeRepository } from "../../src/testing/repository.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";
-import { writeTree } from "../../src/testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const limit = Number(process.argv[2] ?? 1024);
@@ -20,7 +20,7 @@ const files = new Map([
   ["large.zip", { size: 64 * MIB, seed: 2 }],
 ]);
 const mirror = await startFakeUpstream({ files });
-const tree = writeTree(folder.file("tree"));
+const tree = writeRepository(folder.file("tree"));
 tree.put("app-misc/some", { dist: Object.fromEntries(files) });
 const settings = {
   server: { address: "127.0.0.1", port: 0 },

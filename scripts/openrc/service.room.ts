@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { readContent } from "../../src/testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../../src/testing/fake-upstream.ts";
-import { type Tree, writeTree } from "../../src/testing/tree.ts";
+import { type TestRepository, writeRepository } from "../../src/testing/repository.ts";
 import { answersNot, healthy, LOG, processesOfUser, run, serverPid, service, URL_OF_SERVER } from "./service.ts";
 
 const MIB = 1024 * 1024;
@@ -24,7 +24,7 @@ const STORE = "/var/cache/portcache";
 const CONFIG = "/etc/portcache/portcache.toml";
 
 let mirror: FakeUpstream;
-let tree: Tree;
+let tree: TestRepository;
 
 const get = (name: string) => fetch(`${URL_OF_SERVER}/distfiles/${name}`, { decompress: false });
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
   mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
   // As emerge --sync leaves it.
-  tree = writeTree("/var/db/repos/gentoo", { name: "gentoo" });
+  tree = writeRepository("/var/db/repos/gentoo", { name: "gentoo" });
   tree.put("app-misc/some", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
   configure();
 });

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { layoutPath } from "../../src/distfile/layout.ts";
 import type { DistfileName } from "../../src/distfile/name.ts";
 import { readContent } from "../../src/testing/content.ts";
-import { writeTree } from "../../src/testing/tree.ts";
+import { writeRepository } from "../../src/testing/repository.ts";
 import { healthy, LOG, run, service, URL_OF_SERVER } from "./service.ts";
 
 const CONTENT = { size: 50_000, seed: 7 };
@@ -22,7 +22,7 @@ beforeAll(async () => {
   mkdirSync("/root/download", { recursive: true });
   renameSync("/usr/bin/portcache", "/root/download/portcache");
   // As emerge --sync leaves it, in the place that repos.conf names.
-  const tree = writeTree("/srv/gentoo", { name: "gentoo" });
+  const tree = writeRepository("/srv/gentoo", { name: "gentoo" });
   tree.put("app-misc/some", { dist: { "some-1.tar.gz": CONTENT } });
   mkdirSync("/etc/portage/repos.conf", { recursive: true });
   writeFileSync(

@@ -3,7 +3,7 @@
  * content is a thing of the past.
  */
 import { type Content, digestsOf, type GeneratedContent, readContent } from "../../src/testing/content.ts";
-import { type Tree, writeTree } from "../../src/testing/tree.ts";
+import { type TestRepository, writeRepository } from "../../src/testing/repository.ts";
 import type { Random } from "./random.ts";
 
 export interface Version {
@@ -17,7 +17,7 @@ export interface Version {
 
 export interface World {
   readonly names: readonly string[];
-  readonly tree: Tree;
+  readonly tree: TestRepository;
   readonly largestBytes: number;
   /** The latest first. */
   versions(name: string): readonly Version[];
@@ -47,7 +47,7 @@ function makeVersion(content: GeneratedContent): Version {
 }
 
 export function createWorld(treeFolder: string, count: number, random: Random): World {
-  const tree = writeTree(treeFolder);
+  const tree = writeRepository(treeFolder);
   const names = Array.from({ length: count }, (_, i) => `storm-${i}.tar.xz`);
   const versions = new Map<string, Version[]>();
   const rerolled: { readonly version: Version; readonly at: number }[] = [];

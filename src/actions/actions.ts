@@ -6,9 +6,9 @@ import { type Action, ActionError, type ActionOptions, type Actions } from "../a
 import { type CacheDeps, createCache } from "../cache/cache.ts";
 import type { Evict } from "../eviction/evict.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
+import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { namesOfUris } from "../repos/uri-names.ts";
 import type { Resolver } from "../resolver/resolver.ts";
-import type { ComposedTrees } from "../server/compose-repos.ts";
 import { createClean } from "./clean.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchParts } from "./fetch.ts";
@@ -23,15 +23,15 @@ export interface ActionParts {
   readonly evict: Evict;
   readonly verify: Verify;
   readonly verifyOthers: VerifyOthers;
-  readonly trees: ComposedTrees;
+  readonly configuredRepositories: ConfiguredRepositories;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
   readonly loopHeaders: () => Readonly<Record<string, string>>;
   readonly maxDownloads: () => number;
   /** Sees to it that the trees are known as they are on disk. */
-  readonly settleTrees: (known: boolean) => Promise<void>;
+  readonly refreshRepositories: (known: boolean) => Promise<void>;
   /** To be called when the trees may have changed. */
-  readonly heedChanges: () => void;
+  readonly onRepositoriesChanged: () => void;
 }
 
 export interface ComposedActions {
@@ -63,9 +63,9 @@ function single<Request, Report>(name: string, action: Action<Request, Report>):
 }
 
 function fetchParts(parts: ActionParts): FetchParts {
-  const { cacheDeps, trees, resolver, entriesOf } = parts;
+  const { cacheDeps, configuredRepositories, resolver, entriesOf } = parts;
   const { wantedBy, flights } = cacheDeps;
-  const repositories = () => trees.found().repositories;
+  const repositories = () => configuredRepositories.discovered().repositories;
   return {
     cache: createCache({
       ...cacheDeps,
@@ -78,7 +78,7 @@ function fetchParts(parts: ActionParts): FetchParts {
     flights,
     loopHeaders: parts.loopHeaders,
     maxDownloads: parts.maxDownloads,
-    treesReady: () => parts.settleTrees(false),
+    repositoriesReady: () => parts.refreshRepositories(false),
     sizeOf: (name) => wantedBy(name)[0]?.entry.size,
     repositories,
     isWanted: (name) => wantedBy(name).length > 0,
@@ -91,9 +91,9 @@ function fetchParts(parts: ActionParts): FetchParts {
 export function composeActions(parts: ActionParts): ComposedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const { cacheDeps, evict, trees } = parts;
-  const importParts = { ...cacheDeps, room: evict.room, treesReady: () => parts.settleTrees(false) };
-  const rescanParts = { trees: trees.trees, heedChanges: parts.heedChanges };
+  const { cacheDeps, evict, configuredRepositories } = parts;
+  const importParts = { ...cacheDeps, room: evict.room, repositoriesReady: () => parts.refreshRepositories(false) };
+  const rescanParts = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
   return {
     actions: {
       clean: stoppable(single("clean", createClean(parts)), signal),

@@ -23,7 +23,7 @@ export interface FetchParts extends WishDeps {
   readonly sizeOf: (name: DistfileName) => number | undefined;
   readonly maxDownloads: () => number;
   /** Resolves when the trees have been read as they are now. */
-  readonly treesReady: () => Promise<void>;
+  readonly repositoriesReady: () => Promise<void>;
 }
 
 type Result = FetchReport["results"][number];
@@ -163,7 +163,7 @@ export function createFetch(parts: FetchParts): Action<FetchRequest, FetchReport
     }
     const startedAt = performance.now();
     onProgress(progressOf("reading the trees"));
-    await unlessAborted(parts.treesReady(), signal);
+    await unlessAborted(parts.repositoriesReady(), signal);
     const { names, unclear } = await wishesOf(request, parts, signal);
     const brought = await bringAll([...names], parts, onProgress, signal);
     const failed: Result[] = unclear.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));

@@ -11,7 +11,7 @@ export interface ImportParts extends Omit<ImportDeps, "reserve"> {
   /** Bytes that the store may still take. */
   readonly room: () => number;
   /** Resolves when the trees have been read. */
-  readonly treesReady: () => Promise<void>;
+  readonly repositoriesReady: () => Promise<void>;
 }
 
 /** Asking what the store holds sums up all its rows. */
@@ -68,7 +68,7 @@ export function createImport(parts: ImportParts): Action<ImportRequest, ImportRe
     checkFolder(folder);
     const startedAt = performance.now();
     onProgress(progressOf("reading the trees"));
-    await parts.treesReady();
+    await parts.repositoriesReady();
     try {
       onProgress(progressOf("counting files"));
       const total = await countFiles(folder, signal);

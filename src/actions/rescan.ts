@@ -3,11 +3,11 @@
  */
 import type { RescanReport, RescanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
-import type { Trees } from "../repos/repositories.ts";
+import type { RepositoryScans } from "../repos/repositories.ts";
 
 export interface RescanParts {
-  readonly trees: Pick<Trees, "rescan" | "status">;
-  readonly heedChanges: () => void;
+  readonly scans: Pick<RepositoryScans, "rescan" | "status">;
+  readonly onRepositoriesChanged: () => void;
 }
 
 /** The promise, unless the signal fires first. @throws its reason */
@@ -23,14 +23,14 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-export function createRescan({ trees, heedChanges }: RescanParts): Action<RescanRequest, RescanReport> {
+export function createRescan({ scans, onRepositoriesChanged }: RescanParts): Action<RescanRequest, RescanReport> {
   return async ({ full }, { onProgress, signal }) => {
     const startedAt = performance.now();
-    const total = trees.status().length;
+    const total = scans.status().length;
     onProgress(progressOf("reading Manifests", { total }));
-    await unlessAborted(trees.rescan({ full }), signal);
-    heedChanges();
-    const repositories = trees
+    await unlessAborted(scans.rescan({ full }), signal);
+    onRepositoriesChanged();
+    const repositories = scans
       .status()
       .map(({ name, location, packages, distfiles, tookMs, unreadable, skipped, problem }) => ({
         name,

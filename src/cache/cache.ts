@@ -21,9 +21,9 @@ export interface CacheDeps extends MissDeps {
   readonly hot: HotFiles;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
   /** Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. */
-  readonly settleTrees: (known: boolean) => Promise<void>;
+  readonly refreshRepositories: (known: boolean) => Promise<void>;
   /** Whether every tree has been read since the start. */
-  readonly treesScanned: () => boolean;
+  readonly repositoriesScanned: () => boolean;
   readonly unknown: "mirrors" | "deny";
 }
 
@@ -74,7 +74,7 @@ function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): re
   const { name } = wanted;
   const [first] = contentsOf(by);
   const contents = wanted.content ? [wanted.content] : contentsOf(by);
-  if (contents.length === 0) return [{ name, expected: undefined, keep: deps.treesScanned() }];
+  if (contents.length === 0) return [{ name, expected: undefined, keep: deps.repositoriesScanned() }];
   // By content-hash a client may want another tree's file of this name: it gets that, but the name belongs to the first.
   return contents.map((expected) => ({
     name,
@@ -132,10 +132,10 @@ async function findStored(questions: readonly Wanted[], deps: CacheDeps): Promis
 async function find(wanted: Wanted, deps: CacheDeps): Promise<Found> {
   const questions = [wanted.name, ...wanted.aliases].map((name) => ({ ...wanted, name }));
   // Without the index all that is known of a stored file is that it is there.
-  if (!deps.treesScanned() && deps.wantedBy(wanted.name).length === 0) await deps.settleTrees(false);
+  if (!deps.repositoriesScanned() && deps.wantedBy(wanted.name).length === 0) await deps.refreshRepositories(false);
   const before = await findStored(questions, deps);
   if (before !== undefined && before !== "stale") return before;
-  await deps.settleTrees(deps.wantedBy(wanted.name).length > 0);
+  await deps.refreshRepositories(deps.wantedBy(wanted.name).length > 0);
   // The trees may have changed meanwhile, and somebody else may have brought the file.
   const after = await findStored(questions, deps);
   if (after !== undefined && after !== "stale") return after;

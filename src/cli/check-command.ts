@@ -2,15 +2,14 @@
  * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
  */
 import { existsSync, readdirSync, statfsSync } from "node:fs";
-import type { LoadedConfig } from "../config/load.ts";
-import { DEFAULT_FILE, type Origin } from "../config/load.ts";
+import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatSize } from "../config/units.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { readSmall } from "../repos/discover.ts";
+import { readSmallFile } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
-import { findConfigured } from "../server/compose-repos.ts";
+import { discoverConfigured } from "../server/compose-repos.ts";
 import { tlsProblems } from "../server/file-problem.ts";
 import { obstacleOf } from "../server/preflight.ts";
 import { alignColumns, type Output } from "./output.ts";
@@ -123,7 +122,7 @@ function readNames(folder: string): string[] {
 
 function ownCategories(location: string): string[] {
   try {
-    return readSmall(`${location}/profiles/categories`).split(/\s+/);
+    return readSmallFile(`${location}/profiles/categories`).split(/\s+/);
   } catch {
     return [];
   }
@@ -161,7 +160,7 @@ function roomNotes({ storage }: LoadedConfig["config"]): readonly string[] {
 
 export async function inspect(loaded: LoadedConfig): Promise<Report> {
   const { server, storage, fetcher } = loaded.config;
-  const found = findConfigured(loaded.config);
+  const found = discoverConfigured(loaded.config);
   const writable = canWrite(storage.location);
   const problems = [
     ...(writable ? [] : [`The store ${storage.location} cannot be written: storage.location chooses another`]),

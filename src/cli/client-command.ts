@@ -4,10 +4,9 @@
  */
 import { hostname } from "node:os";
 import type { LoadedConfig } from "../config/load.ts";
-import { findRepositories } from "../repos/discover.ts";
-import { findConfigured } from "../server/compose-repos.ts";
-import type { CommandOptions } from "./args.ts";
-import { UsageError } from "./args.ts";
+import { discoverRepositories } from "../repos/discover.ts";
+import { discoverConfigured } from "../server/compose-repos.ts";
+import { type CommandOptions, UsageError } from "./args.ts";
 import {
   findMirrorsFile,
   findOwn,
@@ -131,7 +130,7 @@ async function act(loaded: LoadedConfig, url: string | undefined, options: Comma
   const after = changed(file, known, url !== undefined, options);
   const did = write(file, after);
   const target = findOwn(after)?.url ?? known;
-  const trees = root === "" ? findConfigured(loaded.config) : findRepositories({ repos: [], root });
+  const trees = root === "" ? discoverConfigured(loaded.config) : discoverRepositories({ repos: [], root });
   return {
     url: target,
     line: `local ${target}`,

@@ -7,7 +7,7 @@ import { readdir } from "node:fs/promises";
 import { compareDigests, type DistEntry, hasHash } from "../distfile/digests.ts";
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { type Repository, readSmall } from "../repos/discover.ts";
+import { type Repository, readSmallFile } from "../repos/discover.ts";
 import { parseManifest } from "../repos/formats/manifest.ts";
 
 export interface TestStep {
@@ -39,7 +39,9 @@ async function foldersIn(path: string): Promise<readonly string[]> {
 
 function smallIn(manifest: string): readonly DistEntry[] {
   try {
-    return parseManifest(readSmall(manifest)).entries.filter((entry) => entry.size <= SMALL_BYTES && hasHash(entry));
+    return parseManifest(readSmallFile(manifest)).entries.filter(
+      (entry) => entry.size <= SMALL_BYTES && hasHash(entry),
+    );
   } catch {
     // No package, or one that can't be read: there are others.
     return [];

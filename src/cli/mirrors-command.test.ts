@@ -3,9 +3,9 @@ import type { Mirror } from "../api/schemas.ts";
 import { loadConfig } from "../config/load.ts";
 import { lockStore } from "../store/lock.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 import { mirrors } from "./mirrors-command.ts";
 
 setDefaultTimeout(60_000);
@@ -32,7 +32,7 @@ test("it shows what the server measured, after the server has gone and before an
   await using mirror = await startFakeUpstream({ files: new Map([["a", { size, seed: 1 }]]) });
   await using dead = await startFakeUpstream();
   await dead.close();
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
   const location = folder.file("store");
   const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://127.0.0.1:1"];

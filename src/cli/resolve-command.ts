@@ -16,8 +16,8 @@ import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import type { Resolution, Resolver } from "../resolver/resolver.ts";
-import { scanForWanted } from "../resolver/scan-wanting.ts";
-import { findConfigured } from "../server/compose-repos.ts";
+import { scanWantedBy } from "../resolver/scan-wanted-by.ts";
+import { discoverConfigured } from "../server/compose-repos.ts";
 import { composeResolver, upstreamSettings } from "../server/compose-resolver.ts";
 import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
@@ -130,7 +130,7 @@ async function urlsAtMirrors(name: DistfileName, entry: WantedBy["entry"] | unde
   );
 }
 
-async function urisOf({ candidates }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
+async function urisOf({ uris: candidates }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
   const urls = candidates.map((one) => (one.kind === "url" ? [one.url] : urlsAtMirrors(one.name, undefined, mirrors)));
   return (await Promise.all(urls)).flat();
 }
@@ -153,7 +153,7 @@ async function resolveOne(
     file: name,
     found: true,
     entry: first.entry,
-    packages: resolution.packages.map(({ repository, name: wanted, wishes }) => ({
+    packages: resolution.packages.map(({ repository, name: wanted, fetchables: wishes }) => ({
       repo: repository.name,
       package: wanted,
       ebuilds: wishes.map(({ pf }) => pf),
@@ -184,9 +184,9 @@ export async function resolve(
     }
     names.add(name);
   }
-  const found = findConfigured(config);
+  const found = discoverConfigured(config);
   const log = await openLog(config.log.level, config.log.format);
-  const { wanting, problems } = await scanForWanted(found.repositories, names);
+  const { wantedBy: wanting, problems } = await scanWantedBy(found.repositories, names);
   const notes = found.pending.map(
     (url) => `The repository ${maskCredentials(url)} is not cloned yet: the server does that`,
   );

@@ -33,7 +33,7 @@ export interface DistfilesDeps {
   /** Those that want the content with this BLAKE2B or SHA512 (128 hex digits). */
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
   /** Sees to it that the Manifests known are those on disk now. */
-  readonly settleTrees: (known: boolean) => Promise<void>;
+  readonly refreshRepositories: (known: boolean) => Promise<void>;
   readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
   /** Text of our own layout.conf. */
   readonly layoutConf: string;
@@ -183,7 +183,8 @@ async function look(
 ): Promise<Answered> {
   // What the trees take to be read counts as well: the client waits since now.
   const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
-  if (target.kind === "digest" && deps.wantedByDigest(target.digest).length === 0) await deps.settleTrees(false);
+  if (target.kind === "digest" && deps.wantedByDigest(target.digest).length === 0)
+    await deps.refreshRepositories(false);
   const question = questionOf(target, deps);
   if (!question) {
     const why =

@@ -2,7 +2,7 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { findRepositories } from "./discover.ts";
+import { discoverRepositories } from "./discover.ts";
 
 const base = mkdtempSync(join(tmpdir(), "portcache-find-"));
 let root = base;
@@ -24,19 +24,19 @@ function tree(path: string, name?: string): string {
   return `${root}/${path}`;
 }
 
-const namesOf = ({ repositories }: ReturnType<typeof findRepositories>) => repositories.map(({ name }) => name);
+const namesOf = ({ repositories }: ReturnType<typeof discoverRepositories>) => repositories.map(({ name }) => name);
 
 test("configured paths come in their order, each once, named by repo_name or else by their folder", () => {
   const [b, a] = [tree("b", "second"), tree("a")];
   symlinkSync(b, `${root}/link`);
   write("etc/portage/repos.conf", `[ignored]\nlocation = ${tree("ignored")}\n`);
-  const found = findRepositories({ repos: [b, `${a}/`, `${root}/link`, a], root });
+  const found = discoverRepositories({ repos: [b, `${a}/`, `${root}/link`, a], root });
   expect(found).toEqual({
     repositories: [
       { name: "second", location: b },
       { name: "a", location: a },
     ],
-    others: [{ name: "ignored", location: `${root}/ignored`, eclassOverrides: [], aliases: [] }],
+    mastersOnly: [{ name: "ignored", location: `${root}/ignored`, eclassOverrides: [], aliases: [] }],
     urls: [],
     pending: [],
     problems: [],
@@ -44,7 +44,7 @@ test("configured paths come in their order, each once, named by repo_name or els
 });
 
 test("a repo_name that cannot be a name is not believed", () => {
-  expect(namesOf(findRepositories({ repos: [tree("x", "../evil"), tree("y", "")], root }))).toEqual(["x", "y"]);
+  expect(namesOf(discoverRepositories({ repos: [tree("x", "../evil"), tree("y", "")], root }))).toEqual(["x", "y"]);
 });
 
 test("URLs are told apart from paths and do not keep these out", () => {
@@ -54,7 +54,7 @@ test("URLs are told apart from paths and do not keep these out", () => {
     "git+ssh://git@git.gentoo.org/repo/gentoo.git",
     "rsync://rsync.gentoo.org/gentoo-portage",
   ];
-  const found = findRepositories({ repos: [...urls, tree("a:b@c")], root });
+  const found = discoverRepositories({ repos: [...urls, tree("a:b@c")], root });
   expect(namesOf(found)).toEqual(["a:b@c"]);
   expect(found).toMatchObject({ urls, pending: urls, problems: [] });
 });
@@ -64,7 +64,7 @@ test("URLs that lie somewhere are repositories there, in the order of the config
   mkdirSync(`${root}/repos/.x/version`, { recursive: true });
   symlinkSync(".x/version", `${root}/repos/x-12345678`);
   const [cloned, away] = ["https://host/cloned.git", "https://host/away.git"];
-  const found = findRepositories({
+  const found = discoverRepositories({
     repos: [first, cloned, away, last],
     root,
     synced: (url) => (url === cloned ? `${root}/repos/x-12345678` : undefined),
@@ -86,12 +86,12 @@ test("where some are configured, the system's others are known too, and what is 
     `[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = ${gentoo}\n[mine]\nlocation = ${mine}/\nmasters = guru\n` +
       `eclass-overrides = guru\naliases = own\n[guru]\nlocation = ${guru}\n[gone]\nlocation = /gone\n[none]\n`,
   );
-  const found = findRepositories({ repos: [mine], root });
+  const found = discoverRepositories({ repos: [mine], root });
   // What repos.conf says of a repository holds although it was configured by its path.
   expect(found.repositories).toEqual([
     { name: "mine", location: mine, masters: ["guru"], eclassOverrides: ["guru"], aliases: ["own"] },
   ]);
-  expect(found.others.map(({ name, location }) => [name, location])).toEqual([
+  expect(found.mastersOnly.map(({ name, location }) => [name, location])).toEqual([
     ["gentoo", gentoo],
     ["guru", guru],
   ]);
@@ -100,7 +100,7 @@ test("where some are configured, the system's others are known too, and what is 
 
 test("a path that is missing or is a file is a problem that names it", () => {
   write("file", "");
-  const { repositories, problems } = findRepositories({
+  const { repositories, problems } = discoverRepositories({
     repos: [`${root}/none`, `${root}/file/x`, `${root}/file`],
     root,
   });
@@ -123,13 +123,13 @@ test("with nothing configured: repos.conf in Portage's order, then what else lie
   write("etc/portage/repos.conf/b.conf~", "[backup]\nlocation = /backup\n");
   write("etc/portage/repos.conf/.hidden", "[hidden]\nlocation = /hidden\n");
   write("etc/portage/repos.conf/.git/config", "[git]\nlocation = /git\n");
-  expect(findRepositories({ repos: [], root })).toEqual({
+  expect(discoverRepositories({ repos: [], root })).toEqual({
     repositories: [
       { name: "gentoo", location: gentoo, eclassOverrides: [], aliases: [] },
       { name: "guru", location: guru, masters: ["gentoo"], eclassOverrides: [], aliases: ["g"] },
       { name: "local", location: local },
     ],
-    others: [],
+    mastersOnly: [],
     mainRepo: "gentoo",
     urls: [],
     pending: [],
@@ -141,25 +141,25 @@ test("files of a repos.conf folder are read in the order of their names", () => 
   const [first, second] = [tree("first"), tree("second")];
   write("etc/portage/repos.conf/20", `[x]\nlocation = ${second}\n`);
   write("etc/portage/repos.conf/10", `[x]\nlocation = ${first}\n`);
-  expect(findRepositories({ repos: [], root }).repositories.map(({ location }) => location)).toEqual([second]);
+  expect(discoverRepositories({ repos: [], root }).repositories.map(({ location }) => location)).toEqual([second]);
 });
 
 test("a repository without repo_name is called what repos.conf calls it; one without location is a problem", () => {
   write("etc/portage/repos.conf", `[mine]\nlocation = ${tree("some-folder")}\n[empty]\npriority = 1\n`);
-  const found = findRepositories({ repos: [], root });
+  const found = discoverRepositories({ repos: [], root });
   expect(namesOf(found)).toEqual(["mine"]);
   expect(found.problems).toEqual(["repos.conf section [empty] has no location"]);
 });
 
 test("a machine without Portage has no repositories and no problem", () => {
-  const nothing = { repositories: [], others: [], urls: [], pending: [], problems: [] };
-  expect(findRepositories({ repos: [], root })).toEqual(nothing);
+  const nothing = { repositories: [], mastersOnly: [], urls: [], pending: [], problems: [] };
+  expect(discoverRepositories({ repos: [], root })).toEqual(nothing);
 });
 
 test("a repo_name that is a pipe, a device or a huge file holds nobody up: the folder's name counts", async () => {
   const profiles = join(root, "strange/profiles");
   mkdirSync(profiles, { recursive: true });
-  const nameNow = () => findRepositories({ repos: [join(root, "strange")] }).repositories[0]?.name;
+  const nameNow = () => discoverRepositories({ repos: [join(root, "strange")] }).repositories[0]?.name;
   expect(await Bun.spawn(["mkfifo", `${profiles}/repo_name`]).exited).toBe(0);
   expect(nameNow()).toBe("strange");
   rmSync(`${profiles}/repo_name`);

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./formats/repos-conf.ts";
-import { isTreeUrl, treeNameOf } from "./sync/url.ts";
+import { isRepositoryUrl, repositoryNameOf } from "./sync/url.ts";
 
 export interface Repository {
   /** From profiles/repo_name, else what repos.conf calls it, else its folder's. */
@@ -18,11 +18,11 @@ export interface Repository {
   readonly aliases?: readonly string[];
 }
 
-export interface FoundRepositories {
+export interface DiscoveredRepositories {
   /** In order, those of paths and of URLs: where two disagree the first holds. */
   readonly repositories: readonly Repository[];
   /** What else the system has, where some are configured: for masters found by name, not for Manifests. */
-  readonly others: readonly Repository[];
+  readonly mastersOnly: readonly Repository[];
   /** As repos.conf says: master of those that name none. */
   readonly mainRepo?: string;
   /** Those configured as URLs, in order. */
@@ -33,7 +33,7 @@ export interface FoundRepositories {
   readonly problems: readonly string[];
 }
 
-export interface FindOptions {
+export interface DiscoverOptions {
   /** `[repo] repos`: paths, or URLs. */
   readonly repos: readonly string[];
   /** Put before the system's own paths; empty for the system itself. */
@@ -110,7 +110,7 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
 const SMALL_BYTES = 64 * 1024;
 
 /** A file that somebody else put there: a pipe or device of that name would never end. @throws where it is none */
-export function readSmall(path: string): string {
+export function readSmallFile(path: string): string {
   const stats = statSync(path);
   if (!stats.isFile() || stats.size > SMALL_BYTES) throw new Error(`${path} is no small file`);
   return readFileSync(path, "utf8");
@@ -119,7 +119,7 @@ export function readSmall(path: string): string {
 /** PMS 3.1.5 and 4.4: the name in profiles/repo_name, where there is one that can be a name. */
 function readName(location: string): string | undefined {
   try {
-    const name = readSmall(`${location}/profiles/repo_name`).split("\n", 1)[0]?.trim() ?? "";
+    const name = readSmallFile(`${location}/profiles/repo_name`).split("\n", 1)[0]?.trim() ?? "";
     return /^\w[\w-]*$/.test(name) ? name : undefined;
   } catch {
     return undefined;
@@ -149,7 +149,11 @@ function asInReposConf(candidate: Candidate, conf: readonly Candidate[]): Candid
 }
 
 /** Blocks for some milliseconds; for start and reload. */
-export function findRepositories({ repos, root = "", synced = () => undefined }: FindOptions): FoundRepositories {
+export function discoverRepositories({
+  repos,
+  root = "",
+  synced = () => undefined,
+}: DiscoverOptions): DiscoveredRepositories {
   const problems: string[] = [];
   const conf = readReposConf(root, problems);
   const listed = fromReposConf(conf, problems);
@@ -158,18 +162,18 @@ export function findRepositories({ repos, root = "", synced = () => undefined }:
   const main = mainRepo === undefined ? {} : { mainRepo };
   const seen = new Set<string>();
   if (repos.length === 0) {
-    return { repositories: present(system, seen, problems), others: [], ...main, urls: [], pending: [], problems };
+    return { repositories: present(system, seen, problems), mastersOnly: [], ...main, urls: [], pending: [], problems };
   }
-  const urls = repos.filter(isTreeUrl);
+  const urls = repos.filter(isRepositoryUrl);
   const configured = repos.flatMap((repo): Candidate[] => {
-    if (!isTreeUrl(repo)) return [asInReposConf({ location: resolve(repo) }, listed)];
+    if (!isRepositoryUrl(repo)) return [asInReposConf({ location: resolve(repo) }, listed)];
     const location = synced(repo);
-    return location === undefined ? [] : [{ name: treeNameOf(repo), location }];
+    return location === undefined ? [] : [{ name: repositoryNameOf(repo), location }];
   });
   const ownProblems: string[] = [];
   return {
     repositories: present(configured, seen, ownProblems),
-    others: present(system, seen, []),
+    mastersOnly: present(system, seen, []),
     ...main,
     urls,
     pending: urls.filter((url) => synced(url) === undefined),

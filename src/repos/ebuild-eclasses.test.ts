@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
-import { createEbuildBench } from "../testing/ebuilds.ts";
+import { createEbuildFixture } from "../testing/ebuilds.ts";
 
-const bench = createEbuildBench();
+const bench = createEbuildFixture();
 afterAll(() => bench[Symbol.dispose]());
 
 test("of two folders that have an eclass the last gives it", async () => {

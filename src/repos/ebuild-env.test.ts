@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
-import { createEbuildBench } from "../testing/ebuilds.ts";
+import { createEbuildFixture } from "../testing/ebuilds.ts";
 
-const bench = createEbuildBench();
+const bench = createEbuildFixture();
 afterAll(() => bench[Symbol.dispose]());
 
 const EAPIS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];

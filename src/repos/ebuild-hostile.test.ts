@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { createEbuildBench } from "../testing/ebuilds.ts";
+import { createEbuildFixture } from "../testing/ebuilds.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
 import type { Evaluation } from "./evaluate.ts";
 
-const bench = createEbuildBench();
+const bench = createEbuildFixture();
 afterAll(() => bench[Symbol.dispose]());
 
 const GOOD = "EAPI=8\nSRC_URI=https://example.org/$P.tgz\n";
@@ -49,7 +49,7 @@ test("to end bash itself is no way to be believed", async () => {
 });
 
 test("a flood of complaints is ended", async () => {
-  using small = createEbuildBench({ sandbox: createTestSandbox({ timeMs: 1000, outputBytes: 100_000 }) });
+  using small = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 1000, outputBytes: 100_000 }) });
   const found = await small.evaluateAll({
     "1": GOOD,
     "2": "EAPI=8\nfor ((i = 0; i < 3000; i++)); do printf '%0200d' 0 >&2; done\n",

@@ -2,19 +2,19 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { openLog } from "../lib/log.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
-import { createPackages } from "./ebuild-metadata.ts";
+import { createMetadataReader } from "./ebuild-metadata.ts";
 import type { Evaluation, EvaluationRequest } from "./evaluate.ts";
 import type { EvaluationRow } from "./evaluation-cache.ts";
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 const clock = createFakeClock();
 
 beforeEach(() => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
 });
 
 afterEach(() => folder.remove());
@@ -35,8 +35,8 @@ async function createAll(inherited: readonly string[] = []) {
       }),
     );
   };
-  const packages = createPackages({
-    families: { eclassFolders: async ({ location }) => [`${location}/eclass`] },
+  const packages = createMetadataReader({
+    masters: { eclassFolders: async ({ location }) => [`${location}/eclass`] },
     rows: {
       get: () => [...rows.values()],
       put(_place, evaluated, present) {
@@ -48,7 +48,7 @@ async function createAll(inherited: readonly string[] = []) {
     clock,
     log: await openLog("error", "text"),
   });
-  const open = async () => await packages.open(tree, "app-misc", "foo");
+  const open = async () => await packages.read(tree, "app-misc", "foo");
   return { open, sourced, rows, behaviour };
 }
 
@@ -60,7 +60,7 @@ test("an ebuild in md5-cache is described without bash, one that is not has to b
   tree.write("app-misc/foo/bar-1.ebuild", "EAPI=8\n");
   const { open, sourced } = await createAll();
   const opened = await open();
-  expect(opened.described.map(({ pf, metadata }) => [pf, metadata.srcUri])).toEqual([["foo-1", "https://e.org/x"]]);
+  expect(opened.known.map(({ pf, metadata }) => [pf, metadata.srcUri])).toEqual([["foo-1", "https://e.org/x"]]);
   expect(opened.unknown.map(({ pf }) => pf)).toEqual(["foo-2-r1"]);
   const { described, failures } = await opened.evaluate(opened.unknown);
   expect([described.map(({ pf }) => pf), failures.size, sourced]).toEqual([["foo-2-r1"], 0, ["foo-2-r1"]]);
@@ -92,11 +92,11 @@ test("md5-cache made with other eclasses is a guess; what bash said goes before 
   tree.write("metadata/md5-cache/app-misc/foo-1", `SRC_URI=old\n_eclasses_=a\t${"0".repeat(32)}\n_md5_=${md5}\n`);
   const { open } = await createAll(["a"]);
   const opened = await open();
-  expect(opened.described.map(({ metadata }) => metadata.srcUri)).toEqual(["old"]);
-  expect([opened.guessed.map(({ pf }) => pf), opened.unknown]).toEqual([["foo-1"], []]);
-  await opened.evaluate(opened.guessed);
+  expect(opened.known.map(({ metadata }) => metadata.srcUri)).toEqual(["old"]);
+  expect([opened.stale.map(({ pf }) => pf), opened.unknown]).toEqual([["foo-1"], []]);
+  await opened.evaluate(opened.stale);
   const again = await open();
-  expect([again.described.map(({ metadata }) => metadata.srcUri), again.guessed]).toEqual([["foo-1"], []]);
+  expect([again.known.map(({ metadata }) => metadata.srcUri), again.stale]).toEqual([["foo-1"], []]);
 });
 
 test("many who ask at once get one bash; a failure is not tried again for ten minutes", async () => {

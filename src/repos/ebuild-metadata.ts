@@ -11,39 +11,39 @@ import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { createEvaluations, type EvaluationRows, type PackagePlace } from "./evaluation-cache.ts";
-import { createFileMemory, md5Of, realPathInside } from "./file-cache.ts";
+import { createEvaluationCache, type EvaluationRows, type PackageOnDisk } from "./evaluation-cache.ts";
+import { createFileCache, md5Of, realPathInside } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
-import type { Families } from "./masters.ts";
+import type { Masters } from "./masters.ts";
 
-export interface DescribedEbuild {
+export interface EbuildWithMetadata {
   readonly pf: string;
   readonly metadata: EbuildMetadata;
 }
 
-export interface OpenedPackage {
+export interface PackageMetadata {
   /** Known without running anything. */
-  readonly described: readonly DescribedEbuild[];
+  readonly known: readonly EbuildWithMetadata[];
   /** Described, but by md5-cache entries made with other eclasses. */
-  readonly guessed: readonly Ebuild[];
+  readonly stale: readonly Ebuild[];
   /** Not described. */
   readonly unknown: readonly Ebuild[];
   /** Sources them in bash. Failures are sentence parts, by pf. */
   evaluate(ebuilds: readonly Ebuild[]): Promise<{
-    readonly described: readonly DescribedEbuild[];
+    readonly described: readonly EbuildWithMetadata[];
     readonly failures: ReadonlyMap<string, string>;
   }>;
 }
 
-export interface Packages {
+export interface MetadataReader {
   /** @param repository the one whose Manifest has the file */
-  open(repository: Repository, category: string, name: string): Promise<OpenedPackage>;
+  read(repository: Repository, category: string, name: string): Promise<PackageMetadata>;
   /** To be called when a tree has changed. */
   forgetFailures(): void;
 }
 
-export interface PackagesDeps {
-  readonly families: Pick<Families, "eclassFolders">;
+export interface MetadataReaderDeps {
+  readonly masters: Pick<Masters, "eclassFolders">;
   readonly rows: EvaluationRows;
   /** Or why nothing can be evaluated, sentence part. */
   readonly evaluator: () => Promise<Evaluator | string>;
@@ -53,9 +53,9 @@ export interface PackagesDeps {
 
 type Remembered = ReadonlyMap<string, CachedMetadata>;
 
-const NOTHING: OpenedPackage = {
-  described: [],
-  guessed: [],
+const NOTHING: PackageMetadata = {
+  known: [],
+  stale: [],
   unknown: [],
   evaluate: async () => ({ described: [], failures: new Map() }),
 };
@@ -70,9 +70,15 @@ async function realFolders(folders: readonly string[]): Promise<readonly string[
   return real.filter((path) => path !== undefined);
 }
 
-export function createPackages({ families, rows, evaluator, clock, log }: PackagesDeps): Packages {
-  const eclassMd5s = createFileMemory(md5Of);
-  const evaluations = createEvaluations({ rows, evaluator, eclassMd5, clock, log });
+export function createMetadataReader({
+  masters: families,
+  rows,
+  evaluator,
+  clock,
+  log,
+}: MetadataReaderDeps): MetadataReader {
+  const eclassMd5s = createFileCache(md5Of);
+  const evaluations = createEvaluationCache({ rows, evaluator, eclassMd5, clock, log });
 
   /** Of the eclass that counts. */
   async function eclassMd5(folders: readonly string[], name: string): Promise<string | undefined> {
@@ -90,7 +96,7 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
   }
 
   /** What is known of one ebuild without running anything, the best first. */
-  async function look(root: string, { category, eclassFolders }: PackagePlace, ebuild: Ebuild, before: Remembered) {
+  async function look(root: string, { category, eclassFolders }: PackageOnDisk, ebuild: Ebuild, before: Remembered) {
     const cached = await readMd5Cache(root, category, ebuild);
     const evaluated = before.get(ebuild.pf);
     for (const known of [cached, evaluated?.md5 === ebuild.md5 ? evaluated : undefined]) {
@@ -101,7 +107,7 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
 
   return {
     forgetFailures: evaluations.forgetFailures,
-    async open(repository, category, name) {
+    async read(repository, category, name) {
       // One version of a tree throughout, also where a sync switches to the next meanwhile.
       const root = await realPath(repository.location);
       const eclassFolders = await realFolders(await families.eclassFolders(repository));
@@ -110,8 +116,8 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
       if (folder === undefined) return NOTHING;
       const ebuilds = await listEbuilds(folder, name);
       const place = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
-      const before = evaluations.remembered(place);
-      const described: DescribedEbuild[] = [];
+      const before = evaluations.get(place);
+      const described: EbuildWithMetadata[] = [];
       const guessed: Ebuild[] = [];
       const unknown: Ebuild[] = [];
       const found = await mapInBatches(ebuilds, READ_AT_ONCE, async (ebuild) => ({
@@ -124,8 +130,8 @@ export function createPackages({ families, rows, evaluator, clock, log }: Packag
         if (known?.isGuess) guessed.push(ebuild);
       }
       return {
-        described,
-        guessed,
+        known: described,
+        stale: guessed,
         unknown,
         async evaluate(wanted) {
           const { metadata, failures } = await evaluations.evaluate(place, wanted);

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createEbuildBench } from "../testing/ebuilds.ts";
+import { createEbuildFixture } from "../testing/ebuilds.ts";
 
-const bench = createEbuildBench();
+const bench = createEbuildFixture();
 afterAll(() => bench[Symbol.dispose]());
 
 /** What the commands print, with "=" and their status where that is not 0, in one ebuild. */

@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { createEbuildBench } from "../testing/ebuilds.ts";
+import { createEbuildFixture } from "../testing/ebuilds.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
 import { createEvaluator, type Evaluation } from "./evaluate.ts";
 import type { Sandbox, SandboxEnd, SandboxJob } from "./sandbox/sandbox.ts";
 
-const bench = createEbuildBench();
+const bench = createEbuildFixture();
 afterAll(() => bench[Symbol.dispose]());
 
 const GOOD = "EAPI=8\nSRC_URI=https://example.org/$P.tgz\nRESTRICT=fetch\nHOMEPAGE=https://example.org\n";
@@ -76,7 +76,7 @@ test("nothing is run where there is nothing to evaluate", async () => {
 
 test("a sandbox that cannot be started is not held against the ebuilds", async () => {
   const sandbox: Sandbox = { ...createTestSandbox(), run: () => Promise.reject(new Error("no bash")) };
-  using broken = createEbuildBench({ sandbox });
+  using broken = createEbuildFixture({ sandbox });
   expect(await broken.evaluate(GOOD).catch((error: Error) => error.message)).toBe("no bash");
 });
 
@@ -90,7 +90,7 @@ test("the sandbox shows the package and the eclasses, and nothing else of the tr
       return plain.run(job);
     },
   };
-  using watched = createEbuildBench({ sandbox });
+  using watched = createEbuildFixture({ sandbox });
   await watched.evaluateAll({ "1": GOOD, "2": GOOD });
   const root = watched.folder.slice(0, -"/own/app-misc/foo".length);
   expect(jobs.map(({ readable }) => readable)).toEqual([
@@ -100,7 +100,7 @@ test("the sandbox shows the package and the eclasses, and nothing else of the tr
 });
 
 test("the folder's path may have blanks, newlines, quotes and patterns in it", async () => {
-  using odd = createEbuildBench({ name: " a  b\n*'\"$x`\\ [c]é&" });
+  using odd = createEbuildFixture({ name: " a  b\n*'\"$x`\\ [c]é&" });
   odd.eclass("odd", "SRC_URI=odd\n");
   odd.eclass("master-odd", "SRC_URI+=' master'\n", "master");
   expect(await odd.metadata("EAPI=8\ninherit odd master-odd\n")).toMatchObject({ srcUri: "odd master" });
@@ -188,7 +188,9 @@ test.each<[SandboxEnd, string]>([
   ["stopped", "was stopped with the server"],
   ["exit", "made bash end with status 137: no more"],
 ])("where a run ended for %s, those that had reported keep their results", async (end, why) => {
-  using cut = createEbuildBench({ sandbox: ended(end, reply("1") + (end === "exit" ? "" : reply("2").slice(0, 20))) });
+  using cut = createEbuildFixture({
+    sandbox: ended(end, reply("1") + (end === "exit" ? "" : reply("2").slice(0, 20))),
+  });
   expect(await cut.evaluateAll({ "1": GOOD, "2": GOOD, "3": GOOD })).toEqual({
     "1": good("1"),
     "2": end === "stopped" ? { ...failed(why), blameless: true } : failed(why),
@@ -197,7 +199,7 @@ test.each<[SandboxEnd, string]>([
 });
 
 test("one that never ends fails, and those before it keep their results", async () => {
-  using quick = createEbuildBench({ sandbox: createTestSandbox({ timeMs: 300 }) });
+  using quick = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 300 }) });
   expect(await quick.evaluateAll({ "1": GOOD, "2": "EAPI=8\nwhile :; do :; done\n", "3": GOOD })).toEqual({
     "1": good("1"),
     "2": failed("took too long"),
@@ -206,7 +208,7 @@ test("one that never ends fails, and those before it keep their results", async 
 });
 
 test("one that is waited for in vain counts as one that never ends", async () => {
-  using quick = createEbuildBench({ sandbox: createTestSandbox({ timeMs: 300 }) });
+  using quick = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 300 }) });
   expect(await quick.evaluate(`${GOOD}while :; do :; done &\n`)).toEqual(failed("took too long"));
 });
 
@@ -222,7 +224,7 @@ test.each([
   ["something after the end", `${reply("1")}${reply("2")}x`],
   ["half a reply after which bash has ended", `${reply("1")}foo-2\x000`],
 ])("output that has %s is not believed at all", async (_, output) => {
-  using spoilt = createEbuildBench({ sandbox: ended("exit", output) });
+  using spoilt = createEbuildFixture({ sandbox: ended("exit", output) });
   const reason = "is of a package whose report is spoilt";
   expect(await spoilt.evaluateAll({ "1": GOOD, "2": GOOD })).toEqual({ "1": failed(reason), "2": failed(reason) });
 });

@@ -9,7 +9,7 @@ import type { Evaluation, Evaluator } from "./evaluate.ts";
 import { type CachedMetadata, type EbuildMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
 
 /** A package in one version of its tree. */
-export interface PackagePlace {
+export interface PackageOnDisk {
   /** Of the repository, as configured. */
   readonly location: string;
   readonly category: string;
@@ -30,12 +30,12 @@ export interface EvaluationRow extends Omit<EbuildMetadata, "inherited"> {
 }
 
 export interface EvaluationRows {
-  get(place: PackagePlace): readonly EvaluationRow[];
+  get(place: PackageOnDisk): readonly EvaluationRow[];
   /** Adds rows, and forgets those of versions that are not `present` any more. */
-  put(place: PackagePlace, rows: readonly EvaluationRow[], present: readonly string[]): void;
+  put(place: PackageOnDisk, rows: readonly EvaluationRow[], present: readonly string[]): void;
 }
 
-export interface EvaluationsDeps {
+export interface EvaluationCacheDeps {
   readonly rows: EvaluationRows;
   /** Or why nothing can be evaluated, sentence part. */
   readonly evaluator: () => Promise<Evaluator | string>;
@@ -44,16 +44,16 @@ export interface EvaluationsDeps {
   readonly log: Logger;
 }
 
-export interface Evaluated {
+export interface EvaluatedEbuilds {
   readonly metadata: ReadonlyMap<string, CachedMetadata>;
   /** Sentence parts by pf. */
   readonly failures: ReadonlyMap<string, string>;
 }
 
-export interface Evaluations {
+export interface EvaluationCache {
   /** As remembered; the caller compares the checksums. */
-  remembered(place: PackagePlace): ReadonlyMap<string, CachedMetadata>;
-  evaluate(place: PackagePlace, ebuilds: readonly Ebuild[]): Promise<Evaluated>;
+  get(place: PackageOnDisk): ReadonlyMap<string, CachedMetadata>;
+  evaluate(place: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds>;
   /** A tree changed: what failed may go well now, as an eclass may be another. */
   forgetFailures(): void;
 }
@@ -63,8 +63,14 @@ const GONE = "0".repeat(32);
 const FAILED_FOR_MS = 10 * 60 * 1000;
 const MAX_FAILURES = 10_000;
 
-export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: EvaluationsDeps): Evaluations {
-  const running = new Map<string, Promise<Evaluated>>();
+export function createEvaluationCache({
+  rows,
+  evaluator,
+  eclassMd5,
+  clock,
+  log,
+}: EvaluationCacheDeps): EvaluationCache {
+  const running = new Map<string, Promise<EvaluatedEbuilds>>();
   const failed = new Map<string, { readonly reason: string; readonly at: number }>();
 
   function failureOf(key: string): string | undefined {
@@ -80,7 +86,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     if (failed.size > MAX_FAILURES && oldest !== undefined) failed.delete(oldest);
   }
 
-  function remember(place: PackagePlace, known: ReadonlyMap<string, CachedMetadata>): void {
+  function remember(place: PackageOnDisk, known: ReadonlyMap<string, CachedMetadata>): void {
     const entries = [...known].map(([pf, { metadata, md5, eclasses }]) => {
       const { inherited: _inherited, ...kept } = metadata;
       return { pf, md5, eclasses: formatEclasses(eclasses), ...kept };
@@ -94,7 +100,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     }
   }
 
-  function remembered(place: PackagePlace): ReadonlyMap<string, CachedMetadata> {
+  function remembered(place: PackageOnDisk): ReadonlyMap<string, CachedMetadata> {
     const known = rows.get(place).map(({ pf, md5, eclasses: text, ...metadata }) => {
       const eclasses = parseEclasses(text) ?? new Map<string, string>();
       return [pf, { md5, eclasses, metadata: { ...metadata, inherited: [...eclasses.keys()] } }] as const;
@@ -102,7 +108,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     return new Map(known);
   }
 
-  async function withChecksums({ eclassFolders }: PackagePlace, ebuild: Ebuild, evaluation: Evaluation) {
+  async function withChecksums({ eclassFolders }: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation) {
     if (evaluation.kind === "failed") return undefined;
     const { metadata } = evaluation;
     const eclasses = new Map<string, string>();
@@ -111,7 +117,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
   }
 
   /** Why it failed, where it did; told in the log. */
-  function failureIn(place: PackagePlace, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
+  function failureIn(place: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
     const text = `${place.folder}/${ebuild.pf}.ebuild`;
     if (evaluation.kind === "evaluated") {
       const { complaint } = evaluation;
@@ -124,7 +130,7 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     return reason;
   }
 
-  async function run(place: PackagePlace, ebuilds: readonly Ebuild[]): Promise<Evaluated> {
+  async function run(place: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds> {
     const bash = await evaluator();
     if (typeof bash === "string") {
       return { metadata: new Map(), failures: new Map(ebuilds.map(({ pf }) => [pf, bash])) };
@@ -144,12 +150,12 @@ export function createEvaluations({ rows, evaluator, eclassMd5, clock, log }: Ev
     return { metadata, failures };
   }
 
-  function keyOf({ location, category }: PackagePlace, { pf, md5 }: Ebuild): string {
+  function keyOf({ location, category }: PackageOnDisk, { pf, md5 }: Ebuild): string {
     return `${location}\n${category}/${pf}\n${md5}`;
   }
 
   return {
-    remembered,
+    get: remembered,
     forgetFailures: () => failed.clear(),
     async evaluate(place, ebuilds) {
       const known = ebuilds.flatMap((ebuild) => {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { lstat, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
-export interface FileMemory<T> {
+export interface FileCache<T> {
   /** Undefined where readInside() gives nothing. @param root real path of the tree */
   get(root: string, path: string): Promise<T | undefined>;
 }
@@ -52,7 +52,7 @@ export function md5Of(bytes: Uint8Array): string {
 }
 
 /** For the few files that trees have of a kind; each version of a synced tree lies at paths of its own. */
-export function createFileMemory<T>(parse: (bytes: Buffer) => T): FileMemory<T> {
+export function createFileCache<T>(parse: (bytes: Buffer) => T): FileCache<T> {
   const known = new Map<string, { readonly stamp: string; readonly value: T }>();
   return {
     async get(root, path) {

@@ -1,27 +1,27 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
-import { createFamilies, type Known } from "./masters.ts";
+import { createMasters, type Known } from "./masters.ts";
 
 let folder: TempFolder;
-let gentoo: Tree;
+let gentoo: TestRepository;
 let known: { -readonly [K in keyof Known]: Known[K] };
 
 beforeEach(() => {
   folder = createTempFolder();
-  gentoo = writeTree(folder.file("gentoo"));
-  known = { repositories: [gentoo], others: [] };
+  gentoo = writeRepository(folder.file("gentoo"));
+  known = { repositories: [gentoo], mastersOnly: [] };
 });
 
 afterEach(() => folder.remove());
 
 function families() {
-  return createFamilies({ known: () => known, customMirrorsPath: folder.file("mirrors") });
+  return createMasters({ known: () => known, customMirrorsPath: folder.file("mirrors") });
 }
 
-function add(name: string, layout: string): Tree {
-  const tree = writeTree(folder.file(name), { name });
+function add(name: string, layout: string): TestRepository {
+  const tree = writeRepository(folder.file(name), { name });
   tree.write("metadata/layout.conf", layout);
   known.repositories = [...known.repositories, tree];
   return tree;
@@ -52,9 +52,9 @@ test("a layout.conf without masters means the main repository, an empty one none
 });
 
 test("masters are found by alias, and among repositories that are not asked for files", async () => {
-  const other = writeTree(folder.file("other"), { name: "other" });
+  const other = writeRepository(folder.file("other"), { name: "other" });
   other.write("metadata/layout.conf", "masters =\naliases = olive\n");
-  known.others = [{ ...other, aliases: ["oak"] }];
+  known.mastersOnly = [{ ...other, aliases: ["oak"] }];
   expect(await eclasses(add("a", "masters = olive\n"))).toBe("other a");
   expect(await eclasses(add("b", "masters = oak other\n"))).toBe("other other b");
 });

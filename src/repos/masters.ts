@@ -4,7 +4,7 @@
  */
 import { readdir, realpath } from "node:fs/promises";
 import type { Repository } from "./discover.ts";
-import { createFileMemory } from "./file-cache.ts";
+import { createFileCache } from "./file-cache.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { type MirrorLists, parseMirrorLists, stackMirrorLists } from "./formats/third-party-mirrors.ts";
 
@@ -12,7 +12,7 @@ export interface Known {
   /** In order. */
   readonly repositories: readonly Repository[];
   /** Not asked for files, but known by name as masters. */
-  readonly others: readonly Repository[];
+  readonly mastersOnly: readonly Repository[];
   readonly mainRepo?: string;
 }
 
@@ -22,14 +22,14 @@ export interface MirrorUrls {
   readonly thirdParty: readonly string[];
 }
 
-export interface Families {
+export interface Masters {
   /** Folders with eclasses; of two that have one the last holds. */
   eclassFolders(repository: Repository): Promise<readonly string[]>;
   /** Base URLs that `mirror://NAME/` stands for in this repository. */
   mirrorUrls(repository: Repository, name: string): Promise<MirrorUrls>;
 }
 
-export interface FamiliesDeps {
+export interface MastersDeps {
   /** As they are now. */
   readonly known: () => Known;
   /** /etc/portage/mirrors: a file, or a folder of files. */
@@ -42,9 +42,9 @@ const DEFAULT_MASTER = "gentoo";
 const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
 
-export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Families {
-  const layouts = createFileMemory((bytes) => parseRepoLayout(toText(bytes)));
-  const lists = createFileMemory((bytes) => parseMirrorLists(toText(bytes)));
+export function createMasters({ known, customMirrorsPath }: MastersDeps): Masters {
+  const layouts = createFileCache((bytes) => parseRepoLayout(toText(bytes)));
+  const lists = createFileCache((bytes) => parseMirrorLists(toText(bytes)));
 
   async function layoutOf({ location }: Repository): Promise<RepoLayout> {
     const root = await realPath(location);
@@ -58,7 +58,7 @@ export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Fami
 
   /** By its own name, else by another one; layout.conf of all is read only where nothing else knows the name. */
   async function findOne(name: string): Promise<Repository | undefined> {
-    const { repositories, others } = known();
+    const { repositories, mastersOnly: others } = known();
     const all = [...repositories, ...others];
     const found = all.find((one) => one.name === name) ?? all.find((one) => one.aliases?.includes(name));
     if (found) return found;
@@ -99,7 +99,7 @@ export function createFamilies({ known, customMirrorsPath }: FamiliesDeps): Fami
     async mirrorUrls(repository, name) {
       const own = [...(await mastersOf(repository)), repository];
       const near = stackMirrorLists(await Promise.all(own.map(listOf)));
-      const { repositories, others } = known();
+      const { repositories, mastersOnly: others } = known();
       const far = near.has(name) ? [] : await Promise.all([...repositories, ...others].map(listOf));
       return {
         custom: (await customLists()).get(name) ?? [],

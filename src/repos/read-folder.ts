@@ -56,7 +56,7 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
 }
 
 /** Reads the Manifest at `path` unless its stamp is the known one; a folder or device of that name is no Manifest. */
-export function lookAtManifest(
+export function readManifest(
   path: string,
   known: string | undefined,
 ): ManifestText | { readonly kind: "same" } | Absent | Unreadable {

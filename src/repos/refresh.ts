@@ -3,37 +3,37 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
-import type { Trees } from "./repositories.ts";
+import type { RepositoryScans } from "./repositories.ts";
 
 /** A client can wait so long for the first scan of the trees (SPEC 5). */
 const TREES_WAIT_MS = 20_000;
 
-export interface Settling {
+export interface RepositoryRefresh {
   /** To be called when the trees may have changed. */
-  heedChanges(): void;
+  onRepositoriesChanged(): void;
   /** Resolves when what the disk says now is known, as far as a client can wait for that. */
-  settleTrees(known: boolean): Promise<void>;
+  refreshRepositories(known: boolean): Promise<void>;
 }
 
 /** @param onChange a changed tree may have named sources for what was asked for in vain */
-export function createSettling(trees: Trees, clock: Clock, onChange: () => void): Settling {
+export function createRepositoryRefresh(trees: RepositoryScans, clock: Clock, onChange: () => void): RepositoryRefresh {
   let knownGeneration = trees.generation;
 
-  function heedChanges(): void {
+  function onRepositoriesChanged(): void {
     if (trees.generation === knownGeneration) return;
     knownGeneration = trees.generation;
     onChange();
   }
 
   return {
-    heedChanges,
-    async settleTrees(known) {
+    onRepositoriesChanged,
+    async refreshRepositories(known) {
       // What an earlier run read of the trees will do until they are read again.
       if (!trees.scanned && known) return;
       // A change during the first scan is in the next one.
       const settled = trees.ready.then(() => trees.refresh({ unknown: !known }));
       await within(clock, TREES_WAIT_MS, settled);
-      heedChanges();
+      onRepositoriesChanged();
     },
   };
 }

@@ -7,7 +7,7 @@ import { openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createTrees, type Trees } from "./repositories.ts";
+import { createRepositoryScans, type RepositoryScans } from "./repositories.ts";
 import { scanRepository } from "./scan.ts";
 import type { Scan } from "./scan-schedule.ts";
 
@@ -16,7 +16,7 @@ let temp: TempFolder;
 let rows: RepositoryRows;
 /** Ids of the repositories whose scans began, in order: each asks once for the categories. */
 let scans: number[];
-let trees: Trees;
+let trees: RepositoryScans;
 
 beforeEach(() => {
   temp = createTempFolder();
@@ -49,9 +49,9 @@ function manifest(path: string, ...names: string[]): void {
 const repository = (name: string) => ({ name, location: temp.file(name) });
 const wantedBy = (name: string) => rows.entriesByName(name as DistfileName).map((by) => by.repository);
 
-async function start(...names: string[]): Promise<Trees> {
+async function start(...names: string[]): Promise<RepositoryScans> {
   const repositories = names.map(repository);
-  trees = createTrees({ repositories, rows, scan, clock: createFakeClock(), log: getLogger("none") });
+  trees = createRepositoryScans({ repositories, rows, scan, clock: createFakeClock(), log: getLogger("none") });
   await trees.ready;
   return trees;
 }

@@ -7,7 +7,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createTrees, type Trees } from "./repositories.ts";
+import { createRepositoryScans, type RepositoryScans } from "./repositories.ts";
 import { scanRepository } from "./scan.ts";
 import type { Scan } from "./scan-schedule.ts";
 
@@ -19,7 +19,7 @@ let rows: RepositoryRows;
 let scans = 0;
 let now = 0;
 let records: LogRecord[] = [];
-let trees: Trees | undefined;
+let trees: RepositoryScans | undefined;
 
 const clock: Clock = {
   now: () => now,
@@ -67,9 +67,9 @@ function manifest(cp: string, ...names: string[]): void {
   write(`${cp}/Manifest`, names.map((name) => `DIST ${name} 10 BLAKE2B ${HASH}\n`).join(""));
 }
 
-async function start(locations = [root]): Promise<Trees> {
+async function start(locations = [root]): Promise<RepositoryScans> {
   const repositories = locations.map((location, i) => ({ name: `tree${i}`, location }));
-  const started = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
+  const started = createRepositoryScans({ repositories, rows, scan, clock, log: getLogger("trees-test") });
   trees = started;
   await started.ready;
   return started;
@@ -83,7 +83,7 @@ test("ready comes with the first scan of all trees, and the generation grows wit
   manifest("a/a", "a-1");
   write("second/b/b/Manifest", `DIST b-1 10 BLAKE2B ${HASH}\n`);
   const repositories = [root, `${root}/second`].map((location) => ({ name: "t", location }));
-  trees = createTrees({ repositories, rows, scan, clock, log: getLogger("trees-test") });
+  trees = createRepositoryScans({ repositories, rows, scan, clock, log: getLogger("trees-test") });
   expect([trees.scanned, trees.generation]).toEqual([false, 0]);
   await trees.ready;
   expect([trees.scanned, trees.generation]).toEqual([true, 2]);
@@ -240,7 +240,7 @@ test("what can't be read is told of by the path of the link that leads to it, on
 
 test("after stop() nothing is scanned any more, and what ran has ended", async () => {
   for (let i = 0; i < 500; i++) manifest(`a/p${i}`, `p${i}`);
-  trees = createTrees({
+  trees = createRepositoryScans({
     repositories: [{ name: "t", location: root }],
     rows,
     scan,

@@ -4,15 +4,15 @@
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Repository } from "./discover.ts";
-import { createTree, type Scan, type Tree, type TreeStatus } from "./scan-schedule.ts";
+import type { DiscoveredRepositories, Repository } from "./discover.ts";
+import { createScanSchedule, type RepositoryStatus, type Scan, type ScanSchedule } from "./scan-schedule.ts";
 
 export interface TreeRows {
   /** Makes these the repositories, in this order; returns their ids. */
   configure(repositories: readonly Repository[]): readonly number[];
 }
 
-export interface TreesDeps {
+export interface RepositoryScansDeps {
   /** In order: where two disagree the first holds. */
   readonly repositories: readonly Repository[];
   readonly rows: TreeRows;
@@ -21,7 +21,7 @@ export interface TreesDeps {
   readonly log: Logger;
 }
 
-export interface Trees {
+export interface RepositoryScans {
   /** Resolves once every tree has been scanned for the first time, well or not; another promise after configure(). */
   readonly ready: Promise<void>;
   /** Whether `ready`, as it is now, has resolved. */
@@ -43,19 +43,33 @@ export interface Trees {
   rescan(options?: { readonly full?: boolean }): Promise<void>;
   /** The same for the tree that lies there alone; for others it does nothing. */
   synced(location: string): Promise<void>;
-  status(): readonly TreeStatus[];
+  status(): readonly RepositoryStatus[];
   /** Ends the scans under way; none begins afterwards, and the index is not touched once it has resolved. */
+  stop(): Promise<void>;
+}
+
+/** The configured repositories, from disk and from URLs, as the rest of the server uses them. */
+export interface ConfiguredRepositories {
+  readonly scans: RepositoryScans;
+  /** Returns what the configuration and the disk say now. */
+  discovered(): DiscoveredRepositories;
+  /** Returns whether every configured repository was read since the start, those of URLs included. */
+  scanned(): boolean;
+  /** Starts to sync repositories of URLs. */
+  start(): void;
+  /** Discovers the repositories again: new ones are scanned, others keep what is known of them. */
+  reconfigure(): Promise<void>;
   stop(): Promise<void>;
 }
 
 interface Member {
   readonly repository: Repository;
-  readonly tree: Tree;
+  readonly tree: ScanSchedule;
   readonly stopping: AbortController;
 }
 
 /** Begins to scan at once. @throws what `rows.configure` throws */
-export function createTrees({ repositories, rows, scan, clock, log }: TreesDeps): Trees {
+export function createRepositoryScans({ repositories, rows, scan, clock, log }: RepositoryScansDeps): RepositoryScans {
   let stopped = false;
   let generation = 0;
   let members: readonly Member[] = [];
@@ -64,7 +78,7 @@ export function createTrees({ repositories, rows, scan, clock, log }: TreesDeps)
   let ready: Promise<void>;
   let configuring: Promise<void> = Promise.resolve();
 
-  async function all(act: (tree: Tree) => Promise<void>): Promise<void> {
+  async function all(act: (tree: ScanSchedule) => Promise<void>): Promise<void> {
     await Promise.all(members.map(({ tree }) => act(tree)));
   }
 
@@ -74,12 +88,16 @@ export function createTrees({ repositories, rows, scan, clock, log }: TreesDeps)
       generation++;
     };
     const { signal } = stopping;
-    return { repository, stopping, tree: createTree({ repository, repositoryId, scan, clock, log, signal, onChange }) };
+    return {
+      repository,
+      stopping,
+      tree: createScanSchedule({ repository, repositoryId, scan, clock, log, signal, onChange }),
+    };
   }
 
   async function stopThose(gone: readonly Member[]): Promise<void> {
     for (const { stopping } of gone) stopping.abort();
-    await Promise.all(gone.map(({ tree }) => tree.settled()));
+    await Promise.all(gone.map(({ tree }) => tree.idle()));
   }
 
   /** Makes `members` those of the repositories, of which none but they may be scanned just now. */
@@ -92,7 +110,7 @@ export function createTrees({ repositories, rows, scan, clock, log }: TreesDeps)
     });
     scanned = false;
     const round = ++rounds;
-    ready = all((tree) => tree.scannedOnce()).then(() => {
+    ready = all((tree) => tree.firstScan()).then(() => {
       if (round === rounds) scanned = true;
     });
   }

@@ -12,7 +12,7 @@ import { readMarkers } from "./markers.ts";
 import type { ScanReport, ScanRequest } from "./scan.ts";
 
 /** State of one tree for people and for clean-up. */
-export interface TreeStatus {
+export interface RepositoryStatus {
   readonly name: string;
   readonly location: string;
   readonly packages: number;
@@ -30,16 +30,16 @@ export interface TreeStatus {
   readonly problem?: string;
 }
 
-export interface Tree {
+export interface ScanSchedule {
   /** See Trees.refresh. */
   refresh(unknown: boolean): Promise<void>;
   /** See Trees.rescan. */
   rescan(full: boolean): Promise<void>;
   /** Resolves at the end of the first scan, which it begins where none has begun. */
-  scannedOnce(): Promise<void>;
-  status(): TreeStatus;
+  firstScan(): Promise<void>;
+  status(): RepositoryStatus;
   /** Resolves when no scan is under way or due. */
-  settled(): Promise<void>;
+  idle(): Promise<void>;
 }
 
 /**
@@ -48,7 +48,7 @@ export interface Tree {
  */
 export type Scan = (request: ScanRequest, signal: AbortSignal) => Promise<ScanReport>;
 
-export interface TreeDeps {
+export interface ScanScheduleDeps {
   readonly repository: Repository;
   readonly repositoryId: number;
   readonly scan: Scan;
@@ -65,7 +65,7 @@ const REST_WITH_MARKERS = 100;
 /** Whoever asks for a name that no tree knows waits so long for a rest to be over. */
 const MAX_WAIT_MS = 1_000;
 
-type Outcome = ScanReport & { readonly markers: string; readonly endedAt: number; readonly tookMs: number };
+type LastScan = ScanReport & { readonly markers: string; readonly endedAt: number; readonly tookMs: number };
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -97,16 +97,24 @@ function withShownPaths(report: ScanReport, path: string, location: string): Sca
   };
 }
 
-export function createTree({ repository, repositoryId, scan, clock, log, signal, onChange }: TreeDeps): Tree {
+export function createScanSchedule({
+  repository,
+  repositoryId,
+  scan,
+  clock,
+  log,
+  signal,
+  onChange,
+}: ScanScheduleDeps): ScanSchedule {
   const { name, location } = repository;
-  let last: Outcome | undefined;
+  let last: LastScan | undefined;
   let scannedAt: number | undefined;
   let running: { readonly markers: string; readonly done: Promise<void> } | undefined;
   let queued: { full: boolean; readonly done: Promise<void> } | undefined;
   let resting: Promise<void> | undefined;
   let complained = new Set<string>();
 
-  function tell({ problem, unreadable, skipped, firstSkipped, ...counts }: Outcome, announce: boolean): void {
+  function tell({ problem, unreadable, skipped, firstSkipped, ...counts }: LastScan, announce: boolean): void {
     if (problem !== undefined && problem !== last?.problem) {
       log.warn("Repository {name} ({location}) {problem}; what was known of it is kept", { name, location, problem });
     }
@@ -199,7 +207,7 @@ export function createTree({ repository, repositoryId, scan, clock, log, signal,
   }
 
   /** The next scan, where what the last one cost allows it by now, or soon enough. */
-  function whenRested(previous: Outcome, maxWaitMs: number): Promise<void> {
+  function whenRested(previous: LastScan, maxWaitMs: number): Promise<void> {
     const rest = previous.tookMs * (previous.markers === "" ? REST_WITHOUT_MARKERS : REST_WITH_MARKERS);
     const elapsed = clock.now() - previous.endedAt;
     // A negative time says that the clock was set back.
@@ -226,10 +234,10 @@ export function createTree({ repository, repositoryId, scan, clock, log, signal,
     async rescan(full) {
       if (!signal.aborted) await next(full);
     },
-    async scannedOnce() {
+    async firstScan() {
       if (!signal.aborted && !last) await (running?.done ?? next(false));
     },
-    async settled() {
+    async idle() {
       while (running || queued) await (queued ?? running)?.done;
     },
     status: () => ({

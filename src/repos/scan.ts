@@ -5,7 +5,7 @@
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import { parseManifest } from "./formats/manifest.ts";
-import { listFolders, lookAtManifest } from "./read-folder.ts";
+import { listFolders, readManifest } from "./read-folder.ts";
 
 /** A package's Manifest as read. */
 export interface ScannedPackage {
@@ -119,7 +119,7 @@ function write(pass: Pass): void {
 function scanPackage(category: string, name: string, before: KnownPackage | undefined, pass: Pass): boolean {
   const { tally } = pass;
   const path = `${pass.location}/${category}/${name}/Manifest`;
-  const found = lookAtManifest(path, pass.full ? undefined : before?.stamp);
+  const found = readManifest(path, pass.full ? undefined : before?.stamp);
   if (found.kind === "absent") return false;
   if (found.kind !== "text") {
     count(tally, before?.distfiles);

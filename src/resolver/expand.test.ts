@@ -6,7 +6,7 @@ const LISTS: Readonly<Record<string, { custom: string[]; thirdParty: string[] }>
 };
 
 async function expand(...uris: string[]) {
-  const { candidates, refusals } = await expandUris(uris, {
+  const { uris: candidates, refusals } = await expandUris(uris, {
     mirrorUrls: async (name) => LISTS[name] ?? { custom: [], thirdParty: [] },
     spread: (items) => items.toReversed(),
   });

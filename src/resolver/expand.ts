@@ -9,14 +9,14 @@ import { maskCredentials } from "../lib/url.ts";
 import { atMirror, splitMirrorUri } from "../repos/formats/third-party-mirrors.ts";
 import type { MirrorUrls } from "../repos/masters.ts";
 
-export type Candidate =
+export type ExpandedUri =
   /** Trusted where the admin named the mirror: then its address may be any. */
   | { readonly kind: "url"; readonly url: string; readonly trusted: boolean }
   /** `mirror://gentoo/`: this file at the configured mirrors, by their layouts. */
   | { readonly kind: "mirrors"; readonly name: DistfileName };
 
 export interface Expanded {
-  readonly candidates: readonly Candidate[];
+  readonly uris: readonly ExpandedUri[];
   readonly refusals: readonly Attempt[];
 }
 
@@ -27,13 +27,13 @@ export interface ExpandDeps {
 }
 
 function refusal(uri: string, detail: string): Expanded {
-  return { candidates: [], refusals: [{ source: oneLine(maskCredentials(uri)), kind: "absent", detail }] };
+  return { uris: [], refusals: [{ source: oneLine(maskCredentials(uri)), kind: "absent", detail }] };
 }
 
 function plain(url: string, trusted: boolean): Expanded {
   if (!/^https?:\/\//i.test(url)) return refusal(url, "is not fetched: only http and https are");
   if (!URL.canParse(url)) return refusal(url, "is no URL");
-  return { candidates: [{ kind: "url", url, trusted }], refusals: [] };
+  return { uris: [{ kind: "url", url, trusted }], refusals: [] };
 }
 
 async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promise<Expanded> {
@@ -42,9 +42,7 @@ async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promi
   if (!mirror) return refusal(uri, "names no mirror and path");
   if (mirror.name === "gentoo") {
     const name = parseDistfileName(mirror.path.slice(mirror.path.lastIndexOf("/") + 1));
-    return name === undefined
-      ? refusal(uri, "has no file name")
-      : { candidates: [{ kind: "mirrors", name }], refusals: [] };
+    return name === undefined ? refusal(uri, "has no file name") : { uris: [{ kind: "mirrors", name }], refusals: [] };
   }
   const { custom, thirdParty } = await mirrorUrls(mirror.name);
   if (custom.length + thirdParty.length === 0)
@@ -54,7 +52,7 @@ async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promi
     ...spread(thirdParty).map((base) => plain(atMirror(base, mirror.path), false)),
   ];
   return {
-    candidates: expanded.flatMap(({ candidates }) => candidates),
+    uris: expanded.flatMap(({ uris: candidates }) => candidates),
     refusals: expanded.flatMap(({ refusals }) => refusals),
   };
 }
@@ -62,7 +60,7 @@ async function expandOne(uri: string, { mirrorUrls, spread }: ExpandDeps): Promi
 export async function expandUris(uris: readonly string[], deps: ExpandDeps): Promise<Expanded> {
   const expanded = await Promise.all(uris.map((uri) => expandOne(uri, deps)));
   return {
-    candidates: expanded.flatMap(({ candidates }) => candidates),
+    uris: expanded.flatMap(({ uris: candidates }) => candidates),
     refusals: expanded.flatMap(({ refusals }) => refusals),
   };
 }

@@ -2,7 +2,7 @@
  * Which files a package needs: all that its Manifest has, or those of one version, whatever the USE flags.
  */
 import type { Repository } from "../repos/discover.ts";
-import type { Packages } from "../repos/ebuild-metadata.ts";
+import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import { parseSrcUri } from "../repos/formats/src-uri.ts";
 
 export interface VersionFiles {
@@ -19,14 +19,14 @@ export async function filesOfVersion(
   category: string,
   name: string,
   version: string,
-  packages: Packages,
+  packages: MetadataReader,
 ): Promise<VersionFiles> {
-  const opened = await packages.open(repository, category, name);
+  const opened = await packages.read(repository, category, name);
   const isMeant = ({ pf }: { readonly pf: string }) =>
     pf === `${name}-${version}` || (pf.startsWith(`${name}-${version}-r`) && /-r\d+$/.test(pf));
   const rest = opened.unknown.filter(isMeant);
   const { described, failures } = await opened.evaluate(rest);
-  const meant = [...opened.described.filter(isMeant), ...described];
+  const meant = [...opened.known.filter(isMeant), ...described];
   const files = meant.flatMap(({ metadata }) => [...parseSrcUri(metadata.srcUri, metadata.eapi).files.keys()]);
   return {
     ebuilds: meant.map(({ pf }) => pf),

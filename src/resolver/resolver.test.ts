@@ -4,7 +4,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { createPlaces } from "../mirrors/hosts.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createResolver } from "./resolver.ts";
-import { createHosts } from "./uri-order.ts";
+import { createUriOrder } from "./uri-order.ts";
 
 const name = "foo-1.zip" as DistfileName;
 const entry: DistEntry = { name, size: 10, blake2b: "b" };
@@ -23,18 +23,18 @@ test("a mirror that the admin named in /etc/portage/mirrors may have any address
     ],
     entriesOf: () => new Map(),
     repositoryAt: () => repository,
-    packages: {
+    metadata: {
       forgetFailures: () => undefined,
-      open: async () => ({
-        described: [{ pf: "foo-1", metadata }],
-        guessed: [],
+      read: async () => ({
+        known: [{ pf: "foo-1", metadata }],
+        stale: [],
         unknown: [],
         evaluate: async () => ({ described: [], failures: new Map() }),
       }),
     },
-    families: { mirrorUrls: async () => ({ custom: ["http://10.0.0.1/gnu"], thirdParty: ["http://10.0.0.2/gnu"] }) },
+    masters: { mirrorUrls: async () => ({ custom: ["http://10.0.0.1/gnu"], thirdParty: ["http://10.0.0.2/gnu"] }) },
     mirrors: { sources: () => [] },
-    hosts: createHosts(places, Math.random),
+    uriOrder: createUriOrder(places, Math.random),
   });
   const { sources } = await resolver.sources(name, entry);
   expect(sources().map(({ label, trustedOrigin }) => [label, trustedOrigin])).toEqual([

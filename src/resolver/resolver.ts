@@ -9,20 +9,20 @@ import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
-import type { Families } from "../repos/masters.ts";
-import { type Candidate, type Expanded, expandUris } from "./expand.ts";
-import { type Depth, gather, type PackageWishes } from "./fetchables.ts";
+import type { Masters } from "../repos/masters.ts";
+import { type Expanded, type ExpandedUri, expandUris } from "./expand.ts";
+import { type Depth, findFetchables, type PackageFetchables } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
 import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
-import type { Hosts } from "./uri-order.ts";
+import type { UriOrder } from "./uri-order.ts";
 
 /** All that the trees say of a file. */
 export interface Resolution {
-  readonly packages: readonly PackageWishes[];
+  readonly packages: readonly PackageFetchables[];
   readonly permission: Permission;
   /** Of SRC_URI, in Portage's order. */
-  readonly candidates: readonly Candidate[];
+  readonly uris: readonly ExpandedUri[];
   readonly refusals: readonly Attempt[];
 }
 
@@ -43,13 +43,13 @@ export interface Resolver {
 }
 
 export interface ResolverDeps extends SiblingsDeps {
-  readonly families: Pick<Families, "mirrorUrls">;
+  readonly masters: Pick<Masters, "mirrorUrls">;
   readonly mirrors: Pick<Mirrors, "sources">;
-  readonly hosts: Hosts;
+  readonly uriOrder: UriOrder;
 }
 
 /** What the packages say against fetching, for the one who reads Portage's log. */
-function refusalsOf({ repository, name, wishes, failures }: PackageWishes): readonly Attempt[] {
+function refusalsOf({ repository, name, fetchables: wishes, failures }: PackageFetchables): readonly Attempt[] {
   const refusals: Attempt[] = [];
   const restricted = wishes.find(({ permission }) => permission.fetchRestricted);
   if (restricted) {
@@ -67,9 +67,12 @@ function refusalsOf({ repository, name, wishes, failures }: PackageWishes): read
 }
 
 export function createResolver(deps: ResolverDeps): Resolver {
-  const { wantedBy, repositoryAt, families, mirrors, hosts } = deps;
+  const { wantedBy, repositoryAt, masters: families, mirrors, uriOrder: hosts } = deps;
 
-  async function expand({ repository, wishes }: PackageWishes, allowed: ReadonlySet<string>): Promise<Expanded> {
+  async function expand(
+    { repository, fetchables: wishes }: PackageFetchables,
+    allowed: ReadonlySet<string>,
+  ): Promise<Expanded> {
     const { uris } = mostPermissive(wishes.map(({ permission }) => permission));
     const mirrorUrls = (name: string) => families.mirrorUrls(repository, name);
     return await expandUris(
@@ -79,23 +82,25 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   async function resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution> {
-    const packages = await gather(name, content, depth, deps);
-    const permission = mostPermissive(packages.flatMap(({ wishes }) => wishes.map((wish) => wish.permission)));
+    const packages = await findFetchables(name, content, depth, deps);
+    const permission = mostPermissive(
+      packages.flatMap(({ fetchables: wishes }) => wishes.map((wish) => wish.permission)),
+    );
     // The same URI in several packages is expanded once, by the first that has it.
     const left = new Set(permission.uris);
-    const candidates: Candidate[] = [];
+    const candidates: ExpandedUri[] = [];
     const refusals: Attempt[] = [];
     for (const one of packages) {
       const expanded = await expand(one, left);
-      candidates.push(...expanded.candidates);
+      candidates.push(...expanded.uris);
       refusals.push(...expanded.refusals, ...refusalsOf(one));
-      for (const { permission: said } of one.wishes) for (const uri of said.uris) left.delete(uri);
+      for (const { permission: said } of one.fetchables) for (const uri of said.uris) left.delete(uri);
     }
-    return { packages, permission, candidates, refusals };
+    return { packages, permission, uris: candidates, refusals };
   }
 
-  function uriSource({ url, trusted }: Extract<Candidate, { kind: "url" }>): Source {
-    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = hosts.at(url);
+  function uriSource({ url, trusted }: Extract<ExpandedUri, { kind: "url" }>): Source {
+    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = hosts.hostOf(url);
     return {
       label: oneLine(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
@@ -108,7 +113,11 @@ export function createResolver(deps: ResolverDeps): Resolver {
     };
   }
 
-  function arrange(name: DistfileName, content: Digests, { permission, candidates }: Resolution): readonly Source[] {
+  function arrange(
+    name: DistfileName,
+    content: Digests,
+    { permission, uris: candidates }: Resolution,
+  ): readonly Source[] {
     const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
     const repositories = [...new Set(wanting)];
     const uris = hosts.order(candidates).flatMap((candidate): readonly Source[] => {
@@ -133,11 +142,11 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   return {
-    forgetFailures: deps.packages.forgetFailures,
+    forgetFailures: deps.metadata.forgetFailures,
     resolve,
     sources: (name, content) => sources(name, content, "first"),
     siblings: (name, content) => siblingsOf(name, content, deps),
     filesOfVersion: (repository, category, name, version) =>
-      filesOfVersion(repository, category, name, version, deps.packages),
+      filesOfVersion(repository, category, name, version, deps.metadata),
   };
 }

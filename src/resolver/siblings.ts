@@ -5,10 +5,10 @@
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { parseSrcUri } from "../repos/formats/src-uri.ts";
-import { type GatherDeps, wantingContent } from "./fetchables.ts";
+import { type FetchablesDeps, packagesWanting } from "./fetchables.ts";
 import { permissionOfFile } from "./restrict.ts";
 
-export interface SiblingsDeps extends GatherDeps {
+export interface SiblingsDeps extends FetchablesDeps {
   /** What a package's Manifest has, by name. */
   readonly entriesOf: (location: string, category: string, name: string) => ReadonlyMap<string, DistEntry>;
 }
@@ -28,10 +28,10 @@ export async function siblingsOf(
   content: Digests,
   deps: SiblingsDeps,
 ): Promise<readonly DistEntry[]> {
-  const [wanting, ...more] = wantingContent(name, content, deps);
+  const [wanting, ...more] = packagesWanting(name, content, deps);
   if (!wanting || more.length > 0) return [];
   const { repository, category, package: packageName } = wanting;
-  const { described } = await deps.packages.open(repository, category, packageName);
+  const { known: described } = await deps.metadata.read(repository, category, packageName);
   let shared: readonly string[] | undefined;
   for (const { metadata } of described) {
     if (!metadata.srcUri.includes(name)) continue;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createPlaces } from "../mirrors/hosts.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createHosts } from "./uri-order.ts";
+import { createUriOrder } from "./uri-order.ts";
 
 /** The same numbers in every run. */
 function createRandom(): () => number {
@@ -14,7 +14,7 @@ function createRandom(): () => number {
 
 function create() {
   const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
-  return createHosts(createPlaces({ memory, clock: createFakeClock(), onCircuit: () => undefined }), createRandom());
+  return createUriOrder(createPlaces({ memory, clock: createFakeClock(), onCircuit: () => undefined }), createRandom());
 }
 
 /** How often each of them is the first in a thousand draws. */
@@ -32,9 +32,9 @@ test("plain URIs keep their order, but for hosts out of order, which are asked l
   }));
   const urls = () => hosts.order(candidates).map((one) => (one.kind === "url" ? one.url : one.name));
   expect(hosts.order([{ kind: "mirrors", name: "x" as never }, ...candidates]).length).toBe(4);
-  hosts.at("https://a.test/1").startRequest(undefined).end("failed");
+  hosts.hostOf("https://a.test/1").startRequest(undefined).end("failed");
   expect(urls()).toEqual(["https://a.test/1", "https://b.test/2", "https://a.test/3"]);
-  hosts.at("https://a.test/3").startRequest(undefined).end("failed");
+  hosts.hostOf("https://a.test/3").startRequest(undefined).end("failed");
   expect(urls()).toEqual(["https://b.test/2", "https://a.test/1", "https://a.test/3"]);
 });
 
@@ -46,7 +46,7 @@ test("equal hosts of a mirror:// list are first equally often, faster ones in pr
     ["https://a.test", 1_000_000],
     ["https://b.test", 4_000_000],
   ] as const) {
-    const trial = hosts.at(url).startRequest(undefined);
+    const trial = hosts.hostOf(url).startRequest(undefined);
     trial.firstByte(1);
     trial.received(1, 0);
     trial.received(10 * speed, 10_000);

@@ -5,25 +5,25 @@
 import { expectedMs } from "../mirrors/host-stats.ts";
 import type { Place, Places } from "../mirrors/hosts.ts";
 import { priorOf } from "../mirrors/selection.ts";
-import type { Candidate } from "./expand.ts";
+import type { ExpandedUri } from "./expand.ts";
 
-export interface Hosts {
+export interface UriOrder {
   /** Those out of order last, else as they are. */
-  order(candidates: readonly Candidate[]): readonly Candidate[];
+  order(candidates: readonly ExpandedUri[]): readonly ExpandedUri[];
   /** Base URLs of third-party mirrors, in random order: the load is spread by what each can take. */
   spread(urls: readonly string[]): readonly string[];
-  at(url: string): Place;
+  hostOf(url: string): Place;
 }
 
 /** By a file of this size third-party mirrors are compared. */
 const USUAL_BYTES = 1024 * 1024;
 
 /** @param random from 0 up to but not including 1 */
-export function createHosts(places: Places, random: () => number): Hosts {
+export function createUriOrder(places: Places, random: () => number): UriOrder {
   const at = (url: string) => places.at(new URL(url).origin);
-  const isOpen = (candidate: Candidate) => candidate.kind === "url" && at(candidate.url).circuit === "open";
+  const isOpen = (candidate: ExpandedUri) => candidate.kind === "url" && at(candidate.url).circuit === "open";
   return {
-    at,
+    hostOf: at,
     order: (candidates) => [...candidates.filter((one) => !isOpen(one)), ...candidates.filter(isOpen)],
     spread(urls) {
       const known = urls.map((url) => (URL.canParse(url) ? at(url).known : undefined));

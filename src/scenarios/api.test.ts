@@ -15,21 +15,21 @@ import {
 import { FILE_ROUTE, ROUTES } from "../http/api/routes.ts";
 import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 const one = { size: 200_000, seed: 1 };
 const two = { size: 300_000, seed: 2 };
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one.zip": one, "two.zip": two, "nowhere.zip": { size: 7, seed: 3 } } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>(Object.entries({ "one.zip": one, "two.zip": two })),

@@ -5,9 +5,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(90_000);
 
@@ -27,7 +27,7 @@ async function createWorld(mirrorCount: number, files: number, size: number): Pr
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size, seed: i + 1 };
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/many", { dist });
   const mirrors: FakeUpstream[] = [];
   for (let i = 0; i < mirrorCount; i++) {

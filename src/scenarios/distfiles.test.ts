@@ -8,10 +8,10 @@ import { FLAT, formatLayoutConf, nameHash, standardFolder } from "../distfile/la
 import type { DistfileName } from "../distfile/name.ts";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 const small = { size: 200_000, seed: 1 };
 const large = { size: 12 * 1024 * 1024, seed: 2 };
@@ -19,13 +19,13 @@ const other = { size: 200_000, seed: 3 };
 const unknown = { size: 150_000, seed: 4 };
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "small.zip": small, "large.zip": large, "nowhere.zip": other } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>([
@@ -275,7 +275,7 @@ test("a stored file damaged behind our back is fetched again, never served", asy
 });
 
 test("by content-hash each client gets its own of two files of one name; by name the first tree's is served", async () => {
-  const second = writeTree(folder.file("tree2"), { name: "overlay" });
+  const second = writeRepository(folder.file("tree2"), { name: "overlay" });
   second.put("app-misc/own", { dist: { "small.zip": other } });
   const twin = await startFakeUpstream({ files: new Map([["small.zip", other]]) });
   const base = await start({ "fetcher.strategy": "ordered" }, [twin.url, mirror.url], [tree.location, second.location]);

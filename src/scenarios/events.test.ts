@@ -7,9 +7,9 @@ import * as v from "valibot";
 import { DownloadsSchema, StatusSchema } from "../api/schemas.ts";
 import { createEvents } from "../http/api/events.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 const large = { size: 6 * 1024 * 1024, seed: 1 };
 const closers: (() => unknown)[] = [];
@@ -21,7 +21,7 @@ afterEach(async () => {
 async function start(): Promise<TestServer> {
   const folder = createTempFolder();
   closers.push(() => folder.remove());
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "large.zip": large } });
   const mirror = await startFakeUpstream({ files: new Map([["large.zip", large]]) });
   closers.push(mirror.close);

@@ -7,9 +7,9 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(120_000);
 
@@ -94,7 +94,7 @@ async function ask(url: string): Promise<string> {
 
 async function runCell({ fault, at, ranges, mirrors, faulty }: Cell): Promise<readonly string[]> {
   using folder = createTempFolder();
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
   const behaviourOf = (i: number): Behaviour => (i < faulty ? (FAULTS[fault]?.(at) ?? [[], []]) : [[], []]);
   const upstreams = await Promise.all(Array.from({ length: mirrors }, (_, i) => startMirror(behaviourOf(i), ranges)));
@@ -131,7 +131,7 @@ test.concurrent.each(Object.entries(HOPELESS))(
   "with the default time-outs a verdict comes before the client gives up: all mirrors are %s",
   async (_name, faults) => {
     using folder = createTempFolder();
-    const tree = writeTree(folder.file("tree"));
+    const tree = writeRepository(folder.file("tree"));
     const content: Content = { size: 300_000, seed: 8 };
     tree.put("app-misc/small", { dist: { small: content } });
     const mirrors = await Promise.all(

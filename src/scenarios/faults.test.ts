@@ -8,10 +8,10 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent, sizeOf } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 // Slow mirrors are waited for, and the machine may be busy.
 setDefaultTimeout(60_000);
@@ -71,7 +71,7 @@ function plant(name: string, asked: FakeUpstream, other: FakeUpstream): void {
 }
 
 beforeAll(async () => {
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/faults", { dist });
   const files = new Map(Object.entries(dist));
   first = await startFakeUpstream({ files, onRequest: (name) => plant(name, first, second) });
@@ -108,7 +108,7 @@ test("where all lie, no client completes the file and the store does not get it"
   for (const size of [SMALL, LARGE]) {
     const name = `lies-${size}`;
     const content = { size, seed: 77 };
-    const tree = writeTree(folder.file("tree"));
+    const tree = writeRepository(folder.file("tree"));
     tree.put(`app-misc/lies-${size}`, { dist: { [name]: content } });
     for (const mirror of [first, second]) {
       mirror.files.set(name, content);

@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(30_000);
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mirror = await startFakeUpstream();
 });
 

@@ -15,17 +15,17 @@ import type { ImportReport, Progress } from "../api/action-schemas.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { readContent } from "../testing/content.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let server: TestServer | undefined;
 
 beforeEach(() => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mkdirSync(folder.file("distdir"));
 });
 
@@ -164,7 +164,7 @@ test("the folders of a mirror are gone through, also two levels of them", async 
 });
 
 test("where trees disagree the first one's content is the one that stays", async () => {
-  const second = writeTree(folder.file("second"), { name: "second" });
+  const second = writeRepository(folder.file("second"), { name: "second" });
   tree.put("app-misc/a", { dist: { "f.tar": "first" } });
   second.put("app-misc/b", { dist: { "f.tar": "other" } });
   await start({}, [tree.location, second.location]);

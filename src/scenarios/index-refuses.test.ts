@@ -8,10 +8,10 @@ import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const dist = {
@@ -29,7 +29,7 @@ beforeEach(async () => {
   folder = createTempFolder();
   const files = new Map<string, Content>([...Object.entries(dist), ["unknown.tar.xz", "nobody wants it"]]);
   mirror = await startFakeUpstream({ files });
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/some", { dist });
   server = await startServer({
     location: folder.file("store"),

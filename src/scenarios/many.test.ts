@@ -4,9 +4,9 @@
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, sizeOf } from "../testing/content.ts";
 import { type FakeUpstream, type FakeUpstreamOptions, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(90_000);
 
@@ -25,7 +25,7 @@ async function createWorld(
 ): Promise<{ readonly server: TestServer; readonly mirror: FakeUpstream }> {
   const folder = createTempFolder();
   closers.push(() => folder.remove());
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/many", { dist });
   const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)), ...options });
   closers.push(mirror.close);

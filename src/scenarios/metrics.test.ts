@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 const one = { size: 200_000, seed: 1 };
 
@@ -17,7 +17,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  const tree = writeTree(folder.file('tr"ee\\'), { name: "gentoo" });
+  const tree = writeRepository(folder.file('tr"ee\\'), { name: "gentoo" });
   tree.put("app-misc/one", { dist: { "one.zip": one, "two.zip": { size: 5, seed: 2 } } });
   mirror = await startFakeUpstream({ files: new Map<string, Content>([["one.zip", one]]) });
   server = await startServer({

@@ -8,10 +8,10 @@ import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 const MIB = 1024 * 1024;
 const dist: Record<string, Content> = {
@@ -27,7 +27,7 @@ let server: TestServer | undefined;
 beforeEach(async () => {
   folder = createTempFolder();
   mirrors = await Promise.all([0, 1].map(() => startFakeUpstream({ files: new Map(Object.entries(dist)) })));
-  writeTree(folder.file("tree")).put("app-misc/some", { dist });
+  writeRepository(folder.file("tree")).put("app-misc/some", { dist });
 });
 afterEach(async () => {
   await server?.stop();

@@ -8,21 +8,21 @@ import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 const known = { size: 100_000, seed: 1 };
 const unknown = { size: 150_000, seed: 2 };
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "known.zip": known } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>([
@@ -166,7 +166,7 @@ test("HEAD of an absent name is remembered like GET", async () => {
 });
 
 test("trees that disagree: the second content serves while the first is not to be had", async () => {
-  const overlay = writeTree(folder.file("overlay"), { name: "overlay" });
+  const overlay = writeRepository(folder.file("overlay"), { name: "overlay" });
   overlay.put("app-misc/own", { dist: { "known.zip": unknown } });
   mirror.files.set("known.zip", unknown);
   server = await startServer({

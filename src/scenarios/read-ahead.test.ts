@@ -5,12 +5,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 const all = ["a.zip", "b.zip", "c.zip", "gui.zip", "old.zip", "new.zip", "both.zip"];
@@ -18,7 +18,7 @@ const dist = Object.fromEntries(all.map((name, i): [string, Content] => [name, {
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
   const uris = (names: string) => names.replaceAll(/\w+\.zip/g, "http://127.0.0.1:9/$&");
   const common = "a.zip b.zip gui? ( gui.zip ) c.zip both.zip";

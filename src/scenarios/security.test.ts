@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import * as v from "valibot";
 import { ProblemSchema } from "../api/schemas.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 const token = "correct-horse-battery";
 
@@ -17,7 +17,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one.zip": { size: 5, seed: 1 } } });
   server = await startServer({
     location: folder.file("store"),

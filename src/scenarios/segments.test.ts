@@ -8,10 +8,10 @@ import type { Mirrors } from "../api/schemas.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
+import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { writeTree } from "../testing/tree.ts";
 
 setDefaultTimeout(90_000);
 
@@ -34,7 +34,7 @@ async function createWorld(
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
-  const tree = writeTree(folder.file("tree"));
+  const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/large", { dist });
   const mirrors: FakeUpstream[] = [];
   for (const list of faults) {

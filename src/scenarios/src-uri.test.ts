@@ -9,22 +9,22 @@ import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
+import { type TestEbuild, type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, type TreeEbuild, writeTree } from "../testing/tree.ts";
 
 const file = { size: 150_000, seed: 11 };
 const large = { size: 9 * 1024 * 1024, seed: 12 };
 
 let folder: TempFolder;
-let tree: Tree;
+let tree: TestRepository;
 let mirror: FakeUpstream;
 let upstream: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeTree(folder.file("tree"));
+  tree = writeRepository(folder.file("tree"));
   mirror = await startFakeUpstream({ files: new Map() });
   upstream = await startFakeUpstream({ files: new Map() });
 });
@@ -54,7 +54,7 @@ async function isRight(response: Response, content: Content): Promise<boolean> {
 }
 
 /** A package with one file of that name and these ebuilds. */
-function put(name: string, ebuilds: readonly TreeEbuild[], content: Content = file, inTree = tree): void {
+function put(name: string, ebuilds: readonly TestEbuild[], content: Content = file, inTree = tree): void {
   inTree.put("app-misc/foo", { dist: { [name]: content }, ebuilds });
 }
 
@@ -85,7 +85,7 @@ for (const cached of [true, false]) {
 }
 
 test("an eclass of a master builds SRC_URI, and the repository's own eclass goes before it", async () => {
-  const overlay = writeTree(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
+  const overlay = writeRepository(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
   tree.write("eclass/base.eclass", `SRC_URI+=" ${at("/wrong.zip")} -> foo.zip"\n`);
   tree.write("eclass/list.eclass", `inherit base\nfor f in 1 2 3; do SRC_URI+=" ${at("/")}part$f.zip"; done\n`);
   overlay.write("eclass/base.eclass", `SRC_URI+=" ${at("/right.zip")} -> foo.zip"\n`);
@@ -272,7 +272,7 @@ test("HEAD finds out by SRC_URI too, and downloads nothing", async () => {
 });
 
 test("mirrors that never have an overlay's files are asked after SRC_URI, once that is known, also after a restart", async () => {
-  const overlay = writeTree(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
+  const overlay = writeRepository(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
   const names = Array.from({ length: 12 }, (_, i) => `o${i}.zip`);
   for (const name of names) upstream.files.set(`/${name}`, file);
   const srcUri = names.map((name) => at(`/${name}`)).join(" ");

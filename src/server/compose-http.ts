@@ -31,7 +31,7 @@ export interface AppParts extends Omit<StateParts, "unavailableReason" | "degrad
   readonly revalidated: Revalidated;
   readonly hot: Pick<HotFiles, "files" | "bytes">;
   readonly actions: Actions;
-  readonly settleTrees: DistfilesDeps["settleTrees"];
+  readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
   readonly keeper: Pick<ComposedStore, "evict" | "degradedReason">;
   readonly loopGuard: LoopGuard;
   readonly dashboard: DashboardFiles | undefined;
@@ -80,7 +80,7 @@ export function composeApp(parts: AppParts): ComposedApp {
     hitLines: createHitLines(parts.clock, (hits, bytes) => {
       infoLine(`${hits} more hits, ${bytes} bytes: beyond 1000 a second they are told together`, { hits, bytes });
     }),
-    settleTrees: parts.settleTrees,
+    refreshRepositories: parts.refreshRepositories,
     wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
     loopHeaders: (request) => loopGuard.headersFor(request.headers),
     get layoutConf() {

@@ -6,14 +6,14 @@ import { type Index, setAside } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { type FoundRepositories, findRepositories } from "../repos/discover.ts";
-import { createTrees, type Trees } from "../repos/repositories.ts";
+import { type DiscoveredRepositories, discoverRepositories } from "../repos/discover.ts";
+import { type ConfiguredRepositories, createRepositoryScans } from "../repos/repositories.ts";
 import { scanRepository } from "../repos/scan.ts";
 import { createSync, type SyncedTree } from "../repos/sync/sync.ts";
 import { syncedLocation } from "../repos/sync/versions.ts";
 import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
-export interface TreesParts {
+export interface RepositoriesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
   readonly index: Pick<Index, "treesPath">;
   readonly rows: RepositoryRows;
@@ -26,23 +26,10 @@ export interface TreesParts {
   readonly log: Logger;
 }
 
-export interface ComposedTrees {
-  readonly trees: Trees;
-  /** As they are now. */
-  found(): FoundRepositories;
-  /** Whether every tree that is configured has been read since the start. */
-  scanned(): boolean;
-  /** Begins to sync. */
-  start(): void;
-  /** Looks for the trees again, as configured now: those that are new are scanned, others go on. */
-  reconfigure(): Promise<void>;
-  stop(): Promise<void>;
-}
-
 const MINUTE_MS = 60_000;
 
 /** The proxy is for all that is fetched; rsync wants it without a scheme (rsync(1), RSYNC_PROXY). */
-function withProxy(environment: TreesParts["environment"], proxy: string): TreesParts["environment"] {
+function withProxy(environment: RepositoriesParts["environment"], proxy: string): RepositoriesParts["environment"] {
   if (proxy === "") return environment;
   return { ...environment, http_proxy: proxy, https_proxy: proxy, RSYNC_PROXY: new URL(proxy).host };
 }
@@ -53,9 +40,9 @@ export function syncFolder({ storage }: Pick<Config, "storage">): string {
 }
 
 /** The repositories that are there, those of URLs included. */
-export function findConfigured(config: Pick<Config, "repo" | "storage">): FoundRepositories {
+export function discoverConfigured(config: Pick<Config, "repo" | "storage">): DiscoveredRepositories {
   const folder = syncFolder(config);
-  return findRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
+  return discoverRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
 }
 
 /** An index in memory is this thread's alone. */
@@ -69,7 +56,7 @@ function scanHere(rows: RepositoryRows): ScanThread {
   };
 }
 
-function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: TreesParts): ScanThread {
+function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: RepositoriesParts): ScanThread {
   if (treesPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,
@@ -84,23 +71,23 @@ function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage,
   });
 }
 
-export function composeTrees(parts: TreesParts): ComposedTrees {
+export function composeRepositories(parts: RepositoriesParts): ConfiguredRepositories {
   const { config, rows, environment, clock, log } = parts;
-  let found = findConfigured(config);
+  let found = discoverConfigured(config);
   const tellProblems = () => {
     for (const problem of found.problems) log.warn("{problem}", { problem });
   };
   tellProblems();
   const thread = composeScan(parts);
-  const trees = createTrees({ repositories: found.repositories, rows, scan: thread.scan, clock, log });
+  const scans = createRepositoryScans({ repositories: found.repositories, rows, scan: thread.scan, clock, log });
 
   async function heed({ location, first }: SyncedTree): Promise<void> {
     if (first) {
-      found = findConfigured(config);
-      await trees.configure(found.repositories);
-      await trees.ready;
+      found = discoverConfigured(config);
+      await scans.configure(found.repositories);
+      await scans.ready;
     } else {
-      await trees.synced(location);
+      await scans.synced(location);
     }
   }
 
@@ -120,20 +107,20 @@ export function composeTrees(parts: TreesParts): ComposedTrees {
   }
 
   return {
-    trees,
-    found: () => found,
-    scanned: () => trees.scanned && found.pending.length === 0,
+    scans,
+    discovered: () => found,
+    scanned: () => scans.scanned && found.pending.length === 0,
     start: startSync,
     async reconfigure() {
-      found = findConfigured(config);
+      found = discoverConfigured(config);
       tellProblems();
       await sync?.configure(found.urls, config.repo.sync_interval * MINUTE_MS);
       startSync();
-      await trees.configure(found.repositories);
+      await scans.configure(found.repositories);
     },
     async stop() {
       await sync?.stop();
-      await trees.stop();
+      await scans.stop();
       await thread.stop();
     },
   };

@@ -9,14 +9,14 @@ import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { Places } from "../mirrors/hosts.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
-import { createPackages } from "../repos/ebuild-metadata.ts";
+import { createMetadataReader } from "../repos/ebuild-metadata.ts";
 import { createEvaluator, type Evaluator } from "../repos/evaluate.ts";
 import type { EvaluationRows } from "../repos/evaluation-cache.ts";
-import { createFamilies, type Known } from "../repos/masters.ts";
+import { createMasters, type Known } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createResolver, type Resolver } from "../resolver/resolver.ts";
 import type { SiblingsDeps } from "../resolver/siblings.ts";
-import { createHosts } from "../resolver/uri-order.ts";
+import { createUriOrder } from "../resolver/uri-order.ts";
 import { createPin, systemResolve } from "../upstream/pinned-address.ts";
 import { tryConnect } from "../upstream/probe.ts";
 import type { UpstreamSettings } from "../upstream/request.ts";
@@ -65,7 +65,7 @@ export interface ResolverParts {
 
 export function composeResolver(parts: ResolverParts): Resolver {
   const { known, mirrors, clock, log } = parts;
-  const families = createFamilies({ known, customMirrorsPath: "/etc/portage/mirrors" });
+  const masters = createMasters({ known, customMirrorsPath: "/etc/portage/mirrors" });
   let ready: Evaluator | undefined;
 
   async function evaluator(): Promise<Evaluator | string> {
@@ -80,10 +80,10 @@ export function composeResolver(parts: ResolverParts): Resolver {
     wantedBy: parts.wantedBy,
     entriesOf: parts.entriesOf,
     repositoryAt: (location) => known().repositories.find((repository) => repository.location === location),
-    packages: createPackages({ families, rows: parts.rows, evaluator, clock, log }),
-    families,
+    metadata: createMetadataReader({ masters, rows: parts.rows, evaluator, clock, log }),
+    masters,
     mirrors,
-    hosts: createHosts(parts.places, Math.random),
+    uriOrder: createUriOrder(parts.places, Math.random),
   });
 }
 

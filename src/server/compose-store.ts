@@ -15,9 +15,9 @@ import { createOrphanRows } from "../index/orphans.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Places } from "../mirrors/hosts.ts";
+import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
 import { bothKinds, type MirrorFileParts } from "./compose-mirror-files.ts";
-import type { ComposedTrees } from "./compose-repos.ts";
 import { createStoreTrouble } from "./store-health.ts";
 
 export interface StoreParts {
@@ -28,7 +28,7 @@ export interface StoreParts {
   /** What else is stored. */
   readonly others: MirrorFileParts;
   readonly db: IndexDatabase;
-  readonly trees: ComposedTrees;
+  readonly configuredRepositories: ConfiguredRepositories;
   readonly places: Places;
   readonly onCleaned: (report: CleanReport) => void;
   readonly clock: Clock;
@@ -58,10 +58,10 @@ const FROM_OUT_OF_ORDER = 8;
 const FROM_NOWHERE = 8;
 
 /** Whether all trees that are configured are there and were read without trouble. */
-function areWell({ trees, found, scanned }: ComposedTrees): boolean {
-  const { repositories, problems } = found();
+function areWell({ scans, discovered, scanned }: ConfiguredRepositories): boolean {
+  const { repositories, problems } = discovered();
   if (!scanned() || repositories.length === 0 || problems.length > 0) return false;
-  return trees.status().every(({ problem, unreadable }) => problem === undefined && unreadable === 0);
+  return scans.status().every(({ problem, unreadable }) => problem === undefined && unreadable === 0);
 }
 
 /** The beginning of a URL up to its path. */
@@ -71,7 +71,7 @@ function originOf(url: string): string {
 }
 
 export function composeStore(parts: StoreParts): ComposedStore {
-  const { storage, mirrors, store, rows, db, trees, places, clock, log } = parts;
+  const { storage, mirrors, store, rows, db, configuredRepositories, places, clock, log } = parts;
   const inUse = createInUse(clock);
 
   function scarcity(source: string): number {
@@ -90,7 +90,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     },
     keep: () => storage().keep,
     scarcity,
-    treesWell: () => areWell(trees),
+    treesWell: () => areWell(configuredRepositories),
     inUse: inUse.has,
     onCleaned: parts.onCleaned,
     clock,

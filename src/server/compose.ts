@@ -23,14 +23,14 @@ import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
 import { createTurns } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
-import { createSettling } from "../repos/refresh.ts";
+import { createRepositoryRefresh } from "../repos/refresh.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeRevalidated, openMirrorFileParts } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
 import type { Parts } from "./compose-parts.ts";
-import { composeTrees } from "./compose-repos.ts";
+import { composeRepositories } from "./compose-repos.ts";
 import { composeResolver, createOffer, upstreamSettings } from "./compose-resolver.ts";
 import { composeStore } from "./compose-store.ts";
 import { composeStored, RELEASE_EVERY_MS, releaseMemory } from "./compose-stored.ts";
@@ -72,8 +72,8 @@ export function compose(parts: Parts): Server {
   const guard = createLoopGuard(storeId(index.db));
   const stats = createRequestStats(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
-  const composedTrees = composeTrees({ ...parts, rows: repositoryRows });
-  const { trees } = composedTrees;
+  const configuredRepositories = composeRepositories({ ...parts, rows: repositoryRows });
+  const { scans } = configuredRepositories;
   const { places, mirrors } = composeMirrors({
     config,
     db: index.db,
@@ -87,7 +87,7 @@ export function compose(parts: Parts): Server {
     evaluate: config.repo.evaluate,
     wantedBy,
     entriesOf: repositoryRows.entriesOf,
-    known: composedTrees.found,
+    known: configuredRepositories.discovered,
     rows: createEvaluationRows(index.db),
     mirrors,
     places,
@@ -102,7 +102,7 @@ export function compose(parts: Parts): Server {
     resolver.forgetFailures();
   }
 
-  const { heedChanges, settleTrees } = createSettling(trees, clock, forgetFailures);
+  const { onRepositoriesChanged, refreshRepositories } = createRepositoryRefresh(scans, clock, forgetFailures);
   const keeper = composeStore({
     storage: () => config.storage,
     mirrors: () => config.fetcher.mirrors,
@@ -110,7 +110,7 @@ export function compose(parts: Parts): Server {
     rows,
     others,
     db: index.db,
-    trees: composedTrees,
+    configuredRepositories,
     places,
     onCleaned: stats.counters.countCleaned,
     clock,
@@ -144,8 +144,8 @@ export function compose(parts: Parts): Server {
     clock,
     log,
     wantedBy,
-    settleTrees,
-    treesScanned: composedTrees.scanned,
+    refreshRepositories,
+    repositoriesScanned: configuredRepositories.scanned,
     offer: stats.counters.timed(createOffer(config, resolver, mirrors)),
     reserve: keeper.reserve,
     inUse: keeper.inUse,
@@ -171,13 +171,13 @@ export function compose(parts: Parts): Server {
     evict: keeper.evict,
     verify,
     verifyOthers,
-    trees: composedTrees,
+    configuredRepositories,
     resolver,
     entriesOf: repositoryRows.entriesOf,
     loopHeaders: () => guard.headersFor(undefined),
     maxDownloads: () => config.fetcher.max_downloads,
-    settleTrees,
-    heedChanges,
+    refreshRepositories,
+    onRepositoriesChanged,
   });
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
@@ -191,9 +191,9 @@ export function compose(parts: Parts): Server {
     config,
     db: index.db,
     repositories: repositoryRows,
-    repositoryStatus: trees.status,
-    foundRepositories: composedTrees.found,
-    repositoriesScanned: composedTrees.scanned,
+    repositoryStatus: scans.status,
+    discoveredRepositories: configuredRepositories.discovered,
+    repositoriesScanned: configuredRepositories.scanned,
     places,
     readAhead,
     keeper,
@@ -204,7 +204,7 @@ export function compose(parts: Parts): Server {
   });
 
   async function settle(): Promise<void> {
-    await Promise.all([recover(store, rows, clock, log), revalidation.kept.recover(), trees.ready]);
+    await Promise.all([recover(store, rows, clock, log), revalidation.kept.recover(), scans.ready]);
   }
 
   return {
@@ -221,19 +221,19 @@ export function compose(parts: Parts): Server {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
       timers.push(setInterval(() => releaseMemory(hot), RELEASE_EVERY_MS));
       timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
-      timers.push(setInterval(() => void trees.rescan().then(heedChanges), RESCAN_EVERY_MS));
-      composedTrees.start();
+      timers.push(setInterval(() => void scans.rescan().then(onRepositoriesChanged), RESCAN_EVERY_MS));
+      configuredRepositories.start();
       await settle();
       keeper.start(verify, verifyOthers);
     },
     async reconfigure() {
-      await composedTrees.reconfigure();
+      await configuredRepositories.reconfigure();
       // Other mirrors and trees may have what these had not.
       forgetFailures();
     },
     async stop() {
       for (const timer of timers) clearInterval(timer);
-      await composedTrees.stop();
+      await configuredRepositories.stop();
       readAhead.stop();
       await keeper.stop();
       await flights.stop(new Error("portcache is shutting down"));

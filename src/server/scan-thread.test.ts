@@ -4,8 +4,8 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import type { Scan } from "../repos/scan-schedule.ts";
+import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { type Tree, writeTree } from "../testing/tree.ts";
 import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 const WORKER = new URL("./scan.worker.ts", import.meta.url).href;
@@ -41,8 +41,8 @@ function createScan(workerUrl = WORKER): Scan {
 }
 
 /** One with so many packages, each of which wants a file of its own. */
-function manyPackages(name: string, packages: number): Tree {
-  const tree = writeTree(folder.file(name), { name });
+function manyPackages(name: string, packages: number): TestRepository {
+  const tree = writeRepository(folder.file(name), { name });
   for (let i = 0; i < packages; i++) {
     tree.put(`cat-${i % 7}/p-${i}`, {
       dist: { [`${name}-${i}`]: { digests: { size: 1 + i, sha512: "a".repeat(128) } } },
@@ -120,7 +120,7 @@ test("writers of the index do not wait for a scan, and the event loop goes on", 
 });
 
 test("where there is nothing to write nothing is written", async () => {
-  const [repositoryId = 0] = rows.configure([writeTree(folder.file("empty"))]);
+  const [repositoryId = 0] = rows.configure([writeRepository(folder.file("empty"))]);
   const version = () => index.db.values("PRAGMA trees.data_version");
   const before = version();
   const request = { repositoryId, location: folder.file("empty"), full: true };

@@ -26,7 +26,7 @@ export interface FilesParts {
   readonly failures: Pick<Failures, "of">;
   readonly removal: (name: string) => Removal | undefined;
   readonly download: (name: string) => DownloadState | undefined;
-  readonly treesScanned: () => boolean;
+  readonly repositoriesScanned: () => boolean;
   readonly clock: Clock;
 }
 
@@ -77,7 +77,11 @@ const REMOVED: Readonly<Record<Removal["reason"], string>> = {
 };
 
 /** Explains why the file is or is not stored. */
-function summarise(details: Omit<FileDetails, "summary">, treesScanned: boolean, removal: Removal | undefined): string {
+function summarise(
+  details: Omit<FileDetails, "summary">,
+  repositoriesScanned: boolean,
+  removal: Removal | undefined,
+): string {
   const { stored, download, packages, failures } = details;
   if (download) return "Downloading now.";
   if (stored) return STORED[stored.verification];
@@ -87,7 +91,7 @@ function summarise(details: Omit<FileDetails, "summary">, treesScanned: boolean,
   }
   if (last) return "Not stored: the last download failed.";
   if (packages.length > 0) return "Not stored: it has not been requested yet.";
-  return treesScanned
+  return repositoriesScanned
     ? "Not stored, and not listed in any ebuild repository."
     : "Not stored. The ebuild repositories are still being scanned.";
 }
@@ -142,7 +146,7 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
       })),
       failures: parts.failures.of(name).map(failure),
     } as const;
-    return { ...found, summary: summarise(found, parts.treesScanned(), parts.removal(name)) };
+    return { ...found, summary: summarise(found, parts.repositoriesScanned(), parts.removal(name)) };
   }
 
   function packagesOf(used: readonly DistfileRow[]): Top["packages"] {

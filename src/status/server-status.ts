@@ -18,8 +18,8 @@ import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Places } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import type { FoundRepositories } from "../repos/discover.ts";
-import type { Trees } from "../repos/repositories.ts";
+import type { DiscoveredRepositories } from "../repos/discover.ts";
+import type { RepositoryScans } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
 import { createLiveDownloads, iso } from "./active-downloads.ts";
 import { createApiFiles, failure } from "./file-report.ts";
@@ -34,9 +34,9 @@ export interface StateParts {
   /** What else is stored. */
   readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
   readonly repositories: RepositoryRows;
-  readonly repositoryStatus: Trees["status"];
+  readonly repositoryStatus: RepositoryScans["status"];
   /** The repositories as they were found last. */
-  readonly foundRepositories: () => FoundRepositories;
+  readonly discoveredRepositories: () => DiscoveredRepositories;
   /** Whether every configured repository has been scanned since the start. */
   readonly repositoriesScanned: () => boolean;
   readonly places: Places;
@@ -93,7 +93,7 @@ export function createApiState(parts: StateParts): ApiState {
     failures: stats.failures,
     removal: stats.counters.removal,
     download: live.of,
-    treesScanned: parts.repositoriesScanned,
+    repositoriesScanned: parts.repositoriesScanned,
     clock,
   });
 
@@ -169,7 +169,7 @@ export function createApiState(parts: StateParts): ApiState {
   }
 
   function repositories(): Repositories {
-    const { pending, problems } = parts.foundRepositories();
+    const { pending, problems } = parts.discoveredRepositories();
     return {
       repositories: parts.repositoryStatus().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
         ...one,

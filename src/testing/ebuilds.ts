@@ -9,7 +9,7 @@ import type { Sandbox } from "../repos/sandbox/sandbox.ts";
 import { createTestSandbox } from "./sandbox.ts";
 import { createTempFolder } from "./temp.ts";
 
-export interface EbuildBench extends Disposable {
+export interface EbuildFixture extends Disposable {
   /** Of the package. */
   readonly folder: string;
   /** Writes an eclass of the tree itself, or of its master. */
@@ -24,16 +24,16 @@ export interface EbuildBench extends Disposable {
   failure(text: string): Promise<string>;
 }
 
-export interface EbuildBenchOptions {
+export interface EbuildFixtureOptions {
   readonly sandbox?: Sandbox;
   /** Name of the folder that all of it lies in. */
   readonly name?: string;
 }
 
-export function createEbuildBench({
+export function createEbuildFixture({
   sandbox = createTestSandbox(),
   name = "trees",
-}: EbuildBenchOptions = {}): EbuildBench {
+}: EbuildFixtureOptions = {}): EbuildFixture {
   const temp = createTempFolder();
   const evaluator = createEvaluator({ sandbox });
   const root = temp.file(name);
@@ -41,7 +41,7 @@ export function createEbuildBench({
   const eclassFolders = [`${root}/master/eclass`, `${root}/own/eclass`];
   for (const path of [folder, ...eclassFolders]) mkdirSync(path, { recursive: true });
 
-  const bench: EbuildBench = {
+  const bench: EbuildFixture = {
     folder,
     eclass: (eclass, text, tree = "own") => writeFileSync(`${root}/${tree}/eclass/${eclass}.eclass`, text),
     async evaluateAll(texts) {

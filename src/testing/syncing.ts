@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
 import { createSync, type Sync, type SyncedTree, type SyncStatus } from "../repos/sync/sync.ts";
 import { createFakeClock } from "./fake-clock.ts";
-import { createRemote, QUIET_GIT, type Remote, until } from "./tree-remotes.ts";
+import { createRemote, QUIET_GIT, type Remote, until } from "./sync-remotes.ts";
 
 export interface Syncing {
   readonly sync: Sync;

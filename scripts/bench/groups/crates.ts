@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
-import { writeTree } from "../../../src/testing/tree.ts";
+import { writeRepository } from "../../../src/testing/repository.ts";
 import { runWgets } from "../lib/clients.ts";
 import { distfilePath, type Files, writeFiles } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
@@ -39,7 +39,7 @@ async function wgetAll(base: string, files: Files, folder: string): Promise<numb
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
   const files = crates();
-  const tree = writeTree(bench.file("tree"));
+  const tree = writeRepository(bench.file("tree"));
   const srcUri = Object.keys(files)
     .map((name) => `https://example.org/${name}`)
     .join(" ");

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { startExecutable } from "../../../src/testing/executable.ts";
-import { writeTree } from "../../../src/testing/tree.ts";
+import { writeRepository } from "../../../src/testing/repository.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { measureHitsBesideScans } from "../lib/hits-beside-scans.ts";
 import { memoryOf } from "../lib/procfs.ts";
@@ -26,7 +26,7 @@ function distLines(name: string, count: number): string {
 }
 
 function writeLikeGentoo(location: string): string {
-  writeTree(location);
+  writeRepository(location);
   for (let i = 0; i < PACKAGES; i++) {
     const name = `package-${i}`;
     const folder = `${location}/category-${i % CATEGORIES}/${name}`;

@@ -23,7 +23,7 @@ interface Round {
 
 /** @throws {Error} where no rates came of it, or where what was found differs from what Portage finds */
 async function compare(checkout: string, tree: string): Promise<Round> {
-  const script = `${import.meta.dir}/../../evaluate-trees.ts`;
+  const script = `${import.meta.dir}/../../evaluate-repositories.ts`;
   const args = ["--portage", checkout, "--sample", SAMPLE, "--only-sample", tree];
   const child = Bun.spawn([process.execPath, script, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
   const [output, exit] = [await child.stdout.text(), await child.exited];

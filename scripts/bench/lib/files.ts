@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, utimesSync, writeSync } from "node:fs";
 import { nameHash } from "../../../src/distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../../../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../../../src/testing/content.ts";
-import { type Tree, writeTree } from "../../../src/testing/tree.ts";
+import { type TestRepository, writeRepository } from "../../../src/testing/repository.ts";
 
 const STEP_BYTES = 8 * 1024 * 1024;
 /** Mirrors' files are older than the moment. */
@@ -45,8 +45,8 @@ export function writeFiles(folder: string, files: Files): void {
 }
 
 /** A tree with one package that wants all of them. */
-export function writeTreeOf(location: string, files: Files): Tree {
-  const tree = writeTree(location);
+export function writeTreeOf(location: string, files: Files): TestRepository {
+  const tree = writeRepository(location);
   tree.put("app-misc/bench", { dist: files });
   return tree;
 }

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { digestsOf, type GeneratedContent } from "../../../src/testing/content.ts";
-import { writeTree } from "../../../src/testing/tree.ts";
+import { writeRepository } from "../../../src/testing/repository.ts";
 import { type Files, writeFiles } from "./files.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
 
@@ -73,7 +73,7 @@ export function writeLargeTree(location: string, files: Files): string {
     return { digests: found };
   };
   const dist = Object.fromEntries(Object.entries(files).map(([name, content]) => [name, digests(content)]));
-  const tree = writeTree(location);
+  const tree = writeRepository(location);
   tree.put("app-misc/bench", { dist });
   return tree.location;
 }

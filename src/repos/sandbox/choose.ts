@@ -4,7 +4,7 @@
  */
 
 import { bubblewrapCommand, plainCommand, type Run, unshareCommand } from "./command.ts";
-import { createSandbox, SANDBOX_LIMITS, type SandboxWay } from "./create.ts";
+import { createSandbox, SANDBOX_LIMITS, type SandboxBackend } from "./create.ts";
 import probe from "./probe.bash" with { type: "text" };
 import { findProgram, type Program } from "./programs.ts";
 import type { RunLimits } from "./run.ts";
@@ -62,7 +62,7 @@ async function findCommand(kind: SandboxKind, find: Find): Promise<(run: Run) =>
   return (run) => plainCommand(bash, run);
 }
 
-async function findWay(kind: SandboxKind, isRoot: boolean, find: Find): Promise<SandboxWay> {
+async function findWay(kind: SandboxKind, isRoot: boolean, find: Find): Promise<SandboxBackend> {
   const command = await findCommand(kind, find);
   const nice = await find("nice");
   const chroot = isRoot ? await find("chroot") : undefined;

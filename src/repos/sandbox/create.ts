@@ -9,7 +9,7 @@ import type { Program } from "./programs.ts";
 import { type RunLimits, runCommand } from "./run.ts";
 import type { Sandbox, SandboxJob, SandboxKind, SandboxResult } from "./sandbox.ts";
 
-export interface SandboxWay {
+export interface SandboxBackend {
   readonly kind: SandboxKind;
   command(run: Run): readonly string[];
   /** For root, which becomes another user with it. */
@@ -44,7 +44,7 @@ function countsByNamespace(): boolean {
   return major > 5 || (major === 5 && minor >= 14);
 }
 
-export function createSandbox(way: SandboxWay, limits: RunLimits): Sandbox {
+export function createSandbox(way: SandboxBackend, limits: RunLimits): Sandbox {
   const places = createSemaphore(RUNS_AT_ONCE);
   const uids = spareUids();
   const stopping = new AbortController();

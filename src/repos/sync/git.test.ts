@@ -15,9 +15,9 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
+import { createRemote, manifestLine, type Remote } from "../../testing/sync-remotes.ts";
 import { endSync, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { createRemote, manifestLine, type Remote } from "../../testing/tree-remotes.ts";
 import { buildFromGit } from "./git.ts";
 import { createRun } from "./run-command.ts";
 

@@ -9,7 +9,7 @@ import { type Run, RunError } from "./run-command.ts";
 import { type SyncUrl, splitCredentials } from "./url.ts";
 import type { Version } from "./versions.ts";
 
-export interface Building {
+export interface VersionBuild {
   readonly url: string;
   /** Empty folder to build in; what lies there after a failure is of no use. */
   readonly target: string;
@@ -61,7 +61,7 @@ function credentialHelper({ url, username }: SyncUrl): readonly string[] {
   return ["-c", `credential.${origin}.helper=${script}`];
 }
 
-function createGit({ url, target, run }: Building) {
+function createGit({ url, target, run }: VersionBuild) {
   const split = splitCredentials(url);
   const { username = "", password = "" } = split;
   const variables = { ...ENVIRONMENT, PORTCACHE_USERNAME: username, PORTCACHE_PASSWORD: password };
@@ -114,7 +114,7 @@ async function collectGarbage(git: Git, target: string): Promise<void> {
 }
 
 /** What the previous version has is fetched no more. Resolves with undefined where there is nothing new. */
-async function update(git: Git, { target, previous, run }: Building & { previous: Version }) {
+async function update(git: Git, { target, previous, run }: VersionBuild & { previous: Version }) {
   await copy(run, previous.path, [".git"], target);
   const how = ["--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress"];
   // Whatever branch the remote's HEAD is by now, and whatever its history.
@@ -151,7 +151,7 @@ async function checkOut(git: Git, target: string, commit: string): Promise<void>
  * Builds the version in `target`. Resolves with its commit, or with undefined where it is the previous one.
  * @throws {RunError} {unknown} what `run` throws
  */
-export async function buildFromGit(building: Building): Promise<string | undefined> {
+export async function buildFromGit(building: VersionBuild): Promise<string | undefined> {
   const { target, previous, run } = building;
   const git = createGit(building);
   if (previous?.commit !== undefined) {

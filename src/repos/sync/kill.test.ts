@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
+import { createProxy, processesOf, type Remote, serveGit, until } from "../../testing/sync-remotes.ts";
 import { createLargeRemote, endSync, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { createProxy, processesOf, type Remote, serveGit, until } from "../../testing/tree-remotes.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);

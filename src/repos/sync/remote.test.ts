@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createLargeRemote, endSync, type Syncing, startSync } from "../../testing/syncing.ts";
-import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
 import {
   createProxy,
   manifestLine,
@@ -11,7 +9,9 @@ import {
   serveGit,
   serveHttp,
   until,
-} from "../../testing/tree-remotes.ts";
+} from "../../testing/sync-remotes.ts";
+import { createLargeRemote, endSync, type Syncing, startSync } from "../../testing/syncing.ts";
+import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { createProxy, type Daemon, processesOf, serveRsync, until } from "../../testing/sync-remotes.ts";
 import { endSync, INTERVAL_MS, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { createProxy, type Daemon, processesOf, serveRsync, until } from "../../testing/tree-remotes.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);

@@ -3,7 +3,7 @@
  * file is, rsync sees by size and time in whole seconds.
  */
 import { stat, utimes } from "node:fs/promises";
-import type { Building } from "./git.ts";
+import type { VersionBuild } from "./git.ts";
 import { splitCredentials } from "./url.ts";
 
 const OPTIONS = [
@@ -19,7 +19,7 @@ const OPTIONS = [
  * Builds the version in `target`. Resolves with whether it differs from the previous one.
  * @throws {RunError} {unknown} what `run` throws
  */
-export async function buildFromRsync({ url, target, previous, run }: Building): Promise<boolean> {
+export async function buildFromRsync({ url, target, previous, run }: VersionBuild): Promise<boolean> {
   const { url: clean, password } = splitCredentials(url);
   const variables: Record<string, string> = password === undefined ? {} : { RSYNC_PASSWORD: password };
   const base = previous ? [`--link-dest=${previous.path}`] : [];

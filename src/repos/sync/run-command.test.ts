@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
+import { processesOf, until } from "../../testing/sync-remotes.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { processesOf, until } from "../../testing/tree-remotes.ts";
 import { createRun, type Run } from "./run-command.ts";
 
 // Real processes on a machine that may be busy.

@@ -66,7 +66,7 @@ async function isEbuildRepository(path: string): Promise<boolean> {
  */
 export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
   const { url, versions, run, clock } = deps;
-  const target = await versions.begin();
+  const target = await versions.createFolder();
   try {
     const { isNew, commit } = await build(target, deps);
     if (isNew) {
@@ -75,7 +75,7 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
       }
       // A version in use is on the disk whole, whenever the power fails.
       await run(["sync", "-f", target]);
-      await versions.adopt(target, clock.now(), commit);
+      await versions.activate(target, clock.now(), commit);
     }
     await versions.markSynced(clock.now(), shownUrl(url));
     return isNew;

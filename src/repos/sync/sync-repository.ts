@@ -27,14 +27,14 @@ export interface SyncStatus {
   readonly problem?: string;
 }
 
-export interface SyncedTree {
+export interface SyncedRepository {
   readonly url: string;
   readonly location: string;
   /** Whether it was not there before, so that it is a repository from now on. */
   readonly first: boolean;
 }
 
-export interface TreeSyncDeps {
+export interface RepositorySyncDeps {
   readonly url: string;
   /** LOCATION/repos. */
   readonly folder: string;
@@ -47,10 +47,10 @@ export interface TreeSyncDeps {
   /** How many trees are synced at once. */
   readonly slots: Semaphore;
   /** Called when another version is in use. The tree's next sync waits for it, so that whoever reads it can be done. */
-  onSynced(tree: SyncedTree): Promise<void>;
+  onSynced(tree: SyncedRepository): Promise<void>;
 }
 
-export interface TreeSync {
+export interface RepositorySync {
   status(): SyncStatus;
   /** To be called when the interval is another. */
   reschedule(): void;
@@ -98,7 +98,7 @@ function textOf(at: number): string {
 }
 
 /** Begins at once: clones what is not there, and else waits until it is due. */
-export function createTreeSync(deps: TreeSyncDeps): TreeSync {
+export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
   const { url, folder, clock, log, slots } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -161,7 +161,7 @@ export function createTreeSync(deps: TreeSyncDeps): TreeSync {
   }
 
   /** Resolves with what to tell of, where there is something new. */
-  async function attempt(): Promise<SyncedTree | undefined> {
+  async function attempt(): Promise<SyncedRepository | undefined> {
     const first = versions.current() === undefined;
     const begunAt = clock.now();
     nextAt = undefined;
@@ -203,7 +203,7 @@ export function createTreeSync(deps: TreeSyncDeps): TreeSync {
     }
   }
 
-  async function tell(synced: SyncedTree): Promise<void> {
+  async function tell(synced: SyncedRepository): Promise<void> {
     try {
       await deps.onSynced(synced);
     } catch (error) {

@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { createProxy, createRemote, type Remote, serveGit, until } from "../../testing/sync-remotes.ts";
 import { endSync, INTERVAL_MS, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { createProxy, createRemote, type Remote, serveGit, until } from "../../testing/tree-remotes.ts";
 import { syncedLocation } from "./versions.ts";
 
 // Real processes on a machine that may be busy.

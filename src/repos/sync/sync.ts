@@ -6,10 +6,15 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import { createTreeSync, type SyncedTree, type SyncStatus, type TreeSync } from "./sync-repository.ts";
+import {
+  createRepositorySync,
+  type RepositorySync,
+  type SyncedRepository,
+  type SyncStatus,
+} from "./sync-repository.ts";
 import { folderNameOf } from "./url.ts";
 
-export type { SyncedTree, SyncStatus } from "./sync-repository.ts";
+export type { SyncedRepository as SyncedTree, SyncStatus } from "./sync-repository.ts";
 
 export interface SyncDeps {
   readonly urls: readonly string[];
@@ -22,7 +27,7 @@ export interface SyncDeps {
   readonly clock: Clock;
   readonly log: Logger;
   /** Called when another version of a tree is in use. The tree's next sync waits for it. */
-  onSynced(tree: SyncedTree): Promise<void>;
+  onSynced(tree: SyncedRepository): Promise<void>;
 }
 
 export interface Sync {
@@ -46,12 +51,12 @@ function distinct(urls: readonly string[]): readonly string[] {
 export function createSync(deps: SyncDeps): Sync {
   const slots = createSemaphore(AT_ONCE);
   let { intervalMs } = deps;
-  let trees = new Map<string, TreeSync>();
+  let trees = new Map<string, RepositorySync>();
   let stopped = false;
   let configuring: Promise<void> = Promise.resolve();
 
-  function start(url: string): TreeSync {
-    return createTreeSync({ ...deps, url, intervalMs: () => intervalMs, slots });
+  function start(url: string): RepositorySync {
+    return createRepositorySync({ ...deps, url, intervalMs: () => intervalMs, slots });
   }
 
   async function apply(urls: readonly string[]): Promise<void> {

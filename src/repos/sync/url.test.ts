@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { folderNameOf, isRsyncUrl, isTreeUrl, shownUrl, splitCredentials, treeNameOf } from "./url.ts";
+import { folderNameOf, isRepositoryUrl, isRsyncUrl, repositoryNameOf, shownUrl, splitCredentials } from "./url.ts";
 
 test.each([
   ["https://github.com/gentoo-mirror/guru.git", "guru"],
@@ -15,7 +15,7 @@ test.each([
   ["https://host/-rf", "rf"],
   ["https://host", "host"],
 ])("the tree of %s is called %s", (url, name) => {
-  expect([treeNameOf(url), isTreeUrl(url)]).toEqual([name, true]);
+  expect([repositoryNameOf(url), isRepositoryUrl(url)]).toEqual([name, true]);
 });
 
 test("any URL gives a name that is a safe, visible file name", () => {
@@ -58,5 +58,5 @@ test("rsync is told from git by the scheme, and paths are no URLs", () => {
     false,
     false,
   ]);
-  expect(["/srv/a:b@c", "./x", "/https://x"].map(isTreeUrl)).toEqual([false, false, false]);
+  expect(["/srv/a:b@c", "./x", "/https://x"].map(isRepositoryUrl)).toEqual([false, false, false]);
 });

@@ -12,7 +12,7 @@ export interface SyncUrl {
 }
 
 /** Whether a configured repository is to be cloned, not a path. */
-export function isTreeUrl(text: string): boolean {
+export function isRepositoryUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
 }
 
@@ -45,7 +45,7 @@ export function splitCredentials(url: string): SyncUrl {
 }
 
 /** What people call the tree: the last part of the path, without `.git`, as a name that is safe anywhere. */
-export function treeNameOf(url: string): string {
+export function repositoryNameOf(url: string): string {
   const path = url.replace(/[?#].*$/s, "").replace(/\/+$/, "");
   const last =
     path
@@ -61,5 +61,5 @@ export function folderNameOf(url: string): string {
   const hash = createHash("sha256")
     .update(url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1"))
     .digest("hex");
-  return `${treeNameOf(url)}-${hash.slice(0, 8)}`;
+  return `${repositoryNameOf(url)}-${hash.slice(0, 8)}`;
 }

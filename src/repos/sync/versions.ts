@@ -26,9 +26,9 @@ export interface Versions {
   /** `url` is for people who look into the folder. */
   markSynced(at: number, url: string): Promise<void>;
   /** Makes an empty folder to build a version in. */
-  begin(): Promise<string>;
+  createFolder(): Promise<string>;
   /** Puts what was built into use. */
-  adopt(path: string, at: number, commit: string | undefined): Promise<void>;
+  activate(path: string, at: number, commit: string | undefined): Promise<void>;
   /**
    * Removes all but the version in use and the one before it, of this run. By a command, since what Bun removes itself
    * holds one of its few threads for files until it is done: seconds.
@@ -85,13 +85,13 @@ export function createVersions(folder: string, url: string): Versions {
         // A full disk: after the next start it is synced sooner than need be.
       }
     },
-    async begin() {
+    async createFolder() {
       await mkdir(home, { recursive: true });
       const path = await mkdtemp(join(home, NEW));
       await chmod(path, 0o755);
       return path;
     },
-    async adopt(path, at, commit) {
+    async activate(path, at, commit) {
       const before = currentName();
       const instant = new Date(at).toISOString().replace(/[-:]/g, "");
       const version = commit === undefined ? instant : `${instant}-${commit}`;

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { digestsOf, distLine } from "./content.ts";
+import { writeRepository } from "./repository.ts";
 import { createTempFolder } from "./temp.ts";
-import { writeTree } from "./tree.ts";
 
 test("a tree has what Portage looks for in a repository", () => {
   using folder = createTempFolder();
-  const tree = writeTree(folder.path, { name: "test", masters: ["gentoo"] });
+  const tree = writeRepository(folder.path, { name: "test", masters: ["gentoo"] });
   tree.put("app-misc/foo", {
     dist: { "foo-1.tar.gz": "bytes", "bar.zip": { digests: { size: 3 } } },
     lines: ["DIST broken"],
@@ -28,7 +28,7 @@ test("a tree has what Portage looks for in a repository", () => {
 
 test("put() puts in place, remove() leaves nothing of the package, and nothing of others", () => {
   using folder = createTempFolder();
-  const tree = writeTree(folder.path);
+  const tree = writeRepository(folder.path);
   tree.put("app-misc/foo", { ebuilds: [{ version: "1" }, { version: "2", cached: false }] });
   tree.put("app-misc/foo-bar", { ebuilds: [{ version: "1" }] });
   expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-2"))).toBe(false);
@@ -43,7 +43,7 @@ test("put() puts in place, remove() leaves nothing of the package, and nothing o
 
 test("markSynced() changes the marker each time", () => {
   using folder = createTempFolder();
-  const tree = writeTree(folder.path);
+  const tree = writeRepository(folder.path);
   const sizes = [1, 2, 3].map(() => {
     tree.markSynced();
     return statSync(folder.file("metadata/timestamp.chk")).size;

@@ -1,7 +1,7 @@
 /**
  * Evaluates every ebuild of whole trees and compares what comes out with what the trees' own md5-cache has:
  *
- *   bun scripts/evaluate-trees.ts [--sandbox bubblewrap|unshare|none] [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] TREE…
+ *   bun scripts/evaluate-repositories.ts [--sandbox bubblewrap|unshare|none] [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] TREE…
  *
  * A TREE is a path or NAME=PATH, where NAME is one more name of it that others may call it by in their masters. With
  * --portage it also runs Portage's own `bin/ebuild.sh depend` (bash alone, none of its Python) on the ebuilds of a
@@ -14,11 +14,11 @@ import { parseArgs } from "node:util";
 import type { Repository } from "../src/repos/discover.ts";
 import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
 import { createEvaluator, type Evaluator } from "../src/repos/evaluate.ts";
-import { createFileMemory, md5Of } from "../src/repos/file-cache.ts";
+import { createFileCache, md5Of } from "../src/repos/file-cache.ts";
 import { splitPf } from "../src/repos/formats/ebuild-eapi.ts";
 import type { CachedMetadata, EbuildMetadata } from "../src/repos/formats/md5-cache.ts";
 import { parseSrcUri } from "../src/repos/formats/src-uri.ts";
-import { createFamilies } from "../src/repos/masters.ts";
+import { createMasters } from "../src/repos/masters.ts";
 import { openSandbox } from "../src/repos/sandbox/choose.ts";
 import { BARE, createPortageDepend, differencesOf } from "./portage-depend.ts";
 
@@ -49,11 +49,11 @@ function readTree(argument: string): Repository {
 }
 
 const trees = positionals.map(readTree);
-const families = createFamilies({
-  known: () => ({ repositories: trees, others: [] }),
+const families = createMasters({
+  known: () => ({ repositories: trees, mastersOnly: [] }),
   customMirrorsPath: "/nonexistent",
 });
-const eclassMd5s = createFileMemory(md5Of);
+const eclassMd5s = createFileCache(md5Of);
 
 async function listPackages(repository: Repository): Promise<readonly Package[]> {
   const eclassFolders = await families.eclassFolders(repository);

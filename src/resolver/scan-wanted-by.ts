@@ -7,17 +7,17 @@ import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import { scanRepository } from "../repos/scan.ts";
 
-export interface WantedScan {
+export interface WantedByScan {
   /** First repository first. */
-  readonly wanting: ReadonlyMap<DistfileName, readonly WantedBy[]>;
+  readonly wantedBy: ReadonlyMap<DistfileName, readonly WantedBy[]>;
   /** Why a repository could not be read, in sentences. */
   readonly problems: readonly string[];
 }
 
-export async function scanForWanted(
+export async function scanWantedBy(
   repositories: readonly Repository[],
   names: ReadonlySet<DistfileName>,
-): Promise<WantedScan> {
+): Promise<WantedByScan> {
   const wanting = new Map<DistfileName, WantedBy[]>();
   const problems: string[] = [];
   const add = (name: DistfileName, one: WantedBy) => wanting.set(name, [...(wanting.get(name) ?? []), one]);
@@ -42,5 +42,5 @@ export async function scanForWanted(
     });
     if (problem !== undefined) problems.push(`Repository ${name} (${location}) ${problem}`);
   }
-  return { wanting, problems };
+  return { wantedBy: wanting, problems };
 }

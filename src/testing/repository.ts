@@ -8,7 +8,7 @@ import type { Digests } from "../distfile/digests.ts";
 import { type Content, digestsOf, distLine } from "./content.ts";
 
 /** A package version; what is left out is empty, EAPI 8. */
-export interface TreeEbuild {
+export interface TestEbuild {
   readonly version: string;
   readonly srcUri?: string;
   readonly restrict?: string;
@@ -20,33 +20,33 @@ export interface TreeEbuild {
   readonly cached?: boolean;
 }
 
-export interface TreePackage {
+export interface TestPackage {
   /** By name: the content, or just what the Manifest shall say. */
   readonly dist?: Readonly<Record<string, Content | { readonly digests: Digests }>>;
   /** Further lines of the Manifest, as they are. */
   readonly lines?: readonly string[];
-  readonly ebuilds?: readonly TreeEbuild[];
+  readonly ebuilds?: readonly TestEbuild[];
 }
 
-export interface Tree {
+export interface TestRepository {
   readonly name: string;
   readonly location: string;
   /** Writes any file of the repository. */
   write(path: string, text: string): void;
   /** Adds a package or puts it in place of the one there: `tree.put("app-misc/foo", …)`. */
-  put(categoryAndPackage: string, contents: TreePackage): void;
+  put(categoryAndPackage: string, contents: TestPackage): void;
   remove(categoryAndPackage: string): void;
   /** Touches what a sync touches. */
   markSynced(): void;
 }
 
-export interface TreeOptions {
+export interface TestRepositoryOptions {
   /** profiles/repo_name; "gentoo" by default. */
   readonly name?: string;
   readonly masters?: readonly string[];
 }
 
-function ebuildText({ srcUri = "", restrict = "", iuse = "", eapi = "8" }: TreeEbuild): string {
+function ebuildText({ srcUri = "", restrict = "", iuse = "", eapi = "8" }: TestEbuild): string {
   const lines = [
     `EAPI=${eapi}`,
     'DESCRIPTION="A package of a test"',
@@ -62,7 +62,7 @@ function ebuildText({ srcUri = "", restrict = "", iuse = "", eapi = "8" }: TreeE
 }
 
 /** md5-cache has keys sorted, values on one line, and no key whose value is empty. */
-function cacheText(ebuild: TreeEbuild, text: string): string {
+function cacheText(ebuild: TestEbuild, text: string): string {
   const { srcUri = "", restrict = "", iuse = "", eapi = "8" } = ebuild;
   const entries: readonly (readonly [string, string])[] = [
     ["DEFINED_PHASES", "-"],
@@ -83,7 +83,7 @@ function cacheText(ebuild: TreeEbuild, text: string): string {
     .join("");
 }
 
-function manifestText({ dist = {}, lines = [] }: TreePackage): string {
+function manifestText({ dist = {}, lines = [] }: TestPackage): string {
   const distLines = Object.entries(dist).map(([name, what]) =>
     distLine(name, typeof what === "object" && "digests" in what ? what.digests : digestsOf(what)),
   );
@@ -91,7 +91,10 @@ function manifestText({ dist = {}, lines = [] }: TreePackage): string {
 }
 
 /** Makes `location` a repository without packages. */
-export function writeTree(location: string, { name = "gentoo", masters = [] }: TreeOptions = {}): Tree {
+export function writeRepository(
+  location: string,
+  { name = "gentoo", masters = [] }: TestRepositoryOptions = {},
+): TestRepository {
   let syncs = 0;
 
   function write(path: string, text: string): void {
@@ -116,7 +119,7 @@ export function writeTree(location: string, { name = "gentoo", masters = [] }: T
     removeVersions(`metadata/md5-cache/${category}`, name);
   }
 
-  function putEbuild(categoryAndPackage: string, ebuild: TreeEbuild): void {
+  function putEbuild(categoryAndPackage: string, ebuild: TestEbuild): void {
     const [category, name] = categoryAndPackage.split("/");
     const text = ebuild.text ?? ebuildText(ebuild);
     write(`${categoryAndPackage}/${name}-${ebuild.version}.ebuild`, text);
