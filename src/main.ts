@@ -13,6 +13,7 @@ import type { ActionCommand, ActionContext } from "./cli/run-action.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
+import { reasonWithPath } from "./lib/error-reason.ts";
 import type { Resources } from "./server/resources.ts";
 
 const env = processEnvironment();
@@ -100,8 +101,8 @@ async function main(argv: readonly string[]): Promise<number> {
       output.err(`portcache: ${error.message}`);
       return EXIT_USAGE;
     }
-    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
-    output.err(`portcache: ${parsed.verbose && stack ? stack : message}`);
+    const stack = error instanceof Error ? error.stack : undefined;
+    output.err(`portcache: ${parsed.verbose && stack ? stack : reasonWithPath(error)}`);
     return EXIT_FAILED;
   }
 }

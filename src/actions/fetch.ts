@@ -11,6 +11,7 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { type WishDeps, wishesOf } from "./fetch-arguments.ts";
 import { unlessAborted } from "./rescan.ts";
 
@@ -86,7 +87,7 @@ async function bringOne(name: DistfileName, { cache, loopHeaders }: FetchParts):
   try {
     return await resultOf(name, await cache.lookup(wanted, PATIENCE_MS));
   } catch (error) {
-    return { name, outcome: "failed", bytes: 0, reason: error instanceof Error ? error.message : String(error) };
+    return { name, outcome: "failed", bytes: 0, reason: reasonOf(error) };
   }
 }
 

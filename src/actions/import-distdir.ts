@@ -12,6 +12,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import type { DistfileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 
@@ -85,7 +86,7 @@ async function takeIn(
     await copyInto(source, part);
   } catch (error) {
     const code = codeOf(error);
-    return FULL.has(code) ? left("full") : left("unreadable", code || String(error));
+    return FULL.has(code) ? left("full") : left("unreadable", reasonOf(error));
   }
   const sha512 = contents.some((content) => content.blake2b === undefined);
   const computed = await deps.hasher.open(part.fd, { sha512 }).finish(size);
@@ -169,7 +170,7 @@ export async function importFile(name: DistfileName, path: string, deps: ImportD
     const code = codeOf(error);
     if (code === "ELOOP") return left("link");
     if (code === "ENXIO") return left("special");
-    return left("unreadable", code || String(error));
+    return left("unreadable", reasonOf(error));
   }
   try {
     return await importOpened(name, source, contents, deps);

@@ -4,6 +4,7 @@
 import { statSync } from "node:fs";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { ImportDeps } from "./import-distdir.ts";
 import { countFiles, type ImportSeen, importFolder } from "./scan-distdir.ts";
 
@@ -35,17 +36,13 @@ function createReservations(room: () => number): ImportDeps["reserve"] {
   };
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** @throws {ActionError} */
 function checkFolder(folder: string): void {
   let problem: string | undefined;
   try {
     if (!statSync(folder).isDirectory()) problem = "it is no folder";
   } catch (error) {
-    problem = messageOf(error);
+    problem = reasonOf(error);
   }
   if (problem !== undefined) throw new ActionError(422, `Cannot import ${folder}: ${problem}`);
 }
@@ -88,7 +85,7 @@ export function createImport(parts: ImportParts): Action<ImportRequest, ImportRe
       return reportOf(folder, seen, performance.now() - startedAt);
     } catch (error) {
       signal.throwIfAborted();
-      throw new ActionError(422, `Cannot import ${folder}: ${messageOf(error)}`);
+      throw new ActionError(422, `Cannot import ${folder}: ${reasonOf(error)}`);
     }
   };
 }

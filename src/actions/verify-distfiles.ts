@@ -8,6 +8,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import type { DistfileRows, DistfileWorth } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { type Checked, hashSlowly, judgeFile, needsSha512, type Pace, type Verdict } from "./hash-file.ts";
@@ -150,7 +151,7 @@ export function createVerify(deps: VerifyDeps): Verify {
       return { problem: `has other bytes than ${contents.length > 0 ? "its Manifest says" : "were stored"}` };
     } catch (error) {
       signal.throwIfAborted();
-      return { problem: `cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+      return { problem: `cannot be read: ${reasonOf(error)}` };
     }
   }
 

@@ -5,6 +5,7 @@
 import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { MirrorFileRows } from "../index/mirror-files.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MirrorFiles } from "../store/mirror-files.ts";
 import type { StoredFile } from "../store/stored-file.ts";
@@ -52,7 +53,7 @@ export function createVerifyKept({ files, rows, clock, log }: VerifyKeptDeps): V
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return `cannot be read: ${reasonOf(error)}`;
     }
   }
 

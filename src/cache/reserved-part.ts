@@ -7,6 +7,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Reservation } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import { createPromised } from "./promised.ts";
@@ -69,8 +70,7 @@ export function openKeptPart<Name extends FileName>(
   function refuse(error: unknown): StoreRefusesError {
     spoilt = true;
     deps.onStoreTrouble(error);
-    const detail = error instanceof Error ? error.message : String(error);
-    return new StoreRefusesError(`Cannot store ${name}: ${detail}`, { cause: error });
+    return new StoreRefusesError(`Cannot store ${name}: ${reasonOf(error)}`, { cause: error });
   }
 
   async function orRefused<T>(act: (file: PartFile) => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@
  */
 import { hostname } from "node:os";
 import type { LoadedConfig } from "../config/load.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { discoverRepositories } from "../repos/discover.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { type CommandOptions, UsageError } from "./args.ts";
@@ -35,10 +36,6 @@ interface ClientReport {
 /** The admin can do something about it; the message says all. */
 class ClientError extends Error {}
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** @throws {UsageError} */
 function parseUrl(given: string): string {
   const allowed = "the address of a portcache, such as http://cachebox:8000";
@@ -65,7 +62,7 @@ function find(root: string, url: string | undefined): MirrorsFile {
   try {
     return findMirrorsFile(root, url);
   } catch (error) {
-    throw new ClientError(`Cannot read ${root}/etc/portage/mirrors: ${messageOf(error)}`);
+    throw new ClientError(`Cannot read ${root}/etc/portage/mirrors: ${reasonOf(error)}`);
   }
 }
 
@@ -87,7 +84,7 @@ function write({ path, text }: MirrorsFile, after: string): boolean {
   try {
     writeMirrorsFile(path, after);
   } catch (error) {
-    throw new ClientError(`Cannot write ${path}: ${messageOf(error)}`);
+    throw new ClientError(`Cannot write ${path}: ${reasonOf(error)}`);
   }
   return true;
 }

@@ -7,6 +7,7 @@ import { readdir } from "node:fs/promises";
 import { compareDigests, type DistEntry, hasHash } from "../distfile/digests.ts";
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { type Repository, readSmallFile } from "../repos/discover.ts";
 import { parseManifest } from "../repos/formats/manifest.ts";
 
@@ -26,10 +27,6 @@ const MOST_TRIED = 5;
 interface Candidate {
   readonly name: DistfileName;
   readonly entry: DistEntry | undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function foldersIn(path: string): Promise<readonly string[]> {
@@ -95,7 +92,7 @@ async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean):
     const verdict = entry ? "as the Manifest has it" : "which no tree here can check";
     return { what, ok: true, detail: `${bytes.length} bytes, ${verdict}, in ${took} (${status})` };
   } catch (error) {
-    return { what, ok: false, detail: messageOf(error) };
+    return { what, ok: false, detail: reasonOf(error) };
   }
 }
 
@@ -110,7 +107,7 @@ async function fetchLayout(url: string): Promise<TestStep & { readonly flat: boo
     if (!layouts) return { what, ok: false, detail: `answers ${answer.status}, and no layout.conf`, flat: true };
     return { what, ok: true, detail: `in ${took}`, flat: layouts[0]?.kind !== "filename-hash" };
   } catch (error) {
-    return { what, ok: false, detail: messageOf(error), flat: true };
+    return { what, ok: false, detail: reasonOf(error), flat: true };
   }
 }
 

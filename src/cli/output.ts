@@ -3,6 +3,7 @@
  */
 import { styleText } from "node:util";
 import type { Environment } from "../config/environment.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 
 export interface Output {
   /** For what was asked for. A line feed is added. */
@@ -26,15 +27,21 @@ export function showsUnicode(env: Environment): boolean {
   return /utf-?8/i.test(locale);
 }
 
-/** Who reads has seen enough (`| head`): nothing is wrong, and there is nobody left to tell. */
-function endWithReader(error: NodeJS.ErrnoException): never {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+/** As a shell reports a process that SIGPIPE ended. */
+const EXIT_SIGPIPE = 141;
+
+/** Ends the command, quietly where the reader has seen enough (`| head`). */
+function endUnwritten(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") process.exit(EXIT_SIGPIPE);
+  process.stderr.write(`portcache: cannot write output: ${reasonOf(error)}\n`);
+  process.exit(1);
 }
 
 /** The process's own streams. */
 export function createOutput(env: Environment): Output {
-  process.stdout.on("error", endWithReader);
+  process.stdout.on("error", endUnwritten);
+  // Nowhere is left to say so.
+  process.stderr.on("error", () => undefined);
   const colour = wantsColour(env, process.stdout.isTTY === true);
   return {
     out: (text) => void process.stdout.write(`${text}\n`),

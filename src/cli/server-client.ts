@@ -3,6 +3,7 @@
  */
 import type { Progress } from "../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { socketPath } from "../server/control-socket.ts";
 
 /** What came of asking: the report, or that nobody listens there. */
@@ -22,7 +23,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Nobody listens (any more). */
-const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOTDIR"]);
+const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
 
 async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<Line> {
   const decoder = new TextDecoder();
@@ -43,8 +44,8 @@ async function connect(location: string, path: string, init: RequestInit): Promi
     if (init.signal?.aborted) throw init.signal.reason;
     const code = codeOf(error);
     if (NOBODY.has(code)) return "no server";
-    const hint = code === "EACCES" ? ": only its owner and its group may (run this as root, or as that user)" : "";
-    throw new ServerUnreachableError(`Cannot reach the server at ${unix}: ${code || error}${hint}`);
+    const hint = code === "EACCES" ? ", only its owner and its group may (run this as root, or as that user)" : "";
+    throw new ServerUnreachableError(`Cannot reach the server at ${unix}: ${reasonOf(error)}${hint}`);
   }
 }
 

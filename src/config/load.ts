@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as v from "valibot";
+import { reasonOf } from "../lib/error-reason.ts";
 import { ConfigError, describeGiven } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import { canWrite, userLocation } from "./location.ts";
@@ -69,8 +70,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError(`Cannot read the configuration file ${file}: ${detail}`, { cause });
+    throw new ConfigError(`Cannot read the configuration file ${file}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -6,6 +6,7 @@
 import { Database } from "bun:sqlite";
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { HashReply, HashRequest } from "./hasher.ts";
 
 declare const self: Worker;
@@ -72,7 +73,7 @@ function run(): void {
       step(id, job);
     } catch (error) {
       jobs.delete(id);
-      reply({ id, error: error instanceof Error ? error.message : String(error) });
+      reply({ id, error: reasonOf(error) });
     }
   }
   running = worked;

@@ -99,7 +99,7 @@ function answerOthers(request: Request, path: string, client: string, deps: AppD
 
 /** The platform opens files after they have been answered with: somebody may have removed one in between. */
 function unopened(error: Error, { log }: AppDeps): Response {
-  log.warn("Cannot send what was found: {error}", { error: error.message });
+  log.warn("Cannot send what was found: {error}", { error });
   return text(503, "The file is gone from the store since it was found there. Ask again.", { "retry-after": "1" });
 }
 

@@ -5,6 +5,7 @@
 import type { NotFound, Reader, StoredFound } from "../cache/result.ts";
 import type { StoredDistfile } from "../cache/stored-files.ts";
 import type { CacheStatus } from "../distfile/cache-status.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { etagOf } from "./etag.ts";
 import { type RangeVerdict, selectRange } from "./ranges.ts";
@@ -158,7 +159,7 @@ export function tailBody(
         return;
       }
     } catch (error) {
-      end(error instanceof Error ? error.message : String(error));
+      end(reasonOf(error));
       // Without a reason: Bun prints it to standard error with its stack, past the log, where this is told already.
       controller.error(undefined);
       return;

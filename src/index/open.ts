@@ -7,6 +7,7 @@ import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+import { reasonOf } from "../lib/error-reason.ts";
 import * as schema from "./schema.ts";
 
 export type IndexDatabase = BunSQLiteDatabase<typeof schema> & { readonly $client: Database };
@@ -52,7 +53,7 @@ const REFUSED = new Set([10, 13, 14]);
 
 /** What the disk said, where an error says that it takes nothing; Drizzle wraps SQLite's own. */
 function refusalIn(error: unknown): string | undefined {
-  if (error instanceof SQLiteError) return REFUSED.has(error.errno & 0xff) ? error.message : undefined;
+  if (error instanceof SQLiteError) return REFUSED.has(error.errno & 0xff) ? reasonOf(error) : undefined;
   return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;
 }
 
@@ -118,7 +119,7 @@ function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFil
   } catch (error) {
     const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
     if (!isIndexDamage(error) && !folder) throw error;
-    damages.push({ file: basename(path), damage: error instanceof Error ? error.message : String(error) });
+    damages.push({ file: basename(path), damage: reasonOf(error) });
     setAside(path);
     return openFile(path, kind);
   }

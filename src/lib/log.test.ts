@@ -4,10 +4,10 @@ import type { LogFormat } from "./log.ts";
 import { visible } from "./text.ts";
 
 /** What a process with this log writes to standard error. */
-async function logged(format: LogFormat, calls: string): Promise<string> {
+async function logged(format: LogFormat, calls: string, level = "info"): Promise<string> {
   const script = `
     const { infoLine, openLog } = await import(${JSON.stringify(`${import.meta.dir}/log.ts`)});
-    const log = await openLog("info", ${JSON.stringify(format)});
+    const log = await openLog("${level}", "${format}");
     ${calls}`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "pipe" });
   return await child.stderr.text();
@@ -34,6 +34,20 @@ test("JSON is one object a line, with the same text, values under their names an
     error: "no\r\nanswer",
     bytes: 5,
   });
+});
+
+test("errors give their reason and their file, and where they were thrown at debug level alone", async () => {
+  const failing = `
+    const { readFileSync } = await import("node:fs");
+    try { readFileSync("/nonexistent/a"); } catch (error) { log.error("Cannot read it: {error}", { error }); }`;
+  const line = "ERR Cannot read it: open /nonexistent/a: no such file or directory\n";
+  expect((await logged("text", failing)).slice(25)).toBe(line);
+  const [first, ...frames] = (await logged("text", failing, "debug")).slice(25).trimEnd().split("\n");
+  expect([`${first}\n`, frames.every((frame) => frame.startsWith("    at "))]).toEqual([line, true]);
+  expect(JSON.parse(await logged("json", failing))).not.toHaveProperty("stack");
+  expect(JSON.parse(await logged("json", failing, "debug")).stack).toEqual(
+    frames.map(() => expect.stringContaining("at ")),
+  );
 });
 
 test("what is escaped for a terminal stays JSON with the same meaning", () => {

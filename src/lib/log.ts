@@ -3,6 +3,7 @@
  * LogTape carries the levels; rooms are handed a Logger and never configure anything.
  */
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { reasonWithPath } from "./error-reason.ts";
 import { createLineWriter, type LineWriter } from "./line-writer.ts";
 import { visible } from "./text.ts";
 
@@ -18,9 +19,9 @@ const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" }
 
 const MOST_TEMPLATES = 1000;
 
-/** Names and URLs stand as they are; errors by their message, a stack only helps at debug. */
+/** Names and URLs stand as they are, errors as the reason that they give. */
 function plain(value: unknown): string {
-  return value instanceof Error ? value.message : String(value);
+  return value instanceof Error ? reasonWithPath(value) : String(value);
 }
 
 /** Text and names of values in turn, text first; "complex" where more than `{name}` stands in it. */
@@ -60,6 +61,13 @@ function createTexts(): (record: LogRecord) => string {
   };
 }
 
+/** Where the error of an error record was thrown, a line a frame: for programmers, at debug level alone. */
+function stackOf({ level, properties }: LogRecord): readonly string[] {
+  if (level !== "error" && level !== "fatal") return [];
+  const error = Object.values(properties).find((value) => value instanceof Error);
+  return (error?.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+}
+
 /** RFC 3339; the part that stays for a second is made once. */
 function createInstant(): (ms: number) => string {
   let second = Number.NaN;
@@ -75,22 +83,30 @@ function createInstant(): (ms: number) => string {
 }
 
 /** For people: one line, in which nothing speaks to the terminal, whatever a file or an upstream is called. */
-function createTextFormatter(instant: (ms: number) => string): (record: LogRecord) => string {
+function createTextFormatter(instant: (ms: number) => string, stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
-  return (record) => `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(textOf(record))}\n`;
+  return (record) => {
+    const stack = stacks ? stackOf(record).map((line) => `    ${visible(line.trim())}\n`) : [];
+    return `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(textOf(record))}\n${stack.join("")}`;
+  };
 }
 
 function jsonLine(ms: number, level: string, message: string, properties: Readonly<Record<string, unknown>>): string {
   const told: Record<string, unknown> = { time: new Date(ms).toISOString(), level, message };
-  for (const [name, value] of Object.entries(properties)) told[name] ??= value instanceof Error ? value.message : value;
+  for (const [name, value] of Object.entries(properties))
+    told[name] ??= value instanceof Error ? reasonWithPath(value) : value;
   // What JSON leaves as it is may still speak to a terminal.
   return `${visible(JSON.stringify(told), "\\u")}\n`;
 }
 
 /** For programs: one object a line, with the text as people see it and each of its values under its own name. */
-function createJsonFormatter(): (record: LogRecord) => string {
+function createJsonFormatter(stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
-  return (record) => jsonLine(record.timestamp, record.level, textOf(record), record.properties);
+  return (record) => {
+    const stack = stacks ? stackOf(record) : [];
+    const properties = stack.length === 0 ? record.properties : { ...record.properties, stack };
+    return jsonLine(record.timestamp, record.level, textOf(record), properties);
+  };
 }
 
 /** What openLog() has set up last, for lines that are too many for LogTape. */
@@ -119,7 +135,8 @@ export function infoLine(text: string, properties: Readonly<Record<string, unkno
 export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
   const lines = createLineWriter(2);
   const instant = createInstant();
-  const formatter = format === "json" ? createJsonFormatter() : createTextFormatter(instant);
+  const stacks = level === "debug";
+  const formatter = format === "json" ? createJsonFormatter(stacks) : createTextFormatter(instant, stacks);
   // LogTape disposes of its sinks when they are replaced and when the process ends.
   const stderr = Object.assign((record: LogRecord) => lines.write(formatter(record)), {
     [Symbol.dispose]: () => lines.flush(),

@@ -6,6 +6,7 @@ import { SourceError } from "../distfile/errors.ts";
 import { FLAT, type Layout, layoutPath, parseLayoutConf } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 
 /** As Portage does (fetch.py, async_mirror_url: "refresh at least daily"). */
 const FRESH_MS = 24 * 60 * 60 * 1000;
@@ -38,8 +39,7 @@ export interface Layouts {
 /** The failure of a moment ago for who comes now. */
 function asBefore(cause: unknown): SourceError {
   const kind = cause instanceof SourceError ? cause.kind : "failed";
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new SourceError(kind, `${detail} (for its layout.conf, a moment ago)`, { cause });
+  return new SourceError(kind, `${reasonOf(cause)} (for its layout.conf, a moment ago)`, { cause });
 }
 
 export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts {

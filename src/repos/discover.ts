@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { reasonOf } from "../lib/error-reason.ts";
 import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./formats/repos-conf.ts";
 import { isRepositoryUrl, repositoryNameOf } from "./sync/url.ts";
 
@@ -45,10 +46,6 @@ export interface DiscoverOptions {
 type Candidate = Omit<Repository, "name"> & { readonly name?: string };
 
 const VCS_FOLDERS = new Set(["CVS", "RCS", "SCCS", ".bzr", ".git", ".hg", ".svn"]);
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 function isFolder(path: string): boolean {
   try {

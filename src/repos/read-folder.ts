@@ -4,6 +4,7 @@
  * disk: a file from the page cache takes 10 µs, by way of the thread pool five times that.
  */
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
+import { reasonOf } from "../lib/error-reason.ts";
 
 export interface Unreadable {
   readonly kind: "unreadable";
@@ -38,9 +39,8 @@ const NOWHERE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 
 function failure(error: unknown): Absent | Unreadable {
-  if (!(error instanceof Error)) return { kind: "unreadable", reason: String(error) };
-  if ("code" in error && NOWHERE.has(String(error.code))) return { kind: "absent" };
-  return { kind: "unreadable", reason: error.message };
+  if (error instanceof Error && "code" in error && NOWHERE.has(String(error.code))) return { kind: "absent" };
+  return { kind: "unreadable", reason: reasonOf(error) };
 }
 
 export function listFolders(path: string): Listing | Absent | Unreadable {

@@ -6,6 +6,7 @@
  */
 import { realpathSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { readMarkers } from "./markers.ts";
@@ -66,10 +67,6 @@ const REST_WITH_MARKERS = 100;
 const MAX_WAIT_MS = 1_000;
 
 type LastScan = ScanReport & { readonly markers: string; readonly endedAt: number; readonly tookMs: number };
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 /** Where it really lies; a link that leads nowhere, and what is not there, stay what they are. */
 function resolveLinks(location: string): string {
@@ -166,7 +163,7 @@ export function createScanSchedule({
         removed: 0,
         skipped: 0,
         unreadable: [],
-        problem: messageOf(error),
+        problem: reasonOf(error),
       };
     }
     const endedAt = clock.now();

@@ -203,7 +203,7 @@ test("a folder that is none is refused with the reason", async () => {
   await start();
   put("file", "x");
   for (const [path, reason] of [
-    [folder.file("none"), "ENOENT"],
+    [folder.file("none"), "no such file or directory"],
     [folder.file("distdir/file"), "no folder"],
   ] as const) {
     const run = { onProgress: () => undefined, signal: new AbortController().signal };

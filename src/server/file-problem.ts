@@ -4,6 +4,7 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Config } from "../config/schema.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 
 /** What is wrong with it, as a list of at most one sentence; an empty path means none. */
 export function fileProblem(key: string, path: string): string[] {
@@ -12,7 +13,7 @@ export function fileProblem(key: string, path: string): string[] {
     accessSync(path, constants.R_OK);
     return statSync(path).isFile() ? [] : [`${key}: ${path} is no file`];
   } catch (error) {
-    return [`${key}: Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`];
+    return [`${key}: Cannot read ${path}: ${reasonOf(error)}`];
   }
 }
 
@@ -24,7 +25,6 @@ export function tlsProblems({ tls_cert, tls_key }: Pick<Config["server"], "tls_c
     createSecureContext({ cert: readFileSync(tls_cert), key: readFileSync(tls_key) });
     return [];
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return [`server.tls_cert ${tls_cert}, server.tls_key ${tls_key}: no pair in PEM: ${detail}`];
+    return [`server.tls_cert ${tls_cert}, server.tls_key ${tls_key}: no pair in PEM: ${reasonOf(error)}`];
   }
 }

@@ -3,6 +3,7 @@
  * the environment, as the process starts: so it is started once more, in place (execve(2), 30 ms).
  */
 import type { Environment } from "../config/environment.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 
 const OPTION = "BUN_JSC_forceRAMSize";
 /** What the collector takes for all memory there is: half of what a fast download adds goes, at no cost (measured). */
@@ -20,6 +21,6 @@ export function boundHeap(args: readonly string[], env: Environment, tell: (line
     process.execve?.(execPath, [execPath, ...args], { ...env, [OPTION]: String(RAM_BYTES) });
   } catch (error) {
     // An upgrade may have replaced the file just now.
-    tell(`portcache: Cannot start ${execPath} anew with a bounded heap, memory may grow by more: ${error}`);
+    tell(`portcache: Cannot start ${execPath} anew with a bounded heap, memory may grow by more: ${reasonOf(error)}`);
   }
 }

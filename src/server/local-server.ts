@@ -7,6 +7,7 @@ import { ActionError, type Actions } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
 import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
@@ -32,8 +33,10 @@ function open(location: string, command: string, { migrationsFolder }: Resources
   } catch (error) {
     lock?.release();
     if (error instanceof StoreLockedError) throw error;
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new ActionError(422, `Cannot use the store ${location} (storage.location chooses another): ${detail}`);
+    throw new ActionError(
+      422,
+      `Cannot use the store ${location} (storage.location chooses another): ${reasonOf(error)}`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { canWrite } from "../config/location.ts";
 import type { Config } from "../config/schema.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import { storeHolder } from "../store/lock.ts";
 import { tlsProblems } from "./file-problem.ts";
 import { listenAddress } from "./listen-address.ts";
@@ -15,9 +16,7 @@ function listenProblem({ address, port }: Config["server"]): string[] {
     Bun.listen({ hostname: listenAddress(address), port, exclusive: true, socket }).stop(true);
     return [];
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const detail = code === "EADDRINUSE" ? "something else listens there" : String(error);
-    return [`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`];
+    return [`Cannot listen on server.address ${address}, server.port ${port}: ${reasonOf(error)}`];
   }
 }
 

@@ -10,6 +10,7 @@ import { type DashboardFiles, readDashboard } from "../http/dashboard.ts";
 import { openIndexOrNone } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
+import { reasonOf, reasonWithPath } from "../lib/error-reason.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
 import { StoreLockedError } from "../store/lock.ts";
@@ -27,10 +28,6 @@ import { keepLock } from "./store-lock.ts";
 /** What the admin can do something about; the message says all. */
 class StartError extends Error {}
 
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
 /** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
@@ -47,9 +44,7 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
     // Without reusePort: false a second server would silently take half of the connections.
     server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const detail = code === "EADDRINUSE" ? "something else listens there" : errorText(error);
-    throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${detail}`);
+    throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${reasonOf(error)}`);
   }
   const bound = server.app.server?.port ?? port;
   return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
@@ -86,7 +81,7 @@ function checkStore(location: string): void {
     mkdirSync(location, { recursive: true });
     accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new StartError(`Cannot write the store ${location} (storage.location chooses another): ${errorText(error)}`);
+    throw new StartError(`Cannot write the store ${location} (storage.location chooses another): ${reasonOf(error)}`);
   }
 }
 
@@ -222,7 +217,9 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
     return await run(loaded, resources, log);
   } catch (error) {
     const told = error instanceof StartError || error instanceof StoreLockedError;
-    console.error(told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${errorText(error)}`);
+    console.error(
+      told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`,
+    );
     return EXIT_FAILED;
   }
 }

@@ -3,6 +3,7 @@
  * /healthz. While it does not it is tried now and then, as nobody may ask for a new file for long.
  */
 import type { DistfileName } from "../distfile/name.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -62,7 +63,7 @@ export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }:
         overcome();
         return;
       }
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       if (trouble === undefined && performance.now() - toldAt > QUIET_MS) {
         told = true;
         toldAt = performance.now();

@@ -4,6 +4,7 @@
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { unlessStopped } from "../lib/abort.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { parseHttpDate } from "./http-date.ts";
@@ -76,15 +77,9 @@ interface Exchange {
   readonly end: () => void;
 }
 
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const message = maskCredentials(error.message);
-  return "code" in error ? `${message} (${String(error.code)})` : message;
-}
-
-function asSourceError(error: unknown, when: string): SourceError {
+function asSourceError(error: unknown, when = ""): SourceError {
   if (error instanceof SourceError) return error;
-  return new SourceError("failed", `${when}: ${describe(error)}`, { cause: error });
+  return new SourceError("failed", `${when}${maskCredentials(reasonOf(error))}`, { cause: error });
 }
 
 async function sendOnce(
@@ -136,7 +131,7 @@ async function sendOnce(
     return { response, controller, end: () => stop.removeEventListener("abort", onStop) };
   } catch (error) {
     stop.removeEventListener("abort", onStop);
-    throw asSourceError(controller.signal.aborted ? controller.signal.reason : error, "no answer");
+    throw asSourceError(controller.signal.aborted ? controller.signal.reason : error);
   } finally {
     answered = true;
     clearTimeout(probe);
@@ -192,7 +187,7 @@ function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["rea
     } catch (error) {
       watchdog.stop();
       const { signal } = exchange.controller;
-      throw asSourceError(signal.aborted ? signal.reason : error, "broke off");
+      throw asSourceError(signal.aborted ? signal.reason : error, "broke off: ");
     } finally {
       watchdog.waiting(false);
     }
@@ -241,6 +236,6 @@ export async function openUpstream(
     };
   } catch (error) {
     void dismiss(exchange);
-    throw asSourceError(error, "unusable answer");
+    throw asSourceError(error);
   }
 }

@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import * as schemas from "../../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions, type Actions } from "../../api/actions.ts";
+import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
 import { API_HEADERS, json, problem } from "./problem.ts";
 
@@ -73,14 +74,14 @@ async function parse(request: Request, name: ActionName): Promise<{ readonly giv
   try {
     body = await readBody(request);
   } catch (error) {
-    return problem(400, `The body broke off: ${error instanceof Error ? error.message : String(error)}`);
+    return problem(400, `The body broke off: ${reasonOf(error)}`);
   }
   if (!body) return problem(413, `A body may have ${MAX_BODY_BYTES} bytes.`);
   let value: unknown;
   try {
     value = body.length === 0 ? {} : JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (error) {
-    return problem(400, `The body is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    return problem(400, `The body is no JSON: ${reasonOf(error)}`);
   }
   // Valibot takes a list for an object without keys.
   if (Array.isArray(value)) return problem(422, "body: Invalid type: Expected Object but received Array.");

@@ -3,6 +3,7 @@
  * for what it must not see.
  */
 
+import { reasonOf } from "../../lib/error-reason.ts";
 import { bubblewrapCommand, plainCommand, type Run, unshareCommand } from "./command.ts";
 import { createSandbox, SANDBOX_LIMITS, type SandboxBackend } from "./create.ts";
 import probe from "./probe.bash" with { type: "text" };
@@ -116,7 +117,7 @@ export async function chooseSandbox({
     try {
       return { sandbox: await openSandbox(kind, options), tried };
     } catch (error) {
-      tried.push({ kind, problem: error instanceof Error ? error.message : String(error) });
+      tried.push({ kind, problem: reasonOf(error) });
     }
   }
   return { sandbox: undefined, tried };

@@ -3,6 +3,7 @@
  * memory, output or because it is to stop, and answers once nothing of it runs any more.
  */
 import { closeSync } from "node:fs";
+import { reasonOf } from "../../lib/error-reason.ts";
 import { descendantsOf, kill, readProcesses } from "./processes.ts";
 import type { SandboxEnd, SandboxKind, SandboxResult } from "./sandbox.ts";
 
@@ -98,7 +99,7 @@ function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
       stdio: [input, "pipe", "pipe", ...(kind === "bubblewrap" ? [] : (["socket-fd"] as const))],
     });
   } catch (error) {
-    throw new Error(`Cannot run ${argv[0]}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw new Error(`Cannot run ${argv[0]}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -3,6 +3,7 @@
  * people are told. A sync that fails for whatever reason leaves the tree as it was.
  */
 import type { Clock } from "../../lib/clock.ts";
+import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Semaphore } from "../../lib/semaphore.ts";
 import { maskCredentials } from "../../lib/url.ts";
@@ -89,8 +90,8 @@ export function waitMs(at: number, now: number, intervalMs: number): number {
 /** Timers hold no more than 24 days. */
 const LONGEST_SLEEP_MS = 24 * 60 * 60 * 1000;
 
-function reasonOf(error: unknown): string {
-  return maskCredentials(error instanceof Error ? error.message : String(error));
+function shownReason(error: unknown): string {
+  return maskCredentials(reasonOf(error));
 }
 
 function textOf(at: number): string {
@@ -149,7 +150,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
   }
 
   function fail(error: unknown): void {
-    problem = reasonOf(error);
+    problem = shownReason(error);
     failures++;
     triedAt = clock.now();
     const at = dueAt();
@@ -216,7 +217,10 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
       await versions.sweep(run);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn("Old versions of repository {url} stay on the disk: {reason}", { url: shown, reason: reasonOf(error) });
+      log.warn("Old versions of repository {url} stay on the disk: {reason}", {
+        url: shown,
+        reason: shownReason(error),
+      });
     }
   }
 
