@@ -39,7 +39,7 @@ function resources(load: () => LoadedConfig): Resources {
 }
 
 async function runServer(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
-  const { boundHeap } = await import("./server/heap-limit.ts");
+  const { limitHeap: boundHeap } = await import("./server/heap-limit.ts");
   boundHeap(process.argv.slice(2), env, output.err);
   const { serve } = await import("./server/serve.ts");
   const code = await serve(loaded, resources(load));

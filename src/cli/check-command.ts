@@ -11,7 +11,7 @@ import { readSmallFile } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { tlsProblems } from "../server/file-problem.ts";
-import { obstacleOf } from "../server/preflight.ts";
+import { startObstacle } from "../server/preflight.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 export interface ShownSetting {
@@ -178,7 +178,7 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
     settings: allSettings().map((setting) => show(setting, loaded)),
     file: loaded.file,
     store: { location: storage.location, writable },
-    obstacle: obstacleOf(loaded.config),
+    obstacle: startObstacle(loaded.config),
     repositories: found.repositories.map(({ name, location }) => ({
       name,
       location,

@@ -6,7 +6,7 @@ import { ActionError, type ActionName, type ActionOptions, type Actions } from "
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Logger, openLog } from "../lib/log.ts";
-import { withOwnStore } from "../server/local-server.ts";
+import { withLocalServer } from "../server/local-server.ts";
 import type { Resources } from "../server/resources.ts";
 import { StoreLockedError } from "../store/lock.ts";
 import type { Invocation } from "./args.ts";
@@ -65,7 +65,7 @@ async function runSomewhere<Name extends ActionName>(
     // The server is this very program: its report has the type that the action has here.
     if (response !== "no server") return { report: response.report as ReportOf<Name>, by: "server" };
     try {
-      const report = await withOwnStore(loaded, resources, invocation.command, log, async (actions) => {
+      const report = await withLocalServer(loaded, resources, invocation.command, log, async (actions) => {
         const act = actions[action] as (request: RequestOf<Name>, options: ActionOptions) => Promise<ReportOf<Name>>;
         return await act(request, options);
       });

@@ -18,7 +18,7 @@ import type { Places } from "../mirrors/hosts.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
 import { bothKinds, type MirrorFileParts } from "./compose-mirror-files.ts";
-import { createStoreTrouble } from "./store-health.ts";
+import { createStoreHealth } from "./store-health.ts";
 
 export interface StoreParts {
   readonly storage: () => Config["storage"];
@@ -113,7 +113,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     ticking = ticking.then(tick);
   }
 
-  const trouble = createStoreTrouble({ store, room: evict.room, log });
+  const trouble = createStoreHealth({ store, room: evict.room, log });
 
   async function reserve(bytes: number): Promise<Reservation | undefined> {
     const reservation = await evict.reserve(bytes);
@@ -121,7 +121,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     if (reservation || stopping.signal.aborted) return reservation;
     if (max_size > 0 && bytes > max_size)
       log.info("{bytes} bytes are more than max_size, passed on unstored", { bytes });
-    else trouble.note(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
+    else trouble.report(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
     return undefined;
   }
 
@@ -129,7 +129,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     evict,
     inUse,
     reserve,
-    onTrouble: trouble.note,
+    onTrouble: trouble.report,
     degradedReason: trouble.degradedReason,
     start(verify, verifyOthers) {
       tickNext();

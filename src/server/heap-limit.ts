@@ -13,7 +13,7 @@ const RAM_BYTES = 256 * 1024 * 1024;
  * Does not return where it starts the executable anew; whoever has set the option himself is left alone.
  * @param tell given a line where it can't be started: the server does without
  */
-export function boundHeap(args: readonly string[], env: Environment, tell: (line: string) => void): void {
+export function limitHeap(args: readonly string[], env: Environment, tell: (line: string) => void): void {
   // From the source tree the process is bun's own.
   if (!import.meta.url.includes("$bunfs") || env[OPTION] !== undefined) return;
   const { execPath } = process;

@@ -14,7 +14,7 @@ import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { compose } from "./compose.ts";
 import type { Resources } from "./resources.ts";
-import { becomeOwner } from "./run-as-owner.ts";
+import { runAsOwner } from "./run-as-owner.ts";
 
 interface Opened {
   readonly lock: StoreLock;
@@ -27,7 +27,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
   let lock: StoreLock | undefined;
   try {
     mkdirSync(location, { recursive: true });
-    becomeOwner(location);
+    runAsOwner(location);
     lock = lockStore(location, `portcache ${command} (process ${process.pid})`);
     return { lock, store: openStore(location), index: openIndex(`${location}/index.sqlite`, migrationsFolder) };
   } catch (error) {
@@ -45,7 +45,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
  * @throws {StoreLockedError} when another process holds the store
  * @throws {ActionError} where it can't be written
  */
-export async function withOwnStore<T>(
+export async function withLocalServer<T>(
   { config }: LoadedConfig,
   resources: Resources,
   command: string,

@@ -21,7 +21,7 @@ function listenProblem({ address, port }: Config["server"]): string[] {
 }
 
 /** One sentence, the first of what there is. */
-export function obstacleOf({ server, storage }: Config): string | undefined {
+export function startObstacle({ server, storage }: Config): string | undefined {
   const { location } = storage;
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;

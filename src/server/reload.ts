@@ -43,7 +43,7 @@ export async function reload({ live, load, reconfigure, log }: ReloadDeps): Prom
 }
 
 /** One at a time; any number of signals meanwhile make one more. */
-export function oneAtATime(act: () => Promise<void>): () => void {
+export function coalesce(act: () => Promise<void>): () => void {
   let [running, again] = [false, false];
   return () => {
     again = true;

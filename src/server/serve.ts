@@ -20,10 +20,10 @@ import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { tlsProblems } from "./file-problem.ts";
 import { listenAddress } from "./listen-address.ts";
 import { raiseOpenFiles } from "./open-files.ts";
-import { oneAtATime, reload } from "./reload.ts";
+import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
-import { becomeOwner } from "./run-as-owner.ts";
-import { keepLock } from "./store-lock.ts";
+import { runAsOwner } from "./run-as-owner.ts";
+import { holdStoreLock } from "./store-lock.ts";
 
 /** What the admin can do something about; the message says all. */
 class StartError extends Error {}
@@ -165,8 +165,8 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const live = createLiveConfig(loaded.config);
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
-  if (!needsRoot(settings)) becomeOwner(storage.location);
-  const lock = await keepLock(storage.location, `portcache serve (process ${process.pid})`, log);
+  if (!needsRoot(settings)) runAsOwner(storage.location);
+  const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
   if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
@@ -175,7 +175,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const load = resources.reload;
   process.on(
     "SIGHUP",
-    oneAtATime(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
+    coalesce(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
   );
   const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
   const dashboard = await readDashboard(resources.dashboardFolder);
@@ -187,7 +187,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     const socket = openControlSocket(storage.location, server.answerBySocket, log);
     console.log(`portcache listening on ${url}`);
     server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
-    const code = await Promise.race([signalled, damaged, lock.ousted]);
+    const code = await Promise.race([signalled, damaged, lock.lost]);
     if (code === "ousted") return EXIT_FAILED;
     reconfigure = nothingRuns;
     await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);

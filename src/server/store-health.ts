@@ -7,7 +7,7 @@ import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
-export interface StoreTroubleDeps {
+export interface StoreHealthDeps {
   readonly store: Pick<Store, "openPart">;
   /** Bytes that may come without removing anything. */
   readonly room: () => number;
@@ -16,9 +16,9 @@ export interface StoreTroubleDeps {
   readonly everyMs?: number;
 }
 
-export interface StoreTrouble {
+export interface StoreHealth {
   /** Told when the store does not take bytes, and with undefined when it has taken a file. */
-  note(error: unknown): void;
+  report(error: unknown): void;
   /** What it can't do now, or undefined. */
   degradedReason(): string | undefined;
   stop(): void;
@@ -30,7 +30,7 @@ const QUIET_MS = 60_000;
 /** So much has to fit before it counts as well. */
 const PROBE_BYTES = 1024 * 1024;
 
-export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }: StoreTroubleDeps): StoreTrouble {
+export function createStoreHealth({ store, room, log, everyMs = TRY_EVERY_MS }: StoreHealthDeps): StoreHealth {
   let trouble: string | undefined;
   /** By performance.now(). */
   let toldAt = Number.NEGATIVE_INFINITY;
@@ -58,7 +58,7 @@ export function createStoreTrouble({ store, room, log, everyMs = TRY_EVERY_MS }:
   }
 
   return {
-    note(error) {
+    report(error) {
       if (error === undefined) {
         overcome();
         return;

@@ -5,7 +5,7 @@ import { openLog } from "../lib/log.ts";
 import { lockStore, StoreLockedError, storeHolder } from "../store/lock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { socketPath } from "./control-socket.ts";
-import { keepLock } from "./store-lock.ts";
+import { holdStoreLock } from "./store-lock.ts";
 
 let folder: TempFolder;
 let location: string;
@@ -20,7 +20,7 @@ afterEach(() => folder.remove());
 const removeLock = () => rmSync(`${location}/portcache.lock`);
 
 test("a lock file that somebody removed is there again, and locked", async () => {
-  const lock = await keepLock(location, "the first", log, 5);
+  const lock = await holdStoreLock(location, "the first", log, 5);
   removeLock();
   while (storeHolder(location) === undefined) await Bun.sleep(5);
   expect(() => lockStore(location, "the second")).toThrow("the first");
@@ -29,10 +29,10 @@ test("a lock file that somebody removed is there again, and locked", async () =>
 });
 
 test("who was faster has the store, and the first server is told", async () => {
-  const lock = await keepLock(location, "the first", log, 5);
+  const lock = await holdStoreLock(location, "the first", log, 5);
   removeLock();
   const other = lockStore(location, "the second");
-  expect(await lock.ousted).toBe("ousted");
+  expect(await lock.lost).toBe("ousted");
   lock.release();
   expect(storeHolder(location)).toBe("the second");
   other.release();
@@ -42,9 +42,9 @@ test("a server that answers at the store's socket holds the store, whatever beca
   const path = socketPath(location);
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  await expect(keepLock(location, "the second", log)).rejects.toBeInstanceOf(StoreLockedError);
+  await expect(holdStoreLock(location, "the second", log)).rejects.toBeInstanceOf(StoreLockedError);
   expect(storeHolder(location)).toBeUndefined();
   server.close();
   writeFileSync(path, "");
-  (await keepLock(location, "the second", log)).release();
+  (await holdStoreLock(location, "the second", log)).release();
 });

@@ -8,9 +8,9 @@ import type { Logger } from "../lib/log.ts";
 import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
 import { socketPath } from "./control-socket.ts";
 
-export interface KeptLock {
+export interface HeldLock {
   /** Resolves when another process has taken the store: nothing in it may be touched any more. */
-  readonly ousted: Promise<"ousted">;
+  readonly lost: Promise<"ousted">;
   release(): void;
 }
 
@@ -44,12 +44,12 @@ async function goesOnAnswering(path: string): Promise<boolean> {
  * @param holder what a second server is told, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
  */
-export async function keepLock(
+export async function holdStoreLock(
   location: string,
   holder: string,
   log: Logger,
   lookEveryMs = LOOK_EVERY_MS,
-): Promise<KeptLock> {
+): Promise<HeldLock> {
   let lock: StoreLock = lockStore(location, holder);
   if (await goesOnAnswering(socketPath(location))) {
     lock.release();
@@ -75,7 +75,7 @@ export async function keepLock(
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return {
-    ousted,
+    lost: ousted,
     release() {
       clearInterval(timer);
       lock.release();
