@@ -50,7 +50,7 @@ function readTree(argument: string): Repository {
 
 const trees = positionals.map(readTree);
 const families = createMasters({
-  known: () => ({ repositories: trees, mastersOnly: [] }),
+  discovered: () => ({ repositories: trees, mastersOnly: [] }),
   customMirrorsPath: "/nonexistent",
 });
 const eclassMd5s = createFileCache(md5Of);
@@ -200,7 +200,7 @@ async function comparePortage(shutIn: Evaluator, checkout: string, packages: rea
   // Its children, which are all that is measured, are on this core as well.
   Bun.spawnSync(["taskset", "-acp", "1", `${process.pid}`]);
   using portage = createPortageDepend(checkout);
-  const alone = createEvaluator({ sandbox: BARE });
+  const alone = createEvaluator(BARE);
   const seconds = { shutIn: 0, alone: 0, portage: 0 };
   const differences: string[] = [];
   let ebuilds = 0;
@@ -231,7 +231,7 @@ async function comparePortage(shutIn: Evaluator, checkout: string, packages: rea
 const kind = (["bubblewrap", "unshare", "none"] as const).find((one) => one === values.sandbox);
 if (kind === undefined || trees.length === 0)
   throw new Error("No such sandbox, or no trees: see the head of this file");
-const evaluator = createEvaluator({ sandbox: await openSandbox(kind) });
+const evaluator = createEvaluator(await openSandbox(kind));
 const packages = await Promise.all(trees.map(listPackages));
 let bad = 0;
 for (const [i, tree] of values["only-sample"] ? [] : trees.entries()) {

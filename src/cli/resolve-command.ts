@@ -199,7 +199,7 @@ export async function resolve(
     evaluate: config.repo.evaluate,
     wantedBy: (name) => wanting.get(name) ?? [],
     entriesOf: () => new Map(),
-    known: () => found,
+    discovered: () => found,
     rows: { get: () => [], put: () => undefined },
     mirrors,
     places,

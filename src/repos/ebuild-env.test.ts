@@ -40,11 +40,11 @@ test("an unknown EAPI fails and is not sourced", async () => {
 });
 
 test("an EAPI that is set late, twice, or otherwise than the first line says fails", async () => {
-  expect(await bench.failure("DESCRIPTION=x\nEAPI=8\n")).toBe("sets EAPI to 8 where its first line says 0");
-  expect(await bench.failure("EAPI=7\nEAPI=8\n")).toBe("sets EAPI to 8 where its first line says 7");
-  expect(await bench.failure("EAPI=8\nunset EAPI\n")).toBe("sets EAPI to 0 where its first line says 8");
+  expect(await bench.failure("DESCRIPTION=x\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 0");
+  expect(await bench.failure("EAPI=7\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 7");
+  expect(await bench.failure("EAPI=8\nunset EAPI\n")).toBe("sets EAPI to 0, but its first line says 8");
   bench.eclass("sets-eapi", "EAPI=7\n");
-  expect(await bench.failure("EAPI=8\ninherit sets-eapi\n")).toBe("sets EAPI to 7 where its first line says 8");
+  expect(await bench.failure("EAPI=8\ninherit sets-eapi\n")).toBe("sets EAPI to 7, but its first line says 8");
 });
 
 test("an EAPI that is empty or not set is 0", async () => {

@@ -37,7 +37,7 @@ test.each([
   ["a report to every descriptor", `for fd in /dev/fd/*; do printf '${FAKE}' >&"\${fd##*/}"; done 2>/dev/null; :`],
 ])("%s among its complaints makes it fail, and the next one is fine", async (_, text) => {
   const found = await bench.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
-  expect(found["1"]).toEqual({ kind: "failed", reason: "leaves a report that is none" });
+  expect(found["1"]).toEqual({ kind: "failed", reason: "leaves a malformed report" });
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
 });
 
@@ -45,7 +45,7 @@ test("to end bash itself is no way to be believed", async () => {
   const found = await bench.evaluateAll({ "1": GOOD, "2": `${GOOD}kill -9 $$\n`, "3": GOOD });
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(srcUriOf(found["2"])).toMatch(/^made bash end with status 137/);
-  expect(srcUriOf(found["3"])).toMatch(/^was not reached, as foo-2 made bash end/);
+  expect(srcUriOf(found["3"])).toMatch(/^was not reached, because foo-2 made bash end/);
 });
 
 test("a flood of complaints is ended", async () => {

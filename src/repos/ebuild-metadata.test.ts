@@ -9,37 +9,37 @@ import type { Evaluation, EvaluationRequest } from "./evaluate.ts";
 import type { EvaluationRow } from "./evaluation-cache.ts";
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 const clock = createFakeClock();
 
 beforeEach(() => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
 });
 
 afterEach(() => folder.remove());
 
-/** Packages whose ebuilds, when sourced, say their own name as SRC_URI and inherit `inherited`. */
-async function createAll(inherited: readonly string[] = []) {
+/** Creates a reader whose evaluator gives each ebuild its own name as SRC_URI, and these eclasses. */
+async function createReader(inherited: readonly string[] = []) {
   const sourced: string[] = [];
   const rows = new Map<string, EvaluationRow>();
-  const behaviour = { failing: false, blameless: false };
+  const behaviour = { failing: false, interrupted: false };
   const evaluate = async ({ ebuilds }: EvaluationRequest): Promise<ReadonlyMap<string, Evaluation>> => {
     sourced.push(ebuilds.map(({ pf }) => pf).join(" "));
     await Bun.sleep(5);
     return new Map(
       ebuilds.map(({ pf, eapi }): readonly [string, Evaluation] => {
-        const blameless = behaviour.blameless ? ({ blameless: true } as const) : {};
-        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies", ...blameless }];
+        const interrupted = behaviour.interrupted ? ({ interrupted: true } as const) : {};
+        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies", ...interrupted }];
         return [pf, { kind: "evaluated", metadata: { eapi, srcUri: pf, restrict: "", homepage: "", inherited } }];
       }),
     );
   };
-  const packages = createMetadataReader({
+  const reader = createMetadataReader({
     masters: { eclassFolders: async ({ location }) => [`${location}/eclass`] },
     rows: {
       get: () => [...rows.values()],
-      put(_place, evaluated, present) {
+      put(_pkg, evaluated, present) {
         for (const pf of rows.keys()) if (!present.includes(pf)) rows.delete(pf);
         for (const row of evaluated) rows.set(row.pf, row);
       },
@@ -48,100 +48,100 @@ async function createAll(inherited: readonly string[] = []) {
     clock,
     log: await openLog("error", "text"),
   });
-  const open = async () => await packages.read(tree, "app-misc", "foo");
-  return { open, sourced, rows, behaviour };
+  const read = async () => await reader.read(repository, "app-misc", "foo");
+  return { read, sourced, rows, behaviour };
 }
 
 const plain = (version: string, text = "EAPI=8\n") => ({ version, text });
 
-test("an ebuild in md5-cache is described without bash, one that is not has to be sourced", async () => {
-  tree.put("app-misc/foo", { ebuilds: [{ version: "1", srcUri: "https://e.org/x" }, plain("2-r1")] });
-  tree.write("app-misc/foo/foo-bar-1.ebuild", "EAPI=8\n");
-  tree.write("app-misc/foo/bar-1.ebuild", "EAPI=8\n");
-  const { open, sourced } = await createAll();
-  const opened = await open();
-  expect(opened.known.map(({ pf, metadata }) => [pf, metadata.srcUri])).toEqual([["foo-1", "https://e.org/x"]]);
-  expect(opened.unknown.map(({ pf }) => pf)).toEqual(["foo-2-r1"]);
-  const { described, failures } = await opened.evaluate(opened.unknown);
-  expect([described.map(({ pf }) => pf), failures.size, sourced]).toEqual([["foo-2-r1"], 0, ["foo-2-r1"]]);
+test("metadata comes from md5-cache without bash, and from bash where md5-cache has no entry", async () => {
+  repository.put("app-misc/foo", { ebuilds: [{ version: "1", srcUri: "https://e.org/x" }, plain("2-r1")] });
+  repository.write("app-misc/foo/foo-bar-1.ebuild", "EAPI=8\n");
+  repository.write("app-misc/foo/bar-1.ebuild", "EAPI=8\n");
+  const { read, sourced } = await createReader();
+  const metadata = await read();
+  expect(metadata.known.map(({ pf, metadata }) => [pf, metadata.srcUri])).toEqual([["foo-1", "https://e.org/x"]]);
+  expect(metadata.unknown.map(({ pf }) => pf)).toEqual(["foo-2-r1"]);
+  const { evaluated, failures } = await metadata.evaluate(metadata.unknown);
+  expect([evaluated.map(({ pf }) => pf), failures.size, sourced]).toEqual([["foo-2-r1"], 0, ["foo-2-r1"]]);
 });
 
-test("what was evaluated holds while ebuild and eclasses are the same, and is forgotten with the ebuild", async () => {
-  tree.write("eclass/a.eclass", "A=1\n");
-  tree.put("app-misc/foo", { ebuilds: [plain("1"), plain("2")] });
-  const { open, rows } = await createAll(["a"]);
-  const first = await open();
+test("an evaluation is valid while ebuild and eclasses stay the same, and is removed with the ebuild", async () => {
+  repository.write("eclass/a.eclass", "A=1\n");
+  repository.put("app-misc/foo", { ebuilds: [plain("1"), plain("2")] });
+  const { read, rows } = await createReader(["a"]);
+  const first = await read();
   await first.evaluate(first.unknown);
-  expect((await open()).unknown).toEqual([]);
-  tree.write("eclass/a.eclass", "A=2\n");
-  expect((await open()).unknown.length).toBe(2);
-  tree.write("eclass/a.eclass", "A=1\n");
-  tree.write("app-misc/foo/foo-1.ebuild", "EAPI=8\nX=1\n");
-  const changed = await open();
+  expect((await read()).unknown).toEqual([]);
+  repository.write("eclass/a.eclass", "A=2\n");
+  expect((await read()).unknown.length).toBe(2);
+  repository.write("eclass/a.eclass", "A=1\n");
+  repository.write("app-misc/foo/foo-1.ebuild", "EAPI=8\nX=1\n");
+  const changed = await read();
   expect(changed.unknown.map(({ pf }) => pf)).toEqual(["foo-1"]);
-  rmSync(`${tree.location}/app-misc/foo/foo-2.ebuild`);
-  const last = await open();
+  rmSync(`${repository.location}/app-misc/foo/foo-2.ebuild`);
+  const last = await read();
   await last.evaluate(last.unknown);
   expect([...rows.keys()]).toEqual(["foo-1"]);
 });
 
-test("md5-cache made with other eclasses is a guess; what bash said goes before it", async () => {
+test("an md5-cache entry made with other eclasses is stale; an evaluation takes precedence", async () => {
   const md5 = new Bun.CryptoHasher("md5").update("EAPI=8\n").digest("hex");
-  tree.put("app-misc/foo", { ebuilds: [plain("1")] });
-  tree.write("eclass/a.eclass", "A=1\n");
-  tree.write("metadata/md5-cache/app-misc/foo-1", `SRC_URI=old\n_eclasses_=a\t${"0".repeat(32)}\n_md5_=${md5}\n`);
-  const { open } = await createAll(["a"]);
-  const opened = await open();
-  expect(opened.known.map(({ metadata }) => metadata.srcUri)).toEqual(["old"]);
-  expect([opened.stale.map(({ pf }) => pf), opened.unknown]).toEqual([["foo-1"], []]);
-  await opened.evaluate(opened.stale);
-  const again = await open();
+  repository.put("app-misc/foo", { ebuilds: [plain("1")] });
+  repository.write("eclass/a.eclass", "A=1\n");
+  repository.write("metadata/md5-cache/app-misc/foo-1", `SRC_URI=old\n_eclasses_=a\t${"0".repeat(32)}\n_md5_=${md5}\n`);
+  const { read } = await createReader(["a"]);
+  const metadata = await read();
+  expect(metadata.known.map(({ metadata }) => metadata.srcUri)).toEqual(["old"]);
+  expect([metadata.stale.map(({ pf }) => pf), metadata.unknown]).toEqual([["foo-1"], []]);
+  await metadata.evaluate(metadata.stale);
+  const again = await read();
   expect([again.known.map(({ metadata }) => metadata.srcUri), again.stale]).toEqual([["foo-1"], []]);
 });
 
-test("many who ask at once get one bash; a failure is not tried again for ten minutes", async () => {
-  tree.put("app-misc/foo", { ebuilds: [plain("1")] });
-  const { open, sourced, behaviour } = await createAll();
+test("concurrent requests share one bash; a failure is not tried again for ten minutes", async () => {
+  repository.put("app-misc/foo", { ebuilds: [plain("1")] });
+  const { read, sourced, behaviour } = await createReader();
   behaviour.failing = true;
   const outcomes = await Promise.all(
     Array.from({ length: 8 }, async () => {
-      const opened = await open();
-      return (await opened.evaluate(opened.unknown)).failures.get("foo-1");
+      const metadata = await read();
+      return (await metadata.evaluate(metadata.unknown)).failures.get("foo-1");
     }),
   );
   expect([sourced.length, new Set(outcomes)]).toEqual([1, new Set(["dies"])]);
   const evaluate = async () => {
-    const opened = await open();
-    return await opened.evaluate(opened.unknown);
+    const metadata = await read();
+    return await metadata.evaluate(metadata.unknown);
   };
   expect((await evaluate()).failures.get("foo-1")).toBe("dies");
   expect(sourced.length).toBe(1);
   behaviour.failing = false;
-  tree.write("app-misc/foo/foo-1.ebuild", "EAPI=8\nFIXED=1\n");
+  repository.write("app-misc/foo/foo-1.ebuild", "EAPI=8\nFIXED=1\n");
   expect((await evaluate()).failures.size).toBe(0);
-  tree.write("app-misc/foo/foo-1.ebuild", "EAPI=8\n");
+  repository.write("app-misc/foo/foo-1.ebuild", "EAPI=8\n");
   clock.set(clock.now() + 11 * 60 * 1000);
   expect((await evaluate()).failures.size).toBe(0);
 });
 
-test("an ebuild that another one kept from being sourced is tried again", async () => {
-  tree.put("app-misc/foo", { ebuilds: [plain("1")] });
-  const { open, sourced, behaviour } = await createAll();
+test("an ebuild whose evaluation was interrupted by another one is tried again", async () => {
+  repository.put("app-misc/foo", { ebuilds: [plain("1")] });
+  const { read, sourced, behaviour } = await createReader();
   behaviour.failing = true;
-  behaviour.blameless = true;
+  behaviour.interrupted = true;
   const evaluate = async () => {
-    const opened = await open();
-    return (await opened.evaluate(opened.unknown)).failures.size;
+    const metadata = await read();
+    return (await metadata.evaluate(metadata.unknown)).failures.size;
   };
   expect(await evaluate()).toBe(1);
   behaviour.failing = false;
   expect([await evaluate(), sourced.length]).toEqual([0, 2]);
 });
 
-test("a package that is gone, or whose ebuilds are no files, has none", async () => {
-  const { open } = await createAll();
-  expect((await open()).unknown).toEqual([]);
-  tree.write("app-misc/foo/foo-1.ebuild/x", "a folder");
-  expect(await Bun.spawn(["mkfifo", `${tree.location}/app-misc/foo/foo-2.ebuild`]).exited).toBe(0);
-  expect((await open()).unknown).toEqual([]);
+test("a package that is missing, or whose ebuilds are not files, has no ebuilds", async () => {
+  const { read } = await createReader();
+  expect((await read()).unknown).toEqual([]);
+  repository.write("app-misc/foo/foo-1.ebuild/x", "a folder");
+  expect(await Bun.spawn(["mkfifo", `${repository.location}/app-misc/foo/foo-2.ebuild`]).exited).toBe(0);
+  expect((await read()).unknown).toEqual([]);
 });

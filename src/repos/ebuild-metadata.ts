@@ -1,7 +1,7 @@
 /**
- * What the ebuilds of a package say for fetching its files: from metadata/md5-cache, from what was evaluated before, or by
- * sourcing them now. An md5-cache entry counts while the MD5 of the ebuild and of all its eclasses are those it was made
- * from (portage: cache/template.py); where only eclasses differ it is a guess, and a good one.
+ * Reads the metadata of a package's ebuilds from metadata/md5-cache, from earlier evaluations, or by sourcing them now. An
+ * md5-cache entry is valid while the ebuild and all its eclasses have the MD5s that it was made from (portage:
+ * cache/template.py). It is stale where only eclasses differ: usually still right.
  */
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -22,47 +22,44 @@ export interface EbuildWithMetadata {
 }
 
 export interface PackageMetadata {
-  /** Known without running anything. */
+  /** Ebuilds whose metadata is known without running anything, by stale md5-cache entries too. */
   readonly known: readonly EbuildWithMetadata[];
-  /** Described, but by md5-cache entries made with other eclasses. */
+  /** Ebuilds in `known` whose md5-cache entry was made with other eclasses. */
   readonly stale: readonly Ebuild[];
-  /** Not described. */
+  /** Ebuilds without metadata. */
   readonly unknown: readonly Ebuild[];
-  /** Sources them in bash. Failures are sentence parts, by pf. */
+  /** Sources ebuilds in bash. Failures are sentence parts, by pf. */
   evaluate(ebuilds: readonly Ebuild[]): Promise<{
-    readonly described: readonly EbuildWithMetadata[];
+    readonly evaluated: readonly EbuildWithMetadata[];
     readonly failures: ReadonlyMap<string, string>;
   }>;
 }
 
 export interface MetadataReader {
-  /** @param repository the one whose Manifest has the file */
   read(repository: Repository, category: string, name: string): Promise<PackageMetadata>;
-  /** To be called when a tree has changed. */
+  /** Lets failed ebuilds be evaluated again; to be called when a repository has changed. */
   forgetFailures(): void;
 }
 
 export interface MetadataReaderDeps {
   readonly masters: Pick<Masters, "eclassFolders">;
   readonly rows: EvaluationRows;
-  /** Or why nothing can be evaluated, sentence part. */
+  /** Returns a sentence part with the reason where nothing can be evaluated. */
   readonly evaluator: () => Promise<Evaluator | string>;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-type Remembered = ReadonlyMap<string, CachedMetadata>;
-
-const NOTHING: PackageMetadata = {
+const NO_EBUILDS: PackageMetadata = {
   known: [],
   stale: [],
   unknown: [],
-  evaluate: async () => ({ described: [], failures: new Map() }),
+  evaluate: async () => ({ evaluated: [], failures: new Map() }),
 };
 
 const realPath = (path: string) => realpath(path).catch(() => path);
 
-/** Those of the `eclass` folders that lie in their repository itself. */
+/** Returns real paths, without `eclass` folders that are links out of their repository. */
 async function realFolders(folders: readonly string[]): Promise<readonly string[]> {
   const real = await Promise.all(
     folders.map(async (path) => await realPathInside(await realPath(dirname(path)), path)),
@@ -70,17 +67,11 @@ async function realFolders(folders: readonly string[]): Promise<readonly string[
   return real.filter((path) => path !== undefined);
 }
 
-export function createMetadataReader({
-  masters: families,
-  rows,
-  evaluator,
-  clock,
-  log,
-}: MetadataReaderDeps): MetadataReader {
+export function createMetadataReader({ masters, rows, evaluator, clock, log }: MetadataReaderDeps): MetadataReader {
   const eclassMd5s = createFileCache(md5Of);
   const evaluations = createEvaluationCache({ rows, evaluator, eclassMd5, clock, log });
 
-  /** Of the eclass that counts. */
+  /** Returns the MD5 of the eclass in the last folder that has it. */
   async function eclassMd5(folders: readonly string[], name: string): Promise<string | undefined> {
     for (const folder of folders.toReversed()) {
       const md5 = await eclassMd5s.get(folder, `${folder}/${name}.eclass`);
@@ -89,53 +80,51 @@ export function createMetadataReader({
     return undefined;
   }
 
-  /** Whether it was made from the eclasses that are there now. */
-  async function isValid({ eclasses }: CachedMetadata, folders: readonly string[]): Promise<boolean> {
+  async function hasSameEclasses({ eclasses }: CachedMetadata, folders: readonly string[]): Promise<boolean> {
     const same = await Promise.all([...eclasses].map(async ([name, md5]) => (await eclassMd5(folders, name)) === md5));
     return !same.includes(false);
   }
 
-  /** What is known of one ebuild without running anything, the best first. */
-  async function look(root: string, { category, eclassFolders }: PackageOnDisk, ebuild: Ebuild, before: Remembered) {
-    const cached = await readMd5Cache(root, category, ebuild);
-    const evaluated = before.get(ebuild.pf);
-    for (const known of [cached, evaluated?.md5 === ebuild.md5 ? evaluated : undefined]) {
-      if (known && (await isValid(known, eclassFolders))) return { metadata: known.metadata, isGuess: false };
+  /** Returns the best metadata that is known without running anything. */
+  async function readCached(root: string, pkg: PackageOnDisk, ebuild: Ebuild, earlier: CachedMetadata | undefined) {
+    const cached = await readMd5Cache(root, pkg.category, ebuild);
+    for (const one of [cached, earlier?.md5 === ebuild.md5 ? earlier : undefined]) {
+      if (one && (await hasSameEclasses(one, pkg.eclassFolders))) return { metadata: one.metadata, isStale: false };
     }
-    return cached && { metadata: cached.metadata, isGuess: true };
+    return cached && { metadata: cached.metadata, isStale: true };
   }
 
   return {
     forgetFailures: evaluations.forgetFailures,
     async read(repository, category, name) {
-      // One version of a tree throughout, also where a sync switches to the next meanwhile.
+      // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
       const root = await realPath(repository.location);
-      const eclassFolders = await realFolders(await families.eclassFolders(repository));
-      // A link that leads out of the tree would show bash what is there.
+      const eclassFolders = await realFolders(await masters.eclassFolders(repository));
+      // A link out of the repository would show bash what is there.
       const folder = await realPathInside(root, `${root}/${category}/${name}`);
-      if (folder === undefined) return NOTHING;
+      if (folder === undefined) return NO_EBUILDS;
       const ebuilds = await listEbuilds(folder, name);
-      const place = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
-      const before = evaluations.get(place);
-      const described: EbuildWithMetadata[] = [];
-      const guessed: Ebuild[] = [];
+      const pkg = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
+      const earlier = evaluations.get(pkg);
+      const known: EbuildWithMetadata[] = [];
+      const stale: Ebuild[] = [];
       const unknown: Ebuild[] = [];
-      const found = await mapInBatches(ebuilds, READ_AT_ONCE, async (ebuild) => ({
-        ebuild,
-        known: await look(root, place, ebuild, before),
-      }));
-      for (const { ebuild, known } of found) {
-        if (known) described.push({ pf: ebuild.pf, metadata: known.metadata });
+      const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
+        readCached(root, pkg, ebuild, earlier.get(ebuild.pf)),
+      );
+      for (const [i, ebuild] of ebuilds.entries()) {
+        const one = cached[i];
+        if (one) known.push({ pf: ebuild.pf, metadata: one.metadata });
         else unknown.push(ebuild);
-        if (known?.isGuess) guessed.push(ebuild);
+        if (one?.isStale) stale.push(ebuild);
       }
       return {
-        known: described,
-        stale: guessed,
+        known,
+        stale,
         unknown,
         async evaluate(wanted) {
-          const { metadata, failures } = await evaluations.evaluate(place, wanted);
-          return { described: [...metadata].map(([pf, known]) => ({ pf, metadata: known.metadata })), failures };
+          const { metadata, failures } = await evaluations.evaluate(pkg, wanted);
+          return { evaluated: [...metadata].map(([pf, result]) => ({ pf, metadata: result.metadata })), failures };
         },
       };
     },

@@ -1,5 +1,5 @@
 /**
- * The ebuilds of a package as they lie on disk, and what metadata/md5-cache has for them.
+ * Lists the ebuilds of a package on disk, and reads their metadata/md5-cache entries.
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
@@ -15,15 +15,18 @@ export interface Ebuild {
   readonly eapi: string;
 }
 
-/** PMS 3.2, as far as it tells the versions of `foo` from those of `foo-bar`. */
+/** PMS 3.2, as far as needed to tell versions of `foo` from versions of `foo-bar`. */
 const VERSION = /^\d[\w.-]*$/;
 
-/** The most that a package was seen to have is below 100. */
+/** Real packages have fewer than 100. */
 const MAX_EBUILDS = 500;
-/** Each may have 2 MiB. */
+/** Each file may have 2 MiB. */
 export const READ_AT_ONCE = 8;
 
-/** Newest first, more or less. @param folder real path of `…/CATEGORY/PACKAGE`: all that bash will see of the tree but eclasses */
+/**
+ * Lists the newest versions first, roughly.
+ * @param folder real path of `…/CATEGORY/PACKAGE`, which is all that bash sees of the repository besides eclasses
+ */
 export async function listEbuilds(folder: string, name: string): Promise<readonly Ebuild[]> {
   const files = await readdir(folder).catch(() => []);
   const pfs = files
@@ -38,7 +41,7 @@ export async function listEbuilds(folder: string, name: string): Promise<readonl
   return ebuilds.flat();
 }
 
-/** The md5-cache entry that was made from this very ebuild, whatever eclasses went into it. */
+/** Returns the md5-cache entry that was made from this very ebuild, with whatever eclasses. */
 export async function readMd5Cache(
   root: string,
   category: string,

@@ -47,7 +47,7 @@ test("what one ebuild leaves behind does not reach the next", async () => {
 
 test("an ebuild that is no version of the package, or is not there, fails alone", async () => {
   writeFileSync(`${bench.folder}/foo-1.ebuild`, GOOD);
-  const evaluations = await createEvaluator({ sandbox: createTestSandbox() }).evaluate({
+  const evaluations = await createEvaluator(createTestSandbox()).evaluate({
     category: "app-misc",
     package: "foo",
     folder: bench.folder,
@@ -55,9 +55,9 @@ test("an ebuild that is no version of the package, or is not there, fails alone"
     ebuilds: ["bar-1", "foo-bar-1", "foo", "foo-404", "foo-1"].map((pf) => ({ pf, eapi: "8" })),
   });
   expect(Object.fromEntries(evaluations)).toEqual({
-    "bar-1": failed("is no version of foo"),
-    "foo-bar-1": failed("is no version of foo"),
-    foo: failed("is no version of foo"),
+    "bar-1": failed("is not a version of foo"),
+    "foo-bar-1": failed("is not a version of foo"),
+    foo: failed("is not a version of foo"),
     "foo-404": failed(
       expect.stringMatching(/^ends with status 1 \(.*foo-404.ebuild: No such file or directory\)$/) as never,
     ),
@@ -68,7 +68,7 @@ test("an ebuild that is no version of the package, or is not there, fails alone"
 test("nothing is run where there is nothing to evaluate", async () => {
   const sandbox: Sandbox = { ...createTestSandbox(), run: () => Promise.reject(new Error("It was run")) };
   const request = { category: "app-misc", package: "foo", folder: bench.folder, eclassFolders: [] };
-  const { evaluate } = createEvaluator({ sandbox });
+  const { evaluate } = createEvaluator(sandbox);
   expect([...(await evaluate({ ...request, ebuilds: [] }))]).toEqual([]);
   const unknown = await evaluate({ ...request, ebuilds: [{ pf: "foo-1", eapi: "11" }] });
   expect([...unknown]).toEqual([["foo-1", failed("has the unknown EAPI 11")]]);
@@ -193,8 +193,8 @@ test.each<[SandboxEnd, string]>([
   });
   expect(await cut.evaluateAll({ "1": GOOD, "2": GOOD, "3": GOOD })).toEqual({
     "1": good("1"),
-    "2": end === "stopped" ? { ...failed(why), blameless: true } : failed(why),
-    "3": { ...failed(`was not reached, as foo-2 ${why}`), blameless: true },
+    "2": end === "stopped" ? { ...failed(why), interrupted: true } : failed(why),
+    "3": { ...failed(`was not reached, because foo-2 ${why}`), interrupted: true },
   });
 });
 
@@ -203,7 +203,7 @@ test("one that never ends fails, and those before it keep their results", async 
   expect(await quick.evaluateAll({ "1": GOOD, "2": "EAPI=8\nwhile :; do :; done\n", "3": GOOD })).toEqual({
     "1": good("1"),
     "2": failed("took too long"),
-    "3": { ...failed("was not reached, as foo-2 took too long"), blameless: true },
+    "3": { ...failed("was not reached, because foo-2 took too long"), interrupted: true },
   });
 });
 
@@ -225,6 +225,6 @@ test.each([
   ["half a reply after which bash has ended", `${reply("1")}foo-2\x000`],
 ])("output that has %s is not believed at all", async (_, output) => {
   using spoilt = createEbuildFixture({ sandbox: ended("exit", output) });
-  const reason = "is of a package whose report is spoilt";
+  const reason = "is in a package whose report was tampered with";
   expect(await spoilt.evaluateAll({ "1": GOOD, "2": GOOD })).toEqual({ "1": failed(reason), "2": failed(reason) });
 });

@@ -1,6 +1,6 @@
 /**
- * Evaluating ebuilds no more often than need be: many who want one package get one bash, results are remembered in the
- * index, failures for a while in memory, so that a hostile ebuild costs its 20 s once.
+ * Evaluates ebuilds as rarely as possible: concurrent requests for a package share one bash, results are kept in the index,
+ * and failures in memory for ten minutes, so that a hostile ebuild costs its 20 s once.
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -8,21 +8,20 @@ import type { Ebuild } from "./ebuilds.ts";
 import type { Evaluation, Evaluator } from "./evaluate.ts";
 import { type CachedMetadata, type EbuildMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
 
-/** A package in one version of its tree. */
+/** A package as one version of its repository has it. */
 export interface PackageOnDisk {
-  /** Of the repository, as configured. */
+  /** Location of the repository, as configured. */
   readonly location: string;
   readonly category: string;
   readonly package: string;
   /** Real path of `…/CATEGORY/PACKAGE`. */
   readonly folder: string;
-  /** Real paths; of two that have an eclass the last holds. */
+  /** Real paths; where several have an eclass, the last one counts. */
   readonly eclassFolders: readonly string[];
-  /** All its ebuilds. */
   readonly ebuilds: readonly Ebuild[];
 }
 
-/** One version as remembered; `eclasses` are NAME\tMD5 pairs, as in md5-cache. */
+/** One evaluated ebuild; `eclasses` are NAME\tMD5 pairs, as in md5-cache. */
 export interface EvaluationRow extends Omit<EbuildMetadata, "inherited"> {
   readonly pf: string;
   readonly md5: string;
@@ -30,14 +29,14 @@ export interface EvaluationRow extends Omit<EbuildMetadata, "inherited"> {
 }
 
 export interface EvaluationRows {
-  get(place: PackageOnDisk): readonly EvaluationRow[];
-  /** Adds rows, and forgets those of versions that are not `present` any more. */
-  put(place: PackageOnDisk, rows: readonly EvaluationRow[], present: readonly string[]): void;
+  get(pkg: PackageOnDisk): readonly EvaluationRow[];
+  /** Adds rows, and removes those of versions that are not `present` any more. */
+  put(pkg: PackageOnDisk, rows: readonly EvaluationRow[], present: readonly string[]): void;
 }
 
 export interface EvaluationCacheDeps {
   readonly rows: EvaluationRows;
-  /** Or why nothing can be evaluated, sentence part. */
+  /** Returns a sentence part with the reason where nothing can be evaluated. */
   readonly evaluator: () => Promise<Evaluator | string>;
   readonly eclassMd5: (folders: readonly string[], name: string) => Promise<string | undefined>;
   readonly clock: Clock;
@@ -51,16 +50,16 @@ export interface EvaluatedEbuilds {
 }
 
 export interface EvaluationCache {
-  /** As remembered; the caller compares the checksums. */
-  get(place: PackageOnDisk): ReadonlyMap<string, CachedMetadata>;
-  evaluate(place: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds>;
-  /** A tree changed: what failed may go well now, as an eclass may be another. */
+  /** Returns cached results by pf; the caller compares the checksums. */
+  get(pkg: PackageOnDisk): ReadonlyMap<string, CachedMetadata>;
+  evaluate(pkg: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds>;
+  /** Lets failed ebuilds be evaluated again; to be called when a repository has changed, since an eclass may differ. */
   forgetFailures(): void;
 }
 
-/** For an eclass that vanished meanwhile: no file has it, so the result does not hold. */
-const GONE = "0".repeat(32);
-const FAILED_FOR_MS = 10 * 60 * 1000;
+/** Stands for an eclass that vanished meanwhile: no file has this MD5, so the result is never valid. */
+const NO_MD5 = "0".repeat(32);
+const FAILURE_TTL_MS = 10 * 60 * 1000;
 const MAX_FAILURES = 10_000;
 
 export function createEvaluationCache({
@@ -76,77 +75,77 @@ export function createEvaluationCache({
   function failureOf(key: string): string | undefined {
     const failure = failed.get(key);
     const age = clock.now() - (failure?.at ?? 0);
-    return age >= 0 && age < FAILED_FOR_MS ? failure?.reason : undefined;
+    return age >= 0 && age < FAILURE_TTL_MS ? failure?.reason : undefined;
   }
 
-  function rememberFailure(key: string, reason: string): void {
+  function cacheFailure(key: string, reason: string): void {
     failed.delete(key);
     failed.set(key, { reason, at: clock.now() });
     const [oldest] = failed.keys();
     if (failed.size > MAX_FAILURES && oldest !== undefined) failed.delete(oldest);
   }
 
-  function remember(place: PackageOnDisk, known: ReadonlyMap<string, CachedMetadata>): void {
-    const entries = [...known].map(([pf, { metadata, md5, eclasses }]) => {
+  function put(pkg: PackageOnDisk, results: ReadonlyMap<string, CachedMetadata>): void {
+    const entries = [...results].map(([pf, { metadata, md5, eclasses }]) => {
       const { inherited: _inherited, ...kept } = metadata;
       return { pf, md5, eclasses: formatEclasses(eclasses), ...kept };
     });
     try {
-      const present = place.ebuilds.map(({ pf }) => pf);
-      if (entries.length > 0) rows.put(place, entries, present);
+      const present = pkg.ebuilds.map(({ pf }) => pf);
+      if (entries.length > 0) rows.put(pkg, entries, present);
     } catch (error) {
-      // Then it is evaluated again next time, and that is all.
-      log.warn("Cannot remember the metadata of {folder}: {error}", { folder: place.folder, error });
+      // The ebuilds are evaluated again next time.
+      log.warn("Cannot store the metadata of {folder} in the index: {error}", { folder: pkg.folder, error });
     }
   }
 
-  function remembered(place: PackageOnDisk): ReadonlyMap<string, CachedMetadata> {
-    const known = rows.get(place).map(({ pf, md5, eclasses: text, ...metadata }) => {
+  function get(pkg: PackageOnDisk): ReadonlyMap<string, CachedMetadata> {
+    const results = rows.get(pkg).map(({ pf, md5, eclasses: text, ...metadata }) => {
       const eclasses = parseEclasses(text) ?? new Map<string, string>();
       return [pf, { md5, eclasses, metadata: { ...metadata, inherited: [...eclasses.keys()] } }] as const;
     });
-    return new Map(known);
+    return new Map(results);
   }
 
   async function withChecksums({ eclassFolders }: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation) {
     if (evaluation.kind === "failed") return undefined;
     const { metadata } = evaluation;
     const eclasses = new Map<string, string>();
-    for (const name of metadata.inherited) eclasses.set(name, (await eclassMd5(eclassFolders, name)) ?? GONE);
+    for (const name of metadata.inherited) eclasses.set(name, (await eclassMd5(eclassFolders, name)) ?? NO_MD5);
     return { metadata, md5: ebuild.md5, eclasses };
   }
 
-  /** Why it failed, where it did; told in the log. */
-  function failureIn(place: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
-    const text = `${place.folder}/${ebuild.pf}.ebuild`;
+  /** Logs a failure or a complaint of bash. Returns the reason of a failure. */
+  function logFailure(pkg: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
+    const path = `${pkg.folder}/${ebuild.pf}.ebuild`;
     if (evaluation.kind === "evaluated") {
       const { complaint } = evaluation;
-      if (complaint !== undefined) log.warn("Evaluating {ebuild}, bash said: {complaint}", { ebuild: text, complaint });
+      if (complaint !== undefined) log.warn("bash complained about {ebuild}: {complaint}", { ebuild: path, complaint });
       return undefined;
     }
-    const { reason, blameless } = evaluation;
-    log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: text, reason });
-    if (!blameless) rememberFailure(keyOf(place, ebuild), reason);
+    const { reason, interrupted } = evaluation;
+    log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: path, reason });
+    if (!interrupted) cacheFailure(keyOf(pkg, ebuild), reason);
     return reason;
   }
 
-  async function run(place: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds> {
+  async function evaluateNow(pkg: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds> {
     const bash = await evaluator();
     if (typeof bash === "string") {
       return { metadata: new Map(), failures: new Map(ebuilds.map(({ pf }) => [pf, bash])) };
     }
-    const { category, package: name, folder, eclassFolders } = place;
+    const { category, package: name, folder, eclassFolders } = pkg;
     const evaluations = await bash.evaluate({ category, package: name, folder, eclassFolders, ebuilds });
     const metadata = new Map<string, CachedMetadata>();
     const failures = new Map<string, string>();
     for (const ebuild of ebuilds) {
       const evaluation: Evaluation = evaluations.get(ebuild.pf) ?? { kind: "failed", reason: "gave no result" };
-      const failure = failureIn(place, ebuild, evaluation);
+      const failure = logFailure(pkg, ebuild, evaluation);
       if (failure !== undefined) failures.set(ebuild.pf, failure);
-      const result = await withChecksums(place, ebuild, evaluation);
+      const result = await withChecksums(pkg, ebuild, evaluation);
       if (result) metadata.set(ebuild.pf, result);
     }
-    remember(place, metadata);
+    put(pkg, metadata);
     return { metadata, failures };
   }
 
@@ -155,18 +154,18 @@ export function createEvaluationCache({
   }
 
   return {
-    get: remembered,
+    get,
     forgetFailures: () => failed.clear(),
-    async evaluate(place, ebuilds) {
+    async evaluate(pkg, ebuilds) {
       const known = ebuilds.flatMap((ebuild) => {
-        const reason = failureOf(keyOf(place, ebuild));
+        const reason = failureOf(keyOf(pkg, ebuild));
         return reason === undefined ? [] : [[ebuild.pf, reason] as const];
       });
       const failures = new Map(known);
-      const fresh = ebuilds.filter(({ pf }) => !failures.has(pf));
-      if (fresh.length === 0) return { metadata: new Map(), failures };
-      const key = fresh.map((ebuild) => keyOf(place, ebuild)).join("\n\n");
-      const done = running.get(key) ?? run(place, fresh).finally(() => running.delete(key));
+      const untried = ebuilds.filter(({ pf }) => !failures.has(pf));
+      if (untried.length === 0) return { metadata: new Map(), failures };
+      const key = untried.map((ebuild) => keyOf(pkg, ebuild)).join("\n\n");
+      const done = running.get(key) ?? evaluateNow(pkg, untried).finally(() => running.delete(key));
       running.set(key, done);
       const evaluated = await done;
       return { metadata: evaluated.metadata, failures: new Map([...failures, ...evaluated.failures]) };

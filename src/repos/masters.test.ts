@@ -2,38 +2,39 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createMasters, type Known } from "./masters.ts";
+import { createMasters, type MastersDeps } from "./masters.ts";
 
 let folder: TempFolder;
 let gentoo: TestRepository;
-let known: { -readonly [K in keyof Known]: Known[K] };
+type Discovered = ReturnType<MastersDeps["discovered"]>;
+let discovered: { -readonly [K in keyof Discovered]: Discovered[K] };
 
 beforeEach(() => {
   folder = createTempFolder();
   gentoo = writeRepository(folder.file("gentoo"));
-  known = { repositories: [gentoo], mastersOnly: [] };
+  discovered = { repositories: [gentoo], mastersOnly: [] };
 });
 
 afterEach(() => folder.remove());
 
-function families() {
-  return createMasters({ known: () => known, customMirrorsPath: folder.file("mirrors") });
+function masters() {
+  return createMasters({ discovered: () => discovered, customMirrorsPath: folder.file("mirrors") });
 }
 
 function add(name: string, layout: string): TestRepository {
-  const tree = writeRepository(folder.file(name), { name });
-  tree.write("metadata/layout.conf", layout);
-  known.repositories = [...known.repositories, tree];
-  return tree;
+  const repository = writeRepository(folder.file(name), { name });
+  repository.write("metadata/layout.conf", layout);
+  discovered.repositories = [...discovered.repositories, repository];
+  return repository;
 }
 
-/** Names of the folders that eclasses come from, in order. */
-async function eclasses(repository: Known["repositories"][number]): Promise<string> {
-  const folders = await families().eclassFolders(repository);
+/** Names the repositories that eclasses come from, in order. */
+async function eclasses(repository: Discovered["repositories"][number]): Promise<string> {
+  const folders = await masters().eclassFolders(repository);
   return folders.map((path) => path.split("/").at(-2)).join(" ");
 }
 
-test("eclasses: masters in order, the repository itself, then overrides; the last that has one counts", async () => {
+test("eclasses come from masters in order, the repository itself, then overrides", async () => {
   const kde = add("kde", "masters = gentoo\n");
   const mine = add("mine", "thin-manifests = true\nmasters = gentoo kde # both\n");
   expect(await eclasses(gentoo)).toBe("gentoo");
@@ -43,29 +44,29 @@ test("eclasses: masters in order, the repository itself, then overrides; the las
   expect(await eclasses(kde)).toBe("gentoo kde");
 });
 
-test("a layout.conf without masters means the main repository, an empty one none, one that nobody knows is left out", async () => {
+test("without a masters line the main repository is the master; an empty line means none; an unknown master is left out", async () => {
   expect(await eclasses(add("a", "thin-manifests = true\n"))).toBe("gentoo a");
   expect(await eclasses(add("b", "masters =\n"))).toBe("b");
   expect(await eclasses(add("c", "masters = unheard gentoo\n"))).toBe("gentoo c");
-  known.mainRepo = "b";
+  discovered.mainRepo = "b";
   expect(await eclasses(add("d", ""))).toBe("b d");
 });
 
-test("masters are found by alias, and among repositories that are not asked for files", async () => {
+test("masters are found by alias, and among repositories that are not configured", async () => {
   const other = writeRepository(folder.file("other"), { name: "other" });
   other.write("metadata/layout.conf", "masters =\naliases = olive\n");
-  known.mastersOnly = [{ ...other, aliases: ["oak"] }];
+  discovered.mastersOnly = [{ ...other, aliases: ["oak"] }];
   expect(await eclasses(add("a", "masters = olive\n"))).toBe("other a");
   expect(await eclasses(add("b", "masters = oak other\n"))).toBe("other other b");
 });
 
-test("mirror:// by the repository's and its masters' lists, else by anybody's; the admin's own come first", async () => {
+test("mirror:// uses lists of the repository and its masters, else those of all others; the admin's lists come first", async () => {
   gentoo.write("profiles/thirdpartymirrors", "gnu https://g1 https://g2\nnpm https://n1\n");
   const mine = add("mine", "masters = gentoo\n");
   mine.write("profiles/thirdpartymirrors", "gnu -https://g1 https://m1\n");
   const far = add("far", "masters =\n");
   far.write("profiles/thirdpartymirrors", "cran https://c1\n");
-  const urls = async (name: string) => await families().mirrorUrls(mine, name);
+  const urls = async (name: string) => await masters().mirrorUrls(mine, name);
   expect(await urls("gnu")).toEqual({ custom: [], thirdParty: ["https://g2", "https://m1"] });
   expect(await urls("npm")).toEqual({ custom: [], thirdParty: ["https://n1"] });
   expect(await urls("cran")).toEqual({ custom: [], thirdParty: ["https://c1"] });
@@ -75,8 +76,8 @@ test("mirror:// by the repository's and its masters' lists, else by anybody's; t
   expect((await urls("local")).custom).toEqual([]);
 });
 
-test("lists that change on disk are read again, and /etc/portage/mirrors may be a folder", async () => {
-  const all = families();
+test("changed lists are read again, and /etc/portage/mirrors may be a folder", async () => {
+  const all = masters();
   gentoo.write("profiles/thirdpartymirrors", "gnu https://g1\n");
   expect((await all.mirrorUrls(gentoo, "gnu")).thirdParty).toEqual(["https://g1"]);
   gentoo.write("profiles/thirdpartymirrors", "gnu https://changed\n");

@@ -1,5 +1,5 @@
 /**
- * From a file's name to what the ebuilds of the packages that want it say of it.
+ * Finds out what the ebuilds of the packages that want a file say about fetching it: its URIs in SRC_URI, and RESTRICT.
  */
 import { contentKey, type Digests, type DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -7,9 +7,9 @@ import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
 import { parseSrcUri } from "../repos/formats/src-uri.ts";
-import { type Permission, permissionOfFile } from "./restrict.ts";
+import { type Permission, permissionOf } from "./restrict.ts";
 
-/** What one ebuild says of the file. */
+/** What one ebuild says about fetching the file. */
 export interface Fetchable {
   readonly pf: string;
   readonly homepage: string;
@@ -21,83 +21,77 @@ export interface PackageFetchables {
   /** `app-misc/foo` */
   readonly name: string;
   readonly entry: DistEntry;
-  /** Of those ebuilds that want the file. */
+  /** One for each ebuild that has the file in SRC_URI. */
   readonly fetchables: readonly Fetchable[];
-  /** Why ebuilds are not known, sentence parts by `app-misc/foo-1`. */
+  /** Reasons why the metadata of ebuilds is unknown, sentence parts by `app-misc/foo-1`. */
   readonly failures: ReadonlyMap<string, string>;
 }
 
 /**
- * "first": as soon as one package tells where the file may be fetched, the others are left; "all": all packages, and
- * ebuilds whose md5-cache entry is but a guess are sourced too.
+ * "first" stops at the first package that says where the file may be fetched. "all" reads every package, and evaluates
+ * ebuilds whose md5-cache entry is stale.
  */
 export type Depth = "first" | "all";
 
-export interface FetchablesDeps {
-  /** First tree first. */
-  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
-  readonly repositoryAt: (location: string) => Repository | undefined;
-  readonly metadata: MetadataReader;
+/** A package that wants the file, with its repository. */
+export interface WantingPackage extends WantedBy {
+  readonly in: Repository;
 }
 
-function wishOf(name: DistfileName, { pf, metadata }: EbuildWithMetadata): readonly Fetchable[] {
-  // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
-  if (!metadata.srcUri.includes(name)) return [];
-  const uris = parseSrcUri(metadata.srcUri, metadata.eapi).files.get(name);
-  if (!uris) return [];
-  const permission = permissionOfFile(uris, metadata.restrict);
-  return [{ pf, homepage: metadata.homepage, permission }];
-}
-
-/** Whether there is no need to look further. */
-function tells({ permission }: Fetchable): boolean {
-  return permission.uris.length > 0 && !permission.fetchRestricted;
-}
-
-async function wishesOf(name: DistfileName, opened: PackageMetadata, depth: Depth) {
-  const known = opened.known.flatMap((ebuild) => wishOf(name, ebuild));
-  const rest = depth === "all" ? [...opened.unknown, ...opened.stale] : opened.unknown;
-  if (rest.length === 0 || (depth === "first" && known.some(tells))) return { wishes: known, failures: new Map() };
-  const { described, failures } = await opened.evaluate(rest);
-  const evaluated = new Set(described.map(({ pf }) => pf));
-  const wishes = [
-    ...known.filter(({ pf }) => !evaluated.has(pf)),
-    ...described.flatMap((ebuild) => wishOf(name, ebuild)),
-  ];
-  return { wishes, failures };
-}
-
-/** The packages that want this content under this name, first tree first. */
+/** Picks the packages that want this content, first repository first. */
 export function packagesWanting(
-  name: DistfileName,
   content: Digests,
-  { wantedBy, repositoryAt }: Pick<FetchablesDeps, "wantedBy" | "repositoryAt">,
-) {
-  return wantedBy(name).flatMap((by) => {
+  wantedBy: readonly WantedBy[],
+  repositoryAt: (location: string) => Repository | undefined,
+): readonly WantingPackage[] {
+  return wantedBy.flatMap((by) => {
     const repository = repositoryAt(by.location);
-    return repository && contentKey(content) === contentKey(by.entry) ? [{ ...by, repository }] : [];
+    return repository && contentKey(content) === contentKey(by.entry) ? [{ ...by, in: repository }] : [];
   });
 }
 
-/** @param content only those that want this content count */
+function fetchablesIn(ebuilds: readonly EbuildWithMetadata[], name: DistfileName): readonly Fetchable[] {
+  return ebuilds.flatMap(({ pf, metadata: { srcUri, eapi, restrict, homepage } }) => {
+    // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
+    const uris = srcUri.includes(name) ? parseSrcUri(srcUri, eapi).files.get(name) : undefined;
+    return uris ? [{ pf, homepage, permission: permissionOf(uris, restrict) }] : [];
+  });
+}
+
+/** Returns whether the ebuild says where the file may be fetched, so that the search can stop. */
+function isSufficient({ permission }: Fetchable): boolean {
+  return permission.uris.length > 0 && !permission.fetchRestricted;
+}
+
+async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluate }: PackageMetadata, depth: Depth) {
+  const fetchables = fetchablesIn(known, name);
+  const rest = depth === "all" ? [...unknown, ...stale] : unknown;
+  if (rest.length === 0 || (depth === "first" && fetchables.some(isSufficient))) {
+    return { fetchables, failures: new Map<string, string>() };
+  }
+  const { evaluated, failures } = await evaluate(rest);
+  const pfs = new Set(evaluated.map(({ pf }) => pf));
+  return { fetchables: [...fetchables.filter(({ pf }) => !pfs.has(pf)), ...fetchablesIn(evaluated, name)], failures };
+}
+
 export async function findFetchables(
   name: DistfileName,
-  content: Digests,
+  packages: readonly WantingPackage[],
   depth: Depth,
-  deps: FetchablesDeps,
+  metadata: Pick<MetadataReader, "read">,
 ): Promise<readonly PackageFetchables[]> {
-  const gathered: PackageFetchables[] = [];
-  for (const { repository, category, package: packageName, entry } of packagesWanting(name, content, deps)) {
-    const opened = await deps.metadata.read(repository, category, packageName);
-    const { wishes, failures } = await wishesOf(name, opened, depth);
-    gathered.push({
+  const found: PackageFetchables[] = [];
+  for (const { in: repository, category, package: packageName, entry } of packages) {
+    const read = await metadata.read(repository, category, packageName);
+    const { fetchables, failures } = await fetchablesOf(name, read, depth);
+    found.push({
       repository,
       name: `${category}/${packageName}`,
       entry,
-      fetchables: wishes,
+      fetchables,
       failures: new Map([...failures].map(([pf, reason]) => [`${category}/${pf}`, reason])),
     });
-    if (depth === "first" && wishes.some(tells)) break;
+    if (depth === "first" && fetchables.some(isSufficient)) break;
   }
-  return gathered;
+  return found;
 }

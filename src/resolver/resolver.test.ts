@@ -8,9 +8,9 @@ import { createUriOrder } from "./uri-order.ts";
 
 const name = "foo-1.zip" as DistfileName;
 const entry: DistEntry = { name, size: 10, blake2b: "b" };
-const repository = { name: "gentoo", location: "/tree" };
+const repository = { name: "gentoo", location: "/repository" };
 
-test("a mirror that the admin named in /etc/portage/mirrors may have any address, one that a tree names may not", async () => {
+test("a mirror from /etc/portage/mirrors may have any address, a mirror from a repository may not", async () => {
   const metadata = { eapi: "8", srcUri: "mirror://gnu/foo-1.zip", restrict: "", homepage: "", inherited: [] };
   const places = createPlaces({
     memory: { all: () => [], putAll: () => undefined, forget: () => undefined },
@@ -29,7 +29,7 @@ test("a mirror that the admin named in /etc/portage/mirrors may have any address
         known: [{ pf: "foo-1", metadata }],
         stale: [],
         unknown: [],
-        evaluate: async () => ({ described: [], failures: new Map() }),
+        evaluate: async () => ({ evaluated: [], failures: new Map() }),
       }),
     },
     masters: { mirrorUrls: async () => ({ custom: ["http://10.0.0.1/gnu"], thirdParty: ["http://10.0.0.2/gnu"] }) },

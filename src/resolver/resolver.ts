@@ -1,36 +1,38 @@
 /**
- * Where a file can be had: the mirrors, and the SRC_URI of the ebuilds that want it, in the order to ask them (SPEC 6).
+ * Resolves a file to its sources, in the order to try: mirrors, and the SRC_URI of the ebuilds that want the file.
  */
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Source, SourceList } from "../distfile/source.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
+import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import type { Masters } from "../repos/masters.ts";
-import { type Expanded, type ExpandedUri, expandUris } from "./expand.ts";
-import { type Depth, findFetchables, type PackageFetchables } from "./fetchables.ts";
+import { type ExpandedUri, expandUris } from "./expand.ts";
+import { type Depth, findFetchables, type PackageFetchables, packagesWanting } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
-import { type SiblingsDeps, siblingsOf } from "./siblings.ts";
+import { siblingsOf } from "./siblings.ts";
 import type { UriOrder } from "./uri-order.ts";
 
-/** All that the trees say of a file. */
+/** Everything that ebuilds say about fetching a file. */
 export interface Resolution {
   readonly packages: readonly PackageFetchables[];
   readonly permission: Permission;
-  /** Of SRC_URI, in Portage's order. */
+  /** From SRC_URI, in Portage's order. */
   readonly uris: readonly ExpandedUri[];
   readonly refusals: readonly Attempt[];
 }
 
+/** `content` is one that a package wants under this name. */
 export interface Resolver {
-  /** Of a content that some tree wants. */
   sources(name: DistfileName, content: Digests): Promise<SourceList>;
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
-  /** What will be asked for after it. */
+  /** Predicts which files a client asks for next. */
   siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
   readonly filesOfVersion: (
     repository: Repository,
@@ -38,69 +40,61 @@ export interface Resolver {
     name: string,
     version: string,
   ) => Promise<VersionFiles>;
-  /** To be called when a tree has changed. */
+  /** Lets ebuilds be evaluated again that failed; to be called when a repository has changed. */
   forgetFailures(): void;
 }
 
-export interface ResolverDeps extends SiblingsDeps {
+export interface ResolverDeps {
+  /** First repository first. */
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  /** Entries of a package's Manifest, by name. */
+  readonly entriesOf: (location: string, category: string, name: string) => ReadonlyMap<string, DistEntry>;
+  readonly repositoryAt: (location: string) => Repository | undefined;
+  readonly metadata: MetadataReader;
   readonly masters: Pick<Masters, "mirrorUrls">;
   readonly mirrors: Pick<Mirrors, "sources">;
   readonly uriOrder: UriOrder;
 }
 
-/** What the packages say against fetching, for the one who reads Portage's log. */
-function refusalsOf({ repository, name, fetchables: wishes, failures }: PackageFetchables): readonly Attempt[] {
-  const refusals: Attempt[] = [];
-  const restricted = wishes.find(({ permission }) => permission.fetchRestricted);
-  if (restricted) {
-    const detail = `has RESTRICT=fetch: get the file by hand (see ${oneLine(restricted.homepage) || "the ebuild"}); \`portcache import DIR\` takes it`;
-    refusals.push({ source: `${repository.name}: ${name}`, kind: "absent", detail });
-  }
-  for (const [ebuild, reason] of failures) {
-    refusals.push({
-      source: `${repository.name}: ${ebuild}`,
-      kind: "absent",
-      detail: `has an unknown SRC_URI: it ${reason}`,
-    });
-  }
-  return refusals;
+/** Says what keeps a package's URIs from being fetched, for readers of Portage's log. */
+function refusalsOf({ repository, name, fetchables, failures }: PackageFetchables): readonly Attempt[] {
+  const refusals = [...failures].map(([ebuild, reason]): Attempt => {
+    return { source: `${repository.name}: ${ebuild}`, kind: "absent", detail: `has an unknown SRC_URI: it ${reason}` };
+  });
+  const restricted = fetchables.find(({ permission }) => permission.fetchRestricted);
+  if (!restricted) return refusals;
+  const page = oneLine(restricted.homepage) || "the ebuild";
+  const detail = `has RESTRICT=fetch: get the file by hand (see ${page}); \`portcache import DIR\` takes it`;
+  return [{ source: `${repository.name}: ${name}`, kind: "absent", detail }, ...refusals];
 }
 
 export function createResolver(deps: ResolverDeps): Resolver {
-  const { wantedBy, repositoryAt, masters: families, mirrors, uriOrder: hosts } = deps;
+  const { wantedBy, entriesOf, repositoryAt, metadata, masters, mirrors, uriOrder } = deps;
 
-  async function expand(
-    { repository, fetchables: wishes }: PackageFetchables,
-    allowed: ReadonlySet<string>,
-  ): Promise<Expanded> {
-    const { uris } = mostPermissive(wishes.map(({ permission }) => permission));
-    const mirrorUrls = (name: string) => families.mirrorUrls(repository, name);
-    return await expandUris(
-      uris.filter((uri) => allowed.has(uri)),
-      { mirrorUrls, spread: hosts.spread },
-    );
-  }
+  const packagesOf = (name: DistfileName, content: Digests) => packagesWanting(content, wantedBy(name), repositoryAt);
 
   async function resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution> {
-    const packages = await findFetchables(name, content, depth, deps);
-    const permission = mostPermissive(
-      packages.flatMap(({ fetchables: wishes }) => wishes.map((wish) => wish.permission)),
-    );
-    // The same URI in several packages is expanded once, by the first that has it.
+    const packages = await findFetchables(name, packagesOf(name, content), depth, metadata);
+    const permission = mostPermissive(packages.flatMap(({ fetchables }) => fetchables.map((one) => one.permission)));
+    // A URI that several packages have is expanded once, by the first of them.
     const left = new Set(permission.uris);
-    const candidates: ExpandedUri[] = [];
+    const uris: ExpandedUri[] = [];
     const refusals: Attempt[] = [];
     for (const one of packages) {
-      const expanded = await expand(one, left);
-      candidates.push(...expanded.uris);
-      refusals.push(...expanded.refusals, ...refusalsOf(one));
-      for (const { permission: said } of one.fetchables) for (const uri of said.uris) left.delete(uri);
+      const own = mostPermissive(one.fetchables.map((fetchable) => fetchable.permission)).uris;
+      const expansion = await expandUris(
+        own.filter((uri) => left.has(uri)),
+        { mirrorUrls: (list) => masters.mirrorUrls(one.repository, list), spread: uriOrder.spread },
+      );
+      uris.push(...expansion.uris);
+      refusals.push(...expansion.refusals, ...refusalsOf(one));
+      for (const uri of own) left.delete(uri);
     }
-    return { packages, permission, uris: candidates, refusals };
+    return { packages, permission, uris, refusals };
   }
 
   function uriSource({ url, trusted }: Extract<ExpandedUri, { kind: "url" }>): Source {
-    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = hosts.hostOf(url);
+    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = uriOrder.hostOf(url);
     return {
       label: oneLine(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
@@ -113,40 +107,35 @@ export function createResolver(deps: ResolverDeps): Resolver {
     };
   }
 
-  function arrange(
-    name: DistfileName,
-    content: Digests,
-    { permission, uris: candidates }: Resolution,
-  ): readonly Source[] {
-    const wanting = wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []);
-    const repositories = [...new Set(wanting)];
-    const uris = hosts.order(candidates).flatMap((candidate): readonly Source[] => {
-      if (candidate.kind === "url") return [uriSource(candidate)];
-      // Under its own name it is asked for there anyway.
-      const asked = candidate.name === name && permission.mirrors !== "never";
-      return asked ? [] : mirrors.sources(candidate.name, content, []);
+  function inOrder(name: DistfileName, content: Digests, { permission, uris }: Resolution): readonly Source[] {
+    const repositories = new Set(wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []));
+    const uriSources = uriOrder.order(uris).flatMap((uri): readonly Source[] => {
+      if (uri.kind === "url") return [uriSource(uri)];
+      // Mirrors are asked for the file's own name anyway.
+      const isAsked = uri.name === name && permission.mirrors !== "never";
+      return isAsked ? [] : mirrors.sources(uri.name, content, []);
     });
-    const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, repositories);
-    const first = permission.mirrors === "first" ? atMirrors.filter(({ likely }) => likely || uris.length === 0) : [];
-    const last = atMirrors.filter((source) => !first.includes(source));
-    return [...first, ...uris, ...last];
+    const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, [...repositories]);
+    const isFirst = ({ likely }: { likely: boolean }) =>
+      permission.mirrors === "first" && (likely || uriSources.length === 0);
+    return [...atMirrors.filter(isFirst), ...uriSources, ...atMirrors.filter((source) => !isFirst(source))];
   }
 
   async function sources(name: DistfileName, content: Digests, depth: Depth): Promise<SourceList> {
     const resolution = await resolve(name, content, depth);
-    const found: SourceList = {
-      sources: () => arrange(name, content, resolution),
+    const list: SourceList = {
+      sources: () => inOrder(name, content, resolution),
       refusals: resolution.refusals,
     };
-    return depth === "all" ? found : { ...found, more: () => sources(name, content, "all") };
+    return depth === "all" ? list : { ...list, more: () => sources(name, content, "all") };
   }
 
   return {
-    forgetFailures: deps.metadata.forgetFailures,
+    forgetFailures: metadata.forgetFailures,
     resolve,
     sources: (name, content) => sources(name, content, "first"),
-    siblings: (name, content) => siblingsOf(name, content, deps),
+    siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, entriesOf),
     filesOfVersion: (repository, category, name, version) =>
-      filesOfVersion(repository, category, name, version, deps.metadata),
+      filesOfVersion(repository, category, name, version, metadata),
   };
 }

@@ -1,18 +1,18 @@
 import { expect, test } from "bun:test";
-import { parseRestrict, parseSrcUri } from "../repos/formats/src-uri.ts";
+import { parseSrcUri } from "../repos/formats/src-uri.ts";
 import { mostPermissive, permissionOf, UNRESTRICTED } from "./restrict.ts";
 
-/** SRC_URI of the file f by RESTRICT: who may be asked. */
+/** Returns who may be asked for the file f. */
 function permit(restrict: string, srcUri: string) {
   const uris = parseSrcUri(srcUri, "8").files.get("f") ?? [];
-  return permissionOf({ uris, restrictions: parseRestrict(restrict) });
+  return permissionOf(uris, restrict);
 }
 
 const PLAIN = "https://a/f https://b/f";
 const MIXED = "https://a/f mirror://gnu/f https://b/f";
 
 const CASES = [
-  // Of plain URIs the last is tried first, third-party mirrors before them.
+  // The last of the plain URIs is tried first, and third-party mirrors before plain URIs.
   ["", PLAIN, "first", ["https://b/f", "https://a/f"]],
   ["", MIXED, "first", ["mirror://gnu/f", "https://b/f", "https://a/f"]],
   ["", "f", "first", []],
@@ -26,7 +26,7 @@ const CASES = [
   ["mirror", "mirror+https://a/f", "first", ["https://a/f"]],
   ["mirror", "fetch+https://a/f", "last", ["https://a/f"]],
   ["fetch primaryuri", PLAIN, "never", []],
-  // For some users only: the file is fetchable, upstream first.
+  // A conditional restriction leaves the file fetchable, upstream first.
   ["x? ( fetch )", PLAIN, "last", ["https://b/f", "https://a/f"]],
   ["!x? ( mirror )", PLAIN, "last", ["https://b/f", "https://a/f"]],
 ] as const;
@@ -38,17 +38,17 @@ for (const [restrict, srcUri, mirrors, uris] of CASES) {
   });
 }
 
-test("restrictions are told where they hold for everybody", () => {
-  const told = (restrict: string) => {
+test("a file counts as restricted only where the restriction holds for everybody", () => {
+  const restricted = (restrict: string) => {
     const { fetchRestricted, mirrorRestricted } = permit(restrict, PLAIN);
     return [fetchRestricted, mirrorRestricted];
   };
-  expect(told("fetch")).toEqual([true, true]);
-  expect(told("mirror")).toEqual([false, true]);
-  expect(told("x? ( fetch ) y? ( mirror )")).toEqual([false, false]);
+  expect(restricted("fetch")).toEqual([true, true]);
+  expect(restricted("mirror")).toEqual([false, true]);
+  expect(restricted("x? ( fetch ) y? ( mirror )")).toEqual([false, false]);
 });
 
-test("of several packages the most permissive counts, and all their URIs", () => {
+test("among several packages the most permissive counts, and all their URIs are kept", () => {
   const both = mostPermissive([permit("fetch", PLAIN), permit("mirror", "https://c/f"), permit("", "https://c/f")]);
   expect(both).toEqual({ mirrors: "first", uris: ["https://c/f"], fetchRestricted: false, mirrorRestricted: false });
   expect(mostPermissive([permit("fetch", PLAIN), permit("mirror", "https://c/f")]).mirrors).toBe("last");

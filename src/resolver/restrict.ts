@@ -1,26 +1,20 @@
 /**
- * Who may be asked for a file, by SRC_URI and RESTRICT (PMS 8.2.10, 8.3.5; portage: fetch.py, async_fetch), pure.
+ * Decides which sources may be asked for a file, by SRC_URI and RESTRICT (PMS 8.2.10, 8.3.5; portage: fetch.py,
+ * async_fetch). Pure.
  */
 import { parseRestrict, type Restrictions, type SrcUri } from "../repos/formats/src-uri.ts";
-
-/** What one ebuild says of the file. */
-export interface Wish {
-  /** In the order written. */
-  readonly uris: readonly SrcUri[];
-  readonly restrictions: Restrictions;
-}
 
 export interface Permission {
   /** When mirrors are asked: before the URIs, after them, or not at all. */
   readonly mirrors: "first" | "last" | "never";
-  /** Those that may be fetched, `mirror://` ones not expanded, in Portage's order. */
+  /** URIs that may be fetched, in Portage's order; `mirror://` is not expanded. */
   readonly uris: readonly string[];
-  /** For everybody, whatever their USE flags. */
+  /** Whether the restriction holds for everybody, whatever their USE flags. */
   readonly fetchRestricted: boolean;
   readonly mirrorRestricted: boolean;
 }
 
-/** Where no ebuild says anything. */
+/** Applies to files that no ebuild mentions. */
 export const UNRESTRICTED: Permission = {
   mirrors: "first",
   uris: [],
@@ -30,41 +24,41 @@ export const UNRESTRICTED: Permission = {
 
 const isMirrorUri = (uri: string) => /^mirror:\/\//i.test(uri);
 
-/** `mirror://` ones as listed, then the others, of which Portage takes the last one first. */
+/** `mirror://` URIs as listed, then the plain ones, of which Portage takes the last one first. */
 function inPortageOrder(uris: readonly string[]): readonly string[] {
   return [...uris.filter(isMirrorUri), ...uris.filter((uri) => !isMirrorUri(uri)).reverse()];
 }
 
-function mirrorsFor({ uris, restrictions }: Wish): Permission["mirrors"] {
+function mirrorsFor(uris: readonly SrcUri[], { fetch, mirror, primaryuri }: Restrictions): Permission["mirrors"] {
   const lifted = uris.some(({ lifts }) => lifts === "mirror");
-  if (restrictions.primaryuri !== "no") return restrictions.fetch === "yes" && !lifted ? "never" : "last";
+  if (primaryuri !== "no") return fetch === "yes" && !lifted ? "never" : "last";
   if (lifted) return "first";
-  if (restrictions.fetch === "yes") return "never";
-  // A cache at home is no public mirror, but upstream goes first; so it does where the restriction is for some only.
-  return restrictions.mirror === "no" ? "first" : "last";
+  if (fetch === "yes") return "never";
+  // A local cache is no public mirror, so a mirror restriction, also a conditional one, only puts upstream first.
+  return mirror === "no" ? "first" : "last";
 }
 
-export function permissionOf(wish: Wish): Permission {
-  const { restrictions } = wish;
+/**
+ * Decides by what one ebuild says of the file.
+ * @param uris in the order written
+ * @param restrict text of RESTRICT
+ */
+export function permissionOf(uris: readonly SrcUri[], restrict: string): Permission {
+  const restrictions = parseRestrict(restrict);
   const fetchRestricted = restrictions.fetch === "yes";
   // RESTRICT=fetch is about plain URIs: mirror:// names mirrors that may be asked all the same.
-  const allowed = wish.uris.filter(({ uri, lifts }) => !fetchRestricted || lifts !== "nothing" || isMirrorUri(uri));
+  const allowed = uris.filter(({ uri, lifts }) => !fetchRestricted || lifts !== "nothing" || isMirrorUri(uri));
   return {
-    mirrors: mirrorsFor(wish),
+    mirrors: mirrorsFor(uris, restrictions),
     uris: inPortageOrder(allowed.map(({ uri }) => uri)),
     fetchRestricted,
     mirrorRestricted: restrictions.mirror === "yes",
   };
 }
 
-/** @param restrict text of RESTRICT */
-export function permissionOfFile(uris: readonly SrcUri[], restrict: string): Permission {
-  return permissionOf({ uris, restrictions: parseRestrict(restrict) });
-}
-
 const RANKS = ["never", "last", "first"] as const;
 
-/** Where packages differ the most permissive counts. */
+/** Combines what several ebuilds allow: where they differ, the most permissive one counts. */
 export function mostPermissive(permissions: readonly Permission[]): Permission {
   if (permissions.length === 0) return UNRESTRICTED;
   const rank = Math.max(...permissions.map(({ mirrors }) => RANKS.indexOf(mirrors)));

@@ -1,5 +1,5 @@
 /**
- * What the trees on disk want of a few files, read from all their Manifests now: for commands, which have no index.
+ * Finds out which packages want a few files by reading all Manifests on disk: for commands, which have no index.
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
@@ -10,7 +10,7 @@ import { scanRepository } from "../repos/scan.ts";
 export interface WantedByScan {
   /** First repository first. */
   readonly wantedBy: ReadonlyMap<DistfileName, readonly WantedBy[]>;
-  /** Why a repository could not be read, in sentences. */
+  /** Reasons why repositories could not be read, as sentences. */
   readonly problems: readonly string[];
 }
 
@@ -18,14 +18,15 @@ export async function scanWantedBy(
   repositories: readonly Repository[],
   names: ReadonlySet<DistfileName>,
 ): Promise<WantedByScan> {
-  const wanting = new Map<DistfileName, WantedBy[]>();
+  const wantedBy = new Map<DistfileName, WantedBy[]>();
   const problems: string[] = [];
-  const add = (name: DistfileName, one: WantedBy) => wanting.set(name, [...(wanting.get(name) ?? []), one]);
-  for (const { name, location } of repositories) {
+  for (const { name: repository, location } of repositories) {
     const keep = (category: string, packageName: string, entries: readonly DistEntry[]) => {
       const wanted = entries.filter((entry) => names.has(entry.name));
-      for (const entry of wanted)
-        add(entry.name, { repository: name, location, category, package: packageName, entry });
+      for (const entry of wanted) {
+        const by = { repository, location, category, package: packageName, entry };
+        wantedBy.set(entry.name, [...(wantedBy.get(entry.name) ?? []), by]);
+      }
       return wanted.length;
     };
     const { problem } = await scanRepository({
@@ -40,7 +41,7 @@ export async function scanWantedBy(
       full: true,
       signal: new AbortController().signal,
     });
-    if (problem !== undefined) problems.push(`Repository ${name} (${location}) ${problem}`);
+    if (problem !== undefined) problems.push(`Repository ${repository} (${location}) ${problem}`);
   }
-  return { wantedBy: wanting, problems };
+  return { wantedBy, problems };
 }

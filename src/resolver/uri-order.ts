@@ -1,6 +1,6 @@
 /**
- * In which order the hosts of SRC_URI are asked, by what is known of them: plain URIs in Portage's order, but for those out
- * of order now; the hosts of a `mirror://` list by lot, in which the fast ones have more chances.
+ * Decides the order of SRC_URI's hosts by their statistics: plain URIs in Portage's order, hosts with an open circuit last;
+ * the hosts of a `mirror://` list in random order, with better chances for fast ones.
  */
 import { expectedMs } from "../mirrors/host-stats.ts";
 import type { Place, Places } from "../mirrors/hosts.ts";
@@ -8,31 +8,31 @@ import { priorOf } from "../mirrors/selection.ts";
 import type { ExpandedUri } from "./expand.ts";
 
 export interface UriOrder {
-  /** Those out of order last, else as they are. */
-  order(candidates: readonly ExpandedUri[]): readonly ExpandedUri[];
-  /** Base URLs of third-party mirrors, in random order: the load is spread by what each can take. */
+  /** Moves the URIs of hosts with an open circuit to the end. */
+  order(uris: readonly ExpandedUri[]): readonly ExpandedUri[];
+  /** Shuffles base URLs of third-party mirrors, so that each mirror's load is in proportion to its speed. */
   spread(urls: readonly string[]): readonly string[];
   hostOf(url: string): Place;
 }
 
-/** By a file of this size third-party mirrors are compared. */
-const USUAL_BYTES = 1024 * 1024;
+/** Third-party mirrors are compared by the time for a file of this size. */
+const TYPICAL_BYTES = 1024 * 1024;
 
 /** @param random from 0 up to but not including 1 */
 export function createUriOrder(places: Places, random: () => number): UriOrder {
-  const at = (url: string) => places.at(new URL(url).origin);
-  const isOpen = (candidate: ExpandedUri) => candidate.kind === "url" && at(candidate.url).circuit === "open";
+  const hostOf = (url: string) => places.at(new URL(url).origin);
+  const isOpen = (one: ExpandedUri) => one.kind === "url" && hostOf(one.url).circuit === "open";
   return {
-    hostOf: at,
-    order: (candidates) => [...candidates.filter((one) => !isOpen(one)), ...candidates.filter(isOpen)],
+    hostOf,
+    order: (uris) => [...uris.filter((one) => !isOpen(one)), ...uris.filter(isOpen)],
     spread(urls) {
-      const known = urls.map((url) => (URL.canParse(url) ? at(url).known : undefined));
+      const known = urls.map((url) => (URL.canParse(url) ? hostOf(url).known : undefined));
       const prior = priorOf(known.flatMap((one) => one ?? []));
-      // Sampling by weight without replacement (Efraimidis and Spirakis): the logarithm of random ** (1 / weight).
+      // Weighted sampling without replacement (Efraimidis and Spirakis): the logarithm of random ** (1 / weight).
       return urls
         .map((url, i) => {
           const one = known[i];
-          return { url, rank: Math.log(1 - random()) * (one ? expectedMs(one, prior, USUAL_BYTES) : 1) };
+          return { url, rank: Math.log(1 - random()) * (one ? expectedMs(one, prior, TYPICAL_BYTES) : 1) };
         })
         .toSorted((a, b) => b.rank - a.rank)
         .map(({ url }) => url);

@@ -12,10 +12,9 @@ import type { Mirrors } from "../mirrors/mirrors.ts";
 import { createMetadataReader } from "../repos/ebuild-metadata.ts";
 import { createEvaluator, type Evaluator } from "../repos/evaluate.ts";
 import type { EvaluationRows } from "../repos/evaluation-cache.ts";
-import { createMasters, type Known } from "../repos/masters.ts";
+import { createMasters, type MastersDeps } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
-import { createResolver, type Resolver } from "../resolver/resolver.ts";
-import type { SiblingsDeps } from "../resolver/siblings.ts";
+import { createResolver, type Resolver, type ResolverDeps } from "../resolver/resolver.ts";
 import { createUriOrder } from "../resolver/uri-order.ts";
 import { createPin, systemResolve } from "../upstream/pinned-address.ts";
 import { tryConnect } from "../upstream/probe.ts";
@@ -51,9 +50,8 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
 export interface ResolverParts {
   readonly evaluate: Config["repo"]["evaluate"];
   readonly wantedBy: (name: WantedBy["entry"]["name"]) => readonly WantedBy[];
-  readonly entriesOf: SiblingsDeps["entriesOf"];
-  /** As configured now. */
-  readonly known: () => Known;
+  readonly entriesOf: ResolverDeps["entriesOf"];
+  readonly discovered: MastersDeps["discovered"];
   readonly rows: EvaluationRows;
   readonly mirrors: Mirrors;
   readonly places: Places;
@@ -64,22 +62,22 @@ export interface ResolverParts {
 }
 
 export function composeResolver(parts: ResolverParts): Resolver {
-  const { known, mirrors, clock, log } = parts;
-  const masters = createMasters({ known, customMirrorsPath: "/etc/portage/mirrors" });
+  const { discovered, mirrors, clock, log } = parts;
+  const masters = createMasters({ discovered, customMirrorsPath: "/etc/portage/mirrors" });
   let ready: Evaluator | undefined;
 
   async function evaluator(): Promise<Evaluator | string> {
     if (parts.evaluate === "never") return 'is not evaluated, as repo.evaluate is "never"';
     const { sandbox } = await parts.sandbox();
     if (!sandbox) return "is not evaluated, as no sandbox works here (portcache check says why)";
-    ready ??= createEvaluator({ sandbox });
+    ready ??= createEvaluator(sandbox);
     return ready;
   }
 
   return createResolver({
     wantedBy: parts.wantedBy,
     entriesOf: parts.entriesOf,
-    repositoryAt: (location) => known().repositories.find((repository) => repository.location === location),
+    repositoryAt: (location) => discovered().repositories.find((repository) => repository.location === location),
     metadata: createMetadataReader({ masters, rows: parts.rows, evaluator, clock, log }),
     masters,
     mirrors,

@@ -87,7 +87,7 @@ export function compose(parts: Parts): Server {
     evaluate: config.repo.evaluate,
     wantedBy,
     entriesOf: repositoryRows.entriesOf,
-    known: configuredRepositories.discovered,
+    discovered: configuredRepositories.discovered,
     rows: createEvaluationRows(index.db),
     mirrors,
     places,

@@ -35,7 +35,7 @@ export function createEbuildFixture({
   name = "trees",
 }: EbuildFixtureOptions = {}): EbuildFixture {
   const temp = createTempFolder();
-  const evaluator = createEvaluator({ sandbox });
+  const evaluator = createEvaluator(sandbox);
   const root = temp.file(name);
   const folder = `${root}/own/app-misc/foo`;
   const eclassFolders = [`${root}/master/eclass`, `${root}/own/eclass`];
