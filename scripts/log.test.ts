@@ -64,5 +64,5 @@ test("one line of JSON a request, with the fields that docs/api.md names; no sec
   for (const { client, milliseconds, source } of requests) {
     expect([client, typeof milliseconds, typeof source]).toEqual(["127.0.0.1", "number", "string"]);
   }
-  expect(lines.find(({ message }) => String(message).includes("may not ask for rescan"))?.["level"]).toBe("warning");
+  expect(lines.find(({ message }) => String(message).includes("may not request rescan"))?.["level"]).toBe("warning");
 }, 30_000);

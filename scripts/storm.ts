@@ -172,7 +172,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     if (peakBytes > maxBytes + world.largestBytes) wrong.push(`usage was ${peakBytes} of ${maxBytes} bytes`);
     const trouble = host.logs
       .split("\n")
-      .filter((line) => /Something went wrong|TypeError|RangeError|unhandled/i.test(line));
+      .filter((line) => /unexpected error occurred|TypeError|RangeError|unhandled/i.test(line));
     wrong.push(...trouble.slice(0, 5));
     return { verdicts, wrong, kills: host.kills, peakBytes, rss: { first, last } };
   } finally {

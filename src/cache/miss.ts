@@ -18,11 +18,11 @@ export interface MissDeps extends BeginDeps {
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
 
-async function answerFrom(download: Download, { name }: Wanted, status: CacheStatus): Promise<Found> {
+async function answerFrom(download: Download, status: CacheStatus): Promise<Found> {
   const release = download.hold();
   try {
     await download.reached(0);
-    return { kind: "incoming", name, download, status, release };
+    return { kind: "incoming", download, status, release };
   } catch (error) {
     release();
     throw error;
@@ -53,7 +53,9 @@ export async function fetchTarget(
   if (remembered) return remembered;
   // No await between join and start: that is what makes it one download.
   const joined = deps.flights.join(key);
-  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, deps);
+  const reason = stale ? "stale" : "uri-miss";
+  const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
+  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, status, deps);
   let download: Download;
   try {
     download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
@@ -63,9 +65,7 @@ export async function fetchTarget(
   }
   joined?.urge();
   try {
-    const reason = stale ? "stale" : "uri-miss";
-    const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
-    const found = await answerFrom(download, wanted, status);
+    const found = await answerFrom(download, status);
     if (joined) deps.readAhead.served(target.name);
     else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
     return found;
@@ -80,13 +80,14 @@ async function headOf(
   { name, expected }: Target,
   key: string,
   { loopHeaders }: Wanted,
+  status: CacheStatus,
   deps: MissDeps,
 ): Promise<Found | readonly Attempt[]> {
   // Random names cost upstream as little by HEAD as by GET.
   const release = expected ? undefined : await deps.unknownDownloads.acquire();
   try {
     const head = await headFrom(name, expected, await deps.offer(name, expected), loopHeaders, deps.settings);
-    return { kind: "head", name, head, expected };
+    return { kind: "head", head, expected, status };
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     if (error.absent) deps.absences.add(key, error.attempts);

@@ -23,23 +23,25 @@ export interface StoredFound {
 export type Found =
   | StoredFound
   | Incoming
-  | {
-      readonly kind: "head";
-      readonly name: DistfileName;
-      readonly head: UpstreamHead;
-      readonly expected: Digests | undefined;
-    }
+  | HeadFound
   | NotFound
   /** No first byte yet, but the download goes on. */
   | { readonly kind: "late" };
 
 export interface Incoming {
   readonly kind: "incoming";
-  readonly name: DistfileName;
   readonly download: Download;
   readonly status: CacheStatus;
   /** Must be called once the answer has a reader of its own, or needs none. */
   readonly release: () => void;
+}
+
+/** A source's answer to HEAD, for a file that is not stored. */
+export interface HeadFound {
+  readonly kind: "head";
+  readonly head: UpstreamHead;
+  readonly expected: Digests | undefined;
+  readonly status: CacheStatus;
 }
 
 export interface NotFound {

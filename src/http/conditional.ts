@@ -1,12 +1,23 @@
 /**
- * What the validators of a request ask for (RFC 9110, section 13), as pure functions of headers and the file's own.
+ * Makes a file's validators and evaluates the preconditions of a request against them (RFC 9110, sections 8.8 and 13; pure).
  */
 
 export interface Validators {
-  /** Strong, with its quotes; undefined where it is not known yet. */
+  /** Strong, with its quotes; undefined while unknown. */
   readonly etag: string | undefined;
-  /** Milliseconds since the epoch; undefined where it is not known yet. */
+  /** Milliseconds since the epoch; undefined while unknown. */
   readonly lastModifiedAt: number | undefined;
+}
+
+/** 128 bits tell any two distfiles apart. */
+const ETAG_DIGITS = 32;
+
+/**
+ * Makes the strong ETag of a file from its BLAKE2B alone, so it is the same while the file comes in, when it is stored, and after the
+ * index was rebuilt; undefined while the BLAKE2B is unknown.
+ */
+export function etagOf(blake2b: string | undefined): string | undefined {
+  return blake2b === undefined ? undefined : `"${blake2b.slice(0, ETAG_DIGITS)}"`;
 }
 
 /** HTTP dates have whole seconds. */
@@ -22,7 +33,7 @@ function listsEtag(header: string, etag: string | undefined): boolean {
   return listed.includes(etag);
 }
 
-/** Whether the client's copy is the current one, so that 304 is the answer. */
+/** Returns whether the client's copy is current, so that the answer is 304. */
 export function isNotModified(headers: Headers, { etag, lastModifiedAt }: Validators): boolean {
   const ifNoneMatch = headers.get("if-none-match");
   if (ifNoneMatch !== null) return listsEtag(ifNoneMatch, etag);
@@ -32,7 +43,7 @@ export function isNotModified(headers: Headers, { etag, lastModifiedAt }: Valida
   return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) <= seconds(since);
 }
 
-/** Whether a precondition of the client fails, so that 412 is the answer. */
+/** Returns whether a precondition of the client fails, so that the answer is 412. */
 export function isPreconditionFailed(headers: Headers, { etag, lastModifiedAt }: Validators): boolean {
   const ifMatch = headers.get("if-match");
   if (ifMatch !== null) return !listsEtag(ifMatch.replace(/W\/"[^"]*"/g, ""), etag);
@@ -42,7 +53,7 @@ export function isPreconditionFailed(headers: Headers, { etag, lastModifiedAt }:
   return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) > seconds(since);
 }
 
-/** Whether a Range holds: If-Range, where it is there, must name exactly this file (strong comparison). */
+/** Returns whether Range counts: If-Range, if sent, must name exactly this file (strong comparison). */
 export function rangeApplies(headers: Headers, { etag, lastModifiedAt }: Validators): boolean {
   const ifRange = headers.get("if-range");
   if (ifRange === null) return true;

@@ -1,11 +1,10 @@
 import { expect, test } from "bun:test";
 import { systemClock } from "../lib/clock.ts";
-import { answerDistfiles, type DistfilesDeps } from "./distfiles.ts";
-import { parseTarget } from "./target.ts";
+import { createDistfiles } from "./distfiles.ts";
 
 test("the client's 45 s run while trees are read for it, not only from then on", async () => {
   let given = 0;
-  const deps: DistfilesDeps = {
+  const answer = createDistfiles({
     cache: {
       peek: () => undefined,
       async lookup(_wanted, deadlineMs) {
@@ -17,12 +16,10 @@ test("the client's 45 s run while trees are read for it, not only from then on",
     wantedByDigest: () => [],
     refreshRepositories: () => Bun.sleep(120),
     loopHeaders: () => ({}),
-    layoutConf: "",
-    parseTarget,
-    prepared: new WeakMap(),
-  };
+    layoutConf: () => "",
+  });
   const path = `/distfiles/${"0".repeat(128)}`;
-  await answerDistfiles(new Request(`http://portcache${path}`), path, deps);
+  await answer(new Request(`http://portcache${path}`), path);
   expect(given).toBeGreaterThan(30_000);
   expect(given).toBeLessThanOrEqual(44_900);
 });

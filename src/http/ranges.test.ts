@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type RangeVerdict, selectRange } from "./ranges.ts";
+import { type SelectedRange, selectRange } from "./ranges.ts";
 
 test("single, open and suffix ranges are clamped to the file", () => {
-  const rows: [string | null, number, RangeVerdict][] = [
+  const rows: [string | null, number, SelectedRange][] = [
     [null, 10, "whole"],
     ["bytes=0-", 10, { start: 0, end: 10 }],
     ["bytes=3-5", 10, { start: 3, end: 6 }],

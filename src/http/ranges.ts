@@ -1,18 +1,18 @@
 /**
- * Which bytes a Range request gets (RFC 9110, sections 13.1.5 and 14), as a pure function. One range is served;
- * several, or text that is none, are ignored and the whole file is sent, which the RFC allows.
+ * Selects the bytes that a Range request gets (RFC 9110, section 14; pure). One range is served; several, or a malformed field,
+ * are ignored and the whole file is sent, which the RFC allows.
  */
 
 export interface ByteRange {
   readonly start: number;
-  /** The byte after the last one. */
+  /** Exclusive. */
   readonly end: number;
 }
 
-export type RangeVerdict = ByteRange | "whole" | "unsatisfiable";
+export type SelectedRange = ByteRange | "whole" | "unsatisfiable";
 
 /** @param size of the whole file in bytes */
-export function selectRange(header: string | null, size: number): RangeVerdict {
+export function selectRange(header: string | null, size: number): SelectedRange {
   if (header === null) return "whole";
   const match = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header);
   if (!match) return "whole";

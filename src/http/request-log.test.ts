@@ -1,22 +1,68 @@
 import { expect, test } from "bun:test";
-import { systemClock } from "../lib/clock.ts";
-import { createHitLines } from "./hit-lines.ts";
-import type { RequestRecorder } from "./observe.ts";
-import { tell } from "./request-log.ts";
+import { HIT } from "../distfile/cache-status.ts";
+import type { ResponseRecord } from "../distfile/response-outcome.ts";
+import { createFakeClock } from "../testing/fake-clock.ts";
+import { createRequestLog } from "./request-log.ts";
+import type { Answer } from "./respond.ts";
+
+function createTestLog() {
+  const clock = createFakeClock();
+  const lines: { readonly text: string; readonly properties: Readonly<Record<string, unknown>> }[] = [];
+  const records: ResponseRecord[] = [];
+  const failures: string[] = [];
+  const log = createRequestLog({
+    infoLine: (text, properties) => lines.push({ text, properties }),
+    recorder: {
+      begin: () => undefined,
+      end: (record) => records.push(record),
+      failed: (file, kind, reason) => failures.push(`${file} ${kind}: ${reason}`),
+    },
+    clock,
+  });
+  return { clock, lines, records, failures, log };
+}
+
+const REQUEST = { client: "::1", method: "GET", startedAt: 0 };
+const ANSWER: Answer = { response: new Response(), file: "a.zip", outcome: HIT, source: "store", sent: { bytes: 10 } };
 
 test("a path as long as a request may be is cut in the log", () => {
-  const lines: [string, Readonly<Record<string, unknown>>][] = [];
-  const deps = {
-    infoLine: (text: string, properties: Readonly<Record<string, unknown>>) => lines.push([text, properties]),
-    hitLines: createHitLines(systemClock, () => undefined),
-    recorder: { end: () => undefined } as unknown as RequestRecorder,
-  };
-  const answer = { response: new Response(), outcome: "bad name", source: "-", sent: { bytes: 0 } };
-  const asked = { client: "::1", method: "GET", startedAt: 0 };
-  tell(asked, { ...answer, file: `/distfiles/${"x".repeat(15_000)}` }, deps);
-  tell(asked, { ...answer, file: "x".repeat(255) }, deps);
+  const { log, lines } = createTestLog();
+  const answer = { ...ANSWER, outcome: { kind: "bad-name" } } as const;
+  log.end(REQUEST, { ...answer, file: `/distfiles/${"x".repeat(15_000)}` });
+  log.end(REQUEST, { ...answer, file: "x".repeat(255) });
   const [cut, whole] = lines;
-  expect(cut?.[0].length).toBeLessThan(500);
-  expect(String(cut?.[1]["file"])).toEndWith("x…");
-  expect(whole?.[1]["file"]).toBe("x".repeat(255));
+  expect(cut?.text.length).toBeLessThan(500);
+  expect(String(cut?.properties["file"])).toEndWith("x…");
+  expect(whole?.properties["file"]).toBe("x".repeat(255));
+});
+
+test("a thousand hits a second have lines, the others share one, and the next second has lines again", async () => {
+  const { clock, lines, log, records } = createTestLog();
+  const endHits = (startedAt: number, times: number) => {
+    for (let i = 0; i < times; i++) log.end({ ...REQUEST, startedAt }, ANSWER);
+    return lines.splice(0).length;
+  };
+  expect(endHits(5000, 1000)).toBe(1000);
+  expect(endHits(5999, 30)).toBe(0);
+  await clock.advance(1000);
+  expect(lines.splice(0).map(({ properties }) => properties)).toEqual([{ hits: 30, bytes: 300 }]);
+  expect(endHits(6000, 1001)).toBe(1000);
+  await clock.advance(1000);
+  expect(lines.map(({ properties }) => properties)).toEqual([{ hits: 1, bytes: 10 }]);
+  expect(records.length).toBe(2031);
+});
+
+test("a body that breaks off is logged when it ends and listed as a failure, unless the client left", async () => {
+  const { log, lines, failures } = createTestLog();
+  for (const brokenOff of ["the client left", "wrong digest"]) {
+    const sent = Promise.resolve({ bytes: 7, brokenOff, source: "http://mirror/a.zip" });
+    log.end(REQUEST, { ...ANSWER, source: "-", sent });
+  }
+  expect(lines).toEqual([]);
+  await Bun.sleep(0);
+  expect(lines.map(({ text }) => text.replace(/\d+ ms/, "1 ms"))).toEqual([
+    "::1 GET a.zip: hit, broken off (the client left) 200, 7 bytes, 1 ms, from http://mirror/a.zip",
+    "::1 GET a.zip: hit, broken off (wrong digest) 200, 7 bytes, 1 ms, from http://mirror/a.zip",
+  ]);
+  expect(failures).toEqual(["a.zip broken-off: The transfer broke off: wrong digest."]);
 });

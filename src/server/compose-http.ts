@@ -11,9 +11,9 @@ import { createAllow } from "../http/allow.ts";
 import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
-import type { DistfilesDeps } from "../http/distfiles.ts";
-import { createHitLines } from "../http/hit-lines.ts";
-import { createTargets } from "../http/target.ts";
+import { createDistfiles, type DistfilesDeps } from "../http/distfiles.ts";
+import { createMirrorFiles } from "../http/mirror-files.ts";
+import { createRequestLog } from "../http/request-log.ts";
 import { isIndexDamage } from "../index/open.ts";
 import { infoLine, type Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/memoize-last.ts";
@@ -51,7 +51,7 @@ export interface ComposedApp {
 
 export function composeApp(parts: AppParts): ComposedApp {
   const { config, keeper, loopGuard, stats } = parts;
-  const bySocket = new WeakSet<Request>();
+  const overSocket = new WeakSet<Request>();
   const allowed = rememberLast(createAllow);
   const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
   const { degradedReason, evict } = keeper;
@@ -70,45 +70,40 @@ export function composeApp(parts: AppParts): ComposedApp {
       clock: parts.clock,
     }),
   );
+  const { clock, log } = parts;
+  const loopHeaders = (request: Request) => loopGuard.headersFor(request.headers);
   const app = createApp({
-    cache: parts.cache,
-    revalidated: parts.revalidated,
-    actions: parts.actions,
-    clock: parts.clock,
-    log: parts.log,
-    infoLine,
-    hitLines: createHitLines(parts.clock, (hits, bytes) => {
-      infoLine(`${hits} more hits, ${bytes} bytes: beyond 1000 a second they are told together`, { hits, bytes });
+    distfiles: createDistfiles({
+      cache: parts.cache,
+      clock,
+      wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
+      refreshRepositories: parts.refreshRepositories,
+      loopHeaders,
+      layoutConf: () =>
+        formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
-    refreshRepositories: parts.refreshRepositories,
-    wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
-    loopHeaders: (request) => loopGuard.headersFor(request.headers),
-    get layoutConf() {
-      return formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined));
-    },
-    parseTarget: createTargets(),
-    prepared: new WeakMap(),
+    mirrorFiles: createMirrorFiles({ revalidated: parts.revalidated, clock, loopHeaders }),
+    requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
+    state,
+    events,
+    actions: parts.actions,
+    version,
+    metrics,
     dashboard: parts.dashboard,
     allow: { permits: (address) => allowed(config.server.allow).permits(address) },
+    guard: () => ({ token: config.server.admin_token, hostnames: [...config.server.hostnames, hostname()] }),
     isLoop: loopGuard.isLoop,
-    isBySocket: (request) => bySocket.has(request),
-    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
+    isOverSocket: (request) => overSocket.has(request),
     unavailableReason,
     degradedReason,
-    recorder: stats.recorder,
-    metrics,
-    api: {
-      state,
-      events,
-      version,
-      guard: () => ({ token: config.server.admin_token, hostnames: [...config.server.hostnames, hostname()] }),
-    },
+    log,
+    onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
   });
   return {
     app,
     closeEvents: events.close,
     answerBySocket(request) {
-      bySocket.add(request);
+      overSocket.add(request);
       return app.fetch(request);
     },
   };

@@ -57,13 +57,13 @@ export function histogram(name: string, help: string, read: () => readonly Histo
   return { type: "histogram", name, help, read };
 }
 
-/** One sample for each key. */
-export function samplesBy<K extends string>(
+/** Makes one sample for each key of a table, which is the label's value. */
+export function samplesOf<T>(
   label: string,
-  keys: Readonly<Record<K, string>>,
-  valueAt: (key: K) => number,
-): Sample[] {
-  return entries(keys).map(([key, value]) => ({ labels: { [label]: value }, value: valueAt(key) }));
+  table: Readonly<Record<string, T>>,
+  read: (entry: T) => number,
+): readonly Sample[] {
+  return Object.entries(table).map(([key, entry]) => ({ labels: { [label]: key }, value: read(entry) }));
 }
 
 export function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {

@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import type { ApiState } from "../api/state.ts";
 import type { Clock } from "../lib/clock.ts";
-import { counter, entries, gauge, histogram, type Labels, type Metric, type Sample, samplesBy } from "./metric.ts";
-import type { RequestStats } from "./request-stats.ts";
+import { counter, entries, gauge, histogram, type Labels, type Metric, type Sample, samplesOf } from "./metric.ts";
+import { BYTE_COLUMNS, COLUMNS, type RequestStats } from "./request-stats.ts";
 
 export interface MetricsDeps {
   readonly stats: RequestStats;
@@ -19,10 +19,8 @@ export interface MetricsDeps {
   readonly clock: Clock;
 }
 
-const OUTCOMES = { hits: "hit", misses: "miss", joined: "joined", absent: "absent", failed: "failed" } as const;
-const OTHERS = { refused: "refused", other: "other" } as const;
-const SENT = { hitBytes: "hit", missBytes: "miss", joinedBytes: "joined" } as const;
-const FETCHED = { mirrorBytes: "mirror", uriBytes: "src_uri" } as const;
+const FETCHED = { mirror: "mirrorBytes", src_uri: "uriBytes" } as const;
+const READ_AHEAD = { fetched: "fetched", used: "used" } as const;
 
 function requestMetrics({ stats }: MetricsDeps): readonly Metric[] {
   const { sinceStart } = stats.statistics;
@@ -31,13 +29,13 @@ function requestMetrics({ stats }: MetricsDeps): readonly Metric[] {
     counter(
       "portcache_requests_total",
       "Requests for files, by outcome.",
-      () => samplesBy("outcome", { ...OUTCOMES, ...OTHERS }, (key) => sinceStart[key]),
+      () => samplesOf("outcome", COLUMNS, (column) => sinceStart[column]),
       ["outcome"],
     ),
     counter(
       "portcache_sent_bytes_total",
       "Bytes of files sent to clients, by outcome of the request.",
-      () => samplesBy("outcome", SENT, (key) => sinceStart[key]),
+      () => samplesOf("outcome", BYTE_COLUMNS, (column) => sinceStart[column]),
       ["outcome"],
     ),
     gauge("portcache_requests_in_flight", "Requests for files whose response has not ended.", () => stats.inFlight),
@@ -54,7 +52,7 @@ function fetchMetrics({ stats, state }: MetricsDeps): readonly Metric[] {
     counter(
       "portcache_fetched_bytes_total",
       "Bytes fetched from upstream, by kind of source.",
-      () => samplesBy("source", FETCHED, (key) => sinceStart[key]),
+      () => samplesOf("source", FETCHED, (column) => sinceStart[column]),
       ["source"],
     ),
     counter(
@@ -85,7 +83,7 @@ function fetchMetrics({ stats, state }: MetricsDeps): readonly Metric[] {
     counter(
       "portcache_read_ahead_files_total",
       "Files fetched ahead of a request, and how many of them were requested afterwards.",
-      () => samplesBy("state", { fetched: "fetched", used: "used" }, (key) => state.status().read_ahead[key]),
+      () => samplesOf("state", READ_AHEAD, (field) => state.status().read_ahead[field]),
       ["state"],
     ),
   ];

@@ -4,11 +4,11 @@
  */
 import { createStories, type Stories } from "../cache/fetch-history.ts";
 import type { Config } from "../config/schema.ts";
-import type { RequestRecorder } from "../http/observe.ts";
+import type { CountedOutcome, ResponseRecorder } from "../distfile/response-outcome.ts";
 import { type ClientCounts, createClientCounts } from "../index/clients.ts";
 import { createFailures, type Failures } from "../index/failures.ts";
 import type { IndexDatabase } from "../index/open.ts";
-import { createStatistics, type Statistics } from "../index/statistics.ts";
+import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { rememberLast } from "../lib/memoize-last.ts";
@@ -18,7 +18,7 @@ import { type Counters, createCounters } from "./counters.ts";
 
 /** What keeps account from the start on. */
 export interface RequestStats {
-  readonly recorder: RequestRecorder;
+  readonly recorder: ResponseRecorder;
   readonly stories: Stories;
   readonly statistics: Statistics;
   readonly clients: ClientCounts;
@@ -50,7 +50,8 @@ export function createFlush(holders: readonly { flush(): void }[], log: Logger):
   };
 }
 
-const MEASURE_OF = {
+/** The column of the statistics for each outcome. */
+export const COLUMNS = {
   hit: "hits",
   miss: "misses",
   joined: "joined",
@@ -58,11 +59,14 @@ const MEASURE_OF = {
   failed: "failed",
   refused: "refused",
   other: "other",
-} as const;
-const BYTES_OF = { hit: "hitBytes", miss: "missBytes", joined: "joinedBytes" } as const;
+} as const satisfies Record<CountedOutcome, Measure>;
+/** The column for the bytes sent with each outcome that sends a file. */
+export const BYTE_COLUMNS = { hit: "hitBytes", miss: "missBytes", joined: "joinedBytes" } as const satisfies Partial<
+  Record<CountedOutcome, Measure>
+>;
 
-function isServed(outcome: keyof typeof MEASURE_OF): outcome is keyof typeof BYTES_OF {
-  return outcome in BYTES_OF;
+function isServed(outcome: CountedOutcome): outcome is keyof typeof BYTE_COLUMNS {
+  return outcome in BYTE_COLUMNS;
 }
 
 export function createRequestStats(db: IndexDatabase, config: Config, clock: Clock): RequestStats {
@@ -75,16 +79,16 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
-  const observer: RequestRecorder = {
+  const observer: ResponseRecorder = {
     begin() {
       inFlight++;
     },
     end({ client, outcome, bytes, firstByteMs }) {
       const now = clock.now();
       inFlight--;
-      statistics.add(MEASURE_OF[outcome], 1, now);
+      statistics.add(COLUMNS[outcome], 1, now);
       if (isServed(outcome)) {
-        statistics.add(BYTES_OF[outcome], bytes, now);
+        statistics.add(BYTE_COLUMNS[outcome], bytes, now);
         meters.firstByte[outcome].observe(firstByteMs / 1000);
       }
       if (config.server.client_statistics && client !== "")

@@ -51,7 +51,7 @@ async function stored(kept: KeptFile, status: CacheStatus, { method, path }: Wan
 /** Why no mirror gave it. */
 function unfound(attempts: readonly Attempt[]): FoundPath {
   const { absent, timedOut } = new UnavailableError("", attempts);
-  return { kind: absent ? "absent" : timedOut ? "timed-out" : "failed", attempts };
+  return { kind: absent ? "absent" : timedOut ? "timed-out" : "failed", attempts, wantedBy: [], note: "" };
 }
 
 async function answerFrom(download: Download, wanted: WantedPath, status: CacheStatus, deps: RevalidatedDeps) {
@@ -89,7 +89,7 @@ async function headOf(
   try {
     const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
     const head = await headFrom(path, undefined, { sources, refusals: [] }, loopHeaders, deps.settings);
-    if (!kept || !isSame(kept, head)) return { kind: "head", head, status };
+    if (!kept || !isSame(kept, head)) return { kind: "head", head, expected: undefined, status };
     deps.kept.freshen(kept, { ...head, askedAt });
     return "unchanged";
   } finally {
@@ -166,13 +166,15 @@ async function ask(
   if (found === "late") {
     letGo(asking, wanted, deps);
     const none = [{ source: "all mirrors", kind: "timeout", detail: "are slow to answer" }] as const;
-    return await orOld(wanted, kept, { kind: "timed-out", attempts: none }, deps);
+    return await orOld(wanted, kept, { kind: "timed-out", attempts: none, wantedBy: [], note: "" }, deps);
   }
   if (found !== "unchanged") return await orOld(wanted, kept, found, deps);
   const current = await deps.kept.get(wanted.path);
   const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "not-modified" };
   // Somebody removed it while it was asked for: the next asking finds that there is none.
-  return current ? await stored(current, status, wanted, deps) : { kind: "failed", attempts: [] };
+  return current
+    ? await stored(current, status, wanted, deps)
+    : { kind: "failed", attempts: [], wantedBy: [], note: "" };
 }
 
 async function find(wanted: WantedPath, deps: RevalidatedDeps): Promise<FoundPath> {

@@ -2,12 +2,10 @@
  * What is asked of what else a mirror has, and what the answer can be.
  */
 import type { CacheStatus } from "../../distfile/cache-status.ts";
-import type { Attempt } from "../../distfile/errors.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
-import type { Download } from "../../fetch/download.ts";
-import type { UpstreamHead } from "../../fetch/head.ts";
 import type { MirrorFileRow } from "../../index/mirror-files.ts";
 import type { StoredFile } from "../../store/stored-file.ts";
+import type { HeadFound, Incoming, NotFound } from "../result.ts";
 import type { Directives } from "./cache-control.ts";
 
 export interface WantedPath {
@@ -26,15 +24,9 @@ export type FoundPath =
       readonly blake2b: string;
       readonly status: CacheStatus;
     }
-  | {
-      readonly kind: "incoming";
-      readonly download: Download;
-      readonly status: CacheStatus;
-      /** Must be called once the answer has a reader of its own, or needs none. */
-      readonly release: () => void;
-    }
-  | { readonly kind: "head"; readonly head: UpstreamHead; readonly status: CacheStatus }
-  | { readonly kind: "absent" | "failed" | "timed-out"; readonly attempts: readonly Attempt[] }
+  | Incoming
+  | HeadFound
+  | NotFound
   /** The client wants what is here or nothing, and there is nothing. */
   | { readonly kind: "not-here" }
   /** No first byte yet, but the download goes on. */

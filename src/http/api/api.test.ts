@@ -10,15 +10,15 @@ const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachab
 
 function createTestApi(refused: string | undefined, state: object = forbidden) {
   const errors: unknown[] = [];
-  const api = createApi({
+  const deps = {
     state: state as ApiState,
     events: forbidden as Events,
-    refuseClient: () => refused,
     guard: () => ({ token: "", hostnames: [] }),
     version: "1",
     log: { error: () => undefined } as unknown as Logger,
-    onError: (error) => errors.push(error),
-  });
+    onError: (error: unknown) => errors.push(error),
+  };
+  const api = createApi(deps, () => refused);
   return { errors, ask: (path: string) => api.handle(new Request(`http://localhost${API_PREFIX}${path}`)) };
 }
 

@@ -11,7 +11,7 @@ import { normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
-import { json, problem } from "./problem.ts";
+import { INTERNAL_ERROR, json, problem } from "./problem.ts";
 import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
 
 export const API_PREFIX = "/api/v1";
@@ -19,8 +19,6 @@ export const API_PREFIX = "/api/v1";
 export interface ApiDeps {
   readonly state: ApiState;
   readonly events: Events;
-  /** Why this client is not served at all, or undefined. */
-  readonly refuseClient: (request: Request, peers: Peers | null) => string | undefined;
   readonly guard: () => GuardSettings;
   readonly version: string;
   readonly log: Logger;
@@ -60,7 +58,11 @@ function wantsEvents({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
 }
 
-export function createApi({ state, events, refuseClient, guard, version, log, onError }: ApiDeps) {
+/** @param refuseClient returns why a client is not served; undefined if it is */
+export function createApi(
+  { state, events, guard, version, log, onError }: ApiDeps,
+  refuseClient: (request: Request, peers: Peers | null) => string | undefined,
+) {
   async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
     const refused = refuseClient(request, peers);
     if (refused !== undefined) return problem(403, refused);
@@ -71,7 +73,7 @@ export function createApi({ state, events, refuseClient, guard, version, log, on
     } catch (error) {
       onError(error);
       log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
-      return problem(500, "Something went wrong here, the server's log has more.");
+      return problem(500, INTERNAL_ERROR);
     }
   }
 

@@ -8,7 +8,7 @@ import * as schemas from "../../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions, type Actions } from "../../api/actions.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
-import { API_HEADERS, json, problem } from "./problem.ts";
+import { API_HEADERS, INTERNAL_ERROR, json, problem } from "./problem.ts";
 
 export interface PostDeps {
   readonly actions: Actions;
@@ -99,7 +99,7 @@ function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log,
   if (signal.aborted && error === signal.reason) return { status: 503, detail: String(signal.reason) };
   onError(error);
   log.error("Cannot {action}: {error}", { action: name, error });
-  return { status: 500, detail: "Something went wrong here, the server's log has more." };
+  return { status: 500, detail: INTERNAL_ERROR };
 }
 
 async function answerWhole(

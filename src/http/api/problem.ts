@@ -13,6 +13,9 @@ export const API_HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 } as const;
 
+/** The detail of an unexpected error: no more of it is shown to a client. */
+export const INTERNAL_ERROR = "An unexpected error occurred. The server's log has the details.";
+
 /** @param detail in a sentence; no more of an error than its message */
 export function problem(status: number, detail: string, headers: Readonly<Record<string, string>> = {}): Response {
   const body: Problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };

@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test";
+import { HIT } from "./cache-status.ts";
+import { cacheStatusField, countedAs, failureOf, outcomeWords, type ResponseOutcome } from "./response-outcome.ts";
+
+const MISS = { kind: "forwarded", reason: "uri-miss", collapsed: false, response: "full" } as const;
+const NOT_MODIFIED = { ...MISS, reason: "stale", response: "not-modified" } as const;
+
+test("Cache-Status has RFC 9211's parameters", () => {
+  expect([
+    cacheStatusField(HIT, true),
+    cacheStatusField({ kind: "hit", stale: true }, true, -4_500),
+    cacheStatusField(MISS, true),
+    cacheStatusField(MISS, false),
+    cacheStatusField({ ...MISS, reason: "stale", collapsed: true }, true),
+    cacheStatusField(NOT_MODIFIED, true),
+    cacheStatusField({ ...NOT_MODIFIED, reason: "request", response: "none" }, true),
+  ]).toEqual([
+    "portcache; hit",
+    "portcache; hit; ttl=-5",
+    "portcache; fwd=uri-miss; stored",
+    "portcache; fwd=uri-miss",
+    "portcache; fwd=stale; stored; collapsed",
+    "portcache; fwd=stale; fwd-status=304",
+    "portcache; fwd=request",
+  ]);
+});
+
+test("every outcome has words for the log and one counter", () => {
+  const rows: [ResponseOutcome, string, string][] = [
+    [HIT, "hit", "hit"],
+    [{ kind: "hit", stale: true }, "hit, stale", "hit"],
+    [NOT_MODIFIED, "hit, revalidated", "hit"],
+    [{ ...NOT_MODIFIED, response: "none" }, "hit, stale", "hit"],
+    [MISS, "miss", "miss"],
+    [{ ...MISS, collapsed: true }, "miss, joined", "joined"],
+    [{ kind: "absent", reason: "" }, "absent", "absent"],
+    [{ kind: "unknown-path" }, "absent", "absent"],
+    [{ kind: "timed-out", reason: "" }, "timed-out", "failed"],
+    [{ kind: "late" }, "late", "failed"],
+    [{ kind: "bad-name" }, "bad name", "refused"],
+    [{ kind: "loop" }, "loop", "refused"],
+    [{ kind: "own" }, "own", "other"],
+  ];
+  for (const [outcome, words, counted] of rows) {
+    expect([outcome, outcomeWords(outcome), countedAs(outcome)]).toEqual([outcome, words, counted]);
+  }
+});
+
+test("only what failed on this side is a failure", () => {
+  expect(failureOf({ kind: "absent", reason: "x" }, undefined)).toEqual({ kind: "absent", reason: "x" });
+  expect(failureOf({ kind: "late" }, undefined)?.kind).toBe("late");
+  expect(failureOf(MISS, "wrong digest")?.kind).toBe("broken-off");
+  expect([failureOf(HIT, undefined), failureOf(MISS, "the client left"), failureOf(MISS, undefined)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});

@@ -1,0 +1,138 @@
+/**
+ * Says how a client's request for a file ended, and makes everything that is shown of it: the Cache-Status field (RFC 9211),
+ * the log's words, what is counted, and the entry in the list of failures.
+ */
+import type { CacheStatus } from "./cache-status.ts";
+
+/** Why a client did not get a file, or not all of it. */
+export const FAILURE_KINDS = ["absent", "failed", "timed-out", "late", "broken-off"] as const;
+export type FailureKind = (typeof FAILURE_KINDS)[number];
+
+/** No source has the file, or none could deliver it; `reason` is the text that the client was sent. */
+export interface NoFile {
+  readonly kind: "absent" | "failed" | "timed-out";
+  readonly reason: string;
+}
+
+/**
+ * Any other answer. `late`: no byte came before the client would give up, the download continues. `not-stored`: the client accepts
+ * only what is stored, and nothing is. `head`: headers of a file that is not stored. `own`: a file that this server makes itself.
+ */
+export interface OtherAnswer {
+  readonly kind:
+    | "late"
+    | "not-stored"
+    | "head"
+    | "own"
+    | "unknown-path"
+    | "folder"
+    | "bad-name"
+    | "method-not-allowed"
+    | "loop";
+}
+
+export type ResponseOutcome = CacheStatus | NoFile | OtherAnswer;
+
+/** Outcomes as statistics and metrics count them. */
+export type CountedOutcome = "hit" | "miss" | "joined" | "absent" | "failed" | "refused" | "other";
+
+/** One response to a client, for the statistics. */
+export interface ResponseRecord {
+  /** Plain address; "socket" over the Unix socket. */
+  readonly client: string;
+  readonly outcome: CountedOutcome;
+  /** Bytes of the body that were sent. */
+  readonly bytes: number;
+  /** Milliseconds from the request to the head of the response. */
+  readonly firstByteMs: number;
+}
+
+/** Counts responses. It is called on the hot path, so it must not do more than that. */
+export interface ResponseRecorder {
+  begin(): void;
+  end(record: ResponseRecord): void;
+  /** @param reason a sentence for people */
+  failed(file: string, kind: FailureKind, reason: string): void;
+}
+
+const HIT_FIELD = "portcache; hit";
+
+/**
+ * Makes the Cache-Status field (RFC 9211).
+ * @param isStored whether what a source sent is stored
+ * @param freshMs how long a stale file would still have been fresh: 0 or less
+ */
+export function cacheStatusField(status: CacheStatus, isStored: boolean, freshMs = 0): string {
+  if (status.kind === "hit") return status.stale ? `${HIT_FIELD}; ttl=${Math.floor(freshMs / 1000)}` : HIT_FIELD;
+  const { reason, collapsed, response } = status;
+  const notModified = response === "not-modified" ? "; fwd-status=304" : "";
+  const stored = isStored && response === "full" ? "; stored" : "";
+  return `portcache; fwd=${reason}${notModified}${stored}${collapsed ? "; collapsed" : ""}`;
+}
+
+/** The log's words for answers that are not from the cache. */
+const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"]>, string>> = {
+  absent: "absent",
+  failed: "failed",
+  "timed-out": "timed-out",
+  late: "late",
+  "not-stored": "not stored",
+  head: "miss, HEAD only",
+  own: "own",
+  "unknown-path": "absent",
+  folder: "folder",
+  "bad-name": "bad name",
+  "method-not-allowed": "method not allowed",
+  loop: "loop",
+};
+
+/** Returns the log's words for an outcome. */
+export function outcomeWords(outcome: ResponseOutcome): string {
+  if (outcome.kind === "hit") return outcome.stale ? "hit, stale" : "hit";
+  if (outcome.kind !== "forwarded") return WORDS[outcome.kind];
+  if (outcome.response === "none") return "hit, stale";
+  if (outcome.response === "not-modified") return "hit, revalidated";
+  return outcome.collapsed ? "miss, joined" : "miss";
+}
+
+const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, CountedOutcome>> = {
+  hit: "hit",
+  absent: "absent",
+  failed: "failed",
+  "timed-out": "failed",
+  late: "failed",
+  "not-stored": "other",
+  head: "other",
+  own: "other",
+  "unknown-path": "absent",
+  folder: "other",
+  "bad-name": "refused",
+  "method-not-allowed": "refused",
+  loop: "refused",
+};
+
+/** Returns what an outcome counts as. */
+export function countedAs(outcome: ResponseOutcome): CountedOutcome {
+  if (outcome.kind !== "forwarded") return COUNTED[outcome.kind];
+  if (outcome.response !== "full") return "hit";
+  return outcome.collapsed ? "joined" : "miss";
+}
+
+/** The reason for a transfer that was broken off because nobody wanted it any more. */
+export const CLIENT_LEFT = "the client left";
+
+/**
+ * Returns the failure to list for a response; undefined where nothing failed on this side.
+ * @param brokenOff why the body was broken off, if it was
+ */
+export function failureOf(
+  outcome: ResponseOutcome,
+  brokenOff: string | undefined,
+): { readonly kind: FailureKind; readonly reason: string } | undefined {
+  if (outcome.kind === "late") {
+    return { kind: "late", reason: "No byte came before the client would have given up. The download continued." };
+  }
+  if (outcome.kind === "absent" || outcome.kind === "failed" || outcome.kind === "timed-out") return outcome;
+  if (brokenOff === undefined || brokenOff === CLIENT_LEFT) return undefined;
+  return { kind: "broken-off", reason: `The transfer broke off: ${brokenOff}.` };
+}
