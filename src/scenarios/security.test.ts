@@ -108,7 +108,7 @@ test("a request that names no host is answered like any other", async () => {
   for (const [target, text] of [
     ["status", '"version"'],
     ["history?points=1", '"points"'],
-    ["files/one.zip", '"wanted"'],
+    ["files/one.zip", '"listed"'],
   ] as const) {
     for (const version of ["1.0\r\n", "1.1\r\nHost:\r\n"]) {
       const { status, body } = await send(`GET /api/v1/${target} HTTP/${version}\r\n`);
