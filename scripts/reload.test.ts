@@ -73,7 +73,7 @@ async function signal(): Promise<string> {
 const address = { address: "127.0.0.1", port: 0 };
 const status = async (name: string) => (await fetch(`${server.url}/distfiles/${name}`)).status;
 
-test("during a transfer: mirrors, trees and limits are others, the transfer completes, what takes a restart is named", async () => {
+test("during a transfer: mirrors, trees and limits are others, the transfer completes, settings that need a restart are named", async () => {
   const transfer = await fetch(`${server.url}/distfiles/large.zip`, { decompress: false });
   expect([transfer.status, await status("small.zip"), await status("other.zip")]).toEqual([200, 404, 404]);
   const told = await reload({
@@ -82,10 +82,10 @@ test("during a transfer: mirrors, trees and limits are others, the transfer comp
     fetcher: { mirrors: [second.url], unknown: "deny" },
     repo: { repos: trees.map(({ location }) => location) },
   });
-  expect(told).toContain("server.port: 0 -> 1 takes a restart");
+  expect(told).toContain("server.port: 0 -> 1 needs a restart");
   expect(told).toContain("storage.max_size: 50GiB -> 2GiB");
   expect(told).toContain(`fetcher.mirrors: ["${first.url}"] -> ["${second.url}"]`);
-  expect(told).toMatch(/SIGHUP: configuration read again from \S+portcache\.toml, 3 settings changed/);
+  expect(told).toMatch(/SIGHUP: reloaded the configuration from \S+portcache\.toml, 3 settings changed/);
   expect([await status("small.zip"), await status("other.zip")]).toEqual([200, 200]);
   expect(Buffer.compare(await transfer.bytes(), readContent(LARGE))).toBe(0);
   expect(first.fileRequests("large.zip").length).toBe(1);
@@ -95,7 +95,7 @@ test("a broken configuration changes nothing and says why", async () => {
   const good = readFileSync(server.configFile, "utf8");
   writeFileSync(server.configFile, '[fetcher]\nmirors = ["http://127.0.0.1:1"]\n');
   expect(await signal()).toMatch(
-    /SIGHUP: the configuration is kept as it was: .*portcache\.toml:2: unknown key mirors/,
+    /SIGHUP: keeping the configuration as it was: .*portcache\.toml:2: unknown key mirors/,
   );
   expect(await status("small.zip")).toBe(200);
   writeFileSync(server.configFile, good);

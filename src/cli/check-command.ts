@@ -10,8 +10,7 @@ import { maskCredentials } from "../lib/url.ts";
 import { readSmallFile } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
-import { tlsProblems } from "../server/file-problem.ts";
-import { startObstacle } from "../server/preflight.ts";
+import { startObstacle, tlsProblems } from "../server/preflight.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 export interface ShownSetting {

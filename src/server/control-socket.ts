@@ -1,16 +1,16 @@
 /**
- * The socket of the store, `LOCATION/portcache.sock`: through it commands reach the server that holds the store, with the
- * same requests as over TCP. Its mode says who may, so that whoever comes by it may change things.
+ * Listens on the store's Unix socket, `LOCATION/portcache.sock`: commands reach the running server through it, with the same
+ * requests as over TCP. The mode of the socket says who may; its requests may change things.
  */
 import { rmSync } from "node:fs";
 import type { Logger } from "../lib/log.ts";
 
 export interface ControlSocket {
-  /** Takes no more requests; resolves when those under way have been answered, or, `now`, broken off. */
+  /** Refuses new requests; resolves when those under way have been answered or, if `now`, cut off. */
   stop(now: boolean): Promise<void>;
 }
 
-/** Owner and group, as the store's files are theirs. */
+/** Leaves owner and group, to whom the store's files belong. */
 const SOCKET_UMASK = 0o117;
 
 export function socketPath(location: string): string {
@@ -18,8 +18,8 @@ export function socketPath(location: string): string {
 }
 
 /**
- * Only for who holds the store's lock: a socket that is there was left by one who ended without a word.
- * Where none can be made (a file system without sockets), that is logged, and commands can't reach the server.
+ * Call with the store's lock held: an existing socket was then left by a killed server. Logs if no socket can be made, as on a
+ * file system without sockets; commands then cannot reach the server.
  */
 export function openControlSocket(
   location: string,
@@ -40,7 +40,7 @@ export function openControlSocket(
     });
     return { stop: (now) => server.stop(now) };
   } catch (error) {
-    log.warn("Cannot listen on {path}, so commands can't reach this server: {error}", { path, error });
+    log.warn("Cannot listen on {path}: {error}. Commands cannot reach this server.", { path, error });
     return { stop: async () => undefined };
   } finally {
     process.umask(umask);

@@ -1,19 +1,19 @@
 /**
- * How long the garbage of a server may pile up. JavaScriptCore goes by the memory of the machine, and takes options only from
- * the environment, as the process starts: so it is started once more, in place (execve(2), 30 ms).
+ * Limits how much garbage a server piles up. JavaScriptCore goes by the memory of the machine and reads its options from the
+ * environment at start alone, so the process starts once more in place (execve(2), 30 ms).
  */
 import type { Environment } from "../config/environment.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 
 const OPTION = "BUN_JSC_forceRAMSize";
-/** What the collector takes for all memory there is: half of what a fast download adds goes, at no cost (measured). */
+/** Memory that the collector believes the machine has: halves what a fast download adds, at no cost (measured). */
 const RAM_BYTES = 256 * 1024 * 1024;
 
 /**
- * Does not return where it starts the executable anew; whoever has set the option himself is left alone.
- * @param tell given a line where it can't be started: the server does without
+ * Restarts the executable with a bounded heap, unless the option is set already; returns only if it did not restart.
+ * @param warn takes a line if the restart failed: the server runs without the limit
  */
-export function limitHeap(args: readonly string[], env: Environment, tell: (line: string) => void): void {
+export function limitHeap(args: readonly string[], env: Environment, warn: (line: string) => void): void {
   // From the source tree the process is bun's own.
   if (!import.meta.url.includes("$bunfs") || env[OPTION] !== undefined) return;
   const { execPath } = process;
@@ -21,6 +21,6 @@ export function limitHeap(args: readonly string[], env: Environment, tell: (line
     process.execve?.(execPath, [execPath, ...args], { ...env, [OPTION]: String(RAM_BYTES) });
   } catch (error) {
     // An upgrade may have replaced the file just now.
-    tell(`portcache: Cannot start ${execPath} anew with a bounded heap, memory may grow by more: ${reasonOf(error)}`);
+    warn(`portcache: Cannot restart ${execPath} with a bounded heap, memory may grow further: ${reasonOf(error)}`);
   }
 }

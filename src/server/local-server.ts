@@ -1,6 +1,6 @@
 /**
- * Does an action in the command's own process, where no server runs on the store: the same parts over the same store, under
- * its lock, without listening.
+ * Runs an action in the command's own process if no server runs on the store: the same parts, under the store's lock, without
+ * listening.
  */
 import { mkdirSync } from "node:fs";
 import { ActionError, type Actions } from "../api/actions.ts";
@@ -22,7 +22,7 @@ interface Opened {
   readonly index: Index;
 }
 
-/** @throws {ActionError} where the store can't be written */
+/** @throws {ActionError} if the store cannot be written */
 function open(location: string, command: string, { migrationsFolder }: Resources): Opened {
   let lock: StoreLock | undefined;
   try {
@@ -41,9 +41,9 @@ function open(location: string, command: string, { migrationsFolder }: Resources
 }
 
 /**
- * @param command told to who wants the store meanwhile
- * @throws {StoreLockedError} when another process holds the store
- * @throws {ActionError} where it can't be written
+ * @param command named to whoever wants the store meanwhile
+ * @throws {StoreLockedError} if another process holds the store
+ * @throws {ActionError} if the store cannot be written
  */
 export async function withLocalServer<T>(
   { config }: LoadedConfig,

@@ -1,7 +1,6 @@
 /**
- * How many files the process may open at once: each client takes one, and one more while it is sent a large file. The soft
- * limit is 1024 almost everywhere, for programs that use select(2); it is raised to the hard one. On glibc the platform does
- * so by itself, on musl it does not.
+ * Raises the limit of open files to the hard limit: each client takes one, and a second while it is sent a large file. The soft
+ * limit is 1024 almost everywhere, for programs that use select(2). The platform raises it by itself on glibc, not on musl.
  */
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
@@ -16,7 +15,7 @@ function readLimits(): { readonly soft: string; readonly hard: string } | undefi
 
 function setSoftToHard(): void {
   const args = [FFIType.i32, FFIType.ptr] as const;
-  // musl takes itself for every library of this name.
+  // musl answers to this name, too.
   const libc = dlopen("libc.so.6", {
     getrlimit: { args, returns: FFIType.i32 },
     setrlimit: { args, returns: FFIType.i32 },
@@ -29,14 +28,14 @@ function setSoftToHard(): void {
   libc.close();
 }
 
-/** Raises the limit as far as it goes. @returns what it is then; undefined where that can't be told */
+/** Raises the limit as far as allowed. @returns the limit now; undefined if it is unknown */
 export function raiseOpenFiles(): string | undefined {
   try {
     const { soft, hard } = readLimits() ?? {};
     if (soft !== hard) setSoftToHard();
     return readLimits()?.soft;
   } catch {
-    // Then it is as it was.
+    // The limit stays as it was.
     return undefined;
   }
 }

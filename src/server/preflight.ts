@@ -1,15 +1,43 @@
 /**
- * What would keep `portcache serve` from running at this moment, if anything: for init scripts, which can say so before they
- * start what can't last. Changes nothing; the address is listened on for an instant.
+ * Finds what would keep `portcache serve` from starting now, so that an init script can say so first. Changes nothing; it
+ * listens on the address for an instant.
  */
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { canWrite } from "../config/location.ts";
 import type { Config } from "../config/schema.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { storeHolder } from "../store/lock.ts";
-import { tlsProblems } from "./file-problem.ts";
-import { listenAddress } from "./listen-address.ts";
 
-function listenProblem({ address, port }: Config["server"]): string[] {
+/** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
+export function listenAddress(address: string): string {
+  return address === "::" && !existsSync("/proc/net/if_inet6") ? "0.0.0.0" : address;
+}
+
+/** Returns at most one sentence saying why the file of this setting cannot be read; an empty path means none is set. */
+export function fileProblem(key: string, path: string): string[] {
+  if (path === "") return [];
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile() ? [] : [`${key}: ${path} is not a file`];
+  } catch (error) {
+    return [`${key}: Cannot read ${path}: ${reasonOf(error)}`];
+  }
+}
+
+/** Returns what is wrong with certificate and key, each by itself and as a pair. */
+export function tlsProblems({ tls_cert, tls_key }: Pick<Config["server"], "tls_cert" | "tls_key">): string[] {
+  const unreadable = [...fileProblem("server.tls_cert", tls_cert), ...fileProblem("server.tls_key", tls_key)];
+  if (unreadable.length > 0 || tls_cert === "" || tls_key === "") return unreadable;
+  try {
+    createSecureContext({ cert: readFileSync(tls_cert), key: readFileSync(tls_key) });
+    return [];
+  } catch (error) {
+    return [`server.tls_cert ${tls_cert} and server.tls_key ${tls_key} are not a PEM pair: ${reasonOf(error)}`];
+  }
+}
+
+function listenProblems({ address, port }: Config["server"]): string[] {
   if (port === 0) return [];
   try {
     const socket = { data: () => undefined };
@@ -20,7 +48,7 @@ function listenProblem({ address, port }: Config["server"]): string[] {
   }
 }
 
-/** One sentence, the first of what there is. */
+/** Returns the first obstacle in one sentence; undefined if the server can start. */
 export function startObstacle({ server, storage }: Config): string | undefined {
   const { location } = storage;
   const holder = storeHolder(location);
@@ -29,5 +57,5 @@ export function startObstacle({ server, storage }: Config): string | undefined {
     ...(canWrite(location) ? [] : [`Cannot write the store ${location} (storage.location chooses another)`]),
     ...tlsProblems(server),
   ];
-  return [...problems, ...listenProblem(server)][0];
+  return [...problems, ...listenProblems(server)][0];
 }

@@ -1,6 +1,6 @@
 /**
- * SIGHUP: reads the configuration again and puts it in force without dropping a connection. One that can't be used changes
- * nothing; the log says what is different, and what of it takes a restart.
+ * Reloads the configuration on SIGHUP without dropping a connection. An invalid one changes nothing; the log names each
+ * changed setting, and those that take a restart.
  */
 import { ConfigError } from "../config/config-error.ts";
 import type { LiveConfig } from "../config/live.ts";
@@ -10,9 +10,9 @@ import { maskCredentials } from "../lib/url.ts";
 
 export interface ReloadDeps {
   readonly live: LiveConfig;
-  /** Reads file, environment and flags as at the start. @throws {ConfigError} */
+  /** Reads file, environment and flags as at start. @throws {ConfigError} */
   readonly load: () => LoadedConfig;
-  /** Sets up again what does not look at the configuration by itself. */
+  /** Applies the settings that their users do not read at each use. */
   readonly reconfigure: () => Promise<void>;
   readonly log: Logger;
 }
@@ -23,26 +23,27 @@ export async function reload({ live, load, reconfigure, log }: ReloadDeps): Prom
     const { config, file } = load();
     const changes = live.replace(config);
     const { level, format } = live.config.log;
-    // Before it is told, so that "debug" shows all of it; what makes the log quieter is told all the same.
+    // A more verbose level applies before the changes are logged, a quieter one after.
     const quieter = changes.some(({ path }) => path === "log.level") && level !== "debug" && level !== "info";
     if (!quieter) await openLog(level, format);
     for (const { path, before, after, restart } of changes) {
       const change = { path, before: maskCredentials(before), after: maskCredentials(after) };
-      if (restart) log.warn("{path}: {before} -> {after} takes a restart", change);
+      if (restart) log.warn("{path}: {before} -> {after} needs a restart", change);
       else log.info("{path}: {before} -> {after}", change);
     }
     await reconfigure();
     const source = file ?? "built-in defaults";
     const changed = changes.filter(({ restart }) => !restart).length;
-    log.info("SIGHUP: configuration read again from {source}, {changed} settings changed", { source, changed });
+    log.info("SIGHUP: reloaded the configuration from {source}, {changed} settings changed", { source, changed });
     if (quieter) await openLog(level, format);
   } catch (error) {
-    const kept = error instanceof ConfigError ? "the configuration is kept as it was" : "not all of it is in force";
-    log.error("SIGHUP: {kept}: {error}", { kept, error });
+    const consequence =
+      error instanceof ConfigError ? "keeping the configuration as it was" : "not all changes are in force";
+    log.error("SIGHUP: {consequence}: {error}", { consequence, error });
   }
 }
 
-/** One at a time; any number of signals meanwhile make one more. */
+/** Runs `act` once at a time; any number of calls meanwhile lead to one more run. */
 export function coalesce(act: () => Promise<void>): () => void {
   let [running, again] = [false, false];
   return () => {

@@ -1,19 +1,19 @@
 /**
- * What belongs to the executable, wherever it lies.
+ * Declares what the executable carries with it, and what it takes from its process.
  */
 import type { LoadedConfig } from "../config/load.ts";
 
 export interface Resources {
   readonly migrationsFolder: string;
-  /** Of the built dashboard; it need not be there. */
+  /** Folder of the built dashboard; it may be missing. */
   readonly dashboardFolder: string;
-  /** Scripts of the threads. */
+  /** Scripts of the worker threads. */
   readonly hashWorkerUrl: string;
   readonly scanWorkerUrl: string;
-  /** What upstreams are told where `fetcher.user_agent` is empty. */
+  /** The User-Agent sent upstream if `fetcher.user_agent` is empty. */
   readonly userAgent: string;
-  /** Of the process: git and rsync need some of it. */
+  /** Environment of the process: git and rsync need some of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Reads the configuration again, as at the start. @throws {ConfigError} */
+  /** Reads the configuration again, as at start. @throws {ConfigError} */
   readonly reload: () => LoadedConfig;
 }

@@ -1,12 +1,9 @@
 /**
- * Who works on a store: its owner.
+ * Drops root for the owner of the store: files of root in somebody else's store would be in the owner's way.
  */
 import { statSync } from "node:fs";
 
-/**
- * Root's files in a store of somebody else would be in that one's way: so root works as the store's owner. There is no way
- * back, so this is for processes that do nothing else.
- */
+/** Becomes the owner of the store if the process is root. There is no way back. */
 export function runAsOwner(location: string): void {
   const { uid, gid } = statSync(location);
   if (process.getuid?.() !== 0 || uid === 0) return;

@@ -1,47 +1,46 @@
 /**
- * Scans in a thread of their own, so that they never hold up the event loop: one scan after the other, as trees.sqlite has
- * one writer at a time. The thread is there as long as there is something to scan and a moment longer, since it costs some
- * 20 MiB, and 10 ms to start.
+ * Runs scans in a worker thread, so that they never block the event loop: one after the other, as trees.sqlite has one writer at
+ * a time. The thread lives while there is something to scan and a moment longer: it takes about 20 MiB, and 10 ms to start.
  */
 import type { ScanReport, ScanRequest } from "../repos/scan.ts";
 import type { Scan } from "../repos/scan-schedule.ts";
 
 export interface ThreadRequest {
-  /** Of trees.sqlite. */
+  /** Path of trees.sqlite. */
   readonly path: string;
   readonly request: ScanRequest;
-  /** What other repositories have in it goes. */
+  /** Rows of all other repositories are removed. */
   readonly repositoryIds: readonly number[];
-  /** Whether the file is looked through first: once is enough, and takes 100 ms. */
+  /** Whether to check the file for damage first: takes 100 ms, once is enough. */
   readonly check: boolean;
-  /** Shared: the scan ends early once the first is not 0. */
+  /** Shared memory: the scan stops once the first element is not 0. */
   readonly stop: Int32Array;
 }
 
 export type ThreadReply =
-  /** What is wanted has changed just now. */
+  /** The rows of wanted files have just changed. */
   | { readonly kind: "changed" }
   | { readonly kind: "scanned"; readonly report: ScanReport | undefined }
   | { readonly kind: "failed"; readonly reason: string; readonly damaged: boolean }
-  /** The scan's file is closed. */
+  /** The file is closed. */
   | { readonly kind: "idle" };
 
 export interface ScanThreadDeps {
-  /** Script of scan.worker.ts, wherever the executable keeps it. */
+  /** Script of scan.worker.ts inside the executable. */
   readonly workerUrl: string;
   readonly treesPath: string;
   readonly repositoryIds: () => readonly number[];
   readonly onChange: () => void;
-  /** The file is damaged or gone, and not to be used any more. */
+  /** Called when the file is damaged or gone, and must not be used any more. */
   readonly onDamage: () => void;
 }
 
-/** Names that no tree knows come many at a time, and each has the trees looked at. */
+/** Names that no repository knows come in bursts, and each causes a scan. */
 const LINGER_MS = 1_000;
 
 export interface ScanThread {
   readonly scan: Scan;
-  /** Resolves when scans have ended that are under way, their file is closed, and so is the thread. */
+  /** Resolves when the scans under way have ended, the file is closed and the thread gone. */
   stop(): Promise<void>;
 }
 
@@ -71,7 +70,7 @@ export function createScanThread({
     thread = undefined;
   }
 
-  /** From now on the process waits for the thread. */
+  /** Keeps the process alive for the thread. */
   function begin(): Worker {
     clearTimeout(lingering);
     const worker = thread ?? new Worker(workerUrl);
@@ -87,7 +86,7 @@ export function createScanThread({
     lingering.unref();
   }
 
-  /** Begins with the first of the queue, which stays there until its file is closed. */
+  /** Starts the first job of the queue, which stays there until the file is closed. */
   function next(): void {
     const [job] = queue;
     if (!job) {

@@ -1,6 +1,6 @@
 /**
- * Scans one repository after the other beside the event loop, at a lower priority, and writes what the trees want into their
- * file. It waits for the disk, commits every few seconds, and between two steps looks whether the scan is still wanted.
+ * Scans repositories in a worker thread of lower priority, and writes the files that they want into trees.sqlite. Commits every
+ * few seconds; checks between two steps whether the scan was stopped.
  */
 import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
@@ -14,7 +14,7 @@ declare const self: Worker;
 
 /** Linux' nice value of this thread alone (setpriority(2), "C library/kernel differences"): hits go first. */
 const NICE = 10;
-/** What a scan of a slow disk has found is to be seen, and not lost by a kill. */
+/** Results of a scan of a slow disk become visible, and survive a kill, after this time. */
 const COMMIT_EVERY_MS = 2_000;
 
 function reply(message: ThreadReply): void {
@@ -27,7 +27,7 @@ function commit(writer: TreesWriter): void {
   if (changed) reply({ kind: "changed" });
 }
 
-/** @returns undefined where it was stopped */
+/** @returns undefined if it was stopped */
 function scan({ request, repositoryIds, stop }: ThreadRequest, writer: TreesWriter): ScanReport | undefined {
   writer.begin();
   while (writer.rows.prune(repositoryIds)) if (Atomics.load(stop, 0) !== 0) break;
@@ -54,18 +54,18 @@ function scanAndReply(message: ThreadRequest): void {
     if (message.check) writer.check();
     const startedAt = performance.now();
     const report = scan(message, writer);
-    // Without the start of the thread and the wait for other scans: how often trees may be scanned goes by it.
+    // Excludes the start of the thread and the wait for other scans: the scan interval depends on it.
     const tookMs = Math.round(performance.now() - startedAt);
     reply({ kind: "scanned", report: report && { ...report, tookMs } });
   } catch (error) {
     const reason = reasonOf(error);
-    // Where somebody removed the file, the server reads one that nobody can write any more.
+    // If the file was removed, the server reads one that nobody can write any more.
     reply({ kind: "failed", reason, damaged: isIndexDamage(error) || !existsSync(message.path) });
   }
   try {
     writer?.close();
   } catch {
-    // The log is written back by the next one.
+    // The next writer checkpoints the log.
   }
   reply({ kind: "idle" });
 }
@@ -73,7 +73,7 @@ function scanAndReply(message: ThreadRequest): void {
 try {
   setPriority(0, NICE);
 } catch {
-  // Then at the priority of the others.
+  // It runs at normal priority.
 }
 
 self.onmessage = (event: MessageEvent<ThreadRequest>) => scanAndReply(event.data);

@@ -1,5 +1,5 @@
 /**
- * `portcache serve`: opens the store, listens, and on a signal lets transfers end before it goes.
+ * Runs `portcache serve`: opens the store, listens, and on a signal lets transfers end before it exits.
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { ConfigError } from "../config/config-error.ts";
@@ -17,25 +17,24 @@ import { StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
-import { tlsProblems } from "./file-problem.ts";
-import { listenAddress } from "./listen-address.ts";
 import { raiseOpenFiles } from "./open-files.ts";
+import { listenAddress, tlsProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
 import { holdStoreLock } from "./store-lock.ts";
 
-/** What the admin can do something about; the message says all. */
+/** The server cannot start, for a reason that the admin can do something about. */
 class StartError extends Error {}
 
 const EXIT_FAILED = 1;
 const EXIT_SIGINT = 130;
-/** Transfers may end for so long when the index has to be made anew: meanwhile nothing new is answered. */
+/** Time for transfers to end before a damaged index is rebuilt: nothing new is answered meanwhile. */
 const DAMAGE_DRAIN_MS = 2000;
-/** Breaking connections off takes no time; the end must not hang on it. */
+/** Closing connections takes no time; the exit must not hang on it. */
 const BREAK_MS = 5000;
 
-/** @returns the URL that it answers at */
+/** @returns the URL at which the server answers */
 function listen(server: Server, { config }: LoadedConfig, port: number): string {
   const { address, tls_cert, tls_key } = config.server;
   const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
@@ -52,7 +51,7 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
 
 const NO_SANDBOX: Promise<ChosenSandbox> = Promise.resolve({ sandbox: undefined, tried: [] });
 
-/** Waits until transfers have ended, or for so long. */
+/** Waits until transfers have ended, for at most `drainMs`. */
 async function drain(server: Server, socket: ControlSocket, drainMs: number): Promise<void> {
   server.drain();
   const ended = Promise.all([server.app.stop(false), socket.stop(false)]);
@@ -67,7 +66,7 @@ function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
       const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
       if (signals++ > 0) process.exit(code);
       const seconds = drainMs() / 1000;
-      log.info("{signal}: letting transfers end for {seconds} s, a second signal ends them", { signal, seconds });
+      log.info("{signal}: transfers have {seconds} s to end; a second signal ends them at once", { signal, seconds });
       resolve(code);
     };
     process.on("SIGINT", onSignal);
@@ -87,38 +86,41 @@ function checkStore(location: string): void {
 
 interface Opened {
   readonly server: Server;
-  /** Resolves when the index was found damaged while in use. */
+  /** Resolves when a query finds the index damaged. */
   readonly damaged: Promise<"damaged">;
   close(): Promise<void>;
 }
 
-/** Proves which way of shutting bash in works on this box, and tells. */
+/** Finds the sandbox that works on this machine, and logs it. */
 async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<ChosenSandbox> {
   const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
   const { sandbox, tried } = chosen;
-  if (sandbox) log.info("ebuilds without md5-cache are evaluated, sandbox: {sandbox}", { sandbox: sandbox.kind });
+  if (sandbox)
+    log.info("Ebuilds without an md5-cache entry are evaluated in a sandbox: {sandbox}", { sandbox: sandbox.kind });
   else {
     const problem = tried.map((one) => one.problem).join(" ");
-    log.warn("Ebuilds are not evaluated, only their md5-cache is used: no sandbox works here. {problem}", { problem });
+    log.warn("Ebuilds without an md5-cache entry are not evaluated: no sandbox works here. {problem}", { problem });
   }
   return chosen;
 }
 
-/** What outlives the index. */
-interface Kept {
+/** Parts that outlive the index. */
+interface LongLived {
   readonly sandbox: Promise<ChosenSandbox>;
   readonly dashboard: DashboardFiles | undefined;
 }
 
-function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept, log: Logger): Opened {
+function open(config: Config, resources: Resources, { sandbox, dashboard }: LongLived, log: Logger): Opened {
   const { location } = config.storage;
   const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
   const { damages, refused } = index;
   if (refused !== undefined) {
-    log.error("The index can't be opened ({refused}): until a restart what is learnt is in memory alone", { refused });
+    log.error("Cannot open the index ({refused}): until a restart everything learnt stays in memory", { refused });
   }
   for (const damage of damages) {
-    log.warn("the index was damaged ({file}: {damage}) and is made anew; the old one is {file}.damaged", { ...damage });
+    log.warn("The index was damaged ({file}: {damage}) and is rebuilt; the damaged file is {file}.damaged", {
+      ...damage,
+    });
   }
   const { promise: damaged, resolve } = Promise.withResolvers<"damaged">();
   const server = compose({
@@ -140,13 +142,13 @@ function open(config: Config, resources: Resources, { sandbox, dashboard }: Kept
     try {
       index.close();
     } catch (error) {
-      log.warn("the index could not be closed in order: {error}", { error });
+      log.warn("Cannot close the index cleanly: {error}", { error });
     }
   };
   return { server, damaged, close };
 }
 
-/** What begin() gives; where it throws, what was opened before is closed first, or it would keep the process alive. */
+/** Calls `begin`; if it throws, closes first what was opened before, as that would keep the process alive. */
 async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T> {
   try {
     return begin();
@@ -156,7 +158,7 @@ async function orClose<T>(close: () => Promise<void>, begin: () => T): Promise<T
   }
 }
 
-/** For what is done after the start: a port that only root may have, keys that only root may read. */
+/** Tells whether the server needs root after its start: for a privileged port, or a key that only root may read. */
 function needsRoot({ port, tls_key }: Config["server"]): boolean {
   return (port > 0 && port < 1024) || tls_key !== "";
 }
@@ -168,10 +170,10 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   if (!needsRoot(settings)) runAsOwner(storage.location);
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
-  if (files !== undefined) log.info("{files} files may be open at once, a client takes one or two", { files });
+  if (files !== undefined) log.info("{files} files may be open at once; a client takes one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
-  const nothingRuns = async () => undefined;
-  let reconfigure: () => Promise<void> = nothingRuns;
+  const noServer = async () => undefined;
+  let reconfigure: () => Promise<void> = noServer;
   const load = resources.reload;
   process.on(
     "SIGHUP",
@@ -186,12 +188,14 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     reconfigure = server.reconfigure;
     const socket = openControlSocket(storage.location, server.answerBySocket, log);
     console.log(`portcache listening on ${url}`);
-    server.startBackground().catch((error: unknown) => log.error("recovery of the store stopped: {error}", { error }));
+    server
+      .startBackground()
+      .catch((error: unknown) => log.error("Cannot finish the recovery of the store: {error}", { error }));
     const code = await Promise.race([signalled, damaged, lock.lost]);
-    if (code === "ousted") return EXIT_FAILED;
-    reconfigure = nothingRuns;
+    if (code === "lost") return EXIT_FAILED;
+    reconfigure = noServer;
     await drain(server, socket, code === "damaged" ? DAMAGE_DRAIN_MS : settings.drain);
-    // What has not ended by now is broken off.
+    // Whatever has not ended by now is cut off.
     await within(systemClock, BREAK_MS, Promise.all([server.app.server?.stop(true), socket.stop(true)]));
     await close();
     if (code !== "damaged") {
@@ -199,14 +203,14 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
       lock.release();
       return code;
     }
-    log.error("the index is damaged: starting over with a new one");
+    log.error("The index is damaged: restarting with a new one");
   }
 }
 
 /**
- * Runs until a signal.
+ * Serves until a signal.
  * @returns the exit code
- * @throws {ConfigError} where a file that the configuration names can't be used
+ * @throws {ConfigError} if a file that the configuration names cannot be used
  */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
   const [problem] = tlsProblems(loaded.config.server);
@@ -216,9 +220,9 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
   try {
     return await run(loaded, resources, log);
   } catch (error) {
-    const told = error instanceof StartError || error instanceof StoreLockedError;
+    const isExplained = error instanceof StartError || error instanceof StoreLockedError;
     console.error(
-      told ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`,
+      isExplained ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`,
     );
     return EXIT_FAILED;
   }

@@ -1,6 +1,6 @@
 /**
- * Whether the store takes files: told once in the log when it stops to, and once when it does again, and in between by
- * /healthz. While it does not it is tried now and then, as nobody may ask for a new file for long.
+ * Watches whether the store takes files. Logs once when it stops and once when it works again; /healthz says `degraded` in
+ * between. Probes the disk meanwhile, as the next new file may be long in coming.
  */
 import type { DistfileName } from "../distfile/name.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -9,38 +9,38 @@ import type { Store } from "../store/store.ts";
 
 export interface StoreHealthDeps {
   readonly store: Pick<Store, "openPart">;
-  /** Bytes that may come without removing anything. */
+  /** Bytes that fit without removing anything. */
   readonly room: () => number;
   readonly log: Logger;
-  /** Milliseconds from one try to the next. */
+  /** Milliseconds between probes. */
   readonly everyMs?: number;
 }
 
 export interface StoreHealth {
-  /** Told when the store does not take bytes, and with undefined when it has taken a file. */
+  /** Takes the error with which the store refused bytes; undefined when it has stored a file. */
   report(error: unknown): void;
-  /** What it can't do now, or undefined. */
+  /** Returns why the store takes no files; undefined while it does. */
   degradedReason(): string | undefined;
   stop(): void;
 }
 
-const TRY_EVERY_MS = 10_000;
-/** A disk at its brim takes one file and not the next: that is told no more often than this. */
-const QUIET_MS = 60_000;
-/** So much has to fit before it counts as well. */
+const PROBE_EVERY_MS = 10_000;
+/** A disk that is nearly full takes one file and refuses the next: that is logged no more often than this. */
+const LOG_EVERY_MS = 60_000;
+/** Bytes that must fit before the store counts as healthy. */
 const PROBE_BYTES = 1024 * 1024;
 
-export function createStoreHealth({ store, room, log, everyMs = TRY_EVERY_MS }: StoreHealthDeps): StoreHealth {
-  let trouble: string | undefined;
+export function createStoreHealth({ store, room, log, everyMs = PROBE_EVERY_MS }: StoreHealthDeps): StoreHealth {
+  let problem: string | undefined;
   /** By performance.now(). */
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let told = false;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let logged = false;
   let timer: NodeJS.Timeout | undefined;
 
-  function overcome(): void {
-    if (told) log.info("The store takes files again");
-    told = false;
-    trouble = undefined;
+  function recovered(): void {
+    if (logged) log.info("The store takes files again");
+    logged = false;
+    problem = undefined;
     clearInterval(timer);
     timer = undefined;
   }
@@ -54,28 +54,28 @@ export function createStoreHealth({ store, room, log, everyMs = TRY_EVERY_MS }: 
       part.leave(false);
       await part.close();
     }
-    overcome();
+    recovered();
   }
 
   return {
     report(error) {
       if (error === undefined) {
-        overcome();
+        recovered();
         return;
       }
       const reason = reasonOf(error);
-      if (trouble === undefined && performance.now() - toldAt > QUIET_MS) {
-        told = true;
-        toldAt = performance.now();
-        log.error("The store takes no files: {reason}. Clients get theirs all the same, passed on from upstream.", {
+      if (problem === undefined && performance.now() - loggedAt > LOG_EVERY_MS) {
+        logged = true;
+        loggedAt = performance.now();
+        log.error("The store takes no files: {reason}. Clients still get theirs, passed on from upstream.", {
           reason,
         });
       }
-      trouble = reason;
-      // What fails once more is no news.
+      problem = reason;
+      // Another failed probe is no news.
       timer ??= setInterval(() => void probe().catch(() => undefined), everyMs);
     },
-    degradedReason: () => (trouble === undefined ? undefined : `the store takes no files: ${trouble}`),
+    degradedReason: () => (problem === undefined ? undefined : `the store takes no files: ${problem}`),
     stop: () => clearInterval(timer),
   };
 }

@@ -32,7 +32,7 @@ test("who was faster has the store, and the first server is told", async () => {
   const lock = await holdStoreLock(location, "the first", log, 5);
   removeLock();
   const other = lockStore(location, "the second");
-  expect(await lock.lost).toBe("ousted");
+  expect(await lock.lost).toBe("lost");
   lock.release();
   expect(storeHolder(location)).toBe("the second");
   other.release();

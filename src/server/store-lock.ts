@@ -1,7 +1,7 @@
 /**
- * The store's lock for as long as a server runs. The kernel locks a file and not its name: where somebody removes
- * `portcache.lock`, whoever comes next locks another one. So a server looks whether the file still is its own, and one that
- * starts whether another answers at the store's socket.
+ * Holds the store's lock while a server runs. The kernel locks a file, not its name: if somebody removes `portcache.lock`, the
+ * next process locks a new one. So a running server checks that the file is still its own, and a starting one that nobody
+ * answers at the store's socket.
  */
 import { connect } from "node:net";
 import type { Logger } from "../lib/log.ts";
@@ -9,8 +9,8 @@ import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
 import { socketPath } from "./control-socket.ts";
 
 export interface HeldLock {
-  /** Resolves when another process has taken the store: nothing in it may be touched any more. */
-  readonly lost: Promise<"ousted">;
+  /** Resolves when another process has taken the store: from then on nothing in it may be touched. */
+  readonly lost: Promise<"lost">;
   release(): void;
 }
 
@@ -18,21 +18,20 @@ const LOOK_EVERY_MS = 5_000;
 const LOOKS = 10;
 const LOOK_AGAIN_MS = 100;
 
-/** Whether a server listens there. */
+/** Tells whether a server listens on this socket. */
 async function answers(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
   socket.once("connect", () => resolve(true));
-  // Left by one who ended without a word, or not there.
+  // No socket, or one left by a killed server.
   socket.once("error", () => resolve(false));
   return await promise.finally(() => socket.destroy());
 }
 
 /**
- * The same, given a moment: a server that was killed while it started a process may leave its socket to that one, until this
- * has become the program that it is to run.
+ * Tells whether a server keeps listening: a killed one may leave its socket to a child for the moment between fork and exec.
  */
-async function goesOnAnswering(path: string): Promise<boolean> {
+async function keepsAnswering(path: string): Promise<boolean> {
   for (let looks = 0; looks < LOOKS; looks++) {
     if (!(await answers(path))) return false;
     await Bun.sleep(LOOK_AGAIN_MS);
@@ -41,8 +40,8 @@ async function goesOnAnswering(path: string): Promise<boolean> {
 }
 
 /**
- * @param holder what a second server is told, such as "portcache serve, process 4711"
- * @throws {StoreLockedError} when another process holds it
+ * @param holder named to a second server, such as "portcache serve (process 4711)"
+ * @throws {StoreLockedError} if another process holds the lock
  */
 export async function holdStoreLock(
   location: string,
@@ -51,11 +50,11 @@ export async function holdStoreLock(
   lookEveryMs = LOOK_EVERY_MS,
 ): Promise<HeldLock> {
   let lock: StoreLock = lockStore(location, holder);
-  if (await goesOnAnswering(socketPath(location))) {
+  if (await keepsAnswering(socketPath(location))) {
     lock.release();
     throw new StoreLockedError(location, `the server that answers at ${socketPath(location)}`);
   }
-  const { promise: ousted, resolve } = Promise.withResolvers<"ousted">();
+  const { promise: lost, resolve } = Promise.withResolvers<"lost">();
 
   function look(): void {
     if (lock.holds) return;
@@ -63,19 +62,19 @@ export async function holdStoreLock(
       const next = lockStore(location, holder);
       lock.release();
       lock = next;
-      log.warn("Somebody has removed {location}/portcache.lock while it was in use: it is there again", { location });
+      log.warn("{location}/portcache.lock was removed while in use; restored it", { location });
     } catch (error) {
-      // Where the folder has gone there is nothing to be fought for.
+      // The folder itself has gone.
       if (!(error instanceof StoreLockedError)) return;
-      log.error("{error}, since somebody removed portcache.lock: this server ends at once", { error: error.message });
-      resolve("ousted");
+      log.error("{error} since portcache.lock was removed: stopping at once", { error: error.message });
+      resolve("lost");
     }
   }
 
   const timer = setInterval(look, lookEveryMs);
   timer.unref();
   return {
-    lost: ousted,
+    lost,
     release() {
       clearInterval(timer);
       lock.release();
