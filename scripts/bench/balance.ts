@@ -8,8 +8,8 @@
  */
 import { parseArgs } from "node:util";
 import type { RequestOutcome, RequestRecorder } from "../../src/distfile/source.ts";
-import { createPlaces, type Place } from "../../src/mirrors/hosts.ts";
-import { levelAfter, orderPlaces, type Question, type Strategy } from "../../src/mirrors/selection.ts";
+import { createHosts, type Host } from "../../src/mirrors/hosts.ts";
+import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from "../../src/mirrors/selection.ts";
 
 const STEP_MS = 20;
 const STALL_MS = 20_000;
@@ -18,7 +18,7 @@ const START = Date.UTC(2026, 0, 1);
 type Phase = "up" | "refusing" | "silent";
 
 interface Mirror {
-  readonly place: Place;
+  readonly host: Host;
   readonly latencyMs: number;
   /** At each time in milliseconds from the start. */
   bytesPerSecond(at: number): number;
@@ -27,9 +27,9 @@ interface Mirror {
 
 interface Attempt {
   readonly mirror: Mirror;
-  readonly trial: RequestRecorder;
+  readonly request: RequestRecorder;
   readonly askedAt: number;
-  readonly patienceMs: number;
+  readonly hedgeDelayMs: number;
 }
 
 interface Download {
@@ -60,7 +60,7 @@ function createRandom(seed: number): () => number {
 const between = (random: () => number, low: number, high: number) => low * (high / low) ** random();
 
 /** Speeds of 200 KB/s to 20 MB/s that jump now and then, and outages of some minutes. */
-function drawMirror(random: () => number, place: Place, lengthMs: number): Mirror {
+function drawMirror(random: () => number, host: Host, lengthMs: number): Mirror {
   const changes: { readonly at: number; readonly bytesPerSecond: number }[] = [];
   const usual = between(random, 200e3, 20e6);
   for (let at = 0; at < lengthMs; at += between(random, 60e3, 600e3)) {
@@ -73,7 +73,7 @@ function drawMirror(random: () => number, place: Place, lengthMs: number): Mirro
     at = to;
   }
   return {
-    place,
+    host,
     latencyMs: between(random, 5, 300),
     bytesPerSecond: (at) => changes.findLast((change) => change.at <= at)?.bytesPerSecond ?? usual,
     phase: (at) => outages.find(({ from, to }) => from <= at && at < to)?.phase ?? "up",
@@ -96,21 +96,21 @@ interface Scene {
 function ask(download: Download, at: number): void {
   const mirror = download.queue.shift();
   if (!mirror) return;
-  const { place } = mirror;
-  const patienceMs = place.hedgeDelayMs();
-  download.attempts.push({ mirror, trial: place.startRequest(download.left), askedAt: at, patienceMs });
+  const { host } = mirror;
+  const hedgeDelayMs = host.hedgeDelayMs();
+  download.attempts.push({ mirror, request: host.startRequest(download.left), askedAt: at, hedgeDelayMs });
 }
 
 function drop(download: Download, attempt: Attempt, outcome: RequestOutcome): void {
-  attempt.trial.end(outcome);
+  attempt.request.end(outcome);
   download.attempts = download.attempts.filter((one) => one !== attempt);
   download.queue.push(attempt.mirror);
   if (download.winner === attempt) download.winner = undefined;
 }
 
 function win(download: Download, winner: Attempt, { at, firstBytes }: Scene): void {
-  winner.trial.firstByte(at - winner.askedAt);
-  winner.trial.received(1, 0);
+  winner.request.firstByte(at - winner.askedAt);
+  winner.request.received(1, 0);
   download.winner = winner;
   if (download.left === download.size) firstBytes.push(at - (download.attempts[0]?.askedAt ?? at));
   for (const other of download.attempts.filter((one) => one !== winner)) {
@@ -130,7 +130,7 @@ function seek(download: Download, scene: Scene): void {
       return;
     }
   }
-  if (download.attempts.every((one) => at - one.askedAt >= one.patienceMs)) ask(download, at);
+  if (download.attempts.every((one) => at - one.askedAt >= one.hedgeDelayMs)) ask(download, at);
 }
 
 /** Shares the mirror's line among those that it sends to. @returns the bytes that were sent */
@@ -146,8 +146,8 @@ function transfer(users: readonly Download[], lineBytes: number): number {
     const bytes = Math.min(download.left, lineBytes / users.length);
     download.left -= bytes;
     sent += bytes;
-    winner.trial.received(bytes, STEP_MS);
-    if (download.left <= 0) winner.trial.end("delivered");
+    winner.request.received(bytes, STEP_MS);
+    if (download.left <= 0) winner.request.end("delivered");
   }
   return sent;
 }
@@ -157,19 +157,25 @@ export function simulate({ strategy, seed, lengthMs, downloads }: World): Result
   const random = createRandom(seed);
   let at = 0;
   const clock = { now: () => START + at, sleep: () => Promise.resolve() };
-  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
-  const places = createPlaces({ memory, clock, onCircuit: () => undefined });
+  const rows = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  const hosts = createHosts({ rows, clock, onCircuitChange: () => undefined });
   const count = 3 + Math.floor(3 * random());
-  const mirrors = Array.from({ length: count }, (_, i) => drawMirror(random, places.at(`http://m${i}`), lengthMs));
-  const all = mirrors.map(({ place }) => place);
+  const mirrors = Array.from({ length: count }, (_, i) => drawMirror(random, hosts.at(`http://m${i}`), lengthMs));
+  const all = mirrors.map(({ host }) => host);
   const sizes = createRandom(seed + 1);
-  let turn = 0;
+  let sequence = 0;
 
   function begin(): Download {
     const size = Math.round(between(sizes, 20e3, 50e6));
-    const question: Question = { strategy, bytes: size, turn: turn++, now: clock.now(), levelMs: places.levelMs };
-    places.levelMs = levelAfter(all, question);
-    const queue = orderPlaces(all, question).flatMap((place) => mirrors.find((one) => one.place === place) ?? []);
+    const context: SelectionContext = {
+      strategy,
+      bytes: size,
+      sequence: sequence++,
+      now: clock.now(),
+      virtualTimeMs: hosts.virtualTimeMs,
+    };
+    hosts.virtualTimeMs = nextVirtualTime(all, context);
+    const queue = rankHosts(all, context).flatMap((host) => mirrors.find((one) => one.host === host) ?? []);
     return { size, left: size, queue, attempts: [], winner: undefined };
   }
 

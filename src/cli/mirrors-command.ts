@@ -4,9 +4,9 @@
  */
 import type { Mirror } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { readPlaces } from "../index/hosts.ts";
-import { NOTHING_KNOWN } from "../mirrors/host-stats.ts";
-import type { Remembered } from "../mirrors/hosts.ts";
+import { readHosts } from "../index/hosts.ts";
+import { NO_STATS } from "../mirrors/host-stats.ts";
+import type { HostRecord } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { reportOf } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
@@ -45,14 +45,14 @@ function renderMirrors(mirrors: readonly Mirror[], json: boolean, paint: Output[
 /** The configured mirrors in their order, then the hosts by when they were asked, the latest first. */
 export function mirrors({ config }: LoadedConfig, json: boolean, output: Output, now: number): number {
   const { location } = config.storage;
-  const remembered = new Map(readPlaces(`${location}/index.sqlite`).map((one) => [one.place, one]));
+  const records = new Map(readHosts(`${location}/index.sqlite`).map((one) => [one.host, one]));
   const serverRuns = isStoreLocked(location);
-  const unknown = (place: string): Remembered => ({ place, known: NOTHING_KNOWN, askedAt: 0, carrying: 0 });
+  const noRecord = (host: string): HostRecord => ({ host, stats: NO_STATS, lastRequestAt: 0, activeRequests: 0 });
   const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
-  const configured = keys.map((key) => reportOf(remembered.get(key) ?? unknown(key), "mirror", serverRuns, now));
-  const hosts = [...remembered.values()]
-    .filter(({ place }) => !keys.includes(place))
-    .toSorted((a, b) => b.askedAt - a.askedAt)
+  const configured = keys.map((key) => reportOf(records.get(key) ?? noRecord(key), "mirror", serverRuns, now));
+  const hosts = [...records.values()]
+    .filter(({ host }) => !keys.includes(host))
+    .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
     .map((one) => reportOf(one, "host", serverRuns, now));
   output.out(renderMirrors([...configured, ...hosts], json, output.paint, now));
   return 0;

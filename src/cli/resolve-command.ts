@@ -11,7 +11,7 @@ import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { createPlaces, type Places } from "../mirrors/hosts.ts";
+import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
@@ -95,30 +95,30 @@ export function renderResolved(all: readonly Resolved[], json: boolean, paint: O
 /** A mirror that does not send its layout.conf by then is shown with the flat layout, as Portage would use it. */
 const LAYOUT_TIMEOUT_MS = 3_000;
 
-/** What this command asks of mirrors and hosts is nothing to judge them by. */
-function createUnknownPlaces(): Places {
-  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
-  return createPlaces({ memory, clock: systemClock, onCircuit: () => undefined });
+/** Statistics that start empty and are thrown away: one command's requests are no measure. */
+function createUnmeasuredHosts(): Hosts {
+  const rows = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  return createHosts({ rows, clock: systemClock, onCircuitChange: () => undefined });
 }
 
-function createCommandMirrors({ config }: LoadedConfig, userAgent: string, places: Places): Mirrors {
+function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts: Hosts): Mirrors {
   const settings = {
     ...upstreamSettings(config, userAgent, systemClock),
     connectTimeoutMs: LAYOUT_TIMEOUT_MS,
     stallTimeoutMs: LAYOUT_TIMEOUT_MS,
   };
-  const remembered = new Map<string, { readonly layoutConf: string; readonly fetchedAt: number }>();
+  const fetched = new Map<string, { readonly layoutConf: string; readonly fetchedAt: number }>();
   const headers = createLoopGuard("resolve").headersFor(undefined);
   return createMirrors({
     urls: config.fetcher.mirrors,
     strategy: config.fetcher.strategy,
     layouts: createLayouts({
-      memory: { get: (url) => remembered.get(url), put: (url, layout) => remembered.set(url, layout) },
+      rows: { get: (url) => fetched.get(url), put: (url, layout) => fetched.set(url, layout) },
       clock: systemClock,
       getText: (url, origin) => getText(url, origin, headers, settings),
     }),
     answers: { all: () => [], put: () => undefined },
-    places,
+    hosts,
     clock: systemClock,
   });
 }
@@ -192,8 +192,8 @@ export async function resolve(
   );
   if (found.repositories.length === 0) notes.push("No ebuild repository was found (repo.repos names some)");
   for (const problem of [...found.problems, ...problems, ...notes]) log.warn("{problem}", { problem });
-  const places = createUnknownPlaces();
-  const mirrors = createCommandMirrors(loaded, userAgent, places);
+  const hosts = createUnmeasuredHosts();
+  const mirrors = createCommandMirrors(loaded, userAgent, hosts);
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
@@ -202,7 +202,7 @@ export async function resolve(
     discovered: () => found,
     rows: { get: () => [], put: () => undefined },
     mirrors,
-    places,
+    hosts,
     sandbox: () => {
       sandbox ??= chooseSandbox({ wanted: config.repo.sandbox });
       return sandbox;

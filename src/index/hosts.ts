@@ -1,68 +1,68 @@
 /**
- * What is known of mirrors and hosts, over restarts.
+ * Keeps the statistics of hosts, as mirrors/hosts.ts has them, over restarts.
  */
 import { inArray } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";
 import { readIndex } from "./read.ts";
-import { places } from "./schema.ts";
+import { hosts } from "./schema.ts";
 
-type PlaceRow = typeof places.$inferSelect;
-type Known = Omit<PlaceRow, "place" | "askedAt" | "carrying" | "firstByteMs" | "bytesPerSecond" | "openUntil"> & {
-  readonly firstByteMs: number | undefined;
-  readonly bytesPerSecond: number | undefined;
-  readonly openUntil: number | undefined;
+type HostRow = typeof hosts.$inferSelect;
+type Nullable = "firstByteMs" | "bytesPerSecond" | "openUntil";
+type Stats = Omit<HostRow, "host" | "lastRequestAt" | "activeRequests" | Nullable> & {
+  readonly [Name in Nullable]: number | undefined;
 };
 
-export interface RememberedPlace {
-  readonly place: string;
-  readonly known: Readonly<Known>;
-  readonly askedAt: number;
+export interface HostRecord {
+  /** A mirror's URL, or the origin of a server of SRC_URI. */
+  readonly host: string;
+  readonly stats: Readonly<Stats>;
+  readonly lastRequestAt: number;
   /** Requests under way when it was written. */
-  readonly carrying: number;
+  readonly activeRequests: number;
 }
 
-export interface PlaceRows {
-  all(): readonly RememberedPlace[];
-  /** In one transaction. */
-  putAll(remembered: readonly RememberedPlace[]): void;
+export interface HostRows {
+  all(): readonly HostRecord[];
+  /** Writes them in one transaction. */
+  putAll(records: readonly HostRecord[]): void;
   forget(keys: readonly string[]): void;
 }
 
-function fromRow({ place, askedAt, carrying, ...row }: PlaceRow): RememberedPlace {
+function fromRow({ host, lastRequestAt, activeRequests, ...row }: HostRow): HostRecord {
   const { firstByteMs, bytesPerSecond, openUntil } = row;
-  const known = {
+  const stats = {
     ...row,
     firstByteMs: firstByteMs ?? undefined,
     bytesPerSecond: bytesPerSecond ?? undefined,
     openUntil: openUntil ?? undefined,
   };
-  return { place, known, askedAt, carrying };
+  return { host, stats, lastRequestAt, activeRequests };
 }
 
 /**
- * All of them out of an index that another process may be writing; none where there is no index or one from before.
+ * Reads all records from an index that another process may be writing; none where there is no index, or one from before.
  * @throws {SQLiteError} when it can't be read
  */
-export function readPlaces(path: string): readonly RememberedPlace[] {
-  return readIndex(path, (db) => createPlaceRows(db).all()) ?? [];
+export function readHosts(path: string): readonly HostRecord[] {
+  return readIndex(path, (db) => createHostRows(db).all()) ?? [];
 }
 
-export function createPlaceRows(db: IndexDatabase): PlaceRows {
+export function createHostRows(db: IndexDatabase): HostRows {
   return {
-    all: () => db.select().from(places).all().map(fromRow),
-    putAll(remembered) {
-      if (remembered.length === 0) return;
+    all: () => db.select().from(hosts).all().map(fromRow),
+    putAll(records) {
+      if (records.length === 0) return;
       db.transaction(() => {
-        for (const { place, known, askedAt, carrying } of remembered) {
-          const { firstByteMs = null, bytesPerSecond = null, openUntil = null } = known;
-          const row = { ...known, place, askedAt, carrying, firstByteMs, bytesPerSecond, openUntil };
-          db.insert(places).values(row).onConflictDoUpdate({ target: places.place, set: row }).run();
+        for (const { stats, ...record } of records) {
+          const { firstByteMs = null, bytesPerSecond = null, openUntil = null } = stats;
+          const row = { ...stats, ...record, firstByteMs, bytesPerSecond, openUntil };
+          db.insert(hosts).values(row).onConflictDoUpdate({ target: hosts.host, set: row }).run();
         }
       });
     },
     forget(keys) {
-      db.delete(places)
-        .where(inArray(places.place, [...keys]))
+      db.delete(hosts)
+        .where(inArray(hosts.host, [...keys]))
         .run();
     },
   };

@@ -114,10 +114,10 @@ export const mirrorAnswers = sqliteTable(
   (table) => [primaryKey({ columns: [table.mirror, table.repository] })],
 );
 
-/** What is known of the places that files come from, as src/mirrors/host-stats.ts has it. */
-export const places = sqliteTable("places", {
+/** Statistics of the hosts that files come from, as src/mirrors/host-stats.ts has them. */
+export const hosts = sqliteTable("places", {
   /** Of a mirror the URL, of a host of SRC_URI the origin. */
-  place: text("place").primaryKey(),
+  host: text("place").primaryKey(),
   firstByteMs: real("first_byte_ms"),
   /** Milliseconds, oldest first. */
   recentFirstByteMs: text("recent_first_byte_ms", { mode: "json" }).$type<readonly number[]>().notNull(),
@@ -130,9 +130,9 @@ export const places = sqliteTable("places", {
   openUntil: integer("open_until"),
   openForMs: integer("open_for_ms").notNull(),
   seenAt: integer("seen_at").notNull(),
-  askedAt: integer("asked_at").notNull(),
+  lastRequestAt: integer("asked_at").notNull(),
   /** Requests under way when this was written. */
-  carrying: integer("carrying").notNull(),
+  activeRequests: integer("carrying").notNull(),
 });
 
 /** Counts of requests and bytes in buckets of time, as src/index/statistics.ts has it; "total": of all time. */

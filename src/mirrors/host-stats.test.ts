@@ -3,12 +3,12 @@ import fc from "fast-check";
 import type { RequestOutcome } from "../distfile/source.ts";
 import {
   aged,
-  circuitOf,
+  circuitState,
   expectedMs,
-  firstByteWithin,
+  firstBytePercentile,
+  type HostStats,
   hedgeDelayMs,
-  type Knowledge,
-  NOTHING_KNOWN,
+  NO_STATS,
   successRate,
   withFirstByte,
   withLeastSpeed,
@@ -20,9 +20,9 @@ const MIB = 1024 * 1024;
 const DAY = 24 * 60 * 60_000;
 const NOW = Date.UTC(2026, 0, 1);
 const after = (...outcomes: RequestOutcome[]) =>
-  outcomes.reduce((known, one) => withOutcome(known, one, NOW), NOTHING_KNOWN);
+  outcomes.reduce((stats, one) => withOutcome(stats, one, NOW), NO_STATS);
 
-test("what opens a circuit, and what does not", () => {
+test("the circuit opens after one unreachable request, two failures or three late ones in a row", () => {
   const rows: [RequestOutcome[], "closed" | "open"][] = [
     [["unreachable"], "open"],
     [["failed"], "closed"],
@@ -37,33 +37,33 @@ test("what opens a circuit, and what does not", () => {
     [["unreachable", "delivered"], "closed"],
   ];
   for (const [outcomes, circuit] of rows) {
-    expect([outcomes, circuitOf(after(...outcomes), 0, NOW)]).toEqual([outcomes, circuit]);
+    expect([outcomes, circuitState(after(...outcomes), 0, NOW)]).toEqual([outcomes, circuit]);
   }
 });
 
-test("an open circuit lets one request through at a time, and waits twice as long each time that fails, up to a limit", () => {
-  let known = after("unreachable", "unreachable");
+test("an open circuit lets one request through at a time, and stays open twice as long after each that fails, up to a limit", () => {
+  let stats = after("unreachable", "unreachable");
   let now = NOW;
   const waits: number[] = [];
   for (let probe = 0; probe < 9; probe++) {
-    const until = known.openUntil ?? 0;
+    const until = stats.openUntil ?? 0;
     waits.push((until - now) / 1000);
-    expect(circuitOf(known, 0, until - 1)).toBe("open");
-    expect(circuitOf(known, 0, until)).toBe("half-open");
-    expect(circuitOf(known, 1, until)).toBe("open");
+    expect(circuitState(stats, 0, until - 1)).toBe("open");
+    expect(circuitState(stats, 0, until)).toBe("half-open");
+    expect(circuitState(stats, 1, until)).toBe("open");
     now = until;
-    known = withOutcome(known, "failed", now);
+    stats = withOutcome(stats, "failed", now);
   }
   expect(waits).toEqual([15, 30, 60, 120, 240, 480, 900, 900, 900]);
-  expect(withOutcome(withOutcome(known, "absent", now), "unreachable", now).openForMs).toBe(15_000);
+  expect(withOutcome(withOutcome(stats, "absent", now), "unreachable", now).openForMs).toBe(15_000);
 });
 
-test("a clock that was set back does not keep a circuit open", () => {
-  expect(circuitOf(after("unreachable"), 0, NOW - DAY)).toBe("half-open");
+test("setting the clock back does not keep a circuit open", () => {
+  expect(circuitState(after("unreachable"), 0, NOW - DAY)).toBe("half-open");
 });
 
-test("a speed is believed by its bytes, and by the time that few bytes took: both ways within a few files", () => {
-  let fast = withSpeed(NOTHING_KNOWN, 50 * MIB, 5_000);
+test("throughput follows both a faster and a slower host within a few files", () => {
+  let fast = withSpeed(NO_STATS, 50 * MIB, 5_000);
   expect(Math.round((fast.bytesPerSecond ?? 0) / MIB)).toBe(10);
   fast = withSpeed(fast, 20_000, 1);
   expect((fast.bytesPerSecond ?? 0) / MIB).toBeCloseTo(10, 0);
@@ -73,29 +73,29 @@ test("a speed is believed by its bytes, and by the time that few bytes took: bot
   expect((withSpeed(slow, 8 * MIB, 800).bytesPerSecond ?? 0) / MIB).toBeGreaterThan(0.1);
 });
 
-test("a place from which all comes at once is as fast as that at least, and no slower than it was", () => {
-  const known = withLeastSpeed(NOTHING_KNOWN, 100_000, 20);
-  expect(Math.round(known.bytesPerSecond ?? 0)).toBe(5_000_000);
-  expect(withLeastSpeed(known, 100_000, 50)).toEqual(known);
-  expect(withLeastSpeed(known, 100_000, 2).bytesPerSecond).toBeGreaterThan(10_000_000);
-  expect(withLeastSpeed(NOTHING_KNOWN, 500, 2)).toEqual(NOTHING_KNOWN);
-  expect(withLeastSpeed(NOTHING_KNOWN, 0, 0)).toEqual(NOTHING_KNOWN);
+test("a transfer that came all at once sets a lower bound of throughput", () => {
+  const stats = withLeastSpeed(NO_STATS, 100_000, 20);
+  expect(Math.round(stats.bytesPerSecond ?? 0)).toBe(5_000_000);
+  expect(withLeastSpeed(stats, 100_000, 50)).toEqual(stats);
+  expect(withLeastSpeed(stats, 100_000, 2).bytesPerSecond).toBeGreaterThan(10_000_000);
+  expect(withLeastSpeed(NO_STATS, 500, 2)).toEqual(NO_STATS);
+  expect(withLeastSpeed(NO_STATS, 0, 0)).toEqual(NO_STATS);
 });
 
-test("patience is the 95th percentile of the last first bytes, between bounds; strangers and the newly mended have their own", () => {
-  const seen = (...all: number[]) => all.reduce(withFirstByte, NOTHING_KNOWN);
-  expect(hedgeDelayMs(NOTHING_KNOWN)).toBe(1_000);
+test("the hedge delay is the 95th percentile of recent first bytes, in bounds, with defaults for new hosts and after an open circuit", () => {
+  const seen = (...all: number[]) => all.reduce(withFirstByte, NO_STATS);
+  expect(hedgeDelayMs(NO_STATS)).toBe(1_000);
   expect(hedgeDelayMs(seen(900, 900, 900, 900))).toBe(1_000);
   expect(hedgeDelayMs(seen(5, 5, 5, 5, 5))).toBe(300);
   const twenty = Array.from({ length: 20 }, (_, i) => 400 + 10 * i);
-  expect(firstByteWithin(seen(...twenty), 0.95)).toBe(580);
+  expect(firstBytePercentile(seen(...twenty), 0.95)).toBe(580);
   expect(hedgeDelayMs(seen(9_999, ...twenty))).toBe(580);
   expect(hedgeDelayMs(seen(...twenty.map((ms) => ms * 100)))).toBe(5_000);
   expect(hedgeDelayMs({ ...seen(...twenty), openUntil: NOW })).toBe(300);
 });
 
-test("what was learnt long ago counts less: a slow place is expected to have got better", () => {
-  const slow = withOutcome(withSpeed(withFirstByte(NOTHING_KNOWN, 50), 200_000, 20_000), "delivered", NOW);
+test("old samples count less: a slow host is expected to have got better", () => {
+  const slow = withOutcome(withSpeed(withFirstByte(NO_STATS, 50), 200_000, 20_000), "delivered", NOW);
   const prior = { firstByteMs: 50, bytesPerSecond: 10_000_000 };
   const after = (days: number) => expectedMs(aged(slow, NOW + days * DAY), prior, MIB);
   expect(after(0)).toBeGreaterThan(30_000);
@@ -104,7 +104,7 @@ test("what was learnt long ago counts less: a slow place is expected to have got
   expect(successRate(slow)).toBe(1);
 });
 
-test("whatever happens, all stays finite, and success closes the circuit", () => {
+test("statistics stay finite whatever happens, and success closes the circuit", () => {
   const event = fc.oneof(
     fc.record({ ms: fc.integer({ min: 0, max: 60_000 }) }),
     fc.record({ bytes: fc.integer({ min: 0, max: 1e10 }), waitedMs: fc.integer({ min: 0, max: 1e6 }) }),
@@ -112,18 +112,18 @@ test("whatever happens, all stays finite, and success closes the circuit", () =>
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), fc.integer({ min: 0, max: 1e9 }), (events, step) => {
-      let known: Knowledge = NOTHING_KNOWN;
+      let stats: HostStats = NO_STATS;
       let now = NOW;
       for (const one of events) {
         now += step;
-        if (typeof one === "string") known = withOutcome(known, one, now);
-        else known = "ms" in one ? withFirstByte(known, one.ms) : withSpeed(known, one.bytes, one.waitedMs);
-        if (one === "delivered" || one === "absent") expect(circuitOf(known, 0, now)).toBe("closed");
+        if (typeof one === "string") stats = withOutcome(stats, one, now);
+        else stats = "ms" in one ? withFirstByte(stats, one.ms) : withSpeed(stats, one.bytes, one.waitedMs);
+        if (one === "delivered" || one === "absent") expect(circuitState(stats, 0, now)).toBe("closed");
       }
-      const ms = expectedMs(aged(known, now), { firstByteMs: 50, bytesPerSecond: 1e7 }, MIB);
+      const ms = expectedMs(aged(stats, now), { firstByteMs: 50, bytesPerSecond: 1e7 }, MIB);
       expect(Number.isFinite(ms) && ms >= 0).toBe(true);
-      expect(known.recentFirstByteMs.length).toBeLessThanOrEqual(20);
-      expect(successRate(known) ?? 1).toBeLessThanOrEqual(1);
+      expect(stats.recentFirstByteMs.length).toBeLessThanOrEqual(20);
+      expect(successRate(stats) ?? 1).toBeLessThanOrEqual(1);
     }),
   );
 });

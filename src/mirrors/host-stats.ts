@@ -1,35 +1,33 @@
 /**
- * What is known of one place that files come from (pure): a mirror, or a host of SRC_URI. How soon its first byte
- * comes, how fast the rest, how often it fails, and whether it is asked at all now (its circuit). What was learnt long
- * ago counts less, so that every place is tried again in time.
+ * Keeps the statistics of one host (pure): time to first byte, throughput, failures, and the state of its circuit. Old samples
+ * count less and less, so that every host is tried again in time.
  */
-
 import type { RequestOutcome } from "../distfile/source.ts";
 
-export interface Knowledge {
-  /** Smoothed; undefined before the first. */
+export interface HostStats {
+  /** Exponential moving average; undefined before the first sample. */
   readonly firstByteMs: number | undefined;
-  /** The newest ones, oldest first: their distribution tells what is late. */
+  /** The newest samples, oldest first: their distribution tells what is late. */
   readonly recentFirstByteMs: readonly number[];
-  /** Of one transfer, while somebody waited for bytes; smoothed; undefined before the first. */
+  /** Throughput of one transfer while a reader waited for bytes; averaged; undefined before the first sample. */
   readonly bytesPerSecond: number | undefined;
-  /** Bytes that this speed rests on; less as time goes by. */
+  /** How many bytes the throughput was measured over; decays with time. */
   readonly speedBytes: number;
-  /** Counts that fade. */
+  /** Counts of requests by outcome; decay with time. */
   readonly delivered: number;
   readonly absent: number;
   readonly failed: number;
-  /** Since it last worked; enough of them open the circuit. */
+  /** Points for failures since the last success; enough of them open the circuit. */
   readonly strikes: number;
   /** When an open circuit lets one request through; undefined: closed. */
   readonly openUntil: number | undefined;
-  /** For how long the circuit was opened last; 0 once the place works. */
+  /** How long the circuit stays open this time; 0 once the host works. */
   readonly openForMs: number;
-  /** When all this was true, in milliseconds since the epoch; 0: never asked. */
+  /** The time up to which counts have decayed, in milliseconds since the epoch; 0: never asked. */
   readonly seenAt: number;
 }
 
-export const NOTHING_KNOWN: Knowledge = {
+export const NO_STATS: HostStats = {
   firstByteMs: undefined,
   recentFirstByteMs: [],
   bytesPerSecond: undefined,
@@ -43,20 +41,20 @@ export const NOTHING_KNOWN: Knowledge = {
   seenAt: 0,
 };
 
-const RECENT = 20;
-/** Each new first byte counts so much. */
+const RECENT_FIRST_BYTES = 20;
+/** Weight of a new first byte in the average. */
 const FIRST_BYTE_SHARE = 0.25;
-/** History weighs no more than so many bytes or so much waiting, whichever makes the new sample count more. */
+/** The history weighs no more than so many bytes or so much waiting, whichever makes the new sample count more. */
 const HISTORY_BYTES = 8 * 1024 * 1024;
 const HISTORY_MS = 2_000;
-/** Fewer bytes, or all of them at once, tell nothing of a speed. */
+/** Fewer bytes, or all of them at once, say nothing about throughput. */
 const SAMPLE_BYTES = 16 * 1024;
 /** Counts above it are halved. */
-const MANY = 128;
-/** Half of what is known counts after so long without news. */
+const MAX_REQUESTS_COUNTED = 128;
+/** Samples count half after so long without new ones. */
 const HALF_LIFE_MS = 24 * 60 * 60 * 1000;
 
-/** One that can't be reached opens the circuit at once, failures two in a row, late ones three. */
+/** One unreachable request opens the circuit, else two failures in a row, or three late ones. */
 const STRIKES: Readonly<Record<RequestOutcome, number>> = {
   unreachable: 6,
   failed: 3,
@@ -67,58 +65,58 @@ const STRIKES: Readonly<Record<RequestOutcome, number>> = {
 };
 const OPENING_STRIKES = 6;
 const FIRST_OPEN_MS = 15_000;
-const LONGEST_OPEN_MS = 15 * 60_000;
+const MAX_OPEN_MS = 15 * 60_000;
 
-/** The same with a first byte that came after so long. */
-export function withFirstByte(known: Knowledge, ms: number): Knowledge {
-  const before = known.firstByteMs ?? ms;
+/** Adds a first byte that came after so long. */
+export function withFirstByte(stats: HostStats, ms: number): HostStats {
+  const before = stats.firstByteMs ?? ms;
   return {
-    ...known,
+    ...stats,
     firstByteMs: before + FIRST_BYTE_SHARE * (ms - before),
-    recentFirstByteMs: [...known.recentFirstByteMs, ms].slice(-RECENT),
+    recentFirstByteMs: [...stats.recentFirstByteMs, ms].slice(-RECENT_FIRST_BYTES),
   };
 }
 
-/** The same with a first byte that was not there after so long: how late it would have been is not known. */
-export function withLateness(known: Knowledge, ms: number): Knowledge {
-  const before = known.firstByteMs ?? ms;
-  return { ...known, firstByteMs: before + FIRST_BYTE_SHARE * Math.max(0, ms - before) };
+/** Adds a first byte that had not come after so long: how late it would have been is unknown. */
+export function withLateness(stats: HostStats, ms: number): HostStats {
+  const before = stats.firstByteMs ?? ms;
+  return { ...stats, firstByteMs: before + FIRST_BYTE_SHARE * Math.max(0, ms - before) };
 }
 
 /**
- * The same with a transfer's speed: many bytes count much, and so does long waiting for few, so that both a mirror that got
- * better and one that got worse are believed soon. Averaged as logarithms: speeds differ by factors.
+ * Adds a transfer's throughput: many bytes weigh much, and so does a long wait for few, so that a host that got better and one
+ * that got worse both show soon. Averages logarithms, as throughputs differ by factors.
  */
-export function withSpeed(known: Knowledge, bytes: number, waitedMs: number): Knowledge {
-  if (bytes < SAMPLE_BYTES && waitedMs < HISTORY_MS / 5) return known;
+export function withSpeed(stats: HostStats, bytes: number, waitedMs: number): HostStats {
+  if (bytes < SAMPLE_BYTES && waitedMs < HISTORY_MS / 5) return stats;
   const sample = (1000 * Math.max(bytes, 1)) / Math.max(waitedMs, 1);
-  const history = Math.min(known.speedBytes, HISTORY_BYTES);
+  const history = Math.min(stats.speedBytes, HISTORY_BYTES);
   const share = Math.max(bytes / (bytes + history + 1), waitedMs / (waitedMs + HISTORY_MS));
-  const before = known.bytesPerSecond ?? sample;
+  const before = stats.bytesPerSecond ?? sample;
   return {
-    ...known,
+    ...stats,
     bytesPerSecond: before ** (1 - share) * sample ** share,
-    speedBytes: Math.min(Math.max(known.speedBytes + bytes, SAMPLE_BYTES), HISTORY_BYTES),
+    speedBytes: Math.min(Math.max(stats.speedBytes + bytes, SAMPLE_BYTES), HISTORY_BYTES),
   };
 }
 
 /**
- * The same with a transfer of which all bytes came with the first: its speed was this at least. Without that a place from
- * which whatever is small comes at once would have none, and be taken for no faster than the slow ones.
+ * Adds a transfer whose bytes all came with the first: its throughput was this at least. Without it a host that sends small files
+ * at once would have no throughput, and rank no higher than the slow ones.
  */
-export function withLeastSpeed(known: Knowledge, bytes: number, firstByteMs: number): Knowledge {
+export function withLeastSpeed(stats: HostStats, bytes: number, firstByteMs: number): HostStats {
   const least = (1000 * bytes) / Math.max(firstByteMs, 1);
-  return least > (known.bytesPerSecond ?? 0) ? withSpeed(known, bytes, firstByteMs) : known;
+  return least > (stats.bytesPerSecond ?? 0) ? withSpeed(stats, bytes, firstByteMs) : stats;
 }
 
-/** What is left of it by now; also brings its time up to date. */
-export function aged(known: Knowledge, now: number): Knowledge {
-  if (known.seenAt === 0) return { ...known, seenAt: now };
-  // A clock set back makes nothing younger.
-  const left = 0.5 ** (Math.max(0, now - known.seenAt) / HALF_LIFE_MS);
-  const { speedBytes, delivered, absent, failed } = known;
+/** Decays the counts up to now. */
+export function aged(stats: HostStats, now: number): HostStats {
+  if (stats.seenAt === 0) return { ...stats, seenAt: now };
+  // Nothing gets younger when the clock is set back.
+  const left = 0.5 ** (Math.max(0, now - stats.seenAt) / HALF_LIFE_MS);
+  const { speedBytes, delivered, absent, failed } = stats;
   return {
-    ...known,
+    ...stats,
     speedBytes: speedBytes * left,
     delivered: delivered * left,
     absent: absent * left,
@@ -127,80 +125,80 @@ export function aged(known: Knowledge, now: number): Knowledge {
   };
 }
 
-function opened(known: Knowledge, now: number): Knowledge {
-  const openForMs = Math.min(Math.max(known.openForMs * 2, FIRST_OPEN_MS), LONGEST_OPEN_MS);
-  return { ...known, openForMs, openUntil: now + openForMs };
+function opened(stats: HostStats, now: number): HostStats {
+  const openForMs = Math.min(Math.max(stats.openForMs * 2, FIRST_OPEN_MS), MAX_OPEN_MS);
+  return { ...stats, openForMs, openUntil: now + openForMs };
 }
 
-/** The same after a request that ended like this. */
-export function withOutcome(before: Knowledge, outcome: RequestOutcome, now: number): Knowledge {
-  const known = aged(before, now);
-  if (outcome === "cancelled") return known;
-  const fade = known.delivered + known.absent + known.failed >= MANY ? 0.5 : 1;
+/** Adds the outcome of a request, which may open or close the circuit. */
+export function withOutcome(before: HostStats, outcome: RequestOutcome, now: number): HostStats {
+  const stats = aged(before, now);
+  if (outcome === "cancelled") return stats;
+  const fade = stats.delivered + stats.absent + stats.failed >= MAX_REQUESTS_COUNTED ? 0.5 : 1;
   const counted = {
-    ...known,
-    delivered: known.delivered * fade + (outcome === "delivered" ? 1 : 0),
-    absent: known.absent * fade + (outcome === "absent" ? 1 : 0),
-    failed: known.failed * fade + (outcome === "failed" || outcome === "unreachable" ? 1 : 0),
+    ...stats,
+    delivered: stats.delivered * fade + (outcome === "delivered" ? 1 : 0),
+    absent: stats.absent * fade + (outcome === "absent" ? 1 : 0),
+    failed: stats.failed * fade + (outcome === "failed" || outcome === "unreachable" ? 1 : 0),
   };
   if (STRIKES[outcome] === 0) return { ...counted, strikes: 0, openUntil: undefined, openForMs: 0 };
-  const strikes = known.strikes + STRIKES[outcome];
-  // Requests that were under way when it opened say nothing new; the one let through afterwards does.
-  const isOpen = known.openUntil !== undefined && now < known.openUntil;
+  const strikes = stats.strikes + STRIKES[outcome];
+  // Requests that were under way when the circuit opened say nothing new; the one let through afterwards does.
+  const isOpen = stats.openUntil !== undefined && now < stats.openUntil;
   if (strikes < OPENING_STRIKES || isOpen) return { ...counted, strikes };
   return opened({ ...counted, strikes }, now);
 }
 
-export type Circuit = "closed" | "open" | "half-open";
+export type CircuitState = "closed" | "open" | "half-open";
 
-/** A half-open one lets one request through at a time. */
-export function circuitOf({ openUntil, openForMs }: Knowledge, carrying: number, now: number): Circuit {
+/** Returns the state of the circuit. A half-open one lets one request through at a time. */
+export function circuitState({ openUntil, openForMs }: HostStats, activeRequests: number, now: number): CircuitState {
   if (openUntil === undefined) return "closed";
-  // With the clock set back it would stay open for ever.
+  // Otherwise it would stay open for ever after the clock was set back.
   const waits = now < openUntil && openUntil - now <= openForMs;
-  return waits || carrying > 0 ? "open" : "half-open";
+  return waits || activeRequests > 0 ? "open" : "half-open";
 }
 
-/** Of the recent first bytes, so many (0 to 1) came within this; undefined where there are none. */
-export function firstByteWithin({ recentFirstByteMs }: Knowledge, share: number): number | undefined {
+/** Returns the time within which this share (0 to 1) of the recent first bytes came; undefined where there are none. */
+export function firstBytePercentile({ recentFirstByteMs }: HostStats, share: number): number | undefined {
   const sorted = recentFirstByteMs.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }
 
-/** Of the requests that ended one way or the other, 0 to 1; undefined where there are none. */
-export function successRate({ delivered, absent, failed }: Knowledge): number | undefined {
+/** Returns the share (0 to 1) of requests that the host answered; undefined where there are none. */
+export function successRate({ delivered, absent, failed }: HostStats): number | undefined {
   const all = delivered + absent + failed;
   return all === 0 ? undefined : (delivered + absent) / all;
 }
 
-/** So many first bytes it takes for a distribution. */
-const ENOUGH = 5;
-const LEAST_PATIENCE_MS = 300;
-const MOST_PATIENCE_MS = 5_000;
-const PATIENCE_WITH_STRANGERS_MS = 1_000;
+/** Fewer first bytes make no distribution. */
+const MIN_FIRST_BYTES = 5;
+const MIN_HEDGE_DELAY_MS = 300;
+const MAX_HEDGE_DELAY_MS = 5_000;
+const DEFAULT_HEDGE_DELAY_MS = 1_000;
 
-/** How long a first byte may take before another place is asked beside it. */
-export function hedgeDelayMs(known: Knowledge): number {
-  // One that comes back from an open circuit has yet to show that it works.
-  if (known.openUntil !== undefined) return LEAST_PATIENCE_MS;
-  const late = known.recentFirstByteMs.length < ENOUGH ? undefined : firstByteWithin(known, 0.95);
-  if (late === undefined) return PATIENCE_WITH_STRANGERS_MS;
-  return Math.min(Math.max(late, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
+/** Returns how long the first byte may take before a hedged request goes to another source: the 95th percentile, in bounds. */
+export function hedgeDelayMs(stats: HostStats): number {
+  // After an open circuit the host has yet to show that it works.
+  if (stats.openUntil !== undefined) return MIN_HEDGE_DELAY_MS;
+  const late = stats.recentFirstByteMs.length < MIN_FIRST_BYTES ? undefined : firstBytePercentile(stats, 0.95);
+  if (late === undefined) return DEFAULT_HEDGE_DELAY_MS;
+  return Math.min(Math.max(late, MIN_HEDGE_DELAY_MS), MAX_HEDGE_DELAY_MS);
 }
 
-/** What a place may do of which little is known. */
+/** What a host without samples is expected to do. */
 export interface Prior {
   readonly firstByteMs: number;
   readonly bytesPerSecond: number;
 }
 
-/** A speed that rests on so many bytes is believed by half. */
-const DOUBTED_BYTES = 4 * 1024;
+/** A throughput measured over so many bytes weighs as much as the prior. */
+const PRIOR_BYTES = 4 * 1024;
 
-/** How long so many bytes would take, in milliseconds. */
-export function expectedMs(known: Knowledge, prior: Prior, bytes: number): number {
-  const { firstByteMs = prior.firstByteMs, bytesPerSecond = prior.bytesPerSecond } = known;
-  const belief = known.speedBytes / (known.speedBytes + DOUBTED_BYTES);
-  const speed = bytesPerSecond ** belief * prior.bytesPerSecond ** (1 - belief);
+/** Estimates how long so many bytes would take, in milliseconds. */
+export function expectedMs(stats: HostStats, prior: Prior, bytes: number): number {
+  const { firstByteMs = prior.firstByteMs, bytesPerSecond = prior.bytesPerSecond } = stats;
+  const weight = stats.speedBytes / (stats.speedBytes + PRIOR_BYTES);
+  const speed = bytesPerSecond ** weight * prior.bytesPerSecond ** (1 - weight);
   return firstByteMs + (1000 * bytes) / speed;
 }

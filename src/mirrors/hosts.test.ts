@@ -1,26 +1,26 @@
 import { expect, test } from "bun:test";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createPlaces } from "./hosts.ts";
+import { createHosts } from "./hosts.ts";
 
-test("what is learnt of a place that somebody holds is kept, however many others are asked meanwhile", () => {
-  const kept = new Map<string, unknown>();
+test("statistics of a host in use are written, however many other hosts come in between", () => {
+  const written = new Map<string, unknown>();
   const clock = createFakeClock();
-  const places = createPlaces({
-    memory: {
+  const hosts = createHosts({
+    rows: {
       all: () => [],
       putAll: (all) => {
-        for (const { place, known } of all) kept.set(place, known);
+        for (const { host, stats } of all) written.set(host, stats);
       },
       forget: (keys) => {
-        for (const key of keys) kept.delete(key);
+        for (const key of keys) written.delete(key);
       },
     },
     clock,
-    onCircuit: () => undefined,
+    onCircuitChange: () => undefined,
   });
-  const mirror = places.at("http://mirror.test");
-  for (let i = 0; i < 1500; i++) places.at(`http://host${i}.test`);
+  const mirror = hosts.at("http://mirror.test");
+  for (let i = 0; i < 1500; i++) hosts.at(`http://host${i}.test`);
   mirror.startRequest(10).end("delivered");
-  places.flush();
-  expect(kept.get("http://mirror.test")).toMatchObject({ delivered: expect.any(Number) });
+  hosts.flush();
+  expect(written.get("http://mirror.test")).toMatchObject({ delivered: expect.any(Number) });
 });

@@ -1,147 +1,172 @@
 /**
- * The places that files come from, each with what is known of it: mirrors by their URL, hosts of SRC_URI by their origin.
- * Learns from every request, keeps it over restarts, tells when a place goes out of order and comes back.
+ * Keeps the statistics of every host that files come from: mirrors by their URL, servers of SRC_URI by their origin. Learns from
+ * each request, keeps what it learned over restarts, and reports when a host becomes unavailable and available again.
  */
 import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createHostLoad, hostOf } from "./host-load.ts";
 import {
   aged,
-  circuitOf,
+  circuitState,
   expectedMs,
+  type HostStats,
   hedgeDelayMs,
-  type Knowledge,
-  NOTHING_KNOWN,
+  NO_STATS,
   withFirstByte,
   withLateness,
   withLeastSpeed,
   withOutcome,
   withSpeed,
 } from "./host-stats.ts";
-import { type Candidate, MOST_PER_PLACE, priorOf, startMs } from "./selection.ts";
+import { type Candidate, MAX_REQUESTS_PER_HOST, priorOf, virtualStartMs } from "./selection.ts";
 
-/** A mirror, or a host of SRC_URI, as something to fetch from. */
-export interface Place extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "rangeIgnored"> {
+/** A mirror, or a server of SRC_URI. */
+export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "rangeIgnored"> {
+  /** A mirror's URL, or the origin of a server of SRC_URI. */
   readonly key: string;
-  /** @param bytes how many are asked for, as far as that is known; `onEnd` gets the first end of this request */
+  /** @param bytes how many the host is to send, as far as that is known; `onEnd` gets the outcome of this request */
   startRequest(bytes: number | undefined, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
 }
 
-export interface Remembered {
-  readonly place: string;
-  readonly known: Knowledge;
-  readonly askedAt: number;
-  readonly carrying: number;
+export interface HostRecord {
+  /** The host's key. */
+  readonly host: string;
+  readonly stats: HostStats;
+  readonly lastRequestAt: number;
+  readonly activeRequests: number;
 }
 
-export interface PlaceMemory {
-  all(): readonly Remembered[];
-  /** In one transaction. */
-  putAll(places: readonly Remembered[]): void;
-  forget(places: readonly string[]): void;
+/** Where records outlive a restart. */
+export interface HostRows {
+  all(): readonly HostRecord[];
+  /** Writes them in one transaction. */
+  putAll(records: readonly HostRecord[]): void;
+  forget(keys: readonly string[]): void;
 }
 
-export interface Places {
-  at(key: string): Place;
-  /** What is known of each now, the one not looked at for longest first. */
-  all(): readonly Remembered[];
-  /** Virtual time of the adaptive order, which all places share. */
-  levelMs: number;
-  /** Writes what was learnt since the last time. */
+export interface Hosts {
+  at(key: string): Host;
+  /** Returns a record of each host as it is now, the least recently used first. */
+  all(): readonly HostRecord[];
+  /** Virtual time of the adaptive selection, which all hosts share. */
+  virtualTimeMs: number;
+  /** Writes what has changed since the last time. */
   flush(): void;
 }
 
-export interface PlacesDeps {
-  readonly memory: PlaceMemory;
+export interface HostsDeps {
+  readonly rows: HostRows;
   readonly clock: Clock;
-  /** Told when a place goes out of order, for so long, and with undefined when it works again. */
-  readonly onCircuit: (key: string, openForMs: number | undefined) => void;
+  /** Called when a host's circuit opens, with how long it stays open, and with undefined when it closes. */
+  readonly onCircuitChange: (key: string, openForMs: number | undefined) => void;
 }
 
 interface State {
-  known: Knowledge;
-  carrying: number;
-  workedMs: number;
-  askedAt: number;
-  /** When it ignored a range last; 0: never. */
-  rangelessAt: number;
+  stats: HostStats;
+  activeRequests: number;
+  virtualFinishMs: number;
+  lastRequestAt: number;
+  /** When it last ignored a range; 0: never. */
+  rangeIgnoredAt: number;
 }
 
-/** Trees name thousands of hosts, and random ones must not fill the memory. */
-const MAX_PLACES = 1000;
-/** Bytes per second; what is slower than this is left for a place that nothing is known of. */
-const LEAST_OF_STRANGERS = 64 * 1024;
-/** A server's habits change with its software. */
-const RANGELESS_MS = 24 * 60 * 60_000;
+/** Repositories name thousands of hosts, and random ones must not fill the memory. */
+const MAX_HOSTS = 1000;
+/** The speed that an unknown host is taken to have; a measured one below it is left for an unknown host. */
+const UNKNOWN_BYTES_PER_SECOND = 64 * 1024;
+/** Servers may learn to take ranges when their software is replaced. */
+const RANGE_IGNORED_MS = 24 * 60 * 60_000;
 const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;
 
-export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
+/** HOST:PORT of a key. The limit of requests counts for all mirrors at the same one. */
+function hostPortOf(key: string): string {
+  return URL.canParse(key) ? new URL(key).host : key;
+}
+
+/** Counts the requests under way at each HOST:PORT. */
+function createActiveRequests() {
+  const active = new Map<string, number>();
+  return {
+    at: (key: string) => active.get(hostPortOf(key)) ?? 0,
+    /** Counts one more, until the returned function is called. */
+    enter(key: string): () => void {
+      const host = hostPortOf(key);
+      active.set(host, (active.get(host) ?? 0) + 1);
+      return () => {
+        const left = (active.get(host) ?? 0) - 1;
+        if (left > 0) active.set(host, left);
+        else active.delete(host);
+      };
+    },
+  };
+}
+
+export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts {
   const states = new Map<string, State>();
   let changed = new Set<string>();
   let forgotten = new Set<string>();
-  for (const { place, known, askedAt } of memory.all()) {
-    if (clock.now() - known.seenAt > FORGET_AFTER_MS) forgotten.add(place);
-    else states.set(place, { known, carrying: 0, workedMs: 0, askedAt, rangelessAt: 0 });
+  for (const { host, stats, lastRequestAt } of rows.all()) {
+    if (clock.now() - stats.seenAt > FORGET_AFTER_MS) forgotten.add(host);
+    else states.set(host, { stats, activeRequests: 0, virtualFinishMs: 0, lastRequestAt, rangeIgnoredAt: 0 });
   }
-  const hosts = createHostLoad();
-  const prior = () => priorOf([...states.values()].map(({ known }) => known));
+  const active = createActiveRequests();
+  const prior = () => priorOf([...states.values()].map(({ stats }) => stats));
 
-  function learn(key: string, state: State, known: Knowledge): void {
-    const before = state.known.openUntil;
-    state.known = known;
+  function update(key: string, state: State, stats: HostStats): void {
+    const before = state.stats.openUntil;
+    state.stats = stats;
     changed.add(key);
-    if (known.openUntil === before) return;
-    onCircuit(key, known.openUntil === undefined ? undefined : known.openForMs);
+    if (stats.openUntil === before) return;
+    onCircuitChange(key, stats.openUntil === undefined ? undefined : stats.openForMs);
   }
 
   function stateAt(key: string): State {
     const state = states.get(key) ?? {
-      known: NOTHING_KNOWN,
-      carrying: 0,
-      workedMs: places.levelMs,
-      askedAt: 0,
-      rangelessAt: 0,
+      stats: NO_STATS,
+      activeRequests: 0,
+      virtualFinishMs: hosts.virtualTimeMs,
+      lastRequestAt: 0,
+      rangeIgnoredAt: 0,
     };
     keep(key, state);
     return state;
   }
 
-  /** The one not looked at for longest is at the front. Whoever holds a place may ask it long after others pushed it out. */
+  /** Makes it the most recently used, also one that was dropped for others while a caller held it. */
   function keep(key: string, state: State): void {
     states.delete(key);
     states.set(key, state);
     forgotten.delete(key);
-    for (const [oldest, { carrying }] of states) {
-      if (states.size <= MAX_PLACES) break;
-      if (carrying > 0 || oldest === key) continue;
+    for (const [oldest, { activeRequests }] of states) {
+      if (states.size <= MAX_HOSTS) break;
+      if (activeRequests > 0 || oldest === key) continue;
       states.delete(oldest);
       forgotten.add(oldest);
     }
   }
 
-  function begin(
+  function startRequest(
     key: string,
     state: State,
     bytes: number | undefined,
     onEnd: (outcome: RequestOutcome) => void,
   ): RequestRecorder {
     keep(key, state);
-    const chargedMs = expectedMs(state.known, prior(), bytes ?? 0);
-    state.workedMs = startMs(state.workedMs, chargedMs, places.levelMs) + chargedMs;
-    state.carrying++;
-    const leave = hosts.enter(key);
+    const chargedMs = expectedMs(state.stats, prior(), bytes ?? 0);
+    state.virtualFinishMs = virtualStartMs(state.virtualFinishMs, chargedMs, hosts.virtualTimeMs) + chargedMs;
+    state.activeRequests++;
+    const leave = active.enter(key);
     const startedAt = clock.now();
-    state.askedAt = startedAt;
+    state.lastRequestAt = startedAt;
     changed.add(key);
     let ended = false;
     let [received, sampled, waited, firstByteMs] = [0, 0, 0, 0];
     return {
       firstByte(afterMs) {
         firstByteMs = afterMs;
-        if (!ended) learn(key, state, aged(withFirstByte(state.known, afterMs), clock.now()));
+        if (!ended) update(key, state, aged(withFirstByte(state.stats, afterMs), clock.now()));
       },
       received(count, waitedMs) {
-        // The first piece came with the answer: its time is that of the first byte.
+        // The first piece came with the response: its time is that of the first byte.
         if (received > 0) {
           sampled += count;
           waited += waitedMs;
@@ -151,81 +176,79 @@ export function createPlaces({ memory, clock, onCircuit }: PlacesDeps): Places {
       end(outcome) {
         if (ended) return;
         ended = true;
-        state.carrying--;
+        state.activeRequests--;
         leave();
-        const timed = outcome === "late" ? withLateness(state.known, clock.now() - startedAt) : state.known;
+        const timed = outcome === "late" ? withLateness(state.stats, clock.now() - startedAt) : state.stats;
         const measured = sampled > 0 ? withSpeed(timed, sampled, waited) : withLeastSpeed(timed, received, firstByteMs);
-        learn(key, state, withOutcome(measured, outcome, clock.now()));
-        // What it was charged for was a guess: now it is known what it did.
-        state.workedMs += expectedMs(state.known, prior(), received) - chargedMs;
+        update(key, state, withOutcome(measured, outcome, clock.now()));
+        // The charge was an estimate: it is corrected by what the host really sent.
+        state.virtualFinishMs += expectedMs(state.stats, prior(), received) - chargedMs;
         onEnd(outcome);
       },
     };
   }
 
-  const places: Places = {
-    levelMs: 0,
+  const hosts: Hosts = {
+    virtualTimeMs: 0,
     at(key) {
       const state = stateAt(key);
-      const circuit = () => circuitOf(state.known, state.carrying, clock.now());
+      const circuit = () => circuitState(state.stats, state.activeRequests, clock.now());
       return {
         key,
-        get known() {
-          return aged(state.known, clock.now());
+        get stats() {
+          return aged(state.stats, clock.now());
         },
         get circuit() {
           return circuit();
         },
-        get carrying() {
-          return state.carrying;
+        get activeRequests() {
+          return state.activeRequests;
         },
-        get workedMs() {
-          return state.workedMs;
+        get virtualFinishMs() {
+          return state.virtualFinishMs;
         },
-        get askedAt() {
-          return state.askedAt;
+        get lastRequestAt() {
+          return state.lastRequestAt;
         },
         status() {
           return {
-            host: hostOf(key),
-            available: circuit() === "closed" && hosts.carriedAt(key) < MOST_PER_PLACE,
-            bytesPerSecond: state.known.bytesPerSecond,
-            acceptsRanges: clock.now() - state.rangelessAt > RANGELESS_MS,
+            host: hostPortOf(key),
+            available: circuit() === "closed" && active.at(key) < MAX_REQUESTS_PER_HOST,
+            bytesPerSecond: state.stats.bytesPerSecond,
+            acceptsRanges: clock.now() - state.rangeIgnoredAt > RANGE_IGNORED_MS,
           };
         },
         rangeIgnored() {
-          state.rangelessAt = clock.now();
+          state.rangeIgnoredAt = clock.now();
         },
-        startRequest: (bytes, onEnd = () => undefined) => begin(key, state, bytes, onEnd),
-        hedgeDelayMs: () => hedgeDelayMs(state.known),
+        startRequest: (bytes, onEnd = () => undefined) => startRequest(key, state, bytes, onEnd),
+        hedgeDelayMs: () => hedgeDelayMs(state.stats),
         expectedMs(bytes) {
           if (circuit() !== "closed") return undefined;
-          const { bytesPerSecond = LEAST_OF_STRANGERS } = state.known;
-          return expectedMs(state.known, { ...prior(), bytesPerSecond }, bytes);
+          const { bytesPerSecond = UNKNOWN_BYTES_PER_SECOND } = state.stats;
+          return expectedMs(state.stats, { ...prior(), bytesPerSecond }, bytes);
         },
       };
     },
-    all: () => [...states].map(([place, { known, askedAt, carrying }]) => ({ place, known, askedAt, carrying })),
+    all: () =>
+      [...states].map(([host, { stats, lastRequestAt, activeRequests }]) => {
+        return { host, stats, lastRequestAt, activeRequests };
+      }),
     flush() {
       const batch = changed;
       const gone = forgotten;
       changed = new Set();
       forgotten = new Set();
       try {
-        memory.putAll(
-          [...batch].flatMap((place) => {
-            const state = states.get(place);
-            return state ? [{ place, known: state.known, askedAt: state.askedAt, carrying: state.carrying }] : [];
-          }),
-        );
-        if (gone.size > 0) memory.forget([...gone]);
+        rows.putAll(hosts.all().filter(({ host }) => batch.has(host)));
+        if (gone.size > 0) rows.forget([...gone]);
       } catch (error) {
-        // They count next time, with what has come meanwhile.
-        for (const place of batch) changed.add(place);
-        for (const place of gone) forgotten.add(place);
+        // Written next time, with what has changed meanwhile.
+        for (const key of batch) changed.add(key);
+        for (const key of gone) forgotten.add(key);
         throw error;
       }
     },
   };
-  return places;
+  return hosts;
 }

@@ -1,5 +1,5 @@
 /**
- * Which layout each mirror has: its layout.conf (GLEP 75), asked once a day and remembered over restarts.
+ * Finds a file's path at a mirror by the mirror's layout.conf (GLEP 75), which is fetched once a day and kept over restarts.
  */
 import type { Digests } from "../distfile/digests.ts";
 import { SourceError } from "../distfile/errors.ts";
@@ -8,45 +8,45 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 
-/** As Portage does (fetch.py, async_mirror_url: "refresh at least daily"). */
+/** As in Portage (fetch.py, async_mirror_url: "refresh at least daily"). */
 const FRESH_MS = 24 * 60 * 60 * 1000;
-/** After a failure the remembered one serves for so long before the mirror is asked again. */
+/** After a failure the stored one is used for so long before the mirror is asked again. */
 const RETRY_MS = 5 * 60 * 1000;
-/** Where none is remembered the mirror can't be used; for so long that is known without asking. */
-const AVOID_MS = 10 * 1000;
+/** Without a stored one the mirror can't be used; it is asked again after so long. */
+const FAILURE_TTL_MS = 10 * 1000;
 
-export interface LayoutMemory {
-  /** Text is empty where the mirror has no layout.conf. */
+/** Where layout.conf outlives a restart; its text is empty where the mirror has none. */
+export interface LayoutRows {
   get(url: string): { readonly layoutConf: string; readonly fetchedAt: number } | undefined;
   put(url: string, layout: { readonly layoutConf: string; readonly fetchedAt: number }): void;
 }
 
 export interface LayoutsDeps {
-  readonly memory: LayoutMemory;
+  readonly rows: LayoutRows;
   readonly clock: Clock;
-  /** The text at a mirror's URL. @throws {SourceError} "absent" where there is none */
+  /** Fetches the text at a mirror's URL. @throws {SourceError} "absent" where there is none */
   getText(url: string, origin: string): Promise<string>;
 }
 
 export interface Layouts {
   /**
-   * Path of a file below the mirror's distfiles/, by the first layout of the mirror that can be used.
-   * @throws {SourceError} when the mirror's layout is not known and can't be asked for
+   * Returns a file's path below the mirror's distfiles/, by the first of the mirror's layouts that can be used.
+   * @throws {SourceError} when the mirror's layout is unknown and can't be fetched
    */
   pathAt(mirror: string, name: DistfileName, digests: Digests | undefined): Promise<string>;
 }
 
-/** The failure of a moment ago for who comes now. */
-function asBefore(cause: unknown): SourceError {
+/** Repeats a recent failure. */
+function repeated(cause: unknown): SourceError {
   const kind = cause instanceof SourceError ? cause.kind : "failed";
   return new SourceError(kind, `${reasonOf(cause)} (for its layout.conf, a moment ago)`, { cause });
 }
 
-export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts {
-  const asking = new Map<string, Promise<string>>();
+export function createLayouts({ rows, clock, getText }: LayoutsDeps): Layouts {
+  const fetching = new Map<string, Promise<string>>();
   const failed = new Map<string, { readonly at: number; readonly error: unknown }>();
 
-  async function ask(mirror: string): Promise<string> {
+  async function fetchLayout(mirror: string): Promise<string> {
     try {
       const text = await getText(`${mirror}/distfiles/layout.conf`, new URL(mirror).origin);
       return parseLayoutConf(text) ? text : "";
@@ -61,37 +61,37 @@ export function createLayouts({ memory, clock, getText }: LayoutsDeps): Layouts 
     }
   }
 
-  async function refresh(mirror: string, remembered: string | undefined): Promise<string> {
+  async function refresh(mirror: string, stored: string | undefined): Promise<string> {
     try {
-      const layoutConf = await ask(mirror);
-      memory.put(mirror, { layoutConf, fetchedAt: clock.now() });
+      const layoutConf = await fetchLayout(mirror);
+      rows.put(mirror, { layoutConf, fetchedAt: clock.now() });
       failed.delete(mirror);
       return layoutConf;
     } catch (error) {
       failed.set(mirror, { at: clock.now(), error });
-      if (remembered === undefined) throw error;
-      return remembered;
+      if (stored === undefined) throw error;
+      return stored;
     } finally {
-      asking.delete(mirror);
+      fetching.delete(mirror);
     }
   }
 
   async function layoutsOf(mirror: string): Promise<readonly Layout[]> {
-    const remembered = memory.get(mirror);
+    const stored = rows.get(mirror);
     const now = clock.now();
-    const age = now - (remembered?.fetchedAt ?? Number.NEGATIVE_INFINITY);
+    const age = now - (stored?.fetchedAt ?? Number.NEGATIVE_INFINITY);
     // A negative age says that the clock was set back.
     const fresh = age >= 0 && age < FRESH_MS;
     const failure = failed.get(mirror);
     const sinceFailure = now - (failure?.at ?? Number.NEGATIVE_INFINITY);
-    const waiting = remembered !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
-    if (remembered === undefined && failure && sinceFailure >= 0 && sinceFailure < AVOID_MS) {
-      throw asBefore(failure.error);
+    const waiting = stored !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
+    if (stored === undefined && failure && sinceFailure >= 0 && sinceFailure < FAILURE_TTL_MS) {
+      throw repeated(failure.error);
     }
-    let text = remembered?.layoutConf ?? "";
+    let text = stored?.layoutConf ?? "";
     if (!fresh && !waiting) {
-      const answer = asking.get(mirror) ?? refresh(mirror, remembered?.layoutConf);
-      asking.set(mirror, answer);
+      const answer = fetching.get(mirror) ?? refresh(mirror, stored?.layoutConf);
+      fetching.set(mirror, answer);
       text = await answer;
     }
     return parseLayoutConf(text) ?? [FLAT];

@@ -1,5 +1,5 @@
 /**
- * The configured mirrors as places to fetch a distfile from.
+ * Lists the configured mirrors as sources of a file, in the order to ask them.
  */
 import type { Digests } from "../distfile/digests.ts";
 import type { MirrorPath } from "../distfile/mirror-path.ts";
@@ -7,44 +7,42 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { type Answers, createCarried } from "./contents.ts";
-import type { Place, Places } from "./hosts.ts";
+import { createMirrorContents, type MirrorAnswerRows } from "./contents.ts";
+import type { Host, Hosts } from "./hosts.ts";
 import type { Layouts } from "./layouts.ts";
-import { levelAfter, orderPlaces, type Question, type Strategy } from "./selection.ts";
+import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from "./selection.ts";
 
 export interface MirrorSource extends Source {
-  readonly trustedOrigin: string;
   /** False where this mirror has not had the files of these repositories so far. */
   readonly likely: boolean;
 }
 
 export interface Mirrors {
   /**
-   * In the order to ask them for this file, as things stand now.
+   * Returns the mirrors in the order to ask them for this file, by what is known when it is called.
    * @param repositories names of those that want it; empty where none does
    */
   sources(name: DistfileName, digests: Digests | undefined, repositories: readonly string[]): readonly MirrorSource[];
-  /** The same for what else a mirror has. */
-  pathSources(path: MirrorPath): readonly MirrorSource[];
+  /** Returns the mirrors in the order to ask them for a mirror file. */
+  mirrorFileSources(path: MirrorPath): readonly Source[];
 }
 
 export interface MirrorsDeps {
-  /** Base URLs as in GENTOO_MIRRORS, with or without a slash at the end; asked for each time, as is the strategy. */
+  /** Base URLs as in GENTOO_MIRRORS, with or without a slash at the end; read for each file, as is the strategy. */
   readonly urls: readonly string[];
   readonly strategy: Strategy;
   readonly layouts: Layouts;
-  /** What they answered before, over restarts. */
-  readonly answers: Answers;
-  readonly places: Places;
+  readonly answers: MirrorAnswerRows;
+  readonly hosts: Hosts;
   readonly clock: Clock;
 }
 
-/** What a mirror is known by. */
+/** Returns the key of a mirror among the hosts: its URL without a slash at the end. */
 export function mirrorKey(url: string): string {
   return url.replace(/\/+$/, "");
 }
 
-/** As Portage quotes a mirror's path (urllib.parse.quote): all but letters, digits and `/_.-~`. */
+/** Quotes a mirror's path as Portage does (urllib.parse.quote): everything but letters, digits and `/_.-~`. */
 function quotePath(path: string): string {
   const hex = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
   return encodeURIComponent(path)
@@ -52,44 +50,42 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
-/** What all that is asked of one mirror has in common. */
-function base({ key, hedgeDelayMs, expectedMs, status, rangeIgnored }: Place) {
+function baseSource({ key, hedgeDelayMs, expectedMs, status, rangeIgnored }: Host) {
   const label = maskCredentials(key);
   return { label, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, rangeIgnored };
 }
 
 export function createMirrors(deps: MirrorsDeps): Mirrors {
-  const { layouts, answers, places, clock } = deps;
-  const carried = createCarried(answers);
-  let turn = 0;
+  const { layouts, answers, hosts, clock } = deps;
+  const contents = createMirrorContents(answers);
+  let sequence = 0;
 
-  function inOrder(bytes: number | undefined): readonly Place[] {
+  function ranked(bytes: number | undefined): readonly Host[] {
     const { urls, strategy } = deps;
-    const mirrors = urls.map((url) => places.at(mirrorKey(url)));
-    const { levelMs } = places;
-    const question: Question = { strategy, bytes, turn: turn++, now: clock.now(), levelMs };
-    places.levelMs = levelAfter(mirrors, question);
-    return orderPlaces(mirrors, question);
+    const mirrors = urls.map((url) => hosts.at(mirrorKey(url)));
+    const { virtualTimeMs } = hosts;
+    const context: SelectionContext = { strategy, bytes, sequence: sequence++, now: clock.now(), virtualTimeMs };
+    hosts.virtualTimeMs = nextVirtualTime(mirrors, context);
+    return rankHosts(mirrors, context);
   }
 
   return {
     sources(name, digests, repositories) {
-      return inOrder(digests?.size).map((mirror) => ({
-        ...base(mirror),
+      return ranked(digests?.size).map((mirror) => ({
+        ...baseSource(mirror),
         locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
-        likely: carried.isLikely(mirror.key, repositories),
+        likely: contents.isLikely(mirror.key, repositories),
         startRequest: (bytes) =>
           mirror.startRequest(bytes, (outcome) => {
             const answered = outcome === "delivered" || outcome === "absent";
-            if (answered) carried.record(mirror.key, repositories, outcome === "delivered");
+            if (answered) contents.record(mirror.key, repositories, outcome === "delivered");
           }),
       }));
     },
-    pathSources: (path) =>
-      inOrder(undefined).map((mirror) => ({
-        ...base(mirror),
+    mirrorFileSources: (path) =>
+      ranked(undefined).map((mirror) => ({
+        ...baseSource(mirror),
         locate: async () => `${mirror.key}/${quotePath(path)}`,
-        likely: true,
         startRequest: (bytes) => mirror.startRequest(bytes),
       })),
   };

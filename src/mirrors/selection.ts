@@ -1,118 +1,125 @@
 /**
- * In which order places are asked for a file (pure): as listed, in turn, or giving each work in proportion to what it has
- * shown. Whatever the strategy, places out of order now come last: asking them first would cost every file a time-out.
+ * Ranks hosts for a file (pure): as listed, in turn, or by weighted fair queueing. Whatever the strategy, hosts whose circuit is
+ * open come last: asking them first would cost every file a time-out.
  *
- * Adaptive: each place has a virtual time, which every file given to it moves on by the time that it is expected to take
- * there. The next file goes to the one that would be done with it first. So a place five times as fast gets five times the
- * bytes, and a large file goes to a slow one only when the fast ones have had their share.
+ * Adaptive: each host has a virtual finish time, which each file given to it advances by the time that the file is expected to
+ * take there. The next file goes to the host that would finish it first. So a host five times as fast gets five times the bytes,
+ * and a large file goes to a slow host only when the fast ones have had their share.
  */
-import { type Circuit, expectedMs, type Knowledge, type Prior } from "./host-stats.ts";
+import { type CircuitState, expectedMs, type HostStats, type Prior } from "./host-stats.ts";
 
 export type Strategy = "adaptive" | "round-robin" | "ordered";
 
 export interface Candidate {
-  readonly known: Knowledge;
-  readonly circuit: Circuit;
-  /** Requests under way. */
-  readonly carrying: number;
-  /** Virtual milliseconds of work that it was given so far. */
-  readonly workedMs: number;
-  /** When it was asked last, in milliseconds since the epoch. */
-  readonly askedAt: number;
+  readonly stats: HostStats;
+  readonly circuit: CircuitState;
+  readonly activeRequests: number;
+  /** Virtual time at which the host will have done the work given to it so far. */
+  readonly virtualFinishMs: number;
+  /** Milliseconds since the epoch; 0: never. */
+  readonly lastRequestAt: number;
 }
 
-export interface Question {
+export interface SelectionContext {
   readonly strategy: Strategy;
-  /** Of the file; undefined where it is not known. */
+  /** Size of the file; undefined while unknown. */
   readonly bytes: number | undefined;
-  /** Counts the files asked for. */
-  readonly turn: number;
+  /** Counts the selections made. */
+  readonly sequence: number;
   readonly now: number;
-  /** Virtual time reached. */
-  readonly levelMs: number;
+  readonly virtualTimeMs: number;
 }
 
-/** Out of courtesy; where others can be asked, these are. */
-export const MOST_PER_PLACE = 8;
-/** What is taken where the size is not known. */
+/** Out of courtesy: a host with so many requests under way is full, and comes after the others. */
+export const MAX_REQUESTS_PER_HOST = 8;
+/** The size that a file of unknown size is taken to have. */
 const USUAL_BYTES = 1024 * 1024;
-/** One file in so many goes to a place not asked for so long, in case it got better, where that can't cost much. */
+/** One file in so many goes to a host without requests for so long, in case it got better, where that can't cost much. */
 const PROBE_EVERY = 32;
 const PROBE_AFTER_MS = 5 * 60_000;
 const PROBE_COST_MS = 2_000;
 
-const STRANGER: Prior = { firstByteMs: 50, bytesPerSecond: 10_000_000 };
+const DEFAULT_PRIOR: Prior = { firstByteMs: 50, bytesPerSecond: 10_000_000 };
 
-/** Of a place hardly known the best is expected that any has shown. */
-export function priorOf(places: readonly Knowledge[]): Prior {
-  const first = places.flatMap(({ firstByteMs }) => firstByteMs ?? []);
-  const speeds = places.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
+/** Returns the best that any of them has shown, which is expected of a host with few samples. */
+export function priorOf(all: readonly HostStats[]): Prior {
+  const first = all.flatMap(({ firstByteMs }) => firstByteMs ?? []);
+  const speeds = all.flatMap(({ bytesPerSecond }) => bytesPerSecond ?? []);
   return {
-    firstByteMs: first.length > 0 ? Math.min(...first) : STRANGER.firstByteMs,
-    bytesPerSecond: speeds.length > 0 ? Math.max(...speeds) : STRANGER.bytesPerSecond,
+    firstByteMs: first.length > 0 ? Math.min(...first) : DEFAULT_PRIOR.firstByteMs,
+    bytesPerSecond: speeds.length > 0 ? Math.max(...speeds) : DEFAULT_PRIOR.bytesPerSecond,
   };
 }
 
-/** So many files like this one a place may have in arrears: one left out for long must not get all there is. */
-const MOST_ARREARS = 4;
+/** An idle host saves up the time of no more than so many files: it must not get all files when it comes back. */
+const MAX_CREDIT_FILES = 4;
 
-/** Virtual time that a place begins this file at. */
-export function startMs(workedMs: number, costMs: number, levelMs: number): number {
-  return Math.max(workedMs, levelMs - MOST_ARREARS * costMs);
+/** Returns the virtual time at which a host starts this file. */
+export function virtualStartMs(virtualFinishMs: number, costMs: number, virtualTimeMs: number): number {
+  return Math.max(virtualFinishMs, virtualTimeMs - MAX_CREDIT_FILES * costMs);
 }
 
-interface Rated<C> {
+interface Estimate<C> {
   readonly candidate: C;
   readonly costMs: number;
-  readonly doneMs: number;
+  readonly finishMs: number;
 }
 
-function rate<C extends Candidate>(candidates: readonly C[], { bytes, levelMs }: Question): readonly Rated<C>[] {
-  const prior = priorOf(candidates.map(({ known }) => known));
+function estimate<C extends Candidate>(
+  candidates: readonly C[],
+  { bytes, virtualTimeMs }: SelectionContext,
+): readonly Estimate<C>[] {
+  const prior = priorOf(candidates.map(({ stats }) => stats));
   return candidates.map((candidate) => {
-    const costMs = expectedMs(candidate.known, prior, bytes ?? USUAL_BYTES);
-    return { candidate, costMs, doneMs: startMs(candidate.workedMs, costMs, levelMs) + costMs };
+    const costMs = expectedMs(candidate.stats, prior, bytes ?? USUAL_BYTES);
+    const startMs = virtualStartMs(candidate.virtualFinishMs, costMs, virtualTimeMs);
+    return { candidate, costMs, finishMs: startMs + costMs };
   });
 }
 
-/** The one whose turn it is to show whether it got better. */
-function probeOf<C extends Candidate>(rated: readonly Rated<C>[], { turn, now }: Question): Rated<C> | undefined {
-  if (turn % PROBE_EVERY !== PROBE_EVERY - 1) return undefined;
-  const least = Math.min(...rated.map(({ costMs }) => costMs));
-  return rated
-    .filter(({ candidate, costMs }) => now - candidate.askedAt >= PROBE_AFTER_MS && costMs - least <= PROBE_COST_MS)
-    .toSorted((a, b) => a.candidate.askedAt - b.candidate.askedAt)[0];
+/** Returns the one that is due to be measured again, if any. */
+function probeOf<C extends Candidate>(
+  estimates: readonly Estimate<C>[],
+  { sequence, now }: SelectionContext,
+): Estimate<C> | undefined {
+  if (sequence % PROBE_EVERY !== PROBE_EVERY - 1) return undefined;
+  const least = Math.min(...estimates.map(({ costMs }) => costMs));
+  return estimates
+    .filter(
+      ({ candidate, costMs }) => now - candidate.lastRequestAt >= PROBE_AFTER_MS && costMs - least <= PROBE_COST_MS,
+    )
+    .toSorted((a, b) => a.candidate.lastRequestAt - b.candidate.lastRequestAt)[0];
 }
 
-function byShare<C extends Candidate>(candidates: readonly C[], question: Question): readonly C[] {
-  const rated = rate(candidates, question).toSorted((a, b) => a.doneMs - b.doneMs);
-  const probe = probeOf(rated, question);
-  const others = rated.filter((one) => one !== probe);
-  const free = others.filter(({ candidate }) => candidate.carrying < MOST_PER_PLACE);
-  const busy = others.filter(({ candidate }) => candidate.carrying >= MOST_PER_PLACE);
-  return [...(probe ? [probe] : []), ...free, ...busy].map(({ candidate }) => candidate);
+function adaptiveOrder<C extends Candidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
+  const estimates = estimate(candidates, context).toSorted((a, b) => a.finishMs - b.finishMs);
+  const probe = probeOf(estimates, context);
+  const others = estimates.filter((one) => one !== probe);
+  const isFull = ({ candidate }: Estimate<C>) => candidate.activeRequests >= MAX_REQUESTS_PER_HOST;
+  return [...(probe ? [probe] : []), ...others.filter((one) => !isFull(one)), ...others.filter(isFull)].map(
+    ({ candidate }) => candidate,
+  );
 }
 
-function inTurn<C>(candidates: readonly C[], turn: number): readonly C[] {
-  const first = candidates.length === 0 ? 0 : turn % candidates.length;
+function rotate<C>(candidates: readonly C[], sequence: number): readonly C[] {
+  const first = candidates.length === 0 ? 0 : sequence % candidates.length;
   return [...candidates.slice(first), ...candidates.slice(0, first)];
 }
 
-/** All of them, the one to ask first at the front. */
-export function orderPlaces<C extends Candidate>(candidates: readonly C[], question: Question): readonly C[] {
-  const closed = candidates.filter(({ circuit }) => circuit !== "open");
-  const open = candidates.filter(({ circuit }) => circuit === "open");
-  const arrange = (some: readonly C[]): readonly C[] => {
-    if (question.strategy === "adaptive") return byShare(some, question);
-    return question.strategy === "ordered" ? some : inTurn(some, question.turn);
+/** Returns all of them, the first to ask at the front. */
+export function rankHosts<C extends Candidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
+  const rank = (some: readonly C[]): readonly C[] => {
+    if (context.strategy === "adaptive") return adaptiveOrder(some, context);
+    return context.strategy === "ordered" ? some : rotate(some, context.sequence);
   };
-  // Where all are out of order there is nothing to lose: what stands here by itself is their pardon.
-  return [...arrange(closed), ...arrange(open)];
+  const isOpen = ({ circuit }: C) => circuit === "open";
+  // Open ones stay in the list: where all circuits are open there is nothing to lose.
+  return [...rank(candidates.filter((one) => !isOpen(one))), ...rank(candidates.filter(isOpen))];
 }
 
-/** The virtual time reached once the first of them has the file. */
-export function levelAfter(candidates: readonly Candidate[], question: Question): number {
+/** Returns the virtual time that is reached once the first of them has the file. */
+export function nextVirtualTime(candidates: readonly Candidate[], context: SelectionContext): number {
   const usable = candidates.filter(({ circuit }) => circuit !== "open");
-  const done = rate(usable, question).map(({ doneMs }) => doneMs);
-  return done.length === 0 ? question.levelMs : Math.max(question.levelMs, Math.min(...done));
+  const finish = estimate(usable, context).map(({ finishMs }) => finishMs);
+  return finish.length === 0 ? context.virtualTimeMs : Math.max(context.virtualTimeMs, Math.min(...finish));
 }

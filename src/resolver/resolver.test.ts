@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { createPlaces } from "../mirrors/hosts.ts";
+import { createHosts } from "../mirrors/hosts.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createResolver } from "./resolver.ts";
 import { createUriOrder } from "./uri-order.ts";
@@ -12,10 +12,10 @@ const repository = { name: "gentoo", location: "/repository" };
 
 test("a mirror from /etc/portage/mirrors may have any address, a mirror from a repository may not", async () => {
   const metadata = { eapi: "8", srcUri: "mirror://gnu/foo-1.zip", restrict: "", homepage: "", inherited: [] };
-  const places = createPlaces({
-    memory: { all: () => [], putAll: () => undefined, forget: () => undefined },
+  const hosts = createHosts({
+    rows: { all: () => [], putAll: () => undefined, forget: () => undefined },
     clock: createFakeClock(),
-    onCircuit: () => undefined,
+    onCircuitChange: () => undefined,
   });
   const resolver = createResolver({
     wantedBy: () => [
@@ -34,7 +34,7 @@ test("a mirror from /etc/portage/mirrors may have any address, a mirror from a r
     },
     masters: { mirrorUrls: async () => ({ custom: ["http://10.0.0.1/gnu"], thirdParty: ["http://10.0.0.2/gnu"] }) },
     mirrors: { sources: () => [] },
-    uriOrder: createUriOrder(places, Math.random),
+    uriOrder: createUriOrder(hosts, Math.random),
   });
   const { sources } = await resolver.sources(name, entry);
   expect(sources().map(({ label, trustedOrigin }) => [label, trustedOrigin])).toEqual([

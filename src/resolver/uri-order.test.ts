@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createPlaces } from "../mirrors/hosts.ts";
+import { createHosts } from "../mirrors/hosts.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createUriOrder } from "./uri-order.ts";
 
@@ -13,8 +13,11 @@ function createRandom(): () => number {
 }
 
 function create() {
-  const memory = { all: () => [], putAll: () => undefined, forget: () => undefined };
-  return createUriOrder(createPlaces({ memory, clock: createFakeClock(), onCircuit: () => undefined }), createRandom());
+  const rows = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  return createUriOrder(
+    createHosts({ rows, clock: createFakeClock(), onCircuitChange: () => undefined }),
+    createRandom(),
+  );
 }
 
 /** Counts how often each URL is the first in a thousand draws. */

@@ -3,7 +3,7 @@
  * the hosts of a `mirror://` list in random order, with better chances for fast ones.
  */
 import { expectedMs } from "../mirrors/host-stats.ts";
-import type { Place, Places } from "../mirrors/hosts.ts";
+import type { Host, Hosts } from "../mirrors/hosts.ts";
 import { priorOf } from "../mirrors/selection.ts";
 import type { ExpandedUri } from "./expand.ts";
 
@@ -12,21 +12,21 @@ export interface UriOrder {
   order(uris: readonly ExpandedUri[]): readonly ExpandedUri[];
   /** Shuffles base URLs of third-party mirrors, so that each mirror's load is in proportion to its speed. */
   spread(urls: readonly string[]): readonly string[];
-  hostOf(url: string): Place;
+  hostOf(url: string): Host;
 }
 
 /** Third-party mirrors are compared by the time for a file of this size. */
 const TYPICAL_BYTES = 1024 * 1024;
 
 /** @param random from 0 up to but not including 1 */
-export function createUriOrder(places: Places, random: () => number): UriOrder {
-  const hostOf = (url: string) => places.at(new URL(url).origin);
+export function createUriOrder(hosts: Hosts, random: () => number): UriOrder {
+  const hostOf = (url: string) => hosts.at(new URL(url).origin);
   const isOpen = (one: ExpandedUri) => one.kind === "url" && hostOf(one.url).circuit === "open";
   return {
     hostOf,
     order: (uris) => [...uris.filter((one) => !isOpen(one)), ...uris.filter(isOpen)],
     spread(urls) {
-      const known = urls.map((url) => (URL.canParse(url) ? hostOf(url).known : undefined));
+      const known = urls.map((url) => (URL.canParse(url) ? hostOf(url).stats : undefined));
       const prior = priorOf(known.flatMap((one) => one ?? []));
       // Weighted sampling without replacement (Efraimidis and Spirakis): the logarithm of random ** (1 / weight).
       return urls

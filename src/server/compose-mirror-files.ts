@@ -93,7 +93,7 @@ export function composeRevalidated({
     files,
     rows,
     kept,
-    sources: mirrors.pathSources,
+    sources: mirrors.mirrorFileSources,
     openPart: (path, resume) => openKeptPart(path, resume, partDeps),
     places: createSemaphore(PLACES),
     enter: inUse.enter,

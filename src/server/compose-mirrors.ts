@@ -1,15 +1,15 @@
 /**
- * Puts together what is known of mirrors and hosts, and how the configured mirrors are chosen by it.
+ * Puts together the statistics of hosts, the layouts and contents of mirrors, and the selection among the configured mirrors.
  */
 import type { Config } from "../config/schema.ts";
-import { createPlaceRows } from "../index/hosts.ts";
+import { createHostRows } from "../index/hosts.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-layouts.ts";
 import type { Index } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { createPlaces, type Places } from "../mirrors/hosts.ts";
+import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { getText } from "../upstream/get-text.ts";
@@ -26,49 +26,49 @@ export interface MirrorsParts {
 }
 
 export interface ComposedMirrors {
-  readonly places: Places;
+  readonly hosts: Hosts;
   readonly mirrors: Mirrors;
 }
 
 export function composeMirrors({ config, db, settings, loopHeaders, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
-  /** Those that the index did not take. */
+  /** Layouts that the index did not take. */
   const unwritten = new Map<string, RememberedLayout>();
 
-  function rememberLayout(mirror: string, layout: RememberedLayout): void {
+  function storeLayout(mirror: string, layout: RememberedLayout): void {
     try {
       layoutRows.put(mirror, layout);
       unwritten.delete(mirror);
     } catch (error) {
-      // Then it is asked for again after a restart, and the mirror is as good as it was.
+      // It is fetched again after a restart, and the mirror is used all the same.
       unwritten.set(mirror, layout);
-      log.warn("Cannot remember the layout.conf of {mirror}: {error}", { mirror: maskCredentials(mirror), error });
+      log.warn("Cannot store the layout.conf of {mirror}: {error}", { mirror: maskCredentials(mirror), error });
     }
   }
 
   const layouts = createLayouts({
-    memory: { get: (mirror) => unwritten.get(mirror) ?? layoutRows.get(mirror), put: rememberLayout },
+    rows: { get: (mirror) => unwritten.get(mirror) ?? layoutRows.get(mirror), put: storeLayout },
     clock,
     getText: (url, origin) => getText(url, origin, loopHeaders(), settings),
   });
   const answers = createMirrorAnswerRows(db);
 
-  function rememberAnswers(answer: MirrorAnswers): void {
+  function storeAnswers(counts: MirrorAnswers): void {
     try {
-      answers.put(answer);
+      answers.put(counts);
     } catch (error) {
-      // Then it is learnt again after a restart, and no download fails for it.
-      log.warn("Cannot remember which files {mirror} has: {error}", { mirror: maskCredentials(answer.mirror), error });
+      // It is learned again after a restart, and no download fails for it.
+      log.warn("Cannot store which files {mirror} has: {error}", { mirror: maskCredentials(counts.mirror), error });
     }
   }
 
-  const places = createPlaces({
-    memory: createPlaceRows(db),
+  const hosts = createHosts({
+    rows: createHostRows(db),
     clock,
-    onCircuit(key, openForMs) {
-      const place = maskCredentials(key);
-      if (openForMs === undefined) log.info("{place} works again", { place });
-      else log.warn("{place} is out of order and not asked for {seconds} s", { place, seconds: openForMs / 1000 });
+    onCircuitChange(key, openForMs) {
+      const host = maskCredentials(key);
+      if (openForMs === undefined) log.info("{host} is available again", { host });
+      else log.warn("{host} is unavailable: no requests for {seconds} s", { host, seconds: openForMs / 1000 });
     },
   });
   const mirrors = createMirrors({
@@ -79,9 +79,9 @@ export function composeMirrors({ config, db, settings, loopHeaders, clock, log }
       return config.fetcher.strategy;
     },
     layouts,
-    answers: { all: answers.all, put: rememberAnswers },
-    places,
+    answers: { all: answers.all, put: storeAnswers },
+    hosts,
     clock,
   });
-  return { places, mirrors };
+  return { hosts, mirrors };
 }

@@ -7,7 +7,7 @@ import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
-import type { Places } from "../mirrors/hosts.ts";
+import type { Hosts } from "../mirrors/hosts.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import { createMetadataReader } from "../repos/ebuild-metadata.ts";
 import { createEvaluator, type Evaluator } from "../repos/evaluate.ts";
@@ -54,7 +54,7 @@ export interface ResolverParts {
   readonly discovered: MastersDeps["discovered"];
   readonly rows: EvaluationRows;
   readonly mirrors: Mirrors;
-  readonly places: Places;
+  readonly hosts: Hosts;
   /** Asked for when an ebuild has to be evaluated for the first time. */
   readonly sandbox: () => Promise<ChosenSandbox>;
   readonly clock: Clock;
@@ -81,7 +81,7 @@ export function composeResolver(parts: ResolverParts): Resolver {
     metadata: createMetadataReader({ masters, rows: parts.rows, evaluator, clock, log }),
     masters,
     mirrors,
-    uriOrder: createUriOrder(parts.places, Math.random),
+    uriOrder: createUriOrder(parts.hosts, Math.random),
   });
 }
 

@@ -14,7 +14,7 @@ import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Places } from "../mirrors/hosts.ts";
+import type { Hosts } from "../mirrors/hosts.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
 import { bothKinds, type MirrorFileParts } from "./compose-mirror-files.ts";
@@ -29,7 +29,7 @@ export interface StoreParts {
   readonly others: MirrorFileParts;
   readonly db: IndexDatabase;
   readonly configuredRepositories: ConfiguredRepositories;
-  readonly places: Places;
+  readonly hosts: Hosts;
   readonly onCleaned: (report: CleanReport) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -71,13 +71,13 @@ function originOf(url: string): string {
 }
 
 export function composeStore(parts: StoreParts): ComposedStore {
-  const { storage, mirrors, store, rows, db, configuredRepositories, places, clock, log } = parts;
+  const { storage, mirrors, store, rows, db, configuredRepositories, hosts, clock, log } = parts;
   const inUse = createInUse(clock);
 
   function scarcity(source: string): number {
     if (source === "") return FROM_NOWHERE;
     if (mirrors().some((mirror) => source.startsWith(mirror))) return 1;
-    const works = places.at(originOf(source)).expectedMs(1) !== undefined;
+    const works = hosts.at(originOf(source)).expectedMs(1) !== undefined;
     return works ? FROM_ELSEWHERE : FROM_OUT_OF_ORDER;
   }
 

@@ -74,7 +74,7 @@ export function compose(parts: Parts): Server {
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
   const configuredRepositories = composeRepositories({ ...parts, rows: repositoryRows });
   const { scans } = configuredRepositories;
-  const { places, mirrors } = composeMirrors({
+  const { hosts, mirrors } = composeMirrors({
     config,
     db: index.db,
     settings,
@@ -90,7 +90,7 @@ export function compose(parts: Parts): Server {
     discovered: configuredRepositories.discovered,
     rows: createEvaluationRows(index.db),
     mirrors,
-    places,
+    hosts,
     sandbox: parts.sandbox,
     clock,
     log,
@@ -111,7 +111,7 @@ export function compose(parts: Parts): Server {
     others,
     db: index.db,
     configuredRepositories,
-    places,
+    hosts,
     onCleaned: stats.counters.countCleaned,
     clock,
     log,
@@ -165,7 +165,7 @@ export function compose(parts: Parts): Server {
   const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
-  const flushMemory = createFlush([rows, others.rows, places, stats], log);
+  const flushMemory = createFlush([rows, others.rows, hosts, stats], log);
   const composedActions = composeActions({
     cacheDeps,
     evict: keeper.evict,
@@ -194,7 +194,7 @@ export function compose(parts: Parts): Server {
     repositoryStatus: scans.status,
     discoveredRepositories: configuredRepositories.discovered,
     repositoriesScanned: configuredRepositories.scanned,
-    places,
+    hosts,
     readAhead,
     keeper,
     loopGuard: guard,

@@ -4,8 +4,8 @@
 
 import type { Mirror } from "../api/schemas.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { aged, circuitOf, firstByteWithin, successRate } from "../mirrors/host-stats.ts";
-import type { Remembered } from "../mirrors/hosts.ts";
+import { aged, circuitState, firstBytePercentile, successRate } from "../mirrors/host-stats.ts";
+import type { HostRecord } from "../mirrors/hosts.ts";
 
 function round(value: number | undefined, digits = 0): number | null {
   return value === undefined ? null : Number(value.toFixed(digits));
@@ -16,24 +16,24 @@ function iso(ms: number | undefined): string | null {
 }
 
 export function reportOf(
-  { place, known: remembered, askedAt, carrying }: Remembered,
+  { host, stats: stored, lastRequestAt, activeRequests }: HostRecord,
   kind: Mirror["kind"],
   serverRuns: boolean,
   now: number,
 ): Mirror {
-  const known = aged(remembered, now);
-  const { delivered, absent, failed } = known;
+  const stats = aged(stored, now);
+  const { delivered, absent, failed } = stats;
   return {
-    url: maskCredentials(place),
+    url: maskCredentials(host),
     kind,
-    bytes_per_second: round(known.bytesPerSecond),
-    first_byte_ms: { p50: round(firstByteWithin(known, 0.5)), p95: round(firstByteWithin(known, 0.95)) },
-    success_rate: round(successRate(known), 3),
+    bytes_per_second: round(stats.bytesPerSecond),
+    first_byte_ms: { p50: round(firstBytePercentile(stats, 0.5)), p95: round(firstBytePercentile(stats, 0.95)) },
+    success_rate: round(successRate(stats), 3),
     requests: { delivered: round(delivered, 1) ?? 0, absent: round(absent, 1) ?? 0, failed: round(failed, 1) ?? 0 },
-    // One that works on its way back is told by its transfers.
-    circuit: circuitOf(known, 0, now),
-    open_until: iso(known.openUntil),
-    transfers: serverRuns ? carrying : null,
-    last_request_at: iso(askedAt),
+    // A half-open circuit shows as such while its one request is under way, which counts among the transfers.
+    circuit: circuitState(stats, 0, now),
+    open_until: iso(stats.openUntil),
+    transfers: serverRuns ? activeRequests : null,
+    last_request_at: iso(lastRequestAt),
   };
 }

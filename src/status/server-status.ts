@@ -16,7 +16,7 @@ import type { RepositoryRows } from "../index/repositories.ts";
 import type { Measures } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { Places } from "../mirrors/hosts.ts";
+import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
@@ -39,7 +39,7 @@ export interface StateParts {
   readonly discoveredRepositories: () => DiscoveredRepositories;
   /** Whether every configured repository has been scanned since the start. */
   readonly repositoriesScanned: () => boolean;
-  readonly places: Places;
+  readonly hosts: Hosts;
   readonly store: Store;
   readonly flights: Flights;
   readonly readAhead: Pick<ReadAhead, "counts">;
@@ -78,7 +78,7 @@ const PREVIEW_FOR_MS = 30_000;
 const PREVIEW_REST = 100;
 
 export function createApiState(parts: StateParts): ApiState {
-  const { stats, config, clock, places } = parts;
+  const { stats, config, clock, hosts } = parts;
   const startedAt = clock.now();
   const { rows } = parts;
   const others = parts.others.rows;
@@ -104,21 +104,21 @@ export function createApiState(parts: StateParts): ApiState {
   function configuredMirrors(): Mirrors["mirrors"] {
     const now = clock.now();
     return keys().map((key) => {
-      const { known, askedAt, carrying } = places.at(key);
-      return reportOf({ place: key, known, askedAt, carrying }, "mirror", true, now);
+      const { stats, lastRequestAt, activeRequests } = hosts.at(key);
+      return reportOf({ host: key, stats, lastRequestAt, activeRequests }, "mirror", true, now);
     });
   }
 
   function mirrors(): Mirrors {
     const now = clock.now();
     const configured = new Set(keys());
-    const hosts = places
+    const others = hosts
       .all()
-      .filter(({ place, askedAt }) => askedAt > 0 && !configured.has(place))
-      .toSorted((a, b) => b.askedAt - a.askedAt)
+      .filter(({ host, lastRequestAt }) => lastRequestAt > 0 && !configured.has(host))
+      .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
       .slice(0, MAX_HOSTS)
       .map((one) => reportOf(one, "host", true, now));
-    return { mirrors: [...configuredMirrors(), ...hosts] };
+    return { mirrors: [...configuredMirrors(), ...others] };
   }
 
   function health(): Status["health"] {
