@@ -1,6 +1,6 @@
 /**
- * The main job where there is no internet: two toy mirrors with generated files, a small tree that wants them, and
- * wget through the server: cold, warm, and with a mirror that dies in mid-file. Then it serves until Ctrl-C.
+ * Shows the main job without internet: two toy mirrors with generated files, a small repository that wants them, and wget
+ * through the server: cold, warm, and with a mirror that dies in mid-file. Then it serves until Ctrl-C.
  */
 import { readFileSync } from "node:fs";
 import { type Content, readContent } from "../src/testing/content.ts";
@@ -47,7 +47,7 @@ const settings = {
 };
 const server = await startExecutable({ settings, args: process.argv.slice(2) });
 say(`portcache listening on ${server.url}`);
-say(`Two toy mirrors (${first.url}, ${second.url}) and a tree with two packages stand in for the internet.`);
+say(`Two toy mirrors (${first.url}, ${second.url}) and a repository with two packages stand in for the internet.`);
 say("");
 const asked = () => `${first.fileRequests(small).length + second.fileRequests(small).length} request upstream`;
 say(`Cold: wget ${small}: ${await wget(server.url, small, folder.file("cold"))}; ${asked()}.`);

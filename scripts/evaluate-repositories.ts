@@ -1,12 +1,13 @@
 /**
- * Evaluates every ebuild of whole trees and compares what comes out with what the trees' own md5-cache has:
+ * Evaluates every ebuild of whole repositories and compares the results with the repositories' own md5-cache:
  *
- *   bun scripts/evaluate-repositories.ts [--sandbox bubblewrap|unshare|none] [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] TREE…
+ *   bun scripts/evaluate-repositories.ts [--sandbox bubblewrap|unshare|none]
+ *     [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] REPOSITORY…
  *
- * A TREE is a path or NAME=PATH, where NAME is one more name of it that others may call it by in their masters. With
- * --portage it also runs Portage's own `bin/ebuild.sh depend` (bash alone, none of its Python) on the ebuilds of a
- * sample of packages, all on one and the same core, and compares results and speed; with --only-sample nothing but that. Ends with 1 where ebuilds fail, or
- * something differs that should not.
+ * A REPOSITORY is a path or NAME=PATH, where NAME is another name by which others may call it in their masters. --portage also
+ * runs Portage's own `bin/ebuild.sh depend` (bash only, none of its Python) on the ebuilds of a sample of packages, all on the
+ * same core, and compares results and speed; --only-sample runs nothing else. Exits 1 if ebuilds fail, or if something differs
+ * that should not.
  */
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
@@ -74,7 +75,7 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
   );
 }
 
-/** What of it bears on fetching, as a text to compare. */
+/** Formats what matters for fetching, as text to compare. */
 function pairsOf({ srcUri, eapi }: EbuildMetadata): string {
   const { files, problem } = parseSrcUri(srcUri, eapi);
   const pairs = [...files].flatMap(([file, uris]) => [
@@ -100,7 +101,7 @@ function evaluate(evaluator: Evaluator, { category, name, folder, eclassFolders,
 
 const percentile = (sorted: readonly number[], part: number) => sorted[Math.floor(sorted.length * part)] ?? 0;
 
-/** Prints the first of many. */
+/** Prints the first few of many. */
 function list(title: string, lines: readonly string[]): void {
   for (const line of lines.slice(0, 20)) console.log(`  ${title}: ${line}`);
   if (lines.length > 20) console.log(`  ${title}: and ${lines.length - 20} more`);
@@ -108,7 +109,7 @@ function list(title: string, lines: readonly string[]): void {
 
 interface Found {
   evaluated: number;
-  /** Where an eclass is in none of the trees given: their fault, not the evaluation's. */
+  /** Where an eclass is in none of the trees given: the repository's fault, not the evaluation's. */
   withoutEclass: number;
   readonly failures: string[];
   readonly complaints: string[];

@@ -1,11 +1,11 @@
 /**
- * Many clients at once for one cold file of a slow mirror: how often the mirror is asked, how soon each client has its
- * first byte, whether each has the right bytes, and what it costs the server in memory.
+ * Measures many clients on one cold file of a slow mirror: how often the mirror is asked, how soon each client has its first
+ * byte, whether each gets the right bytes, and how much memory the server takes for it.
  *
  *   bun scripts/fanout.ts [--clients 50] [--mib 200] [--mirror-mib 20] [--slow 20] [--slow-mib 1]
  *
- * --mirror-mib: MiB/s the mirror sends; --slow: how many of the clients read no faster than --slow-mib MiB/s.
- * Prints plain lines, and ends with 1 where a bound is broken. Needs curl, cmp and Linux' /proc.
+ * --mirror-mib: MiB/s the mirror sends; --slow: how many of the clients read no faster than --slow-mib MiB/s. Exits 1 if a
+ * bound is broken. Needs curl, cmp and Linux' /proc.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts share: where the project lies, its tool chain, and installing what is missing. To be sourced.
+# Finds the project and its tools for the scripts, and installs what is missing. To be sourced.
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 export root
@@ -11,8 +11,8 @@ die() {
   exit 1
 }
 
-# Prints the path of the project's own bun, if it is there. Where npm may not run install scripts, node_modules/.bin/bun
-# is only a notice that says so, and the executable lies in the package of the platform.
+# Prints the path of the project's own bun, if it is installed. Where npm may not run install scripts, node_modules/.bin/bun
+# only prints a notice, and the executable is in the package of the platform.
 find_bun() {
   local candidate
   for candidate in "$root"/node_modules/.bin/bun "$root"/node_modules/@oven/bun-linux-*/bin/bun; do
@@ -24,7 +24,7 @@ find_bun() {
   return 1
 }
 
-# Both read package-lock.json, and neither changes it.
+# npm and bun both read package-lock.json, and neither changes it.
 install_packages() {
   if command -v npm >/dev/null; then
     say "Installing packages with npm…"
@@ -38,22 +38,22 @@ install_packages() {
   cp "$root/package-lock.json" "$root/node_modules/.installed-lock.json"
 }
 
-# Installs the packages where they are missing or the lock has changed since; sets $bun.
+# Installs the packages if they are missing or the lock has changed since; sets $bun.
 # shellcheck disable=SC2034 # bun is for the scripts
 need_packages() {
   local stamp=$root/node_modules/.installed-lock.json
-  # What was installed by hand is taken as it is.
+  # Packages that were installed by hand are used as they are.
   if bun=$(find_bun) && { [[ ! -e $stamp ]] || cmp -s "$root/package-lock.json" "$stamp"; }; then return; fi
   install_packages || die "cannot install the packages"
   bun=$(find_bun) || die "the packages are installed, but their bun does not run on this machine"
 }
 
-# need_command COMMAND [PACKAGE]: installs a Debian package where the command is missing and that can be done.
+# need_command COMMAND [PACKAGE]: installs a Debian package if the command is missing and this machine allows it.
 need_command() {
   local command=$1 package=${2:-$1}
   if command -v "$command" >/dev/null; then return; fi
   if ! command -v apt-get >/dev/null || [[ $(id -u) != 0 ]]; then
-    say "$command is not here; install it (Debian: apt install $package)"
+    say "$command is missing; install it (Debian: apt install $package)"
     return 1
   fi
   say "Installing $package…"
@@ -65,7 +65,7 @@ need_command() {
   return 1
 }
 
-# need_commands PACKAGE[:COMMAND]...: the same for many, in one go.
+# need_commands PACKAGE[:COMMAND]...: need_command for many, in one go.
 need_commands() {
   local each status=0 missing=()
   for each in "$@"; do command -v "${each#*:}" >/dev/null || missing+=("${each%:*}"); done
@@ -75,16 +75,16 @@ need_commands() {
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 </dev/null
   fi
-  # What is not here now is tried alone, and named.
+  # What is still missing is tried alone, and named.
   for each in "$@"; do need_command "${each#*:}" "${each%:*}" || status=1; done
   return "$status"
 }
 
-# promtool alone, out of Debian's package: installing all of it would start a Prometheus on this machine.
+# need_promtool: unpacks promtool from Debian's package; installing the package would start a Prometheus on this machine.
 need_promtool() {
   if command -v promtool >/dev/null; then return; fi
   if ! command -v apt-get >/dev/null || [[ $(id -u) != 0 ]]; then
-    say "promtool is not here; install it (Debian: apt install prometheus; Gentoo: emerge app-metrics/prometheus)"
+    say "promtool is missing; install it (Debian: apt install prometheus; Gentoo: emerge app-metrics/prometheus)"
     return 1
   fi
   say "Installing promtool…"

@@ -1,6 +1,6 @@
 /**
- * Writes what is made from the sources for people and shells: FOLDER/share with the manual pages and the completions, and
- * FOLDER/portcache.toml, the configuration that an installation begins with.
+ * Writes what is generated from the sources for people and shells: FOLDER/share with the manual pages and completions, and
+ * FOLDER/portcache.toml, the sample configuration.
  *
  *   bun scripts/manual.ts FOLDER
  */

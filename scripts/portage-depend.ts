@@ -1,6 +1,6 @@
 /**
- * Portage's own environment, to compare with: `bin/ebuild.sh depend` of a checkout of gentoo/portage, called as its
- * doebuild.py does. Only the bash part, without the Python around it.
+ * Runs Portage's own `bin/ebuild.sh depend` for comparison: from a checkout of gentoo/portage, called as its doebuild.py does,
+ * the bash part only, without the Python around it.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Evaluation } from "../src/repos/evaluate.ts";

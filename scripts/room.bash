@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# A machine that is thrown away: the files of this one, changes to which are lost with it, and processes, mounts and a network
-# of its own with nothing but the loopback. To be sourced by a shell in namespaces of its own (mount, pid, net, ipc, uts).
+# Makes a throw-away machine: the files of this one, changes to which are lost afterwards, and its own processes, mounts, and a
+# network with only a loopback. To be sourced by a shell in namespaces of its own (mount, pid, net, ipc, uts).
 
-# make_room PROJECT FOLDER...: builds it at $room; what this machine has in the folders is hidden. The project lies at
-# /project, what is other than on this machine also at /written.
+# make_room PROJECT FOLDER...: builds it at $room and hides this machine's content of the folders. The project is at /project,
+# files that differ from this machine's are also at /written.
 make_room() {
   local project=$1 box folder name
   shift
@@ -34,8 +34,8 @@ make_room() {
   mount --bind "$box/upper" "$room/written"
 }
 
-# enter_room SCRIPT [ARGUMENT...]: goes on in it, as its first process. By pivot_root, as in a chroot nobody may make a user
-# namespace, which the sandbox for ebuilds wants.
+# enter_room SCRIPT [ARGUMENT...]: runs the script in it, as its first process. With pivot_root, because the sandbox for ebuilds
+# needs user namespaces, which a chroot forbids.
 enter_room() {
   cd "$room" || return
   pivot_root . mnt

@@ -1,14 +1,14 @@
 /**
- * A storm over the compiled executable: many clients with whole files, ranges, aborts and slow reads; mirrors that are unequal,
- * lie, break off and fall silent; a store far too small, on a disk of its own that runs full; files replaced by others,
- * Manifests that change, kill -9, damaged indexes, SIGHUP. Every answer that completes must be right, and when it is over
- * nothing may be left behind: no open file, no part, no promised byte.
+ * Puts the compiled executable through a storm: many clients with whole files, ranges, aborts and slow reads; mirrors that are
+ * unequal, send wrong bytes, break off and stall; a store far too small, on a disk of its own that fills up; replaced files,
+ * Manifests that change, kill -9, damaged indexes, SIGHUP. Every answer that completes must be right, and afterwards nothing
+ * may be left behind: no open file, no part, no reservation.
  *
  *   bun scripts/storm.ts [--seconds 60] [--seed N] [--clients 20] [--files 36] [--max-size-mib 48] [--disk-mib 88]
  *     [--kill-every 9] [--verbose]
  *
- * The seed is printed, and draws everything but the timing of processes. The small disk takes root; without it the store lies
- * in a plain folder. Ends with 1 where something was wrong.
+ * The seed is printed, and decides everything but the timing of processes. The small disk takes root; without root the store is
+ * in a plain folder. Exits 1 if something was wrong.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 /**
- * How far from the best possible the choice of mirrors ends, over drawn mirrors whose speeds change, that die and come back:
- * a simulation of the policy, without a network. A mirror's line is shared by its transfers; the best possible is what the
- * lines that are up could have carried, the fastest of them where there are fewer downloads than lines. One download at
- * a time stays below that by design: work in proportion to speed means the mirrors' mean speed then.
+ * Simulates the choice of mirrors, without a network, and compares it with the best possible: random mirrors whose speeds
+ * change, that die and come back. A mirror's line is shared by its transfers; the best possible is what the lines that are up
+ * could have carried, the fastest of them if there are fewer downloads than lines. One download at a time stays below that by
+ * design: work in proportion to speed then means the mirrors' mean speed.
  *
  *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
  */

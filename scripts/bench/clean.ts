@@ -1,6 +1,6 @@
 /**
- * Clean-up in a store of many files (sparse ones, so that they cost no disk): how long it takes to decide, how long to free ten
- * gigabytes' worth, what memory that takes, and what hits cost meanwhile, beside what they cost before.
+ * Measures clean-up in a store of many files (sparse ones, so that they take no disk): the time to decide, the time to free ten
+ * gigabytes, the memory that takes, and what hits cost meanwhile and before.
  *
  *   scripts/build && bun scripts/bench/clean.ts [--files 100000]
  */

@@ -1,6 +1,6 @@
 /**
- * How clean-up chooses, beside LRU, LFU and GDSF: over drawn traces and at several sizes of the store, the share of bytes and
- * of requests that come from it. No I/O; the policy is the very one of src/eviction/policy.ts.
+ * Compares the clean-up policy with LRU, LFU and GDSF: the share of bytes and of requests that come from the store, over random
+ * traces and at several sizes of the store. No I/O; the policy is that of src/eviction/policy.ts.
  *
  *   bun scripts/bench/eviction.ts [--seed 1]
  */

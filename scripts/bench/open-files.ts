@@ -1,6 +1,6 @@
 /**
- * How many clients fit into a limit of open files: clients that read slowly, or not at all, each in the middle of a file, until
- * the server has no more. Then some leave, and it must serve again.
+ * Counts how many clients fit into a limit of open files: clients that read slowly, or not at all, each in the middle of a file,
+ * until the server has no file left. Then some leave, and it must serve again.
  *
  *   scripts/build && bun scripts/bench/open-files.ts [LIMIT]
  */

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Inside scripts/openrc/room: a Gentoo machine as small as Portage lets it be, which merges the package into /mnt/target; then
-# that root is made the machine's own. To be run by scripts/portage-merge.
+# Inside scripts/openrc/room: makes the smallest Gentoo machine that Portage accepts, merges the package into /mnt/target, and
+# lays that root over the machine. To be run by scripts/portage-merge.
 set -euo pipefail
 work=$1
 
@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$*"; }
 must() { "$@" || { printf 'FAILED: %s\n' "$*" >&2; exit 1; }; }
 
 step "a machine with Portage"
-# What the room installed by hand is the package's work here.
+# The room installs these by hand; here the package does.
 rm -rf /usr/bin/portcache /etc/init.d/portcache /etc/conf.d/portcache /etc/portcache
 userdel portcache 2>/dev/null || true
 groupdel portcache 2>/dev/null || true
@@ -22,7 +22,7 @@ getent group portage >/dev/null || groupadd -g 250 portage
 getent passwd portage >/dev/null || useradd -u 250 -g portage -d /var/tmp/portage -M -s /usr/sbin/nologin portage
 for list in passwd group shadow gshadow; do : >"/mnt/target/etc/$list"; done
 
-# The main repository: nothing but what the masters of an overlay must have.
+# The main repository: only what the masters of an overlay must have.
 gentoo=/var/db/repos/gentoo
 rm -rf "$gentoo"
 mkdir -p "$gentoo"/{profiles,metadata,licenses}
@@ -85,7 +85,7 @@ done
 
 step "Manifest: Portage would write the same"
 cp /var/db/repos/portcache/app-portage/portcache-bin/Manifest /tmp/Manifest
-# A release of all targets is compared whole; of one, the files that there are.
+# A release of all targets is compared as a whole; one of a single target, file by file.
 if (($(wc -l </tmp/Manifest) == 6)); then
   portage /opt/portage/bin/ebuild /var/db/repos/portcache/app-portage/portcache-bin/portcache-bin-*.ebuild manifest
   must cmp /tmp/Manifest /var/db/repos/portcache/app-portage/portcache-bin/Manifest
@@ -97,7 +97,7 @@ must portage /opt/portage/bin/emerge --ask=n --autounmask=n --ignore-default-opt
 (cd /mnt/target && find . -type f -o -type l | grep -v '^./var/db/pkg\|^./var/cache/edb\|^./var/lib/portage' | sort | xargs ls -ld)
 
 step "what was merged runs with what was merged"
-# The root's files over the machine's, its accounts with them.
+# The root's files over the machine's, with its accounts.
 group=$(sed -n 's/^portcache:[^:]*:\([0-9]*\):.*/\1/p' /mnt/target/etc/group)
 user=$(sed -n 's/^portcache:[^:]*:\([0-9]*\):.*/\1/p' /mnt/target/etc/passwd)
 groupadd --non-unique -g "$group" portcache

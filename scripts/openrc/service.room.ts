@@ -1,5 +1,5 @@
 /**
- * The init script under a real OpenRC. Runs in scripts/openrc/room, as root, on a machine that is thrown away.
+ * Tests the init script under a real OpenRC. Runs in scripts/openrc/room, as root, on a machine that is thrown away.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import {

@@ -1,5 +1,5 @@
 /**
- * Commands and the service as a person at the machine has them, for tests in scripts/openrc/room.
+ * Runs commands and the service as a person at the machine would, for tests in scripts/openrc/room.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 

@@ -1,5 +1,5 @@
 /**
- * A box on which the executable was dropped and nothing else, under a real OpenRC: what docs/service.md says a person types.
+ * Tests what docs/service.md tells a person to type, under a real OpenRC, on a box that has the executable and nothing else.
  * Runs in scripts/openrc/room, as root, on a machine that is thrown away.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";

@@ -1,6 +1,6 @@
 /**
- * What others do to the server's files while it runs: somebody touches, replaces and removes stored files, fills the disk,
- * and takes the index away.
+ * Does to the server's files what others might while it runs: touches, replaces and removes stored files, fills the disk, and
+ * removes or damages the index.
  */
 import {
   existsSync,

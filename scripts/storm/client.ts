@@ -1,6 +1,6 @@
 /**
- * One client of the storm: asks for files in every way there is, reads them fast, slowly or not to the end, and compares
- * each answer that completes with what it must be.
+ * Plays one client of the storm: requests files in every way, reads them fast, slowly or not to the end, and compares each
+ * answer that completes with the file.
  */
 import { createHash } from "node:crypto";
 import type { Random } from "./random.ts";

@@ -1,5 +1,5 @@
 /**
- * The storm's processes: the server with its comings and goings, the mirrors, and a disk for the store.
+ * Runs the storm's processes: the server with its restarts, the mirrors, and a disk for the store.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * The storm's mirrors, in a process of their own: each changes its mood every second or so, and one stays honest. Started by
- * storm.ts with its settings as JSON; tells the URLs in its first line, and then takes lines: contents of files that were
- * changed, or "calm", after which all are honest.
+ * Runs the storm's mirrors in a process of their own: each changes its behaviour every second or so, and one stays honest.
+ * Started by storm.ts with its settings as JSON; prints the URLs in its first line, and then reads lines: contents of files that
+ * were changed, or "calm", after which all are honest.
  */
 import type { GeneratedContent } from "../../src/testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../../src/testing/fake-upstream.ts";

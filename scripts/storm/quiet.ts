@@ -1,5 +1,5 @@
 /**
- * What must be true when a storm is over: each file can be had, and nothing is left behind.
+ * Checks what must be true after a storm: each file can be had, and nothing is left behind.
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { partsOf, usageOf } from "./chaos.ts";

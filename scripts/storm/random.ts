@@ -1,5 +1,5 @@
 /**
- * Numbers drawn from a seed, so that a storm can be made again.
+ * Draws numbers from a seed, so that a storm can be repeated.
  */
 
 export interface Random {

@@ -1,6 +1,6 @@
 /**
- * What a storm knows to be right: the files with all contents they ever had, the tree that wants them, and since when a
- * content is a thing of the past.
+ * Keeps what a storm knows to be right: the files with all contents they ever had, the repository that wants them, and since
+ * when a content is outdated.
  */
 import { type Content, digestsOf, type GeneratedContent, readContent } from "../../src/testing/content.ts";
 import { type TestRepository, writeRepository } from "../../src/testing/repository.ts";

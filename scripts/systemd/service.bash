@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Inside scripts/systemd/room: the unit under a real systemd, as a person at the machine has it.
+# Inside scripts/systemd/room: tests the unit under a real systemd, as a person at the machine would use it.
 set -euo pipefail
 
 must() { "$@" || { printf 'FAILED: %s\n' "$*"; exit 1; }; }

@@ -1,6 +1,6 @@
 /**
- * A package of 300 small files, fetched as Portage does: one wget after the other. Cold through portcache, which reads ahead,
- * against straight from a mirror that is 60 ms away; warm against nginx on this machine.
+ * Measures a package of 300 small files, fetched as Portage does: one wget after the other. Cold through portcache, which reads
+ * ahead, beside a mirror that is 60 ms away; warm beside nginx on this machine.
  */
 import { mkdirSync } from "node:fs";
 import type { GeneratedContent } from "../../../src/testing/content.ts";

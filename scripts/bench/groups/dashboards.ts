@@ -1,6 +1,5 @@
 /**
- * What it costs the server when a hundred people look at its dashboard while it fetches: processor time, and
- * what clients notice of it.
+ * Measures what a hundred open dashboards cost the server while it fetches: processor time, and what clients notice of it.
  */
 import { startExecutable } from "../../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../../src/testing/fake-upstream.ts";
@@ -14,7 +13,7 @@ const DASHBOARDS = 100;
 /** Figures of a quiet server vary by the second; a crowd asks for all but one of its parts in that time, and it for some. */
 const QUIET_SECONDS = 20;
 const WATCHED_SECONDS = 40;
-const PEER = "nobody watching";
+const PEER = "without dashboards";
 const SMALL = Object.fromEntries(
   Array.from({ length: 500 }, (_, i) => [`small-${i}.tar.xz`, { size: 4096, seed: (i % 8) + 1 }]),
 );
@@ -102,7 +101,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const both = (figure: (load: Load) => number) => ({ ours: ours.map(figure), theirs: theirs.map(figure), peer: PEER });
   return [
     {
-      what: `what ${DASHBOARDS} dashboards cost, 4 downloads under way`,
+      what: `${DASHBOARDS} dashboards, with 4 downloads under way`,
       unit: "% of a core",
       ours: [watched - base],
       theirs: [],

@@ -1,5 +1,5 @@
 /**
- * Fifty clients at once on one cold file: how soon each has its first byte and how fast all are done, beside nginx
+ * Measures fifty clients at once on one cold file: how soon each has its first byte and how fast all are done, beside nginx
  * proxy_cache with its lock, which lets 49 of them wait until it has the whole file.
  */
 import { rmSync } from "node:fs";
@@ -81,13 +81,13 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const alone = { theirs: [], peer: "" };
   return [
     {
-      what: `${CLIENTS} clients on one cold file of 256 MiB at ${LINE_MIB} MiB/s, last one's first byte`,
+      what: `${CLIENTS} clients on one cold file of 256 MiB at ${LINE_MIB} MiB/s, first byte of the last client`,
       unit: "ms",
       ...both((one) => one.lastFirstByteMs),
       goal: { kind: "at most", value: 0.2 },
     },
     {
-      what: "all of them together",
+      what: "all clients together",
       unit: "MiB/s",
       ...both((one) => one.mibPerSecond),
       goal: { kind: "at least", value: 0.6 },
@@ -100,7 +100,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       goal: { kind: "at most", value: 1 },
     },
     {
-      what: "memory grown by",
+      what: "growth of memory",
       unit: "MiB",
       ours: ours.map((one) => one.grownMib),
       ...alone,

@@ -1,5 +1,5 @@
 /**
- * Warm files of every size, from portcache and from one nginx worker that serves the same files by sendfile.
+ * Measures warm files of every size, beside one nginx worker that serves the same files with sendfile.
  */
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
@@ -89,7 +89,7 @@ async function measureSize(size: Size, bench: Bench, server: Server, peer: Peer)
     ? { what, unit: "requests/s", ...both((one) => one.requestsPerSecond), goal: { kind: "at least", value: 1 } }
     : { what, unit: "GiB/s", ...both((one) => one.bytesPerSecond / GIB), goal: { kind: "at least", value: 1 } };
   const cost: Measurement = small
-    ? { what, unit: "µs of the server's CPU per request", ...both(cpuPerRequest) }
+    ? { what, unit: "server CPU, µs/request", ...both(cpuPerRequest) }
     : { what, unit: "CPU s/GiB, client included", ...both(cpuPerGib), goal: { kind: "at most", value: 1 } };
   return [speed, cost];
 }
@@ -120,7 +120,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   measurements.push(...(await measurePushing(bench, server, pushing)));
   const peak = memoryOf([server.pid], "VmHWM") / MIB;
   measurements.push({
-    what: "memory after all of it",
+    what: "memory afterwards",
     unit: "MiB",
     ours: [memoryOf([server.pid]) / MIB],
     theirs: [],

@@ -1,6 +1,6 @@
 /**
- * What portcache costs where nobody asks for anything: processor time, memory, and the time to its first answer with an
- * empty store.
+ * Measures what portcache costs without requests: processor time, memory, and the time to its first answer with an empty
+ * store.
  */
 import { startExecutable } from "../../../src/testing/executable.ts";
 import type { Bench, Group } from "../lib/group.ts";
@@ -28,7 +28,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   return [
     { what: "first answer, empty store", unit: "ms", ours: starts, ...alone, goal: { kind: "at most", value: 250 } },
     {
-      what: "processor time of a second without requests",
+      what: "processor time per second without requests",
       unit: "ms",
       ours: [busyMs / (IDLE_MS / 1000)],
       ...alone,
@@ -44,4 +44,4 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   ];
 }
 
-export const group: Group = { name: "idle", about: "portcache that nobody asks", run };
+export const group: Group = { name: "idle", about: "portcache without requests", run };

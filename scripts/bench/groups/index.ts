@@ -1,6 +1,6 @@
 /**
- * A tree of ::gentoo's size: reading all of its Manifests into an empty index beside `grep -rh ^DIST` over them, looking
- * through it again, how soon a server over it answers, and what hits notice of all that.
+ * Measures a repository of ::gentoo's size: scanning all of its Manifests into an empty index, beside `grep -rh ^DIST`; scanning
+ * it again; how soon a server with that index answers; and what hits notice of scans.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -119,10 +119,10 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       peer: "grep -rh ^DIST",
       goal: { kind: "at most", value: 3 },
     },
-    { what: "looked through again", unit: "ms", ours: rescans, ...alone, goal: { kind: "at most", value: 200 } },
-    { what: "memory after that", unit: "MiB", ours: memory, ...alone, goal: { kind: "at most", value: 200 } },
+    { what: "rescan without changes", unit: "ms", ours: rescans, ...alone, goal: { kind: "at most", value: 200 } },
+    { what: "memory afterwards", unit: "MiB", ours: memory, ...alone, goal: { kind: "at most", value: 200 } },
     {
-      what: "from the start of the process to the first answer, over that index",
+      what: "process start to first answer, with that index",
       unit: "ms",
       ours: starts,
       ...alone,
@@ -134,6 +134,6 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
 
 export const group: Group = {
   name: "index",
-  about: "a tree of ::gentoo's size: scans beside grep, and the start over it",
+  about: "a repository of ::gentoo's size: scans beside grep, and a start with its index",
   run,
 };

@@ -1,7 +1,7 @@
 /**
- * What unequal and faulty mirrors cost clients: the share that mirrors of speed 1:2:5 get of 60 files; the time lost when one of
- * two dies, and how soon it is asked again when it is back; the wait for a first byte while one of four refuses, one is silent
- * and one trickles, against a server that knows the good one alone.
+ * Measures what unequal and faulty mirrors cost clients: the share that mirrors of speed 1:2:5 get of 60 files; the time lost
+ * when one of two dies, and how soon it is asked again when it is back; the wait for a first byte while one of four refuses, one is
+ * silent and one trickles, beside a server that knows only the good one.
  */
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
@@ -121,14 +121,14 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const alone = { theirs: [], peer: "" };
   return [
     {
-      what: "60 files over mirrors of speed 1:2:5, off from that proportion at most",
+      what: "60 files over mirrors of speed 1:2:5, largest deviation from that proportion",
       unit: "%",
       ours: off,
       ...alone,
       goal: { kind: "at most", value: 25 },
     },
     {
-      what: "a mirror falls silent: what 40 files lose together",
+      what: "a mirror stalls: time lost by 40 files together",
       unit: "ms",
       ours: lost,
       ...alone,
@@ -136,7 +136,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       note: "one connect_timeout",
     },
     {
-      what: "it is back: asked again after",
+      what: "the mirror is back: time until it is asked again",
       unit: "ms",
       ours: back,
       ...alone,
@@ -144,7 +144,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       note: "its probe interval",
     },
     {
-      what: "of four mirrors one refuses, one is silent, one trickles: added to the first byte at most, once learnt",
+      what: "one of four mirrors refuses, one is silent, one trickles: longest delay of a first byte, once they are known",
       unit: "ms",
       ours: added,
       ...alone,

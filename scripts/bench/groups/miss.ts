@@ -1,6 +1,6 @@
 /**
- * Cold files: through an empty portcache against straight from the mirror, and against an empty nginx proxy_cache. Over a
- * line of 125 MiB/s (as fast as a gigabit is at best), and without a limit.
+ * Measures cold files through an empty portcache, beside the mirror itself and beside an empty nginx proxy_cache: over a line of
+ * 125 MiB/s (a gigabit at its best), and without a limit.
  */
 import { rmSync } from "node:fs";
 import type { GeneratedContent } from "../../../src/testing/content.ts";
@@ -105,7 +105,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
     against(limited, "direct", MIDDLE, `20 MiB ${line}`, nearDirect),
     against(limited, "direct", LARGE, `1 GiB ${line}`, nearDirect),
     {
-      what: "first byte of 1 GiB, later than straight from the mirror by",
+      what: "first byte of 1 GiB, delay against the mirror itself",
       unit: "ms",
       ours: later,
       theirs: [],

@@ -1,5 +1,5 @@
 /**
- * One cold large file from several mirrors at once, against curl straight from the best of them: equal mirrors, unequal ones, and
+ * Measures one cold large file from several mirrors at once, beside curl from the best of them: equal mirrors, unequal ones, and
  * one that falls silent in mid-file.
  */
 import type { GeneratedContent } from "../../../src/testing/content.ts";
@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
     note: "share of their sum",
   },
   {
-    what: "4 mirrors of 10 MB/s, one falls silent in the middle",
+    what: "4 mirrors of 10 MB/s, one of which stalls in mid-file",
     peer: "curl from one of the others, times 3",
     mirrors: [rate(10), rate(10), rate(10), rate(10)],
     later: { 0: [rate(10), { kind: "stall", after: 6 * MB }] },

@@ -1,7 +1,7 @@
 /**
- * Ebuilds sourced without their md5-cache, beside Portage's own `ebuild.sh depend` (bash alone, none of its Python), where a
- * checkout of it and a tree are given: PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_TREE. Without them there is nothing to
- * compare with. Package by package in turn, all on one core; what they find is compared, too.
+ * Measures ebuilds sourced without their md5-cache, beside Portage's own `ebuild.sh depend` (bash only, none of its Python), from
+ * the checkout and the repository that PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_TREE name. Without them there is nothing to
+ * compare with. Package by package in turn, all on one core; the results are compared, too.
  */
 import type { Bench, Group } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
@@ -55,7 +55,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       rounds.map(({ alone }) => alone),
     ),
     row(
-      "the same, shut in by bubblewrap",
+      "the same in bubblewrap",
       rounds.map(({ shutIn }) => shutIn),
     ),
   ];

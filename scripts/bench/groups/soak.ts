@@ -1,6 +1,6 @@
 /**
- * Minutes of everything at once: hits as fast as they come, misses without end, ranges, and clients that leave. Whether
- * memory and open files stay where they are, and whether every byte is right.
+ * Runs minutes of everything at once: hits as fast as they come, misses without end, ranges, and clients that leave. Checks that
+ * memory and open files stay where they are, and that every byte is right.
  */
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { readContent } from "../../../src/testing/content.ts";
@@ -157,7 +157,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       goal: { kind: "at most", value: 0 },
     },
     {
-      what: "answers that were no file",
+      what: "answers other than the file",
       unit: "answers",
       ours: [tally.failures.length],
       ...alone,

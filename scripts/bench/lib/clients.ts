@@ -1,6 +1,6 @@
 /**
- * Load generators and clients as child processes: wrk for many requests, curl and wget for whole files as Portage
- * fetches them.
+ * Runs load generators and clients as child processes: wrk for many requests, curl and wget for whole files as Portage fetches
+ * them.
  */
 import { writeFileSync } from "node:fs";
 

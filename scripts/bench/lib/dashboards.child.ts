@@ -1,7 +1,7 @@
 /**
- * So many open dashboards, as their pages behave: each hears the server's events and asks for the rest at the page's own
- * intervals. A process of its own, so that what it costs is not the server's. Prints a line once all are connected, and ends
- * when its standard input does.
+ * Opens many dashboards that behave like the page: each hears the server's events and asks for the rest at the page's
+ * intervals. In a process of its own, so that its cost is not the server's. Prints a line once all are connected, and ends when
+ * its standard input does.
  *
  *   bun scripts/bench/lib/dashboards.child.ts URL COUNT
  */

@@ -1,6 +1,6 @@
 /**
- * Files to measure with: a tree that wants them, a folder that holds them in Gentoo's layout, and their paths. portcache
- * has the folder as its store; a peer serves the very same files from it, or a mirror of ours hands them out.
+ * Makes files to measure with: a repository that wants them, a folder that holds them in Gentoo's layout, and their paths.
+ * portcache has the folder as its store; a peer serves the same files from it, or a mirror of ours does.
  */
 import { closeSync, mkdirSync, openSync, utimesSync, writeSync } from "node:fs";
 import { nameHash } from "../../../src/distfile/layout.ts";

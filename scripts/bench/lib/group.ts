@@ -1,6 +1,6 @@
 /**
- * What a group of measurements is handed and what it gives back. Each group is a module of scripts/bench/groups/ whose
- * `group` run.ts runs.
+ * Declares what a group of measurements gets and returns. Each group is a module of scripts/bench/groups/ whose `group` run.ts
+ * runs.
  */
 import type { Measurement } from "./result.ts";
 

@@ -1,7 +1,7 @@
 /**
- * What a measurement starts and writes ends with it, however it ends: it runs as the leader of a process group of its own with a
- * temporary folder of its own, and a shell waits for the end of a pipe, which comes even when everybody else is killed. Then it
- * kills the group, nginx's workers among them, and removes the folder.
+ * Ends and removes what a measurement started and wrote, however it ends: it runs as the leader of its own process group with
+ * its own temporary folder, and a shell waits for the end of a pipe, which comes even when everything else is killed. Then the
+ * shell kills the group, nginx's workers included, and removes the folder.
  */
 import { mkdtempSync } from "node:fs";
 import { constants, tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * Hits of one client while trees are scanned, beside the same hits without a scan: the tree is read for the first time when
- * the configuration names it, is looked through again and again, and is read as a whole again.
+ * Measures hits of one client while a repository is scanned, beside the same hits without a scan: read for the first time,
+ * scanned again and again, and read in full again.
  */
 import { writeFileSync } from "node:fs";
 import { formatSettings, type Server, startExecutable } from "../../../src/testing/executable.ts";
@@ -70,9 +70,9 @@ export async function measureHitsBesideScans(
   const scanned = `${packages} packages`;
   const without: Load[] = [];
   const kinds: readonly [Kind, Kind, Kind] = [
-    { what: "while a tree is read for the first time", measured: [] },
-    { what: "while it is looked through again and again", measured: [] },
-    { what: "while all of it is read again and again", measured: [] },
+    { what: "during a first scan", measured: [] },
+    { what: "during rescans", measured: [] },
+    { what: "during full rescans", measured: [] },
   ];
   const [first, rescans, full] = kinds;
 

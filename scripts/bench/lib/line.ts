@@ -1,6 +1,6 @@
 /**
- * A mirror that sends through a line of a given speed (per connection), and the caching proxy that nginx can be: with
- * proxy_cache and its lock, as people set it up before distfiles.
+ * Starts a mirror that sends through a line of a given speed (per connection), and nginx as a caching proxy: with proxy_cache and
+ * its lock, as people set it up in front of distfiles.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { digestsOf, type GeneratedContent } from "../../../src/testing/content.ts";

@@ -1,5 +1,5 @@
 /**
- * nginx as the peer: in the foreground, on a free port, with a configuration and folders of its own.
+ * Runs nginx as the peer: in the foreground, on a free port, with its own configuration and folders.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { familyOf } from "./procfs.ts";

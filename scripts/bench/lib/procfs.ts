@@ -1,5 +1,5 @@
 /**
- * What a process costs, by Linux' /proc: processor time, memory, open files; and how busy the machine is beside it.
+ * Reads what a process costs from Linux' /proc: processor time, memory, open files; and how busy the machine is.
  */
 import { readdirSync, readFileSync } from "node:fs";
 

@@ -1,6 +1,6 @@
 /**
- * What a group of measurements gives: figures of portcache beside those of a peer, round by round, with the goal that
- * they are held against; and how that is told to people.
+ * Declares a group's results and formats them for people: figures of portcache beside those of a peer, round by round, and the
+ * goal.
  */
 import { median, type Ratio, ratioOf } from "./statistics.ts";
 
@@ -84,6 +84,6 @@ export function resultTable(results: readonly Result[]): string {
     const ratioText = ratio ? `${figure(ratio.median)} (${figure(ratio.min)}–${figure(ratio.max)})` : "";
     return `| ${group} | ${what}, ${unit} | ${figure(median(ours))} | ${other} | ${ratioText} | ${goalText(result)} |`;
   });
-  const header = "| Group | What | portcache | Peer | Ratio (least–most) | Goal |\n|---|---|---|---|---|---|";
+  const header = "| Group | What | portcache | Peer | Ratio (min–max) | Goal |\n|---|---|---|---|---|---|";
   return `${header}\n${rows.join("\n")}`;
 }

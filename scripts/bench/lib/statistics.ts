@@ -1,5 +1,5 @@
 /**
- * Ratios of what was measured in turn, A B A B (pure): by medians, with the least and the most of the single rounds.
+ * Computes ratios of what was measured in turn, A B A B (pure): medians, with the smallest and the largest of the single rounds.
  */
 
 /** The middle one, or the mean of the two in the middle. */

@@ -1,8 +1,8 @@
 /**
- * Drawn traces of requests for distfiles. "zipf": few files are asked for often, many once, and which ones shifts in time.
- * "releases": as Gentoo goes. Packages get new versions, old ones stay in the tree for a while and then no Manifest wants
- * them; machines update once a week and ask for what their packages need, some for hundreds of small files that most
- * versions share, and every now and then a machine with an old tree asks for an old version.
+ * Draws traces of requests for distfiles. "zipf": a few files are asked for often, many once, and which ones shifts over time.
+ * "releases": as Gentoo goes. Packages get new versions; old ones stay in the repository for a while, and then no Manifest wants
+ * them; machines update once a week and ask for what their packages need, some for hundreds of small files that most versions
+ * share, and now and then a machine with an old repository asks for an old version.
  */
 
 export interface TracedFile {

@@ -1,6 +1,6 @@
 /**
- * A fake mirror in a process of its own, so that it shares no event loop with what is measured: lib/upstream.ts starts it and
- * tells it what to do.
+ * Runs a fake mirror in a process of its own, so that it shares no event loop with what is measured. lib/upstream.ts starts and
+ * controls it.
  */
 import { type FakeUpstream, startFakeUpstream } from "../../../src/testing/fake-upstream.ts";
 import type { UpstreamAnswer, UpstreamOrder } from "./upstream.ts";

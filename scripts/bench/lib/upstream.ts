@@ -1,5 +1,5 @@
 /**
- * Fake mirrors, each in a process of its own: what they do to send bytes slowly must not slow down what is measured.
+ * Starts fake mirrors, each in a process of its own, so that sending bytes slowly does not slow down what is measured.
  */
 import type { Fault } from "../../../src/testing/faults.ts";
 import type { Files } from "./files.ts";
