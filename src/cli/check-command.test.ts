@@ -80,7 +80,7 @@ test("each thing that stands in the way is a problem, and the exit code is 1", a
   writeFileSync(`${folder}/file`, "");
   for (const [settings, part] of [
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
-    [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere is not there`],
+    [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere is missing`],
     [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
     [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],

@@ -18,7 +18,7 @@ function write(path: string, text: string): void {
 }
 
 /** Makes a repository and returns where it is. */
-function tree(path: string, name?: string): string {
+function addRepository(path: string, name?: string): string {
   mkdirSync(`${root}/${path}/profiles`, { recursive: true });
   if (name !== undefined) write(`${path}/profiles/repo_name`, `${name}\n`);
   return `${root}/${path}`;
@@ -26,10 +26,10 @@ function tree(path: string, name?: string): string {
 
 const namesOf = ({ repositories }: ReturnType<typeof discoverRepositories>) => repositories.map(({ name }) => name);
 
-test("configured paths come in their order, each once, named by repo_name or else by their folder", () => {
-  const [b, a] = [tree("b", "second"), tree("a")];
+test("configured paths keep their order, each once, named by repo_name or else by folder", () => {
+  const [b, a] = [addRepository("b", "second"), addRepository("a")];
   symlinkSync(b, `${root}/link`);
-  write("etc/portage/repos.conf", `[ignored]\nlocation = ${tree("ignored")}\n`);
+  write("etc/portage/repos.conf", `[ignored]\nlocation = ${addRepository("ignored")}\n`);
   const found = discoverRepositories({ repos: [b, `${a}/`, `${root}/link`, a], root });
   expect(found).toEqual({
     repositories: [
@@ -43,24 +43,26 @@ test("configured paths come in their order, each once, named by repo_name or els
   });
 });
 
-test("a repo_name that cannot be a name is not believed", () => {
-  expect(namesOf(discoverRepositories({ repos: [tree("x", "../evil"), tree("y", "")], root }))).toEqual(["x", "y"]);
+test("an invalid repo_name is ignored", () => {
+  expect(
+    namesOf(discoverRepositories({ repos: [addRepository("x", "../evil"), addRepository("y", "")], root })),
+  ).toEqual(["x", "y"]);
 });
 
-test("URLs are told apart from paths and do not keep these out", () => {
+test("URLs are distinguished from paths", () => {
   const urls = [
     "https://github.com/gentoo/guru.git",
     "git@github.com:gentoo/guru.git",
     "git+ssh://git@git.gentoo.org/repo/gentoo.git",
     "rsync://rsync.gentoo.org/gentoo-portage",
   ];
-  const found = discoverRepositories({ repos: [...urls, tree("a:b@c")], root });
+  const found = discoverRepositories({ repos: [...urls, addRepository("a:b@c")], root });
   expect(namesOf(found)).toEqual(["a:b@c"]);
   expect(found).toMatchObject({ urls, pending: urls, problems: [] });
 });
 
-test("URLs that lie somewhere are repositories there, in the order of the configuration between the paths", () => {
-  const [first, last] = [tree("first"), tree("last")];
+test("a cloned URL is a repository, in its configured place among the paths", () => {
+  const [first, last] = [addRepository("first"), addRepository("last")];
   mkdirSync(`${root}/repos/.x/version`, { recursive: true });
   symlinkSync(".x/version", `${root}/repos/x-12345678`);
   const [cloned, away] = ["https://host/cloned.git", "https://host/away.git"];
@@ -77,10 +79,10 @@ test("URLs that lie somewhere are repositories there, in the order of the config
   expect(found).toMatchObject({ urls: [cloned, away], pending: [away], problems: [] });
 });
 
-test("where some are configured, the system's others are known too, and what is wrong with them does not matter", () => {
-  const gentoo = tree("var/db/repos/gentoo", "gentoo");
-  const guru = tree("srv/guru", "guru");
-  const mine = tree("mine", "mine");
+test("with configured repositories, those of the system serve as masters only, and their problems are ignored", () => {
+  const gentoo = addRepository("var/db/repos/gentoo", "gentoo");
+  const guru = addRepository("srv/guru", "guru");
+  const mine = addRepository("mine", "mine");
   write(
     "etc/portage/repos.conf",
     `[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = ${gentoo}\n[mine]\nlocation = ${mine}/\nmasters = guru\n` +
@@ -98,7 +100,7 @@ test("where some are configured, the system's others are known too, and what is 
   expect(found).toMatchObject({ mainRepo: "gentoo", problems: [] });
 });
 
-test("a path that is missing or is a file is a problem that names it", () => {
+test("a path that is missing, or a file, is a problem with the path in it", () => {
   write("file", "");
   const { repositories, problems } = discoverRepositories({
     repos: [`${root}/none`, `${root}/file/x`, `${root}/file`],
@@ -106,17 +108,17 @@ test("a path that is missing or is a file is a problem that names it", () => {
   });
   expect(repositories).toEqual([]);
   expect(problems.map((text) => text.replace(root, ""))).toEqual([
-    "The repository /none is not there, or is no folder",
-    "The repository /file/x is not there, or is no folder",
-    "The repository /file is not there, or is no folder",
+    "The repository /none is missing, or not a folder",
+    "The repository /file/x is missing, or not a folder",
+    "The repository /file is missing, or not a folder",
   ]);
 });
 
-test("with nothing configured: repos.conf in Portage's order, then what else lies in /var/db/repos", () => {
-  const [gentoo, guru] = [tree("var/db/repos/gentoo", "gentoo"), tree("srv/guru", "guru")];
-  const local = tree("var/db/repos/local");
+test("by default repositories come from repos.conf in Portage's order, then from /var/db/repos", () => {
+  const [gentoo, guru] = [addRepository("var/db/repos/gentoo", "gentoo"), addRepository("srv/guru", "guru")];
+  const local = addRepository("var/db/repos/local");
   mkdirSync(`${root}/var/db/repos/junk`);
-  tree("var/db/repos/.hidden");
+  addRepository("var/db/repos/.hidden");
   write("usr/share/portage/config/repos.conf", "[DEFAULT]\nmain-repo = gentoo\n[gentoo]\nlocation = /nowhere\n");
   write("etc/portage/repos.conf/b.conf", `[gentoo]\nlocation = ${gentoo}\n`);
   write("etc/portage/repos.conf/a/deep", `[guru]\nlocation = ${guru}\nmasters = gentoo\naliases = g\n`);
@@ -138,14 +140,14 @@ test("with nothing configured: repos.conf in Portage's order, then what else lie
 });
 
 test("files of a repos.conf folder are read in the order of their names", () => {
-  const [first, second] = [tree("first"), tree("second")];
+  const [first, second] = [addRepository("first"), addRepository("second")];
   write("etc/portage/repos.conf/20", `[x]\nlocation = ${second}\n`);
   write("etc/portage/repos.conf/10", `[x]\nlocation = ${first}\n`);
   expect(discoverRepositories({ repos: [], root }).repositories.map(({ location }) => location)).toEqual([second]);
 });
 
-test("a repository without repo_name is called what repos.conf calls it; one without location is a problem", () => {
-  write("etc/portage/repos.conf", `[mine]\nlocation = ${tree("some-folder")}\n[empty]\npriority = 1\n`);
+test("without repo_name the section of repos.conf gives the name; a section without location is a problem", () => {
+  write("etc/portage/repos.conf", `[mine]\nlocation = ${addRepository("some-folder")}\n[empty]\npriority = 1\n`);
   const found = discoverRepositories({ repos: [], root });
   expect(namesOf(found)).toEqual(["mine"]);
   expect(found.problems).toEqual(["repos.conf section [empty] has no location"]);
@@ -156,7 +158,7 @@ test("a machine without Portage has no repositories and no problem", () => {
   expect(discoverRepositories({ repos: [], root })).toEqual(nothing);
 });
 
-test("a repo_name that is a pipe, a device or a huge file holds nobody up: the folder's name counts", async () => {
+test("a repo_name that is a pipe, a device or a huge file is ignored at once", async () => {
   const profiles = join(root, "strange/profiles");
   mkdirSync(profiles, { recursive: true });
   const nameNow = () => discoverRepositories({ repos: [join(root, "strange")] }).repositories[0]?.name;

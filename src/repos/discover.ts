@@ -1,6 +1,6 @@
 /**
- * Which ebuild repositories there are: those the configuration names, by path or as URLs that were cloned, else those of
- * repos.conf and of /var/db/repos. Read only; what is wrong with one of them is told and the others are used.
+ * Discovers the ebuild repositories: those in the configuration, by path or as cloned URLs, else those in repos.conf and in
+ * /var/db/repos. Reads only. A problem with one repository is reported, and the others are used.
  */
 import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
@@ -9,26 +9,26 @@ import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } fr
 import { isRepositoryUrl, repositoryNameOf } from "./sync/url.ts";
 
 export interface Repository {
-  /** From profiles/repo_name, else what repos.conf calls it, else its folder's. */
+  /** From profiles/repo_name, else the section of repos.conf, else the folder's name. */
   readonly name: string;
   /** Absolute path, as it was configured. */
   readonly location: string;
-  /** From repos.conf, where these override metadata/layout.conf. */
+  /** From repos.conf, which overrides metadata/layout.conf. */
   readonly masters?: readonly string[];
   readonly eclassOverrides?: readonly string[];
   readonly aliases?: readonly string[];
 }
 
 export interface DiscoveredRepositories {
-  /** In order, those of paths and of URLs: where two disagree the first holds. */
+  /** Those of paths and of cloned URLs, in order: where two disagree, the first one counts. */
   readonly repositories: readonly Repository[];
-  /** What else the system has, where some are configured: for masters found by name, not for Manifests. */
+  /** Further repositories of the system, where some are configured: used as masters, but their Manifests are not read. */
   readonly mastersOnly: readonly Repository[];
-  /** As repos.conf says: master of those that name none. */
+  /** main-repo of repos.conf: the master of repositories that name none. */
   readonly mainRepo?: string;
-  /** Those configured as URLs, in order. */
+  /** Configured URLs, in order. */
   readonly urls: readonly string[];
-  /** Those of the URLs that lie nowhere yet. */
+  /** URLs that are not cloned yet. */
   readonly pending: readonly string[];
   /** Sentences for people. */
   readonly problems: readonly string[];
@@ -39,7 +39,7 @@ export interface DiscoverOptions {
   readonly repos: readonly string[];
   /** Put before the system's own paths; empty for the system itself. */
   readonly root?: string;
-  /** Where the tree of a URL lies, if it does. */
+  /** Returns the location of a cloned URL. */
   synced?(url: string): string | undefined;
 }
 
@@ -55,7 +55,7 @@ function isFolder(path: string): boolean {
   }
 }
 
-/** A file, or all files below a folder sorted by name, without hidden ones and backups (_recursive_file_list). */
+/** Reads a file, or all files below a folder sorted by name, without hidden files and backups (portage: _recursive_file_list). */
 function readTexts(path: string, problems: string[]): ReposConfText[] {
   const name = basename(path);
   if (name.startsWith(".") || name.endsWith("~")) return [];
@@ -106,14 +106,15 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
 
 const SMALL_BYTES = 64 * 1024;
 
-/** A file that somebody else put there: a pipe or device of that name would never end. @throws where it is none */
+/** Reads a file whose author is not trusted: reading a pipe or device might never end. @throws {Error} where it is not a small file */
 export function readSmallFile(path: string): string {
   const stats = statSync(path);
-  if (!stats.isFile() || stats.size > SMALL_BYTES) throw new Error(`${path} is no small file`);
+  if (!stats.isFile() || stats.size > SMALL_BYTES)
+    throw new Error(`${path} is not a file of up to ${SMALL_BYTES} bytes`);
   return readFileSync(path, "utf8");
 }
 
-/** PMS 3.1.5 and 4.4: the name in profiles/repo_name, where there is one that can be a name. */
+/** Reads profiles/repo_name (PMS 3.1.5, 4.4); undefined where it is missing or not a valid name. */
 function readName(location: string): string | undefined {
   try {
     const name = readSmallFile(`${location}/profiles/repo_name`).split("\n", 1)[0]?.trim() ?? "";
@@ -123,12 +124,12 @@ function readName(location: string): string | undefined {
   }
 }
 
-/** Leaves out those that are not there, and those in `seen`, to which it adds the real paths of the others. */
-function present(candidates: readonly Candidate[], seen: Set<string>, problems: string[]): Repository[] {
+/** Drops candidates that are missing, and those in `seen`, to which it adds the real paths of the others. */
+function existing(candidates: readonly Candidate[], seen: Set<string>, problems: string[]): Repository[] {
   return candidates.flatMap((candidate) => {
     const { location } = candidate;
     if (!isFolder(location)) {
-      problems.push(`The repository ${location} is not there, or is no folder`);
+      problems.push(`The repository ${location} is missing, or not a folder`);
       return [];
     }
     const path = realpathSync(location);
@@ -138,14 +139,14 @@ function present(candidates: readonly Candidate[], seen: Set<string>, problems: 
   });
 }
 
-/** What repos.conf says of the repository holds wherever it was named. */
-function asInReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
+/** Adds what repos.conf says about a configured path. */
+function withReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
   const path = isFolder(candidate.location) ? realpathSync(candidate.location) : undefined;
   const known = conf.find(({ location }) => isFolder(location) && realpathSync(location) === path);
   return { ...known, ...candidate };
 }
 
-/** Blocks for some milliseconds; for start and reload. */
+/** Blocks for some milliseconds: only for start and reload. */
 export function discoverRepositories({
   repos,
   root = "",
@@ -159,22 +160,29 @@ export function discoverRepositories({
   const main = mainRepo === undefined ? {} : { mainRepo };
   const seen = new Set<string>();
   if (repos.length === 0) {
-    return { repositories: present(system, seen, problems), mastersOnly: [], ...main, urls: [], pending: [], problems };
+    return {
+      repositories: existing(system, seen, problems),
+      mastersOnly: [],
+      ...main,
+      urls: [],
+      pending: [],
+      problems,
+    };
   }
   const urls = repos.filter(isRepositoryUrl);
   const configured = repos.flatMap((repo): Candidate[] => {
-    if (!isRepositoryUrl(repo)) return [asInReposConf({ location: resolve(repo) }, listed)];
+    if (!isRepositoryUrl(repo)) return [withReposConf({ location: resolve(repo) }, listed)];
     const location = synced(repo);
     return location === undefined ? [] : [{ name: repositoryNameOf(repo), location }];
   });
   const ownProblems: string[] = [];
   return {
-    repositories: present(configured, seen, ownProblems),
-    mastersOnly: present(system, seen, []),
+    repositories: existing(configured, seen, ownProblems),
+    mastersOnly: existing(system, seen, []),
     ...main,
     urls,
     pending: urls.filter((url) => synced(url) === undefined),
-    // What is wrong with the system's own does not matter where others are configured.
+    // Problems of the system's repositories do not matter where others are configured.
     problems: ownProblems,
   };
 }

@@ -123,7 +123,7 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
 }
 
 /** Says why an ebuild has no reply. */
-function reasonOf({ end, exit, errors }: SandboxResult, folder: string): string {
+function missingReason({ end, exit, errors }: SandboxResult, folder: string): string {
   if (end !== "exit") return ENDS[end];
   const complaint = shown(errors, folder);
   return `made bash end with status ${exit}${complaint === "" ? "" : `: ${complaint}`}`;
@@ -141,7 +141,7 @@ function collect(requested: readonly Requested[], result: SandboxResult, folder:
   return requested.map((ebuild, i) => {
     const reply = replies[i];
     if (reply) return evaluationOf(reply, ebuild, folder);
-    const why = reasonOf(result, folder);
+    const why = missingReason(result, folder);
     const culprit = requested[replies.length];
     if (culprit === ebuild && result.end !== "stopped") return failed(why);
     const reason = culprit === ebuild ? why : `was not reached, because ${culprit?.pf} ${why}`;

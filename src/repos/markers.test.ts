@@ -7,7 +7,7 @@ import { readMarkers } from "./markers.ts";
 const base = mkdtempSync(join(tmpdir(), "portcache-markers-"));
 afterAll(() => rmSync(base, { recursive: true }));
 
-test("a tree without markers, or that is not there, has the empty text", () => {
+test("a repository without markers, or a missing one, has empty markers", () => {
   expect(readMarkers(base)).toBe("");
   expect(readMarkers(`${base}/none`)).toBe("");
 });
@@ -15,7 +15,7 @@ test("a tree without markers, or that is not there, has the empty text", () => {
 test.each(["metadata/timestamp.chk", "metadata/timestamp.commit", "metadata/timestamp.x", ".git/HEAD", ".git/index"])(
   "%s shows by its coming, its size, its time (backwards too) and its going",
   (file) => {
-    const root = mkdtempSync(join(base, "tree-"));
+    const root = mkdtempSync(join(base, "repository-"));
     for (const folder of ["metadata", ".git/logs"]) mkdirSync(`${root}/${folder}`, { recursive: true });
     writeFileSync(`${root}/.git/logs/HEAD`, "x");
     const path = `${root}/${file}`;

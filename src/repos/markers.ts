@@ -1,6 +1,6 @@
 /**
- * Whether a repository may have changed since it was last looked at, for the price of six stat calls: what rsync,
- * git and the Gentoo infrastructure touch with every sync. A Manifest edited by hand moves none of them.
+ * Detects that a repository was synced, for the price of six stat calls: reads size and time of the files that rsync, git and
+ * the Gentoo infrastructure change with every sync. A Manifest edited by hand changes none of them.
  */
 import { statSync } from "node:fs";
 
@@ -18,12 +18,12 @@ function markerOf(path: string): string {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
     return stats ? `${stats.mtimeNs}:${stats.size}` : "";
   } catch {
-    // Not to be seen (permissions, I/O error) is as good as not there: such a marker tells nothing.
+    // A marker that cannot be read (permissions, I/O error) counts as missing.
     return "";
   }
 }
 
-/** A text that changes when the repository is synced; empty where it has no markers (or is not there). */
+/** Returns a text that changes when the repository is synced; empty where it has no markers, or is missing. */
 export function readMarkers(location: string): string {
   const markers = MARKER_FILES.map((file) => markerOf(`${location}/${file}`));
   return markers.every((marker) => marker === "") ? "" : markers.join(" ");

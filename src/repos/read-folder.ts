@@ -1,7 +1,7 @@
 /**
- * What the disk says of a repository's folders and Manifests, with errors as values: a path that leads nowhere is
- * absent, one that cannot be followed just now (permissions, I/O errors) is unreadable, and says nothing. It waits for the
- * disk: a file from the page cache takes 10 µs, by way of the thread pool five times that.
+ * Reads a repository's folders and Manifests, with errors as values: a path that leads nowhere is absent; a path that cannot
+ * be read now (permissions, I/O errors) is unreadable, which proves nothing about its contents. Reads synchronously: a file
+ * from the page cache takes 10 µs, through the thread pool five times that (measured).
  */
 import { type Dirent, readdirSync, readFileSync, statSync } from "node:fs";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -18,21 +18,21 @@ export interface Absent {
 
 export interface Listing {
   readonly kind: "listing";
-  /** Names, sorted, of the folders that can be a category or a package, and of links that may lead to such. */
+  /** Sorted names of folders, and of links, that can be a category or a package. */
   readonly folders: readonly string[];
-  /** Nothing is in it but hidden files. */
+  /** Whether the folder has nothing but hidden files. */
   readonly empty: boolean;
 }
 
-/** A Manifest whose stamp is not the known one. */
+/** A Manifest whose stamp differs from the known one. */
 export interface ManifestText {
   readonly kind: "text";
-  /** Inode, size, mtime and ctime in ns. Taken before the text is read, so a later change shows. */
+  /** Inode, size, mtime and ctime in ns. Taken before the text is read, so that a later change shows. */
   readonly stamp: string;
   readonly text: string;
 }
 
-/** PMS 3.1.1 and 3.1.2: names of categories and packages. */
+/** Names of categories and packages (PMS 3.1.1, 3.1.2). */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9+_.-]*$/;
 const NOWHERE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 /** The largest Manifest seen has 1.2 MiB. */
@@ -55,7 +55,7 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
   return { kind: "listing", folders: folders.sort(), empty: visible.length === 0 };
 }
 
-/** Reads the Manifest at `path` unless its stamp is the known one; a folder or device of that name is no Manifest. */
+/** Reads the Manifest at `path` unless its stamp equals `known`. A folder or device of that name counts as absent. */
 export function readManifest(
   path: string,
   known: string | undefined,
@@ -65,7 +65,7 @@ export function readManifest(
     if (!stats.isFile()) return { kind: "absent" };
     const stamp = `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
     if (stamp === known) return { kind: "same" };
-    if (stats.size > MAX_MANIFEST_BYTES) return { kind: "unreadable", reason: `its ${stats.size} bytes are too many` };
+    if (stats.size > MAX_MANIFEST_BYTES) return { kind: "unreadable", reason: `too large: ${stats.size} bytes` };
     return { kind: "text", stamp, text: readFileSync(path, "utf8") };
   } catch (error) {
     return failure(error);

@@ -1,38 +1,38 @@
 /**
- * Sees to it that what is asked for is looked up in the trees as they are on disk.
+ * Refreshes what is known of the repositories before a file is looked up, within the time that a client can wait.
  */
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { RepositoryScans } from "./repositories.ts";
 
-/** A client can wait so long for the first scan of the trees (SPEC 5). */
-const TREES_WAIT_MS = 20_000;
+/** How long a client can wait for the first scan. */
+const MAX_WAIT_MS = 20_000;
 
 export interface RepositoryRefresh {
-  /** To be called when the trees may have changed. */
+  /** To be called when the repositories may have changed. */
   onRepositoriesChanged(): void;
-  /** Resolves when what the disk says now is known, as far as a client can wait for that. */
+  /** Resolves when the index has what is on disk now, or when a client can wait no longer. @param known whether a repository has the file */
   refreshRepositories(known: boolean): Promise<void>;
 }
 
-/** @param onChange a changed tree may have named sources for what was asked for in vain */
-export function createRepositoryRefresh(trees: RepositoryScans, clock: Clock, onChange: () => void): RepositoryRefresh {
-  let knownGeneration = trees.generation;
+/** @param onChange called when a repository has changed: it may have sources for files that were not found before */
+export function createRepositoryRefresh(scans: RepositoryScans, clock: Clock, onChange: () => void): RepositoryRefresh {
+  let knownGeneration = scans.generation;
 
   function onRepositoriesChanged(): void {
-    if (trees.generation === knownGeneration) return;
-    knownGeneration = trees.generation;
+    if (scans.generation === knownGeneration) return;
+    knownGeneration = scans.generation;
     onChange();
   }
 
   return {
     onRepositoriesChanged,
     async refreshRepositories(known) {
-      // What an earlier run read of the trees will do until they are read again.
-      if (!trees.scanned && known) return;
-      // A change during the first scan is in the next one.
-      const settled = trees.ready.then(() => trees.refresh({ unknown: !known }));
-      await within(clock, TREES_WAIT_MS, settled);
+      // What an earlier run scanned is good enough until the first scan is done.
+      if (!scans.scanned && known) return;
+      // The next scan sees what changed during the first one.
+      const refreshed = scans.ready.then(() => scans.refresh({ unknown: !known }));
+      await within(clock, MAX_WAIT_MS, refreshed);
       onRepositoriesChanged();
     },
   };

@@ -11,15 +11,15 @@ import { createRepositoryScans, type RepositoryScans } from "./repositories.ts";
 import { scanRepository } from "./scan.ts";
 import type { Scan } from "./scan-schedule.ts";
 
-const base = mkdtempSync(join(tmpdir(), "portcache-trees-"));
+const base = mkdtempSync(join(tmpdir(), "portcache-repositories-"));
 const HASH = "ab".repeat(64);
 let root = base;
 let rows: RepositoryRows;
-/** Scans begun: each asks once for the categories. */
-let scans = 0;
+/** How many scans have started: each asks once for the categories. */
+let scanCount = 0;
 let now = 0;
 let records: LogRecord[] = [];
-let trees: RepositoryScans | undefined;
+let scans: RepositoryScans | undefined;
 
 const clock: Clock = {
   now: () => now,
@@ -29,15 +29,15 @@ const clock: Clock = {
 };
 
 beforeEach(async () => {
-  root = mkdtempSync(join(base, "tree-"));
-  scans = 0;
+  root = mkdtempSync(join(base, "repository-"));
+  scanCount = 0;
   now = 1_000_000;
   records = [];
   const stored = createRepositoryRows(openIndex(":memory:", join(import.meta.dir, "../../drizzle")).db);
   rows = {
     ...stored,
     categories(id) {
-      scans++;
+      scanCount++;
       return stored.categories(id);
     },
   };
@@ -45,12 +45,12 @@ beforeEach(async () => {
     reset: true,
     sinks: { memory: (record) => records.push(record) },
     loggers: [
-      { category: "trees-test", lowestLevel: "debug", sinks: ["memory"] },
+      { category: "repositories-test", lowestLevel: "debug", sinks: ["memory"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["memory"] },
     ],
   });
 });
-afterEach(() => trees?.stop());
+afterEach(() => scans?.stop());
 afterAll(async () => {
   rmSync(base, { recursive: true });
   await reset();
@@ -68,9 +68,15 @@ function manifest(cp: string, ...names: string[]): void {
 }
 
 async function start(locations = [root]): Promise<RepositoryScans> {
-  const repositories = locations.map((location, i) => ({ name: `tree${i}`, location }));
-  const started = createRepositoryScans({ repositories, rows, scan, clock, log: getLogger("trees-test") });
-  trees = started;
+  const repositories = locations.map((location, i) => ({ name: `repository${i}`, location }));
+  const started = createRepositoryScans({
+    repositories,
+    configureRows: rows.configure,
+    scan,
+    clock,
+    log: getLogger("repositories-test"),
+  });
+  scans = started;
   await started.ready;
   return started;
 }
@@ -79,16 +85,22 @@ const wanted = (name: string) => rows.entriesByName(name as DistfileName).length
 const messages = (level: string) =>
   records.filter((record) => record.level === level).map(({ message }) => message.join(""));
 
-test("ready comes with the first scan of all trees, and the generation grows with what it found", async () => {
+test("ready resolves after the first scan of every repository, and the generation grows with each change", async () => {
   manifest("a/a", "a-1");
   write("second/b/b/Manifest", `DIST b-1 10 BLAKE2B ${HASH}\n`);
   const repositories = [root, `${root}/second`].map((location) => ({ name: "t", location }));
-  trees = createRepositoryScans({ repositories, rows, scan, clock, log: getLogger("trees-test") });
-  expect([trees.scanned, trees.generation]).toEqual([false, 0]);
-  await trees.ready;
-  expect([trees.scanned, trees.generation]).toEqual([true, 2]);
+  scans = createRepositoryScans({
+    repositories,
+    configureRows: rows.configure,
+    scan,
+    clock,
+    log: getLogger("repositories-test"),
+  });
+  expect([scans.scanned, scans.generation]).toEqual([false, 0]);
+  await scans.ready;
+  expect([scans.scanned, scans.generation]).toEqual([true, 2]);
   expect([wanted("a-1"), wanted("b-1")]).toEqual([true, true]);
-  expect(trees.status()).toMatchObject([
+  expect(scans.status()).toMatchObject([
     { name: "t", location: root, packages: 1, distfiles: 1, scannedAt: now, unreadable: 0, skipped: 0 },
     { name: "t", location: `${root}/second`, packages: 1, distfiles: 1 },
   ]);
@@ -97,48 +109,48 @@ test("ready comes with the first scan of all trees, and the generation grows wit
   );
 });
 
-test("no trees at all are ready at once", async () => {
+test("without repositories ready resolves at once", async () => {
   const none = await start([]);
   await none.refresh({ unknown: true });
   expect([none.scanned, none.generation, none.status()]).toEqual([true, 0, []]);
 });
 
-test("a miss rescans when a marker moved; while markers stand still only once in a hundred times a scan's time", async () => {
+test("a miss rescans when a marker changed; with unchanged markers for at most a hundredth of the time", async () => {
   write("metadata/timestamp.chk", "1");
   const started = await start();
   manifest("a/a", "by-hand");
   await started.refresh({ unknown: true });
-  expect([scans, wanted("by-hand"), started.generation]).toEqual([1, false, 0]);
+  expect([scanCount, wanted("by-hand"), started.generation]).toEqual([1, false, 0]);
   write("metadata/timestamp.chk", "22");
   manifest("a/a", "synced");
   await started.refresh();
-  expect([scans, wanted("synced"), started.generation]).toEqual([2, true, 1]);
+  expect([scanCount, wanted("synced"), started.generation]).toEqual([2, true, 1]);
   await started.refresh();
-  expect(scans).toBe(2);
+  expect(scanCount).toBe(2);
   manifest("a/a", "by-hand");
   now += 99;
   await started.refresh();
   expect(wanted("by-hand")).toBe(false);
   now += 1;
   await started.refresh();
-  expect([scans, wanted("by-hand")]).toEqual([3, true]);
+  expect([scanCount, wanted("by-hand")]).toEqual([3, true]);
 });
 
-test("without markers a miss rescans at most a tenth of the time; a name that no tree knows waits for it", async () => {
+test("without markers a miss rescans for at most a tenth of the time; a miss on an unknown name waits for that", async () => {
   const started = await start();
   manifest("a/a", "a-1");
   now += 9;
   await started.refresh();
-  expect([scans, wanted("a-1")]).toEqual([1, false]);
+  expect([scanCount, wanted("a-1")]).toEqual([1, false]);
   now += 1;
   await started.refresh();
-  expect([scans, wanted("a-1")]).toEqual([2, true]);
+  expect([scanCount, wanted("a-1")]).toEqual([2, true]);
   manifest("a/a", "a-22");
   await Promise.all([started.refresh({ unknown: true }), started.refresh({ unknown: true })]);
-  expect([scans, wanted("a-22")]).toEqual([3, true]);
+  expect([scanCount, wanted("a-22")]).toEqual([3, true]);
 });
 
-test("a clock that was set back does not keep trees from being scanned", async () => {
+test("a clock that was set back does not stop rescans", async () => {
   const started = await start();
   manifest("a/a", "a-1");
   now -= 500_000;
@@ -146,25 +158,25 @@ test("a clock that was set back does not keep trees from being scanned", async (
   expect(wanted("a-1")).toBe(true);
 });
 
-test("misses at the same time share one scan", async () => {
+test("concurrent misses share one scan", async () => {
   write("metadata/timestamp.chk", "1");
   const started = await start();
   write("metadata/timestamp.chk", "22");
   await Promise.all(Array.from({ length: 50 }, () => started.refresh()));
-  expect(scans).toBe(2);
+  expect(scanCount).toBe(2);
 });
 
-test("who comes while a scan runs that may have passed by its change gets the next, together with the others", async () => {
+test("a change during a scan is found by one further scan, which all later callers share", async () => {
   for (let i = 0; i < 100; i++) manifest(`a/p${i}`, `p${i}`);
   write("metadata/timestamp.chk", "1");
   const started = await start();
   const running = started.rescan();
-  expect(scans).toBe(1);
+  expect(scanCount).toBe(1);
   await Bun.sleep(0);
   manifest("a/late", "late");
   write("metadata/timestamp.chk", "22");
   await Promise.all([started.refresh(), started.refresh(), started.rescan(), started.rescan()]);
-  expect([scans, wanted("late")]).toEqual([3, true]);
+  expect([scanCount, wanted("late")]).toEqual([3, true]);
   await running;
 });
 
@@ -180,28 +192,28 @@ test("a full rescan reads every Manifest again", async () => {
   expect(started.generation).toBe(1);
 });
 
-test("a tree that goes away is kept and told of once, until it is back", async () => {
+test("a repository that disappears is kept, and reported once, until it is back", async () => {
   manifest("a/a", "a-1");
   const started = await start();
   renameSync(root, `${root}.away`);
   await started.rescan();
   await started.rescan();
-  expect(started.status()).toMatchObject([{ packages: 1, problem: "is not there" }]);
-  expect(messages("warning")).toEqual([`Repository tree0 (${root}) is not there; what was known of it is kept`]);
+  expect(started.status()).toMatchObject([{ packages: 1, problem: "is missing" }]);
+  expect(messages("warning")).toEqual([`Repository repository0 (${root}) is missing; what was known of it is kept`]);
   expect([wanted("a-1"), started.generation]).toEqual([true, 1]);
   renameSync(`${root}.away`, root);
   await started.rescan();
   expect(started.status()[0]).not.toHaveProperty("problem");
 });
 
-test("a tree that is not there at start keeps no other from being read, and ready comes all the same", async () => {
+test("a repository that is missing at the start stops neither the others nor ready", async () => {
   manifest("a/a", "a-1");
   const started = await start([`${root}/none`, root]);
-  expect(started.status()).toMatchObject([{ problem: "is not there", scannedAt: undefined }, { packages: 1 }]);
+  expect(started.status()).toMatchObject([{ problem: "is missing", scannedAt: undefined }, { packages: 1 }]);
   expect(wanted("a-1")).toBe(true);
 });
 
-test("an index that does not take what was read is a problem, not the end; the next scan mends it", async () => {
+test("a failure of the index is a problem of the repository, which the next scan mends", async () => {
   manifest("a/a", "a-1");
   const { replace } = rows;
   rows = {
@@ -217,7 +229,7 @@ test("an index that does not take what was read is a problem, not the end; the n
   expect([wanted("a-1"), started.status()[0]?.problem]).toEqual([true, undefined]);
 });
 
-test("lines that cannot be used and Manifests that cannot be read are logged once", async () => {
+test("invalid lines and unreadable Manifests are logged once", async () => {
   write("a/a/Manifest", "DIST garbage\n");
   write("a/b/Manifest", "x".repeat(33 * 1024 * 1024));
   const started = await start();
@@ -227,7 +239,7 @@ test("lines that cannot be used and Manifests that cannot be read are logged onc
   expect(started.status()).toMatchObject([{ skipped: 0, unreadable: 1 }]);
 });
 
-test("what can't be read is told of by the path of the link that leads to it, once for all versions", async () => {
+test("an unreadable path is logged by the link that leads to it, once for all versions", async () => {
   for (const version of ["v1", "v2"]) write(`${version}/a/b/Manifest`, "x".repeat(33 * 1024 * 1024));
   symlinkSync("v1", `${root}/link`);
   const started = await start([`${root}/link`]);
@@ -238,21 +250,21 @@ test("what can't be read is told of by the path of the link that leads to it, on
   expect(messages("warning")).toEqual([expect.stringContaining(`such as ${root}/link/a/b/Manifest: `)]);
 });
 
-test("after stop() nothing is scanned any more, and what ran has ended", async () => {
+test("stop() ends the running scans and starts no others", async () => {
   for (let i = 0; i < 500; i++) manifest(`a/p${i}`, `p${i}`);
-  trees = createRepositoryScans({
+  scans = createRepositoryScans({
     repositories: [{ name: "t", location: root }],
-    rows,
+    configureRows: rows.configure,
     scan,
     clock,
-    log: getLogger("trees-test"),
+    log: getLogger("repositories-test"),
   });
-  void trees.rescan();
-  await trees.stop();
+  void scans.rescan();
+  await scans.stop();
   const { packages } = rows.counts();
-  const begun = scans;
+  const begun = scanCount;
   expect(packages).toBeLessThan(500);
-  await Promise.all([trees.ready, trees.refresh(), trees.rescan()]);
+  await Promise.all([scans.ready, scans.refresh(), scans.rescan()]);
   await Bun.sleep(10);
-  expect([rows.counts().packages, scans, messages("warning")]).toEqual([packages, begun, []]);
+  expect([rows.counts().packages, scanCount, messages("warning")]).toEqual([packages, begun, []]);
 });

@@ -1,50 +1,46 @@
 /**
- * All configured repositories together, kept in step with the disk: the first scan of each at start, then on misses and
- * when asked. No scan rejects: a tree that cannot be scanned is told of in status() and keeps what was known.
+ * Keeps the index in step with all configured repositories: scans each at the start, then on misses and on request. No scan
+ * rejects: status() has the problem of a repository that cannot be scanned, and what was known of it is kept.
  */
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { DiscoveredRepositories, Repository } from "./discover.ts";
 import { createScanSchedule, type RepositoryStatus, type Scan, type ScanSchedule } from "./scan-schedule.ts";
 
-export interface TreeRows {
-  /** Makes these the repositories, in this order; returns their ids. */
-  configure(repositories: readonly Repository[]): readonly number[];
-}
-
 export interface RepositoryScansDeps {
-  /** In order: where two disagree the first holds. */
+  /** In order: where two disagree, the first one counts. */
   readonly repositories: readonly Repository[];
-  readonly rows: TreeRows;
+  /** Makes these the repositories of the index, in this order; returns their ids. */
+  readonly configureRows: (repositories: readonly Repository[]) => readonly number[];
   readonly scan: Scan;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export interface RepositoryScans {
-  /** Resolves once every tree has been scanned for the first time, well or not; another promise after configure(). */
+  /** Resolves after the first scan of every repository, successful or not. configure() replaces the promise. */
   readonly ready: Promise<void>;
-  /** Whether `ready`, as it is now, has resolved. */
+  /** Whether the current `ready` has resolved. */
   readonly scanned: boolean;
-  /** Grows at the end of each scan that changed something or followed a sync, and when there are other trees. */
+  /** Grows at the end of each scan that changed something or followed a sync, and with other repositories. */
   readonly generation: number;
   /**
-   * Makes these the trees, in this order; those that stay keep what is known of them. Resolves when it is so and new
-   * ones are being scanned. @throws what `rows.configure` throws; those that were to go are then no longer scanned
+   * Replaces the repositories; what is known of those that stay is kept. Resolves when scans of new ones have started.
+   * @throws {unknown} what `configureRows` throws; repositories that were to go are then no longer scanned
    */
   configure(repositories: readonly Repository[]): Promise<void>;
   /**
-   * To be called on a miss: resolves when what the disk said at the time of the call is in the index, as far as the
-   * trees' markers show it. Trees whose markers stand still or that have none are scanned too, as seldom as bounds
-   * the cost; where no tree knows the name (`unknown`), a call waits up to a second for that.
+   * To be called on a miss: resolves when the index has what was on disk at the time of the call, as far as markers show
+   * it. Repositories without markers, or with unchanged ones, are scanned too, rarely enough to bound the cost; where no
+   * repository has the file (`unknown`), a call waits up to a second for that.
    */
   refresh(options?: { readonly unknown?: boolean }): Promise<void>;
-  /** Resolves after a scan of all that began after the call. `full` reads all Manifests again. */
+  /** Resolves after a scan of every repository that started after the call. `full` reads all Manifests again. */
   rescan(options?: { readonly full?: boolean }): Promise<void>;
-  /** The same for the tree that lies there alone; for others it does nothing. */
+  /** Rescans the repository at this location; does nothing where there is none. */
   synced(location: string): Promise<void>;
   status(): readonly RepositoryStatus[];
-  /** Ends the scans under way; none begins afterwards, and the index is not touched once it has resolved. */
+  /** Stops the running scans and starts no others. The index is not touched after it has resolved. */
   stop(): Promise<void>;
 }
 
@@ -64,22 +60,28 @@ export interface ConfiguredRepositories {
 
 interface Member {
   readonly repository: Repository;
-  readonly tree: ScanSchedule;
+  readonly schedule: ScanSchedule;
   readonly stopping: AbortController;
 }
 
-/** Begins to scan at once. @throws what `rows.configure` throws */
-export function createRepositoryScans({ repositories, rows, scan, clock, log }: RepositoryScansDeps): RepositoryScans {
+/** Starts to scan at once. @throws {unknown} what `configureRows` throws */
+export function createRepositoryScans({
+  repositories,
+  configureRows,
+  scan,
+  clock,
+  log,
+}: RepositoryScansDeps): RepositoryScans {
   let stopped = false;
   let generation = 0;
   let members: readonly Member[] = [];
   let scanned = false;
-  let rounds = 0;
+  let configurations = 0;
   let ready: Promise<void>;
   let configuring: Promise<void> = Promise.resolve();
 
-  async function all(act: (tree: ScanSchedule) => Promise<void>): Promise<void> {
-    await Promise.all(members.map(({ tree }) => act(tree)));
+  async function all(act: (schedule: ScanSchedule) => Promise<void>): Promise<void> {
+    await Promise.all(members.map(({ schedule }) => act(schedule)));
   }
 
   function createMember(repository: Repository, repositoryId: number): Member {
@@ -91,27 +93,27 @@ export function createRepositoryScans({ repositories, rows, scan, clock, log }: 
     return {
       repository,
       stopping,
-      tree: createScanSchedule({ repository, repositoryId, scan, clock, log, signal, onChange }),
+      schedule: createScanSchedule({ repository, repositoryId, scan, clock, log, signal, onChange }),
     };
   }
 
-  async function stopThose(gone: readonly Member[]): Promise<void> {
+  async function stopMembers(gone: readonly Member[]): Promise<void> {
     for (const { stopping } of gone) stopping.abort();
-    await Promise.all(gone.map(({ tree }) => tree.idle()));
+    await Promise.all(gone.map(({ schedule }) => schedule.idle()));
   }
 
-  /** Makes `members` those of the repositories, of which none but they may be scanned just now. */
-  function adopt(wanted: readonly Repository[]): void {
-    const ids = rows.configure(wanted);
+  /** Replaces `members`; the caller has stopped those that go. */
+  function apply(wanted: readonly Repository[]): void {
+    const ids = configureRows(wanted);
     const before = new Map(members.map((member) => [member.repository.location, member]));
     members = wanted.flatMap((repository, i) => {
       const id = ids[i];
       return id === undefined ? [] : [before.get(repository.location) ?? createMember(repository, id)];
     });
     scanned = false;
-    const round = ++rounds;
-    ready = all((tree) => tree.firstScan()).then(() => {
-      if (round === rounds) scanned = true;
+    const configuration = ++configurations;
+    ready = all((schedule) => schedule.firstScan()).then(() => {
+      if (configuration === configurations) scanned = true;
     });
   }
 
@@ -121,13 +123,13 @@ export function createRepositoryScans({ repositories, rows, scan, clock, log }: 
       wanted.some(({ location, name }) => location === repository.location && name === repository.name);
     const gone = members.filter((member) => !stays(member));
     members = members.filter(stays);
-    await stopThose(gone);
+    await stopMembers(gone);
     if (stopped) return;
-    adopt(wanted);
+    apply(wanted);
     generation++;
   }
 
-  adopt(repositories);
+  apply(repositories);
   return {
     get ready() {
       return ready;
@@ -138,20 +140,20 @@ export function createRepositoryScans({ repositories, rows, scan, clock, log }: 
     get generation() {
       return generation;
     },
-    refresh: ({ unknown = false } = {}) => all((tree) => tree.refresh(unknown)),
-    rescan: ({ full = false } = {}) => all((tree) => tree.rescan(full)),
+    refresh: ({ unknown = false } = {}) => all((schedule) => schedule.refresh(unknown)),
+    rescan: ({ full = false } = {}) => all((schedule) => schedule.rescan(full)),
     async synced(location) {
-      await members.find(({ repository }) => repository.location === location)?.tree.rescan(false);
+      await members.find(({ repository }) => repository.location === location)?.schedule.rescan(false);
     },
     configure(wanted) {
       const done = configuring.then(() => configure(wanted));
       configuring = done.catch(() => undefined);
       return done;
     },
-    status: () => members.map(({ tree }) => tree.status()),
+    status: () => members.map(({ schedule }) => schedule.status()),
     async stop() {
       stopped = true;
-      await stopThose(members);
+      await stopMembers(members);
       await configuring;
     },
   };

@@ -1,8 +1,8 @@
 /**
- * When one repository is scanned: at start, when asked to, and on misses when its markers moved. What markers do not
- * show (there are none, or somebody edits Manifests by hand) is looked for on misses too, at a bounded cost.
- * Scans of one tree never overlap; whoever comes while one runs that may have passed by its change gets the next.
- * Where its location is a symbolic link, a scan reads where that led at its start: switching it makes no mixture.
+ * Decides when one repository is scanned: at the start, on request, and on misses when its markers changed. On misses it is
+ * also scanned for changes that markers do not show (Manifests edited by hand), at a bounded cost. Scans never overlap: a
+ * request during a scan that may have missed its change gets the next scan. A location that is a symbolic link is resolved
+ * once per scan, so that switching it never mixes two versions.
  */
 import { realpathSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
@@ -12,39 +12,39 @@ import type { Repository } from "./discover.ts";
 import { readMarkers } from "./markers.ts";
 import type { ScanReport, ScanRequest } from "./scan.ts";
 
-/** State of one tree for people and for clean-up. */
+/** State of one repository, for people and for clean-up. */
 export interface RepositoryStatus {
   readonly name: string;
   readonly location: string;
   readonly packages: number;
   /** DIST entries. */
   readonly distfiles: number;
-  /** End of the last scan that went through; undefined before the first. */
+  /** End of the last successful scan; undefined before the first. */
   readonly scannedAt: number | undefined;
-  /** How long the last scan took. */
+  /** Duration of the last scan. */
   readonly tookMs: number;
-  /** Manifests and folders that the last scan could not read. */
+  /** How many Manifests and folders the last scan could not read. */
   readonly unreadable: number;
-  /** DIST lines that cannot be used, in the Manifests that the last scan read. */
+  /** How many invalid DIST lines the Manifests have that the last scan read. */
   readonly skipped: number;
-  /** Why the last scan came to nothing; sentence part. */
+  /** Reason why the last scan failed; sentence part. */
   readonly problem?: string;
 }
 
 export interface ScanSchedule {
-  /** See Trees.refresh. */
+  /** See RepositoryScans.refresh. */
   refresh(unknown: boolean): Promise<void>;
-  /** See Trees.rescan. */
+  /** See RepositoryScans.rescan. */
   rescan(full: boolean): Promise<void>;
-  /** Resolves at the end of the first scan, which it begins where none has begun. */
+  /** Resolves at the end of the first scan, and starts it if need be. */
   firstScan(): Promise<void>;
   status(): RepositoryStatus;
-  /** Resolves when no scan is under way or due. */
+  /** Resolves when no scan is running or queued. */
   idle(): Promise<void>;
 }
 
 /**
- * One pass over a repository (scan.ts), on whatever thread.
+ * Runs one scan of a repository (scan.ts), on whatever thread.
  * @throws {unknown} the signal's reason; what the index throws
  */
 export type Scan = (request: ScanRequest, signal: AbortSignal) => Promise<ScanReport>;
@@ -60,15 +60,15 @@ export interface ScanScheduleDeps {
   onChange(): void;
 }
 
-/** A tree without markers is scanned for a tenth of the time at most, one with markers that stand still a hundredth. */
-const REST_WITHOUT_MARKERS = 10;
-const REST_WITH_MARKERS = 100;
-/** Whoever asks for a name that no tree knows waits so long for a rest to be over. */
+/** A repository is scanned for at most a tenth of the time without markers, and a hundredth with unchanged markers. */
+const PAUSE_FACTOR_WITHOUT_MARKERS = 10;
+const PAUSE_FACTOR_WITH_MARKERS = 100;
+/** How long a miss on an unknown name waits for the end of a pause. */
 const MAX_WAIT_MS = 1_000;
 
 type LastScan = ScanReport & { readonly markers: string; readonly endedAt: number; readonly tookMs: number };
 
-/** Where it really lies; a link that leads nowhere, and what is not there, stay what they are. */
+/** Returns the real path; a broken link and a missing path stay as they are. */
 function resolveLinks(location: string): string {
   try {
     return realpathSync(location);
@@ -77,13 +77,13 @@ function resolveLinks(location: string): string {
   }
 }
 
-/** Moves too when a link leads elsewhere; empty where nothing but that would show a change. */
+/** Returns markers that also change when a link is switched; empty where the repository has none. */
 function markersAt(path: string): string {
   const markers = readMarkers(path);
   return markers === "" ? "" : `${path} ${markers}`;
 }
 
-/** The report with paths as people know them, the same for every version that a link led to. */
+/** Returns the report with paths below the configured location, the same for every version that a link led to. */
 function withShownPaths(report: ScanReport, path: string, location: string): ScanReport {
   const shown = (text: string) => (text.startsWith(path) ? location + text.slice(path.length) : text);
   const { firstSkipped, unreadable } = report;
@@ -108,18 +108,18 @@ export function createScanSchedule({
   let scannedAt: number | undefined;
   let running: { readonly markers: string; readonly done: Promise<void> } | undefined;
   let queued: { full: boolean; readonly done: Promise<void> } | undefined;
-  let resting: Promise<void> | undefined;
-  let complained = new Set<string>();
+  let pausing: Promise<void> | undefined;
+  let reported = new Set<string>();
 
-  function tell({ problem, unreadable, skipped, firstSkipped, ...counts }: LastScan, announce: boolean): void {
+  function logReport({ problem, unreadable, skipped, firstSkipped, ...counts }: LastScan, announce: boolean): void {
     if (problem !== undefined && problem !== last?.problem) {
       log.warn("Repository {name} ({location}) {problem}; what was known of it is kept", { name, location, problem });
     }
-    const news = unreadable.filter(({ path }) => !complained.has(path));
-    const [first] = news;
+    const unreported = unreadable.filter(({ path }) => !reported.has(path));
+    const [first] = unreported;
     if (first) {
       log.warn(
-        "{count} paths of repository {name} cannot be read and are kept as they were, such as {path}: {reason}",
+        "Cannot read {count} paths of repository {name}, such as {path}: {reason}; what was known of them is kept",
         {
           count: unreadable.length,
           name,
@@ -127,9 +127,9 @@ export function createScanSchedule({
         },
       );
     }
-    complained = new Set(unreadable.map(({ path }) => path));
+    reported = new Set(unreadable.map(({ path }) => path));
     if (firstSkipped !== undefined) {
-      log.warn("{skipped} DIST lines of repository {name} cannot be used, the first is {firstSkipped}", {
+      log.warn("Repository {name} has {skipped} invalid DIST lines, the first at {firstSkipped}", {
         skipped,
         name,
         firstSkipped,
@@ -139,7 +139,7 @@ export function createScanSchedule({
     const { packages, distfiles, read, changed, removed, tookMs } = counts;
     const say = announce || changed > 0 || removed > 0 ? log.info.bind(log) : log.debug.bind(log);
     say(
-      "repository {name}: {packages} packages, {distfiles} distfiles; {read} Manifests read, {changed} changed, {removed} gone, " +
+      "repository {name}: {packages} packages, {distfiles} distfiles; {read} Manifests read, {changed} changed, {removed} removed, " +
         "{skipped} lines skipped, {tookMs} ms",
       { name, packages, distfiles, read, changed, removed, skipped, tookMs },
     );
@@ -154,7 +154,7 @@ export function createScanSchedule({
     } catch (error) {
       if (signal.aborted) return;
       const { packages, distfiles } = last ?? { packages: 0, distfiles: 0 };
-      // Some of it may have been written.
+      // Part of the scan may be in the index.
       report = {
         packages,
         distfiles,
@@ -170,15 +170,15 @@ export function createScanSchedule({
     const moved = last !== undefined && last.markers !== markers;
     const { tookMs = endedAt - startedAt } = report;
     const outcome = { ...report, markers, endedAt, tookMs: Math.max(1, tookMs) };
-    tell(outcome, last === undefined || last.problem !== undefined);
+    logReport(outcome, last === undefined || last.problem !== undefined);
     last = outcome;
     if (report.problem === undefined) scannedAt = endedAt;
-    // A sync may have brought other ebuilds and eclasses, though no Manifest.
+    // A sync may bring other ebuilds and eclasses without a changed Manifest.
     if (report.changed > 0 || report.removed > 0 || moved) onChange();
   }
 
   function start(full: boolean): Promise<void> {
-    // Read before the scan that they describe: what moves during it is seen as moved after it.
+    // Read before the scan: a change during the scan shows as a change after it.
     const path = resolveLinks(location);
     const markers = markersAt(path);
     const done = scanOnce(path, markers, full).finally(() => {
@@ -203,20 +203,21 @@ export function createScanSchedule({
     return done;
   }
 
-  /** The next scan, where what the last one cost allows it by now, or soon enough. */
-  function whenRested(previous: LastScan, maxWaitMs: number): Promise<void> {
-    const rest = previous.tookMs * (previous.markers === "" ? REST_WITHOUT_MARKERS : REST_WITH_MARKERS);
+  /** Starts the next scan if the pause that the last one requires is over, or will be within `maxWaitMs`. */
+  function afterPause(previous: LastScan, maxWaitMs: number): Promise<void> {
+    const pauseMs =
+      previous.tookMs * (previous.markers === "" ? PAUSE_FACTOR_WITHOUT_MARKERS : PAUSE_FACTOR_WITH_MARKERS);
     const elapsed = clock.now() - previous.endedAt;
-    // A negative time says that the clock was set back.
-    const waitMs = elapsed < 0 ? 0 : rest - elapsed;
-    if (waitMs <= 0) return resting ?? next(false);
+    // A negative time means that the clock was set back.
+    const waitMs = elapsed < 0 ? 0 : pauseMs - elapsed;
+    if (waitMs <= 0) return pausing ?? next(false);
     if (waitMs > maxWaitMs) return Promise.resolve();
     const wake = () => {
-      resting = undefined;
+      pausing = undefined;
       return signal.aborted ? undefined : next(false);
     };
-    resting ??= clock.sleep(waitMs, signal).then(wake, wake);
-    return resting;
+    pausing ??= clock.sleep(waitMs, signal).then(wake, wake);
+    return pausing;
   }
 
   return {
@@ -226,7 +227,7 @@ export function createScanSchedule({
       if (running && markers !== "" && markers === running.markers) return await running.done;
       if (markers !== last?.markers) return await next(false);
       await running?.done;
-      if (last) await whenRested(last, unknown && markers === "" ? MAX_WAIT_MS : 0);
+      if (last) await afterPause(last, unknown && markers === "" ? MAX_WAIT_MS : 0);
     },
     async rescan(full) {
       if (!signal.aborted) await next(full);

@@ -23,7 +23,7 @@ let rows: RepositoryRows;
 let repositoryId = 0;
 
 beforeEach(() => {
-  root = mkdtempSync(join(base, "tree-"));
+  root = mkdtempSync(join(base, "repository-"));
   rows = createRepositoryRows(openIndex(":memory:", join(import.meta.dir, "../../drizzle")).db);
   repositoryId = rows.configure([{ name: "test", location: root }])[0] ?? 0;
 });
@@ -45,7 +45,7 @@ function scan(full = false) {
 const wants = (name: string) =>
   rows.entriesByName(name as DistfileName).map((by) => `${by.category}/${by.package} ${by.entry.size}`);
 
-test("the first scan finds every package's files, and nothing elsewhere", async () => {
+test("the first scan finds the files of every package, and nothing outside of packages", async () => {
   manifest("app-misc/a", "a-1", "shared");
   manifest("dev-libs/b+b", "b-1", "shared");
   manifest("dev-libs/empty");
@@ -71,7 +71,7 @@ test("the first scan finds every package's files, and nothing elsewhere", async 
   expect(wants("stray")).toEqual([]);
 });
 
-test("a second scan reads only what changed: by size, or by time alone, also backwards", async () => {
+test("a second scan reads only Manifests whose size or time changed, even backwards", async () => {
   for (const name of ["same", "size", "time", "touched"]) manifest(`app-misc/${name}`, `${name}-1`);
   await scan();
   expect(await scan()).toMatchObject({ packages: 4, distfiles: 4, read: 0, changed: 0, removed: 0 });
@@ -90,7 +90,7 @@ test("a second scan reads only what changed: by size, or by time alone, also bac
   ]);
 });
 
-test("a full scan reads all and changes nothing where nothing changed", async () => {
+test("a full scan reads all Manifests, and changes nothing where nothing changed", async () => {
   manifest("app-misc/a", "a-1");
   await scan();
   expect(await scan(true)).toMatchObject({ packages: 1, read: 1, changed: 0 });
@@ -109,7 +109,7 @@ test("packages, Manifests and categories that vanish are forgotten", async () =>
   expect(wants("app-misc.stays")).toHaveLength(1);
 });
 
-test("the last package of a tree may go: only an empty folder is taken for a tree that is away", async () => {
+test("the last package may go: only an empty folder counts as a missing repository", async () => {
   manifest("app-misc/a", "a-1");
   write("profiles/repo_name", "test\n");
   await scan();
@@ -118,17 +118,17 @@ test("the last package of a tree may go: only an empty folder is taken for a tre
   expect(wants("a-1")).toEqual([]);
 });
 
-test("a tree that is away, or lies empty, is kept as it was and said to be", async () => {
+test("a repository that is missing or empty is kept, and the report says so", async () => {
   manifest("app-misc/a", "a-1", "a-2");
   await scan();
   renameSync(root, `${root}.away`);
-  expect(await scan()).toMatchObject({ packages: 1, distfiles: 2, removed: 0, problem: "is not there" });
+  expect(await scan()).toMatchObject({ packages: 1, distfiles: 2, removed: 0, problem: "is missing" });
   mkdirSync(`${root}/.git`, { recursive: true });
   expect(await scan()).toMatchObject({
     packages: 1,
     distfiles: 2,
     removed: 0,
-    problem: "lies empty, but had packages",
+    problem: "is empty, but had packages",
   });
   expect(wants("a-1")).toEqual(["app-misc/a 10"]);
   rmSync(root, { recursive: true });
@@ -138,11 +138,11 @@ test("a tree that is away, or lies empty, is kept as it was and said to be", asy
   expect(report.problem).toBeUndefined();
 });
 
-test("an empty folder that never had packages is no problem", async () => {
+test("a folder that was always empty is not a problem", async () => {
   expect((await scan()).problem).toBeUndefined();
 });
 
-test("a Manifest that cannot be read stays as it was and is told of with the reason", async () => {
+test("an unreadable Manifest is kept as it was, and reported with the reason", async () => {
   manifest("app-misc/a", "a-1");
   manifest("app-misc/b", "b-1");
   await scan();
@@ -150,13 +150,11 @@ test("a Manifest that cannot be read stays as it was and is told of with the rea
   manifest("app-misc/b", "b-22");
   const report = await scan();
   expect(report).toMatchObject({ packages: 2, distfiles: 2, read: 1, removed: 0 });
-  expect(report.unreadable).toEqual([
-    { path: `${root}/app-misc/a/Manifest`, reason: "its 34603008 bytes are too many" },
-  ]);
+  expect(report.unreadable).toEqual([{ path: `${root}/app-misc/a/Manifest`, reason: "too large: 34603008 bytes" }]);
   expect([wants("a-1"), wants("b-22")]).toEqual([["app-misc/a 10"], ["app-misc/b 10"]]);
 });
 
-test("a category that cannot be listed stays as it was, and is told of", async () => {
+test("an unreadable category is kept as it was, and reported", async () => {
   // Too long a name is an error that root meets too, unlike one of permissions.
   const category = "c".repeat(300);
   const entries = [{ name: "c-1" as DistfileName, size: 10 }];
@@ -168,7 +166,7 @@ test("a category that cannot be listed stays as it was, and is told of", async (
   expect(wants("c-1")).toHaveLength(1);
 });
 
-test("lines that cannot be used are counted, and the first is named", async () => {
+test("invalid lines are counted, and the first is reported", async () => {
   write("app-misc/a/Manifest", `DIST ok 10 BLAKE2B ${HASH}\nDIST a/b 10 BLAKE2B ${HASH}\nDIST garbage\n`);
   const report = await scan();
   expect(report).toMatchObject({ packages: 1, distfiles: 1, skipped: 2 });
@@ -176,7 +174,7 @@ test("lines that cannot be used are counted, and the first is named", async () =
   expect((await scan()).skipped).toBe(0);
 });
 
-test("links are followed, and loops of links lead nowhere", async () => {
+test("links are followed, and loops of links count as missing", async () => {
   manifest("app-misc/a", "a-1");
   mkdirSync(`${root}/dev-libs`);
   symlinkSync("../app-misc/a", `${root}/dev-libs/linked`);
@@ -190,7 +188,7 @@ test("links are followed, and loops of links lead nowhere", async () => {
   expect(wants("a-1")).toEqual(["app-linked/a 10", "app-misc/a 10", "dev-libs/linked 10"]);
 });
 
-test("a tree larger than one step is written whole, in several transactions", async () => {
+test("a large repository is written completely, in several transactions", async () => {
   const many = Array.from({ length: 450 }, (_, i) => `many-${i}`);
   manifest("app-misc/many", ...many);
   for (let i = 0; i < 150; i++) manifest(`dev-libs/p${i}`, `p${i}-1`, `p${i}-2`);
@@ -213,7 +211,7 @@ test("a tree larger than one step is written whole, in several transactions", as
   expect(transactions).toBeLessThan(10);
 });
 
-test("a signal ends it with its reason", async () => {
+test("a signal ends a scan with the signal's reason", async () => {
   manifest("app-misc/a", "a-1");
   const reason = new Error("enough");
   const scanning = scanRepository({

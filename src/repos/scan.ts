@@ -1,7 +1,7 @@
 /**
- * Brings the index up to date with one repository: lists its categories and packages, looks at each Manifest, and
- * reads again only those whose size or times differ. What cannot be read stays as it was. The work goes in short steps: a
- * thread takes them one after the other, and where there is none others get their turn in between.
+ * Brings the index up to date with one repository: lists categories and packages, and reads the Manifests whose size or times
+ * changed. Keeps what is known of paths that cannot be read. Works in short steps, so that it can be stopped between two of
+ * them, and can yield to the event loop where it has no thread of its own.
  */
 import type { DistEntry } from "../distfile/digests.ts";
 import { parseManifest } from "./formats/manifest.ts";
@@ -21,48 +21,47 @@ export interface KnownPackage {
   readonly distfiles: number;
 }
 
-/** What is remembered of repositories, by package. */
+/** What the index has of repositories, by package. */
 export interface PackageRows {
   categories(repositoryId: number): readonly string[];
   packages(repositoryId: number, category: string): ReadonlyMap<string, KnownPackage>;
-  /** In one transaction; returns how many want other content than before. */
+  /** Replaces packages in one transaction; returns how many want other content than before. */
   replace(repositoryId: number, packages: readonly ScannedPackage[]): number;
   remove(repositoryId: number, category: string, packages: readonly string[]): void;
 }
 
-/** A file or folder that could not be read; `reason` is a sentence part. */
+/** A file or folder that cannot be read; `reason` is a sentence part. */
 export interface UnreadablePath {
   readonly path: string;
   readonly reason: string;
 }
 
 export interface ScanReport {
-  /** Packages with a Manifest, and DIST entries in them, after the scan. */
+  /** How many packages have a Manifest, and how many DIST entries these have, after the scan. */
   readonly packages: number;
   readonly distfiles: number;
-  /** Manifests new or touched, so read. */
+  /** How many Manifests were read because they are new or touched. */
   readonly read: number;
-  /** Those of them that want other content than before. */
+  /** How many of these want other content than before. */
   readonly changed: number;
-  /** Manifests gone. */
+  /** How many Manifests have disappeared. */
   readonly removed: number;
-  /** DIST lines that cannot be used, in the Manifests read. */
+  /** How many invalid DIST lines the read Manifests have. */
   readonly skipped: number;
-  /** The first of these, as `path:line: text`. */
+  /** The first invalid line, as `path:line: text`. */
   readonly firstSkipped?: string;
-  /** Manifests and folders that could not be read; what was known of them is kept. */
+  /** Manifests and folders that cannot be read; what was known of them is kept. */
   readonly unreadable: readonly UnreadablePath[];
-  /** Why the whole repository is kept as it was; sentence part. */
+  /** Reason why the whole repository was kept as it was; sentence part. */
   readonly problem?: string;
-  /** What it cost, where that is not the time until it was done. */
+  /** Time spent, where the scan also waited for others. */
   readonly tookMs?: number;
 }
 
-/** Which repository to scan, and how. */
 export interface ScanRequest {
   readonly repositoryId: number;
   readonly location: string;
-  /** Reads every Manifest, whatever its stamp says. */
+  /** Reads every Manifest, even with the same stamp. */
   readonly full: boolean;
 }
 
@@ -70,16 +69,16 @@ export interface ScanOptions extends ScanRequest {
   readonly rows: PackageRows;
 }
 
-/** Folders of a repository that are no categories; the last three lie in old or odd trees. */
+/** Folders of a repository that are not categories; the last three are found in old or unusual repositories. */
 const NO_CATEGORIES = new Set(
   "eclass files licenses metadata profiles scripts distfiles packages lost+found".split(" "),
 );
-/** Rows written in one step: some 2 ms. */
+/** Rows written in one step, which takes some 2 ms. */
 const ROWS_PER_STEP = 200;
-/** How long steps are taken before others get their turn. */
-const TURN_MS = 2;
+/** How long to work before yielding to the event loop. */
+const SLICE_MS = 2;
 
-/** Between two of them what was written holds together, and the scan may end. */
+/** Yields between steps: what was written until then is consistent, and the scan may be stopped. */
 type Steps<T> = Generator<undefined, T, undefined>;
 
 interface Tally {
@@ -93,10 +92,10 @@ interface Tally {
   readonly unreadable: UnreadablePath[];
 }
 
-/** What one scan hands from step to step. */
+/** State of one scan. */
 interface Pass extends ScanOptions {
   readonly tally: Tally;
-  /** Read and not yet written. */
+  /** Packages read, but not written yet. */
   pending: ScannedPackage[];
   pendingRows: number;
 }
@@ -115,7 +114,7 @@ function write(pass: Pass): void {
   tally.changed += rows.replace(repositoryId, pending);
 }
 
-/** Whether the package has a Manifest. */
+/** Returns whether the package has a Manifest. */
 function scanPackage(category: string, name: string, before: KnownPackage | undefined, pass: Pass): boolean {
   const { tally } = pass;
   const path = `${pass.location}/${category}/${name}/Manifest`;
@@ -157,17 +156,17 @@ function* scanCategory(category: string, pass: Pass): Steps<void> {
   if (gone.size > 0) rows.remove(repositoryId, category, [...gone]);
 }
 
-/** Why the listing of the repository's own folder is not to be believed. */
+/** Returns the reason why the listing of the repository's folder must be ignored. */
 function problemOf(listing: ReturnType<typeof listFolders>, hadPackages: boolean): string | undefined {
-  if (listing.kind === "absent") return "is not there";
+  if (listing.kind === "absent") return "is missing";
   if (listing.kind === "unreadable") return `cannot be read: ${listing.reason}`;
-  return listing.empty && hadPackages ? "lies empty, but had packages" : undefined;
+  return listing.empty && hadPackages ? "is empty, but had packages" : undefined;
 }
 
 /**
- * One pass over the repository, step by step. One that is not there, or lies empty where it had packages (not mounted, or
- * being synced), is kept as it was, and the report says so.
- * @throws {unknown} what `rows` throws (database errors). What was written until then holds.
+ * Scans the repository step by step. Keeps a repository that is missing, or empty where it had packages (not mounted, or
+ * being synced), as it was, and reports that.
+ * @throws {unknown} what `rows` throws (database errors); what was written until then is consistent
  */
 export function* scanSteps(options: ScanOptions): Steps<ScanReport> {
   const { repositoryId, location, rows } = options;
@@ -191,23 +190,22 @@ export function* scanSteps(options: ScanOptions): Steps<ScanReport> {
   return tally;
 }
 
-/** Lets everything else that waits have its turn. */
-function giveWay(): Promise<void> {
+function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
 /**
- * All steps of scanSteps() on this thread, with turns for everything else in between.
+ * Runs scanSteps() on this thread, and yields to the event loop in between.
  * @throws {unknown} the signal's reason; what scanSteps() throws
  */
 export async function scanRepository(options: ScanOptions & { readonly signal: AbortSignal }): Promise<ScanReport> {
   const { signal } = options;
   const steps = scanSteps(options);
   for (;;) {
-    await giveWay();
+    await yieldToEventLoop();
     signal.throwIfAborted();
-    const begunAt = performance.now();
-    while (performance.now() - begunAt < TURN_MS) {
+    const startedAt = performance.now();
+    while (performance.now() - startedAt < SLICE_MS) {
       const { done, value } = steps.next();
       if (done) return value;
     }

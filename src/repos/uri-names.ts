@@ -1,7 +1,6 @@
 /**
- * Under which name Portage keeps what lies at a URI, as the metadata/md5-cache of the trees has it: SRC_URI may rename a
- * file (`URI -> NAME`), and what `emerge --pretend --fetchonly` prints then does not tell. Reads the whole of md5-cache, which
- * takes a second or two; so only for who has nothing better to go by.
+ * Finds the names of distfiles by their URIs: SRC_URI may rename a file (`URI -> NAME`), and the output of
+ * `emerge --pretend --fetchonly` does not show the new name. Reads all of metadata/md5-cache, which takes a second or two.
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
@@ -10,16 +9,16 @@ import { parseMd5Cache } from "./formats/md5-cache.ts";
 import { parseSrcUri } from "./formats/src-uri.ts";
 
 const READ_AT_ONCE = 16;
-/** Without the prefixes of EAPI 8. */
+/** Leaves out the prefixes of EAPI 8. */
 const URIS = /[a-z][a-z0-9.-]*:\/\/\S+/gi;
 
 async function entriesOf(folder: string): Promise<readonly string[]> {
   return (await readdir(folder).catch(() => [])).map((name) => `${folder}/${name}`);
 }
 
-/** Adds what one md5-cache file says. */
-function note(text: string, wanted: ReadonlySet<string>, names: Map<string, string>): void {
-  // Most have nothing to do with any of them.
+/** Adds the names from one md5-cache file. */
+function addNames(text: string, wanted: ReadonlySet<string>, names: Map<string, string>): void {
+  // Most files have none of the URIs.
   if (!text.match(URIS)?.some((uri) => wanted.has(uri))) return;
   const metadata = parseMd5Cache(text)?.metadata;
   if (!metadata) return;
@@ -28,7 +27,7 @@ function note(text: string, wanted: ReadonlySet<string>, names: Map<string, stri
   }
 }
 
-/** By URI; those that no ebuild has are left out. The first repository counts. */
+/** Returns names by URI, without URIs that no ebuild has. Where repositories differ, the first one counts. */
 export async function namesOfUris(
   repositories: readonly Repository[],
   wanted: ReadonlySet<string>,
@@ -39,7 +38,7 @@ export async function namesOfUris(
     for (const category of await entriesOf(`${location}/metadata/md5-cache`)) {
       signal.throwIfAborted();
       await mapInBatches(await entriesOf(category), READ_AT_ONCE, async (path) => {
-        note(
+        addNames(
           await Bun.file(path)
             .text()
             .catch(() => ""),

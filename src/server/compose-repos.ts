@@ -79,7 +79,13 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
   };
   tellProblems();
   const thread = composeScan(parts);
-  const scans = createRepositoryScans({ repositories: found.repositories, rows, scan: thread.scan, clock, log });
+  const scans = createRepositoryScans({
+    repositories: found.repositories,
+    configureRows: rows.configure,
+    scan: thread.scan,
+    clock,
+    log,
+  });
 
   async function heed({ location, first }: SyncedTree): Promise<void> {
     if (first) {
