@@ -82,7 +82,7 @@ for (const where of ["without a server", "with a server"]) {
     );
     const again = await run("import", folder.file("distdir"), "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({
-      seen: 3,
+      scanned: 3,
       adopted: 0,
       present: 2,
       skipped: [{ reason: "unknown", files: 1, examples: ["none.tar"] }],

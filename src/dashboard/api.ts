@@ -1,64 +1,66 @@
 /**
- * Asking the server: JSON by GET, changes by POST, whose progress comes as lines of JSON. Paths are relative to the origin of
- * the page; nothing else is ever asked.
+ * Calls the server's API: GET for JSON, POST for actions, whose progress arrives as lines of JSON. URLs are relative to the
+ * origin of the page; no other server is contacted.
  */
+import type { Progress } from "../api/action-schemas.ts";
+import type { ActionName } from "../api/actions.ts";
 import type { Problem } from "../api/schemas.ts";
 
 const PREFIX = "/api/v1";
 
-/** The server answered, and said no: the message is its own words. */
-export class RefusedError extends Error {
+/** The server responded with an error; the message is the server's own. */
+export class ApiError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
     super(message);
-    this.name = "RefusedError";
+    this.name = "ApiError";
     this.status = status;
   }
 }
 
-/** Path and query of something below the API, quoted. */
+/** @param path below the API, without anything to escape */
 export function apiPath(path: string, query: Readonly<Record<string, string | number>> = {}): string {
   const search = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)])).toString();
-  return `${PREFIX}/${path.split("/").map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;
+  return `${PREFIX}/${path}${search === "" ? "" : `?${search}`}`;
 }
 
-async function refusal(response: Response): Promise<RefusedError> {
+/** @param name any file's name: its slashes and percent signs are escaped, too */
+export function filePath(name: string): string {
+  return `${PREFIX}/files/${encodeURIComponent(name)}`;
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
   const text = await response.text();
+  const status = `The server responded with status ${response.status}.`;
   try {
     const { detail, title } = JSON.parse(text) as Partial<Problem>;
-    return new RefusedError(response.status, detail ?? title ?? `It answered ${response.status}.`);
+    return new ApiError(response.status, detail ?? title ?? status);
   } catch {
-    // Not this server's own words: something stands between.
-    return new RefusedError(response.status, text.trim().slice(0, 300) || `It answered ${response.status}.`);
+    // Not problem details, so from a proxy in between.
+    return new ApiError(response.status, text.trim().slice(0, 300) || status);
   }
 }
 
 /**
- * @param path as apiPath() gives it
- * @throws {RefusedError} where the server says no
- * @throws {TypeError} where it does not answer
+ * @param path as apiPath() and filePath() return it
+ * @throws {ApiError} if the server responds with an error
+ * @throws {TypeError} if the server does not respond
  */
 export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   const response = await fetch(path, { signal, headers: { accept: "application/json" }, cache: "no-store" });
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await errorOf(response);
   return (await response.json()) as T;
 }
 
-/** What is told while an action goes on, one object a line. */
-export type ActionLine =
-  | {
-      readonly kind: "progress";
-      readonly step: string;
-      readonly done: number;
-      readonly total: number | null;
-      readonly bytes: number;
-      readonly total_bytes: number | null;
-    }
+/** One line of the response to an action. */
+type ActionLine =
+  | Progress
+  | { readonly kind: "alive" }
   | { readonly kind: "result"; readonly result: unknown }
   | { readonly kind: "error"; readonly status: number; readonly detail: string };
 
-/** The lines of a stream, as they come. */
+/** Splits a stream into lines as they arrive. */
 export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   const reader = body.getReader();
@@ -73,25 +75,34 @@ export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator
       if (done) return;
     }
   } finally {
-    // Whoever stops listening stops the action.
+    // Closing the connection stops the action.
     reader.cancel().catch(() => undefined);
   }
 }
 
-export interface ActionOrder {
-  readonly name: "clean" | "rescan" | "fetch" | "verify" | "drop";
+/** Actions that the dashboard offers. */
+export type DashboardAction = Exclude<ActionName, "import">;
+
+export interface ActionRequest {
+  readonly name: DashboardAction;
   readonly body: Readonly<Record<string, unknown>>;
-  /** Empty: none is sent, and the server decides. */
+}
+
+export interface ActionOptions {
+  /** Empty if there is none; a server reached through its Unix socket needs none. */
   readonly token: string;
   readonly signal: AbortSignal;
-  readonly onProgress: (line: Extract<ActionLine, { kind: "progress" }>) => void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 /**
- * Has the server do something and gives its report.
- * @throws {RefusedError} where it says no, or the action fails
+ * Runs an action on the server and returns its report.
+ * @throws {ApiError} if the server refuses, or the action fails
  */
-export async function act<T>({ name, body, token, signal, onProgress }: ActionOrder): Promise<T> {
+export async function runAction<T>(
+  { name, body }: ActionRequest,
+  { token, signal, onProgress }: ActionOptions,
+): Promise<T> {
   const response = await fetch(apiPath(name), {
     method: "POST",
     signal,
@@ -102,12 +113,12 @@ export async function act<T>({ name, body, token, signal, onProgress }: ActionOr
     },
     body: JSON.stringify(body),
   });
-  if (!response.ok || !response.body) throw await refusal(response);
+  if (!response.ok || !response.body) throw await errorOf(response);
   for await (const text of linesOf(response.body)) {
     const line = JSON.parse(text) as ActionLine;
     if (line.kind === "progress") onProgress(line);
     if (line.kind === "result") return line.result as T;
-    if (line.kind === "error") throw new RefusedError(line.status, line.detail);
+    if (line.kind === "error") throw new ApiError(line.status, line.detail);
   }
-  throw new RefusedError(502, "The connection ended before the report came.");
+  throw new ApiError(502, "The connection closed before the action finished.");
 }

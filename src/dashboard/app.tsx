@@ -1,30 +1,30 @@
 /**
- * The page as a whole: head with search, the four answers, and below them the overview, a search, or one file's story.
+ * Lays out the page: header with search, summary tiles, and below them the overview, the file list, or one file.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
-import { ActionsPanel } from "./actions.tsx";
+import { ActionContext, useActionControl } from "./action-state.ts";
+import { ActionStatus } from "./action-status.tsx";
 import { apiPath } from "./api.ts";
-import { ChartsPanel } from "./charts.tsx";
-import { Dock } from "./dock.tsx";
+import { ErrorBoundary } from "./components.tsx";
 import { DownloadsPanel } from "./downloads.tsx";
+import { useEventStream } from "./event-stream.ts";
 import { FailuresPanel } from "./failures.tsx";
+import { FileDetailsView } from "./file-details.tsx";
 import { FilesView } from "./files.tsx";
-import { NowContext, useContact, usePolled } from "./hooks.ts";
-import { useLive } from "./live.ts";
+import { NowContext, useConnection, usePolled } from "./hooks.ts";
+import { MaintenancePanel } from "./maintenance.tsx";
 import { MirrorsPanel } from "./mirrors.tsx";
-import { Guarded } from "./parts.tsx";
+import { RepositoriesPanel } from "./repositories.tsx";
 import { type Route, searchHash, useRoute } from "./route.ts";
-import { RunnerContext, useRunner } from "./run.ts";
 import { StorePanel } from "./store.tsx";
-import { StoryView } from "./story.tsx";
 import { Summary } from "./summary.tsx";
-import { TopPanel } from "./top.tsx";
-import { TreesPanel } from "./trees.tsx";
+import { TopListsPanel } from "./top-lists.tsx";
+import { TrafficPanel } from "./traffic.tsx";
 
 const MIRRORS_POLL_MS = 10_000;
-/** A search begins when typing has paused for so long. */
-const TYPING_PAUSE_MS = 200;
+/** Delay between the last keystroke and the search. */
+const SEARCH_DELAY_MS = 200;
 
 function Search({ route }: { readonly route: Route }) {
   const shown = route.view === "files" ? route.search : "";
@@ -34,7 +34,7 @@ function Search({ route }: { readonly route: Route }) {
   const go = (search: string) => {
     clearTimeout(timer.current);
     const hash = searchHash(search.trim());
-    // Letters typed are one search, and one step back.
+    // Refining a search adds no history entries: one step back leaves it.
     if (route.view === "files") location.replace(hash);
     else location.hash = hash;
   };
@@ -48,14 +48,14 @@ function Search({ route }: { readonly route: Route }) {
       >
         <input
           type="search"
-          aria-label="Find a file"
-          placeholder="Find a file…"
+          aria-label="Search files"
+          placeholder="Search files…"
           value={text}
           onInput={(event) => {
             const search = event.currentTarget.value;
             setText(search);
             clearTimeout(timer.current);
-            timer.current = setTimeout(() => go(search), TYPING_PAUSE_MS);
+            timer.current = setTimeout(() => go(search), SEARCH_DELAY_MS);
           }}
         />
       </form>
@@ -63,30 +63,30 @@ function Search({ route }: { readonly route: Route }) {
   );
 }
 
-/** Says that the server is away, and that it is back. */
-function ContactLine({ refusal }: { readonly refusal: string | undefined }) {
-  const { state, since, returns } = useContact();
+/** Announces that the server stopped responding, and that it is back. */
+function ConnectionBanner({ error }: { readonly error: string | undefined }) {
+  const { state, since, reconnects } = useConnection();
   const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(since);
-  const gone = `The server does not answer since ${time}. It is asked again every few seconds; this page goes on by itself.`;
+  const offline = `The server has not responded since ${time}. Retrying every few seconds.`;
   return (
-    <div role="status" class="contact">
-      {refusal === undefined ? null : <p class="banner bad">{refusal}</p>}
-      {state === "gone" ? <p class="banner bad">{gone}</p> : null}
-      {state === "here" && returns > 0 ? <p class="unseen">The server answers again.</p> : null}
+    <div role="status" class="connection">
+      {error === undefined ? null : <p class="banner bad">{error}</p>}
+      {state === "offline" ? <p class="banner bad">{offline}</p> : null}
+      {state === "online" && reconnects > 0 ? <p class="visually-hidden">The server is back.</p> : null}
     </div>
   );
 }
 
-/** Another version of the server has another page, too. */
-function VersionLine({ version }: { readonly version: string | undefined }) {
+/** Asks for a reload when the server was replaced by another version, whose page differs. */
+function VersionBanner({ version }: { readonly version: string | undefined }) {
   const [first, setFirst] = useState(version);
   useEffect(() => setFirst((before) => before ?? version), [version]);
   if (version === undefined || first === undefined || version === first) return null;
   return (
     <p class="banner" role="status">
-      The server is version {version} now, this page is that of {first}.{" "}
+      The server was updated to version {version}; this page is from version {first}.{" "}
       <button type="button" onClick={() => location.reload()}>
-        Load the new one
+        Reload
       </button>
     </p>
   );
@@ -98,18 +98,17 @@ interface OverviewProps {
   readonly mirrors: Mirrors | undefined;
 }
 
-/** A store that nobody has used yet: how to begin. */
+/** Explains how to point clients at the server, until one has used it. */
 function Welcome() {
   return (
     <section class="panel welcome" aria-labelledby="welcome-title">
-      <h2 id="welcome-title">The store is empty</h2>
+      <h2 id="welcome-title">Getting started</h2>
       <p>
-        Nothing was asked for yet. On a client, put this line into <code>/etc/portage/mirrors</code>:
+        No client has used this server yet. On a client, add this line to <code>/etc/portage/mirrors</code>:
       </p>
       <pre class="sample">local {location.origin}</pre>
       <p class="small">
-        or <code>GENTOO_MIRRORS="{location.origin}"</code> into <code>/etc/portage/make.conf</code>. What emerge fetches
-        then shows up here.
+        or set <code>GENTOO_MIRRORS="{location.origin}"</code> in <code>/etc/portage/make.conf</code>.
       </p>
     </section>
   );
@@ -122,85 +121,85 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
       {empty ? <Welcome /> : null}
       <div class="columns">
         <div class="column">
-          <Guarded>
+          <ErrorBoundary>
             <DownloadsPanel downloads={downloads} readAhead={status?.read_ahead} />
-          </Guarded>
-          <Guarded>
-            <ChartsPanel />
-          </Guarded>
-          <Guarded>
+          </ErrorBoundary>
+          <ErrorBoundary>
+            <TrafficPanel />
+          </ErrorBoundary>
+          <ErrorBoundary>
             <FailuresPanel />
-          </Guarded>
-          <Guarded>
-            <TopPanel />
-          </Guarded>
+          </ErrorBoundary>
+          <ErrorBoundary>
+            <TopListsPanel />
+          </ErrorBoundary>
         </div>
         <div class="column">
-          <Guarded>
+          <ErrorBoundary>
             <MirrorsPanel mirrors={mirrors} />
-          </Guarded>
-          <Guarded>
+          </ErrorBoundary>
+          <ErrorBoundary>
             <StorePanel status={status} />
-          </Guarded>
-          <Guarded>
-            <TreesPanel />
-          </Guarded>
-          <Guarded>
-            <ActionsPanel status={status} />
-          </Guarded>
+          </ErrorBoundary>
+          <ErrorBoundary>
+            <RepositoriesPanel />
+          </ErrorBoundary>
+          <ErrorBoundary>
+            <MaintenancePanel status={status} />
+          </ErrorBoundary>
         </div>
       </div>
     </>
   );
 }
 
-function pageTitle(gone: boolean, status: Status | undefined): string {
-  if (gone) return "✕ portcache";
+function pageTitle(offline: boolean, status: Status | undefined): string {
+  if (offline) return "✕ portcache";
   const active = status?.downloads.active ?? 0;
-  const sign = status && status.health.state !== "ok" ? "▲ " : "";
-  return `${sign}${active > 0 ? `(${active}) ` : ""}portcache`;
+  const warning = status && status.health.state !== "ok" ? "▲ " : "";
+  return `${warning}${active > 0 ? `(${active}) ` : ""}portcache`;
 }
 
-/** How far the server's clock is ahead of the browser's, known from its latest status. */
-function useClockDifference(status: Status | undefined): number {
+/** Returns how far the server's clock is ahead of the browser's. */
+function useClockOffset(status: Status | undefined): number {
   return useMemo(() => (status ? Date.parse(status.now) - Date.now() : 0), [status]);
 }
 
 export function App() {
   const route = useRoute();
-  const { status, downloads, refusal } = useLive();
-  const runner = useRunner();
+  const { status, downloads, error } = useEventStream();
+  const control = useActionControl();
   const mirrors = usePolled<Mirrors>(apiPath("mirrors"), MIRRORS_POLL_MS);
-  const gone = useContact().state === "gone";
-  const now = Date.now() + useClockDifference(status);
+  const offline = useConnection().state === "offline";
+  const now = Date.now() + useClockOffset(status);
   useEffect(() => {
-    document.title = pageTitle(gone, status);
-  }, [gone, status]);
-  const shown = { status, downloads, mirrors: mirrors.data };
+    document.title = pageTitle(offline, status);
+  }, [offline, status]);
+  const data = { status, downloads, mirrors: mirrors.data };
   return (
     <NowContext.Provider value={now}>
-      <RunnerContext.Provider value={runner}>
-        <header class="top">
+      <ActionContext.Provider value={control}>
+        <header class="page-header">
           <a class="logo" href="#/">
             portcache
           </a>
           <Search route={route} />
         </header>
-        <ContactLine refusal={refusal} />
-        <VersionLine version={status?.version} />
-        <main class={gone ? "gone" : ""}>
-          <h1 class="unseen">portcache</h1>
-          <Guarded>
-            <Summary {...shown} />
-          </Guarded>
-          <Guarded key={route.view === "file" ? `file ${route.name}` : route.view}>
-            {route.view === "overview" ? <Overview {...shown} /> : null}
+        <ConnectionBanner error={error} />
+        <VersionBanner version={status?.version} />
+        <main class={offline ? "offline" : ""}>
+          <h1 class="visually-hidden">portcache</h1>
+          <ErrorBoundary>
+            <Summary {...data} />
+          </ErrorBoundary>
+          <ErrorBoundary key={route.view === "file" ? `file ${route.name}` : route.view}>
+            {route.view === "overview" ? <Overview {...data} /> : null}
             {route.view === "files" ? <FilesView search={route.search} /> : null}
-            {route.view === "file" ? <StoryView name={route.name} /> : null}
-          </Guarded>
-          <Dock />
+            {route.view === "file" ? <FileDetailsView name={route.name} /> : null}
+          </ErrorBoundary>
+          <ActionStatus />
         </main>
-      </RunnerContext.Provider>
+      </ActionContext.Provider>
     </NowContext.Provider>
   );
 }

@@ -1,25 +1,23 @@
 /**
- * One chart by uPlot: follows the width it has, the colours of the page in dark and light, and tells which bucket is
- * under the pointer.
+ * Draws a chart with uPlot that follows the width of its container and the colour scheme of the page.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 
-/** Of a chart's drawing area, in pixels. */
-const HEIGHT = 150;
+const HEIGHT_PX = 150;
 
 export interface ChartProps {
-  /** Told to those who can't see it. */
+  /** Read by screen readers. */
   readonly label: string;
   readonly data: uPlot.AlignedData;
-  /** Made anew where colours change. */
+  /** Called again when the colour scheme changes. */
   readonly options: (color: (name: string) => string) => Omit<uPlot.Options, "width" | "height">;
-  /** Index of the bucket under the pointer. */
-  readonly onPoint: (index: number | undefined) => void;
+  /** Receives the index of the bucket under the pointer. */
+  readonly onHover: (index: number | undefined) => void;
 }
 
-/** Counts how often the colours of the page have changed. */
-function useColorChanges(): number {
+/** Counts changes of the colour scheme. */
+function useColorSchemeChanges(): number {
   const [changes, setChanges] = useState(0);
   useEffect(() => {
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -30,29 +28,32 @@ function useColorChanges(): number {
   return changes;
 }
 
-export function Chart({ label, data, options, onPoint }: ChartProps) {
-  const place = useRef<HTMLDivElement>(null);
+export function Chart({ label, data, options, onHover }: ChartProps) {
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  const colorChanges = useColorChanges();
+  const colorSchemeChanges = useColorSchemeChanges();
 
   useEffect(() => {
-    const element = place.current;
+    const element = container.current;
     if (!element) return undefined;
     const color = (name: string) => getComputedStyle(element).getPropertyValue(`--${name}`).trim();
-    const given = options(color);
-    const setCursor = [(u: uPlot) => onPoint(u.cursor.idx ?? undefined)];
+    const setCursor = [(u: uPlot) => onHover(u.cursor.idx ?? undefined)];
     const width = () => Math.max(100, element.clientWidth);
-    const made = new uPlot({ ...given, width: width(), height: HEIGHT, hooks: { setCursor } }, data, element);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: width(), height: HEIGHT }));
+    const chart = new uPlot(
+      { ...options(color), width: width(), height: HEIGHT_PX, hooks: { setCursor } },
+      data,
+      element,
+    );
+    plot.current = chart;
+    const observer = new ResizeObserver(() => chart.setSize({ width: width(), height: HEIGHT_PX }));
     observer.observe(element);
     return () => {
       observer.disconnect();
-      made.destroy();
+      chart.destroy();
     };
-  }, [options, colorChanges]);
+  }, [options, colorSchemeChanges]);
 
   useEffect(() => plot.current?.setData(data), [data]);
 
-  return <div class="chart" ref={place} role="img" aria-label={label} />;
+  return <div class="chart" ref={container} role="img" aria-label={label} />;
 }

@@ -1,25 +1,24 @@
 /**
- * What comes in just now: how far each download is, how fast, from where, and for whom.
+ * Shows active downloads with their progress, speed, clients and sources.
  */
 import type { DownloadState, Downloads, Status } from "../api/schemas.ts";
+import { FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatBytes, formatCount, formatDuration, formatSpeed, plural } from "./format.ts";
-import { FileLink, Nothing, Panel } from "./parts.tsx";
 
-/** A full page of them is enough to see. */
-const SHOWN = 12;
+const MAX_SHOWN = 12;
 
-function stateWords({ state, size, bytes, eta_seconds }: DownloadState): string {
-  if (state === "waiting") return "waits for its turn";
-  if (state === "resolving") return "looks for sources";
+function stateText({ state, size, bytes, eta_seconds }: DownloadState): string {
+  if (state === "waiting") return "waiting for a download slot";
+  if (state === "resolving") return "looking up sources";
   const rest = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1000)} left`;
   return size === null ? `${formatBytes(bytes)}${rest}` : `${formatBytes(bytes)} of ${formatBytes(size)}${rest}`;
 }
 
-function readers(clients: number): string {
-  return clients === 0 ? "ahead of need" : `for ${plural(clients, "client")}`;
+function clientsText(clients: number): string {
+  return clients === 0 ? "no clients" : plural(clients, "client");
 }
 
-/** Where bytes come from now, else who was asked last. */
+/** Names the sources in use, else the one used last. */
 function sourcesOf({ upstream_requests }: DownloadState): string {
   const active = upstream_requests.filter(({ outcome }) => outcome === null);
   const shown = active.length > 0 ? active : upstream_requests.slice(-1);
@@ -37,10 +36,14 @@ function Download({ download }: { readonly download: DownloadState }) {
         <FileLink name={file} />
         <span class="speed">{state === "fetching" ? formatSpeed(bytes_per_second) : ""}</span>
       </div>
-      <progress aria-label={`${file} so far`} max={known ?? 1} {...(known === undefined ? {} : { value: bytes })} />
+      <progress
+        aria-label={`Progress of ${file}`}
+        max={known ?? 1}
+        {...(known === undefined ? {} : { value: bytes })}
+      />
       <div class="line small">
-        <span>{stateWords(download)}</span>
-        <span>{[readers(clients), sourcesOf(download)].filter((words) => words !== "").join(", ")}</span>
+        <span>{stateText(download)}</span>
+        <span>{[clientsText(clients), sourcesOf(download)].filter((text) => text !== "").join(", ")}</span>
       </div>
     </li>
   );
@@ -54,23 +57,22 @@ interface DownloadsProps {
 export function DownloadsPanel({ downloads, readAhead }: DownloadsProps) {
   const list = downloads?.downloads ?? [];
   const total = downloads?.total ?? 0;
-  const more = total - SHOWN;
+  const more = total - MAX_SHOWN;
   return (
-    <Panel id="downloads" title="Coming in now" aside={total === 0 ? undefined : plural(total, "download")}>
+    <Panel id="downloads" title="Active downloads" aside={total === 0 ? undefined : plural(total, "download")}>
       {list.length === 0 ? (
-        <Nothing>Nothing is being fetched. A file that is asked for and not here shows up at once.</Nothing>
+        <Placeholder>No active downloads.</Placeholder>
       ) : (
         <ul class="plain">
-          {list.slice(0, SHOWN).map((download) => (
+          {list.slice(0, MAX_SHOWN).map((download) => (
             <Download key={download.file} download={download} />
           ))}
         </ul>
       )}
       {more > 0 ? <p class="small">and {formatCount(more)} more</p> : null}
       {readAhead?.fetched ? (
-        <p class="small ahead">
-          {plural(readAhead.fetched, "file")} fetched ahead of need since the start, {formatCount(readAhead.used)} of
-          them asked for since.
+        <p class="small footnote">
+          Read-ahead since start: {plural(readAhead.fetched, "file")} fetched, {formatCount(readAhead.used)} requested.
         </p>
       ) : null}
     </Panel>

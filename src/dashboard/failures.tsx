@@ -1,15 +1,15 @@
 /**
- * What went wrong lately, in plain words, the latest first.
+ * Shows recent failures and their reasons, newest first.
  */
 import type { Failure, Failures } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
+import { ErrorMessage, FileLink, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatAgo, formatCount } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
-import { FileLink, Nothing, Panel, Refusal, Sign } from "./parts.tsx";
-import { failureReason, failureTone, failureWords } from "./words.ts";
+import { failureLabel, failureReason, failureTone } from "./labels.ts";
 
 const POLL_MS = 15_000;
-const SHOWN = 8;
+const MAX_SHOWN = 8;
 
 export function FailureItem({ failure, linked }: { readonly failure: Failure; readonly linked: boolean }) {
   const now = useNow();
@@ -18,8 +18,8 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
     <li class="failure">
       <div class="line">
         <span>
-          <Sign tone={failureTone(kind)} />
-          <strong>{failureWords(kind)}</strong>
+          <StatusIcon tone={failureTone(kind)} />
+          <strong>{failureLabel(kind)}</strong>
           {linked ? (
             <>
               {": "}
@@ -28,7 +28,7 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
           ) : null}
         </span>
         <span class="small">
-          {count > 1 ? `${formatCount(count)} times, ` : ""}
+          {count > 1 ? `${formatCount(count)}×, ` : ""}
           <time dateTime={last_at}>{formatAgo(last_at, now)}</time>
         </span>
       </div>
@@ -38,10 +38,10 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
 }
 
 export function FailuresPanel() {
-  const { data, refusal } = usePolled<Failures>(apiPath("failures", { limit: SHOWN }), POLL_MS);
+  const { data, error } = usePolled<Failures>(apiPath("failures", { limit: MAX_SHOWN }), POLL_MS);
   return (
-    <Panel id="failures" title="What went wrong">
-      <Refusal text={refusal} />
+    <Panel id="failures" title="Recent problems">
+      <ErrorMessage text={error} />
       {data?.failures.length ? (
         <ul class="plain">
           {data.failures.map((failure) => (
@@ -49,7 +49,7 @@ export function FailuresPanel() {
           ))}
         </ul>
       ) : (
-        <Nothing>{data ? "Nothing, as far as is remembered." : "…"}</Nothing>
+        <Placeholder>{data ? "No problems recorded." : "…"}</Placeholder>
       )}
     </Panel>
   );

@@ -1,12 +1,13 @@
 /**
- * The stored files: searched, sorted, page by page. A name that is not among them leads to its story all the same.
+ * Lists the stored files with search, sorting and paging.
  */
 import { useEffect, useState } from "preact/hooks";
 import type { Files } from "../api/file-schemas.ts";
 import { apiPath } from "./api.ts";
+import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
-import { FileLink, Nothing, Panel, Refusal } from "./parts.tsx";
+import { fileHash } from "./route.ts";
 
 const POLL_MS = 15_000;
 const PER_PAGE = 50;
@@ -14,7 +15,7 @@ const PER_PAGE = 50;
 const COLUMNS = [
   ["name", "Name", "asc"],
   ["size", "Size", "desc"],
-  ["uses", "Asked for", "desc"],
+  ["uses", "Requests", "desc"],
   ["used_at", "Last used", "desc"],
   ["stored_at", "Stored", "desc"],
 ] as const;
@@ -27,12 +28,12 @@ interface Sorting {
   readonly order: Order;
 }
 
-interface HeadProps {
+interface SortingProps {
   readonly sorting: Sorting;
   readonly onSort: (sorting: Sorting) => void;
 }
 
-function Head({ sorting, onSort }: HeadProps) {
+function TableHead({ sorting, onSort }: SortingProps) {
   const opposite = sorting.order === "asc" ? "desc" : "asc";
   return (
     <thead>
@@ -54,11 +55,11 @@ function Head({ sorting, onSort }: HeadProps) {
   );
 }
 
-/** Where the screen is too narrow for a head of columns. */
-function NarrowSort({ sorting, onSort }: HeadProps) {
+/** Replaces the table head on narrow screens. */
+function SortSelect({ sorting, onSort }: SortingProps) {
   return (
-    <label class="narrow">
-      Sorted by{" "}
+    <label class="sort">
+      Sort by{" "}
       <select
         value={sorting.sort}
         onChange={(event) => {
@@ -86,7 +87,7 @@ function Rows({ files }: { readonly files: Files["files"] }) {
             <FileLink name={name} />
           </th>
           <td data-label="Size">{formatBytes(size)}</td>
-          <td data-label="Asked for">{formatCount(uses)}</td>
+          <td data-label="Requests">{formatCount(uses)}</td>
           <td data-label="Last used">{formatAgo(used_at, now)}</td>
           <td data-label="Stored">{formatAgo(stored_at, now)}</td>
         </tr>
@@ -95,18 +96,18 @@ function Rows({ files }: { readonly files: Files["files"] }) {
   );
 }
 
-interface PagesProps {
+interface PaginationProps {
   readonly page: number;
   readonly pages: number;
   readonly onPage: (page: number) => void;
 }
 
-function Pages({ page, pages, onPage }: PagesProps) {
+function Pagination({ page, pages, onPage }: PaginationProps) {
   if (pages <= 1) return null;
   return (
-    <nav class="pages" aria-label="Pages">
+    <nav class="pagination" aria-label="Pages">
       <button type="button" disabled={page <= 1} onClick={() => onPage(page - 1)}>
-        Back
+        Previous
       </button>
       <span>
         Page {formatCount(page)} of {formatCount(pages)}
@@ -118,14 +119,13 @@ function Pages({ page, pages, onPage }: PagesProps) {
   );
 }
 
-/** What to do with a search that met no stored file. */
+/** Offers the details of a file that is not stored, because the search may be its whole name. */
 function NoMatch({ search }: { readonly search: string }) {
-  if (search === "") return <Nothing>Nothing is stored yet. Files come in when clients ask for them.</Nothing>;
+  if (search === "") return <Placeholder>No files stored yet.</Placeholder>;
   return (
-    <Nothing>
-      No stored file has “{search}” in its name. If that is a whole name, see{" "}
-      <a href={`#/file/${encodeURIComponent(search)}`}>what is known of it</a>.
-    </Nothing>
+    <Placeholder>
+      No stored file matches “{search}”. <a href={fileHash(search)}>Show details</a> of a file with exactly this name.
+    </Placeholder>
   );
 }
 
@@ -134,21 +134,21 @@ export function FilesView({ search }: { readonly search: string }) {
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [search, sorting]);
   const path = apiPath("files", { q: search, ...sorting, page, per_page: PER_PAGE });
-  const { data, refusal } = usePolled<Files>(path, POLL_MS);
-  const found = data ? `${plural(data.total, "file")}, ${formatBytes(data.total_bytes)}` : "…";
-  const title = search === "" ? "Stored files" : `Stored files with “${search}”`;
+  const { data, error } = usePolled<Files>(path, POLL_MS);
+  const totals = data ? `${plural(data.total, "file")}, ${formatBytes(data.total_bytes)}` : "…";
+  const title = search === "" ? "Files" : `Files matching “${search}”`;
   return (
-    <Panel id="files" title={title} aside={<span role="status">{found}</span>}>
-      <Refusal text={refusal} />
+    <Panel id="files" title={title} aside={<span role="status">{totals}</span>}>
+      <ErrorMessage text={error} />
       {data?.total === 0 ? <NoMatch search={search} /> : null}
       {data && data.total > 0 ? (
         <>
-          <NarrowSort sorting={sorting} onSort={setSorting} />
+          <SortSelect sorting={sorting} onSort={setSorting} />
           <table class="stacking wide">
-            <Head sorting={sorting} onSort={setSorting} />
+            <TableHead sorting={sorting} onSort={setSorting} />
             <Rows files={data.files} />
           </table>
-          <Pages page={page} pages={Math.ceil(data.total / PER_PAGE)} onPage={setPage} />
+          <Pagination page={page} pages={Math.ceil(data.total / PER_PAGE)} onPage={setPage} />
         </>
       ) : null}
     </Panel>

@@ -6,13 +6,13 @@ import {
   formatCount,
   formatDuration,
   formatMilliseconds,
-  formatShare,
+  formatPercent,
   formatSpeed,
   plural,
 } from "./format.ts";
 
-/** Blanks that do not break, as plain ones. */
-const plain = (text: string) => text.replaceAll(/[\u00a0\u202f]/g, " ");
+/** Replaces non-breaking spaces by plain ones. */
+const plain = (text: string) => text.replaceAll("\u00a0", " ");
 
 test.each([
   [0, "0 B"],
@@ -26,7 +26,7 @@ test.each([
   [5000 * 1024 ** 5, "5000 PiB"],
 ])("%d bytes are %s", (bytes, text) => expect(plain(formatBytes(bytes))).toBe(text));
 
-test("no size takes more than four digits below the largest unit", () => {
+test("no size below the largest unit has more than three digits", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 52 }), (bytes) => {
       expect(plain(formatBytes(bytes))).toMatch(/^(\d{1,3}|\d\.\d\d|\d\d\.\d) (B|[KMGTP]iB)$/);
@@ -36,14 +36,14 @@ test("no size takes more than four digits below the largest unit", () => {
 
 test.each([
   [null, "–"],
-  [0, "0 %"],
-  [0.0004, "< 0.1 %"],
-  [0.031, "3.1 %"],
-  [0.874, "87 %"],
-  [0.9996, "> 99.9 %"],
-  [0.994, "99.4 %"],
-  [1, "100 %"],
-])("a share of %p is %s", (ratio, text) => expect(plain(formatShare(ratio))).toBe(text));
+  [0, "0%"],
+  [0.0004, "<0.1%"],
+  [0.031, "3.1%"],
+  [0.874, "87%"],
+  [0.9996, ">99.9%"],
+  [0.994, "99.4%"],
+  [1, "100%"],
+])("a ratio of %p is %s", (ratio, text) => expect(plain(formatPercent(ratio))).toBe(text));
 
 test.each([
   [0, "0 s"],
@@ -61,17 +61,17 @@ test.each([
   [5 * 3_600_000, "5 h ago"],
   [49 * 3_600_000, "2 d ago"],
   [-120_000, "in 2 min"],
-])("what was %d ms before now was %s", (passed, text) => {
+])("a time %d ms ago is %s", (passed, text) => {
   const now = Date.parse("2026-11-27T12:00:00Z");
   expect(plain(formatAgo(new Date(now - passed).toISOString(), now))).toBe(text);
 });
 
-test("the others", () => {
-  expect(plain(formatCount(19_204_000))).toBe("19 204 000");
+test("counts, speeds, milliseconds and plurals", () => {
+  expect(plain(formatCount(19_204_000))).toBe("19,204,000");
   expect(plain(formatSpeed(null))).toBe("–");
   expect(plain(formatSpeed(2048))).toBe("2.00 KiB/s");
   expect([0.2, 45.4, 1250, 12_500, null].map(formatMilliseconds).map(plain)).toEqual([
-    "< 1 ms",
+    "<1 ms",
     "45 ms",
     "1.3 s",
     "13 s",
@@ -79,7 +79,7 @@ test("the others", () => {
   ]);
   expect([plural(1, "file"), plural(2000, "file"), plural(2, "entry", "entries")].map(plain)).toEqual([
     "1 file",
-    "2 000 files",
+    "2,000 files",
     "2 entries",
   ]);
 });

@@ -1,6 +1,5 @@
 /**
- * Figures as people read them (pure): sizes in the units of the configuration, speeds, shares, durations, and how long
- * ago something was.
+ * Formats sizes, speeds, percentages, durations and times for people (pure). Numbers and their units never break apart.
  */
 
 const SIZE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
@@ -9,15 +8,17 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Groups of thousands by a narrow space that does not break. */
+const counts = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** `1,234,567` */
 export function formatCount(count: number): string {
-  return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, "\u202f");
+  return counts.format(count);
 }
 
-/** Three digits that count: `1.25 GiB`, `12.5 MiB`, `125 KiB`, `12 B`. */
+/** Three significant digits: `1.25 GiB`, `12.5 MiB`, `125 KiB`, `12 B`. */
 export function formatBytes(bytes: number): string {
   let [value, unit] = [Math.max(0, bytes), 0];
-  // What would be rounded to 1024 belongs to the next unit.
+  // From here on rounding would give four digits.
   while (value >= 999.5 && unit < SIZE_UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -30,19 +31,19 @@ export function formatSpeed(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? "–" : `${formatBytes(bytesPerSecond)}/s`;
 }
 
-/** @param ratio 0 to 1; 100 % and 0 % are said only where they are exact */
-export function formatShare(ratio: number | null): string {
+/** @param ratio 0 to 1; only exactly 0 and 1 are shown as 0% and 100% */
+export function formatPercent(ratio: number | null): string {
   if (ratio === null) return "–";
   const percent = ratio * 100;
-  if (percent > 0 && percent < 0.1) return "<\u202f0.1\u00a0%";
-  if (percent < 100 && percent > 99.9) return ">\u202f99.9\u00a0%";
+  if (percent > 0 && percent < 0.1) return "<0.1%";
+  if (percent < 100 && percent > 99.9) return ">99.9%";
   const digits = Number.isInteger(percent) || (percent >= 10 && percent < 99) ? 0 : 1;
-  return `${percent.toFixed(digits)}\u00a0%`;
+  return `${percent.toFixed(digits)}%`;
 }
 
 export function formatMilliseconds(milliseconds: number | null): string {
   if (milliseconds === null) return "–";
-  if (milliseconds < 1) return "<\u202f1\u00a0ms";
+  if (milliseconds < 1) return "<1\u00a0ms";
   if (milliseconds < 1000) return `${Math.round(milliseconds)}\u00a0ms`;
   return `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)}\u00a0s`;
 }
@@ -65,7 +66,7 @@ export function formatDuration(milliseconds: number): string {
     .join(" ");
 }
 
-/** `just now`, `5 min ago`, `3 d ago`; what lies ahead is `in 5 min`. */
+/** `just now`, `5 min ago`, `3 d ago`, or `in 5 min`. */
 export function formatAgo(instant: string, now: number): string {
   const passed = now - Date.parse(instant);
   const distance = Math.abs(passed);

@@ -1,12 +1,12 @@
 /**
- * What components see of the server's answers, asked for again and again. A page that nobody looks at asks for nothing.
+ * Hooks that poll the API. While the page is hidden nothing is requested.
  */
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import { get, RefusedError } from "./api.ts";
-import { type Contact, type ContactKeeper, createContact } from "./contact.ts";
+import { ApiError, get } from "./api.ts";
+import { type Connection, type ConnectionMonitor, createConnectionMonitor } from "./connection.ts";
 
-export const ContactContext = createContext<ContactKeeper>(createContact(Date.now));
+export const ConnectionContext = createContext<ConnectionMonitor>(createConnectionMonitor(Date.now));
 
 /** The server's clock, in milliseconds since the epoch. */
 export const NowContext = createContext<number>(0);
@@ -15,14 +15,14 @@ export function useNow(): number {
   return useContext(NowContext);
 }
 
-export function useContact(): Contact {
-  const keeper = useContext(ContactContext);
-  const [contact, setContact] = useState(keeper.current);
-  useEffect(() => keeper.subscribe(setContact), [keeper]);
-  return contact;
+export function useConnection(): Connection {
+  const monitor = useContext(ConnectionContext);
+  const [connection, setConnection] = useState(monitor.current);
+  useEffect(() => monitor.subscribe(setConnection), [monitor]);
+  return connection;
 }
 
-/** Whether somebody can see the page. */
+/** Returns whether the page is visible. */
 export function useVisible(): boolean {
   const [visible, setVisible] = useState(!document.hidden);
   useEffect(() => {
@@ -34,48 +34,48 @@ export function useVisible(): boolean {
 }
 
 export interface Polled<T> {
-  /** The latest answer; undefined before the first. */
+  /** The latest data; undefined before the first response. */
   readonly data: T | undefined;
-  /** Why the latest answer was none. */
-  readonly refusal: string | undefined;
+  /** Why the latest request failed. */
+  readonly error: string | undefined;
 }
 
-/** @param path as apiPath() gives it; undefined: nothing is asked */
+/** @param path as apiPath() returns it; undefined to request nothing */
 export function usePolled<T>(path: string | undefined, everyMs: number): Polled<T> {
-  const keeper = useContext(ContactContext);
-  const { epoch } = useContact();
+  const monitor = useContext(ConnectionContext);
+  const { epoch } = useConnection();
   const visible = useVisible();
-  const [answer, setAnswer] = useState<{ path?: string; data?: T; refusal?: string }>({});
+  const [response, setResponse] = useState<{ path?: string; data?: T; error?: string }>({});
 
   useEffect(() => {
     if (path === undefined || !visible) return undefined;
-    const ending = new AbortController();
+    const unmount = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async () => {
+    const poll = async () => {
       try {
-        const data = await get<T>(path, ending.signal);
-        keeper.answered();
-        setAnswer({ path, data });
+        const data = await get<T>(path, unmount.signal);
+        monitor.succeeded();
+        setResponse({ path, data });
       } catch (error) {
-        if (ending.signal.aborted) return;
-        if (error instanceof RefusedError) {
-          keeper.answered();
-          setAnswer((before) => ({ ...(before.path === path ? before : {}), path, refusal: error.message }));
+        if (unmount.signal.aborted) return;
+        if (error instanceof ApiError) {
+          monitor.succeeded();
+          setResponse((before) => ({ ...(before.path === path ? before : {}), path, error: error.message }));
         } else {
-          // The live stream finds out when it is back; then there is a new epoch.
-          keeper.missed();
+          // The event stream notices when the server is back; the new epoch then starts this effect again.
+          monitor.failed();
           return;
         }
       }
-      timer = setTimeout(() => void ask(), everyMs);
+      timer = setTimeout(() => void poll(), everyMs);
     };
-    void ask();
+    void poll();
     return () => {
-      ending.abort();
+      unmount.abort();
       clearTimeout(timer);
     };
-  }, [path, everyMs, visible, epoch, keeper]);
+  }, [path, everyMs, visible, epoch, monitor]);
 
-  const current = answer.path === path ? answer : undefined;
-  return { data: current?.data, refusal: current?.refusal };
+  const current = response.path === path ? response : undefined;
+  return { data: current?.data, error: current?.error };
 }

@@ -1,20 +1,20 @@
 /**
- * The dashboard begins here, in the browser.
+ * Starts the dashboard in the browser.
  */
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { createContact } from "./contact.ts";
-import { ContactContext } from "./hooks.ts";
-import { createToken, TokenContext } from "./token.ts";
+import { createConnectionMonitor } from "./connection.ts";
+import { ConnectionContext } from "./hooks.ts";
+import { createTokenStore, TokenContext } from "./token.ts";
 
 const page = document.getElementById("page");
 if (page) {
   render(
-    <ContactContext.Provider value={createContact(Date.now)}>
-      <TokenContext.Provider value={createToken(sessionStorage)}>
+    <ConnectionContext.Provider value={createConnectionMonitor(Date.now)}>
+      <TokenContext.Provider value={createTokenStore(sessionStorage)}>
         <App />
       </TokenContext.Provider>
-    </ContactContext.Provider>,
+    </ConnectionContext.Provider>,
     page,
   );
 }

@@ -1,36 +1,34 @@
 /**
- * Mirrors and hosts of SRC_URI: how soon and fast they answer, how reliably, and whether they are in order.
+ * Shows the state and the measured performance of mirrors and SRC_URI hosts.
  */
-import type { Mirrors } from "../api/schemas.ts";
-import { formatMilliseconds, formatShare, formatSpeed } from "./format.ts";
+import type { Mirror, Mirrors } from "../api/schemas.ts";
+import { Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { formatMilliseconds, formatPercent, formatSpeed } from "./format.ts";
 import { useNow } from "./hooks.ts";
-import { Nothing, Panel, Sign } from "./parts.tsx";
-import { mirrorVerdict, placeName } from "./words.ts";
+import { mirrorLabel, mirrorName } from "./labels.ts";
 
-type Mirror = Mirrors["mirrors"][number];
-
-/** Of hosts there may be hundreds: the ones in trouble and the busiest are shown. */
-const SHOWN_HOSTS = 8;
+/** There may be hundreds of hosts: failing ones come first, then the busiest. */
+const MAX_HOSTS = 8;
 
 function Row({ mirror }: { readonly mirror: Mirror }) {
-  const verdict = mirrorVerdict(mirror, useNow());
+  const label = mirrorLabel(mirror, useNow());
   const { url, transfers, first_byte_ms, bytes_per_second, success_rate } = mirror;
+  const details = [label.detail, transfers ? `${transfers} active` : ""].filter((text) => text !== "");
   return (
     <tr>
       <th scope="row" title={url}>
-        {placeName(url)}
-        {transfers ? <span class="badge">{transfers} now</span> : null}
+        {mirrorName(url)}
       </th>
-      <td class="words">
-        <Sign tone={verdict.tone} />
-        {verdict.text}
-        {verdict.detail === "" ? null : <span class="small"> {verdict.detail}</span>}
+      <td class="status">
+        <StatusIcon tone={label.tone} />
+        {label.text}
+        {details.length === 0 ? null : <span class="small">{details.join(", ")}</span>}
       </td>
-      <td data-label="First byte" title={`19 of 20 within ${formatMilliseconds(first_byte_ms.p95)}`}>
+      <td data-label="First byte" title={`95th percentile: ${formatMilliseconds(first_byte_ms.p95)}`}>
         {formatMilliseconds(first_byte_ms.p50)}
       </td>
       <td data-label="Speed">{formatSpeed(bytes_per_second)}</td>
-      <td data-label="Success">{formatShare(success_rate)}</td>
+      <td data-label="Success">{formatPercent(success_rate)}</td>
     </tr>
   );
 }
@@ -51,30 +49,32 @@ function Rows({ title, mirrors }: { readonly title: string; readonly mirrors: re
   );
 }
 
-const asked = ({ requests }: Mirror) => requests.delivered + requests.absent + requests.failed;
+const totalRequests = ({ requests }: Mirror) => requests.delivered + requests.absent + requests.failed;
 
 export function MirrorsPanel({ mirrors }: { readonly mirrors: Mirrors | undefined }) {
   const all = mirrors?.mirrors ?? [];
   const hosts = all
     .filter(({ kind }) => kind === "host")
-    .toSorted((a, b) => Number(b.circuit !== "closed") - Number(a.circuit !== "closed") || asked(b) - asked(a));
+    .toSorted(
+      (a, b) => Number(b.circuit !== "closed") - Number(a.circuit !== "closed") || totalRequests(b) - totalRequests(a),
+    );
   return (
     <Panel id="mirrors" title="Mirrors">
       {all.length === 0 ? (
-        <Nothing>No mirror is configured: [fetcher] mirrors names them.</Nothing>
+        <Placeholder>No mirrors configured ([fetcher] mirrors).</Placeholder>
       ) : (
         <table class="stacking">
           <thead>
             <tr>
-              <th scope="col">Where</th>
-              <th scope="col">State</th>
+              <th scope="col">Mirror</th>
+              <th scope="col">Status</th>
               <th scope="col">First byte</th>
               <th scope="col">Speed</th>
               <th scope="col">Success</th>
             </tr>
           </thead>
-          <Rows title="Configured" mirrors={all.filter(({ kind }) => kind === "mirror")} />
-          <Rows title="Hosts of SRC_URI" mirrors={hosts.slice(0, SHOWN_HOSTS)} />
+          <Rows title="Configured mirrors" mirrors={all.filter(({ kind }) => kind === "mirror")} />
+          <Rows title="SRC_URI hosts" mirrors={hosts.slice(0, MAX_HOSTS)} />
         </table>
       )}
     </Panel>

@@ -1,6 +1,5 @@
 /**
- * What is shown, from the part of the address behind `#` (pure, and a hook that follows it): links to a file's story or a
- * search can be kept and sent.
+ * Maps the fragment of the address to the view that is shown, and back, so that links to a file or a search can be shared.
  */
 import { useEffect, useState } from "preact/hooks";
 
@@ -9,7 +8,7 @@ export type Route =
   | { readonly view: "files"; readonly search: string }
   | { readonly view: "file"; readonly name: string };
 
-/** @param hash as location.hash has it */
+/** @param hash as in location.hash */
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   if (path === "files") return { view: "files", search: new URLSearchParams(query).get("q") ?? "" };
@@ -18,13 +17,18 @@ export function parseRoute(hash: string): Route {
     const name = decodeURIComponent(path.slice("file/".length));
     return name === "" ? { view: "overview" } : { view: "file", name };
   } catch {
-    // Somebody's typing.
+    // Not valid percent-encoding: typed by hand.
     return { view: "overview" };
   }
 }
 
 export function searchHash(search: string): string {
   return search === "" ? "#/files" : `#/files?${new URLSearchParams({ q: search })}`;
+}
+
+/** @param name may contain slashes */
+export function fileHash(name: string): string {
+  return `#/file/${encodeURIComponent(name)}`;
 }
 
 export function useRoute(): Route {

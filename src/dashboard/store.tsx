@@ -1,50 +1,53 @@
 /**
- * How full the store is, and what clean-up would take next.
+ * Shows how full the store is and what the next clean-up would remove.
  */
 import type { Cleanup, Status } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
+import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatBytes, plural } from "./format.ts";
 import { usePolled } from "./hooks.ts";
-import { FileLink, Nothing, Panel, Refusal } from "./parts.tsx";
-import { cleanupWords, storeWords } from "./words.ts";
+import { cleanupLabel, storeLabel } from "./labels.ts";
 
 const POLL_MS = 60_000;
-const SHOWN = 5;
+const MAX_SHOWN = 5;
 
-function Fill({ status }: { readonly status: Status }) {
+function Usage({ status }: { readonly status: Status }) {
   const { bytes, max_bytes, free_bytes, min_free_bytes, location } = status.store;
   const limit = max_bytes ?? bytes + free_bytes;
-  const least = min_free_bytes > 0 ? `, ${formatBytes(min_free_bytes)} are to stay free` : "";
+  const minimum = min_free_bytes > 0 ? ` (minimum ${formatBytes(min_free_bytes)})` : "";
   return (
     <>
       <meter
-        aria-label="Store"
+        aria-label="Store usage"
         max={Math.max(1, limit)}
-        // Clean-up keeps it between nine tenths and full: that is as it should be.
+        // Clean-up keeps the store between 90 and 100 percent: that is no reason for a warning colour.
         high={limit * 1.001}
         value={Math.min(bytes, limit)}
       />
       <p class="small">
-        {max_bytes === null ? "No limit is set. " : null}
-        {formatBytes(free_bytes)} free on the file system{least}. It lies at <code>{location}</code>.
+        {max_bytes === null ? "No size limit. " : null}
+        {formatBytes(free_bytes)} free on the file system{minimum}.
+      </p>
+      <p class="small">
+        Location: <code>{location}</code>
       </p>
     </>
   );
 }
 
-function Next({ cleanup }: { readonly cleanup: Cleanup }) {
-  if (cleanup.files === 0) return <p class="small">Clean-up would take nothing now.</p>;
+function NextCleanup({ cleanup }: { readonly cleanup: Cleanup }) {
+  if (cleanup.files === 0) return <p class="small">Nothing to clean up.</p>;
   return (
     <>
       <h3>
-        Clean-up would take {plural(cleanup.files, "file")}, {formatBytes(cleanup.bytes)}
+        Next clean-up: {plural(cleanup.files, "file")}, {formatBytes(cleanup.bytes)}
       </h3>
       <ul class="plain rows">
-        {cleanup.next.slice(0, SHOWN).map(({ name, size, reason }) => (
+        {cleanup.next.slice(0, MAX_SHOWN).map(({ name, size, reason }) => (
           <li key={name}>
             <FileLink name={name} />
-            <span class="figure">{formatBytes(size)}</span>
-            <span class="small">{cleanupWords(reason)}</span>
+            <span class="value">{formatBytes(size)}</span>
+            <span class="small">{cleanupLabel(reason)}</span>
           </li>
         ))}
       </ul>
@@ -53,14 +56,14 @@ function Next({ cleanup }: { readonly cleanup: Cleanup }) {
 }
 
 export function StorePanel({ status }: { readonly status: Status | undefined }) {
-  const { data, refusal } = usePolled<Cleanup>(apiPath("cleanup", { limit: SHOWN }), POLL_MS);
+  const { data, error } = usePolled<Cleanup>(apiPath("cleanup", { limit: MAX_SHOWN }), POLL_MS);
   return (
-    <Panel id="store" title="Store" aside={status ? storeWords(status) : undefined}>
-      {status ? <Fill status={status} /> : <Nothing>…</Nothing>}
-      <Refusal text={refusal} />
-      {data ? <Next cleanup={data} /> : null}
+    <Panel id="store" title="Store" aside={status ? storeLabel(status) : undefined}>
+      {status ? <Usage status={status} /> : <Placeholder>…</Placeholder>}
+      <ErrorMessage text={error} />
+      {data ? <NextCleanup cleanup={data} /> : null}
       <p class="small">
-        <a href="#/files">All stored files</a>
+        <a href="#/files">All files</a>
       </p>
     </Panel>
   );

@@ -1,11 +1,11 @@
 /**
- * The four answers at a glance: does it work, what does it do now, what did it save, which mirror is bad.
+ * Shows four tiles: health, activity, bandwidth saved, and mirrors.
  */
 import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
-import { formatBytes, formatShare, formatSpeed, plural } from "./format.ts";
-import { useContact, useNow } from "./hooks.ts";
-import { Sign } from "./parts.tsx";
-import { healthVerdict, mirrorsVerdict, type Tone, type Verdict } from "./words.ts";
+import { StatusIcon } from "./components.tsx";
+import { formatBytes, formatPercent, formatSpeed, plural } from "./format.ts";
+import { useConnection, useNow } from "./hooks.ts";
+import { healthLabel, type Label, mirrorsLabel, type Tone } from "./labels.ts";
 
 interface TileProps {
   readonly id: string;
@@ -21,7 +21,7 @@ function Tile({ id, label, text, detail, tone }: TileProps) {
       <dt>{label}</dt>
       <dd>
         <strong>
-          {tone === undefined ? null : <Sign tone={tone} />}
+          {tone === undefined ? null : <StatusIcon tone={tone} />}
           {text}
         </strong>
         <span class="detail">{detail}</span>
@@ -30,27 +30,26 @@ function Tile({ id, label, text, detail, tone }: TileProps) {
   );
 }
 
-const UNKNOWN: Verdict = { tone: "idle", text: "…", detail: "" };
-const GONE: Verdict = { tone: "bad", text: "Does not answer", detail: "what you see is as it was last" };
+const UNKNOWN: Label = { tone: "idle", text: "…", detail: "" };
+const OFFLINE: Label = { tone: "bad", text: "Not responding", detail: "showing the last known state" };
 
-function activity(status: Status | undefined, downloads: Downloads | undefined): Verdict {
+function activity(status: Status | undefined, downloads: Downloads | undefined): Label {
   const list = downloads?.downloads ?? [];
   const speed = list.reduce((sum, { bytes_per_second }) => sum + bytes_per_second, 0);
   const waiting = status?.downloads.waiting ?? 0;
   const requests = plural(status?.in_flight ?? 0, "request");
-  const detail = `${requests} under way${waiting > 0 ? `, ${plural(waiting, "download")} waiting` : ""}`;
+  const detail = `${requests} in progress${waiting > 0 ? `, ${plural(waiting, "download")} waiting` : ""}`;
   const total = downloads?.total ?? 0;
-  if (total === 0) return { tone: "idle", text: status?.in_flight ? "Serving" : "Quiet", detail };
+  if (total === 0) return { tone: "idle", text: status?.in_flight ? "Serving" : "Idle", detail };
   return { tone: "good", text: `${plural(total, "download")}, ${formatSpeed(speed)}`, detail };
 }
 
-function saving({ all_time, since_start }: Status): Verdict {
-  if (all_time.hit_ratio === null) {
-    return { tone: "idle", text: "Nothing yet", detail: "no file was asked for so far" };
-  }
-  const ratio = formatShare(since_start.hit_ratio ?? all_time.hit_ratio);
-  const when = since_start.hit_ratio === null ? "hits" : "hits since start";
-  return { tone: "good", text: formatBytes(all_time.bytes_saved), detail: `not fetched again; ${ratio} ${when}` };
+function savings({ all_time, since_start }: Status): Label {
+  const text = formatBytes(all_time.bytes_saved);
+  if (all_time.hit_ratio === null) return { tone: "idle", text, detail: "no requests yet" };
+  const ratio = formatPercent(since_start.hit_ratio ?? all_time.hit_ratio);
+  const since = since_start.hit_ratio === null ? "" : " since start";
+  return { tone: "good", text, detail: `${ratio} hit ratio${since}` };
 }
 
 interface SummaryProps {
@@ -61,17 +60,17 @@ interface SummaryProps {
 
 export function Summary({ status, downloads, mirrors }: SummaryProps) {
   const now = useNow();
-  const gone = useContact().state === "gone";
-  const health = gone ? GONE : status ? healthVerdict(status) : UNKNOWN;
-  const busy = status ? activity(status, downloads) : UNKNOWN;
-  const saved = status ? saving(status) : UNKNOWN;
-  const places = mirrors ? mirrorsVerdict(mirrors.mirrors, now) : UNKNOWN;
+  const offline = useConnection().state === "offline";
+  const health = offline ? OFFLINE : status ? healthLabel(status) : UNKNOWN;
+  const current = status ? activity(status, downloads) : UNKNOWN;
+  const saved = status ? savings(status) : UNKNOWN;
+  const worst = mirrors ? mirrorsLabel(mirrors.mirrors, now) : UNKNOWN;
   return (
     <dl class="tiles">
-      <Tile id="health" label="Does it work?" {...health} />
-      <Tile id="activity" label="What is it doing?" text={busy.text} detail={busy.detail} />
-      <Tile id="saved" label="What did it save?" text={saved.text} detail={saved.detail} />
-      <Tile id="places" label="How are the mirrors?" {...places} />
+      <Tile id="health" label="Status" {...health} />
+      <Tile id="activity" label="Activity" text={current.text} detail={current.detail} />
+      <Tile id="saved" label="Bandwidth saved" text={saved.text} detail={saved.detail} />
+      <Tile id="mirror-health" label="Mirrors" {...worst} />
     </dl>
   );
 }

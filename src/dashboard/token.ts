@@ -1,26 +1,27 @@
 /**
- * The admin's token, kept by the browser for as long as this tab is open, and sent nowhere but to this server's actions.
+ * Keeps the admin token in the browser's session storage, so until the tab is closed. It is sent with actions only.
  */
 import { createContext } from "preact";
 
 const KEY = "portcache-admin-token";
 
-export interface TokenKeeper {
+export interface TokenStore {
+  /** Empty if there is none. */
   readonly token: string;
-  /** Empty forgets it. */
-  keep(token: string): void;
+  /** @param token empty to remove it */
+  set(token: string): void;
 }
 
-export function createToken(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">): TokenKeeper {
+export function createTokenStore(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">): TokenStore {
   return {
     get token() {
       return storage.getItem(KEY) ?? "";
     },
-    keep(token) {
+    set(token) {
       if (token === "") storage.removeItem(KEY);
       else storage.setItem(KEY, token);
     },
   };
 }
 
-export const TokenContext = createContext<TokenKeeper>({ token: "", keep: () => undefined });
+export const TokenContext = createContext<TokenStore>({ token: "", set: () => undefined });

@@ -1,16 +1,16 @@
 /**
- * A real browser (Debian's Chromium, by playwright-core) for tests of the dashboard: what a page asked for and complained of,
- * and what axe finds wrong with it.
+ * Runs Debian's Chromium for tests of the dashboard (playwright-core): records requests and errors of a page, and checks its
+ * accessibility with axe.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /**
- * Speaks to nobody but this machine: it looks no name up, whatever its parts would like to be told.
- * @param names that lead to this machine, besides `localhost`
+ * Starts a browser that connects to this machine only and resolves no names.
+ * @param names resolve to this machine, besides `localhost`
  */
 export async function launchBrowser(...names: readonly string[]): Promise<Browser> {
   const quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking"];
@@ -27,16 +27,16 @@ export async function launchBrowser(...names: readonly string[]): Promise<Browse
   });
 }
 
-/** A page, and what it asked for and complained of. */
+/** A page with its requests and errors. */
 export interface Watched {
   readonly page: Page;
-  /** URLs of other origins. */
+  /** Requested URLs of other origins. */
   readonly foreign: readonly string[];
-  /** Errors and warnings on its console, and errors that nobody caught. */
+  /** Errors and warnings on its console, and uncaught errors. */
   readonly complaints: readonly string[];
 }
 
-/** Opens a page in a context of its own, which ends with `page.context().close()`. */
+/** Opens a page in its own context, to be closed with `page.context().close()`. */
 export async function openWatched(
   browser: Browser,
   url: string,
@@ -44,7 +44,7 @@ export async function openWatched(
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
+  page.setDefaultTimeout(TIMEOUT_MS);
   const foreign: string[] = [];
   const complaints: string[] = [];
   page.on("request", (request) => {
@@ -58,19 +58,19 @@ export async function openWatched(
   return { page, foreign, complaints };
 }
 
-/** Gives what it gives as soon as it is what is wanted. @throws {Error} with the last of it where it never is */
-export async function until<T>(what: string, ask: () => Promise<T>, isWanted: (value: T) => boolean): Promise<T> {
-  for (let round = 0; round < PATIENCE_MS / 100; round++) {
-    const value = await ask();
-    if (isWanted(value)) return value;
+/** Polls a value until the condition holds, and returns it. @throws {Error} with the latest value after the time-out */
+export async function until<T>(what: string, read: () => Promise<T>, condition: (value: T) => boolean): Promise<T> {
+  for (let round = 0; round < TIMEOUT_MS / 100; round++) {
+    const value = await read();
+    if (condition(value)) return value;
     await Bun.sleep(100);
   }
-  throw new Error(`${what} did not come: ${JSON.stringify(await ask())}`);
+  throw new Error(`timed out waiting for ${what}: ${JSON.stringify(await read())}`);
 }
 
-/** What axe-core calls serious or critical, with the elements. */
-export async function seriousFindings(page: Page): Promise<readonly string[]> {
-  // Evaluated as the browser's own, past the page's policy.
+/** Returns what axe-core finds serious or critical, with the elements. */
+export async function seriousProblems(page: Page): Promise<readonly string[]> {
+  // Evaluated by the browser itself, so the page's Content-Security-Policy does not apply.
   await page.evaluate(readFileSync(join(import.meta.dir, "../../node_modules/axe-core/axe.min.js"), "utf8"));
   return await page.evaluate<string[]>(`axe.run().then(({ violations }) => violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")

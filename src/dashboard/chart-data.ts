@@ -1,5 +1,5 @@
 /**
- * From the server's history to what charts draw (pure): columns of numbers, sums over the range, and the labels of axes.
+ * Turns the history from the API into chart data (pure): columns of numbers, totals of a range, and axis labels.
  */
 import type { History } from "../api/schemas.ts";
 import { formatBytes } from "./format.ts";
@@ -7,9 +7,9 @@ import { formatBytes } from "./format.ts";
 export interface Range {
   readonly resolution: History["resolution"];
   readonly points: number;
-  /** How its buckets are called. */
+  /** Name of one bucket. */
   readonly bucket: string;
-  /** How all of it is called. */
+  /** Name of the whole range. */
   readonly span: string;
 }
 
@@ -24,23 +24,23 @@ export const RANGES = {
 export type RangeName = keyof typeof RANGES;
 
 export interface Columns {
-  /** Begins of buckets, in seconds since the epoch, as uPlot wants them. */
+  /** Starts of buckets in seconds since the epoch, as uPlot expects them. */
   readonly at: readonly number[];
   /** Bytes. */
   readonly saved: readonly number[];
   readonly fetched: readonly number[];
-  /** Upper edge of the second band: both together. */
-  readonly both: readonly number[];
-  /** Percent; null where nothing was asked. */
-  readonly ratio: readonly (number | null)[];
+  /** Sum of saved and fetched bytes: the upper edge of the stacked bars. */
+  readonly stacked: readonly number[];
+  /** Hit ratio in percent; null if no file was sent. */
+  readonly hitRatio: readonly (number | null)[];
 }
 
 type Point = History["points"][number];
 
-/** Hits and joined of all that got a file, as the server counts it. */
-function ratioOf({ hits, joined, misses }: Point): number | null {
-  const got = hits + joined + misses;
-  return got === 0 ? null : (100 * (hits + joined)) / got;
+/** The same definition as `hit_ratio` of the API. */
+function hitRatioOf({ hits, joined, misses }: Point): number | null {
+  const served = hits + joined + misses;
+  return served === 0 ? null : (100 * (hits + joined)) / served;
 }
 
 export function columnsOf({ points }: History): Columns {
@@ -48,59 +48,59 @@ export function columnsOf({ points }: History): Columns {
     at: points.map(({ at }) => Date.parse(at) / 1000),
     saved: points.map(({ bytes_saved }) => bytes_saved),
     fetched: points.map(({ bytes_fetched }) => bytes_fetched),
-    both: points.map(({ bytes_saved, bytes_fetched }) => bytes_saved + bytes_fetched),
-    ratio: points.map(ratioOf),
+    stacked: points.map(({ bytes_saved, bytes_fetched }) => bytes_saved + bytes_fetched),
+    hitRatio: points.map(hitRatioOf),
   };
 }
 
-export interface Sums {
+export interface Totals {
   readonly saved: number;
   readonly fetched: number;
   readonly requests: number;
-  /** 0 to 1, or null where nothing was asked. */
-  readonly ratio: number | null;
+  /** 0 to 1; null if no file was sent. */
+  readonly hitRatio: number | null;
 }
 
-export function sumsOf({ points }: History): Sums {
+export function totalsOf({ points }: History): Totals {
   const sum = (of: (point: Point) => number) => points.reduce((total, point) => total + of(point), 0);
-  const served = sum(({ hits, joined }) => hits + joined);
-  const got = served + sum(({ misses }) => misses);
+  const saved = sum(({ hits, joined }) => hits + joined);
+  const served = saved + sum(({ misses }) => misses);
   return {
     saved: sum(({ bytes_saved }) => bytes_saved),
     fetched: sum(({ bytes_fetched }) => bytes_fetched),
     requests: sum(({ requests }) => requests),
-    ratio: got === 0 ? null : served / got,
+    hitRatio: served === 0 ? null : saved / served,
   };
 }
 
-/** Steps of an axis of bytes: 1, 2 or 4 times a power of two, so that its labels are round. */
-export function byteSteps(most: number, wanted = 4): number[] {
-  if (most <= 0) return [0];
-  const step = 2 ** Math.ceil(Math.log2(Math.max(1, most / wanted)));
-  const steps: number[] = [];
-  for (let at = 0; at <= most + step / 2; at += step) steps.push(at);
-  return steps;
+/** Returns the ticks of an axis of bytes, at powers of two so that their labels are round. */
+export function byteTicks(max: number, count = 4): number[] {
+  if (max <= 0) return [0];
+  const step = 2 ** Math.ceil(Math.log2(Math.max(1, max / count)));
+  const ticks: number[] = [];
+  for (let at = 0; at <= max + step / 2; at += step) ticks.push(at);
+  return ticks;
 }
 
-/** `4 MiB` rather than `4.00 MiB`. */
-export function formatByteStep(bytes: number): string {
+/** `4 MiB` instead of `4.00 MiB`. */
+export function formatByteTick(bytes: number): string {
   return formatBytes(bytes).replace(/\.0+(?=\D)/, "");
 }
 
-/** Seconds between the begins of two buckets. */
+/** Length of a bucket. */
 export const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 } as const satisfies Record<
   Range["resolution"],
   number
 >;
 
-/** What stands below the time axis: the time of day, or the day where days apart. */
-export function axisLabels(splits: readonly number[], stepSeconds: number, locale?: string): string[] {
+/** Labels the time axis with the time of day, or with the day if the ticks are days apart. */
+export function timeLabels(ticks: readonly number[], stepSeconds: number, locale?: string): string[] {
   const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
-  return splits.map((at) => (stepSeconds < BUCKET_SECONDS.day ? time : day).format(at * 1000));
+  return ticks.map((at) => (stepSeconds < BUCKET_SECONDS.day ? time : day).format(at * 1000));
 }
 
-/** When a bucket began, in the browser's own time zone. */
+/** Formats the start of a bucket in the browser's time zone. */
 export function bucketName(atSeconds: number, { resolution }: Range, locale?: string): string {
   const day = { weekday: "short", day: "numeric", month: "short" } as const;
   const format = resolution === "day" ? day : ({ ...day, hour: "2-digit", minute: "2-digit" } as const);

@@ -1,0 +1,207 @@
+/**
+ * Shows the details of one file: whether and why it is stored, the packages that list it, its fetch history and problems.
+ */
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { FileDetails } from "../api/file-schemas.ts";
+import type { UpstreamRequest } from "../api/schemas.ts";
+import type { TitledRequest } from "./action-state.ts";
+import { filePath } from "./api.ts";
+import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { FailureItem } from "./failures.tsx";
+import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatSpeed } from "./format.ts";
+import { useNow, usePolled } from "./hooks.ts";
+import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./labels.ts";
+import { ActionButton } from "./maintenance.tsx";
+
+const POLL_MS = 5_000;
+
+const TONES: Readonly<Record<FileDetails["state"], Tone>> = {
+  stored: "good",
+  downloading: "good",
+  listed: "idle",
+  unknown: "idle",
+};
+
+function Stored({ stored }: { readonly stored: NonNullable<FileDetails["stored"]> }) {
+  const now = useNow();
+  const [tone, verification] = verificationLabel(stored.verification);
+  return (
+    <dl class="properties">
+      <dt>Verification</dt>
+      <dd>
+        <StatusIcon tone={tone} />
+        {verification}
+      </dd>
+      <dt>Size</dt>
+      <dd>{formatBytes(stored.size)}</dd>
+      <dt>Stored</dt>
+      <dd>
+        {formatAgo(stored.stored_at, now)}
+        {stored.source === null ? ", found on disk" : `, from ${stored.source}`}
+      </dd>
+      <dt>Requests</dt>
+      <dd>
+        {formatCount(stored.uses)}, last {formatAgo(stored.used_at, now)}
+      </dd>
+      <dt>Path</dt>
+      <dd>
+        <code>{stored.path}</code>
+      </dd>
+      {stored.blake2b === null ? null : (
+        <>
+          <dt>BLAKE2B</dt>
+          <dd>
+            <code>{stored.blake2b}</code>
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+function RequestRow({ request }: { readonly request: UpstreamRequest }) {
+  const [tone, outcome] = upstreamLabel(request.outcome);
+  const { bytes, duration_ms, first_byte_ms, source } = request;
+  const speed = bytes > 0 && duration_ms > 0 ? `, ${formatSpeed((bytes * 1000) / duration_ms)}` : "";
+  return (
+    <li>
+      <span class="file">
+        <StatusIcon tone={tone} />
+        {source}
+      </span>
+      <span class="value">{outcome}</span>
+      <span class="small">
+        {first_byte_ms === null ? "" : `first byte after ${formatMilliseconds(first_byte_ms)}, `}
+        {bytes === 0 ? "" : `${formatBytes(bytes)} in `}
+        {`${formatMilliseconds(duration_ms)}${speed}`}
+      </span>
+    </li>
+  );
+}
+
+function FetchHistory({ history }: { readonly history: FileDetails["fetch_history"] }) {
+  const now = useNow();
+  if (history.length === 0) return <Placeholder>No downloads since the server started.</Placeholder>;
+  return (
+    <ol class="plain">
+      {history.map(({ started_at, outcome, upstream_requests }) => (
+        <li key={started_at}>
+          <h3>
+            {formatAgo(started_at, now)}: {downloadLabel(outcome)}
+          </h3>
+          <ul class="plain rows">
+            {upstream_requests.map((request) => (
+              <RequestRow key={`${request.source} ${request.started_at}`} request={request} />
+            ))}
+          </ul>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Packages({ packages }: { readonly packages: FileDetails["packages"] }) {
+  if (packages.length === 0) return <Placeholder>Not listed in any known repository.</Placeholder>;
+  return (
+    <ul class="plain rows">
+      {packages.map(({ repository, package: name, size }) => (
+        <li key={`${repository} ${name}`}>
+          <span class="file">{name}</span>
+          <span class="value">{formatBytes(size)}</span>
+          <span class="small">{repository}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Offers to fetch the file, or to remove it after a confirmation. */
+function FileActions({ name, stored }: { readonly name: string; readonly stored: boolean }) {
+  const [confirming, setConfirming] = useState(false);
+  if (!stored) {
+    return (
+      <div class="buttons">
+        <ActionButton request={{ title: "Fetch now", name: "fetch", body: { names: [name] } }} />
+      </div>
+    );
+  }
+  if (!confirming) {
+    return (
+      <div class="buttons">
+        <button type="button" onClick={() => setConfirming(true)}>
+          Remove…
+        </button>
+      </div>
+    );
+  }
+  const request: TitledRequest = {
+    title: "Remove file",
+    name: "drop",
+    body: { names: [name] },
+    onReport: () => setConfirming(false),
+  };
+  return (
+    <div class="buttons">
+      <ActionButton request={request} danger />
+      <button type="button" onClick={() => setConfirming(false)}>
+        Cancel
+      </button>
+    </div>
+  );
+}
+
+function Details({ file }: { readonly file: FileDetails }) {
+  const { state, summary, stored, download, packages, fetch_history, failures } = file;
+  return (
+    <>
+      <p class="summary">
+        <StatusIcon tone={TONES[state]} />
+        {summary}
+      </p>
+      {download ? (
+        <progress
+          aria-label="Progress"
+          max={download.size ?? 1}
+          {...(download.size === null ? {} : { value: download.bytes })}
+        />
+      ) : null}
+      {stored ? <Stored stored={stored} /> : null}
+      {state === "downloading" ? null : <FileActions name={file.name} stored={stored !== null} />}
+      <h3 class="section">Packages</h3>
+      <Packages packages={packages} />
+      <h3 class="section">History</h3>
+      <FetchHistory history={fetch_history} />
+      {failures.length > 0 ? (
+        <>
+          <h3 class="section">Problems</h3>
+          <ul class="plain">
+            {failures.map((failure) => (
+              <FailureItem key={failure.kind} failure={failure} linked={false} />
+            ))}
+          </ul>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+export function FileDetailsView({ name }: { readonly name: string }) {
+  const container = useRef<HTMLDivElement>(null);
+  const { data, error } = usePolled<FileDetails>(filePath(name), POLL_MS);
+  useEffect(() => {
+    // After following a link, both the scroll position and the focus of screen readers are at the top of the details.
+    container.current?.focus();
+    scrollTo(0, 0);
+  }, [name]);
+  return (
+    <div ref={container} tabIndex={-1} class="file-details">
+      <p>
+        <a href="#/">← Overview</a>
+      </p>
+      <Panel id="file" title={name}>
+        <ErrorMessage text={error} />
+        {data ? <Details file={data} /> : error === undefined ? <Placeholder>…</Placeholder> : null}
+      </Panel>
+    </div>
+  );
+}

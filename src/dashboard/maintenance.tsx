@@ -1,0 +1,88 @@
+/**
+ * Shows the buttons that start actions: clean up, rescan, verify, and fetch. Whether an action is allowed is up to the server.
+ */
+import { useContext, useId, useState } from "preact/hooks";
+import type { Status } from "../api/schemas.ts";
+import { cleanConfirmation, parseFetchInput } from "./action-reports.ts";
+import { ActionContext, type TitledRequest } from "./action-state.ts";
+import { Panel } from "./components.tsx";
+
+export function ActionButton({ request, danger }: { readonly request: TitledRequest; readonly danger?: boolean }) {
+  const { start, action } = useContext(ActionContext);
+  return (
+    <button
+      type="button"
+      class={danger ? "danger" : ""}
+      disabled={action.state === "running"}
+      onClick={() => start(request)}
+    >
+      {request.title}
+    </button>
+  );
+}
+
+function FetchForm() {
+  const { start, action } = useContext(ActionContext);
+  const [text, setText] = useState("");
+  const id = useId();
+  const body = parseFetchInput(text);
+  const empty = body.names.length + body.packages.length === 0;
+  return (
+    <form
+      class="fetch"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!empty) start({ title: "Fetch", name: "fetch", body });
+      }}
+    >
+      <label for={id}>Fetch files</label>
+      <input
+        id={id}
+        placeholder="dev-lang/rust or rustc-1.91.0.tar.xz"
+        value={text}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      <button type="submit" disabled={empty || action.state === "running"}>
+        Fetch
+      </button>
+    </form>
+  );
+}
+
+/** Shows what a clean-up would remove and asks for confirmation. */
+function CleanButtons() {
+  const [confirmation, setConfirmation] = useState<string>();
+  if (confirmation === undefined) {
+    const onReport = (report: object) => setConfirmation(cleanConfirmation(report));
+    return <ActionButton request={{ title: "Clean up…", name: "clean", body: { dry_run: true }, onReport }} />;
+  }
+  const onReport = () => setConfirmation(undefined);
+  return (
+    <>
+      <ActionButton request={{ title: confirmation, name: "clean", body: {}, onReport }} danger />
+      <button type="button" onClick={() => setConfirmation(undefined)}>
+        Cancel
+      </button>
+    </>
+  );
+}
+
+export function MaintenancePanel({ status }: { readonly status: Status | undefined }) {
+  return (
+    <Panel id="maintenance" title="Maintenance">
+      {status?.changes_over_tcp === false ? (
+        <p class="small">
+          Disabled over the network because <code>[server] admin_token</code> is not set. Use the <code>portcache</code>{" "}
+          command on the server instead.
+        </p>
+      ) : null}
+      <div class="buttons">
+        <CleanButtons />
+        <ActionButton request={{ title: "Rescan repositories", name: "rescan", body: {} }} />
+        <ActionButton request={{ title: "Verify", name: "verify", body: {} }} />
+        <ActionButton request={{ title: "Verify and repair", name: "verify", body: { repair: true } }} />
+      </div>
+      <FetchForm />
+    </Panel>
+  );
+}
