@@ -11,7 +11,7 @@ import { namesOfUris } from "../repos/uri-names.ts";
 import type { Resolver } from "../resolver/resolver.ts";
 import { createClean } from "./clean.ts";
 import { createDrop } from "./drop.ts";
-import { createFetch, type FetchParts } from "./fetch.ts";
+import { createFetch, type FetchDeps } from "./fetch.ts";
 import { createImport } from "./import.ts";
 import { createRescan } from "./rescan.ts";
 import { createVerifyAction } from "./verify.ts";
@@ -62,7 +62,7 @@ function single<Request, Report>(name: string, action: Action<Request, Report>):
   };
 }
 
-function fetchParts(parts: ActionParts): FetchParts {
+function fetchParts(parts: ActionParts): FetchDeps {
   const { cacheDeps, configuredRepositories, resolver, entriesOf } = parts;
   const { wantedBy, flights } = cacheDeps;
   const repositories = () => configuredRepositories.discovered().repositories;

@@ -1,7 +1,6 @@
 /**
- * `clean`: applies the clean-up policy now, or says what it would take.
+ * Applies the clean-up policy now, or reports what it would remove.
  */
-
 import type { CleanReport, CleanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
 import type { Evict, CleanReport as Evicted } from "../eviction/evict.ts";
@@ -14,14 +13,14 @@ export function createClean({ evict }: { readonly evict: Pick<Evict, "clean"> })
   return async ({ dry_run: dryRun }, { onProgress, signal }) => {
     const startedAt = performance.now();
     let [done, bytes] = [0, 0];
-    onProgress(progressOf("choosing"));
+    onProgress(progressOf("selecting files"));
     const report = await evict.clean({
       dryRun,
       signal,
       onProgress({ size }) {
         done++;
         bytes += size;
-        onProgress(progressOf(dryRun ? "choosing" : "removing", { done, bytes }));
+        onProgress(progressOf(dryRun ? "selecting files" : "removing", { done, bytes }));
       },
     });
     const { total, byReason, removed, inUse, parts, before, after, over } = report;

@@ -1,5 +1,5 @@
 /**
- * From what was asked for (names, URIs that emerge printed, packages) to the distfiles that are meant.
+ * Resolves the arguments of `fetch` (names, URIs as emerge prints them, packages) to distfiles.
  */
 
 import type { FetchRequest } from "../api/action-schemas.ts";
@@ -8,9 +8,9 @@ import type { Repository } from "../repos/discover.ts";
 import type { VersionFiles } from "../resolver/package-files.ts";
 import { isUris, namesInUris } from "./fetch-input.ts";
 
-export interface WishDeps {
+export interface ArgumentDeps {
   readonly repositories: () => readonly Repository[];
-  /** Whether some tree wants it. */
+  /** Tells whether a Manifest lists the file. */
   readonly isWanted: (name: DistfileName) => boolean;
   /** Names in the package's Manifest. */
   readonly namesOf: (location: string, category: string, name: string) => readonly DistfileName[];
@@ -23,15 +23,15 @@ export interface WishDeps {
   readonly namesOfUris: (uris: ReadonlySet<string>, signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
 }
 
-/** What was asked for, and why it is nothing that can be fetched. */
-export interface Unclear {
+/** An argument that names no distfile, and why. */
+export interface UnresolvedArgument {
   readonly name: string;
   readonly reason: string;
 }
 
-export interface Wishes {
+export interface ResolvedArguments {
   readonly names: ReadonlySet<DistfileName>;
-  readonly unclear: readonly Unclear[];
+  readonly unresolved: readonly UnresolvedArgument[];
 }
 
 /** PMS 3.1.1, 3.1.2. */
@@ -39,15 +39,15 @@ const PACKAGE = /^([A-Za-z0-9_][\w.+-]*)\/([A-Za-z0-9_][\w+-]*)$/;
 
 interface Collected {
   readonly names: Set<DistfileName>;
-  readonly unclear: Unclear[];
-  /** Lines of URIs whose name no tree has. */
+  readonly unresolved: UnresolvedArgument[];
+  /** URIs whose last part is no known distfile: SRC_URI may rename them. */
   readonly renamed: string[];
 }
 
-function addItem(item: string, { names, unclear, renamed }: Collected, deps: WishDeps): void {
+function addItem(item: string, { names, unresolved, renamed }: Collected, deps: ArgumentDeps): void {
   if (!isUris(item)) {
     const name = parseDistfileName(item);
-    if (name === undefined) unclear.push({ name: item, reason: "is no name of a distfile" });
+    if (name === undefined) unresolved.push({ name: item, reason: "is not the name of a distfile" });
     else names.add(name);
     return;
   }
@@ -58,21 +58,25 @@ function addItem(item: string, { names, unclear, renamed }: Collected, deps: Wis
   else names.add(known);
 }
 
-/** Looks SRC_URI up where the URI's last part is no name that a tree has. */
-async function addRenamed({ names, unclear, renamed }: Collected, deps: WishDeps, signal: AbortSignal): Promise<void> {
+/** Looks the URIs up in SRC_URI of all ebuilds, as their files may be renamed there. */
+async function addRenamed(
+  { names, unresolved, renamed }: Collected,
+  deps: ArgumentDeps,
+  signal: AbortSignal,
+): Promise<void> {
   if (renamed.length === 0) return;
   const found = await deps.namesOfUris(new Set(renamed.flatMap((item) => item.split(" "))), signal);
   for (const item of renamed) {
     const name = item.split(" ").flatMap((uri) => found.get(uri) ?? [])[0];
     const parsed = name === undefined ? undefined : parseDistfileName(name);
-    if (parsed === undefined) unclear.push({ name: item, reason: "is nothing that a tree has in SRC_URI" });
+    if (parsed === undefined) unresolved.push({ name: item, reason: "is in no SRC_URI of any repository" });
     else names.add(parsed);
   }
 }
 
 interface PackageFiles {
   readonly names: readonly DistfileName[];
-  /** Whether there is such a package, or such a version of it. */
+  /** Whether the package, or this version of it, exists. */
   readonly known: boolean;
   readonly failures: readonly string[];
 }
@@ -81,7 +85,7 @@ async function filesIn(
   repository: Repository,
   [category, name]: readonly [string, string],
   version: string | undefined,
-  deps: WishDeps,
+  deps: ArgumentDeps,
 ): Promise<PackageFiles> {
   const manifest = deps.namesOf(repository.location, category, name);
   if (version === undefined) return { names: manifest, known: manifest.length > 0, failures: [] };
@@ -89,10 +93,10 @@ async function filesIn(
   return { names: manifest.filter((one) => names.has(one)), known: ebuilds.length > 0, failures };
 }
 
-async function addPackage(given: string, version: string | undefined, collected: Collected, deps: WishDeps) {
+async function addPackage(given: string, version: string | undefined, collected: Collected, deps: ArgumentDeps) {
   const [, category, name] = PACKAGE.exec(given) ?? [];
   if (category === undefined || name === undefined) {
-    collected.unclear.push({ name: given, reason: "is no CATEGORY/PACKAGE, such as app-editors/vim" });
+    collected.unresolved.push({ name: given, reason: "is not CATEGORY/PACKAGE, such as app-editors/vim" });
     return;
   }
   const found: PackageFiles[] = [];
@@ -100,12 +104,17 @@ async function addPackage(given: string, version: string | undefined, collected:
   for (const one of found.flatMap(({ names }) => names)) collected.names.add(one);
   if (found.some(({ known }) => known)) return;
   const failures = found.flatMap((one) => one.failures);
-  const reason = version === undefined ? "has no distfiles in any tree" : `has no version ${version} in any tree`;
-  collected.unclear.push({ name: given, reason: failures.length > 0 ? failures.join("; ") : reason });
+  const reason =
+    version === undefined ? "has no distfiles in any repository" : `has no version ${version} in any repository`;
+  collected.unresolved.push({ name: given, reason: failures.length > 0 ? failures.join("; ") : reason });
 }
 
-export async function wishesOf(request: FetchRequest, deps: WishDeps, signal: AbortSignal): Promise<Wishes> {
-  const collected: Collected = { names: new Set(), unclear: [], renamed: [] };
+export async function resolveArguments(
+  request: FetchRequest,
+  deps: ArgumentDeps,
+  signal: AbortSignal,
+): Promise<ResolvedArguments> {
+  const collected: Collected = { names: new Set(), unresolved: [], renamed: [] };
   for (const item of request.names) addItem(item, collected, deps);
   await addRenamed(collected, deps, signal);
   for (const given of request.packages) await addPackage(given, request.version, collected, deps);

@@ -1,13 +1,13 @@
 /**
- * What `portcache fetch -` reads (pure): names of distfiles, or what `emerge --pretend --fetchonly` prints. That has, among
- * much else, a line for each file: the URIs where it can be had, mirrors first.
+ * Parses the input of `portcache fetch -` (pure): names of distfiles, or the output of `emerge --pretend --fetchonly`, which has
+ * a line of URIs for each file, mirrors first, among other lines.
  */
 const URI = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
-/** Mirrors are all alike: the first tells the name. */
+/** URIs of mirrors: all give the same name. */
 const AT_MIRROR = /\/distfiles\//;
 
-/** Those that can tell more than the ones before. */
-function telling(uris: readonly string[]): readonly string[] {
+/** Drops the URIs that name the file as an earlier one does. */
+function usefulUris(uris: readonly string[]): readonly string[] {
   const first = uris.find((uri) => AT_MIRROR.test(uri));
   return [...(first === undefined ? [] : [first]), ...uris.filter((uri) => !AT_MIRROR.test(uri))];
 }
@@ -16,16 +16,16 @@ function wordsOf(line: string): readonly string[] {
   return line.split(/\s+/).filter((word) => word !== "");
 }
 
-/** Each is a name, or the URIs of one file with blanks between. */
+/** Returns items that are each a name, or the URIs of one file separated by blanks. */
 export function parseFetchInput(text: string): readonly string[] {
   const lines = text.split("\n").map(wordsOf);
   const uriLines = lines.filter((words) => words.length > 0 && words.every((word) => URI.test(word)));
-  // In emerge's output all else is talk.
-  const items = uriLines.length > 0 ? uriLines.map((uris) => telling(uris).join(" ")) : lines.flat();
+  // Other lines of emerge's output do not matter.
+  const items = uriLines.length > 0 ? uriLines.map((uris) => usefulUris(uris).join(" ")) : lines.flat();
   return [...new Set(items)];
 }
 
-/** Names that the file of these URIs may have, the likeliest first. */
+/** Returns the names that the file of these URIs may have, the likeliest first. */
 export function namesInUris(item: string): readonly string[] {
   const names = wordsOf(item).flatMap((uri) => {
     const path = uri.replace(/[?#].*$/, "");

@@ -1,8 +1,7 @@
 /**
- * `fetch`: brings files into the store ahead of need, a few at a time, so that clients have places left. Who stops it lets
- * those under way come to their end.
+ * Fetches files into the store ahead of need, a few at a time, so that clients keep their share of the download slots. Stopped,
+ * it starts no more and lets the downloads under way finish.
  */
-
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import type { Cache } from "../cache/cache.ts";
@@ -11,27 +10,27 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
+import { unlessStopped } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import { type WishDeps, wishesOf } from "./fetch-arguments.ts";
-import { unlessAborted } from "./rescan.ts";
+import { type ArgumentDeps, resolveArguments } from "./fetch-arguments.ts";
 
-export interface FetchParts extends WishDeps {
-  /** One that fetches nothing but what it is asked for. */
+export interface FetchDeps extends ArgumentDeps {
+  /** A cache without read-ahead: it fetches nothing but what it is asked for. */
   readonly cache: Pick<Cache, "lookup">;
   readonly flights: Pick<Flights, "all">;
   readonly loopHeaders: () => Readonly<Record<string, string>>;
-  /** Size of a file, where a tree tells. */
+  /** Returns the size of a file if a repository knows it. */
   readonly sizeOf: (name: DistfileName) => number | undefined;
   readonly maxDownloads: () => number;
-  /** Resolves when the trees have been read as they are now. */
+  /** Resolves when the repositories have been read as they are now. */
   readonly repositoriesReady: () => Promise<void>;
 }
 
 type Result = FetchReport["results"][number];
 
-/** Whoever fetches ahead waits as long as it takes: sources have their own time-outs. */
-const PATIENCE_MS = 2 ** 31 - 1;
-const TELL_EVERY_MS = 200;
+/** No deadline of its own: sources have theirs. The longest timer that there is. */
+const NO_DEADLINE_MS = 2 ** 31 - 1;
+const PROGRESS_EVERY_MS = 200;
 
 function attemptsText(attempts: readonly Attempt[]): string {
   return attempts.map(({ source, detail }) => `${source} ${detail}`).join("; ");
@@ -50,9 +49,9 @@ function notFound(name: DistfileName, { kind, attempts, note, wantedBy }: NotFou
   };
 }
 
-async function toTheEnd(name: DistfileName, download: Download): Promise<Result> {
+async function waitForEnd(name: DistfileName, download: Download): Promise<Result> {
   try {
-    // Nothing lies so far on: it comes to the end, or says why not.
+    // No file is that long: this resolves at its end.
     await download.reached(Number.MAX_SAFE_INTEGER);
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
@@ -61,7 +60,7 @@ async function toTheEnd(name: DistfileName, download: Download): Promise<Result>
   await download.ended;
   const bytes = download.size ?? 0;
   if (download.stored) return { name, outcome: "fetched", bytes, reason: null };
-  return { name, outcome: "failed", bytes: 0, reason: "came, but the store could not keep it" };
+  return { name, outcome: "failed", bytes: 0, reason: "was fetched, but the store could not keep it" };
 }
 
 async function resultOf(name: DistfileName, found: Found): Promise<Result> {
@@ -73,19 +72,19 @@ async function resultOf(name: DistfileName, found: Found): Promise<Result> {
     case "incoming":
       // Nothing is read here: a download that can't be stored waits for who holds it.
       found.release();
-      return await toTheEnd(name, found.download);
+      return await waitForEnd(name, found.download);
     case "head":
     case "late":
-      return { name, outcome: "failed", bytes: 0, reason: "nothing came in time" };
+      return { name, outcome: "failed", bytes: 0, reason: "no source answered in time" };
     default:
       return notFound(name, found);
   }
 }
 
-async function bringOne(name: DistfileName, { cache, loopHeaders }: FetchParts): Promise<Result> {
+async function fetchOne(name: DistfileName, { cache, loopHeaders }: FetchDeps): Promise<Result> {
   const wanted = { name, aliases: [], content: undefined, method: "GET", loopHeaders: loopHeaders() } as const;
   try {
-    return await resultOf(name, await cache.lookup(wanted, PATIENCE_MS));
+    return await resultOf(name, await cache.lookup(wanted, NO_DEADLINE_MS));
   } catch (error) {
     return { name, outcome: "failed", bytes: 0, reason: reasonOf(error) };
   }
@@ -105,10 +104,10 @@ function summarise(results: readonly Result[], tookMs: number): FetchReport {
   };
 }
 
-/** All of them, so many at once. */
-async function bringAll(
+/** Fetches all files, half of `max_downloads` at a time. */
+async function fetchAll(
   names: readonly DistfileName[],
-  parts: FetchParts,
+  parts: FetchDeps,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<readonly Result[]> {
@@ -120,7 +119,7 @@ async function bringAll(
   let doneBytes = 0;
   const totalBytes = sizesKnown ? [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0) : null;
 
-  function tell(): void {
+  function reportProgress(): void {
     const under = new Map(parts.flights.all().map((download) => [download.name, download]));
     const shown = [...active].map((name) => ({
       name,
@@ -138,36 +137,37 @@ async function bringAll(
   async function work(): Promise<void> {
     for (let name = waiting.shift(); name !== undefined && !signal.aborted; name = waiting.shift()) {
       active.add(name);
-      const result = await bringOne(name, parts);
+      const result = await fetchOne(name, parts);
       active.delete(name);
       results.push(result);
       doneBytes += sizes.get(name) ?? result.bytes;
     }
   }
 
-  const timer = setInterval(tell, TELL_EVERY_MS);
+  const timer = setInterval(reportProgress, PROGRESS_EVERY_MS);
   try {
     const atOnce = Math.max(1, Math.floor(parts.maxDownloads() / 2));
-    await unlessAborted(Promise.all(Array.from({ length: atOnce }, work)), signal);
-    tell();
+    await unlessStopped(Promise.all(Array.from({ length: atOnce }, work)), signal);
+    reportProgress();
   } finally {
     clearInterval(timer);
   }
   return results;
 }
 
-export function createFetch(parts: FetchParts): Action<FetchRequest, FetchReport> {
+export function createFetch(parts: FetchDeps): Action<FetchRequest, FetchReport> {
   return async (request, { onProgress, signal }) => {
-    if (request.names.length + request.packages.length === 0) throw new ActionError(422, "Nothing to fetch was named");
+    if (request.names.length + request.packages.length === 0)
+      throw new ActionError(422, "Name files or packages to fetch");
     if (request.version !== undefined && request.packages.length === 0) {
-      throw new ActionError(422, "A version is one of a package, and no package was named");
+      throw new ActionError(422, "A version needs a package: none was named");
     }
     const startedAt = performance.now();
-    onProgress(progressOf("reading the trees"));
-    await unlessAborted(parts.repositoriesReady(), signal);
-    const { names, unclear } = await wishesOf(request, parts, signal);
-    const brought = await bringAll([...names], parts, onProgress, signal);
-    const failed: Result[] = unclear.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));
-    return summarise([...failed, ...brought], performance.now() - startedAt);
+    onProgress(progressOf("reading repositories"));
+    await unlessStopped(parts.repositoriesReady(), signal);
+    const { names, unresolved } = await resolveArguments(request, parts, signal);
+    const fetched = await fetchAll([...names], parts, onProgress, signal);
+    const failed: Result[] = unresolved.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));
+    return summarise([...failed, ...fetched], performance.now() - startedAt);
   };
 }

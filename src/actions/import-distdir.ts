@@ -1,7 +1,7 @@
 /**
- * Takes files of a DISTDIR into the store: those that a Manifest vouches for by name, size and digest. A file is cloned where
- * the file system can (its blocks are shared until one side changes), else copied, never linked: Portage writes into
- * DISTDIR in place. What is checked is the copy, so nobody can change it afterwards. Nothing in the folder is touched.
+ * Imports one file of a DISTDIR into the store if a Manifest vouches for its name, size and digest. Clones it where the file
+ * system can, else copies; never links, as Portage writes into DISTDIR in place. Checks the copy, so nobody can change it
+ * afterwards. Touches nothing in the DISTDIR.
  */
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, lstat, open } from "node:fs/promises";
@@ -16,8 +16,8 @@ import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 
-/** Why a file was left where it is. */
-export type LeftReason =
+/** Why a file was not imported. */
+export type SkipReason =
   | "unknown"
   | "size"
   | "digest"
@@ -33,7 +33,7 @@ export type LeftReason =
 
 export type ImportOutcome =
   | { readonly kind: "adopted" | "present"; readonly size: number }
-  | { readonly kind: "left"; readonly reason: LeftReason; readonly detail?: string };
+  | { readonly kind: "skipped"; readonly reason: SkipReason; readonly detail?: string };
 
 export interface ImportDeps {
   readonly store: Store;
@@ -42,15 +42,15 @@ export interface ImportDeps {
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
-  /** Keeps room in the store for so many bytes, until the function given back is called; undefined where there is none. */
+  /** Reserves bytes in the store until the returned function is called; undefined if there is no room. */
   readonly reserve: (bytes: number) => (() => void) | undefined;
 }
 
-/** What a file system says that takes no more. */
+/** Codes of a file system that takes no more bytes. */
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-const left = (reason: LeftReason, detail?: string): ImportOutcome => ({
-  kind: "left",
+const skipped = (reason: SkipReason, detail?: string): ImportOutcome => ({
+  kind: "skipped",
   reason,
   ...(detail === undefined ? {} : { detail }),
 });
@@ -59,9 +59,9 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Bytes of the one into the other, by the file system itself where it can. */
+/** Copies the bytes, as a clone (reflink) where the file system can. */
 async function copyInto(source: FileHandle, part: PartFile): Promise<void> {
-  // By descriptor: whatever stands under the names by now.
+  // By descriptor, as another file may have taken the name.
   await copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${part.fd}`, constants.COPYFILE_FICLONE);
 }
 
@@ -73,7 +73,7 @@ function remember(name: DistfileName, file: StoredFile, computed: ComputedDigest
   rows.forgetPartial(name);
 }
 
-/** @param contents any of which will do */
+/** @param contents the digests to accept */
 async function takeIn(
   name: DistfileName,
   source: FileHandle,
@@ -86,11 +86,11 @@ async function takeIn(
     await copyInto(source, part);
   } catch (error) {
     const code = codeOf(error);
-    return FULL.has(code) ? left("full") : left("unreadable", reasonOf(error));
+    return FULL.has(code) ? skipped("full") : skipped("unreadable", reasonOf(error));
   }
   const sha512 = contents.some((content) => content.blake2b === undefined);
   const computed = await deps.hasher.open(part.fd, { sha512 }).finish(size);
-  if (contents.every((content) => compareDigests(content, computed) !== "same")) return left("digest");
+  if (contents.every((content) => compareDigests(content, computed) !== "same")) return skipped("digest");
   const file = await deps.store.commit(part, name, Math.round(mtimeMs));
   remember(name, file, computed, deps);
   return { kind: "adopted", size };
@@ -119,8 +119,8 @@ async function copyAndCheck(
 ): Promise<ImportOutcome> {
   const part = deps.store.openPart(name, () => false);
   try {
-    // A download writes it just now, and will bring it.
-    return part.named ? await takeIn(name, source, contents, part, deps) : left("busy");
+    // If nameless, a download is writing the file and will store it.
+    return part.named ? await takeIn(name, source, contents, part, deps) : skipped("busy");
   } finally {
     part.leave(false);
     await part.close();
@@ -134,15 +134,15 @@ async function importOpened(
   deps: ImportDeps,
 ): Promise<ImportOutcome> {
   const stats = await source.stat();
-  if (!stats.isFile()) return left(stats.isDirectory() ? "folder" : "special");
+  if (!stats.isFile()) return skipped(stats.isDirectory() ? "folder" : "special");
   const { size } = stats;
   const fitting = contents.filter((content) => content.size === size);
-  if (fitting.length === 0) return left("size");
-  if (!fitting.some(hasHash)) return left("no-hash");
+  if (fitting.length === 0) return skipped("size");
+  if (!fitting.some(hasHash)) return skipped("no-hash");
   const wanted = (await missing(name, contents, deps)).filter((content) => content.size === size && hasHash(content));
   if (wanted.length === 0) return { kind: "present", size };
   const release = deps.reserve(size);
-  if (!release) return left("full");
+  if (!release) return skipped("full");
   try {
     return await copyAndCheck(name, source, wanted, deps);
   } finally {
@@ -150,27 +150,27 @@ async function importOpened(
   }
 }
 
-/** What a file is that nobody wants, as far as that says more. */
+/** Says why an unwanted entry was skipped. */
 async function unwanted(path: string): Promise<ImportOutcome> {
   const stats = await lstat(path).catch(() => undefined);
-  if (stats?.isDirectory()) return left("folder");
-  if (stats?.isSymbolicLink()) return left("link");
-  return left(stats === undefined || stats.isFile() ? "unknown" : "special");
+  if (stats?.isDirectory()) return skipped("folder");
+  if (stats?.isSymbolicLink()) return skipped("link");
+  return skipped(stats === undefined || stats.isFile() ? "unknown" : "special");
 }
 
-/** Takes the file in if somebody wants it and the store lacks it. @throws {Error} where the store does not take it */
+/** Imports the file if a Manifest lists it and the store lacks it. @throws {Error} if the store refuses it */
 export async function importFile(name: DistfileName, path: string, deps: ImportDeps): Promise<ImportOutcome> {
   const contents = contentsOf(deps.wantedBy(name));
   if (contents.length === 0) return await unwanted(path);
   let source: FileHandle;
   try {
-    // A link could lead anywhere, and a pipe would be waited for.
+    // A link could lead anywhere, and opening a pipe would block.
     source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = codeOf(error);
-    if (code === "ELOOP") return left("link");
-    if (code === "ENXIO") return left("special");
-    return left("unreadable", reasonOf(error));
+    if (code === "ELOOP") return skipped("link");
+    if (code === "ENXIO") return skipped("special");
+    return skipped("unreadable", reasonOf(error));
   }
   try {
     return await importOpened(name, source, contents, deps);

@@ -1,8 +1,9 @@
 /**
- * `rescan`: reads now what changed in the trees, or with `full` all of them.
+ * Rescans the repositories now: what changed in them, or everything if `full`.
  */
 import type { RescanReport, RescanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
+import { unlessStopped } from "../lib/abort.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 
 export interface RescanParts {
@@ -10,25 +11,12 @@ export interface RescanParts {
   readonly onRepositoriesChanged: () => void;
 }
 
-/** The promise, unless the signal fires first. @throws its reason */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 export function createRescan({ scans, onRepositoriesChanged }: RescanParts): Action<RescanRequest, RescanReport> {
   return async ({ full }, { onProgress, signal }) => {
     const startedAt = performance.now();
     const total = scans.status().length;
     onProgress(progressOf("reading Manifests", { total }));
-    await unlessAborted(scans.rescan({ full }), signal);
+    await unlessStopped(scans.rescan({ full }), signal);
     onRepositoriesChanged();
     const repositories = scans
       .status()

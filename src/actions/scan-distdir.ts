@@ -1,67 +1,67 @@
 /**
- * Goes through a DISTDIR and takes in what is wanted, a few files at a time; of the others it is told which and why. Flat as
- * Portage keeps it, or with the folders of a mirror (GLEP 75, filename-hash). What was taken in by an earlier run is
- * seen to be there, so an import that was cut short goes on where it was.
+ * Imports the wanted files of a DISTDIR, a few at a time, and counts the others by reason. Reads both a flat folder, as Portage
+ * keeps it, and the folders of a mirror (GLEP 75, filename-hash). Files imported before are found present, so an interrupted
+ * import continues where it was.
  */
 import { lstat } from "node:fs/promises";
 import { parseDistfileName } from "../distfile/name.ts";
 import { listNames } from "../lib/list-folder.ts";
-import { type ImportDeps, type ImportOutcome, importFile, type LeftReason } from "./import-distdir.ts";
+import { type ImportDeps, type ImportOutcome, importFile, type SkipReason } from "./import-distdir.ts";
 
-export interface ImportSeen {
-  /** Files and other things gone through. */
-  readonly seen: number;
+export interface ImportTotals {
+  /** Directory entries read. */
+  readonly scanned: number;
   readonly adopted: number;
   readonly adoptedBytes: number;
-  /** In the store already. */
+  /** Already in the store. */
   readonly present: number;
-  readonly left: ReadonlyMap<LeftReason, { readonly files: number; readonly examples: readonly string[] }>;
+  readonly skipped: ReadonlyMap<SkipReason, { readonly files: number; readonly examples: readonly string[] }>;
 }
 
-export interface ImportRun {
-  readonly onProgress: (seen: ImportSeen) => void;
+export interface ImportOptions {
+  readonly onProgress: (totals: ImportTotals) => void;
   readonly signal: AbortSignal;
 }
 
-/** Their fsyncs are waited for together, which is what takes the time of small files. */
+/** Files imported at once: their fsyncs, which dominate for small files, then overlap. */
 const AT_ONCE = 8;
-/** Of each reason: enough to look into, and a bounded answer. */
-const MOST_EXAMPLES = 1000;
-/** Two levels of the longest cut-offs that mirrors use. */
-const DEEPEST = 2;
+/** Examples kept for each reason, to bound the report. */
+const MAX_EXAMPLES = 1000;
+/** Depth of the layouts that mirrors use. */
+const MAX_DEPTH = 2;
 
 const HASH_FOLDER = /^[0-9a-f]{1,4}$/i;
-/** What Portage has under way or set aside (portage: package/ebuild/fetch.py). */
-const PORTAGE_OWN = /\.__download__$|\._checksum_failure_\.|\.portage_lockfile$|^\.__portage_|^layout\.conf$/;
+/** Files that Portage is fetching or has set aside (portage: package/ebuild/fetch.py). */
+const PORTAGE_FILE = /\.__download__$|\._checksum_failure_\.|\.portage_lockfile$|^\.__portage_|^layout\.conf$/;
 
-interface Found {
-  /** Below the folder. */
+interface Entry {
+  /** Path below the folder. */
   readonly path: string;
   readonly name: string;
 }
 
-async function* walk(folder: string, below: string, depth: number): AsyncIterable<Found> {
+async function* walk(folder: string, below: string, depth: number): AsyncIterable<Entry> {
   for await (const name of listNames(`${folder}/${below}`)) {
     const path = below === "" ? name : `${below}/${name}`;
-    if (depth < DEEPEST && HASH_FOLDER.test(name)) yield* descend(folder, path, name, depth);
+    if (depth < MAX_DEPTH && HASH_FOLDER.test(name)) yield* descend(folder, path, name, depth);
     else yield { path, name };
   }
 }
 
-async function* descend(folder: string, path: string, name: string, depth: number): AsyncIterable<Found> {
+async function* descend(folder: string, path: string, name: string, depth: number): AsyncIterable<Entry> {
   const stats = await lstat(`${folder}/${path}`).catch(() => undefined);
   if (stats?.isDirectory()) yield* walk(folder, path, depth + 1);
   else yield { path, name };
 }
 
-async function judge(folder: string, { path, name }: Found, deps: ImportDeps): Promise<ImportOutcome> {
-  if (PORTAGE_OWN.test(name)) return { kind: "left", reason: "portage" };
+async function importEntry(folder: string, { path, name }: Entry, deps: ImportDeps): Promise<ImportOutcome> {
+  if (PORTAGE_FILE.test(name)) return { kind: "skipped", reason: "portage" };
   const parsed = parseDistfileName(name);
-  if (parsed === undefined) return { kind: "left", reason: "name" };
+  if (parsed === undefined) return { kind: "skipped", reason: "name" };
   return await importFile(parsed, `${folder}/${path}`, deps);
 }
 
-/** How many names there are, for a bar that has an end. */
+/** Counts the entries, to give the progress bar an end. */
 export async function countFiles(folder: string, signal: AbortSignal): Promise<number> {
   let count = 0;
   for await (const _ of walk(folder, "", 0)) {
@@ -71,50 +71,54 @@ export async function countFiles(folder: string, signal: AbortSignal): Promise<n
   return count;
 }
 
-/** @throws {Error} where the folder can't be read or the store takes nothing */
-export async function importFolder(folder: string, deps: ImportDeps, run: ImportRun): Promise<ImportSeen> {
-  const left = new Map<LeftReason, { files: number; examples: string[] }>();
-  const total = { seen: 0, adopted: 0, adoptedBytes: 0, present: 0, left };
+/** @throws {Error} if the folder cannot be read or the store takes no files */
+export async function importFolder(
+  folder: string,
+  deps: ImportDeps,
+  { onProgress, signal }: ImportOptions,
+): Promise<ImportTotals> {
+  const skipped = new Map<SkipReason, { files: number; examples: string[] }>();
+  const totals = { scanned: 0, adopted: 0, adoptedBytes: 0, present: 0, skipped };
   const files = walk(folder, "", 0)[Symbol.asyncIterator]();
-  let over = false;
+  let stopped = false;
 
   function record(path: string, outcome: ImportOutcome): void {
-    total.seen++;
-    if (outcome.kind === "left") {
+    totals.scanned++;
+    if (outcome.kind === "skipped") {
       const { reason, detail } = outcome;
-      const before = left.get(reason) ?? { files: 0, examples: [] };
-      left.set(reason, before);
+      const before = skipped.get(reason) ?? { files: 0, examples: [] };
+      skipped.set(reason, before);
       before.files++;
-      if (before.examples.length < MOST_EXAMPLES)
+      if (before.examples.length < MAX_EXAMPLES)
         before.examples.push(detail === undefined ? path : `${path} (${detail})`);
       return;
     }
-    total[outcome.kind]++;
-    if (outcome.kind === "adopted") total.adoptedBytes += outcome.size;
+    totals[outcome.kind]++;
+    if (outcome.kind === "adopted") totals.adoptedBytes += outcome.size;
   }
 
-  async function take(): Promise<void> {
-    while (!over) {
-      run.signal.throwIfAborted();
+  async function importNext(): Promise<void> {
+    while (!stopped) {
+      signal.throwIfAborted();
       const next = await files.next();
-      if (next.done || over) return;
-      record(next.value.path, await judge(folder, next.value, deps));
-      run.onProgress(total);
+      if (next.done || stopped) return;
+      record(next.value.path, await importEntry(folder, next.value, deps));
+      onProgress(totals);
     }
   }
 
-  async function takeOrEnd(): Promise<void> {
+  async function importOrStop(): Promise<void> {
     try {
-      await take();
+      await importNext();
     } catch (error) {
-      over = true;
+      stopped = true;
       throw error;
     }
   }
 
-  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, takeOrEnd));
+  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, importOrStop));
   await files.return?.();
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed) throw failed.reason;
-  return total;
+  return totals;
 }

@@ -57,7 +57,7 @@ test("files come by name, each once, and what can't be had is told with the reas
   const reasons = Object.fromEntries(first.results.map(({ name, reason }) => [name, reason]));
   expect(reasons["c.tar"]).toContain("wanted by gentoo: app-misc/a");
   expect(reasons["none.tar"]).toContain("No tree knows this file");
-  expect(reasons["x/y"]).toContain("no name");
+  expect(reasons["x/y"]).toContain("not the name of a distfile");
   const again = await bring({ names: ["a.tar"] });
   expect(again).toMatchObject({ files: 1, fetched: 0, present: 1, failed: 0 });
   expect(mirror.fileRequests("a.tar").length).toBe(1);
@@ -89,7 +89,7 @@ test("a package brings all its files, or those of one version in all branches, a
     "p-3.tar": "fetched",
   });
   const none = await bring({ packages: ["app-misc/p"], version: "9" });
-  expect(none.results[0]?.reason).toBe("has no version 9 in any tree");
+  expect(none.results[0]?.reason).toBe("has no version 9 in any repository");
 });
 
 test("URIs as emerge prints them name files, renamed ones too", async () => {

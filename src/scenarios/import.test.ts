@@ -204,7 +204,7 @@ test("a folder that is none is refused with the reason", async () => {
   put("file", "x");
   for (const [path, reason] of [
     [folder.file("none"), "no such file or directory"],
-    [folder.file("distdir/file"), "no folder"],
+    [folder.file("distdir/file"), "not a directory"],
   ] as const) {
     const run = { onProgress: () => undefined, signal: new AbortController().signal };
     await expect(server?.actions.import({ folder: path }, run)).rejects.toThrow(reason);

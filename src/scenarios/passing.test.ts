@@ -124,7 +124,7 @@ test("fetch does not wait for a reader of what can't be stored, but says that it
   const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, run);
   expect(report?.results.map(({ name, outcome, reason }) => [name, outcome, reason]).sort()).toEqual([
     ["large.zip", "failed", "this server cannot store it, and nobody waits for it"],
-    ["small.zip", "failed", "came, but the store could not keep it"],
+    ["small.zip", "failed", "was fetched, but the store could not keep it"],
     ["tiny.zip", "fetched", null],
   ]);
 });
