@@ -27,7 +27,7 @@ const layouts = fc.oneof(
   }),
 );
 
-test("a file lies where Portage looks for it (PORTAGE.md A1)", () => {
+test("a file lies where Portage looks for it (GLEP 75)", () => {
   expect(layoutPath({ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }, name)).toBe("1b/foo-1.tar.gz");
   expect(layoutPath(FLAT, name)).toBe(name);
   const digests = { size: 1, sha512: "877147".padEnd(128, "0") };
