@@ -1,5 +1,5 @@
 /**
- * `portcache client` on a client machine: what it prints, writes, switches and tries.
+ * Runs `portcache client` as on a client machine: what it prints, writes, switches and tests.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -9,13 +9,13 @@ import { type TestRepository, writeRepository } from "../src/testing/repository.
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: Server | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder("portcache-client-");
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
   mirror = await startFakeUpstream();
 });
 
@@ -31,7 +31,7 @@ const mirrors = (name = "") => folder.file(`root/etc/portage/mirrors${name}`);
 const text = (name = "") => readFileSync(mirrors(name), "utf8");
 const URL = "http://cachebox:8000";
 
-test("it prints the line and the alternative, and touches nothing", async () => {
+test("it prints the line and the alternative, and changes nothing", async () => {
   const { exit, stdout, stderr } = await run(`${URL}/`);
   expect([exit, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`\n  local ${URL}\n`);
@@ -46,12 +46,12 @@ test("it prints the line and the alternative, and touches nothing", async () => 
     changed: false,
     test: null,
   });
-  expect(readdirSync(folder.path).sort()).toEqual(["tree"]);
-  // Without a URL it is this machine's own server.
+  expect(readdirSync(folder.path).sort()).toEqual(["repository"]);
+  // The default is the server on this machine.
   expect(JSON.parse((await run("--json", "--port", "81")).stdout).url).toMatch(/^http:\/\/.+:81$/);
 });
 
-test("it writes the line once, switches it off and on, and keeps what else stands there", async () => {
+test("it writes the line once, switches it off and on, and keeps all other lines", async () => {
   mkdirSync(folder.file("root/etc/portage"), { recursive: true });
   writeFileSync(mirrors(), "# mine\nlocal http://nas\n");
   chmodSync(mirrors(), 0o640);
@@ -72,7 +72,7 @@ test("it writes the line once, switches it off and on, and keeps what else stand
   expect(readdirSync(folder.file("root/etc/portage"))).toEqual(["mirrors"]);
 });
 
-test("a folder gets a file of its own, a link is followed, and a line is found in whichever file has it", async () => {
+test("in a folder it adds a file, follows links, and finds the line in any file", async () => {
   mkdirSync(mirrors(), { recursive: true });
   writeFileSync(mirrors("/mine"), "local http://nas\n");
   await run(URL, "--write");
@@ -90,7 +90,7 @@ test("a folder gets a file of its own, a link is followed, and a line is found i
   expect(readdirSync(mirrors()).sort()).toEqual(["00-portcache", "linked", "mine"]);
 });
 
-test("wrong usage and what can't be done is told", async () => {
+test("wrong usage exits with 2, and what cannot be done with 1", async () => {
   for (const [args, exit, ...parts] of [
     [["ftp://x"], 2, "URL", '"ftp://x"', "http://cachebox:8000"],
     [["http://x/distfiles"], 2, "without /distfiles"],
@@ -108,31 +108,34 @@ test("wrong usage and what can't be done is told", async () => {
   expect(await run(URL, "--write")).toMatchObject({ exit: 1, stderr: expect.stringContaining("Cannot read") });
 });
 
-test("--test fetches through it, and finds a server that is none or lies", async () => {
-  tree.put("app-misc/a", { dist: { "gone.tar": "gone", "small.tar": "small" } });
+test("--test fetches through the server, and detects wrong content and a missing server", async () => {
+  repository.put("app-misc/a", { dist: { "gone.tar": "gone", "small.tar": "small" } });
   mirror.files.set("small.tar", "small");
   server = await startExecutable({
-    settings: { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } },
+    settings: { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } },
     location: folder.file("store"),
   });
   const attempt = async (url: string, ...args: string[]) =>
     await runExecutable(["client", url, "--test", "--location", folder.file("other"), ...args]);
-  const good = await attempt(server.url, "--repo", tree.location);
+  const good = await attempt(server.url, "--repo", repository.location);
   expect([good.exit, good.stderr]).toEqual([0, ""]);
   expect(good.stdout).toMatch(
-    /^good .+layout\.conf\n.+\nbad {2}.+gone\.tar\n +answers 404\ngood .+small\.tar\n +5 bytes, as the Manifest/,
+    /^ok +.+layout\.conf\n.+\nfailed .+gone\.tar\n +answered 404: .+\nok +.+small\.tar\n +5 bytes in .+, as the Manifest says/,
   );
-  const json = JSON.parse((await attempt(server.url, "--repo", tree.location, "--json")).stdout);
+  const json = JSON.parse((await attempt(server.url, "--repo", repository.location, "--json")).stdout);
   expect(json.test.at(-1)).toMatchObject({ ok: true, detail: expect.stringContaining("portcache; hit") });
-  // Without trees of its own it asks for what is there.
+  // Without repositories of its own it asks for a file that the server has.
   const empty = writeRepository(folder.file("empty"), { name: "empty" });
   const without = await attempt(server.url, "--repo", empty.location);
-  expect([without.exit, without.stdout]).toEqual([0, expect.stringContaining("which no tree here can check")]);
-  const liar = writeRepository(folder.file("liar"), { name: "liar" });
-  liar.put("app-misc/a", { dist: { "small.tar": "smell" } });
-  expect(await attempt(server.url, "--repo", liar.location)).toMatchObject({
+  expect([without.exit, without.stdout]).toEqual([
+    0,
+    expect.stringContaining("not checked: no repository here has it"),
+  ]);
+  const other = writeRepository(folder.file("other"), { name: "other" });
+  other.put("app-misc/a", { dist: { "small.tar": "smell" } });
+  expect(await attempt(server.url, "--repo", other.location)).toMatchObject({
     exit: 1,
-    stdout: expect.stringContaining("not those of the Manifest"),
+    stdout: expect.stringContaining("not what the Manifest says"),
   });
-  expect(await attempt("http://127.0.0.1:1")).toMatchObject({ exit: 1, stdout: expect.stringMatching(/^bad /) });
+  expect(await attempt("http://127.0.0.1:1")).toMatchObject({ exit: 1, stdout: expect.stringMatching(/^failed /) });
 });

@@ -1,5 +1,5 @@
 /**
- * Commands of the executable, with and without a server on the store: what they print, what they leave, how they end.
+ * Runs the commands of the executable with and without a server on the store: what they print, change, and exit with.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { type TestRepository, writeRepository } from "../src/testing/repository.
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let server: Server | undefined;
 let config: string;
 let mirror: FakeUpstream;
@@ -25,8 +25,8 @@ let mirror: FakeUpstream;
 beforeEach(async () => {
   mirror = await startFakeUpstream();
   folder = createTempFolder("portcache-commands-");
-  tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": "two" } });
+  repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": "two" } });
   config = folder.file("portcache.toml");
   writeFileSync(config, formatSettings(settings()));
 });
@@ -41,7 +41,7 @@ afterEach(async () => {
 function settings() {
   return {
     storage: { location: folder.file("store") },
-    repo: { repos: [tree.location] },
+    repo: { repos: [repository.location] },
     fetcher: { mirrors: [mirror.url] },
   };
 }
@@ -54,7 +54,7 @@ async function serve(): Promise<Server> {
 const run = (...args: string[]) => runExecutable([...args, "--config", config], { env: { LC_ALL: "C" } });
 
 for (const where of ["without a server", "with a server"]) {
-  test(`index tells what the trees hold, ${where}`, async () => {
+  test(`index shows what the repositories hold, ${where}`, async () => {
     if (where === "with a server") await serve();
     const { exit, stdout, stderr } = await run("index", "--json");
     expect([exit, stderr]).toEqual([0, ""]);
@@ -62,15 +62,15 @@ for (const where of ["without a server", "with a server"]) {
     expect(report.repositories).toEqual([
       expect.objectContaining({ name: "gentoo", packages: 1, distfiles: 2, problem: null }),
     ]);
-    tree.put("app-misc/more", { dist: { "more-1.tar": "more" } });
+    repository.put("app-misc/more", { dist: { "more-1.tar": "more" } });
     const again = await run("index", "--full");
     expect([again.exit, again.stderr]).toEqual([0, ""]);
-    expect(again.stdout).toMatch(/^Repository +Packages +Distfiles +Took +Location\ngentoo +2 +3 +.+tree\n$/);
+    expect(again.stdout).toMatch(/^Repository +Packages +Distfiles +Time +Location\ngentoo +2 +3 +.+repository\n$/);
   });
 }
 
 for (const where of ["without a server", "with a server"]) {
-  test(`import and clean do what they say, ${where}`, async () => {
+  test(`import adopts files, and clean reports, ${where}`, async () => {
     mkdirSync(folder.file("distdir"));
     for (const name of ["one-1.tar", "two-1.tar"]) writeFileSync(folder.file(`distdir/${name}`), name.slice(0, 3));
     writeFileSync(folder.file("distdir/none.tar"), "none");
@@ -78,7 +78,7 @@ for (const where of ["without a server", "with a server"]) {
     const imported = await run("import", folder.file("distdir"));
     expect([imported.exit, imported.stderr]).toEqual([0, ""]);
     expect(imported.stdout).toMatch(
-      /^2 files taken in from .+, 6 B, in .+\.\n1 skipped: no Manifest has them\n {2}none\.tar\n$/,
+      /^2 files imported from .+, 6 B, in .+\.\n1 skipped: in no Manifest\n {2}none\.tar\n$/,
     );
     const again = await run("import", folder.file("distdir"), "--json");
     expect(JSON.parse(again.stdout)).toMatchObject({
@@ -99,10 +99,10 @@ for (const where of ["without a server", "with a server"]) {
     ]);
     const plan = await run("clean", "--dry-run", "--set", "storage.max_size=4");
     if (where === "without a server") {
-      expect(plan.stdout).toContain("worth least, for room");
-      expect(plan.stdout).toContain("1 file would go, 3 B; the store would have 3 B instead of 6 B.");
+      expect(plan.stdout).toContain("least valuable, to make room");
+      expect(plan.stdout).toContain("Would remove 1 file (3 B); the store would go from 6 B to 3 B.");
     } else {
-      expect(plan.stdout).toBe("Nothing would go: the store is within its limits.\n");
+      expect(plan.stdout).toBe("Nothing to remove: the store is within its limits.\n");
     }
     expect([plan.exit, plan.stderr]).toEqual([
       0,
@@ -114,7 +114,7 @@ for (const where of ["without a server", "with a server"]) {
 }
 
 for (const where of ["without a server", "with a server"]) {
-  test(`verify finds what is bad and --repair mends it, ${where}`, async () => {
+  test(`verify finds bad files and --repair repairs them, ${where}`, async () => {
     mkdirSync(folder.file("distdir"));
     for (const name of ["one-1.tar", "two-1.tar"]) writeFileSync(folder.file(`distdir/${name}`), name.slice(0, 3));
     await run("import", folder.file("distdir"));
@@ -122,7 +122,7 @@ for (const where of ["without a server", "with a server"]) {
     const good = await run("verify");
     expect([good.exit, good.stdout]).toEqual([
       0,
-      expect.stringMatching(/^2 files read, 6 B, in .+\.\nNothing is bad\.\n$/),
+      expect.stringMatching(/^2 files read, 6 B, in .+\.\nNo bad files\.\n$/),
     ]);
     writeFileSync(folder.file(`store/distfiles/${standardFolder("two-1.tar" as DistfileName)}/two-1.tar`), "tvo");
     const bad = await run("verify", "--json");
@@ -140,14 +140,12 @@ for (const where of ["without a server", "with a server"]) {
 }
 
 for (const where of ["without a server", "with a server"]) {
-  test(`fetch takes names from standard input, and tells what could not be had, ${where}`, async () => {
+  test(`fetch reads names from standard input and reports failures, ${where}`, async () => {
     if (where === "with a server") await serve();
     mirror.files.set("one-1.tar", "one");
     const piped = await runExecutable(["fetch", "-", "--config", config], { stdin: "one-1.tar\ntwo-1.tar\n" });
     expect([piped.exit, piped.stderr]).toEqual([1, ""]);
-    expect(piped.stdout).toMatch(
-      /^two-1\.tar: .*404.*\n\n1 file fetched, 3 B, in .+\.\n1 of 2 files could not be had\.\n$/,
-    );
+    expect(piped.stdout).toMatch(/^two-1\.tar: .*404.*\n\n1 file fetched, 3 B, in .+\.\n1 of 2 files failed\.\n$/);
     const json = await run("fetch", "--package", "app-misc/one", "--json");
     expect([json.exit, JSON.parse(json.stdout)]).toEqual([
       1,
@@ -156,7 +154,7 @@ for (const where of ["without a server", "with a server"]) {
   });
 }
 
-test("status tells of the store, its server and what was saved, also when there is none of these yet or any more", async () => {
+test("status shows the store and its server, before there is any and after the server has gone", async () => {
   const before = await run("status", "--json");
   expect([before.exit, JSON.parse(before.stdout)]).toEqual([
     0,
@@ -165,7 +163,7 @@ test("status tells of the store, its server and what was saved, also when there 
   expect(existsSync(folder.file("store"))).toBe(false);
   mirror.files.set("one-1.tar", "one").set("two-1.tar", { size: 300_000, seed: 1 });
   mirror.setFault("two-1.tar", { kind: "rate", bytesPerSecond: 100_000 });
-  tree.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": { size: 300_000, seed: 1 } } });
+  repository.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": { size: 300_000, seed: 1 } } });
   const { url } = await serve();
   for (let i = 0; i < 3; i++) expect(await (await fetch(`${url}/distfiles/one-1.tar`)).text()).toBe("one");
   const slow = fetch(`${url}/distfiles/two-1.tar`).then((answer) => answer.bytes());
@@ -173,7 +171,7 @@ test("status tells of the store, its server and what was saved, also when there 
   const during = await run("status");
   expect(during.stdout).toMatch(/^portcache [\d.]+: ok, up .+\nStore +\d+ B of 50\.0 GiB -+ in 1 file, /);
   expect(during.stdout).toContain("66.7 % (2 hits, 1 miss)");
-  expect(during.stdout).toMatch(/\n {2}two-1\.tar {2}[#-]{10,20} {2}.+ of 293 KiB {2}/);
+  expect(during.stdout).toMatch(/\n {2}two-1\.tar {2}[#-]{10,20} {2}\d+ % of 293 KiB {2}/);
   await slow;
   await server?.stop("SIGTERM");
   const after = JSON.parse((await run("status", "--json")).stdout);
@@ -181,7 +179,7 @@ test("status tells of the store, its server and what was saved, also when there 
   expect(after.all_time).toMatchObject({ hits: 2, misses: 2, hit_ratio: 0.5, bytes_saved: 6, bytes_fetched: 300_003 });
 });
 
-test("status --watch goes on until it is interrupted", async () => {
+test("status --watch prints until it is interrupted", async () => {
   const child = Bun.spawn([executablePath(), "status", "--watch", "--json", "--config", config], { stdout: "pipe" });
   let lines = 0;
   const decoder = new TextDecoder();
@@ -192,7 +190,7 @@ test("status --watch goes on until it is interrupted", async () => {
   expect([lines >= 2, await child.exited]).toEqual([true, 130]);
 });
 
-test("wrong usage ends with 2 and one line that names the flag and what is allowed", async () => {
+test("wrong usage exits with 2 and one line that names the flag and what was expected", async () => {
   for (const [args, ...parts] of [
     [["fetch"], "FILE"],
     [["fetch", "--version", "1", "a"], "--version", "--package"],
@@ -208,13 +206,13 @@ test("wrong usage ends with 2 and one line that names the flag and what is allow
   }
 });
 
-test("the socket is its owner's and group's, is made anew after a kill, and goes with the server", async () => {
+test("the socket has mode 0660, is replaced after a kill, and is removed when the server stops", async () => {
   const path = folder.file("store/portcache.sock");
   const first = await serve();
   expect(statSync(path).mode & 0o777).toBe(0o660);
   await first.stop("SIGKILL");
   expect(existsSync(path)).toBe(true);
-  // A stale one is nobody's: the command does it itself.
+  // Nobody listens on a stale socket: the command runs the action itself.
   expect((await run("index")).exit).toBe(0);
   await server?.[Symbol.asyncDispose]();
   const second = await serve();
@@ -223,10 +221,10 @@ test("the socket is its owner's and group's, is made anew after a kill, and goes
   expect(existsSync(path)).toBe(false);
 });
 
-test("over TCP changes need the token, and import is not taken at all", async () => {
+test("over TCP, changes need the token, and import is refused", async () => {
   const folders = { location: folder.file("store") };
   server = await startExecutable({ ...folders, settings: { ...settings(), server: { admin_token: "secret" } } });
-  const ask = async (action: string, body: object, headers: Record<string, string> = {}) => {
+  const post = async (action: string, body: object, headers: Record<string, string> = {}) => {
     const answer = await fetch(`${server?.url}/api/v1/${action}`, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
@@ -235,9 +233,9 @@ test("over TCP changes need the token, and import is not taken at all", async ()
     return [answer.status, answer.headers.get("content-type")];
   };
   const authorization = "Bearer secret";
-  expect(await ask("rescan", {})).toEqual([401, "application/problem+json"]);
-  expect(await ask("rescan", {}, { authorization })).toEqual([200, "application/json"]);
-  expect(await ask("import", { folder: "/" }, { authorization })).toEqual([403, "application/problem+json"]);
-  expect(await ask("nothing", {}, { authorization })).toEqual([404, "application/problem+json"]);
-  expect(await ask("rescan", { ful: true }, { authorization })).toEqual([422, "application/problem+json"]);
+  expect(await post("rescan", {})).toEqual([401, "application/problem+json"]);
+  expect(await post("rescan", {}, { authorization })).toEqual([200, "application/json"]);
+  expect(await post("import", { folder: "/" }, { authorization })).toEqual([403, "application/problem+json"]);
+  expect(await post("nothing", {}, { authorization })).toEqual([404, "application/problem+json"]);
+  expect(await post("rescan", { ful: true }, { authorization })).toEqual([422, "application/problem+json"]);
 });

@@ -1,5 +1,5 @@
 /**
- * The log of the executable: one line a request whatever comes of it, no secrets, no stacks for what was to be expected.
+ * Tests the log of the executable: one line for each request whatever its outcome, no secrets, no stacks for expected errors.
  */
 import { expect, test } from "bun:test";
 import { startExecutable } from "../src/testing/executable.ts";
@@ -8,13 +8,13 @@ import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const one = { size: 3000, seed: 1 };
-/** Streamed while it comes in, from several sources at once. */
+/** Large enough to be streamed, and fetched from several sources at once. */
 const large = { size: 6 * 1024 * 1024, seed: 4 };
 
-test("one line of JSON a request, with the fields that docs/api.md names; no secrets and no stacks", async () => {
+test("each request is one line of JSON with its client, file, outcome, bytes, time and source, without secrets or stacks", async () => {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", {
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", {
     dist: { "one.zip": one, "large.zip": large, "broken.zip": { size: 9, seed: 2 }, "gone.zip": { size: 8, seed: 3 } },
   });
   await using mirror = await startFakeUpstream({
@@ -29,7 +29,7 @@ test("one line of JSON a request, with the fields that docs/api.md names; no sec
     settings: {
       server: { admin_token: "top-secret" },
       fetcher: { mirrors: [mirror.url.replace("//", "//me:hidden@"), "http://you:hidden@127.0.0.1:1"], read_ahead: 0 },
-      repo: { repos: [tree.location] },
+      repo: { repos: [repository.location] },
       log: { format: "json" },
     },
   });
@@ -54,7 +54,7 @@ test("one line of JSON a request, with the fields that docs/api.md names; no sec
     ["large.zip", "miss", 200, large.size],
     ["one.zip", "miss", 200, 3000],
     ["one.zip", "hit", 200, 3000],
-    // Whether a mirror that takes no connection has failed or was too late depends on what was asked of it.
+    // A mirror that accepts no connection fails or times out, depending on which of its files was requested.
     ["broken.zip", expect.stringMatching(/failed|timed-out/), expect.any(Number), 0],
     ["gone.zip", expect.stringMatching(/failed|timed-out/), expect.any(Number), 0],
     ["/distfiles/%1b%5b31m", "bad name", 400, 0],

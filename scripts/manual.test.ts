@@ -1,5 +1,5 @@
 /**
- * The manual pages and the completions, in the programs that read them: mandoc, bash, zsh, fish.
+ * Tests the manual pages and the completions in the programs that read them: mandoc, bash, zsh, fish.
  */
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -27,19 +27,19 @@ function run(...command: readonly string[]): string {
   return stdout.toString() + stderr.toString();
 }
 
-/** As a person reads it, without the bold of a terminal. */
-function rendered(page: string): string {
+/** The page as plain text, without the bold of a terminal. */
+function render(page: string): string {
   const overstruck = new RegExp(`.${String.fromCharCode(8)}`, "g");
   return run("mandoc", "-T", "utf8", "-O", "width=100", page).replace(overstruck, "").replace(/\s+/g, " ");
 }
 
-test("mandoc has nothing to say of the pages but that other pages are not on this machine", () => {
-  const said = run("mandoc", "-T", "lint", path.command, path.config).trim().split("\n");
-  expect(said.filter((line) => !line.includes("referenced manual not found"))).toEqual([]);
+test("mandoc finds no fault with the pages, except that other pages are not on this machine", () => {
+  const faults = run("mandoc", "-T", "lint", path.command, path.config).trim().split("\n");
+  expect(faults.filter((line) => !line.includes("referenced manual not found"))).toEqual([]);
 });
 
-test("portcache(1) has every command and flag that --help has, in its words", async () => {
-  const page = rendered(path.command);
+test("portcache(1) has every command and flag of --help", async () => {
+  const page = render(path.command);
   const { commands, flags } = describeCommandLine(version);
   expect(commands.map(({ name }) => name)).toEqual([...Object.keys(COMMANDS), "help"]);
   for (const { names, value } of [...flags, ...commands.flatMap((command) => command.flags)]) {
@@ -51,8 +51,8 @@ test("portcache(1) has every command and flag that --help has, in its words", as
   }
 });
 
-test("portcache.toml(5) has every setting with its default, its variable and its meaning", () => {
-  const page = rendered(path.config);
+test("portcache.toml(5) has every setting with its default, variable and description", () => {
+  const page = render(path.config);
   for (const setting of allSettings()) {
     const { name, key } = setting;
     const preset = JSON.stringify(key.preset).replaceAll('","', '", "');
@@ -62,8 +62,8 @@ test("portcache.toml(5) has every setting with its default, its variable and its
   }
 });
 
-/** Types this at the prompt of a real shell, with a tab behind it. @returns the words of the line that the tab makes */
-function typed(shell: "bash" | "zsh", line: string): string {
+/** Types the line and a tab at the prompt of a real shell. @returns the completed line */
+function complete(shell: "bash" | "zsh", line: string): string {
   const start = {
     bash: ["bash --norc --noprofile -i", `source ${path.bash}`],
     zsh: [
@@ -77,7 +77,7 @@ function typed(shell: "bash" | "zsh", line: string): string {
     TERM=dumb zpty t '${start[0]}'
     zpty -w t '${start[1]}; echo RE""ADY'
     zpty -r t said '*READY*'
-    # The line is not run: it is made the operands of something that shows them.
+    # The line is not run, but made the operands of a command that shows them.
     zpty -n -w t $'${line}\\t\\001set -- \\005 ; echo WORDS "$@" END\\n'
     zpty -r t said '*WORDS portcache*END*'
     print -r -- "$said"
@@ -100,11 +100,11 @@ const cases: readonly (readonly [line: string, completed: string])[] = [
 
 for (const shell of ["bash", "zsh"] as const) {
   test(`${shell} completes commands, flags, settings and folders`, () => {
-    for (const [line, completed] of cases) expect([line, typed(shell, line)]).toEqual([line, completed]);
+    for (const [line, completed] of cases) expect([line, complete(shell, line)]).toEqual([line, completed]);
   }, 60_000);
 }
 
-function fish(line: string): string[] {
+function completeInFish(line: string): string[] {
   const said = run("fish", "--no-config", "-c", `cd ${folder.path}; source ${path.fish}; complete -C "${line}"`);
   return said
     .trim()
@@ -112,16 +112,16 @@ function fish(line: string): string[] {
     .map((candidate) => candidate.split("\t", 1)[0]?.replace(/\/$/, "") ?? "");
 }
 
-test("fish completes commands, flags, settings and folders, and tells what they do", () => {
-  expect(fish("portcache ")).toEqual([...Object.keys(COMMANDS), "help"].toSorted());
+test("fish completes commands, flags, settings and folders, and describes them", () => {
+  expect(completeInFish("portcache ")).toEqual([...Object.keys(COMMANDS), "help"].toSorted());
   for (const [line, completed] of cases)
-    expect([line, fish(line)]).toEqual([line, [completed.split(" ").at(-1) ?? ""]]);
+    expect([line, completeInFish(line)]).toEqual([line, [completed.split(" ").at(-1) ?? ""]]);
   expect(run("fish", "--no-config", "-c", `source ${path.fish}; complete -C "portcache che"`)).toContain(
-    COMMANDS.check.description,
+    COMMANDS.check.summary,
   );
 });
 
-test("the completions are without faults that their shells would tell", () => {
+test("the shells find no fault with the completions", () => {
   expect(run("bash", "-n", path.bash) + run("zsh", "-n", path.zsh) + run("fish", "-n", path.fish)).toBe("");
   expect(run("shellcheck", "--shell=bash", path.bash)).toBe("");
   expect(readFileSync(path.zsh, "utf8")).toStartWith("#compdef portcache\n");

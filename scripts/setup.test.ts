@@ -1,5 +1,5 @@
 /**
- * `portcache setup` by the executable, in roots of its own: what lies there afterwards, compared as trees.
+ * Runs `portcache setup` in roots of its own and compares all files before and after.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import {
@@ -28,8 +28,8 @@ beforeEach(() => {
 
 afterEach(() => folder.remove());
 
-/** Every path with its mode, owners and content; lists of accounts keep backups of themselves, which are left out. */
-function tree(): Record<string, string> {
+/** Every path with its mode, owners and content, without the backups of the account lists. */
+function snapshot(): Record<string, string> {
   const entries = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => !path.endsWith("-"));
   return Object.fromEntries(
     entries.map((path) => {
@@ -58,20 +58,20 @@ const INSTALLED = [
 ];
 
 function files(): string[] {
-  return Object.keys(tree()).filter((path) => lstatSync(`${root}/${path}`).isFile());
+  return Object.keys(snapshot()).filter((path) => lstatSync(`${root}/${path}`).isFile());
 }
 
-test("in an empty root it makes all that a box needs, and the second time nothing is other than before", async () => {
+test("in an empty root it installs everything, and the second time it changes nothing", async () => {
   const first = await setup();
   expect([first.exit, first.stderr]).toEqual([0, ""]);
   expect(files().toSorted()).toEqual([...INSTALLED, "etc/group", "etc/passwd", "etc/portcache/.installed"].toSorted());
-  const before = tree();
+  const before = snapshot();
   const second = await setup();
   expect(second.stdout.match(/^(?!unchanged )\S+ +(?:\/|user|group)/gm)).toBeNull();
-  expect(tree()).toEqual(before);
+  expect(snapshot()).toEqual(before);
 });
 
-test("what it makes has the owners and modes that it needs, and is the executable itself", async () => {
+test("installed files have the right owners and modes, and the program is the executable itself", async () => {
   await setup();
   const group = Number(/^portcache:[^:]*:(\d+):/m.exec(readFileSync(`${root}/etc/group`, "utf8"))?.[1]);
   const user = Number(/^portcache:[^:]*:(\d+):/m.exec(readFileSync(`${root}/etc/passwd`, "utf8"))?.[1]);
@@ -94,18 +94,18 @@ test("what it makes has the owners and modes that it needs, and is the executabl
   expect(check.exitCode).toBe(0);
 });
 
-test("the dry run tells the same and touches nothing", async () => {
+test("the dry run reports the same steps and changes nothing", async () => {
   const dry = await setup("--dry-run", "--json");
   expect(readdirSync(root)).toEqual([]);
   const real = await setup("--json");
   expect(JSON.parse(dry.stdout).steps).toEqual(JSON.parse(real.stdout).steps);
-  const before = tree();
+  const before = snapshot();
   expect((await setup("--dry-run")).stdout).not.toContain("would");
   expect((await setup("--dry-run", "--uninstall")).stdout).toContain("would remove  /etc/init.d/portcache");
-  expect(tree()).toEqual(before);
+  expect(snapshot()).toEqual(before);
 });
 
-test("only what the init system of the box wants is installed", async () => {
+test("only the files for the machine's init system are installed", async () => {
   mkdirSync(`${root}/sbin`, { recursive: true });
   writeFileSync(`${root}/sbin/openrc-run`, "");
   await setup();
@@ -113,22 +113,22 @@ test("only what the init system of the box wants is installed", async () => {
   expect(files()).not.toContain("etc/systemd/system/portcache.service");
 });
 
-test("where a package brought the executable it is not brought again", async () => {
+test("an executable from a package is not installed again", async () => {
   mkdirSync(`${root}/usr/bin`, { recursive: true });
   writeFileSync(`${root}/usr/bin/portcache`, "the package's");
   await setup();
   expect(files()).not.toContain("usr/local/bin/portcache");
 });
 
-test("what the admin changed stays as it is; another version's is put beside it once, and goes when it is of no use", async () => {
+test("files that the admin changed stay; a new version is put beside them, and removed when it is no longer needed", async () => {
   await setup();
   const changed = ["etc/conf.d/portcache", "etc/portcache/portcache.toml"];
   for (const path of changed) appendFileSync(`${root}/${path}`, "# mine\n");
-  const mine = tree();
-  // The very version that was installed has nothing to offer.
+  const mine = snapshot();
+  // The installed version itself has nothing new to offer.
   expect((await setup()).stdout).toContain("kept       /etc/conf.d/portcache");
-  expect(tree()).toEqual(mine);
-  // As an older version would have left it: other digests, an init script that nobody changed.
+  expect(snapshot()).toEqual(mine);
+  // As an older version would have left them: other digests, and an unchanged init script.
   appendFileSync(`${root}/etc/init.d/portcache`, "# older\n");
   const older = new Bun.CryptoHasher("sha256").update(readFileSync(`${root}/etc/init.d/portcache`)).digest("hex");
   const record = readFileSync(`${root}/etc/portcache/.installed`, "utf8");
@@ -146,17 +146,17 @@ test("what the admin changed stays as it is; another version's is put beside it 
     expect(readFileSync(`${root}/${path}.new`, "utf8")).not.toContain("# mine");
   }
   expect(readFileSync(`${root}/etc/init.d/portcache`, "utf8")).not.toContain("# older");
-  const offered = tree();
+  const offered = snapshot();
   await setup();
-  expect(tree()).toEqual(offered);
-  // Taken over: what was offered is gone with the next run, what is somebody else's is not.
+  expect(snapshot()).toEqual(offered);
+  // Once the new version is adopted, the next run removes what was offered, but no file of anybody else.
   for (const path of changed) rmSync(`${root}/${path}`);
   writeFileSync(`${root}/etc/init.d/portcache.new`, "somebody else's");
   await setup();
   expect(files().filter((path) => path.endsWith(".new"))).toEqual(["etc/init.d/portcache.new"]);
 });
 
-test("uninstalled, the root has what it had before, the accounts, the store and what was changed", async () => {
+test("uninstalling leaves what was there before, the accounts, the store, and changed files", async () => {
   mkdirSync(`${root}/etc/conf.d`, { recursive: true });
   writeFileSync(`${root}/etc/conf.d/other`, "");
   await setup();
@@ -175,18 +175,18 @@ test("uninstalled, the root has what it had before, the accounts, the store and 
   expect((await setup("--uninstall")).exit).toBe(0);
 });
 
-test("a service that is in use is not uninstalled, and the message says what comes first", async () => {
+test("a service in use is not uninstalled, and the message says what to run first", async () => {
   await setup();
   mkdirSync(`${root}/etc/runlevels/default`, { recursive: true });
   symlinkSync("/etc/init.d/portcache", `${root}/etc/runlevels/default/portcache`);
   writeFileSync(`${root}/etc/init.d/other`, "");
-  const before = tree();
+  const before = snapshot();
   const { exit, stderr } = await setup("--uninstall");
   expect([exit, stderr]).toEqual([1, expect.stringContaining("rc-update del portcache default")]);
-  expect(tree()).toEqual(before);
+  expect(snapshot()).toEqual(before);
 });
 
-test("who may not write there is told so, and the exit status is 1", async () => {
+test("without permission to write, it says so and exits with 1", async () => {
   const user = Bun.spawnSync(["setpriv", "--reuid=65534", "--clear-groups", executablePath(), "setup", "--root", root]);
   expect([user.exitCode, user.stderr.toString()]).toEqual([
     1,

@@ -39,8 +39,8 @@ function resources(load: () => LoadedConfig): Resources {
 }
 
 async function runServer(loaded: LoadedConfig, load: () => LoadedConfig): Promise<number> {
-  const { limitHeap: boundHeap } = await import("./server/heap-limit.ts");
-  boundHeap(process.argv.slice(2), env, output.err);
+  const { limitHeap } = await import("./server/heap-limit.ts");
+  limitHeap(process.argv.slice(2), env, output.err);
   const { serve } = await import("./server/serve.ts");
   const code = await serve(loaded, resources(load));
   // Transfers that outlast the drain hold open connections, which would keep the process alive.

@@ -1,18 +1,21 @@
 /**
- * The command line as data: which command, which file, which settings are overridden; or what to print and with
- * which code to end. Prints and reads nothing itself.
+ * Parses the command line: which command with which operands, which configuration file, which settings are overridden; or
+ * what to print before ending. Prints and reads nothing itself.
  */
 import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
-import { nearest } from "../config/nearest.ts";
+import { editDistance, nearest } from "../config/nearest.ts";
 import { COMMANDS, type CommandDefinition, type CommandName } from "./commands.ts";
+import { EXIT_USAGE } from "./exit.ts";
 
+/** The flags are known, but a value cannot be used. */
 export class UsageError extends Error {
-  /** @param flag as on the command line, or the name of an operand */
-  constructor(flag: string, given: string, allowed: string) {
-    super(`${flag} is ${JSON.stringify(given)}, allowed is ${allowed}`);
-    this.name = "UsageError";
-  }
+  override readonly name = "UsageError";
+}
+
+/** @param name the flag, or the name of the operand */
+export function wrongValue(name: string, given: string, expected: string): UsageError {
+  return new UsageError(`${name}: expected ${expected}, got ${JSON.stringify(given)}`);
 }
 
 export type CommandOptions = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -20,9 +23,8 @@ export type CommandOptions = Readonly<Record<string, string | boolean | readonly
 /** A command to run. */
 export interface Invocation {
   readonly command: CommandName;
-  /** What stands after the command. */
   readonly operands: readonly string[];
-  /** Flags of this command alone, by their names in camelCase. */
+  /** Flags that only this command has, by their names in camelCase. */
   readonly options: CommandOptions;
   readonly file?: string;
   readonly json: boolean;
@@ -30,16 +32,14 @@ export interface Invocation {
   readonly overrides: readonly Override[];
 }
 
-/** Nothing to run: help, version, or a wrong command line. */
+/** There is nothing to run: help, the version, or a wrong command line. */
 export interface Ending {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-const EXIT_USAGE = 2;
-
-/** Short flags for one setting each; the value goes through the same checks as in the file. */
+/** Flags for one setting each; their values are checked as those in the file are. */
 const SHORT_FLAGS = [
   { flag: "--address", value: "ADDRESS", path: "server.address", repeatable: false },
   { flag: "--port", value: "PORT", path: "server.port", repeatable: false },
@@ -48,7 +48,7 @@ const SHORT_FLAGS = [
   { flag: "--repo", value: "PATH", path: "repo.repos", repeatable: true },
 ] as const;
 
-/** Collects overrides in the order given, as later ones win. */
+/** Collects overrides in the order given: later ones win. */
 function createOverrides() {
   const overrides: Override[] = [];
   return {
@@ -56,7 +56,7 @@ function createOverrides() {
     set(flag: string, path: string, given: string): void {
       overrides.push({ flag, path, given });
     },
-    /** Repeated flags make one list. */
+    /** Makes one list of a repeated flag. */
     append(flag: string, path: string, item: string): void {
       const before = overrides.findIndex((override) => override.flag === flag);
       const [earlier] = before < 0 ? [] : overrides.splice(before, 1);
@@ -69,19 +69,19 @@ type Overrides = ReturnType<typeof createOverrides>;
 
 function addOptions(program: Command, overrides: Overrides): void {
   program
-    .option("--config <FILE>", "configuration file (default: /etc/portcache/portcache.toml if it exists)")
-    .option("--json", "for programs: print JSON")
-    .addOption(new Option("--quiet", "log warnings and errors only").conflicts("verbose"))
-    .option("--verbose", "log everything, and explain unexpected errors")
-    .option("--set <SECTION.KEY=VALUE>", "override a setting (any number; lists are separated by blanks)", (text) => {
+    .option("--config <FILE>", "configuration file (default: /etc/portcache/portcache.toml, if it exists)")
+    .option("--json", "print JSON")
+    .addOption(new Option("--quiet", "log only warnings and errors").conflicts("verbose"))
+    .option("--verbose", "log everything, with the stack of unexpected errors")
+    .option("--set <SECTION.KEY=VALUE>", "override a setting (repeatable; spaces separate list items)", (text) => {
       const equals = text.indexOf("=");
-      if (equals < 1) program.error(`error: --set: given ${JSON.stringify(text)}, allowed is SECTION.KEY=VALUE`);
+      if (equals < 1) program.error(`error: --set: expected SECTION.KEY=VALUE, got ${JSON.stringify(text)}`);
       const path = text.slice(0, equals);
       overrides.set(`--set ${path}`, path, text.slice(equals + 1));
       return text;
     });
   for (const { flag, value, path, repeatable } of SHORT_FLAGS) {
-    const doc = `override ${path}${repeatable ? " (repeat it for several)" : ""}`;
+    const doc = `override ${path}${repeatable ? " (repeatable)" : ""}`;
     program.option(`${flag} <${value}>`, doc, (text) => {
       if (repeatable) overrides.append(flag, path, text);
       else overrides.set(flag, path, text);
@@ -90,12 +90,20 @@ function addOptions(program: Command, overrides: Overrides): void {
   }
 }
 
+/** Operands as a synopsis shows them: `FILE...`, `[URL]`. */
+export function operandsOf(command: Command): readonly string[] {
+  return command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+    return argument.required ? name : `[${name}]`;
+  });
+}
+
 function addCommand(
   program: Command,
   name: string,
-  { description, operands, options = [] }: CommandDefinition,
+  { summary, description, operands, options = [] }: CommandDefinition,
 ): Command {
-  const child = program.command(name).description(description).allowExcessArguments(false);
+  const child = program.command(name).summary(summary).description(description).allowExcessArguments(false);
   if (operands !== undefined) child.argument(operands);
   for (const { flags, description: doc, repeatable, conflicts = [] } of options) {
     const option = new Option(flags, doc).conflicts([...conflicts]);
@@ -106,36 +114,40 @@ function addCommand(
   return child;
 }
 
-/** How loud the log is; before the others, so that --set log.level wins. */
-function loudness(options: { verbose?: boolean; quiet?: boolean }): Override[] {
+/** Overrides for --verbose and --quiet; they come before the others, so that --set log.level wins. */
+function verbosity(options: { verbose?: boolean; quiet?: boolean }): Override[] {
   if (options.verbose) return [{ flag: "--verbose", path: "log.level", given: "debug" }];
   return options.quiet ? [{ flag: "--quiet", path: "log.level", given: "warn" }] : [];
 }
 
+/** A command with more typing mistakes than this was not meant. */
+const MOST_MISTAKES = 2;
+
 function unknownCommand(program: Command, given: string): never {
   const names = program.commands.map((command) => command.name());
-  return program.error(
-    `error: unknown command ${JSON.stringify(given)}, did you mean ${nearest(given, names)}? Commands are ${names.join(", ")}.`,
-  );
+  const guess = nearest(given, names);
+  const hint =
+    editDistance(given, guess) <= MOST_MISTAKES ? ` (did you mean ${guess}?)` : `: expected one of ${names.join(", ")}`;
+  return program.error(`error: unknown command ${JSON.stringify(given)}${hint}`);
 }
 
 const VERSION_FLAGS = "-V, --version";
-/** Where a command has a --version of its own. */
-const VERSION_FLAG = "-V";
+/** For commands that have a --version of their own. */
+const SHORT_VERSION_FLAG = "-V";
 
-/** The first word that is neither a flag nor one's value. */
-function commandMeant(argv: readonly string[]): string {
+/** The first word that is neither a flag nor the value of one. */
+function commandIn(argv: readonly string[]): string {
   const valued: readonly string[] = ["--config", "--set", ...SHORT_FLAGS.map(({ flag }) => flag)];
   const at = argv.findIndex((word, i) => !word.startsWith("-") && !valued.includes(argv[i - 1] ?? ""));
   return argv[at] ?? "";
 }
 
 function versionFlagsFor(argv: readonly string[]): string {
-  const options = Object.entries(COMMANDS).find(([name]) => name === commandMeant(argv))?.[1].options ?? [];
-  return options.some(({ flags }) => flags.startsWith("--version")) ? VERSION_FLAG : VERSION_FLAGS;
+  const options = Object.entries(COMMANDS).find(([name]) => name === commandIn(argv))?.[1].options ?? [];
+  return options.some(({ flags }) => flags.startsWith("--version")) ? SHORT_VERSION_FLAG : VERSION_FLAGS;
 }
 
-interface ProgramSinks {
+interface ProgramOptions {
   readonly versionFlags: string;
   readonly overrides: Overrides;
   writeOut(text: string): void;
@@ -145,26 +157,29 @@ interface ProgramSinks {
 
 function createProgram(
   version: string,
-  { overrides, versionFlags, writeOut, writeErr, onCommand }: ProgramSinks,
+  { overrides, versionFlags, writeOut, writeErr, onCommand }: ProgramOptions,
 ): Command {
   const program = new Command("portcache");
   program
     .description("A pull-through cache server for Gentoo distfiles.")
-    .version(`portcache ${version}`, versionFlags, "print the version")
-    .helpOption("-h, --help", "print this help")
+    .version(`portcache ${version}`, versionFlags, "show the version")
+    .helpOption("-h, --help", "show this help")
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => [command.name(), ...operandsOf(command)].join(" "),
+    })
     .configureOutput({
       writeOut,
       writeErr,
-      // One line, also where a suggestion stands on a second one.
-      outputError: (text, write) =>
-        write(
-          `${text
-            .replace(/^error: /, "portcache: ")
-            .trim()
-            .replaceAll("\n", " ")}\n`,
-        ),
+      // Always one line: commander puts suggestions on a second one.
+      outputError: (text, write) => {
+        const line = text
+          .trim()
+          .replaceAll("\n", " ")
+          .replace(/^error: /, "portcache: ");
+        write(`${line.replace("(Did you mean", "(did you mean")}\n`);
+      },
     })
     .exitOverride()
     .allowExcessArguments()
@@ -179,16 +194,17 @@ function createProgram(
   program
     .command("help")
     .argument("[COMMAND]")
-    .description("print the help of a command")
+    .summary("show the help of a command")
+    .description("Show the help of a command.")
     .action((name?: string) => {
-      const meant = name === undefined ? program : program.commands.find((candidate) => candidate.name() === name);
-      if (meant === undefined) unknownCommand(program, String(name));
-      meant.help();
+      const command = name === undefined ? program : program.commands.find((candidate) => candidate.name() === name);
+      if (command === undefined) unknownCommand(program, String(name));
+      command.help();
     });
   return program;
 }
 
-/** All commands and flags, for what describes them: the manual, completions in shells. */
+/** All commands and flags, for the manual and for completions. */
 export function describeProgram(version: string): Command {
   const ignore = () => undefined;
   return createProgram(version, {
@@ -200,12 +216,12 @@ export function describeProgram(version: string): Command {
   });
 }
 
-/** @param argv without the executable's own name */
+/** @param argv without the name of the executable */
 export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {
   let [stdout, stderr] = ["", ""];
   let command: CommandName = "serve";
   let operands: readonly string[] = [];
-  let own: CommandOptions = {};
+  let commandOptions: CommandOptions = {};
   const overrides = createOverrides();
   const program = createProgram(version, {
     overrides,
@@ -219,7 +235,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
     onCommand(name, child) {
       command = name;
       operands = child.args;
-      own = child.opts();
+      commandOptions = child.opts();
     },
   });
   try {
@@ -232,10 +248,10 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
   return {
     command,
     operands,
-    options: own,
+    options: commandOptions,
     ...(options.config === undefined ? {} : { file: options.config }),
     json: options.json ?? false,
     verbose: options.verbose ?? false,
-    overrides: [...loudness(options), ...overrides.list],
+    overrides: [...verbosity(options), ...overrides.list],
   };
 }

@@ -85,7 +85,7 @@ test("each thing that stands in the way is a problem, and the exit code is 1", a
     [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],
     [{ "server.tls_cert": `${folder}/file`, "server.tls_key": folder }, "server.tls_key"],
-    [{ "server.tls_cert": `${folder}/file`, "server.tls_key": `${folder}/file` }, "no pair in PEM"],
+    [{ "server.tls_cert": `${folder}/file`, "server.tls_key": `${folder}/file` }, "not a PEM pair"],
   ] as [Record<string, string>, string][]) {
     const { code, report } = await run(settings);
     expect([code, report.problems.join("\n")]).toEqual([1, expect.stringContaining(part)]);

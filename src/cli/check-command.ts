@@ -1,11 +1,13 @@
 /**
- * `portcache check`: what is in force, where it came from, and what stands in the way. Reads only.
+ * `portcache check`: shows the settings in force and where each comes from, and what keeps the server from running well.
+ * Changes nothing.
  */
 import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
 import { canWrite } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatSize } from "../config/units.ts";
+import { plural } from "../lib/format.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { readSmallFile } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
@@ -13,25 +15,24 @@ import { discoverConfigured } from "../server/compose-repos.ts";
 import { startObstacle, tlsProblems } from "../server/preflight.ts";
 import { alignColumns, type Output } from "./output.ts";
 
-export interface ShownSetting {
+interface ShownSetting {
   readonly path: string;
-  /** Without secrets. */
+  /** With secrets masked. */
   readonly value: unknown;
-  /** The same as people write it. */
+  /** The value as people write it. */
   readonly text: string;
   readonly origin: Origin;
 }
 
-export interface Report {
+interface Report {
   readonly settings: readonly ShownSetting[];
   readonly file: string | undefined;
   readonly store: { readonly location: string; readonly writable: boolean };
-  /** Why a server could not start now. One that runs is such a reason, and no problem. */
+  /** Why a server cannot start now. A server that is running is an obstacle, but no problem. */
   readonly obstacle: string | undefined;
   readonly repositories: readonly { readonly name: string; readonly location: string; readonly packages: number }[];
   readonly sandbox: string;
   readonly notes: readonly string[];
-  /** Where this is empty all is well. */
   readonly problems: readonly string[];
 }
 
@@ -45,18 +46,28 @@ function indented(rows: readonly (readonly string[])[]): string[] {
   return alignColumns(rows).map((line) => `  ${line}`);
 }
 
+const LONG_LIST = 38;
+
+/** A long list has one line for each item. */
+function linesOf(value: unknown, text: string): readonly string[] {
+  if (text === "") return [];
+  return Array.isArray(value) && text.length > LONG_LIST ? text.split(/(?<=",) /) : [text];
+}
+
 function settings({ settings }: Report, paint: Paint): string[] {
-  const rows = settings.map(({ path, text, origin }) => [
-    path,
-    origin === "default" ? paint("dim", origin) : origin,
-    text === "" ? '""' : text,
-  ]);
+  const rows = settings.flatMap(({ path, value, text, origin }) => {
+    const [first = '""', ...more] = linesOf(value, text);
+    return [
+      [path, origin === "default" ? paint("dim", origin) : origin, first],
+      ...more.map((line) => ["", "", ` ${line}`]),
+    ];
+  });
   return [...heading(paint, "Settings"), ...indented(rows)];
 }
 
 function repositories({ repositories }: Report, paint: Paint): string[] {
   if (repositories.length === 0) return [];
-  const rows = repositories.map(({ name, location, packages }) => [name, location, `${packages} packages`]);
+  const rows = repositories.map(({ name, location, packages }) => [name, location, plural(packages, "package")]);
   return [...heading(paint, "Ebuild repositories"), ...indented(rows)];
 }
 
@@ -64,7 +75,7 @@ function listed(title: string, lines: readonly string[], paint: Paint): string[]
   return lines.length === 0 ? [] : [...heading(paint, title), ...lines.map((line) => `  ${line}`)];
 }
 
-export function renderReport(report: Report, paint: Paint): string {
+function render(report: Report, paint: Paint): string {
   const { file, store, obstacle, notes, problems } = report;
   const summary = alignColumns([
     ["Configuration", file ?? `built-in defaults (there is no ${DEFAULT_FILE})`],
@@ -97,7 +108,7 @@ function masked(value: unknown): unknown {
   return typeof value === "string" ? maskCredentials(value) : value;
 }
 
-function show(setting: Setting, { config, origins }: LoadedConfig): ShownSetting {
+function describeSetting(setting: Setting, { config, origins }: LoadedConfig): ShownSetting {
   const { key } = setting;
   const given = settingIn<unknown>(config, setting);
   const value = key.secret && given !== "" ? MASK : masked(given);
@@ -127,7 +138,7 @@ function ownCategories(location: string): string[] {
   }
 }
 
-/** Folders in categories: those the repository lists, and those named as Gentoo's are; about 170 look-ups. */
+/** Counts the folders in categories: those that the repository lists, and those named like Gentoo's; about 170 look-ups. */
 export function countPackages(location: string): number {
   const own = new Set(ownCategories(location));
   return readNames(location)
@@ -135,46 +146,47 @@ export function countPackages(location: string): number {
     .reduce((sum, category) => sum + readNames(`${location}/${category}`).length, 0);
 }
 
-/** Which sandbox is in force, and what there is to say of it. */
+/** Finds the sandbox in force, and why there is none. */
 async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "sandbox" | "notes">> {
-  if (config.repo.evaluate === "never") return { sandbox: 'not used, as repo.evaluate is "never"', notes: [] };
+  if (config.repo.evaluate === "never") return { sandbox: 'not used (repo.evaluate is "never")', notes: [] };
   const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
   await chosen.sandbox?.stop();
   const problems = chosen.tried.map(({ problem }) => problem);
   if (chosen.sandbox) return { sandbox: chosen.sandbox.kind, notes: [] };
-  const note = `Ebuilds are not evaluated, only their md5-cache is used: no sandbox works here. ${problems.join(" ")}`;
+  const note = `No sandbox works here, so ebuilds are not evaluated and only their md5-cache is used. ${problems.join(" ")}`;
   return { sandbox: "unavailable", notes: [note] };
 }
 
-/** What keeps files from being stored although the folder can be written. */
-function roomNotes({ storage }: LoadedConfig["config"]): readonly string[] {
+/** Why new files are not stored, although the folder is writable. */
+function spaceNotes({ storage }: LoadedConfig["config"]): readonly string[] {
   if (!canWrite(storage.location) || !existsSync(storage.location)) return [];
   const { bavail, bsize } = statfsSync(storage.location);
   if (bavail * bsize >= storage.min_free) return [];
   const free = `${Math.floor((bavail * bsize) / 2 ** 20)}MiB`;
   return [
-    `The store's disk has ${free} free, storage.min_free is ${formatSize(storage.min_free)}: stored files are removed, new ones passed on unstored`,
+    `The disk of the store has ${free} free, but storage.min_free is ${formatSize(storage.min_free)}: stored files are removed, and new ones are served without being stored`,
   ];
 }
 
-export async function inspect(loaded: LoadedConfig): Promise<Report> {
+async function inspect(loaded: LoadedConfig): Promise<Report> {
   const { server, storage, fetcher } = loaded.config;
   const found = discoverConfigured(loaded.config);
   const writable = canWrite(storage.location);
   const problems = [
-    ...(writable ? [] : [`The store ${storage.location} cannot be written: storage.location chooses another`]),
+    ...(writable ? [] : [`The store ${storage.location} cannot be written (change storage.location)`]),
     ...tlsProblems(server),
-    ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: there is nowhere to fetch from"]),
+    ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
     ...found.problems.map(maskCredentials),
   ];
   const { sandbox, notes: sandboxNotes } = await inspectSandbox(loaded);
-  const notes = [...loaded.notes, ...roomNotes(loaded.config), ...sandboxNotes];
-  for (const url of found.pending) notes.push(`The repository ${maskCredentials(url)} is cloned when the server runs`);
+  const notes = [...loaded.notes, ...spaceNotes(loaded.config), ...sandboxNotes];
+  for (const url of found.pending)
+    notes.push(`The repository ${maskCredentials(url)} will be cloned when the server runs`);
   if (found.repositories.length + found.pending.length === 0) {
-    notes.push("No ebuild repository was found: files can't be checked against Manifests (repo.repos names some)");
+    notes.push("No ebuild repository found, so files cannot be checked against Manifests (set repo.repos)");
   }
   return {
-    settings: allSettings().map((setting) => show(setting, loaded)),
+    settings: allSettings().map((setting) => describeSetting(setting, loaded)),
     file: loaded.file,
     store: { location: storage.location, writable },
     obstacle: startObstacle(loaded.config),
@@ -189,7 +201,7 @@ export async function inspect(loaded: LoadedConfig): Promise<Report> {
   };
 }
 
-/** The form for programs. */
+/** The report as --json prints it. */
 function toJson({ settings, file, obstacle, ...rest }: Report): unknown {
   const config: Record<string, Record<string, unknown>> = {};
   for (const { path, value, origin } of settings) {
@@ -199,9 +211,9 @@ function toJson({ settings, file, obstacle, ...rest }: Report): unknown {
   return { config, file: file ?? null, obstacle: obstacle ?? null, ...rest };
 }
 
-/** @returns the exit code: 1 where there are problems */
+/** @returns the exit code: 1 if there are problems */
 export async function check(loaded: LoadedConfig, json: boolean, output: Output): Promise<number> {
   const report = await inspect(loaded);
-  output.out(json ? JSON.stringify(toJson(report), null, 2) : renderReport(report, output.paint));
+  output.out(json ? JSON.stringify(toJson(report), null, 2) : render(report, output.paint));
   return report.problems.length > 0 ? 1 : 0;
 }

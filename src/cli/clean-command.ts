@@ -1,5 +1,5 @@
 /**
- * `portcache clean`: what went, or would go, and why.
+ * `portcache clean`: shows which files were removed, or would be, and why.
  */
 import type { CleanReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, plural } from "../lib/format.ts";
@@ -10,18 +10,21 @@ import type { ActionCommand } from "./run-action.ts";
 const REASONS = {
   orphan: "no Manifest wants it any more",
   age: "not used for storage.max_age",
-  space: "worth least, for room",
+  space: "least valuable, to make room",
 } as const;
-/** --json has more. */
+/** --json lists all. */
 const MOST_SHOWN = 100;
 
 function summary({ files, bytes, dry_run, before, after }: CleanReport): string {
-  const went = dry_run ? "would go" : "removed";
-  return `${plural(files, "file")} ${went}, ${formatBytes(bytes)}; the store ${dry_run ? "would have" : "has"} ${formatBytes(after.used_bytes)} instead of ${formatBytes(before.used_bytes)}.`;
+  const [removed, size] = [plural(files, "file"), formatBytes(bytes)];
+  const change = `from ${formatBytes(before.used_bytes)} to ${formatBytes(after.used_bytes)}`;
+  return dry_run
+    ? `Would remove ${removed} (${size}); the store would go ${change}.`
+    : `Removed ${removed} (${size}); the store went ${change}.`;
 }
 
 function render(report: CleanReport, paint: Output["paint"]): string {
-  const { removed, files, in_use, part_files, over_limit_bytes, dry_run } = report;
+  const { removed, files, in_use, part_files, over_limit_bytes } = report;
   const lines: string[] = [];
   const shown = removed.slice(0, MOST_SHOWN);
   const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
@@ -31,17 +34,14 @@ function render(report: CleanReport, paint: Output["paint"]): string {
       lines.push(paint("dim", `… and ${formatCount(files - shown.length)} more (--json lists them)`));
     lines.push("");
   }
-  lines.push(
-    files === 0 ? `Nothing ${dry_run ? "would go" : "had to go"}: the store is within its limits.` : summary(report),
-  );
+  if (files > 0) lines.push(summary(report));
+  else if (over_limit_bytes === 0) lines.push("Nothing to remove: the store is within its limits.");
   if (part_files > 0) lines.push(`${plural(part_files, "abandoned part file")} removed.`);
-  if (in_use > 0) lines.push(`${plural(in_use, "file was", "files were")} left, as somebody asked for them just now.`);
+  if (in_use > 0) lines.push(`${plural(in_use, "file")} kept: requested a moment ago.`);
   if (over_limit_bytes > 0) {
+    const size = formatBytes(over_limit_bytes);
     lines.push(
-      paint(
-        "red",
-        `The store is ${formatBytes(over_limit_bytes)} over its limits: the remaining files are in use or match storage.keep.`,
-      ),
+      paint("red", `The store is ${size} over its limits; the rest is in use, unfinished or in storage.keep.`),
     );
   }
   return lines.join("\n");

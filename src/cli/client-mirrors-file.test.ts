@@ -1,23 +1,23 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseMirrorLists } from "../repos/formats/third-party-mirrors.ts";
-import { findOwn, leadsTo, switchOff, switchOn, switchTo } from "./client-mirrors-file.ts";
+import { findOwnLine, hasMirror, switchOff, switchOn, switchTo } from "./client-mirrors-file.ts";
 
 const URL = "http://cachebox:8000";
-const OTHERS = "# my mirrors\n\nlocal http://nas/\ngentoo http://a http://b\n";
+const EXISTING = "# my mirrors\n\nlocal http://nas/\ngentoo http://a http://b\n";
 
-test("the line comes before all others that count, below the comments that begin the file", () => {
+test("the line comes before all lines in force, below the comments at the beginning", () => {
   expect(switchTo("", URL)).toBe("local http://cachebox:8000 # portcache\n");
-  expect(switchTo(OTHERS, URL)).toBe(
+  expect(switchTo(EXISTING, URL)).toBe(
     `# my mirrors\n\nlocal ${URL} # portcache\nlocal http://nas/\ngentoo http://a http://b\n`,
   );
   expect(switchTo("# none", URL)).toBe(`# none\nlocal ${URL} # portcache\n`);
   // As Portage reads it.
-  expect(parseMirrorLists(switchTo(OTHERS, URL)).get("local")).toEqual([URL, "http://nas/"]);
+  expect(parseMirrorLists(switchTo(EXISTING, URL)).get("local")).toEqual([URL, "http://nas/"]);
 });
 
-test("written twice it is there once, and another URL takes its place", () => {
-  const once = switchTo(OTHERS, URL);
+test("writing twice adds it once, and another URL replaces it", () => {
+  const once = switchTo(EXISTING, URL);
   expect(switchTo(once, URL)).toBe(once);
   expect(switchTo(once, `${URL}/`)).toBe(once);
   expect(switchTo(once, "http://other:1")).toBe(once.replace(URL, "http://other:1"));
@@ -25,16 +25,16 @@ test("written twice it is there once, and another URL takes its place", () => {
   expect(switchTo(byHand, URL)).toBe(byHand);
 });
 
-test("off comments it out and on comments it in; the rest stays", () => {
-  const on = switchTo(OTHERS, URL);
+test("off comments it out, on brings it back, the rest stays", () => {
+  const on = switchTo(EXISTING, URL);
   const off = switchOff(on, undefined) ?? "";
   expect(off).toBe(on.replace("local http://cache", "#local http://cache"));
-  expect(leadsTo(off, URL)).toBe(false);
+  expect(hasMirror(off, URL)).toBe(false);
   expect(switchOff(off, undefined)).toBe(off);
   expect(switchOn(off)).toBe(on);
   expect(switchOn(on)).toBe(on);
   expect(switchTo(off, URL)).toBe(on);
-  expect(findOwn(off)).toEqual({ url: URL, on: false });
+  expect(findOwnLine(off)).toEqual({ url: URL, on: false });
 });
 
 test("a line that the admin wrote is switched off by its URL, and keeps its other mirrors", () => {
@@ -44,13 +44,13 @@ test("a line that the admin wrote is switched off by its URL, and keeps its othe
   expect(switchOn(off ?? "")).toBe(`local ${URL} # portcache\nlocal http://nas\n`);
 });
 
-test("without a line there is nothing to switch", () => {
-  for (const text of ["", OTHERS, "#local http://x # something else\n", "#local http://nas\n"]) {
+test("without a line, off and on do nothing", () => {
+  for (const text of ["", EXISTING, "#local http://x # something else\n", "#local http://nas\n"]) {
     expect([switchOff(text, URL), switchOn(text)]).toEqual([undefined, undefined]);
   }
 });
 
-test("whatever else the file holds is kept, byte for byte", () => {
+test("all other lines are kept, byte for byte", () => {
   const line = fc.constantFrom(
     "",
     "# c",

@@ -1,6 +1,11 @@
 /**
- * /etc/portage/mirrors of a client machine, which may be a file or a folder of files (Portage reads all of it in the order of
- * the names). It is replaced by a rename, so that an emerge that runs reads the old or the new one.
+ * Edits the line for portcache in /etc/portage/mirrors of a client machine:
+ *
+ *   local http://cachebox:8000 # portcache
+ *
+ * Portage tries `local` mirrors before all others, in the order of the lines; a # begins a comment at any word (portage: util
+ * grabdict). The comment distinguishes our line from the admin's; switched off, the line is commented out. The rest of the file
+ * stays as it is, byte for byte. The path may be a folder, whose files Portage reads in the order of their names.
  */
 import {
   chmodSync,
@@ -24,18 +29,18 @@ export interface OwnLine {
 
 const MARK = "# portcache";
 /** `local`, one URL, and the mark. */
-const OWN = /^\s*(#\s*)?local\s+(\S+)\s+#\s*portcache\s*$/;
+const OWN_LINE = /^\s*(#\s*)?local\s+(\S+)\s+#\s*portcache\s*$/;
 
 function lineOf({ url, on }: OwnLine): string {
   return `${on ? "" : "#"}local ${url} ${MARK}`;
 }
 
 function parse(line: string): OwnLine | undefined {
-  const [, hash, url] = OWN.exec(line) ?? [];
+  const [, hash, url] = OWN_LINE.exec(line) ?? [];
   return url === undefined ? undefined : { url, on: hash === undefined };
 }
 
-/** Words of a line that counts for `local`; the URLs are those behind the first. */
+/** The URLs of a line of `local` mirrors; none if the line is another. */
 function localUrls(line: string): readonly string[] {
   const words = line.split(/\s+/).filter((word) => word !== "");
   const comment = words.findIndex((word) => word.startsWith("#"));
@@ -49,8 +54,8 @@ export function withoutSlashes(url: string): string {
 
 const isSame = (url: string) => (other: string) => withoutSlashes(other) === withoutSlashes(url);
 
-/** The first that is portcache's. */
-export function findOwn(text: string): OwnLine | undefined {
+/** Finds the first line that portcache wrote. */
+export function findOwnLine(text: string): OwnLine | undefined {
   for (const line of text.split("\n")) {
     const own = parse(line);
     if (own) return own;
@@ -58,8 +63,8 @@ export function findOwn(text: string): OwnLine | undefined {
   return undefined;
 }
 
-/** Whether clients go there by this text, whoever wrote the line. */
-export function leadsTo(text: string, url: string): boolean {
+/** Whether the URL is among the `local` mirrors, whoever wrote the line. */
+export function hasMirror(text: string, url: string): boolean {
   return text.split("\n").some((line) => localUrls(line).some(isSame(url)));
 }
 
@@ -73,7 +78,7 @@ function replaceOwn(text: string, own: (before: OwnLine) => OwnLine): string {
     .join("\n");
 }
 
-/** Where a line comes first among those that count, below the comments that begin the file. */
+/** Puts the line before all lines in force, below the comments at the beginning of the file. */
 function insert(text: string, line: string): string {
   const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
   const at = lines.findIndex((one) => !/^\s*(#|$)/.test(one));
@@ -81,15 +86,15 @@ function insert(text: string, line: string): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** The text with a line that leads there; the very same where one does. */
+/** The text with this mirror in force; the same text if it is already. */
 export function switchTo(text: string, url: string): string {
-  if (leadsTo(text, url)) return text;
-  if (findOwn(text)) return replaceOwn(text, () => ({ url, on: true }));
+  if (hasMirror(text, url)) return text;
+  if (findOwnLine(text)) return replaceOwn(text, () => ({ url, on: true }));
   return insert(text, lineOf({ url, on: true }));
 }
 
-/** A line of the admin's own that leads there gives that URL up to a line of ours. */
-function takeOut(text: string, url: string): string {
+/** Moves the URL from a line that the admin wrote to a commented line of ours. */
+function extractOff(text: string, url: string): string {
   const lines = text.split("\n").flatMap((line) => {
     const urls = localUrls(line);
     if (!urls.some(isSame(url))) return [line];
@@ -100,34 +105,34 @@ function takeOut(text: string, url: string): string {
 }
 
 /**
- * The text with the line commented out; undefined where there is none.
- * @param url needed only where the line was not written by switchTo()
+ * The text with the line commented out; undefined if there is none.
+ * @param url needed only if the line was not written by switchTo()
  */
 export function switchOff(text: string, url: string | undefined): string | undefined {
-  if (findOwn(text)) return replaceOwn(text, ({ url: own }) => ({ url: own, on: false }));
-  return url !== undefined && leadsTo(text, url) ? takeOut(text, url) : undefined;
+  if (findOwnLine(text)) return replaceOwn(text, ({ url: own }) => ({ url: own, on: false }));
+  return url !== undefined && hasMirror(text, url) ? extractOff(text, url) : undefined;
 }
 
-/** The text with the line commented in; undefined where there is none. */
+/** The text with the line in force again; undefined if there is none. */
 export function switchOn(text: string): string | undefined {
-  return findOwn(text) ? replaceOwn(text, ({ url }) => ({ url, on: true })) : undefined;
+  return findOwnLine(text) ? replaceOwn(text, ({ url }) => ({ url, on: true })) : undefined;
 }
 
 export interface MirrorsFile {
-  /** The file that has the line, or would get it. */
+  /** The file that has the line, or is to get it. */
   readonly path: string;
-  /** Empty where it is not there. */
+  /** Empty if there is no such file. */
   readonly text: string;
 }
 
-/** Before others by its name. */
-const IN_FOLDER = "00-portcache";
+/** The file to add to a folder; its name sorts before others. */
+const FILE_IN_FOLDER = "00-portcache";
 
 function readText(path: string): string {
   return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
-/** As Portage goes through a folder (portage: util _recursive_file_list). */
+/** Lists files as Portage does (portage: util _recursive_file_list). */
 function filesBelow(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~"))
@@ -139,19 +144,22 @@ function filesBelow(folder: string): readonly string[] {
 }
 
 /**
- * @param root of the client's file system, "" for this machine's own
- * @param url whose line is looked for beside portcache's own
+ * @param root root of the client's file system; "" for this machine
+ * @param url finds a line that the admin wrote
  */
 export function findMirrorsFile(root: string, url: string | undefined): MirrorsFile {
   const path = `${root}/etc/portage/mirrors`;
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return { path, text: readText(path) };
   const files = filesBelow(path).map((one) => ({ path: one, text: readText(one) }));
-  const own = files.find(({ text }) => findOwn(text) !== undefined);
-  const led = url === undefined ? undefined : files.find(({ text }) => leadsTo(text, url));
-  return own ?? led ?? { path: `${path}/${IN_FOLDER}`, text: readText(`${path}/${IN_FOLDER}`) };
+  const own = files.find(({ text }) => findOwnLine(text) !== undefined);
+  const led = url === undefined ? undefined : files.find(({ text }) => hasMirror(text, url));
+  return own ?? led ?? { path: `${path}/${FILE_IN_FOLDER}`, text: readText(`${path}/${FILE_IN_FOLDER}`) };
 }
 
-/** @throws {Error} with a code such as EACCES */
+/**
+ * Replaces the file by a rename, so that a running emerge reads the old or the new one.
+ * @throws {Error} with a code such as EACCES
+ */
 export function writeMirrorsFile(path: string, text: string): void {
   // Where it is a link, what it leads to is replaced.
   const real = existsSync(path) ? realpathSync(path) : path;

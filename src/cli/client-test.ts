@@ -1,6 +1,6 @@
 /**
- * Fetches through a portcache as a client would: its layout.conf, then a small file that this machine's trees want, or where
- * it has no trees one that the server has. What comes is compared with the Manifest.
+ * Tests a server as a client would use it: fetches its layout.conf, then a small file that a repository of this machine wants, or
+ * one that the server has, and compares it with the Manifest.
  */
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { compareDigests, type DistEntry, hasHash } from "../distfile/digests.ts"
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { oneLine } from "../lib/text.ts";
 import { type Repository, readSmallFile } from "../repos/discover.ts";
 import { parseManifest } from "../repos/formats/manifest.ts";
 
@@ -17,11 +18,12 @@ export interface TestStep {
   readonly detail: string;
 }
 
-/** Portage gives up after a minute of silence. */
+/** Portage's wget gives up after a minute of silence. */
 const TIMEOUT_MS = 60_000;
 const SMALL_BYTES = 256 * 1024;
+/** Candidates to look for. */
 const ENOUGH = 30;
-/** One may not be had any more, another be for fetching by hand: then there is a next. */
+/** Some files cannot be fetched any more, or only by hand: then the next is tried. */
 const MOST_TRIED = 5;
 
 interface Candidate {
@@ -40,12 +42,12 @@ function smallIn(manifest: string): readonly DistEntry[] {
       (entry) => entry.size <= SMALL_BYTES && hasHash(entry),
     );
   } catch {
-    // No package, or one that can't be read: there are others.
+    // Not a package, or not readable: there are others.
     return [];
   }
 }
 
-/** A few small files that the trees want, the smallest first. */
+/** Finds a few small files that the repositories want, the smallest first. */
 async function candidatesIn(repositories: readonly Repository[]): Promise<readonly Candidate[]> {
   const entries: DistEntry[] = [];
   for (const { location } of repositories) {
@@ -63,7 +65,7 @@ async function get(url: string): Promise<Response> {
   return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), decompress: false, redirect: "follow" });
 }
 
-/** The smallest file that the server has. */
+/** Finds the smallest file that the server has. */
 async function storedAt(url: string): Promise<readonly Candidate[]> {
   const answer = await get(`${url}/api/v1/files?sort=size&per_page=1`).catch(() => undefined);
   if (!answer?.ok) return [];
@@ -74,6 +76,14 @@ async function storedAt(url: string): Promise<readonly Candidate[]> {
   });
 }
 
+const SHOWN_CHARACTERS = 200;
+
+/** The first line of an error's body, which says what went wrong. */
+function firstLine(body: Uint8Array): string {
+  const [line = ""] = new TextDecoder().decode(body).split("\n", 1);
+  return oneLine(line.slice(0, SHOWN_CHARACTERS));
+}
+
 async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean): Promise<TestStep> {
   const path = flat ? encodeURIComponent(name) : `${standardFolder(name)}/${encodeURIComponent(name)}`;
   const startedAt = performance.now();
@@ -82,15 +92,15 @@ async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean):
     const answer = await get(what);
     const bytes = await answer.bytes();
     const took = `${Math.round(performance.now() - startedAt)} ms`;
-    if (!answer.ok) return { what, ok: false, detail: `answers ${answer.status}` };
-    const status = answer.headers.get("cache-status") ?? "no Cache-Status: it is no portcache";
+    if (!answer.ok) return { what, ok: false, detail: `answered ${answer.status}: ${firstLine(bytes)}` };
+    const status = answer.headers.get("cache-status") ?? "no Cache-Status: not a portcache";
     const hash = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");
     const computed = { size: bytes.length, blake2b: hash("blake2b512"), sha512: hash("sha512") };
     if (entry && compareDigests(entry, computed) !== "same") {
-      return { what, ok: false, detail: `${bytes.length} bytes, which are not those of the Manifest` };
+      return { what, ok: false, detail: `${bytes.length} bytes, but not what the Manifest says` };
     }
-    const verdict = entry ? "as the Manifest has it" : "which no tree here can check";
-    return { what, ok: true, detail: `${bytes.length} bytes, ${verdict}, in ${took} (${status})` };
+    const checked = entry ? "as the Manifest says" : "not checked: no repository here has it";
+    return { what, ok: true, detail: `${bytes.length} bytes in ${took}, ${checked} (${status})` };
   } catch (error) {
     return { what, ok: false, detail: reasonOf(error) };
   }
@@ -104,14 +114,14 @@ async function fetchLayout(url: string): Promise<TestStep & { readonly flat: boo
     const text = await answer.text();
     const layouts = answer.ok ? parseLayoutConf(text) : undefined;
     const took = `${Math.round(performance.now() - startedAt)} ms`;
-    if (!layouts) return { what, ok: false, detail: `answers ${answer.status}, and no layout.conf`, flat: true };
+    if (!layouts) return { what, ok: false, detail: `answered ${answer.status}, without a layout.conf`, flat: true };
     return { what, ok: true, detail: `in ${took}`, flat: layouts[0]?.kind !== "filename-hash" };
   } catch (error) {
     return { what, ok: false, detail: reasonOf(error), flat: true };
   }
 }
 
-/** The last step tells whether it works. */
+/** Runs the test; whether it passed is in the last step. */
 export async function testClient(url: string, repositories: readonly Repository[]): Promise<readonly TestStep[]> {
   const { flat, ...layout } = await fetchLayout(url);
   if (!layout.ok) return [layout];
@@ -123,6 +133,6 @@ export async function testClient(url: string, repositories: readonly Repository[
     if (steps.at(-1)?.ok) return steps;
   }
   if (candidates.length > 0) return steps;
-  const detail = "there is no tree here and no file there, so none was fetched";
+  const detail = "no file fetched: no ebuild repository here, and no file on the server";
   return [...steps, { what: `${url}/distfiles/`, ok: true, detail }];
 }

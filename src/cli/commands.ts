@@ -1,5 +1,5 @@
 /**
- * The commands with what may stand behind them, as data: what --help prints, what is parsed, and what the manual says.
+ * Lists the commands with their operands and flags: what is parsed, what --help prints, and what the manual says.
  */
 export type CommandName =
   | "serve"
@@ -16,91 +16,114 @@ export type CommandName =
   | "setup";
 
 export interface CommandOption {
-  /** As commander has it: `--repair`, `--package <CAT/PKG>`. */
+  /** In commander's syntax: `--repair`, `--package <CAT/PKG>`. */
   readonly flags: string;
   readonly description: string;
-  /** Given several times it is a list. */
+  /** May be given several times, which makes a list. */
   readonly repeatable?: true;
-  /** Names (camelCase, as commander makes them) of options that it can't stand beside. */
+  /** Names, in camelCase, of options that cannot be given with this one. */
   readonly conflicts?: readonly string[];
 }
 
 export interface CommandDefinition {
+  /** One line for lists of commands. */
+  readonly summary: string;
+  /** Whole sentences, for the help of the command itself. */
   readonly description: string;
-  /** As commander has it: `<FILE...>`, `[URL]`. */
+  /** In commander's syntax: `<FILE...>`, `[URL]`. */
   readonly operands?: string;
   readonly options?: readonly CommandOption[];
 }
 
 export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
-  serve: { description: "run the server (what portcache does without a command)" },
+  serve: {
+    summary: "run the server (the default command)",
+    description: "Run the server. This is what portcache does when no command is given.",
+  },
   check: {
-    description: "validate the configuration, show what is in force and what stands in the way; changes nothing",
+    summary: "check the configuration and this machine",
+    description:
+      "Show the settings in force and where each comes from, the repositories found, the sandbox, and whatever keeps the server from starting. Changes nothing. Exits with 1 if there are problems.",
   },
   resolve: {
-    description: "show which packages want a file, and where it can be had; exit 1 if no tree wants it",
+    summary: "show which packages want a file and where it is",
+    description:
+      "Show which packages want a file, its size and hashes, and the mirrors and URIs to fetch it from. Exits with 1 if no repository wants it.",
     operands: "<FILE...>",
   },
   status: {
-    description: "show the store's size, the hit ratio, the bytes saved, and the downloads under way",
-    options: [{ flags: "--watch", description: "show it again every second, until Ctrl-C" }],
+    summary: "show the store, the hit ratio and the downloads",
+    description: "Show the size of the store, the hit ratio, the bytes saved, and the downloads in progress.",
+    options: [{ flags: "--watch", description: "refresh every second until Ctrl-C" }],
   },
   mirrors: {
-    description: "show how fast each mirror and host has been, how often it failed, and which are out of order",
+    summary: "show how fast and how reliable the mirrors are",
+    description: "Show the measured speed, latency, success rate and circuit state of each mirror and host.",
   },
   verify: {
-    description: "read the whole store and compare it with the Manifests; exit 1 if something is bad and not mended",
+    summary: "check the stored files against the Manifests",
+    description:
+      "Read every stored file and compare it with its Manifest. Exits with 1 if a file is bad and was not repaired.",
     options: [
-      { flags: "--repair", description: "fetch bad files again, and remove those that can't be had" },
-      {
-        flags: "--rate <SIZE>",
-        description: "read so much a second at most; 0: as fast as the disk (default: 100MiB)",
-      },
+      { flags: "--repair", description: "fetch bad files again; remove those that cannot be fetched" },
+      { flags: "--rate <SIZE>", description: "read at most this much per second; 0 for no limit (default: 100MiB)" },
     ],
   },
   clean: {
-    description: "apply the clean-up policy now, and say what went and why",
-    options: [{ flags: "--dry-run", description: "only say what would go" }],
+    summary: "clean up the store now",
+    description: "Apply the clean-up policy now, and show which files were removed and why.",
+    options: [{ flags: "--dry-run", description: "only show what would be removed" }],
   },
   fetch: {
+    summary: "fetch files into the store ahead of need",
     description:
-      "bring files into the store ahead of need; - reads names, or the output of `emerge -pf`, from standard input; exit 1 if one can't be had",
+      "Fetch files into the store ahead of need. With -, read file names or the output of `emerge -pf` from standard input. Exits with 1 if a file cannot be fetched.",
     operands: "[FILE...]",
     options: [
       {
         flags: "--package <CAT/PKG>",
-        description: "all distfiles of this package (repeat it for several)",
+        description: "fetch all distfiles of this package (repeatable)",
         repeatable: true,
       },
-      { flags: "--version <VERSION>", description: "of the packages this version alone, whatever the USE flags" },
+      { flags: "--version <VERSION>", description: "fetch only this version of the packages, for all USE flags" },
     ],
   },
   import: {
+    summary: "copy the files of a DISTDIR into the store",
     description:
-      "take the files of a DISTDIR that a Manifest vouches for into the store (this is how files with RESTRICT=fetch get there); the folder is not touched",
+      "Copy the files of a DISTDIR into the store, if a Manifest confirms them. This is also how files with RESTRICT=fetch get there. The folder itself is not changed.",
     operands: "<DIR>",
   },
   index: {
-    description: "read the ebuild repositories now; exit 1 if one can't be read",
+    summary: "rescan the ebuild repositories now",
+    description: "Rescan the ebuild repositories now. Exits with 1 if one cannot be read.",
     options: [{ flags: "--full", description: "read all Manifests again, not only those that changed" }],
   },
   setup: {
-    description: "make this box run portcache as a service: init script, configuration, user; twice changes nothing",
+    summary: "install portcache as a service on this machine",
+    description:
+      "Install portcache as a service on this machine: init script, configuration, user, folders. Running it again changes nothing.",
     options: [
-      { flags: "--dry-run", description: "tell what would be done, and do nothing" },
-      { flags: "--uninstall", description: "take away what setup brought; the store and what you changed stay" },
-      { flags: "--root <DIR>", description: "the machine whose root this folder is, instead of this one" },
+      { flags: "--dry-run", description: "only show what would be done" },
+      { flags: "--uninstall", description: "remove what setup installed, but not the store or files you changed" },
+      { flags: "--root <DIR>", description: "install into the system below this folder (default: /)" },
     ],
   },
   client: {
-    description: "show what a client machine needs in /etc/portage/mirrors, put it there, or try it",
+    summary: "show or write the settings of a client machine",
+    description:
+      "Show the line that a client machine needs in /etc/portage/mirrors, write it there, or test it. URL is the address of the server, such as http://cachebox:8000 (default: the server on this machine).",
     operands: "[URL]",
     options: [
-      { flags: "--write", description: "put the line there; all else in the file stays", conflicts: ["off", "on"] },
+      {
+        flags: "--write",
+        description: "write the line; the rest of the file stays as it is",
+        conflicts: ["off", "on"],
+      },
       { flags: "--off", description: "comment the line out, for a machine that leaves the LAN", conflicts: ["on"] },
-      { flags: "--on", description: "comment it in again" },
-      { flags: "--test", description: "fetch layout.conf and a small file through it; exit 1 if that fails" },
-      { flags: "--root <DIR>", description: "root of the client's file system, for images and chroots (default: /)" },
+      { flags: "--on", description: "bring the line back" },
+      { flags: "--test", description: "fetch layout.conf and a small file; exit with 1 if that fails" },
+      { flags: "--root <DIR>", description: "use the system below this folder, such as a chroot (default: /)" },
     ],
   },
 };

@@ -1,5 +1,5 @@
 /**
- * `portcache fetch`: brings files into the store ahead of need.
+ * `portcache fetch`: fetches files into the store ahead of need.
  */
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
@@ -9,23 +9,23 @@ import { type CommandOptions, UsageError } from "./args.ts";
 import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
-/** All URIs of a hundred thousand files. */
+/** Room for all URIs of a hundred thousand files. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** @throws {UsageError} where it is more than any list of files */
+/** @throws {UsageError} when it is longer than any list of files */
 async function readStandardInput(): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
   for await (const piece of Bun.stdin.stream()) {
     bytes += piece.length;
-    if (bytes > MOST_BYTES) throw new UsageError("standard input", "longer than 64 MiB", "a list of files");
+    if (bytes > MOST_BYTES) throw new UsageError("standard input: expected a list of files, got more than 64 MiB");
     text += decoder.decode(piece, { stream: true });
   }
   return text + decoder.decode();
 }
 
-/** Of failures; --json has all. */
+/** Failures to show; --json lists all. */
 const MOST_SHOWN = 50;
 
 function render(
@@ -33,18 +33,20 @@ function render(
   paint: Output["paint"],
 ): string {
   const lines: string[] = [];
-  const bad = results.filter(({ reason }) => reason !== null);
-  for (const { name, reason } of bad.slice(0, MOST_SHOWN)) {
-    lines.push(`${paint("red", oneLine(name))}: ${oneLine(reason ?? "")}`);
+  const failures = results.filter(({ reason }) => reason !== null);
+  for (const { name, reason } of failures.slice(0, MOST_SHOWN)) {
+    lines.push(`${paint("red", name === "" ? '""' : oneLine(name))}: ${oneLine(reason ?? "")}`);
   }
-  if (bad.length > MOST_SHOWN) lines.push(paint("dim", `… and ${formatCount(bad.length - MOST_SHOWN)} more`));
+  if (failures.length > MOST_SHOWN) {
+    lines.push(paint("dim", `… and ${formatCount(failures.length - MOST_SHOWN)} more (--json lists them)`));
+  }
   if (lines.length > 0) lines.push("");
   const rate = duration_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
   lines.push(
     `${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatSpan(duration_ms)}${rate}.`,
   );
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
-  if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} could not be had.`));
+  if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} failed.`));
   return lines.join("\n");
 }
 
@@ -56,9 +58,9 @@ export async function fetchCommand(
   const packages = (options["package"] ?? []) as readonly string[];
   const version = options["version"];
   if (operands.length + packages.length === 0)
-    throw new UsageError("what to fetch", "", "FILE..., --package CAT/PKG, or - for standard input");
+    throw new UsageError("fetch: expected FILE..., --package CAT/PKG, or - for standard input, got nothing");
   if (typeof version === "string" && packages.length === 0) {
-    throw new UsageError("--version", version, "with --package CAT/PKG alone");
+    throw new UsageError("--version: expected --package CAT/PKG with it, got none");
   }
   const names = operands.filter((operand) => operand !== "-");
   if (operands.includes("-")) names.push(...parseFetchInput(await readStandardInput()));

@@ -1,5 +1,5 @@
 /**
- * `portcache import DIR`: adopts what a DISTDIR holds, and says what was left and why.
+ * `portcache import DIR`: copies the files of a DISTDIR into the store, and shows which were skipped and why.
  */
 import { resolve } from "node:path";
 import type { ImportReport } from "../api/action-schemas.ts";
@@ -9,33 +9,33 @@ import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
-  unknown: "no Manifest has them",
-  size: "have another size than the Manifest says",
-  digest: "have other content than the Manifest says",
-  "no-hash": "have no BLAKE2B or SHA512 in their Manifest",
-  name: "have names that no distfile has",
-  portage: "are Portage's own (unfinished, locks, or failed their check)",
-  link: "are symbolic links",
-  special: "are neither files nor folders",
-  folder: "are folders (checkouts of live ebuilds, say)",
-  unreadable: "can't be read",
-  busy: "are being fetched just now",
-  full: "found no room in the store (storage.max_size, storage.min_free)",
+  unknown: "in no Manifest",
+  size: "size differs from the Manifest",
+  digest: "content differs from the Manifest",
+  "no-hash": "no BLAKE2B or SHA512 in the Manifest",
+  name: "not a valid file name for a distfile",
+  portage: "files of Portage itself (unfinished, locks, or failed their check)",
+  link: "symbolic links",
+  special: "neither file nor folder",
+  folder: "folders (such as checkouts of live ebuilds)",
+  unreadable: "not readable",
+  busy: "being fetched right now",
+  full: "no room in the store (see storage.max_size, storage.min_free)",
 };
-/** Of each reason; --json has more. */
+/** Examples to show of each reason; --json has more. */
 const EXAMPLES = 5;
-/** Something went wrong with these, while the others are merely none of ours. */
-const BAD = new Set(["unreadable", "full"]);
+/** These reasons are failures; files skipped for the others are merely not distfiles. */
+const FAILURES = new Set(["unreadable", "full"]);
 
 function render(report: ImportReport, paint: Output["paint"]): string {
   const { adopted, adopted_bytes, present, duration_ms, folder } = report;
   const lines = [
-    `${paint("green", plural(adopted, "file"))} taken in from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatSpan(duration_ms)}.`,
+    `${paint("green", plural(adopted, "file"))} imported from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatSpan(duration_ms)}.`,
   ];
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
   for (const { reason, files, examples } of report.skipped) {
     lines.push(
-      `${paint(BAD.has(reason) ? "red" : "yellow", `${formatCount(files)} skipped`)}: ${REASONS[reason] ?? reason}`,
+      `${paint(FAILURES.has(reason) ? "red" : "yellow", `${formatCount(files)} skipped`)}: ${REASONS[reason] ?? reason}`,
     );
     for (const example of examples.slice(0, EXAMPLES)) lines.push(`  ${oneLine(example)}`);
     if (files > EXAMPLES) lines.push(paint("dim", `  … and ${formatCount(files - EXAMPLES)} more`));
@@ -48,6 +48,6 @@ export function importCommand(folder: string): ActionCommand<"import"> {
     action: "import",
     request: { folder: resolve(folder) },
     render,
-    exitCode: ({ skipped }) => (skipped.some(({ reason }) => BAD.has(reason)) ? 1 : 0),
+    exitCode: ({ skipped }) => (skipped.some(({ reason }) => FAILURES.has(reason)) ? 1 : 0),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * `portcache index`: reads the trees now, in the server where one runs, and tells what is known of them.
+ * `portcache index`: rescans the ebuild repositories, and shows what they hold.
  */
 import type { RescanReport } from "../api/action-schemas.ts";
 import { formatCount, formatSpan } from "../lib/format.ts";
@@ -8,19 +8,19 @@ import { alignColumns, type Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
 function render({ repositories }: RescanReport, paint: Output["paint"]): string {
-  if (repositories.length === 0) return "No ebuild repository was found (repo.repos names some)";
-  const rows = repositories.map(({ name, packages, distfiles, duration_ms: took, problem, location }) => [
+  if (repositories.length === 0) return "No ebuild repository found: set repo.repos";
+  const rows = repositories.map(({ name, packages, distfiles, duration_ms: duration, problem, location }) => [
     name,
     formatCount(packages),
     formatCount(distfiles),
-    formatSpan(took),
+    formatSpan(duration),
     problem === null ? location : paint("red", problem),
   ]);
-  const head = ["Repository", "Packages", "Distfiles", "Took", "Location"];
+  const head = ["Repository", "Packages", "Distfiles", "Time", "Location"];
   return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }
 
-/** A tree that can't be read is something bad that was found. */
+/** Fails if there is nothing to scan or a repository cannot be read. */
 function exitCode({ repositories }: RescanReport): number {
   return repositories.length === 0 || repositories.some(({ problem }) => problem !== null) ? 1 : 0;
 }

@@ -1,8 +1,7 @@
 /**
- * Everything that describes the executable to people and shells, by the place below share/ where it is looked for.
+ * Makes the manual pages and shell completions, from the data that the command line is parsed with.
  */
-
-import type { Command, Option } from "commander";
+import type { Option } from "commander";
 import { allSettings, pathOf } from "../config/schema.ts";
 import type { CommandLine, FlagDoc } from "../setup/manual/command-line.ts";
 import { formatCommandPage } from "../setup/manual/command-page.ts";
@@ -10,27 +9,22 @@ import { completeBash } from "../setup/manual/complete-bash.ts";
 import { completeFish } from "../setup/manual/complete-fish.ts";
 import { completeZsh } from "../setup/manual/complete-zsh.ts";
 import { formatConfigPage } from "../setup/manual/config-page.ts";
-import { describeProgram } from "./args.ts";
+import { describeProgram, operandsOf } from "./args.ts";
+
+export interface ManualFile {
+  /** Below share/. */
+  readonly path: string;
+  readonly text: string;
+}
 
 function flagDoc({ short, long, flags, description }: Option): FlagDoc {
   const names = [short, long].filter((name) => name !== undefined);
   return { names, value: /[<[]([^>\]]+)[>\]]/.exec(flags)?.[1], description };
 }
 
-function operandsOf(command: Command): string[] {
-  return command.registeredArguments.map((argument) => {
-    const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
-    return argument.required ? name : `[${name}]`;
-  });
-}
-
 export function describeCommandLine(version: string): CommandLine {
   const program = describeProgram(version);
-  const help = {
-    names: ["-h", "--help"],
-    value: undefined,
-    description: "print help, of a command where one is given",
-  };
+  const help = { names: ["-h", "--help"], value: undefined, description: "show help, also of a single command" };
   return {
     name: program.name(),
     version,
@@ -38,17 +32,12 @@ export function describeCommandLine(version: string): CommandLine {
     flags: [...program.options.map(flagDoc), help],
     commands: program.commands.map((command) => ({
       name: command.name(),
+      summary: command.summary(),
       description: command.description(),
       operands: operandsOf(command),
       flags: command.options.map(flagDoc),
     })),
   };
-}
-
-export interface ManualFile {
-  /** Below share/. */
-  readonly path: string;
-  readonly text: string;
 }
 
 export function manualFiles(version: string): readonly ManualFile[] {

@@ -1,6 +1,6 @@
 /**
- * `portcache mirrors`: what is known of each upstream, read from the index, whether or not a server runs on the store (it
- * writes what it learns every few seconds). Changes nothing.
+ * `portcache mirrors`: shows what was measured of each mirror and host. Read from the index, whether or not a server runs: a
+ * server writes its measurements every few seconds. Changes nothing.
  */
 import type { Mirror } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -27,7 +27,7 @@ function circuitText({ circuit, open_until }: Mirror, paint: Output["paint"], no
   return paint("red", `open for ${Math.ceil((Date.parse(open_until ?? "") - now) / 1000)} s`);
 }
 
-function renderMirrors(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"], now: number): string {
+function render(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"], now: number): string {
   if (json) return JSON.stringify(mirrors, null, 2);
   const rows = mirrors.map((one) => [
     one.url,
@@ -38,11 +38,11 @@ function renderMirrors(mirrors: readonly Mirror[], json: boolean, paint: Output[
     circuitText(one, paint, now),
     one.transfers === null ? "-" : String(one.transfers),
   ]);
-  const head = ["Mirror", "Throughput", "First byte p50", "p95", "Success", "Circuit", "Transfers"];
+  const head = ["Mirror or host", "Speed", "TTFB p50", "p95", "Success", "Circuit", "Active"];
   return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }
 
-/** The configured mirrors in their order, then the hosts by when they were asked, the latest first. */
+/** Shows the configured mirrors in their order, then other hosts, the most recently asked first. */
 export function mirrors({ config }: LoadedConfig, json: boolean, output: Output, now: number): number {
   const { location } = config.storage;
   const records = new Map(readHosts(`${location}/index.sqlite`).map((one) => [one.host, one]));
@@ -54,6 +54,6 @@ export function mirrors({ config }: LoadedConfig, json: boolean, output: Output,
     .filter(({ host }) => !keys.includes(host))
     .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
     .map((one) => reportOf(one, "host", serverRuns, now));
-  output.out(renderMirrors([...configured, ...hosts], json, output.paint, now));
+  output.out(render([...configured, ...hosts], json, output.paint, now));
   return 0;
 }

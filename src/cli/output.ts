@@ -1,46 +1,46 @@
 /**
- * What commands print: text to standard output or error, columns for people, colours on a terminal only.
+ * Prints for commands: text to standard output and standard error, aligned columns, and colours if it is a terminal.
  */
 import { styleText } from "node:util";
 import type { Environment } from "../config/environment.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 
 export interface Output {
-  /** For what was asked for. A line feed is added. */
+  /** Prints the result of the command to standard output, with a line feed. */
   out(text: string): void;
-  /** For all else: notes, errors. A line feed is added. */
+  /** Prints notes and errors to standard error, with a line feed. */
   err(text: string): void;
-  /** The text in this style where standard output shows colours, else as it is. */
+  /** The text in this style, or unchanged if standard output shows no colours. */
   paint(style: Style, text: string): string;
 }
 
 export type Style = "bold" | "dim" | "red" | "yellow" | "green";
 
-/** https://no-color.org, and terminals that say they can't. */
+/** Follows https://no-color.org; a dumb terminal has no colours either. */
 export function wantsColour(env: Environment, isTerminal: boolean): boolean {
   return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
-/** Whether the locale says that characters beyond ASCII can be shown (locale(7)). */
+/** Whether the locale (locale(7)) has characters beyond ASCII. */
 export function showsUnicode(env: Environment): boolean {
   const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((value) => (value ?? "") !== "") ?? "";
   return /utf-?8/i.test(locale);
 }
 
-/** As a shell reports a process that SIGPIPE ended. */
+/** The exit code that a shell reports for a process ended by SIGPIPE. */
 const EXIT_SIGPIPE = 141;
 
-/** Ends the command, quietly where the reader has seen enough (`| head`). */
+/** Ends the command: quietly if the reader has seen enough (`| head`). */
 function endUnwritten(error: NodeJS.ErrnoException): never {
   if (error.code === "EPIPE") process.exit(EXIT_SIGPIPE);
   process.stderr.write(`portcache: cannot write output: ${reasonOf(error)}\n`);
   process.exit(1);
 }
 
-/** The process's own streams. */
+/** Prints to the standard streams of this process. */
 export function createOutput(env: Environment): Output {
   process.stdout.on("error", endUnwritten);
-  // Nowhere is left to say so.
+  // There is nowhere to report that standard error cannot be written.
   process.stderr.on("error", () => undefined);
   const colour = wantsColour(env, process.stdout.isTTY === true);
   return {
@@ -52,7 +52,7 @@ export function createOutput(env: Environment): Output {
 
 const GAP = "  ";
 
-/** Rows as lines with aligned columns, wide characters and colours counted as they are seen. */
+/** Formats rows as lines with aligned columns; wide characters and colours count as they are displayed. */
 export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -1,6 +1,6 @@
 /**
- * How far something is, for people who look at a terminal: a bar for the whole and one for each file under way.
- * Drawn on standard error, so that what a command prints can be piped; where that is no terminal nothing is drawn.
+ * Draws progress bars: one for the whole and one for each file in progress. They go to standard error, so that a command's
+ * output can be piped; if that is no terminal, nothing is drawn.
  */
 import { type Bar, MultiBar } from "cli-progress";
 import type { Progress } from "../api/action-schemas.ts";
@@ -8,27 +8,28 @@ import { formatBytes, formatCount } from "../lib/format.ts";
 
 export interface ProgressView {
   show(progress: Progress): void;
-  /** Takes the bars away. */
-  stop(): void;
+  /** Removes the bars until there is news: other text can be written in their place. */
+  clear(): void;
 }
 
-export const NO_VIEW: ProgressView = { show: () => undefined, stop: () => undefined };
-/** More files at once are only counted. */
+export const NO_VIEW: ProgressView = { show: () => undefined, clear: () => undefined };
+/** More files than this are counted, but have no bar. */
 const MOST_BARS = 8;
 const NAME_COLUMNS = 32;
-/** "12,345/23,456  123 MiB of 456 MiB", and blanks. */
+/** Columns of "12,345/23,456  123 MiB of 456 MiB", with spaces. */
 const DETAIL_COLUMNS = 38;
+/** Terminals of this width have room for longer bars. */
 const WIDE = 100;
 
 type Stream = NodeJS.WriteStream;
 
-/** The text in exactly so many columns, its middle left out where it is longer. */
+/** The text in exactly this many columns: padded, or with its middle left out. */
 export function fit(text: string, columns: number, unicode: boolean): string {
   const width = Bun.stringWidth(text);
   if (width <= columns) return text + " ".repeat(columns - width);
   const keep = columns - 1;
   const head = Math.ceil(keep / 2);
-  // By characters: what is wider than one column is rare in names, and then the line is a little short or long.
+  // Cut by characters: wide ones are rare in names, and then the line is merely a little short or long.
   return `${text.slice(0, head)}${unicode ? "…" : "~"}${text.slice(text.length - (keep - head))}`;
 }
 
@@ -62,10 +63,10 @@ export function createProgressView(stream: Stream, unicode: boolean): ProgressVi
   const barColumns = columns < WIDE ? 12 : 20;
   const nameColumns = Math.max(12, Math.min(NAME_COLUMNS, columns - barColumns - DETAIL_COLUMNS));
   const files = new Map<string, Bar>();
-  // Drawn from the first news on: what is told before that stands above.
-  let begun: { readonly multi: MultiBar; readonly whole: Bar } | undefined;
+  // The bars appear with the first news, below what was written before.
+  let drawn: { readonly multi: MultiBar; readonly whole: Bar } | undefined;
 
-  function begin() {
+  function draw() {
     const multi = createMultiBar(stream, barColumns, unicode);
     return { multi, whole: multi.create(1, 0, { label: fit("", nameColumns, unicode), detail: "" }) };
   }
@@ -89,19 +90,21 @@ export function createProgressView(stream: Stream, unicode: boolean): ProgressVi
 
   return {
     show(progress) {
-      begun ??= begin();
+      drawn ??= draw();
       const { step, done, total, bytes, total_bytes, active } = progress;
       const counts = total === null ? formatCount(done) : `${formatCount(done)}/${formatCount(total)}`;
       const [at, end] = total_bytes !== null && total_bytes > 0 ? [bytes, total_bytes] : [done, total ?? 0];
-      begun.whole.setTotal(Math.max(1, end));
-      begun.whole.update(Math.min(at, Math.max(1, end)), {
+      drawn.whole.setTotal(Math.max(1, end));
+      drawn.whole.update(Math.min(at, Math.max(1, end)), {
         label: fit(step, nameColumns, unicode),
         detail: [counts, amount(progress)].filter((part) => part !== "").join("  "),
       });
-      showFiles(active, begun.multi);
+      showFiles(active, drawn.multi);
     },
-    stop() {
-      begun?.multi.stop();
+    clear() {
+      drawn?.multi.stop();
+      drawn = undefined;
+      files.clear();
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `portcache resolve`: which packages want a file and where it can be had. Reads the trees on disk, whether or not a server
- * runs, and asks mirrors for nothing but their layout.conf.
+ * `portcache resolve`: shows which packages want a file and where it can be fetched. Reads the repositories on disk, whether or
+ * not a server runs, and asks mirrors only for their layout.conf.
  */
 import type { LoadedConfig } from "../config/load.ts";
 import type { DistEntry } from "../distfile/digests.ts";
@@ -8,6 +8,7 @@ import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import { systemClock } from "../lib/clock.ts";
+import { formatCount } from "../lib/format.ts";
 import { openLog } from "../lib/log.ts";
 import { oneLine } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -21,30 +22,29 @@ import { discoverConfigured } from "../server/compose-repos.ts";
 import { composeResolver, upstreamSettings } from "../server/compose-resolver.ts";
 import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
+import { wrongValue } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ResolvedFile {
   readonly file: string;
   readonly found: true;
   readonly entry: DistEntry;
-  /** Those that want it; `ebuilds` are their versions that name it in SRC_URI: `foo-1.2-r1`. */
+  /** Packages with the file in their Manifest; `ebuilds` are the versions with it in SRC_URI, such as `foo-1.2-r1`. */
   readonly packages: readonly {
     readonly repo: string;
     readonly package: string;
     readonly ebuilds: readonly string[];
   }[];
-  /** In the order tried. */
+  /** In the order in which they are tried. */
   readonly uris: readonly string[];
   readonly mirrors: readonly string[];
-  /** Whether mirrors are asked after the URIs. */
+  /** Whether mirrors are tried after the URIs. */
   readonly mirrorsLast: boolean;
   readonly restrict: { readonly fetch: boolean; readonly mirror: boolean };
   readonly refusals: readonly Attempt[];
 }
 
-export type Resolved =
-  | ResolvedFile
-  | { readonly file: string; readonly found: false; readonly mirrors: readonly string[] };
+type Resolved = ResolvedFile | { readonly file: string; readonly found: false; readonly mirrors: readonly string[] };
 
 function toJson(resolved: Resolved): unknown {
   const { file, found, mirrors } = resolved;
@@ -57,20 +57,20 @@ function toJson(resolved: Resolved): unknown {
   return { file, found, size, blake2b, sha512, packages, uris, mirrors, restrict };
 }
 
-/** Rows of a label and a value, further values of one label below it. */
+/** Rows of a label and its values, one below the other. */
 function listed(label: string, values: readonly string[]): readonly (readonly string[])[] {
   return values.map((value, i) => [i === 0 ? label : "", value]);
 }
 
 function toText(resolved: Resolved, paint: Output["paint"]): string {
-  if (!resolved.found) return `${paint("bold", resolved.file)}\n  ${paint("red", "No tree wants it.")}`;
+  if (!resolved.found) return `${paint("bold", resolved.file)}\n  ${paint("red", "No repository wants it.")}`;
   const { entry, packages, uris, mirrors, mirrorsLast, restrict, refusals } = resolved;
   const wanting = packages.map(({ repo, package: name, ebuilds }) => {
-    return `${repo}: ${name}${ebuilds.length > 0 ? ` (${ebuilds.join(", ")})` : ", but none of its ebuilds"}`;
+    return `${repo}: ${name} (${ebuilds.length > 0 ? ebuilds.join(", ") : "in its Manifest, but in no ebuild"})`;
   });
   const restrictions = restrict.fetch ? ["fetch"] : restrict.mirror ? ["mirror"] : [];
   const rows = [
-    ["Size", `${entry.size} bytes`],
+    ["Size", `${formatCount(entry.size)} bytes`],
     ...(entry.blake2b === undefined ? [] : [["BLAKE2B", entry.blake2b]]),
     ...(entry.sha512 === undefined ? [] : [["SHA512", entry.sha512]]),
     ...listed("Wanted by", wanting),
@@ -87,12 +87,12 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
   return [paint("bold", resolved.file), ...lines].join("\n");
 }
 
-export function renderResolved(all: readonly Resolved[], json: boolean, paint: Output["paint"]): string {
+function render(all: readonly Resolved[], json: boolean, paint: Output["paint"]): string {
   if (json) return JSON.stringify(all.map(toJson), null, 2);
   return all.map((resolved) => toText(resolved, paint)).join("\n\n");
 }
 
-/** A mirror that does not send its layout.conf by then is shown with the flat layout, as Portage would use it. */
+/** After this time a mirror without layout.conf is shown with the flat layout, as Portage would use it. */
 const LAYOUT_TIMEOUT_MS = 3_000;
 
 /** Statistics that start empty and are thrown away: one command's requests are no measure. */
@@ -166,7 +166,10 @@ async function resolveOne(
   };
 }
 
-/** @returns the exit code: 1 where no tree wants one of the files, 2 where a name is none */
+/**
+ * @returns the exit code: 1 if no repository wants one of the files
+ * @throws {UsageError}
+ */
 export async function resolve(
   loaded: LoadedConfig,
   files: readonly string[],
@@ -178,19 +181,16 @@ export async function resolve(
   const names = new Set<DistfileName>();
   for (const file of files) {
     const name = parseDistfileName(file);
-    if (name === undefined) {
-      output.err(`portcache: FILE is ${JSON.stringify(file)}, allowed is the name of a distfile, without a folder`);
-      return 2;
-    }
+    if (name === undefined) throw wrongValue("FILE", file, "the name of a distfile, without a folder");
     names.add(name);
   }
   const found = discoverConfigured(config);
   const log = await openLog(config.log.level, config.log.format);
   const { wantedBy: wanting, problems } = await scanWantedBy(found.repositories, names);
   const notes = found.pending.map(
-    (url) => `The repository ${maskCredentials(url)} is not cloned yet: the server does that`,
+    (url) => `The repository ${maskCredentials(url)} is not cloned yet; the server will do that`,
   );
-  if (found.repositories.length === 0) notes.push("No ebuild repository was found (repo.repos names some)");
+  if (found.repositories.length === 0) notes.push("No ebuild repository found (set repo.repos)");
   for (const problem of [...found.problems, ...problems, ...notes]) log.warn("{problem}", { problem });
   const hosts = createUnmeasuredHosts();
   const mirrors = createCommandMirrors(loaded, userAgent, hosts);
@@ -213,7 +213,7 @@ export async function resolve(
   const deps = { resolver, mirrors, unknown: config.fetcher.unknown };
   const resolved: Resolved[] = [];
   for (const name of names) resolved.push(await resolveOne(name, wanting.get(name) ?? [], deps));
-  output.out(renderResolved(resolved, json, output.paint));
+  output.out(render(resolved, json, output.paint));
   await (await sandbox)?.sandbox?.stop();
   return resolved.every((one) => one.found) ? 0 : 1;
 }

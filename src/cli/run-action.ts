@@ -2,6 +2,7 @@
  * Runs an action for a command: in the server that holds the store, or, where none runs, in this process. Shows progress
  * meanwhile and prints the report.
  */
+import { writeSync } from "node:fs";
 import { ActionError, type ActionName, type ActionOptions, type Actions } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -91,14 +92,17 @@ export async function runAction<Name extends ActionName>(
   const { invocation, loaded, resources, output } = context;
   const { json, verbose, overrides } = invocation;
   const { level, format } = loaded.config.log;
-  // At the default level the log holds what a server's admin reads: here it would only stand between the bars.
-  const log = await openLog(level === "info" && !verbose ? "warn" : level, format);
   const signal = untilInterrupted();
   const quiet = level === "warn" || level === "error";
   const view = quiet ? NO_VIEW : createProgressView(process.stderr, showsUnicode(resources.environment));
+  // "info" is for the admin of a server.
+  const log = await openLog(level === "info" && !verbose ? "warn" : level, format, (fd, bytes) => {
+    view.clear();
+    return writeSync(fd, bytes);
+  });
   try {
     const { report, by } = await runSomewhere(command, { onProgress: view.show, signal }, context, log);
-    view.stop();
+    view.clear();
     const ignored = overrides.filter(({ path }) => by === "server" && !USED_BY_COMMAND.has(path));
     if (ignored.length > 0) {
       const flags = ignored.map(({ flag }) => flag).join(", ");
@@ -107,7 +111,7 @@ export async function runAction<Name extends ActionName>(
     output.out(json ? JSON.stringify(report, null, 2) : command.render(report, output.paint));
     return command.exitCode(report);
   } catch (error) {
-    view.stop();
+    view.clear();
     if (error instanceof InterruptedError) {
       output.err("portcache: interrupted");
       return EXIT_INTERRUPTED;

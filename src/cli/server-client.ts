@@ -1,13 +1,13 @@
 /**
- * Asks the server that holds the store for an action, through the store's socket.
+ * Sends requests to the server that holds the store, through the store's Unix socket.
  */
 import type { Progress } from "../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { socketPath } from "../server/control-socket.ts";
 
-/** What came of asking: the report, or that nobody listens there. */
-export type Asked = { readonly report: unknown } | "no server";
+/** The report of the action, or that no server listens on the socket. */
+type ActionResponse = { readonly report: unknown } | "no server";
 
 type Line =
   | Progress
@@ -15,15 +15,15 @@ type Line =
   | { readonly kind: "result"; readonly result: unknown }
   | { readonly kind: "error"; readonly status: number; readonly detail: string };
 
-/** There is a server, and it can't be had. */
+/** A server runs on the store, but does not answer as it should. */
 export class ServerUnreachableError extends Error {}
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Nobody listens (any more). */
-const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
+/** Codes of errors that mean: nothing listens on the socket. */
+const NO_LISTENER = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
 
 async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<Line> {
   const decoder = new TextDecoder();
@@ -35,7 +35,7 @@ async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<Line>
   }
 }
 
-/** @throws {ServerUnreachableError} where something listens that may not be asked */
+/** @throws {ServerUnreachableError} when something listens, but the connection fails */
 async function connect(location: string, path: string, init: RequestInit): Promise<Response | "no server"> {
   const unix = socketPath(location);
   try {
@@ -43,13 +43,13 @@ async function connect(location: string, path: string, init: RequestInit): Promi
   } catch (error) {
     if (init.signal?.aborted) throw init.signal.reason;
     const code = codeOf(error);
-    if (NOBODY.has(code)) return "no server";
-    const hint = code === "EACCES" ? ", only its owner and its group may (run this as root, or as that user)" : "";
+    if (NO_LISTENER.has(code)) return "no server";
+    const hint = code === "EACCES" ? " (only its owner and group may connect: run this as root or as that user)" : "";
     throw new ServerUnreachableError(`Cannot reach the server at ${unix}: ${reasonOf(error)}${hint}`);
   }
 }
 
-/** The report at the end of the lines; undefined where they end without one. @throws {ActionError} as the server says */
+/** Reads the report at the end of the lines; undefined if they end without one. @throws {ActionError} as the server reports */
 async function reportIn(
   body: ReadableStream<Uint8Array>,
   options: ActionOptions,
@@ -62,22 +62,23 @@ async function reportIn(
     }
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason;
-    // Any other failure of the transfer is the server's end.
+    // Any other error means that the server went away.
     if (error instanceof ActionError) throw error;
   }
   return undefined;
 }
 
 /**
- * @throws {ActionError} as the server says
- * @throws {ServerUnreachableError} where it can't be asked, or went away meanwhile
+ * Runs an action in the server.
+ * @throws {ActionError} as the server reports
+ * @throws {ServerUnreachableError} when it cannot be reached, or goes away meanwhile
  */
 export async function requestAction(
   location: string,
   name: ActionName,
   request: unknown,
   options: ActionOptions,
-): Promise<Asked> {
+): Promise<ActionResponse> {
   const response = await connect(location, `/api/v1/${name}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
@@ -87,20 +88,22 @@ export async function requestAction(
   if (response === "no server") return response;
   if (!response.ok || !response.body) {
     const { detail } = (await response.json()) as { detail?: string };
-    throw new ServerUnreachableError(`The server answers ${response.status}: ${detail ?? "nothing"}`);
+    throw new ServerUnreachableError(
+      `The server answered ${response.status}${detail === undefined ? "" : `: ${detail}`}`,
+    );
   }
   const reported = await reportIn(response.body, options);
   if (reported) return reported;
-  throw new ServerUnreachableError("The server went away before it was done: ask again once it is back");
+  throw new ServerUnreachableError("The server went away before it was done: run the command again once it is back");
 }
 
 /**
- * What a GET of the API gives, through the socket.
- * @throws {ServerUnreachableError} where it can't be asked
+ * Reads a resource of the API; undefined if no server runs on the store.
+ * @throws {ServerUnreachableError} when it cannot be reached
  */
 export async function readFromServer(location: string, path: string, signal: AbortSignal): Promise<unknown> {
   const response = await connect(location, path, { signal });
   if (response === "no server") return undefined;
-  if (!response.ok) throw new ServerUnreachableError(`The server answers ${response.status} for ${path}`);
+  if (!response.ok) throw new ServerUnreachableError(`The server answered ${response.status} for ${path}`);
   return await response.json();
 }

@@ -1,8 +1,9 @@
 /**
- * `portcache setup`: makes a box on which only the executable was dropped one that runs it as a service. Run twice it changes
- * nothing; --uninstall takes away what it brought and leaves the store.
+ * `portcache setup`: installs portcache as a service on a machine that has only the executable. Running it again changes
+ * nothing; --uninstall removes what it installed and leaves the store.
  */
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { Action } from "../setup/plan.ts";
@@ -12,21 +13,22 @@ import { EXIT_FAILED } from "./exit.ts";
 import { manualFiles } from "./manual.ts";
 import { alignColumns, type Output } from "./output.ts";
 
+/** Programs by which an init system is recognised. */
 const MARKS: Readonly<Record<InitSystem, readonly string[]>> = {
   openrc: ["/sbin/openrc-run", "/usr/sbin/openrc-run", "/usr/bin/openrc-run"],
   systemd: ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"],
 };
 
-/** Those that are there; in a root where there is none yet, both. */
+/** Finds the init systems of the machine; a root that has none yet gets the files of both. */
 function initSystems(root: string): readonly InitSystem[] {
   const all = ["openrc", "systemd"] as const;
   const found = all.filter((init) => MARKS[init].some((path) => existsSync(`${root}${path}`)));
   return found.length > 0 ? found : all;
 }
 
-/** What to install as the program: from elsewhere the service's user may not be able to run it. */
+/** The executable to install, because the user of the service may not be able to run it where it is now. */
 function executableToInstall(root: string): string | undefined {
-  // From the source tree it is bun that runs; and what a package brought is the package's.
+  // From the source tree, the running executable is bun; one in /usr/bin belongs to a package.
   if (!import.meta.dir.startsWith("/$bunfs") || existsSync(`${root}/usr/bin/portcache`)) return undefined;
   return process.execPath;
 }
@@ -42,15 +44,15 @@ const WORDS: Readonly<Record<Action, readonly [done: string, planned: string]>> 
 };
 
 function remark({ action, what }: Step): string {
-  if (action === "offer") return `you changed it; this version's is ${what}.new`;
-  return action === "kept" ? "you changed it" : "";
+  if (action === "offer") return ` (you changed it; the new version is ${what}.new)`;
+  return action === "kept" ? " (you changed it)" : "";
 }
 
 function render(steps: readonly Step[], dryRun: boolean, paint: Output["paint"]): string {
   const rows = steps.map((step) => {
     const word = WORDS[step.action][dryRun ? 1 : 0];
     const style = step.action === "unchanged" ? "dim" : step.action === "offer" ? "yellow" : "green";
-    return [paint(style, word), step.what, remark(step)];
+    return [paint(style, word), step.what + remark(step)];
   });
   return alignColumns(rows).join("\n");
 }
@@ -61,9 +63,9 @@ const START: Readonly<Record<InitSystem, readonly string[]>> = {
 };
 
 function nextSteps(init: readonly InitSystem[]): string {
-  const starts = init.map((name) => `  ${START[name].join(" && ")}`);
-  const how = ["Next, to start it now and at boot:", ...starts];
-  return [...how, "and on each client, in /etc/portage/mirrors:", "  local http://NAME-OF-THIS-BOX:8000"].join("\n");
+  const start = init.map((name) => `  ${START[name].join(" && ")}`);
+  const client = `  local http://${hostname()}:8000`;
+  return ["To start it now and at boot:", ...start, "On each client, in /etc/portage/mirrors:", client].join("\n");
 }
 
 export interface SetupInvocation {
@@ -71,7 +73,7 @@ export interface SetupInvocation {
   readonly json: boolean;
 }
 
-/** @returns the exit code: 1 where something could not be done */
+/** @returns the exit code: 1 if the service is still in use */
 export async function setup({ options, json }: SetupInvocation, version: string, output: Output): Promise<number> {
   const given = typeof options["root"] === "string" ? resolve(options["root"]) : "/";
   const root = given === "/" ? "" : given;
@@ -79,12 +81,12 @@ export async function setup({ options, json }: SetupInvocation, version: string,
   if (options["uninstall"] === true) {
     const first = inUse(root);
     if (first !== undefined) {
-      output.err(`portcache: the service is in use; first: ${first}`);
+      output.err(`portcache: the service is in use; first run: ${first}`);
       return EXIT_FAILED;
     }
     const steps = await uninstall({ root, dryRun });
     output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
-    if (!json) output.out(`The store ${STORE} stays, and so do the user and the group that own it.`);
+    if (!json) output.out(`Kept: the store ${STORE}, and the user and group that own it.`);
     return 0;
   }
   const init = initSystems(root);

@@ -1,7 +1,6 @@
 /**
- * `portcache status [--watch]`: how the store does, once or until the user has seen enough.
+ * `portcache status [--watch]`: shows the state of the store and its server, once or every second.
  */
-
 import type { Downloads, Status, Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -12,21 +11,22 @@ import { alignColumns, type Output } from "./output.ts";
 import { fit } from "./progress.ts";
 import { readFromServer, ServerUnreachableError } from "./server-client.ts";
 
-export interface Screen {
+interface Screen {
   readonly paint: Output["paint"];
-  /** Columns. */
-  readonly width: number;
+  readonly columns: number;
   /** Whether block characters can be shown. */
   readonly unicode: boolean;
 }
 
 const BAR_COLUMNS = 20;
 const SHORT_BAR_COLUMNS = 10;
-/** A terminal of this width is narrow. */
-const NARROW = 100;
+/** Narrower terminals get short bars. */
+const WIDE = 100;
 const NAME_COLUMNS = 40;
+/** Columns of "100 %  of 12.3 MiB", "12.3 MiB/s" and "10 min 20 s", with spaces. */
+const DETAIL_COLUMNS = 48;
 
-export function bar(fraction: number, columns: number, unicode: boolean): string {
+function bar(fraction: number, columns: number, unicode: boolean): string {
   const [full, empty] = unicode ? ["█", "░"] : ["#", "-"];
   const filled = Math.round(Math.min(1, Math.max(0, fraction)) * columns);
   return full.repeat(filled) + empty.repeat(columns - filled);
@@ -34,7 +34,7 @@ export function bar(fraction: number, columns: number, unicode: boolean): string
 
 function headline({ running, locked, uptime_seconds, health, version }: StoreStatus, paint: Output["paint"]): string {
   if (!running) {
-    const why = locked ? "a command holds the store, or a server is starting" : "no server runs on this store";
+    const why = locked ? "a command is using the store, or a server is starting" : "no server runs on this store";
     return `${paint("bold", `portcache ${version}`)}: ${paint("yellow", why)}`;
   }
   const style = { ok: "green", degraded: "yellow", unavailable: "red" } as const;
@@ -59,7 +59,7 @@ function hits({ requests, hit_ratio, hits: stored, joined, misses, absent, faile
 }
 
 function saved({ bytes_saved, bytes_sent, bytes_fetched }: Totals): string {
-  return `${formatBytes(bytes_saved)} of ${formatBytes(bytes_sent)} sent, ${formatBytes(bytes_fetched)} fetched`;
+  return `${formatBytes(bytes_saved)} (sent ${formatBytes(bytes_sent)}, fetched ${formatBytes(bytes_fetched)})`;
 }
 
 function storeLines({ store }: StoreStatus, { unicode }: Screen): readonly (readonly [string, string])[] {
@@ -72,16 +72,17 @@ function storeLines({ store }: StoreStatus, { unicode }: Screen): readonly (read
   ];
 }
 
-function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, width, unicode }: Screen): string[] {
-  const narrow = width < NARROW;
+function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, columns, unicode }: Screen): string[] {
+  const barColumns = columns < WIDE ? SHORT_BAR_COLUMNS : BAR_COLUMNS;
+  const nameColumns = Math.min(NAME_COLUMNS, Math.max(12, columns - barColumns - DETAIL_COLUMNS));
   const rows = downloads.map(({ file, size, bytes, bytes_per_second, eta_seconds, state }) => {
-    const name = fit(file, Math.min(NAME_COLUMNS, Math.max(12, width - (narrow ? 56 : 70))), unicode).trimEnd();
-    const columns = narrow ? SHORT_BAR_COLUMNS : BAR_COLUMNS;
-    const drawn = size === null ? " ".repeat(columns) : bar(size === 0 ? 1 : bytes / size, columns, unicode);
-    const amount = size === null ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(size)}`;
+    const name = fit(file, nameColumns, unicode).trimEnd();
+    const fraction = size === null ? 0 : size === 0 ? 1 : bytes / size;
+    const drawn = size === null ? "" : bar(fraction, barColumns, unicode);
+    const amount = size === null ? formatBytes(bytes) : `${Math.floor(100 * fraction)} % of ${formatBytes(size)}`;
     if (state !== "fetching") return [`  ${name}`, drawn, amount, paint("dim", state)];
-    const rest = eta_seconds === null ? "" : formatSpan(eta_seconds * 1000);
-    return [`  ${name}`, drawn, amount, `${formatBytes(bytes_per_second)}/s`, rest];
+    const left = eta_seconds === null ? "" : formatSpan(eta_seconds * 1000);
+    return [`  ${name}`, drawn, amount, `${formatBytes(bytes_per_second)}/s`, left];
   });
   const lines = [...alignColumns(rows)];
   if (downloads_active > downloads.length) {
@@ -90,31 +91,34 @@ function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, wi
   return lines;
 }
 
-export function renderStatus(report: StoreStatus, screen: Screen): string {
+function render(report: StoreStatus, screen: Screen): string {
   const { all_time, since_start, repositories, mirrors, downloads_active, downloads_waiting } = report;
   const { paint } = screen;
   const rows: (readonly [string, string])[] = [
     ...storeLines(report, screen),
     ["Hit ratio", hits(all_time)],
+    ...(since_start !== null && since_start.requests > 0 ? [["", `since start: ${hits(since_start)}`] as const] : []),
     ["Saved", saved(all_time)],
   ];
-  if (since_start !== null && since_start.requests > 0) rows.push(["", `since start: ${hits(since_start)}`]);
   const { total, packages, distfiles, scanned } = repositories;
-  const reading = report.running && !scanned ? ", scanning" : "";
+  const scanning = report.running && !scanned ? " (scanning)" : "";
   rows.push([
     "Repositories",
     total === 0
       ? paint("yellow", "none")
-      : `${formatCount(total)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${reading}`,
+      : `${formatCount(total)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${scanning}`,
   ]);
   if (mirrors) {
     const { configured, down } = mirrors;
-    const bad = down === 0 ? "" : paint("red", `, ${formatCount(down)} down`);
-    rows.push(["Mirrors", `${formatCount(configured)}${bad}`]);
+    const downText = down === 0 ? "" : paint("red", `, ${formatCount(down)} down`);
+    rows.push(["Mirrors", `${formatCount(configured)}${downText}`]);
   }
   if (report.running) {
-    const waiting = downloads_waiting === 0 ? "" : `, ${formatCount(downloads_waiting)} waiting for a slot`;
-    rows.push(["Downloads", downloads_active === 0 ? "none" : `${formatCount(downloads_active)} active${waiting}`]);
+    const waiting = downloads_waiting === 0 ? "" : `, ${formatCount(downloads_waiting)} waiting`;
+    rows.push([
+      "Downloads",
+      downloads_active === 0 ? "none" : `${formatCount(downloads_active)} in progress${waiting}`,
+    ]);
   }
   const lines = alignColumns(rows.map(([label, value]) => [paint("bold", label), value]));
   return [headline(report, paint), ...lines, ...downloadLines(report, screen)].join("\n");
@@ -127,20 +131,19 @@ async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<St
   const status = (await readFromServer(location, "/api/v1/status", signal)) as Status | undefined;
   const live = (await readFromServer(location, "/api/v1/downloads", signal)) as Downloads | undefined;
   if (!status || !live) return readStoredStatus(loaded);
-  const { downloads: counts, version, store, all_time, since_start, uptime_seconds, ...rest } = status;
-  const { health, repositories, in_flight, read_ahead, mirrors } = rest;
+  const { version, store, all_time, since_start, uptime_seconds, health, repositories } = status;
+  const { in_flight, read_ahead, mirrors, downloads } = status;
   return {
     running: true,
     locked: true,
-    version,
-    ...{ store, all_time, since_start, uptime_seconds, health, repositories, in_flight, read_ahead, mirrors },
+    ...{ version, store, all_time, since_start, uptime_seconds, health, repositories, in_flight, read_ahead, mirrors },
     downloads: live.downloads,
-    downloads_active: counts.active,
-    downloads_waiting: counts.waiting,
+    downloads_active: downloads.active,
+    downloads_waiting: downloads.waiting,
   };
 }
 
-export interface StatusOptions {
+interface StatusOptions {
   readonly watch: boolean;
   readonly json: boolean;
   readonly unicode: boolean;
@@ -148,12 +151,9 @@ export interface StatusOptions {
 
 const EVERY_MS = 1000;
 
-/**
- * The terminal's other screen, without a cursor, where long lines are cut; what was there before comes back at the end
- * (xterm's ctlseqs, DECSET 1049, 25 and 7).
- */
-const OTHER_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[?7l";
-const FIRST_SCREEN = "\u001b[?7h\u001b[?25h\u001b[?1049l";
+/** Switches to the alternate screen, without a cursor and without wrapping (xterm's ctlseqs, DECSET 1049, 25 and 7). */
+const ALTERNATE_SCREEN = "\u001b[?1049h\u001b[?25l\u001b[?7l";
+const NORMAL_SCREEN = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 const HOME = "\u001b[H";
 const CLEAR_LINE = "\u001b[K";
 const CLEAR_BELOW = "\u001b[J";
@@ -162,40 +162,40 @@ function exitCode({ health }: StoreStatus): number {
   return health?.state === "unavailable" ? EXIT_FAILED : 0;
 }
 
-/** No more lines than the terminal has, each cleared to its end, so that nothing flickers. */
+/** One screen of text; each line is cleared to its end, so that nothing flickers. */
 function frame(text: string, rows: number): string {
   const lines = text.split("\n").slice(0, Math.max(1, rows - 1));
   return HOME + lines.map((line) => line + CLEAR_LINE).join("\r\n") + CLEAR_BELOW;
 }
 
-/** Where the server comes and goes that is to be seen, and no reason to stop. */
-async function orTrouble(look: () => Promise<string>): Promise<string> {
+/** Watching goes on while the server is away, and shows that it is. */
+async function readOrProblem(read: () => Promise<string>): Promise<string> {
   try {
-    return await look();
+    return await read();
   } catch (error) {
     if (error instanceof ServerUnreachableError) return error.message;
     throw error;
   }
 }
 
-async function watch(look: () => Promise<string>, output: Output, signal: AbortSignal): Promise<void> {
+async function watch(read: () => Promise<string>, output: Output, signal: AbortSignal): Promise<void> {
   const { stdout } = process;
   if (!stdout.isTTY) {
     for (;;) {
-      output.out(await look());
+      output.out(await read());
       await systemClock.sleep(EVERY_MS, signal);
     }
   }
   let last = "";
-  stdout.write(OTHER_SCREEN);
+  stdout.write(ALTERNATE_SCREEN);
   try {
     for (;;) {
-      last = await orTrouble(look);
+      last = await readOrProblem(read);
       stdout.write(frame(last, stdout.rows ?? 24));
       await systemClock.sleep(EVERY_MS, signal);
     }
   } finally {
-    stdout.write(FIRST_SCREEN);
+    stdout.write(NORMAL_SCREEN);
     if (last !== "") output.out(last);
   }
 }
@@ -205,18 +205,18 @@ export async function status(loaded: LoadedConfig, options: StatusOptions, outpu
   const signal = untilInterrupted();
   let exit = 0;
 
-  async function look(): Promise<string> {
+  async function read(): Promise<string> {
     const report = await readStatus(loaded, signal);
     exit = exitCode(report);
-    // One line each where many follow.
+    // With --watch each report is one line.
     if (options.json) return JSON.stringify(report, null, options.watch ? 0 : 2);
-    const width = process.stdout.columns ?? 120;
-    return renderStatus(report, { paint: output.paint, width, unicode: options.unicode });
+    const columns = process.stdout.columns ?? 120;
+    return render(report, { paint: output.paint, columns, unicode: options.unicode });
   }
 
   try {
-    if (options.watch) await watch(look, output, signal);
-    else output.out(await look());
+    if (options.watch) await watch(read, output, signal);
+    else output.out(await read());
     return exit;
   } catch (error) {
     if (error instanceof InterruptedError) return EXIT_INTERRUPTED;

@@ -22,7 +22,10 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EAGAIN";
 }
 
-export function createLineWriter(fd: number, write: (fd: number, bytes: Uint8Array) => number = writeSync): LineWriter {
+/** Writes as writeSync() does. @returns how many bytes were written */
+export type WriteBytes = (fd: number, bytes: Uint8Array) => number;
+
+export function createLineWriter(fd: number, write: WriteBytes = writeSync): LineWriter {
   let held: string[] = [];
   /** Of a batch that a pipe took only in part. */
   let rest: Uint8Array | undefined;

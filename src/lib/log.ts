@@ -4,7 +4,7 @@
  */
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { reasonWithPath } from "./error-reason.ts";
-import { createLineWriter, type LineWriter } from "./line-writer.ts";
+import { createLineWriter, type LineWriter, type WriteBytes } from "./line-writer.ts";
 import { visible } from "./text.ts";
 
 export type { Logger };
@@ -132,8 +132,8 @@ export function infoLine(text: string, properties: Readonly<Record<string, unkno
 }
 
 /** Sets up the process's one log; call again with another level to change it. */
-export async function openLog(level: LogLevel, format: LogFormat): Promise<Logger> {
-  const lines = createLineWriter(2);
+export async function openLog(level: LogLevel, format: LogFormat, write?: WriteBytes): Promise<Logger> {
+  const lines = createLineWriter(2, write);
   const instant = createInstant();
   const stacks = level === "debug";
   const formatter = format === "json" ? createJsonFormatter(stacks) : createTextFormatter(instant, stacks);

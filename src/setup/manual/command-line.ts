@@ -1,20 +1,23 @@
 /**
- * The command line as those who describe it need it: the manual and the completions of shells.
+ * Describes the command line for the manual and the shell completions.
  */
 export interface FlagDoc {
   /** With their dashes, the short one first: `-h`, `--help`. */
   readonly names: readonly string[];
-  /** Name of what stands behind it; undefined for a switch. */
+  /** Name of its value; undefined for a switch. */
   readonly value: string | undefined;
   readonly description: string;
 }
 
 export interface CommandDoc {
   readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  /** Whole sentences. */
   readonly description: string;
   /** As in a synopsis: `FILE...`, `[URL]`. */
   readonly operands: readonly string[];
-  /** Its own ones. */
+  /** Flags of this command only. */
   readonly flags: readonly FlagDoc[];
 }
 
@@ -22,12 +25,12 @@ export interface CommandLine {
   readonly name: string;
   readonly version: string;
   readonly description: string;
-  /** Those of every command. */
+  /** Flags of every command. */
   readonly flags: readonly FlagDoc[];
   readonly commands: readonly CommandDoc[];
 }
 
-/** What may stand behind a flag or as an operand, judged by the name it has in the synopsis. */
+/** What to complete for a flag's value or an operand, by its name in the synopsis. */
 export type ValueKind = "folder" | "file" | "setting" | "other";
 
 export function kindOfValue(name: string): ValueKind {

@@ -1,14 +1,14 @@
 /**
- * Completion for bash: commands, flags, folders and files, and the names of settings behind --set (pure). It needs nothing
- * of the package bash-completion, which would load it.
+ * Formats the completion for bash: commands, flags, folders, files, and the settings after --set (pure). It uses no function of
+ * the package bash-completion, which loads it.
  */
 import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
 
 const namesOf = (flags: readonly FlagDoc[]) => flags.flatMap(({ names }) => names);
 const words = (list: readonly string[]) => `'${list.join(" ")}'`;
 
-/** What compgen is told, where there is anything to offer. */
-function candidates(value: string, settings: readonly string[]): string | undefined {
+/** The commands that complete such a value; undefined if nothing can. */
+function replyFor(value: string, settings: readonly string[]): string | undefined {
   switch (kindOfValue(value)) {
     case "folder":
       return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
@@ -23,13 +23,13 @@ function candidates(value: string, settings: readonly string[]): string | undefi
   }
 }
 
-/** Branches for the word before the cursor: what it wants, it gets. */
+/** Branches that complete the value of the flag before the cursor. */
 function valueBranches(flags: readonly FlagDoc[], settings: readonly string[]): string[] {
-  // Several commands may have a flag of one name.
+  // Several commands may have a flag of the same name.
   const distinct = new Map(flags.map((flag) => [flag.names.join(" | "), flag]));
   return [...distinct.values()].flatMap(({ names, value }) => {
     if (value === undefined) return [];
-    const reply = candidates(value, settings);
+    const reply = replyFor(value, settings);
     return [`    ${names.join(" | ")}) ${reply === undefined ? "" : `${reply}; `}return ;;`];
   });
 }
@@ -39,7 +39,7 @@ function commandBranch({ name, flags, operands }: CommandDoc, commands: readonly
   const [operand = ""] = operands;
   const reply = /COMMAND/.test(operand)
     ? `mapfile -t COMPREPLY < <(compgen -W ${words(commands)} -- "$cur")`
-    : candidates(operand, []);
+    : replyFor(operand, []);
   const more = own.length > 0 ? `flags+=" ${own.join(" ")}"; ` : "";
   return `    ${name}) ${more}[[ $cur = -* ]] || { ${reply === undefined ? ":" : reply}; return; } ;;`;
 }
@@ -57,7 +57,7 @@ _${name}() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
     ${valued.join(" | ")}) ((i++)) ;;
-    # bash takes these for words, and so what follows them.
+    # bash splits words at these.
     = | :) ((i++)) ;;
     -*) ;;
     *)

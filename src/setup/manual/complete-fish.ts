@@ -1,12 +1,12 @@
 /**
- * Completion for fish, with what each command and flag does (pure).
+ * Formats the completion for fish, which describes commands and flags (pure).
  */
 import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
 
 const quote = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
-/** What follows a flag or stands as an operand. */
-function offer(value: string | undefined, settings: readonly string[], commands: readonly string[]): string {
+/** The option of `complete` that completes such a value. */
+function completionOf(value: string | undefined, settings: readonly string[], commands: readonly string[]): string {
   if (value === undefined) return "";
   switch (kindOfValue(value)) {
     case "folder":
@@ -29,18 +29,18 @@ export function completeFish({ name, flags, commands }: CommandLine, settings: r
   const start = `complete -c ${name}`;
 
   function flagLine({ names: flagNames, value, description }: FlagDoc, condition = ""): string {
-    const wants = value === undefined ? "" : ` -x${offer(value, settings, names)}`.replace("-x -F", "-r -F");
+    const wants = value === undefined ? "" : ` -x${completionOf(value, settings, names)}`.replace("-x -F", "-r -F");
     return `${start}${condition} ${flagNames.map(flagName).join(" ")}${wants} -d ${quote(description)}`;
   }
 
-  function commandLines({ name: command, description, operands, flags: own }: CommandDoc): string[] {
+  function commandLines({ name: command, summary, operands, flags: own }: CommandDoc): string[] {
     const condition = ` -n 'contains -- ${command} (__fish_${name}_command)'`;
     const [operand] = operands;
-    const offered = offer(operand, settings, names);
+    const completion = completionOf(operand, settings, names);
     return [
-      `${start} -n 'not __fish_${name}_command' -a ${command} -d ${quote(description)}`,
+      `${start} -n 'not __fish_${name}_command' -a ${command} -d ${quote(summary)}`,
       ...own.map((flag) => flagLine(flag, condition)),
-      ...(offered === "" ? [] : [`${start}${condition}${offered}`]),
+      ...(completion === "" ? [] : [`${start}${condition}${completion}`]),
     ];
   }
 
@@ -49,7 +49,7 @@ export function completeFish({ name, flags, commands }: CommandLine, settings: r
   const valued = [...new Set(all.filter(({ value }) => value !== undefined).flatMap((flag) => flag.names))];
   return `# fish completion for ${name}
 
-# The command on the line so far; fails where there is none.
+# Prints the command on the line so far; fails if there is none.
 function __fish_${name}_command
     set -l skip no
     for word in (commandline -opc)[2..-1]

@@ -1,10 +1,10 @@
 /**
- * Completion for zsh, with what each command and flag does (pure). To be found as _portcache in $fpath.
+ * Formats the completion for zsh, which describes commands and flags (pure). zsh finds it as _portcache in $fpath.
  */
 import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-/** Inside the brackets and between the colons of _arguments. */
+/** Escapes text for the brackets and colons of an _arguments specification. */
 const escapeSpec = (text: string) => text.replace(/[[\]:\\]/g, "\\$&");
 
 function action(value: string): string {
@@ -35,7 +35,7 @@ function branch({ name, flags, operands }: CommandDoc): string {
 }
 
 export function completeZsh({ name, flags, commands }: CommandLine, settings: readonly string[]): string {
-  const described = commands.map((command) => quote(`${command.name}:${command.description.replaceAll(":", "\\:")}`));
+  const described = commands.map((command) => quote(`${command.name}:${command.summary.replaceAll(":", "\\:")}`));
   return `#compdef ${name}
 
 _${name}_commands() {

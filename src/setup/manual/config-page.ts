@@ -1,5 +1,5 @@
 /**
- * portcache.toml(5): the manual page of the configuration, from its schema (pure).
+ * Formats portcache.toml(5), the manual page of the configuration, from its schema (pure).
  */
 import { allSettings, SCHEMA, type Setting, variableOf } from "../../config/schema.ts";
 import { PAGE_DATE } from "./command-page.ts";
@@ -11,18 +11,18 @@ function item(setting: Setting): string[] {
   return [
     `.It Cm ${word(name)} No = ${word(preset).replaceAll(" ", "\\ ")}`,
     ...sentences(key.doc),
-    ...(key.restart ? ["A change takes a restart."] : []),
+    ...(key.restart ? ["A change needs a restart."] : []),
     ".br",
-    ...sentences(`Given as ${key.kind.allowed}.`),
+    ...sentences(`Value: ${key.kind.allowed}.`),
     ".br",
     `.Ev ${variableOf(setting)}`,
   ];
 }
 
 const DESCRIPTION = [
-  "The configuration of portcache(1) is a file in TOML. Every key has a default that works, and the file need not be there. A key that is not known is an error that names the nearest one that is. `portcache check` shows what is in force and where it came from.",
-  'Sizes are bytes, or text such as "10GiB"; durations are text such as "90s", "12h" or "180d". Below each key stands the environment variable that beats it, in which items of a list are separated by blanks; a flag beats both.',
-  "SIGHUP makes a running server read it again.",
+  "The configuration of portcache(1) is a TOML file. It is optional: every key has a default that works. An unknown key is an error, which suggests the nearest known one. `portcache check` shows the settings in force and where each comes from.",
+  'Sizes are bytes, or text such as "10GiB"; durations are text such as "90s", "12h" or "180d". Below each key is the environment variable that overrides it; there, spaces separate the items of a list. A flag overrides both.',
+  "A running server reads the file again on SIGHUP.",
 ];
 
 export function formatConfigPage(version: string): string {
@@ -47,7 +47,7 @@ export function formatConfigPage(version: string): string {
     ".Os",
     ...section("NAME", ".Nm portcache.toml", ".Nd configuration of portcache"),
     ...section("SYNOPSIS", ".Pa /etc/portcache/portcache.toml"),
-    ...section("DESCRIPTION", ...paragraphs([...DESCRIPTION, `This is of version ${version}.`])),
+    ...section("DESCRIPTION", ...paragraphs([...DESCRIPTION, `This is version ${version}.`])),
     ...section("SETTINGS", ...sections),
     ...section("EXAMPLES", ...display(example)),
     ...section("SEE ALSO", ".Xr portcache 1"),

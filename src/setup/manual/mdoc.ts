@@ -1,35 +1,35 @@
 /**
- * Text as mdoc(7), the language of manual pages, for groff and mandoc (pure).
+ * Formats text as mdoc(7), the language of manual pages, for groff and mandoc (pure).
  */
 import type { FlagDoc } from "./command-line.ts";
 
-/** Of a line in the source. */
+/** Columns of a line in the source. */
 const WIDTH = 78;
 
-/** Plain text as it stands in a line: `code` is set bold, and nothing in it is taken for a request. */
+/** Escapes plain text, so that nothing in it is a request; `code` becomes bold. */
 function escapeText(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll("--", "\\-\\-");
   return escaped.replace(/`([^`]*)`/g, "\\fB$1\\fP");
 }
 
-/** Broken at blanks; a line that would be a request is none. */
+/** Breaks text at spaces; no line begins like a request. */
 function wrap(text: string): string[] {
   const lines: string[] = [];
-  for (const word of text.split(" ")) {
+  for (const next of text.split(" ")) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(/^[.']/.test(word) ? `\\&${word}` : word);
+    if (last !== undefined && last.length + 1 + next.length <= WIDTH) lines[lines.length - 1] = `${last} ${next}`;
+    else lines.push(/^[.']/.test(next) ? `\\&${next}` : next);
   }
   return lines;
 }
 
-/** A word behind a macro: words that are macros or punctuation themselves are not taken for such. */
-function argument(text: string): string {
+/** Escapes an argument of a macro, so that it is neither a macro nor punctuation itself. */
+export function word(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll('"', "\\(dq").replaceAll("-", "\\-");
   return /^(?:[A-Z][a-z0-9]{0,2}|[^\w\s]+)$/.test(escaped) ? `\\&${escaped}` : escaped;
 }
 
-/** Every sentence ends at the end of a line. */
+/** Splits text into lines, with a new line for every sentence, as mdoc wants it. */
 export function sentences(text: string): string[] {
   return text.split(/(?<=[\w)`"\]][.:?]) (?=[A-Z`[])/).flatMap((sentence) => wrap(escapeText(sentence)));
 }
@@ -38,14 +38,20 @@ export function section(title: string, ...lines: readonly string[]): string[] {
   return [`.Sh ${title}`, ...lines];
 }
 
-/** `--package <CAT/PKG>` as an entry of a list. */
+/** Makes a sentence of a description. */
+function capital(text: string): string {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}
+
+/** Formats a flag such as `--package <CAT/PKG>` as an entry of a list. */
 export function flagItem({ names, value, description }: FlagDoc): string[] {
-  const flags = names.map((name) => `Fl ${argument(name.slice(1))}`).join(" , ");
-  const operand = value === undefined ? "" : ` Ar ${argument(value)}`;
+  const flags = names.map((name) => `Fl ${word(name.slice(1))}`).join(" , ");
+  const operand = value === undefined ? "" : ` Ar ${word(value)}`;
   return [`.It ${flags}${operand}`, ...sentences(capital(description))];
 }
 
-/** A list of terms with what each means. */
+/** Formats a list of terms with their meanings. */
 export function tagged(items: readonly (readonly [term: string, text: string])[]): string[] {
   return list(items.flatMap(([term, text]) => [`.It ${term}`, ...sentences(text)]));
 }
@@ -58,7 +64,7 @@ export function paragraphs(texts: readonly string[]): string[] {
   return texts.flatMap((text, i) => [...(i > 0 ? [".Pp"] : []), ...sentences(text)]);
 }
 
-/** Lines as they are, indented. */
+/** Formats lines verbatim, indented. */
 export function display(lines: readonly string[]): string[] {
   const shown = lines.map((line) => {
     const escaped = line.replaceAll("\\", "\\e").replaceAll("-", "\\-");
@@ -66,10 +72,3 @@ export function display(lines: readonly string[]): string[] {
   });
   return [".Bd -literal -offset indent", ...shown, ".Ed"];
 }
-
-export function capital(text: string): string {
-  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
-}
-
-export { argument as word };
