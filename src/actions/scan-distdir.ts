@@ -5,7 +5,7 @@
  */
 import { lstat } from "node:fs/promises";
 import { parseDistfileName } from "../distfile/name.ts";
-import { listNames } from "../lib/list-folder.ts";
+import { listFolder } from "../lib/list-folder.ts";
 import { type ImportDeps, type ImportOutcome, importFile, type SkipReason } from "./import-distdir.ts";
 
 export interface ImportTotals {
@@ -41,7 +41,7 @@ interface Entry {
 }
 
 async function* walk(folder: string, below: string, depth: number): AsyncIterable<Entry> {
-  for await (const name of listNames(`${folder}/${below}`)) {
+  for await (const name of listFolder(`${folder}/${below}`)) {
     const path = below === "" ? name : `${below}/${name}`;
     if (depth < MAX_DEPTH && HASH_FOLDER.test(name)) yield* descend(folder, path, name, depth);
     else yield { path, name };

@@ -7,7 +7,7 @@ import type { SourceList } from "../distfile/source.ts";
 import { type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
 import type { Finished } from "../fetch/download-plan.ts";
 import type { DistfileRows } from "../index/files.ts";
-import type { Turn, Turns } from "../lib/priority-semaphore.ts";
+import type { PrioritySemaphore, Ticket } from "../lib/priority-semaphore.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
@@ -21,7 +21,7 @@ export interface BeginDeps extends DownloadDeps, KeptPartDeps {
   readonly rows: DistfileRows;
   /** Whom to ask for this content, undefined where no tree knows the name. */
   readonly offer: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
-  readonly downloads: Turns;
+  readonly downloads: PrioritySemaphore;
   /** Places for names that no tree knows. */
   readonly unknownDownloads: Semaphore;
   readonly inUse: InUse;
@@ -85,17 +85,17 @@ export function beginDownload(
   const leave = deps.inUse.enter(name);
   const chapter = deps.stories.begin(name);
   let isUrgent = urgent;
-  let turn: Turn | undefined;
+  let turn: Ticket | undefined;
 
   function urge(): void {
     isUrgent = true;
-    turn?.urge();
+    turn?.raisePriority();
   }
 
   async function acquire(): Promise<() => void> {
     if (!expected) return await deps.unknownDownloads.acquire();
-    turn = deps.downloads.ask({ bytes: expected.size - part.length, urgent: isUrgent });
-    return await turn.begun;
+    turn = deps.downloads.acquire({ bytes: expected.size - part.length, urgent: isUrgent });
+    return await turn.granted;
   }
 
   let continuable = remembered !== undefined && part.length > 0;

@@ -3,7 +3,7 @@
  */
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import { type CommandOptions, UsageError } from "./args.ts";
 import type { Output } from "./output.ts";
@@ -43,7 +43,7 @@ function render(
   if (lines.length > 0) lines.push("");
   const rate = duration_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
   lines.push(
-    `${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatSpan(duration_ms)}${rate}.`,
+    `${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatElapsed(duration_ms)}${rate}.`,
   );
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
   if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} failed.`));

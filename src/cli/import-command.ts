@@ -3,7 +3,7 @@
  */
 import { resolve } from "node:path";
 import type { ImportReport } from "../api/action-schemas.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { oneLine } from "../lib/text.ts";
 import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
@@ -30,7 +30,7 @@ const FAILURES = new Set(["unreadable", "full"]);
 function render(report: ImportReport, paint: Output["paint"]): string {
   const { adopted, adopted_bytes, present, duration_ms, folder } = report;
   const lines = [
-    `${paint("green", plural(adopted, "file"))} imported from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatSpan(duration_ms)}.`,
+    `${paint("green", plural(adopted, "file"))} imported from ${folder}, ${formatBytes(adopted_bytes)}, in ${formatElapsed(duration_ms)}.`,
   ];
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
   for (const { reason, files, examples } of report.skipped) {

@@ -2,7 +2,7 @@
  * `portcache index`: rescans the ebuild repositories, and shows what they hold.
  */
 import type { RescanReport } from "../api/action-schemas.ts";
-import { formatCount, formatSpan } from "../lib/format.ts";
+import { formatCount, formatElapsed } from "../lib/format.ts";
 import type { CommandOptions } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
@@ -13,7 +13,7 @@ function render({ repositories }: RescanReport, paint: Output["paint"]): string 
     name,
     formatCount(packages),
     formatCount(distfiles),
-    formatSpan(duration),
+    formatElapsed(duration),
     problem === null ? location : paint("red", problem),
   ]);
   const head = ["Repository", "Packages", "Distfiles", "Time", "Location"];

@@ -4,7 +4,7 @@
 import type { Downloads, Status, Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { readStoredStatus, type StoreStatus } from "../status/stored-status.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
 import { alignColumns, type Output } from "./output.ts";
@@ -40,7 +40,7 @@ function headline({ running, locked, uptime_seconds, health, version }: StoreSta
   const style = { ok: "green", degraded: "yellow", unavailable: "red" } as const;
   const state = health?.state ?? "ok";
   const reason = health?.reason ? `: ${health.reason}` : "";
-  const since = formatSpan((uptime_seconds ?? 0) * 1000);
+  const since = formatElapsed((uptime_seconds ?? 0) * 1000);
   return `${paint("bold", `portcache ${version}`)}: ${paint(style[state], `${state}${reason}`)}, up ${since}`;
 }
 
@@ -81,7 +81,7 @@ function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, co
     const drawn = size === null ? "" : bar(fraction, barColumns, unicode);
     const amount = size === null ? formatBytes(bytes) : `${Math.floor(100 * fraction)} % of ${formatBytes(size)}`;
     if (state !== "fetching") return [`  ${name}`, drawn, amount, paint("dim", state)];
-    const left = eta_seconds === null ? "" : formatSpan(eta_seconds * 1000);
+    const left = eta_seconds === null ? "" : formatElapsed(eta_seconds * 1000);
     return [`  ${name}`, drawn, amount, `${formatBytes(bytes_per_second)}/s`, left];
   });
   const lines = [...alignColumns(rows)];

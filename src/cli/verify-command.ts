@@ -3,7 +3,7 @@
  */
 import type { VerifyReport } from "../api/action-schemas.ts";
 import { parseSize } from "../config/units.ts";
-import { formatBytes, formatCount, formatSpan, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { type CommandOptions, wrongValue } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
@@ -34,7 +34,7 @@ function render(report: VerifyReport, paint: Output["paint"]): string {
   const head = ["File", "    Size", "Outcome", "Problem"].map((cell) => paint("bold", cell));
   return [
     ...(rows.length > 0 ? [...alignColumns([head, ...rows]), ""] : []),
-    `${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatSpan(duration_ms)}.`,
+    `${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatElapsed(duration_ms)}.`,
     ...(stale > 0 ? [`${plural(stale, "file")} intact, but the Manifests now want another version.`] : []),
     ...(unverified > 0 ? [`${plural(unverified, "file")} intact, but in no Manifest.`] : []),
     conclusion(report, paint),

@@ -1,8 +1,7 @@
 /**
- * Waiting for many things, a few at a time: the disk answers several questions as fast as one, but memory has an end.
+ * Maps many items a few at a time: the disk answers several requests as fast as one, but memory is limited.
+ * @returns the results in the order of the items
  */
-
-/** In the order of the items. */
 export async function mapInBatches<T, R>(
   items: readonly T[],
   size: number,

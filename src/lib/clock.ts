@@ -1,5 +1,5 @@
 /**
- * What time it is and when to wake up; handed in so that tests can do without waiting.
+ * Tells the time and wakes up later. Callers take a clock as a parameter, so that tests do not have to wait.
  */
 
 export interface Clock {

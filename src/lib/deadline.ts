@@ -1,9 +1,6 @@
-/**
- * Waiting for something, but not for longer than it is worth.
- */
 import type { Clock } from "./clock.ts";
 
-/** What the promise comes to, or "late" when it has not settled within `ms`; its later outcome is then the caller's. */
+/** Resolves or rejects as the promise does, or resolves with "late" after `ms`; a later outcome is left to the caller. */
 export async function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | "late"> {
   const timer = new AbortController();
   const late = (): "late" => "late";

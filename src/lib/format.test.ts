@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { formatBytes, formatSpan, plural } from "./format.ts";
+import { formatBytes, formatElapsed, plural } from "./format.ts";
 
-test("sizes have a unit in which they are short", () => {
+test("sizes get the unit in which they are short", () => {
   for (const [bytes, text] of [
     [0, "0 B"],
     [999, "999 B"],
@@ -17,7 +17,7 @@ test("sizes have a unit in which they are short", () => {
   }
 });
 
-test("spans have one or two units", () => {
+test("elapsed times have one or two units", () => {
   for (const [ms, text] of [
     [0, "0 ms"],
     [999, "999 ms"],
@@ -28,11 +28,11 @@ test("spans have one or two units", () => {
     [3_599_999, "1 h 0 min"],
     [3 * 86_400_000, "3 d 0 h"],
   ] as const) {
-    expect(formatSpan(ms)).toBe(text);
+    expect(formatElapsed(ms)).toBe(text);
   }
 });
 
-test("one is one", () => {
+test("one takes the singular, other numbers the plural", () => {
   expect([plural(1, "file"), plural(1234, "file"), plural(0, "match", "matches")]).toEqual([
     "1 file",
     "1,234 files",

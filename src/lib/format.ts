@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them.
+ * Formats numbers, sizes and spans of time for people.
  */
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
@@ -10,11 +10,11 @@ export function formatCount(value: number): string {
   return count.format(value);
 }
 
-/** Three digits at least, and a unit: "999 B", "1.00 KiB", "12.3 MiB", "123 GiB". */
+/** At least three digits and a unit: "999 B", "1.00 KiB", "12.3 MiB", "123 GiB". */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // What would be rounded to 1000 or more of one unit is better told in the next.
+  // What would be rounded to 1000 or more of one unit is shown in the next.
   while (value >= 999.5 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -24,7 +24,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** "850 ms", "12.3 s", "4 min 05 s", "3 h 20 min", "2 d 4 h". */
-export function formatSpan(ms: number): string {
+export function formatElapsed(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);

@@ -1,19 +1,19 @@
 /**
- * How often a value was at most so much, for histograms: counting costs some ten nanoseconds, so that it may be done for
- * every request.
+ * Counts values in the buckets of a histogram. Counting one takes some ten nanoseconds (measured), so that every request can be
+ * counted.
  */
 
-export interface Buckets {
+export interface Histogram {
   observe(value: number): void;
-  /** Upper ends, ascending; a last bucket takes what is above. */
+  /** Upper bounds of the buckets, ascending; a last bucket has no bound. */
   readonly bounds: readonly number[];
-  /** How many were at most each bound. */
-  cumulated(): readonly number[];
+  /** Returns for each bound how many values were at most that. */
+  cumulative(): readonly number[];
   readonly count: number;
   readonly sum: number;
 }
 
-export function createBuckets(bounds: readonly number[]): Buckets {
+export function createHistogram(bounds: readonly number[]): Histogram {
   const counts = bounds.map(() => 0);
   let count = 0;
   let sum = 0;
@@ -28,7 +28,7 @@ export function createBuckets(bounds: readonly number[]): Buckets {
       }
     },
     bounds,
-    cumulated() {
+    cumulative() {
       let all = 0;
       return counts.map((one) => {
         all += one;

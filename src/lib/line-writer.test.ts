@@ -22,7 +22,7 @@ function recorder() {
   };
 }
 
-test("few lines are written at once, each by itself", () => {
+test("few lines are written at once, one by one", () => {
   const { writes, write } = recorder();
   const lines = createLineWriter(2, write);
   lines.write("a\n");
@@ -30,7 +30,7 @@ test("few lines are written at once, each by itself", () => {
   expect(writes).toEqual(["a\n", "b\n"]);
 });
 
-test("thousands of lines take few writes, and none is missing or out of order", async () => {
+test("thousands of lines take few writes, with none missing or out of order", async () => {
   const { writes, write } = recorder();
   const lines = createLineWriter(2, write);
   const all = Array.from({ length: 5000 }, (_, i) => `line ${i}\n`);
@@ -40,7 +40,7 @@ test("thousands of lines take few writes, and none is missing or out of order", 
   expect(writes.length).toBeLessThan(50);
 });
 
-test("flush() writes what is held back", () => {
+test("flush() writes the lines held back", () => {
   const { writes, write } = recorder();
   const lines = createLineWriter(2, write);
   for (let i = 0; i < 100; i++) lines.write(`${i}\n`);
@@ -48,7 +48,7 @@ test("flush() writes what is held back", () => {
   expect(writes.join("")).toBe(Array.from({ length: 100 }, (_, i) => `${i}\n`).join(""));
 });
 
-test("a pipe that is full gets the rest when it takes bytes again, in the middle of a line too", async () => {
+test("a full pipe gets the rest once it takes bytes again, also in the middle of a line", async () => {
   const { writes, write, take } = recorder();
   const lines = createLineWriter(2, write);
   take(3);
@@ -60,7 +60,7 @@ test("a pipe that is full gets the rest when it takes bytes again, in the middle
   expect(writes.join("")).toBe("abcdef\nsecond\n");
 });
 
-test("a reader that is stuck costs bounded memory, and is told how many lines it missed", async () => {
+test("a stuck reader costs bounded memory and learns how many lines it missed", async () => {
   const { writes, write, take } = recorder();
   const lines = createLineWriter(2, write);
   take(0);

@@ -1,22 +1,22 @@
 /**
- * Writes lines to a descriptor: each at once while there are few, and many with one system call when they come by the
- * thousand, so that a line costs what its text costs. None is held back for longer than a blink.
+ * Writes lines to a file descriptor: one at a time while there are few, and many with one system call when they come by the
+ * thousand. A line is held back for 20 ms at most.
  */
 import { writeSync } from "node:fs";
 
 export interface LineWriter {
   /** @param line with its line feed */
   write(line: string): void;
-  /** Writes what is held back; to be called before the process ends. */
+  /** Writes the lines held back; must be called before the process ends. */
   flush(): void;
 }
 
-/** Lines are gathered for so long at most. */
-const GATHER_MS = 20;
-/** So many lines in that time go out one by one. */
-const AT_ONCE = 20;
-/** A reader that is stuck may cost so much memory; then lines are lost, and their number is told. */
-const MOST_HELD = 100_000;
+/** Lines are batched for so long at most. */
+const BATCH_MS = 20;
+/** So many lines in that time are written one by one. */
+const MAX_UNBATCHED = 20;
+/** So many lines are held for a reader that is stuck; further ones are lost and counted. */
+const MAX_HELD = 100_000;
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EAGAIN";
@@ -27,20 +27,20 @@ export type WriteBytes = (fd: number, bytes: Uint8Array) => number;
 
 export function createLineWriter(fd: number, write: WriteBytes = writeSync): LineWriter {
   let held: string[] = [];
-  /** Of a batch that a pipe took only in part. */
+  /** The part of a batch that a pipe did not take. */
   let rest: Uint8Array | undefined;
   let lost = 0;
   let recent = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  /** Whether all of it went out; what did not is the rest. */
+  /** Returns whether all bytes were written; else the others are in `rest`. */
   function send(bytes: Uint8Array): boolean {
     let at = 0;
     try {
       while (at < bytes.length) at += write(fd, bytes.subarray(at));
       rest = undefined;
     } catch (error) {
-      // Nobody reads any more, or the disk is full: there is nowhere left to say so.
+      // The reader has left or the disk is full: nowhere is left to say so.
       rest = isBusy(error) ? bytes.subarray(at) : undefined;
     }
     return rest === undefined;
@@ -49,16 +49,16 @@ export function createLineWriter(fd: number, write: WriteBytes = writeSync): Lin
   function flush(): void {
     if (rest !== undefined && !send(rest)) return;
     if (held.length === 0) return;
-    const note = lost > 0 ? `… ${lost} lines are missing here: nobody took them\n` : "";
+    const note = lost > 0 ? `… ${lost} lines are missing here: the reader was too slow\n` : "";
     const text = held.join("") + note;
     held = [];
     lost = 0;
     send(Buffer.from(text));
   }
 
-  function look(): void {
+  function tick(): void {
     flush();
-    if (recent <= AT_ONCE && held.length === 0 && rest === undefined) {
+    if (recent <= MAX_UNBATCHED && held.length === 0 && rest === undefined) {
       clearInterval(timer);
       timer = undefined;
     }
@@ -69,12 +69,12 @@ export function createLineWriter(fd: number, write: WriteBytes = writeSync): Lin
     write(line) {
       recent++;
       if (timer === undefined) {
-        timer = setInterval(look, GATHER_MS);
+        timer = setInterval(tick, BATCH_MS);
         timer.unref();
       }
-      if (held.length >= MOST_HELD) lost++;
+      if (held.length >= MAX_HELD) lost++;
       else held.push(line);
-      if (recent <= AT_ONCE) flush();
+      if (recent <= MAX_UNBATCHED) flush();
     },
     flush,
   };

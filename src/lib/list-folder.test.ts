@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createTempFolder } from "../testing/temp.ts";
-import { listNames } from "./list-folder.ts";
+import { listFolder } from "./list-folder.ts";
 
 async function all(folder: string): Promise<readonly string[]> {
-  return (await Array.fromAsync(listNames(folder))).sort();
+  return (await Array.fromAsync(listFolder(folder))).sort();
 }
 
-test("all that is in the folder is named once, and nothing below it", async () => {
+test("every name in the folder is listed once, and none below it", async () => {
   using folder = createTempFolder();
   mkdirSync(folder.file("-d"));
   writeFileSync(folder.file("-d/below"), "");
@@ -17,7 +17,7 @@ test("all that is in the folder is named once, and nothing below it", async () =
   expect(await all(`${folder.path}/`)).toEqual([...names, "-d"].sort());
 });
 
-test("names that come in several pieces are whole", async () => {
+test("a name that comes in several pieces is whole", async () => {
   using folder = createTempFolder();
   const names = Array.from({ length: 3000 }, (_, i) => `${i}-${"x".repeat(100)}-ü`);
   for (const name of names) writeFileSync(folder.file(name), "");
@@ -29,10 +29,10 @@ test("a folder that can't be read is an error", async () => {
   await expect(all(folder.file("none"))).rejects.toThrow("none");
 });
 
-test("who has seen enough may stop", async () => {
+test("the caller may stop early", async () => {
   using folder = createTempFolder();
   for (let i = 0; i < 2000; i++) writeFileSync(folder.file(`${i}-${"x".repeat(100)}`), "");
-  for await (const name of listNames(folder.path)) {
+  for await (const name of listFolder(folder.path)) {
     expect(name).toContain("xxx");
     break;
   }

@@ -1,6 +1,6 @@
 /**
- * The names in a folder, as they come: a folder of a million files costs no memory. The platform's own opendir() reads all
- * of it first (200 bytes a file, measured), so find(1) is asked; where it is missing, memory has to do.
+ * Lists the names in a folder one by one, so that a folder of a million files costs no memory. Bun's opendir() reads the whole
+ * folder first (200 bytes a file, measured), so find(1) lists it; opendir() is the fallback.
  */
 import { opendir } from "node:fs/promises";
 
@@ -8,7 +8,7 @@ async function* names(folder: string): AsyncIterable<string> {
   for await (const { name } of await opendir(folder)) yield name;
 }
 
-/** Names that are no UTF-8 come with U+FFFD in them, and won't be found under that. */
+/** Names that are not valid UTF-8 come with U+FFFD in them, and no file is found under such a name. */
 async function* split(stdout: ReadableStream<Uint8Array>, prefix: number): AsyncIterable<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -21,9 +21,9 @@ async function* split(stdout: ReadableStream<Uint8Array>, prefix: number): Async
 
 /**
  * @param folder absolute path
- * @throws {Error} where it can't be read
+ * @throws {Error} when it can't be read
  */
-export async function* listNames(folder: string): AsyncIterable<string> {
+export async function* listFolder(folder: string): AsyncIterable<string> {
   const find = Bun.which("find");
   if (find === null) {
     yield* names(folder);

@@ -15,13 +15,13 @@ async function logged(format: LogFormat, calls: string, level = "info"): Promise
 
 const HOSTILE = String.raw`log.info("{client} GET {file}: {error}", { client: "::1", file: "a\x1b[31m\nb\x9b2J\u202ec\u2028", error: new Error("no\r\nanswer", { cause: new Error("inner") }), bytes: 5, level: 7 });`;
 
-test("text is one line a record, and nothing in it speaks to the terminal", async () => {
+test("text is one line a record without control characters", async () => {
   const text = await logged("text", HOSTILE);
   expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INF /);
   expect(text.slice(29)).toBe(`::1 GET a\\x1b[31m\\x0ab\\x9b2J\\u{202e}c\\u{2028}: no\\x0d\\x0aanswer\n`);
 });
 
-test("JSON is one object a line, with the same text, values under their names and errors by their message", async () => {
+test("JSON is one object a line, with the same text, values under their names and errors by their reason", async () => {
   const text = await logged("json", HOSTILE);
   expect(text.trimEnd()).toMatch(/^[\x20-\x7e]*$/);
   const { time, ...rest } = JSON.parse(text);
@@ -50,7 +50,7 @@ test("errors give their reason and their file, and where they were thrown at deb
   );
 });
 
-test("what is escaped for a terminal stays JSON with the same meaning", () => {
+test("JSON escaped for a terminal keeps its meaning", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       expect(JSON.parse(visible(JSON.stringify(text), "\\u"))).toBe(text);
@@ -60,12 +60,12 @@ test("what is escaped for a terminal stays JSON with the same meaning", () => {
   expect(visible("größe ✓ 文")).toBe("größe ✓ 文");
 });
 
-test("no line is lost when the process ends at once", async () => {
+test("no line is lost when the process exits", async () => {
   const text = await logged("text", `for (let i = 0; i < 5000; i++) log.info("line {i}", { i }); process.exit(0);`);
   expect(text.match(/INF line \d+$/gm)?.length).toBe(5000);
 });
 
-test("infoLine() writes what info() would, in both formats and at the level that was set last", async () => {
+test("infoLine() writes what info() would, in both formats and at the current level", async () => {
   const script = String.raw`infoLine("a\x1b hit", { file: "a" }); await openLog("warn", "text"); infoLine("not this", {});`;
   expect((await logged("text", script)).slice(25)).toBe("INF a\\x1b hit\n");
   expect(JSON.parse(await logged("json", script))).toMatchObject({ level: "info", message: "a\x1b hit", file: "a" });

@@ -1,6 +1,6 @@
 /**
- * Where log records go: standard error, one line each, as text for people or JSON for programs.
- * LogTape carries the levels; rooms are handed a Logger and never configure anything.
+ * Writes log records to standard error, one line each, as text for people or JSON for programs. LogTape filters by level; rooms
+ * take a Logger as a parameter and never configure anything.
  */
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { reasonWithPath } from "./error-reason.ts";
@@ -12,30 +12,30 @@ export type { Logger };
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "text" | "json";
 
-/** As LogTape abbreviates them. */
+/** LogTape's own abbreviations. */
 const SHORT = { trace: "TRC", debug: "DBG", info: "INF", warning: "WRN", error: "ERR", fatal: "FTL" } as const;
 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
-const MOST_TEMPLATES = 1000;
+const MAX_TEMPLATES = 1000;
 
-/** Names and URLs stand as they are, errors as the reason that they give. */
+/** Shows names and URLs unquoted, errors by their reason. */
 function plain(value: unknown): string {
   return value instanceof Error ? reasonWithPath(value) : String(value);
 }
 
-/** Text and names of values in turn, text first; "complex" where more than `{name}` stands in it. */
+/** Returns text and names of values in turn, text first; "complex" where the template has more than `{name}` in it. */
 function compileTemplate(template: string): readonly string[] | "complex" {
   const parts = template.split(/\{(\w+)\}/);
   return parts.some((part, i) => i % 2 === 0 && /[{}]/.test(part)) ? "complex" : parts;
 }
 
 /**
- * Text of records. LogTape's own formatter takes four times as long (measured), and there is a line for every request: most
- * of its time goes into reading the template anew for each line.
+ * Formats records. LogTape's own formatter takes four times as long (measured), mostly to parse the template again for each
+ * line, and every request writes a line.
  */
 function createTexts(): (record: LogRecord) => string {
-  /** There are as many as places that log, but nobody has to keep to that. */
+  /** As many as there are log statements, but bounded in case a template is made at run time. */
   const templates = new Map<string, readonly string[] | "complex">();
 
   function partsOf({ rawMessage }: LogRecord): readonly string[] | "complex" {
@@ -43,7 +43,7 @@ function createTexts(): (record: LogRecord) => string {
     const known = templates.get(rawMessage);
     if (known) return known;
     const parts = compileTemplate(rawMessage);
-    if (templates.size < MOST_TEMPLATES) templates.set(rawMessage, parts);
+    if (templates.size < MAX_TEMPLATES) templates.set(rawMessage, parts);
     return parts;
   }
 
@@ -68,7 +68,7 @@ function stackOf({ level, properties }: LogRecord): readonly string[] {
   return (error?.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
 }
 
-/** RFC 3339; the part that stays for a second is made once. */
+/** Formats instants by RFC 3339; the part that stays the same for a second is made once. */
 function createInstant(): (ms: number) => string {
   let second = Number.NaN;
   let prefix = "";
@@ -82,7 +82,7 @@ function createInstant(): (ms: number) => string {
   };
 }
 
-/** For people: one line, in which nothing speaks to the terminal, whatever a file or an upstream is called. */
+/** Formats for people. No name of a file or host can send control characters to the terminal. */
 function createTextFormatter(instant: (ms: number) => string, stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
   return (record) => {
@@ -92,14 +92,14 @@ function createTextFormatter(instant: (ms: number) => string, stacks: boolean): 
 }
 
 function jsonLine(ms: number, level: string, message: string, properties: Readonly<Record<string, unknown>>): string {
-  const told: Record<string, unknown> = { time: new Date(ms).toISOString(), level, message };
+  const line: Record<string, unknown> = { time: new Date(ms).toISOString(), level, message };
   for (const [name, value] of Object.entries(properties))
-    told[name] ??= value instanceof Error ? reasonWithPath(value) : value;
-  // What JSON leaves as it is may still speak to a terminal.
-  return `${visible(JSON.stringify(told), "\\u")}\n`;
+    line[name] ??= value instanceof Error ? reasonWithPath(value) : value;
+  // JSON does not escape all characters that a terminal acts on.
+  return `${visible(JSON.stringify(line), "\\u")}\n`;
 }
 
-/** For programs: one object a line, with the text as people see it and each of its values under its own name. */
+/** Formats for programs: one object a line, with the text for people and each of its values under its own name. */
 function createJsonFormatter(stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
   return (record) => {
@@ -109,24 +109,24 @@ function createJsonFormatter(stacks: boolean): (record: LogRecord) => string {
   };
 }
 
-/** What openLog() has set up last, for lines that are too many for LogTape. */
-interface Lane {
+/** The output that openLog() has set up, for lines that are too many for LogTape. */
+interface Output {
   readonly lines: LineWriter;
   readonly format: LogFormat;
   readonly enabled: boolean;
   readonly instant: (ms: number) => string;
 }
 
-/** The process's own, as LogTape's configuration is. */
-let lane: Lane | undefined;
+/** One for the process, as is LogTape's configuration. */
+let output: Output | undefined;
 
 /**
- * Writes a line as Logger.info() does, at a fraction of its cost (measured): for the line of every request.
+ * Writes a line as Logger.info() does, at a fraction of its cost (measured): for the line of each request.
  * @param properties for programs
  */
 export function infoLine(text: string, properties: Readonly<Record<string, unknown>>): void {
-  if (!lane?.enabled) return;
-  const { lines, format, instant } = lane;
+  if (!output?.enabled) return;
+  const { lines, format, instant } = output;
   const now = Date.now();
   lines.write(format === "text" ? `${instant(now)} INF ${visible(text)}\n` : jsonLine(now, "info", text, properties));
 }
@@ -149,6 +149,6 @@ export async function openLog(level: LogLevel, format: LogFormat, write?: WriteB
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
     ],
   });
-  lane = { lines, format, instant, enabled: level === "debug" || level === "info" };
+  output = { lines, format, instant, enabled: level === "debug" || level === "info" };
   return getLogger(["portcache"]);
 }

@@ -1,84 +1,84 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createTurns, LONG_BYTES, longPlaces, nextTurn, type Work } from "./priority-semaphore.ts";
+import { createPrioritySemaphore, LONG_TASK_BYTES, maxLongTasks, nextTask, type Task } from "./priority-semaphore.ts";
 
 const MIB = 1024 * 1024;
 const SMALL = MIB;
 const LARGE = 1000 * MIB;
 
-function work(bytes: number, askedAt = 0, urgent = true): Work {
-  return { bytes, askedAt, urgent };
+function task(bytes: number, queuedAt = 0, urgent = true): Task {
+  return { bytes, queuedAt: queuedAt, urgent };
 }
 
-test("short work goes before long work that was asked for a little earlier, not before what waits for long", () => {
-  expect(nextTurn([work(LARGE, 0), work(SMALL, 1000)], [], 4)).toBe(1);
-  expect(nextTurn([work(LARGE, 0), work(SMALL, 200_000)], [], 4)).toBe(0);
-  expect(nextTurn([work(SMALL, 5), work(SMALL, 3)], [], 4)).toBe(1);
+test("a short task goes before a long one that was queued a little earlier, not before one that has waited long", () => {
+  expect(nextTask([task(LARGE, 0), task(SMALL, 1000)], [], 4)).toBe(1);
+  expect(nextTask([task(LARGE, 0), task(SMALL, 200_000)], [], 4)).toBe(0);
+  expect(nextTask([task(SMALL, 5), task(SMALL, 3)], [], 4)).toBe(1);
 });
 
-test("ten large ones leave places for small ones, whatever waits", () => {
-  const large = Array.from({ length: 20 }, () => work(LARGE));
-  for (const places of [2, 4, 16]) {
-    const running = large.slice(0, longPlaces(places));
-    expect(longPlaces(places)).toBeLessThan(places);
-    expect(nextTurn(large, running, places)).toBeUndefined();
-    expect(nextTurn([...large, work(SMALL, 9e9)], running, places)).toBe(20);
+test("long tasks leave slots for short ones, however many wait", () => {
+  const large = Array.from({ length: 20 }, () => task(LARGE));
+  for (const slots of [2, 4, 16]) {
+    const running = large.slice(0, maxLongTasks(slots));
+    expect(maxLongTasks(slots)).toBeLessThan(slots);
+    expect(nextTask(large, running, slots)).toBeUndefined();
+    expect(nextTask([...large, task(SMALL, 9e9)], running, slots)).toBe(20);
   }
-  expect(nextTurn(large, [], 1)).toBe(0);
+  expect(nextTask(large, [], 1)).toBe(0);
 });
 
-test("what nobody waits for comes last, until somebody does", async () => {
-  expect(nextTurn([work(1, 0, false), work(LARGE, 1000)], [], 2)).toBe(1);
-  expect(nextTurn([work(1, 0, false)], [], 2)).toBe(0);
-  const turns = createTurns(() => 1);
-  const done = await turns.ask({ bytes: 1, urgent: true }).begun;
+test("a task that nobody waits for comes last until its priority is raised", async () => {
+  expect(nextTask([task(1, 0, false), task(LARGE, 1000)], [], 2)).toBe(1);
+  expect(nextTask([task(1, 0, false)], [], 2)).toBe(0);
+  const semaphore = createPrioritySemaphore(() => 1);
+  const done = await semaphore.acquire({ bytes: 1, urgent: true }).granted;
   const order: string[] = [];
-  const begin = (name: string, urgent: boolean) => {
-    const turn = turns.ask({ bytes: 1, urgent });
-    const begun = turn.begun.then((over) => {
+  const start = (name: string, urgent: boolean) => {
+    const ticket = semaphore.acquire({ bytes: 1, urgent });
+    const started = ticket.granted.then((release) => {
       order.push(name);
-      over();
+      release();
     });
-    return { turn, begun };
+    return { ticket, started };
   };
-  const ahead = [begin("ahead", false), begin("urged", false)];
-  const client = begin("client", true);
-  ahead[1]?.turn.urge();
+  const ahead = [start("ahead", false), start("urged", false)];
+  const client = start("client", true);
+  ahead[1]?.ticket.raisePriority();
   done();
-  await Promise.all([client.begun, ...ahead.map(({ begun }) => begun)]);
+  await Promise.all([client.started, ...ahead.map(({ started }) => started)]);
   expect(order).toEqual(["urged", "client", "ahead"]);
 });
 
-test("a place given back twice is one place, and more places let more begin", async () => {
-  let places = 1;
-  const turns = createTurns(() => places);
-  const first = await turns.ask({ bytes: 1, urgent: true }).begun;
-  const [second, third, fourth] = [1, 2, 3].map((bytes) => turns.ask({ bytes, urgent: true }));
+test("a slot given back twice counts once, and a higher limit lets more tasks start", async () => {
+  let slots = 1;
+  const semaphore = createPrioritySemaphore(() => slots);
+  const first = await semaphore.acquire({ bytes: 1, urgent: true }).granted;
+  const [second, third, fourth] = [1, 2, 3].map((bytes) => semaphore.acquire({ bytes, urgent: true }));
   first();
   first();
-  await second?.begun;
-  expect(turns.waiting).toBe(2);
-  places = 3;
-  turns.ask({ bytes: 4, urgent: true });
-  await Promise.all([third?.begun, fourth?.begun]);
-  expect(turns.waiting).toBe(1);
+  await second?.granted;
+  expect(semaphore.waiting).toBe(2);
+  slots = 3;
+  semaphore.acquire({ bytes: 4, urgent: true });
+  await Promise.all([third?.granted, fourth?.granted]);
+  expect(semaphore.waiting).toBe(1);
 });
 
-test("all places are used as long as short work waits, never more than there are, and long work never has all", () => {
-  const works = fc.array(
-    fc.record({ bytes: fc.constantFrom(SMALL, LONG_BYTES + 1), askedAt: fc.nat(1000), urgent: fc.boolean() }),
+test("all slots are in use while short tasks wait, never more than there are, and long tasks never hold all of them", () => {
+  const tasks = fc.array(
+    fc.record({ bytes: fc.constantFrom(SMALL, LONG_TASK_BYTES + 1), queuedAt: fc.nat(1000), urgent: fc.boolean() }),
     { maxLength: 12 },
   );
   fc.assert(
-    fc.property(works, fc.integer({ min: 1, max: 8 }), (all, places) => {
+    fc.property(tasks, fc.integer({ min: 1, max: 8 }), (all, slots) => {
       const waiting = [...all];
-      const running: Work[] = [];
-      for (let i = nextTurn(waiting, running, places); i !== undefined; i = nextTurn(waiting, running, places)) {
+      const running: Task[] = [];
+      for (let i = nextTask(waiting, running, slots); i !== undefined; i = nextTask(waiting, running, slots)) {
         running.push(...waiting.splice(i, 1));
       }
-      expect(running.length).toBeLessThanOrEqual(places);
-      if (running.length < places) expect(waiting.every(({ bytes }) => bytes > LONG_BYTES)).toBe(true);
-      expect(running.filter(({ bytes }) => bytes > LONG_BYTES).length).toBeLessThanOrEqual(longPlaces(places));
+      expect(running.length).toBeLessThanOrEqual(slots);
+      if (running.length < slots) expect(waiting.every(({ bytes }) => bytes > LONG_TASK_BYTES)).toBe(true);
+      expect(running.filter(({ bytes }) => bytes > LONG_TASK_BYTES).length).toBeLessThanOrEqual(maxLongTasks(slots));
     }),
   );
 });

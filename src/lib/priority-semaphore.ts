@@ -1,93 +1,94 @@
 /**
- * At most so many at once, and a fair order among those that wait: short work is not stuck behind long work, work that somebody
- * waits for goes before work ahead of need, and nobody waits for ever.
+ * Limits how many tasks run at once and picks the next one fairly: short tasks do not wait behind long ones, tasks that somebody
+ * waits for go before work ahead of need, and no task waits for ever.
  */
 
-export interface Work {
-  /** How much there is to do, in bytes. */
+export interface Task {
+  /** Size of the work. */
   readonly bytes: number;
   /** Whether somebody waits for it. */
   readonly urgent: boolean;
-  /** When it was asked for, in milliseconds of any clock that does not go back. */
-  readonly askedAt: number;
+  /** Milliseconds of any clock that does not go back. */
+  readonly queuedAt: number;
 }
 
-/** Work above this is long. */
-export const LONG_BYTES = 32 * 1024 * 1024;
-/** So much work makes up for one second of waiting. */
+/** Larger tasks are long. */
+export const LONG_TASK_BYTES = 32 * 1024 * 1024;
+/** Work of so many bytes is worth a millisecond of waiting. */
 const BYTES_PER_MS = 10_000;
 
-/** Of so many places long work takes no more than this, so that short work finds one. */
-export function longPlaces(places: number): number {
-  return Math.max(1, places - Math.max(1, Math.floor(places / 4)));
+/** Returns how many of so many slots long tasks may hold, so that short ones find a slot. */
+export function maxLongTasks(slots: number): number {
+  return Math.max(1, slots - Math.max(1, Math.floor(slots / 4)));
 }
 
 /**
- * Whose turn it is (pure): among those that somebody waits for, who would be done first had each begun when it was asked for.
- * @param places in all; where fewer are free than that, `running` has them
- * @returns the index of one that waits, undefined where none may begin now
+ * Picks the next task (pure): of those that somebody waits for, the one that would be done first had each started when it was
+ * queued.
+ * @param slots how many there are in all, those of `running` included
+ * @returns the index of a waiting task, undefined where none may start now
  */
-export function nextTurn(waiting: readonly Work[], running: readonly Work[], places: number): number | undefined {
-  if (running.length >= places) return undefined;
-  const isLongFull = running.filter(({ bytes }) => bytes > LONG_BYTES).length >= longPlaces(places);
-  const doneAt = ({ askedAt, bytes }: Work) => askedAt + bytes / BYTES_PER_MS;
-  const eligible = [...waiting.entries()].filter(([, { bytes }]) => !isLongFull || bytes <= LONG_BYTES);
+export function nextTask(waiting: readonly Task[], running: readonly Task[], slots: number): number | undefined {
+  if (running.length >= slots) return undefined;
+  const noLongTask = running.filter(({ bytes }) => bytes > LONG_TASK_BYTES).length >= maxLongTasks(slots);
+  const doneAt = ({ queuedAt, bytes }: Task) => queuedAt + bytes / BYTES_PER_MS;
+  const eligible = [...waiting.entries()].filter(([, { bytes }]) => !noLongTask || bytes <= LONG_TASK_BYTES);
   const [first] = eligible.toSorted(
-    ([, a], [, b]) => Number(b.urgent) - Number(a.urgent) || doneAt(a) - doneAt(b) || a.askedAt - b.askedAt,
+    ([, a], [, b]) => Number(b.urgent) - Number(a.urgent) || doneAt(a) - doneAt(b) || a.queuedAt - b.queuedAt,
   );
   return first?.[0];
 }
 
-/** A place in the queue, and later one of those at work. */
-export interface Turn {
-  /** Resolves when it may begin, with a function to be called when it is done (twice does nothing more). */
-  readonly begun: Promise<() => void>;
-  /** Somebody waits for it from now on. */
-  urge(): void;
+/** A task's place in the queue. */
+export interface Ticket {
+  /** Resolves when the task may start, with a function that gives the slot back (calling it twice does nothing more). */
+  readonly granted: Promise<() => void>;
+  /** Makes the task urgent: somebody waits for it from now on. */
+  raisePriority(): void;
 }
 
-export interface Turns {
-  ask(work: Pick<Work, "bytes" | "urgent">): Turn;
-  /** How many wait. */
+export interface PrioritySemaphore {
+  acquire(task: Pick<Task, "bytes" | "urgent">): Ticket;
+  /** How many tasks wait for a slot. */
   readonly waiting: number;
 }
 
-/** @param places how many there are now; asked at each change */
-export function createTurns(places: () => number): Turns {
+/** @param slots returns how many there are; called at each change */
+export function createPrioritySemaphore(slots: () => number): PrioritySemaphore {
   interface Entry {
-    work: Work;
-    readonly begin: (done: () => void) => void;
+    task: Task;
+    readonly grant: (release: () => void) => void;
   }
   const waiting: Entry[] = [];
   const running = new Set<Entry>();
 
-  function fill(): void {
+  function startNext(): void {
     for (;;) {
-      const index = nextTurn(
-        waiting.map(({ work }) => work),
-        [...running].map(({ work }) => work),
-        places(),
+      const index = nextTask(
+        waiting.map(({ task }) => task),
+        [...running].map(({ task }) => task),
+        slots(),
       );
       const [entry] = index === undefined ? [] : waiting.splice(index, 1);
       if (!entry) return;
       running.add(entry);
-      entry.begin(() => {
-        if (running.delete(entry)) fill();
+      entry.grant(() => {
+        if (running.delete(entry)) startNext();
       });
     }
   }
 
   return {
-    ask({ bytes, urgent }) {
-      const { promise: begun, resolve: begin } = Promise.withResolvers<() => void>();
-      const entry: Entry = { work: { bytes, urgent, askedAt: performance.now() }, begin };
+    acquire({ bytes, urgent }) {
+      const { promise: granted, resolve: grant } = Promise.withResolvers<() => void>();
+      const entry: Entry = { task: { bytes, urgent, queuedAt: performance.now() }, grant };
       waiting.push(entry);
-      fill();
+      startNext();
       return {
-        begun,
-        urge() {
-          entry.work = { ...entry.work, urgent: true };
-          fill();
+        granted,
+        raisePriority() {
+          entry.task = { ...entry.task, urgent: true };
+          startNext();
         },
       };
     },

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { createSemaphore } from "./semaphore.ts";
 
-test("more places than before are given to those who wait as soon as one is given back", async () => {
-  let places = 1;
-  const semaphore = createSemaphore(() => places);
+test("after the limit was raised, more than one waiting caller gets a slot when one is given back", async () => {
+  let slots = 1;
+  const semaphore = createSemaphore(() => slots);
   const release = await semaphore.acquire();
   const held: string[] = [];
   for (const name of ["a", "b", "c"]) void semaphore.acquire().then(() => held.push(name));
-  places = 2;
+  slots = 2;
   expect(semaphore.waiting).toBe(3);
   release();
   release();
@@ -15,11 +15,11 @@ test("more places than before are given to those who wait as soon as one is give
   expect([held, semaphore.waiting]).toEqual([["a", "b"], 1]);
 });
 
-test("with fewer places than before nobody new comes until enough have left", async () => {
-  let places = 3;
-  const semaphore = createSemaphore(() => places);
+test("after the limit was lowered, nobody gets a slot until enough were given back", async () => {
+  let slots = 3;
+  const semaphore = createSemaphore(() => slots);
   const releases = [await semaphore.acquire(), await semaphore.acquire(), await semaphore.acquire()];
-  places = 1;
+  slots = 1;
   let came = false;
   void semaphore.acquire().then(() => {
     came = true;

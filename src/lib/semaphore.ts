@@ -1,17 +1,17 @@
 /**
- * At most so many at once, first come, first served.
+ * Limits how many hold a slot at once, first come, first served.
  */
 
 export interface Semaphore {
-  /** Resolves once a place is free, with a function that gives it back (calling it twice does nothing more). */
+  /** Resolves once a slot is free, with a function that gives it back (calling it twice does nothing more). */
   acquire(): Promise<() => void>;
-  /** How many wait for a place. */
+  /** How many wait for a slot. */
   readonly waiting: number;
 }
 
-/** @param places how many; a function tells how many there are now */
-export function createSemaphore(places: number | (() => number)): Semaphore {
-  const limit = typeof places === "number" ? () => places : places;
+/** @param slots how many there are, or a function that returns it */
+export function createSemaphore(slots: number | (() => number)): Semaphore {
+  const limit = typeof slots === "number" ? () => slots : slots;
   let taken = 0;
   const queue: (() => void)[] = [];
 
@@ -21,7 +21,7 @@ export function createSemaphore(places: number | (() => number)): Semaphore {
       if (!held) return;
       held = false;
       taken--;
-      // More than one where there are more places than before.
+      // The limit may have grown: then more than one may start.
       while (taken < limit() && queue.length > 0) {
         taken++;
         queue.shift()?.();

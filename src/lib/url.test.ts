@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { maskCredentials } from "./url.ts";
 
-test("user names and passwords are not shown, however a URL parser may find them", () => {
+test("user names and passwords are masked wherever a URL parser would find them", () => {
   for (const [text, shown] of [
     ["http://me:secret@host/x", "http://***@host/x"],
     ["http://a@b:secret@host/x", "http://***@host/x"],

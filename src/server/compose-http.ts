@@ -16,7 +16,7 @@ import { createMirrorFiles } from "../http/mirror-files.ts";
 import { createRequestLog } from "../http/request-log.ts";
 import { isIndexDamage } from "../index/open.ts";
 import { infoLine, type Logger } from "../lib/log.ts";
-import { rememberLast } from "../lib/memoize-last.ts";
+import { memoizeLast } from "../lib/memoize-last.ts";
 import { createMetrics } from "../status/metrics.ts";
 import { createRegistry } from "../status/prometheus.ts";
 import { createApiState, type StateParts } from "../status/server-status.ts";
@@ -52,7 +52,7 @@ export interface ComposedApp {
 export function composeApp(parts: AppParts): ComposedApp {
   const { config, keeper, loopGuard, stats } = parts;
   const overSocket = new WeakSet<Request>();
-  const allowed = rememberLast(createAllow);
+  const allowed = memoizeLast(createAllow);
   const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
   const { degradedReason, evict } = keeper;
   const state = createApiState({ ...parts, unavailableReason, degradedReason, evict });

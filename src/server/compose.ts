@@ -21,7 +21,7 @@ import { createEvaluationRows } from "../index/evaluations.ts";
 import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
-import { createTurns } from "../lib/priority-semaphore.ts";
+import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createRepositoryRefresh } from "../repos/refresh.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
@@ -150,7 +150,7 @@ export function compose(parts: Parts): Server {
     reserve: keeper.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
-    downloads: createTurns(() => config.fetcher.max_downloads),
+    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
     unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
     aside: createSemaphore(DOWNLOADS_ASIDE),
     get unknown() {

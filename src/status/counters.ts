@@ -4,7 +4,7 @@
 import type { StoryOutcome } from "../cache/fetch-history.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
 import type { CleanReport } from "../eviction/evict.ts";
-import { type Buckets, createBuckets } from "../lib/histogram.ts";
+import { createHistogram, type Histogram } from "../lib/histogram.ts";
 
 export type Served = "hit" | "miss" | "joined";
 export type SourceKind = "mirror" | "src_uri";
@@ -17,9 +17,9 @@ export interface Removal {
 
 export interface Counters {
   /** Seconds. */
-  readonly firstByte: Readonly<Record<Served, Buckets>>;
-  readonly downloads: Readonly<Record<StoryOutcome, Buckets>>;
-  readonly resolving: Buckets;
+  readonly firstByte: Readonly<Record<Served, Histogram>>;
+  readonly downloads: Readonly<Record<StoryOutcome, Histogram>>;
+  readonly resolving: Histogram;
   readonly tried: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
   readonly evicted: Readonly<Record<EvictionReason, { readonly files: number; readonly bytes: number }>>;
   countTried(kind: SourceKind, outcome: RequestOutcome): void;
@@ -44,9 +44,9 @@ function noOutcomes(): Record<RequestOutcome, number> {
 /** @param now milliseconds since the epoch */
 export function createCounters(now: () => number): Counters {
   const removals = new Map<string, Removal>();
-  const firstByte = () => createBuckets(FIRST_BYTE_BOUNDS);
-  const download = () => createBuckets(DOWNLOAD_BOUNDS);
-  const resolving = createBuckets(RESOLVING_BOUNDS);
+  const firstByte = () => createHistogram(FIRST_BYTE_BOUNDS);
+  const download = () => createHistogram(DOWNLOAD_BOUNDS);
+  const resolving = createHistogram(RESOLVING_BOUNDS);
   const tried = { mirror: noOutcomes(), src_uri: noOutcomes() };
   const evicted = { orphan: { files: 0, bytes: 0 }, age: { files: 0, bytes: 0 }, space: { files: 0, bytes: 0 } };
   return {

@@ -1,7 +1,7 @@
 /**
  * Describes a metric: its name, help text and labels, and how its values are read when Prometheus asks for them.
  */
-import type { Buckets } from "../lib/histogram.ts";
+import type { Histogram } from "../lib/histogram.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -13,7 +13,7 @@ export interface Sample {
 
 export interface HistogramSample {
   readonly labels?: Labels;
-  readonly buckets: Buckets;
+  readonly buckets: Histogram;
 }
 
 interface Described {

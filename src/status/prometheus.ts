@@ -30,7 +30,7 @@ function addNumber(registry: Registry, { type, name, help, labels = [], read }: 
 function addHistogram(registry: Registry, { name, help, read }: HistogramMetric): void {
   const get = () => {
     const values = read().flatMap(({ labels = {}, buckets }) => {
-      const below = buckets.cumulated();
+      const below = buckets.cumulative();
       return [
         ...buckets.bounds.map((le, i) => ({
           metricName: `${name}_bucket`,

@@ -11,7 +11,7 @@ import type { IndexDatabase } from "../index/open.ts";
 import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { rememberLast } from "../lib/memoize-last.ts";
+import { memoizeLast } from "../lib/memoize-last.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { type Counters, createCounters } from "./counters.ts";
@@ -75,7 +75,7 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
   const failures = createFailures(db, clock);
   const meters = createCounters(clock.now);
   // Settings may change while the server runs.
-  const labels = rememberLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
+  const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
