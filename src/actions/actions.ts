@@ -26,7 +26,7 @@ export interface ActionParts {
   readonly configuredRepositories: ConfiguredRepositories;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
-  readonly loopHeaders: () => Readonly<Record<string, string>>;
+  readonly upstream: FetchDeps["upstream"];
   readonly maxDownloads: () => number;
   /** Sees to it that the trees are known as they are on disk. */
   readonly refreshRepositories: (known: boolean) => Promise<void>;
@@ -76,7 +76,7 @@ function fetchParts(parts: ActionParts): FetchDeps {
       readAhead: { missed: () => undefined, served: () => undefined },
     }),
     flights,
-    loopHeaders: parts.loopHeaders,
+    upstream: parts.upstream,
     maxDownloads: parts.maxDownloads,
     repositoriesReady: () => parts.refreshRepositories(false),
     sizeOf: (name) => wantedBy(name)[0]?.entry.size,

@@ -5,7 +5,7 @@
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import type { Cache } from "../cache/cache.ts";
-import type { Found, NotFound } from "../cache/result.ts";
+import type { Found, NotFound, Wanted } from "../cache/result.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
@@ -18,7 +18,7 @@ export interface FetchDeps extends ArgumentDeps {
   /** A cache without read-ahead: it fetches nothing but what it is asked for. */
   readonly cache: Pick<Cache, "lookup">;
   readonly flights: Pick<Flights, "all">;
-  readonly loopHeaders: () => Readonly<Record<string, string>>;
+  readonly upstream: Wanted["upstream"];
   /** Returns the size of a file if a repository knows it. */
   readonly sizeOf: (name: DistfileName) => number | undefined;
   readonly maxDownloads: () => number;
@@ -81,8 +81,8 @@ async function resultOf(name: DistfileName, found: Found): Promise<Result> {
   }
 }
 
-async function fetchOne(name: DistfileName, { cache, loopHeaders }: FetchDeps): Promise<Result> {
-  const wanted = { name, aliases: [], content: undefined, method: "GET", loopHeaders: loopHeaders() } as const;
+async function fetchOne(name: DistfileName, { cache, upstream }: FetchDeps): Promise<Result> {
+  const wanted = { name, aliases: [], content: undefined, method: "GET", upstream } as const;
   try {
     return await resultOf(name, await cache.lookup(wanted, NO_DEADLINE_MS));
   } catch (error) {

@@ -12,7 +12,7 @@ import type { HotFiles } from "../store/memory-cache.ts";
 import { fetchTarget, type MissDeps } from "./miss.ts";
 import type { KnownFiles } from "./recent-hits.ts";
 import type { Found, NotFound, StoredFound, Wanted } from "./result.ts";
-import { keyOf, type Target } from "./start-download.ts";
+import { type FetchTarget, keyOf } from "./start-download.ts";
 import type { StoredDistfile, StoredDistfiles } from "./stored-files.ts";
 
 export interface CacheDeps extends MissDeps {
@@ -70,7 +70,7 @@ function serveStored(
 }
 
 /** What the trees leave to be fetched: each content in turn, or the bare name where no tree knows it. */
-function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): readonly Target[] {
+function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): readonly FetchTarget[] {
   const { name } = wanted;
   const [first] = contentsOf(by);
   const contents = wanted.content ? [wanted.content] : contentsOf(by);
@@ -84,9 +84,9 @@ function targetsOf(wanted: Wanted, by: readonly WantedBy[], deps: CacheDeps): re
 }
 
 /** The stored file where that has come into question only now. */
-async function lookAgain(target: Target, isFirst: boolean, wanted: Wanted, deps: CacheDeps) {
+async function lookAgain(target: FetchTarget, isFirst: boolean, wanted: Wanted, deps: CacheDeps) {
   const { expected } = target;
-  const landed = await deps.flights.landed(keyOf(target));
+  const landed = await deps.flights.waitUntilStored(keyOf(target));
   // The first content is not to be had, so another tree's will do, if it is here already.
   const isOther = !isFirst && expected !== undefined;
   if (!isOther && !landed) return undefined;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { DistfileName } from "../distfile/name.ts";
 import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createStories } from "./fetch-history.ts";
+import { createFetchHistory } from "./fetch-history.ts";
 
 const name = "foo-1.tar.gz" as DistfileName;
 
@@ -30,10 +30,10 @@ function createWorld() {
   const received: [string, number][] = [];
   const ended: RequestOutcome[] = [];
   const downloads: string[] = [];
-  const stories = createStories({
+  const stories = createFetchHistory({
     clock,
     onReceived: (source, bytes) => received.push([source, bytes]),
-    onTried: (_source, outcome) => ended.push(outcome),
+    onRequestEnded: (_source, outcome) => ended.push(outcome),
     onEnded: (outcome, ms) => downloads.push(`${outcome} ${ms}`),
   });
   return { clock, received, ended, downloads, stories };
@@ -42,9 +42,9 @@ function createWorld() {
 test("each request to a source is noted with its times, and the source hears all of it", async () => {
   const { clock, received, ended, downloads, stories } = createWorld();
   const told: string[] = [];
-  const chapter = stories.begin(name);
+  const chapter = stories.start(name);
   const offer: SourceList = { sources: () => [createSource("a", told)], refusals: [] };
-  const [source] = chapter.watch(offer).sources();
+  const [source] = chapter.record(offer).sources();
   expect([source?.label, await source?.locate(), source?.hedgeDelayMs(), source?.expectedMs(1)]).toEqual([
     "a",
     "a/x",
@@ -64,7 +64,7 @@ test("each request to a source is noted with its times, and the source hears all
     {
       outcome: "stored",
       receivedBytes: 100,
-      tried: [{ source: "a", firstByteMs: 5, bytes: 100, outcome: "delivered", endedAt: clock.now() }],
+      requests: [{ source: "a", firstByteMs: 5, bytes: 100, outcome: "delivered", endedAt: clock.now() }],
     },
   ]);
   expect([received, ended, downloads]).toEqual([
@@ -79,23 +79,23 @@ test("each request to a source is noted with its times, and the source hears all
 
 test("sources found by looking further belong to the same story", async () => {
   const { stories } = createWorld();
-  const chapter = stories.begin(name);
+  const chapter = stories.start(name);
   const more = async (): Promise<SourceList> => ({ sources: () => [createSource("b", [])], refusals: [] });
-  const further = await chapter.watch({ sources: () => [], refusals: [], more }).more?.();
+  const further = await chapter.record({ sources: () => [], refusals: [], more }).more?.();
   further?.sources()[0]?.startRequest(1).end("absent");
-  expect(stories.of(name)[0]?.tried).toMatchObject([{ source: "b", outcome: "absent" }]);
+  expect(stories.of(name)[0]?.requests).toMatchObject([{ source: "b", outcome: "absent" }]);
 });
 
 test("the newest stories are kept, and of each the newest requests", () => {
   const { stories } = createWorld();
-  const first = stories.begin(name);
+  const first = stories.start(name);
   for (let i = 0; i < 100; i++) {
-    const [source] = first.watch({ sources: () => [createSource(`s${i}`, [])], refusals: [] }).sources();
+    const [source] = first.record({ sources: () => [createSource(`s${i}`, [])], refusals: [] }).sources();
     source?.startRequest(1).end("failed");
   }
-  const tried = stories.of(name)[0]?.tried ?? [];
+  const tried = stories.of(name)[0]?.requests ?? [];
   expect([tried.length, tried.at(-1)?.source]).toEqual([40, "s99"]);
-  for (let i = 0; i < 500; i++) stories.begin(`other-${i}` as DistfileName);
+  for (let i = 0; i < 500; i++) stories.start(`other-${i}` as DistfileName);
   expect(stories.of(name)).toEqual([]);
   expect(stories.of("other-0" as DistfileName).length).toBe(1);
 });

@@ -7,7 +7,7 @@ import type { RequestOutcome, Source, SourceList } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 
 /** One request to one source. */
-export interface Tried {
+export interface FetchRequestEntry {
   readonly source: string;
   readonly askedAt: number;
   firstByteMs: number | undefined;
@@ -16,55 +16,60 @@ export interface Tried {
   outcome: RequestOutcome | undefined;
 }
 
-export type StoryOutcome = "stored" | "passed-through" | "failed";
+export type DownloadOutcome = "stored" | "passed-through" | "failed";
 
-export interface Story {
+export interface FetchEntry {
   readonly name: FileName;
   readonly startedAt: number;
   endedAt: number | undefined;
-  outcome: StoryOutcome | undefined;
+  outcome: DownloadOutcome | undefined;
   /** The latest last; of very many the latest ones. */
-  readonly tried: readonly Tried[];
+  readonly requests: readonly FetchRequestEntry[];
   /** From all of them together, what was thrown away included. */
   receivedBytes: number;
 }
 
 /** A story that goes on. */
-export interface Chapter {
-  readonly story: Story;
+export interface FetchRecorder {
+  readonly entry: FetchEntry;
   /** The same sources, each request to one of which is noted. */
-  watch(offer: SourceList): SourceList;
-  end(outcome: StoryOutcome): void;
+  record(offer: SourceList): SourceList;
+  end(outcome: DownloadOutcome): void;
 }
 
-export interface Stories {
-  begin(name: FileName): Chapter;
+export interface FetchHistory {
+  start(name: FileName): FetchRecorder;
   /** Of this name, the latest first. */
-  of(name: FileName): readonly Story[];
+  of(name: FileName): readonly FetchEntry[];
 }
 
-export interface StoriesDeps {
+export interface FetchHistoryDeps {
   readonly clock: Clock;
   /** Told of all bytes that come in, the thrown away included. */
   readonly onReceived: (source: string, bytes: number) => void;
   /** Told of each request to a source when it has ended. */
-  readonly onTried: (source: string, outcome: RequestOutcome) => void;
-  readonly onEnded: (outcome: StoryOutcome, ms: number) => void;
+  readonly onRequestEnded: (source: string, outcome: RequestOutcome) => void;
+  readonly onEnded: (outcome: DownloadOutcome, ms: number) => void;
 }
 
-const MAX_STORIES = 500;
-const MAX_TRIED = 40;
+const MAX_ENTRIES = 500;
+const MAX_REQUESTS = 40;
 
-export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDeps): Stories {
+export function createFetchHistory({
+  clock,
+  onReceived,
+  onRequestEnded: onTried,
+  onEnded,
+}: FetchHistoryDeps): FetchHistory {
   /** Oldest first. */
-  const stories: Story[] = [];
+  const stories: FetchEntry[] = [];
 
-  function watchSource(source: Source, tried: Tried[], story: Story): Source {
+  function watchSource(source: Source, tried: FetchRequestEntry[], story: FetchEntry): Source {
     return {
       ...source,
       startRequest(bytes) {
         const trial = source.startRequest(bytes);
-        const one: Tried = {
+        const one: FetchRequestEntry = {
           source: source.label,
           askedAt: clock.now(),
           firstByteMs: undefined,
@@ -73,7 +78,7 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
           outcome: undefined,
         };
         tried.push(one);
-        if (tried.length > MAX_TRIED) tried.shift();
+        if (tried.length > MAX_REQUESTS) tried.shift();
         return {
           ...trial,
           firstByte(afterMs) {
@@ -99,7 +104,7 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
     };
   }
 
-  function watch(offer: SourceList, tried: Tried[], story: Story): SourceList {
+  function watch(offer: SourceList, tried: FetchRequestEntry[], story: FetchEntry): SourceList {
     const { more } = offer;
     return {
       ...offer,
@@ -109,21 +114,21 @@ export function createStories({ clock, onReceived, onTried, onEnded }: StoriesDe
   }
 
   return {
-    begin(name) {
-      const tried: Tried[] = [];
-      const story: Story = {
+    start(name) {
+      const tried: FetchRequestEntry[] = [];
+      const story: FetchEntry = {
         name,
         startedAt: clock.now(),
         endedAt: undefined,
         outcome: undefined,
-        tried,
+        requests: tried,
         receivedBytes: 0,
       };
       stories.push(story);
-      if (stories.length > MAX_STORIES) stories.shift();
+      if (stories.length > MAX_ENTRIES) stories.shift();
       return {
-        story,
-        watch: (offer) => watch(offer, tried, story),
+        entry: story,
+        record: (offer) => watch(offer, tried, story),
         end(outcome) {
           story.outcome = outcome;
           story.endedAt = clock.now();

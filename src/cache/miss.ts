@@ -10,7 +10,7 @@ import { headFrom } from "../fetch/head.ts";
 import type { Absences } from "./negative-cache.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import type { Found, Wanted } from "./result.ts";
-import { type BeginDeps, beginDownload, keyOf, type Target } from "./start-download.ts";
+import { type BeginDeps, type FetchTarget, keyOf, startDistfileDownload } from "./start-download.ts";
 
 export interface MissDeps extends BeginDeps {
   readonly flights: Flights;
@@ -35,7 +35,7 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
 }
 
 export interface Task {
-  readonly target: Target;
+  readonly target: FetchTarget;
   readonly wanted: Wanted;
   /** An outdated file of that name is in the store. */
   readonly stale: boolean;
@@ -58,12 +58,12 @@ export async function fetchTarget(
   if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, status, deps);
   let download: Download;
   try {
-    download = joined ?? deps.flights.start(key, () => beginDownload(target, wanted.loopHeaders, deps));
+    download = joined ?? deps.flights.start(key, () => startDistfileDownload(target, wanted.upstream, deps));
   } catch (error) {
     deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
     return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
   }
-  joined?.urge();
+  joined?.raisePriority();
   try {
     const found = await answerFrom(download, status);
     if (joined) deps.readAhead.served(target.name);
@@ -77,16 +77,16 @@ export async function fetchTarget(
 }
 
 async function headOf(
-  { name, expected }: Target,
+  { name, expected }: FetchTarget,
   key: string,
-  { loopHeaders }: Wanted,
+  { upstream }: Wanted,
   status: CacheStatus,
   deps: MissDeps,
 ): Promise<Found | readonly Attempt[]> {
   // Random names cost upstream as little by HEAD as by GET.
   const release = expected ? undefined : await deps.unknownDownloads.acquire();
   try {
-    const head = await headFrom(name, expected, await deps.offer(name, expected), loopHeaders, deps.settings);
+    const head = await headFrom(name, expected, await deps.findSources(name, expected), upstream);
     return { kind: "head", head, expected, status };
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;

@@ -3,16 +3,17 @@
  */
 import { contentKey, type DistEntry, hasHash } from "../distfile/digests.ts";
 import { contentsOf } from "../distfile/wanted-by.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
 import type { CacheDeps } from "./cache.ts";
-import { beginDownload, keyOf } from "./start-download.ts";
+import { keyOf, startDistfileDownload } from "./start-download.ts";
 
 /**
  * Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had.
  * @param onArrived told when its bytes are here, which the disk has yet to take for good
  */
-export async function bring(
+export async function prefetch(
   entry: DistEntry,
-  loopHeaders: Readonly<Record<string, string>>,
+  upstream: UpstreamClient,
   deps: CacheDeps,
   onArrived: () => void = () => undefined,
 ): Promise<boolean> {
@@ -23,7 +24,7 @@ export async function bring(
   const target = { name, expected: entry, keep: true };
   const key = keyOf(target);
   if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
-  const download = deps.flights.start(key, () => beginDownload(target, loopHeaders, deps, false));
+  const download = deps.flights.start(key, () => startDistfileDownload(target, upstream, deps, false));
   void download.arrived.then(onArrived);
   await download.ended;
   return download.stored;

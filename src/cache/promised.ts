@@ -5,7 +5,7 @@
 
 import type { Reservation } from "../distfile/reservation.ts";
 
-export interface Promised {
+export interface GrowingReservation {
   /** Asks for room for a file of so many bytes. Resolves with whether it was had. */
   whole(bytes: number): Promise<boolean>;
   /**
@@ -20,7 +20,9 @@ export interface Promised {
 /** What is asked for at once for a file whose size nobody knows. */
 const PIECE_BYTES = 16 * 1024 * 1024;
 
-export function createPromised(reserve: (bytes: number) => Promise<Reservation | undefined>): Promised {
+export function createGrowingReservation(
+  reserve: (bytes: number) => Promise<Reservation | undefined>,
+): GrowingReservation {
   const held: Reservation[] = [];
   let promised = 0;
 

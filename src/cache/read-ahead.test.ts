@@ -14,13 +14,13 @@ function createAll(places: number, names: readonly string[], room = 1000) {
   const ends = new Map<string, (fetched: boolean) => void>();
   let asked = 0;
   const readAhead = createReadAhead({
-    places,
+    maxDownloads: places,
     siblings: async () => {
       asked++;
       return names.map((name) => entry(name));
     },
     room: () => room,
-    bring({ name }) {
+    prefetch({ name }) {
       begun.push(name);
       const { promise, resolve } = Promise.withResolvers<boolean>();
       ends.set(name, resolve);

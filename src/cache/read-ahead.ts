@@ -8,13 +8,13 @@ import type { Logger } from "../lib/log.ts";
 
 export interface ReadAheadDeps {
   /** Most at once, asked for each time; 0: none. */
-  readonly places: number;
+  readonly maxDownloads: number;
   /** The other files of those ebuilds, in the order in which they will be asked for. */
   readonly siblings: (name: DistfileName, content: Digests) => Promise<readonly DistEntry[]>;
   /** How many bytes the store may still take. */
   readonly room: () => number;
   /** Brings the file into the store, if it is not there. Resolves with whether it was fetched now. */
-  readonly bring: (entry: DistEntry, onArrived: () => void) => Promise<boolean>;
+  readonly prefetch: (entry: DistEntry, onArrived: () => void) => Promise<boolean>;
   readonly log: Logger;
 }
 
@@ -30,10 +30,10 @@ export interface ReadAhead {
 
 const MAX_WAITING = 10_000;
 /** So many times the places may be begun and not yet synced to the disk. */
-const MOST_UNSTORED = 4;
+const MAX_UNSTORED_FACTOR = 4;
 
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
-  const { siblings, room, bring, log } = deps;
+  const { siblings, room, prefetch: bring, log } = deps;
   const waiting = new Map<DistfileName, DistEntry>();
   /** Fetched ahead, and nobody has asked for it since. */
   const unused = new Set<DistfileName>();
@@ -82,7 +82,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   }
 
   function fill(): void {
-    while (running < deps.places && unstored < MOST_UNSTORED * deps.places && !stopped) {
+    while (running < deps.maxDownloads && unstored < MAX_UNSTORED_FACTOR * deps.maxDownloads && !stopped) {
       const [next] = waiting.values();
       if (!next) break;
       waiting.delete(next.name);
@@ -97,7 +97,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   return {
     missed(name, content) {
       // One that was waiting for its turn has told of its siblings already.
-      if (deps.places === 0 || stopped || waiting.delete(name)) return;
+      if (deps.maxDownloads === 0 || stopped || waiting.delete(name)) return;
       expand(name, content).then(fill, (error: unknown) => {
         log.warn("Cannot find out what will be asked for after {file}: {error}", { file: name, error });
       });

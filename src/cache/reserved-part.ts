@@ -10,10 +10,10 @@ import type { Part } from "../fetch/part-writer.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
-import { createPromised } from "./promised.ts";
+import { createGrowingReservation } from "./promised.ts";
 
 /** Of distfiles, or of what else is stored. */
-export interface KeptPartDeps<Name extends FileName = DistfileName> {
+export interface ReservedPartDeps<Name extends FileName = DistfileName> {
   readonly store: { openPart(name: Name, resume: Parameters<Store["openPart"]>[1]): PartFile };
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
   readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
@@ -21,15 +21,15 @@ export interface KeptPartDeps<Name extends FileName = DistfileName> {
   readonly onStoreTrouble: (error: unknown) => void;
 }
 
-export interface KeptPart {
+export interface ReservedPart {
   /** As a download writes it. */
-  readonly part: Part;
+  readonly part: Pick<Part, "fd" | "length" | "write" | "mark" | "truncate">;
   /** To be given its final name; undefined where it has no name to begin with. */
   readonly named: PartFile | undefined;
   /** Asks for room for the whole file. Resolves with whether it was had. */
   reserve(bytes: number): Promise<boolean>;
   /** What is on disk is worth nothing. */
-  spoil(): void;
+  markBad(): void;
   /** The download has ended; `keep` leaves the bytes for another one to go on from, if they are worth that. */
   leave(keep: boolean): void;
   /** Nobody reads it any more. */
@@ -47,7 +47,7 @@ function codeOf(error: unknown): string {
 function open<Name extends FileName>(
   name: Name,
   resume: ((length: number) => boolean) | undefined,
-  deps: KeptPartDeps<Name>,
+  deps: ReservedPartDeps<Name>,
 ) {
   try {
     return deps.store.openPart(name, resume);
@@ -58,13 +58,13 @@ function open<Name extends FileName>(
 }
 
 /** @param resume as Store.openPart has it */
-export function openKeptPart<Name extends FileName>(
+export function openReservedPart<Name extends FileName>(
   name: Name,
   resume: ((length: number) => boolean) | undefined,
-  deps: KeptPartDeps<Name>,
-): KeptPart {
+  deps: ReservedPartDeps<Name>,
+): ReservedPart {
   const file = open(name, resume, deps);
-  const promised = createPromised(deps.reserve);
+  const promised = createGrowingReservation(deps.reserve);
   let spoilt = false;
 
   function refuse(error: unknown): StoreRefusesError {
@@ -117,7 +117,7 @@ export function openKeptPart<Name extends FileName>(
       promised.wrote(file.length);
       return true;
     },
-    spoil() {
+    markBad() {
       spoilt = true;
     },
     leave(keep) {

@@ -7,6 +7,7 @@ import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { UpstreamHead } from "../fetch/head.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
 import type { StoredDistfile } from "./stored-files.ts";
 
 export type { Reader } from "../fetch/tail.ts";
@@ -60,5 +61,5 @@ export interface Wanted {
   /** From a content-hash request: this content and no other. */
   readonly content: Digests | undefined;
   readonly method: "GET" | "HEAD";
-  readonly loopHeaders: Readonly<Record<string, string>>;
+  readonly upstream: UpstreamClient;
 }

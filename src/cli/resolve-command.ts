@@ -22,6 +22,7 @@ import { discoverConfigured } from "../server/compose-repos.ts";
 import { composeResolver, upstreamSettings } from "../server/compose-resolver.ts";
 import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
+import { createUpstreamClient } from "../upstream/request.ts";
 import { wrongValue } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
 
@@ -108,14 +109,14 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts
     stallTimeoutMs: LAYOUT_TIMEOUT_MS,
   };
   const fetched = new Map<string, { readonly layoutConf: string; readonly fetchedAt: number }>();
-  const headers = createLoopGuard("resolve").headersFor(undefined);
+  const upstream = createUpstreamClient(settings, createLoopGuard("resolve").headersFor(undefined));
   return createMirrors({
     urls: config.fetcher.mirrors,
     strategy: config.fetcher.strategy,
     layouts: createLayouts({
       rows: { get: (url) => fetched.get(url), put: (url, layout) => fetched.set(url, layout) },
       clock: systemClock,
-      getText: (url, origin) => getText(url, origin, headers, settings),
+      getText: (url, origin) => getText(upstream, url, origin),
     }),
     answers: { all: () => [], put: () => undefined },
     hosts,

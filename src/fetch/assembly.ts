@@ -1,7 +1,7 @@
 /**
- * A distfile being put together out of what sources send: each goes on from the byte reached, under the rules that
- * make that safe. With a Manifest's hash any source may continue any other's bytes, the hash decides in the end;
- * without one only the same URL under the same strong ETag may (RFC 9110, section 13.1.5).
+ * Assembles one file from the responses of sources, each continuing at the byte reached. With an expected hash any source may
+ * continue the bytes of any other, as the hash decides in the end; without one only the same URL under the same strong ETag may
+ * (RFC 9110, section 13.1.5).
  */
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import { SourceError, UnavailableError } from "../distfile/errors.ts";
@@ -11,207 +11,211 @@ import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
 import type { Window } from "../upstream/stall-watchdog.ts";
-import type { Span } from "./byte-ranges.ts";
-import { vet } from "./check-headers.ts";
-import type { Incoming } from "./part-writer.ts";
-import { isSameFile, type Validator, validatorOf } from "./resume.ts";
-import type { Terms } from "./terms.ts";
+import type { ByteRange } from "./byte-ranges.ts";
+import { checkHeaders } from "./check-headers.ts";
+import type { PartWriter } from "./part-writer.ts";
+import { isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
 
-/** Bytes that came from one source; "before" stands for an earlier run. */
-export interface Contribution extends Span {
+/** Bytes that came from one source; "before" stands for an earlier download. */
+export interface Contribution extends ByteRange {
   readonly source: Source | "before";
 }
 
-/** What a source brought of a file that came out wrong. */
-export interface Suspicion extends Contribution {
+/** What a source contributed to a file that came out wrong. */
+export interface SuspectRange extends Contribution {
   readonly fingerprint: number;
 }
 
 export interface Assembly {
   readonly name: FileName;
-  /** What a Manifest says; undefined where no tree knows the name. */
+  /** What the Manifest says; undefined where no package wants the name. */
   readonly expected: Digests | undefined;
-  readonly incoming: Incoming;
-  readonly loopHeaders: Readonly<Record<string, string>>;
+  readonly writer: PartWriter;
   /** Of a file that may change under its name, and may be empty as well. */
-  readonly terms: Terms | undefined;
-  /** Whose bytes are in the part file. */
+  readonly revalidation: Revalidation | undefined;
+  /** Which bytes of the part file came from which source. */
   contributions: Contribution[];
-  /** It came out wrong from several together: what each brought of it, to be compared with the right bytes. */
-  suspicions: readonly Suspicion[];
+  /** The file came out wrong from several sources: what each contributed, to be compared with the right bytes. */
+  suspectRanges: readonly SuspectRange[];
   validator: Validator | undefined;
   lastModifiedAt: number | undefined;
-  /** Header fields of the answer that the last piece came with. */
-  fields: Headers | undefined;
-  /** URL that the last piece came from. */
+  /** Header fields of the response that the newest bytes came with. */
+  responseFields: Headers | undefined;
+  /** URL that the newest bytes came from; empty before the first. */
   url: string;
-  /** Bytes that came from all sources together, those thrown away included. */
-  received: number;
-  /** Remembers what a file without a hash may be continued under. */
-  remember(validator: Validator): void;
+  /** Bytes received from all sources together, including those discarded since. */
+  receivedBytes: number;
+  /** Remembers what a file without an expected hash may be resumed under. */
+  readonly rememberValidator: (validator: Validator) => void;
 }
 
-/** Whether a Manifest's hash decides: then any source's bytes will do. */
-export function isBound(assembly: Assembly): boolean {
-  return assembly.expected !== undefined && hasHash(assembly.expected);
+/** Returns whether a Manifest's hash decides, so that any source's bytes will do. */
+export function hasExpectedHash({ expected }: Assembly): boolean {
+  return expected !== undefined && hasHash(expected);
 }
 
-/** Throws away all bytes; `distrust` holds what comes next until it is checked. */
-export async function startOver(assembly: Assembly, distrust = false): Promise<void> {
+/** Discards all bytes; `distrust` holds back those that come next until they are verified. */
+export async function discardAll(assembly: Assembly, distrust = false): Promise<void> {
   assembly.contributions = [];
   assembly.validator = undefined;
   assembly.lastModifiedAt = undefined;
-  assembly.fields = undefined;
-  assembly.incoming.total = assembly.expected?.size;
-  await assembly.incoming.restart(distrust);
+  assembly.responseFields = undefined;
+  assembly.writer.total = assembly.expected?.size;
+  await assembly.writer.restart(distrust);
 }
 
 /**
- * Throws away what is here of another file, where no hash binds it.
- * @throws {SourceError} where clients have had some of it: they get the rest of it or none
+ * Discards the bytes of another file, where no hash is expected.
+ * @throws {SourceError} when clients have some of them: they get the rest of that file or none
  */
-export async function leaveOther(assembly: Assembly): Promise<void> {
-  if (assembly.terms && assembly.incoming.tail.begun) {
+export async function discardOtherFile(assembly: Assembly): Promise<void> {
+  if (assembly.revalidation && assembly.writer.tail.begun) {
     throw new SourceError("failed", "is not known to have the same file as the one that broke off");
   }
-  await startOver(assembly);
+  await discardAll(assembly);
 }
 
-/** Sees to it that the answer goes on with the file that is here, or begins a new one. @throws {SourceError} */
-async function checkGround(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
-  if (isBound(assembly) || assembly.incoming.position === 0 || isSameFile(assembly, url, response)) return;
-  // Under an ETag a range is the server's word that it is the same; a date is compared here as well.
+/** Makes sure that the response continues the file whose bytes are here, or starts a new one. @throws {SourceError} */
+async function checkSameFile(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
+  if (hasExpectedHash(assembly) || assembly.writer.position === 0 || isSameFile(assembly, url, response)) return;
+  // Under an ETag a range is the server's word that the file is the same; a date is compared here as well.
   if (response.offset > 0 && assembly.validator?.url === url && assembly.validator.etag !== undefined) return;
   if (response.offset > 0) throw new SourceError("failed", "goes on with another file than the one that broke off");
-  await leaveOther(assembly);
+  await discardOtherFile(assembly);
 }
 
-/** Where the newest bytes come from, and of what time the file is. */
-export function noteSource(assembly: Assembly, { url, response }: Pick<Answer, "url" | "response">): void {
+/** Notes where the newest bytes come from, and when the file was last modified. */
+export function noteResponse(assembly: Assembly, { url, response }: Pick<OpenedResponse, "url" | "response">): void {
   assembly.url = maskCredentials(url);
   assembly.lastModifiedAt ??= response.lastModifiedAt;
-  assembly.fields = response.fields;
+  assembly.responseFields = response.fields;
 }
 
-/** Takes over what the answer's headers tell of the file, once they are found fit. */
-async function accept(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
-  await checkGround(assembly, maskCredentials(url), response);
-  vet(assembly.name, response, assembly.expected, assembly.incoming.total);
-  noteSource(assembly, { url, response });
-  assembly.incoming.total ??= response.total;
-  if (isBound(assembly)) return;
-  // What ties it to an earlier mirror ties it to this one as well.
+/** Checks the headers of the response, and takes over what they say about the file. */
+async function acceptHeaders(assembly: Assembly, url: string, response: UpstreamResponse): Promise<void> {
+  await checkSameFile(assembly, maskCredentials(url), response);
+  checkHeaders(assembly.name, response, assembly.expected, assembly.writer.total);
+  noteResponse(assembly, { url, response });
+  assembly.writer.total ??= response.total;
+  if (hasExpectedHash(assembly)) return;
+  // A validator that was good at an earlier mirror is good at this one as well.
   const validator = validatorOf(assembly, assembly.url, response);
   if (!validator) return;
   assembly.validator = validator;
-  assembly.remember(validator);
+  assembly.rememberValidator(validator);
 }
 
-/** Whether nothing is left to be asked for, as after a restart between the last byte and the verdict. */
+/** Returns whether nothing is left to fetch, as after a restart between the last byte and the verification. */
 export function isComplete(assembly: Assembly): boolean {
-  const { position, total } = assembly.incoming;
-  return isBound(assembly) && position > 0 && position === total;
+  const { position, total } = assembly.writer;
+  return hasExpectedHash(assembly) && position > 0 && position === total;
 }
 
-/** Notes whose bytes these are. */
-export function contribute(assembly: Assembly, source: Source, start: number, end: number): void {
+/** Notes which source the bytes came from. */
+export function addContribution(assembly: Assembly, source: Source, start: number, end: number): void {
   const { contributions } = assembly;
   const before = contributions.findLastIndex((one) => one.source === source && one.end === start);
   if (before < 0) contributions.push({ source, start, end });
   else contributions[before] = { source, start: contributions[before]?.start ?? start, end };
 }
 
-/** Bytes still to come, where the size is known. */
-export function leftBytes({ incoming }: Assembly): number | undefined {
-  return incoming.total === undefined ? undefined : incoming.total - incoming.position;
+/** Returns how many bytes are still to come, where the size is known. */
+export function remainingBytes({ writer }: Assembly): number | undefined {
+  return writer.total === undefined ? undefined : writer.total - writer.position;
 }
 
-/** An answer that can be the file, from the byte reached on or from the start. */
-export interface Answer {
+/** A response that can be the file, from the byte reached or from the start. */
+export interface OpenedResponse {
   readonly source: Source;
   readonly url: string;
   readonly response: UpstreamResponse;
   /** The byte after the last one that it brings; undefined where that is not known. */
   readonly end: number | undefined;
-  /** First piece of the body; undefined where that is empty. */
+  /** The first chunk of the body; undefined where the body is empty. */
   readonly first: Uint8Array | undefined;
 }
 
-export interface Reading {
-  readonly trial: RequestRecorder;
-  readonly pace: Window;
-  readonly clock: Clock;
-}
-
-/** The pieces of an answer, each measured by the time for which it was waited. */
-export async function* piecesOf(
-  { response, first }: Answer,
-  { trial, pace, clock }: Reading,
+/** Yields the chunks of the body, and measures how long each was waited for. */
+export async function* chunksOf(
+  { response, first }: OpenedResponse,
+  record: RequestRecorder,
+  watch: Window,
+  clock: Clock,
 ): AsyncGenerator<Uint8Array> {
   let bytes = first;
   let waitedMs = 0;
   while (bytes !== undefined) {
-    trial.received(bytes.length, waitedMs);
-    pace.fed(bytes.length);
+    record.received(bytes.length, waitedMs);
+    watch.fed(bytes.length);
     yield bytes;
     const before = clock.now();
-    pace.waiting(true);
+    watch.waiting(true);
     bytes = await response.read();
-    pace.waiting(false);
+    watch.waiting(false);
     waitedMs = Math.max(0, clock.now() - before);
   }
 }
 
-/** What was cut off at its start is told by no length; of a distfile, whose size nothing else tells, emptiness is not believed. */
-function mayBeEmpty({ expected, terms }: Assembly, response: UpstreamResponse): boolean {
-  return expected !== undefined || (terms !== undefined && response.total === 0);
+/** A distfile of unknown size is not taken for empty: without a length a body cut off at its start looks the same. */
+function mayBeEmpty({ expected, revalidation }: Assembly, response: UpstreamResponse): boolean {
+  return expected !== undefined || (revalidation !== undefined && response.total === 0);
 }
 
-async function receive(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
-  const { incoming } = assembly;
-  const { response, source } = answer;
+/** A file without size and hash may be endless: it is given up once no client waits for it. */
+function checkWanted({ name, expected, writer }: Assembly, source: Source): void {
+  if (expected !== undefined || writer.total !== undefined || writer.tail.watched) return;
+  const detail = "sends without end, and nobody waits for it";
+  const attempt = { source: source.label, kind: "failed", detail } as const;
+  throw new UnavailableError(`Nobody waits for ${name} any more`, [attempt]);
+}
+
+async function receiveBody(
+  assembly: Assembly,
+  opened: OpenedResponse,
+  chunks: AsyncGenerator<Uint8Array>,
+): Promise<void> {
+  const { writer } = assembly;
+  const { response, source } = opened;
   let at = response.offset;
-  for await (const bytes of piecesOf(answer, reading)) {
+  for await (const bytes of chunks) {
     // A source that ignores ranges repeats what is there already.
-    const fresh = bytes.subarray(Math.min(bytes.length, Math.max(0, incoming.position - at)));
+    const fresh = bytes.subarray(Math.min(bytes.length, Math.max(0, writer.position - at)));
     at += bytes.length;
-    if (incoming.total !== undefined && at > incoming.total) {
-      throw new SourceError("bad", `sends more than ${incoming.total} bytes`);
+    if (writer.total !== undefined && at > writer.total) {
+      throw new SourceError("bad", `sends more than ${writer.total} bytes`);
     }
     if (fresh.length === 0) continue;
-    if (assembly.expected === undefined && incoming.total === undefined && !incoming.tail.watched) {
-      // It may be endless, and nobody is known to want it.
-      const attempt = {
-        source: source.label,
-        kind: "failed",
-        detail: "sends without end, and nobody waits for it",
-      } as const;
-      throw new UnavailableError(`Nobody waits for ${assembly.name} any more`, [attempt]);
-    }
-    assembly.received += fresh.length;
-    contribute(assembly, source, incoming.position, incoming.position + fresh.length);
-    await incoming.put(fresh, incoming.position);
+    checkWanted(assembly, source);
+    assembly.receivedBytes += fresh.length;
+    addContribution(assembly, source, writer.position, writer.position + fresh.length);
+    await writer.write(fresh, writer.position);
   }
   if (at === 0 && !mayBeEmpty(assembly, response)) throw new SourceError("failed", "sends an empty file");
-  const total = incoming.total ?? incoming.position;
-  if (incoming.position < total) {
-    throw new SourceError("failed", `ended after ${incoming.position} of ${total} bytes`);
+  const total = writer.total ?? writer.position;
+  if (writer.position < total) {
+    throw new SourceError("failed", `ended after ${writer.position} of ${total} bytes`);
   }
-  if (incoming.total === undefined && !response.delimited) {
+  if (writer.total === undefined && !response.delimited) {
     throw new SourceError("failed", "sends a body whose end can't be told from a break");
   }
 }
 
 /**
- * Takes the answer's bytes to the end of the file.
- * @throws {SourceError} when the source failed; what came until then is kept
+ * Receives the response to the end of the file.
+ * @throws {SourceError} when the source failed; bytes received before that are kept
  */
-export async function takeFrom(assembly: Assembly, answer: Answer, reading: Reading): Promise<void> {
+export async function receiveFrom(
+  assembly: Assembly,
+  opened: OpenedResponse,
+  record: RequestRecorder,
+  watch: Window,
+  clock: Clock,
+): Promise<void> {
   try {
-    await accept(assembly, answer.url, answer.response);
-    await receive(assembly, answer, reading);
+    await acceptHeaders(assembly, opened.url, opened.response);
+    await receiveBody(assembly, opened, chunksOf(opened, record, watch, clock));
   } finally {
-    reading.pace.stop();
-    answer.response.close();
+    watch.stop();
+    opened.response.close();
   }
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createCoverage } from "./byte-ranges.ts";
+import { createByteRanges } from "./byte-ranges.ts";
 
 test("runs grow together, and what is missing between them is told in order", () => {
-  const coverage = createCoverage(10);
+  const coverage = createByteRanges(10);
   expect([coverage.front, coverage.sparse, coverage.until(3), coverage.until(10)]).toEqual([10, false, 10, 10]);
   coverage.add(20, 30);
   coverage.add(40, 50);
@@ -25,7 +25,7 @@ test("it says of each byte what a plain set of bytes says", () => {
   const span = fc.tuple(fc.nat(60), fc.nat(12));
   fc.assert(
     fc.property(fc.nat(20), fc.array(span, { maxLength: 12 }), (length, spans) => {
-      const coverage = createCoverage(length);
+      const coverage = createByteRanges(length);
       const bytes = new Set(Array.from({ length }, (_, i) => i));
       for (const [start, size] of spans) {
         coverage.add(start, start + size);

@@ -1,64 +1,64 @@
 /**
- * Which bytes of a file are there, as runs without a gap (pure): several sources may bring several parts of it at once.
+ * Keeps track of which bytes of a file are here (pure): several sources may send several parts of it at once.
  */
 
-export interface Span {
+export interface ByteRange {
   readonly start: number;
   /** The byte after the last one. */
   readonly end: number;
 }
 
-export interface Coverage {
-  /** Bytes there from the start of the file without a gap. */
+export interface ByteRanges {
+  /** Bytes here from the start of the file without a gap. */
   readonly front: number;
-  /** Whether bytes lie behind a gap. */
+  /** Whether bytes are here behind a gap. */
   readonly sparse: boolean;
   add(start: number, end: number): void;
-  /** The byte up to which all is there from this one on; the offset itself where it is not there. */
+  /** Returns the byte up to which all is here from this one on; the offset itself where it is not here. */
   until(offset: number): number;
-  /** What is missing between the two, in order. */
-  gaps(start: number, end: number): readonly Span[];
+  /** Returns what is missing between the two offsets, in order. */
+  gaps(start: number, end: number): readonly ByteRange[];
   clear(): void;
 }
 
-/** @param length bytes that are there already */
-export function createCoverage(length: number): Coverage {
+/** @param length bytes that are here already */
+export function createByteRanges(length: number): ByteRanges {
   /** In order, and never touching each other. */
-  let runs: readonly Span[] = length > 0 ? [{ start: 0, end: length }] : [];
-  const front = () => (runs[0]?.start === 0 ? runs[0].end : 0);
+  let ranges: readonly ByteRange[] = length > 0 ? [{ start: 0, end: length }] : [];
+  const front = () => (ranges[0]?.start === 0 ? ranges[0].end : 0);
 
   return {
     get front() {
       return front();
     },
     get sparse() {
-      return runs.length > (front() > 0 ? 1 : 0);
+      return ranges.length > (front() > 0 ? 1 : 0);
     },
     add(start, end) {
       if (end <= start) return;
-      const apart = runs.filter((run) => run.end < start || run.start > end);
-      const touched = runs.filter((run) => run.end >= start && run.start <= end);
+      const apart = ranges.filter((range) => range.end < start || range.start > end);
+      const touched = ranges.filter((range) => range.end >= start && range.start <= end);
       const joined = {
-        start: Math.min(start, ...touched.map((run) => run.start)),
-        end: Math.max(end, ...touched.map((run) => run.end)),
+        start: Math.min(start, ...touched.map((range) => range.start)),
+        end: Math.max(end, ...touched.map((range) => range.end)),
       };
-      runs = [...apart, joined].toSorted((a, b) => a.start - b.start);
+      ranges = [...apart, joined].toSorted((a, b) => a.start - b.start);
     },
-    until: (offset) => runs.find((run) => run.start <= offset && offset < run.end)?.end ?? offset,
+    until: (offset) => ranges.find((range) => range.start <= offset && offset < range.end)?.end ?? offset,
     gaps(start, end) {
-      const missing: Span[] = [];
+      const missing: ByteRange[] = [];
       let at = start;
-      for (const run of runs) {
-        if (run.end <= at) continue;
-        if (run.start >= end) break;
-        if (run.start > at) missing.push({ start: at, end: run.start });
-        at = run.end;
+      for (const range of ranges) {
+        if (range.end <= at) continue;
+        if (range.start >= end) break;
+        if (range.start > at) missing.push({ start: at, end: range.start });
+        at = range.end;
       }
       if (at < end) missing.push({ start: at, end });
       return missing;
     },
     clear() {
-      runs = [];
+      ranges = [];
     },
   };
 }

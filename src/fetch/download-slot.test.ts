@@ -1,21 +1,21 @@
 import { expect, test } from "bun:test";
 import { createSemaphore } from "../lib/semaphore.ts";
-import { createPlace } from "./download-slot.ts";
+import { createDownloadSlot } from "./download-slot.ts";
 
 test("who steps aside gives its place away once there is room aside, and that room when it leaves", async () => {
   const [places, aside] = [createSemaphore(1), createSemaphore(1)];
-  const [first, second] = [createPlace(aside), createPlace(aside)];
+  const [first, second] = [createDownloadSlot(aside), createDownloadSlot(aside)];
   first.take(await places.acquire());
-  first.stepAside();
-  first.stepAside();
+  first.yield();
+  first.yield();
   second.take(await places.acquire());
-  second.stepAside();
+  second.yield();
   const third = places.acquire();
   await Bun.sleep(0);
   expect([places.waiting, aside.waiting]).toEqual([1, 1]);
-  first.leave();
+  first.release();
   (await third)();
-  second.leave();
+  second.release();
   expect([places.waiting, aside.waiting]).toEqual([0, 0]);
   (await aside.acquire())();
 });
@@ -23,10 +23,10 @@ test("who steps aside gives its place away once there is room aside, and that ro
 test("who has left before there was room aside takes none", async () => {
   const [places, aside] = [createSemaphore(1), createSemaphore(1)];
   const other = await aside.acquire();
-  const place = createPlace(aside);
+  const place = createDownloadSlot(aside);
   place.take(await places.acquire());
-  place.stepAside();
-  place.leave();
+  place.yield();
+  place.release();
   (await places.acquire())();
   other();
   await Bun.sleep(0);

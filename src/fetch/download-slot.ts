@@ -1,37 +1,37 @@
 /**
- * A download's place among those that may be under way at once. One that nobody's disk takes goes at the speed of who reads
- * it: it gives its place to others, as far as there is room aside, so that a few slow clients hold up nobody else.
+ * Holds a download's slot among those that may run at once. A download that is passed through runs at the speed of its clients:
+ * it yields its slot to others, as far as there is room aside, so that a few slow clients hold up nobody else.
  */
 import type { Semaphore } from "../lib/semaphore.ts";
 
-export interface Place {
-  /** @param leave gives the place back; twice does nothing more */
-  take(leave: () => void): void;
-  /** It waits for those who read it, and will do so again. */
-  stepAside(): void;
-  leave(): void;
+export interface DownloadSlot {
+  /** @param release gives the slot back; a second call does nothing */
+  take(release: () => void): void;
+  /** Gives the slot to another download, as this one waits for its readers and will do so again. */
+  yield(): void;
+  release(): void;
 }
 
-/** @param aside room for those that wait for their readers: each has some MiB in memory (overflow.ts) */
-export function createPlace(aside: Semaphore): Place {
-  let leave = () => {};
-  let [stepped, left] = [false, false];
+/** @param aside room for downloads that wait for their readers: each has some MiB in memory (passthrough-buffer.ts) */
+export function createDownloadSlot(aside: Semaphore): DownloadSlot {
+  let release = () => {};
+  let [yielded, released] = [false, false];
   return {
     take(given) {
-      leave = given;
+      release = given;
     },
-    stepAside() {
-      if (stepped) return;
-      stepped = true;
-      void aside.acquire().then((leaveAside) => {
-        leave();
-        leave = leaveAside;
-        if (left) leave();
+    yield() {
+      if (yielded) return;
+      yielded = true;
+      void aside.acquire().then((releaseAside) => {
+        release();
+        release = releaseAside;
+        if (released) release();
       });
     },
-    leave() {
-      left = true;
-      leave();
+    release() {
+      released = true;
+      release();
     },
   };
 }

@@ -1,32 +1,58 @@
 /**
- * One distfile coming in: sources are asked in turn until it is whole and its digest right.
- * Clients read along through the tail. Nobody leaving ends it; only stop() does.
+ * Downloads one file: finds its sources, waits for a slot, fetches with failover, verifies and stores. Clients read along through
+ * the tail; a client that leaves does not end the download, only stop() does.
  */
 import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
-import { NotModifiedError, StoreRefusesError } from "../distfile/errors.ts";
+import { NotModifiedError, StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Ticket } from "../lib/priority-semaphore.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
 import type { Assembly } from "./assembly.ts";
-import type { DownloadPlan } from "./download-plan.ts";
-import { createPlace } from "./download-slot.ts";
-import { type AskDeps, askInTurn } from "./failover.ts";
-import { createIncoming } from "./part-writer.ts";
-import type { Reader } from "./tail.ts";
-import { asUnavailable } from "./trouble.ts";
-import { createWhole } from "./whole.ts";
+import { createDownloadSlot } from "./download-slot.ts";
+import { fetchWithFailover } from "./failover.ts";
+import { createPartWriter, type Part } from "./part-writer.ts";
+import type { Revalidation } from "./resume.ts";
+import type { SegmentLimits } from "./segments.ts";
+import type { Tail } from "./tail.ts";
 
-export interface DownloadDeps extends AskDeps {
-  /** Room for downloads that wait for their readers. */
-  readonly aside: Semaphore;
-  readonly hasher: Hasher;
+/** A complete and verified file, to be stored. */
+export interface CompletedDownload {
+  readonly computed: ComputedDigests;
+  /** Upstream's Last-Modified, in milliseconds. */
+  readonly lastModifiedAt: number | undefined;
+  /** URL that the newest bytes came from. */
+  readonly url: string;
+  /** Header fields of that response. */
+  readonly fields: Headers;
 }
 
-export interface Download {
+/** Which file to download, and what to do with it. */
+export interface DownloadPlan {
   readonly name: FileName;
+  /** What the Manifest says; undefined where no package wants the name. */
+  readonly expected: Digests | undefined;
+  readonly part: Part;
+  /** Of a file that may change under its name. */
+  readonly revalidation: Revalidation | undefined;
+  /** Whether a client waits for it from the start. */
+  readonly urgent: boolean;
+  /** Finds the sources; called before a slot is waited for, as it may take long (an ebuild has to be sourced). */
+  findSources(): Promise<SourceList>;
+  /** Requests one of the slots for downloads. */
+  requestSlot(urgent: boolean): Ticket;
+  /** Gives the file its final name; resolves with false where it could not be stored, the bytes being right all the same. */
+  commit(completed: CompletedDownload): Promise<boolean>;
+}
+
+/** A file coming in, for those who read it. */
+export interface IncomingFile {
   readonly expected: Digests | undefined;
   /** Size of the whole file, once known. */
   readonly size: number | undefined;
@@ -34,147 +60,191 @@ export interface Download {
   readonly lastModifiedAt: number | undefined;
   /** URL that the newest bytes came from; empty before the first. */
   readonly url: string;
-  /** Header fields of the answer that the newest bytes came with; undefined before the first. */
-  readonly fields: Headers | undefined;
-  /** Digests of the whole file, once all of it is here and right; the store may still be about to take it. */
+  /** Header fields of the response that the newest bytes came with; undefined before the first. */
+  readonly responseFields: Headers | undefined;
+  /** Digests of the whole file, once it is complete and right; the store may still be about to take it. */
   readonly computed: ComputedDigests | undefined;
-  /** Finding out whom to ask, waiting for a free place, or asking. */
-  readonly phase: "resolving" | "waiting" | "fetching";
-  readonly startedAt: number;
-  /** Bytes that are here, from the start of the file without a gap. */
-  readonly hereBytes: number;
-  /** How many clients read along or are about to. */
-  readonly readers: number;
-  /** Whether who comes now can read all of it. */
+  /** Whether a client that comes now can read all of it. */
   readonly joinable: boolean;
-  /** Whether it is to be put into the store. */
-  readonly keeps: boolean;
-  /** Whether the file lies in the store now. */
-  readonly stored: boolean;
+  /** Whether it is to be stored. */
+  readonly willStore: boolean;
   /**
    * Resolves once the byte at `offset` may be read.
    * @throws {UnavailableError} when no source had the file
-   * @throws {NotModifiedError} when by its terms the one that is here already is current
+   * @throws {NotModifiedError} when the stored file is the current one
    */
-  reached(offset: number): Promise<void>;
-  /** @param end the byte after the last one wanted; the file's end where undefined */
-  open(start: number, end: number | undefined): Reader;
-  /** All bytes, once they are right, read once for all who ask; for files that memory takes, and while `joinable`. */
-  whole(): Promise<Blob>;
-  /** Keeps the bytes readable until the function given back is called, even after the end. */
-  hold(): () => void;
-  /** Somebody waits for it from now on, where so far nobody did. */
-  urge(): void;
+  readonly reached: Tail["reached"];
+  /** Opens a reader; `end` is the byte after the last one wanted, the file's end where undefined. */
+  readonly open: Tail["open"];
+  /** Reads all bytes once they are right, once for all who ask; for files that fit in memory, and while `joinable`. */
+  readonly whole: Tail["whole"];
+  /** Keeps the bytes readable until the returned function is called, even after the end. */
+  readonly hold: Tail["hold"];
+}
+
+/** How far a download is, for those who list them. */
+export interface DownloadProgress {
+  readonly name: FileName;
+  /** Finding sources, waiting for a slot, or fetching. */
+  readonly phase: "resolving" | "waiting" | "fetching";
+  readonly startedAt: number;
+  /** Size of the whole file, once known. */
+  readonly size: number | undefined;
+  /** Bytes here from the start of the file without a gap. */
+  readonly hereBytes: number;
+  /** How many clients read along or are about to. */
+  readonly readers: number;
+}
+
+/** How a download is controlled and waited for. */
+export interface DownloadControl {
+  /** A client waits for it from now on, where so far none did. */
+  raisePriority(): void;
   stop(reason: Error): void;
-  /** Resolves once the store has what it can have: after a good verdict has been told to who reads; never rejects. */
-  readonly ended: Promise<void>;
-  /** Resolves once all bytes are here and right, or will not come: before the disk has taken them for good; never rejects. */
+  /** Whether the file is in the store now. */
+  readonly stored: boolean;
+  /** Resolves once all bytes are here and right, or will not come: before the disk has synced them; never rejects. */
   readonly arrived: Promise<void>;
+  /** Resolves once the store has what it can have, after readers have got the end; never rejects. */
+  readonly ended: Promise<void>;
   /** Resolves when, after that, nobody reads or hashes the bytes any more; never rejects. */
   readonly over: Promise<void>;
 }
 
-export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download {
-  const { name, expected, part } = plan;
+export interface Download extends IncomingFile, DownloadProgress, DownloadControl {}
+
+/** What all downloads share. */
+export interface DownloadDeps {
+  readonly hasher: Hasher;
+  /** Room for downloads that wait for their readers. */
+  readonly aside: Semaphore;
+  readonly limits: SegmentLimits;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Returns the error that clients get; a failure of our own (a full disk, a damaged index) is logged here. */
+function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {
+  if (error instanceof UnavailableError || error instanceof NotModifiedError) return error;
+  if (!stop.aborted) log.error("Cannot fetch {file}: {error}", { file: name, error });
+  const attempt = stop.aborted
+    ? ({ source: "this server", kind: "timeout", detail: "is shutting down" } as const)
+    : ({ source: "this server", kind: "failed", detail: "cannot take it, its log says why" } as const);
+  return new UnavailableError(`No source has ${name}`, [attempt], { cause: error });
+}
+
+export function startDownload(plan: DownloadPlan, upstream: UpstreamClient, deps: DownloadDeps): Download {
+  const { name, expected, part, revalidation } = plan;
+  const { hasher, limits, clock, log } = deps;
   const stopper = new AbortController();
+  const { signal: stop } = stopper;
   const sha512 = expected !== undefined && hasHash(expected) && expected.blake2b === undefined;
-  const total = expected?.size ?? plan.validator?.total;
-  const place = createPlace(deps.aside);
-  const onHeldUp = place.stepAside;
-  const incoming = createIncoming(part, total, { hasher: deps.hasher, sha512, stop: stopper.signal, onHeldUp });
+  const slot = createDownloadSlot(deps.aside);
+  const total = expected?.size ?? part.validator?.total;
+  const writer = createPartWriter(part, total, hasher, sha512, stop, slot.yield);
   const assembly: Assembly = {
     name,
     expected,
-    incoming,
-    loopHeaders: plan.loopHeaders,
+    writer,
     contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
-    suspicions: [],
-    validator: plan.validator,
+    suspectRanges: [],
+    validator: part.validator,
     lastModifiedAt: undefined,
-    terms: plan.terms,
-    fields: undefined,
+    revalidation,
+    responseFields: undefined,
     url: "",
-    received: 0,
-    remember: plan.remember,
+    receivedBytes: 0,
+    rememberValidator: part.rememberValidator,
   };
   let computed: ComputedDigests | undefined;
   let stored = false;
   let phase: Download["phase"] = "resolving";
+  let { urgent } = plan;
+  let ticket: Ticket | undefined;
 
-  /** What is on disk without a gap stays where it is for who reads it. */
-  function passOn(): void {
-    incoming.passOn();
-    const { position } = incoming;
+  /** Bytes on disk without a gap stay there for those who read them. */
+  function passThrough(): void {
+    writer.passThrough();
+    const { position } = writer;
     const within = assembly.contributions.filter(({ start }) => start < position);
     assembly.contributions = within.map((one) => ({ ...one, end: Math.min(one.end, position) }));
-    assembly.suspicions = [];
+    assembly.suspectRanges = [];
   }
 
-  async function fetchAll(offer: SourceList): Promise<ComputedDigests> {
-    if (!(await unlessStopped(plan.reserve(), stopper.signal))) passOn();
+  const fetchFrom = (sources: SourceList) => fetchWithFailover(assembly, sources, limits, upstream, clock, log, stop);
+
+  async function fetchAll(sources: SourceList): Promise<ComputedDigests> {
+    if (!(await unlessStopped(part.reserve(), stop))) passThrough();
     try {
-      return await askInTurn(assembly, offer, deps, stopper.signal);
+      return await fetchFrom(sources);
     } catch (error) {
       if (!(error instanceof StoreRefusesError)) throw error;
-      deps.log.debug("{file} is passed on without being stored: {error}", { file: name, error });
-      passOn();
-      return await askInTurn(assembly, offer, deps, stopper.signal);
+      log.debug("{file} is passed on without being stored: {error}", { file: name, error });
+      passThrough();
+      return await fetchFrom(sources);
     }
   }
 
   function finish(digests: ComputedDigests): void {
     computed = digests;
-    incoming.total = digests.size;
-    incoming.tail.finish(digests.size);
+    writer.total = digests.size;
+    writer.tail.finish(digests.size);
   }
 
   async function store(digests: ComputedDigests): Promise<void> {
-    const { lastModifiedAt, url, fields = new Headers() } = assembly;
-    stored = !incoming.passing && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+    const { lastModifiedAt, url, responseFields: fields = new Headers() } = assembly;
+    stored = !writer.passingThrough && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
   }
 
   const arrived = Promise.withResolvers<void>();
 
   async function run(): Promise<void> {
     try {
-      const offer = await unlessStopped(plan.offer(), stopper.signal);
+      const sources = await unlessStopped(plan.findSources(), stop);
       phase = "waiting";
-      place.take(await unlessStopped(plan.acquire(), stopper.signal, (late) => late()));
+      ticket = plan.requestSlot(urgent);
+      slot.take(await unlessStopped(ticket.granted, stop, (late) => late()));
       phase = "fetching";
       const startedAt = performance.now();
-      incoming.begin();
-      const digests = await fetchAll(offer);
+      writer.startHolding();
+      const digests = await fetchAll(sources);
       // The disk takes its time to sync, in which others can use the line.
-      place.leave();
+      slot.release();
       arrived.resolve();
-      // Clients wait for the verdict and not for the disk, which may take as long to sync as the bytes took to come; but a
-      // file that is answered in one piece is where its headers say it is.
-      const storesFirst = plan.storesFirst || digests.size <= HOLD_LIMIT_BYTES;
+      // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
+      // is sent in one buffer is stored by then, as its headers say; so is one whose digest file depends on the order of storing.
+      const storesFirst = revalidation !== undefined || digests.size <= HOLD_LIMIT_BYTES;
       if (!storesFirst) finish(digests);
       await store(digests);
       if (storesFirst) finish(digests);
       const milliseconds = Math.round(performance.now() - startedAt);
       const properties = { file: name, bytes: digests.size, milliseconds, source: assembly.url };
-      deps.log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
+      log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
     } catch (error) {
-      if (error instanceof NotModifiedError) plan.unchanged?.(error);
-      incoming.tail.fail(asUnavailable(error, name, stopper.signal, deps.log));
-      await incoming.settle().catch((error: unknown) => {
-        deps.log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
+      if (error instanceof NotModifiedError) revalidation?.confirmed(error);
+      writer.tail.fail(clientError(error, name, stop, log));
+      await writer.prepareResume().catch((error: unknown) => {
+        log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
       });
     } finally {
-      place.leave();
+      slot.release();
       arrived.resolve();
     }
   }
 
-  const startedAt = deps.clock.now();
+  const startedAt = clock.now();
   const ended = run();
+  const { reached, open, whole, hold } = writer.tail;
   return {
     name,
     expected,
+    startedAt,
+    reached,
+    open,
+    whole,
+    hold,
     get size() {
-      return incoming.total;
+      return writer.total;
     },
     get lastModifiedAt() {
       return assembly.lastModifiedAt;
@@ -182,8 +252,8 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     get url() {
       return assembly.url;
     },
-    get fields() {
-      return assembly.fields;
+    get responseFields() {
+      return assembly.responseFields;
     },
     get computed() {
       return computed;
@@ -191,31 +261,30 @@ export function startDownload(plan: DownloadPlan, deps: DownloadDeps): Download 
     get phase() {
       return phase;
     },
-    startedAt,
     get hereBytes() {
-      return incoming.position;
+      return writer.position;
     },
     get readers() {
-      return incoming.tail.readers;
+      return writer.tail.readers;
     },
     get joinable() {
-      return incoming.joinable;
+      return writer.joinable;
     },
-    get keeps() {
-      return plan.keeps && !incoming.passing;
+    get willStore() {
+      const isStorable = revalidation?.isStorable(assembly.responseFields ?? new Headers()) ?? true;
+      return part.named && !writer.passingThrough && isStorable;
     },
     get stored() {
       return stored;
     },
-    reached: incoming.tail.reached,
-    open: incoming.tail.open,
-    whole: createWhole(incoming.tail),
-    hold: incoming.tail.hold,
-    urge: plan.urge,
+    raisePriority() {
+      urgent = true;
+      ticket?.raisePriority();
+    },
     stop: (reason) => stopper.abort(reason),
     ended,
     arrived: arrived.promise,
-    // Only now: whoever asks again must not find a download that has failed, however long the rest takes.
-    over: ended.then(incoming.stop).then(incoming.tail.closed),
+    // Only now: a client that asks again must not find a download that has failed, however long the rest takes.
+    over: ended.then(writer.stop).then(writer.tail.closed),
   };
 }

@@ -1,207 +1,201 @@
 /**
- * Asking sources in turn for one file, each going on where the one before it left off, until it is whole and right; and what
- * is known of each afterwards.
+ * Fetches one file from its sources: tries one after the other, each continuing where the one before it left off, until the
+ * file is complete and verified, and records how each request ended.
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
-import { SourceError, UnavailableError } from "../distfile/errors.ts";
+import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Range } from "../upstream/range.ts";
-import { type Account, type Attempts, createAccount } from "./account.ts";
-import { type Assembly, isBound, isComplete, leftBytes, takeFrom } from "./assembly.ts";
-import { type Field, firstAnswer, type Winner } from "./hedge.ts";
-import { outcomeOf } from "./outcome.ts";
-import { pieceBytes } from "./segment-plan.ts";
-import { type SegmentDeps, takeInSegments } from "./segments.ts";
-import { createRounds, type Rounds } from "./source-queue.ts";
-import { createPace, FLOWING, HELD, isWorthLeaving, type Patience } from "./throughput.ts";
-import { findLiars, judge } from "./verify.ts";
-
-export interface AskDeps extends SegmentDeps {
-  readonly log: Logger;
-}
+import type { UpstreamClient } from "../upstream/request.ts";
+import { type Assembly, hasExpectedHash, isComplete, receiveFrom, remainingBytes } from "./assembly.ts";
+import { type Candidates, type FirstResponse, firstResponse } from "./hedge.ts";
+import { segmentBytes } from "./segment-plan.ts";
+import { fetchSegments, type SegmentLimits } from "./segments.ts";
+import { type AttemptLog, createAttemptLog, createSourceQueue, outcomeOf, type SourceQueue } from "./source-queue.ts";
+import { createThroughputWatch, HELD, isWorthLeaving, type SlownessLimit, STREAMED } from "./throughput.ts";
+import { findCorruptSources, verify } from "./verify.ts";
 
 const PAUSE_BEFORE_SECOND_ROUND_MS = 500;
-/** Less is there before others could join. */
-const LEAST_SHARED_BYTES = 8 * 1024 * 1024;
+/** A smaller file is complete before other sources could join. */
+const MIN_SEGMENTED_BYTES = 8 * 1024 * 1024;
 
-function patienceFor({ incoming }: Assembly): Patience {
-  return incoming.total !== undefined && incoming.total <= HOLD_LIMIT_BYTES ? HELD : FLOWING;
-}
-
-/** Whether the rest would come in a fraction of the time from another source. */
-function isSlow({ assembly, rounds }: Desk, source: Source, bytesPerSecond: number): boolean {
-  const left = leftBytes(assembly);
-  if (left === undefined || !isBound(assembly)) return false;
-  const others = rounds.left.filter((other) => other !== source);
-  const elsewhere = others.flatMap((other) => other.expectedMs(left) ?? []);
-  return elsewhere.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...elsewhere), patienceFor(assembly));
-}
-
-/** Whom to ask, and what to do about those who fail. */
-interface Desk {
+/** What every step of one download needs. */
+interface DownloadContext {
   readonly assembly: Assembly;
-  readonly rounds: Rounds<Source>;
-  readonly account: Account;
-  readonly deps: AskDeps;
+  readonly queue: SourceQueue<Source>;
+  readonly attemptLog: AttemptLog;
+  /** Records of requests that went well, open until the file is verified. */
+  readonly openRecords: Map<Source, RequestRecorder>;
+  readonly limits: SegmentLimits;
+  readonly upstream: UpstreamClient;
+  readonly clock: Clock;
+  readonly log: Logger;
   readonly stop: AbortSignal;
 }
 
-/** Whether others may join this source, as far as that can be told before it has answered. */
-function isShared({ assembly, rounds, deps }: Desk, source: Source): boolean {
-  const left = leftBytes(assembly);
-  if (deps.connections < 2 || !isBound(assembly) || left === undefined || left < LEAST_SHARED_BYTES) return false;
-  if (assembly.suspicions.length > 0 || assembly.incoming.passing) return false;
-  const asked = source.status().host;
-  return rounds.left
+function slownessLimit({ writer }: Assembly): SlownessLimit {
+  return writer.total !== undefined && writer.total <= HOLD_LIMIT_BYTES ? HELD : STREAMED;
+}
+
+/** Returns whether the rest would come in a fraction of the time from another source. */
+function isSlow({ assembly, queue }: DownloadContext, source: Source, bytesPerSecond: number): boolean {
+  const left = remainingBytes(assembly);
+  if (left === undefined || !hasExpectedHash(assembly)) return false;
+  const others = queue.left.filter((other) => other !== source);
+  const elsewhere = others.flatMap((other) => other.expectedMs(left) ?? []);
+  return elsewhere.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...elsewhere), slownessLimit(assembly));
+}
+
+/** Returns whether other sources may join this one, as far as that is known before it has answered. */
+function mayUseSegments({ assembly, queue, limits }: DownloadContext, source: Source): boolean {
+  const left = remainingBytes(assembly);
+  if (limits.connections < 2 || !hasExpectedHash(assembly)) return false;
+  if (left === undefined || left < MIN_SEGMENTED_BYTES) return false;
+  if (assembly.suspectRanges.length > 0 || assembly.writer.passingThrough) return false;
+  const { host: firstHost } = source.status();
+  return queue.left
     .map((other) => other.status())
-    .some(({ host: place, available: free, acceptsRanges: ranges }) => place !== asked && free && ranges);
+    .some(({ host, available, acceptsRanges }) => host !== firstHost && available && acceptsRanges);
 }
 
-/** What to ask a source for first: no more than a piece where others may join it, nothing that is there already. */
-function firstRange(desk: Desk, source: Source): Range | undefined {
-  const { incoming } = desk.assembly;
-  const { total, position: offset } = incoming;
-  if (!isBound(desk.assembly) || total === undefined) return undefined;
-  const gap = incoming.gaps(offset, total)[0]?.end ?? total;
-  const { acceptsRanges: ranges, bytesPerSecond } = source.status();
-  const most = isShared(desk, source) && ranges ? offset + pieceBytes(bytesPerSecond) : total;
-  const end = Math.min(gap, most);
-  return { offset, end: end === total || !ranges ? undefined : end };
+/** Returns what to ask a source for first: one segment where others may join it, and nothing that is here already. */
+function firstRange(context: DownloadContext, source: Source): Range | undefined {
+  const { total, position, gaps } = context.assembly.writer;
+  if (!hasExpectedHash(context.assembly) || total === undefined) return undefined;
+  const gapEnd = gaps(position, total)[0]?.end ?? total;
+  const { acceptsRanges, bytesPerSecond } = source.status();
+  const isSegment = acceptsRanges && mayUseSegments(context, source);
+  const end = Math.min(gapEnd, isSegment ? position + segmentBytes(bytesPerSecond) : total);
+  return { offset: position, end: end === total || !acceptsRanges ? undefined : end };
 }
 
-/** Trials that went well are open until the hash has been seen. */
-type Trials = Map<Source, RequestRecorder>;
-
-/** Takes what one source sends. @returns whether that was all of the file */
-async function takeAlone(desk: Desk, winner: Winner, trials: Trials): Promise<boolean> {
-  const { assembly, account, deps, stop } = desk;
-  const { answer, trial, abort } = winner;
-  const before = assembly.received;
-  const pace = createPace((rate) => isSlow(desk, answer.source, rate), abort, patienceFor(assembly));
+/** Receives what one source sends. @returns whether the file is complete */
+async function receiveAlone(context: DownloadContext, { opened, record, abort }: FirstResponse): Promise<boolean> {
+  const { assembly, attemptLog, openRecords, clock, stop } = context;
+  const { source } = opened;
+  const before = assembly.receivedBytes;
+  const watch = createThroughputWatch((rate) => isSlow(context, source, rate), abort, slownessLimit(assembly));
   try {
-    await takeFrom(assembly, answer, { trial, pace, clock: deps.clock });
-    trials.set(answer.source, trial);
+    await receiveFrom(assembly, opened, record, watch, clock);
+    openRecords.set(source, record);
     return true;
   } catch (error) {
     const isFault = error instanceof SourceError && !stop.aborted;
-    trial.end(isFault ? outcomeOf(error) : "cancelled");
+    record.end(isFault ? outcomeOf(error) : "cancelled");
     if (!isFault) throw error;
-    account.failed(answer.source, error, assembly.received - before);
+    attemptLog.failed(source, error, assembly.receivedBytes - before);
     return false;
   }
 }
 
-/** Has the rest of the file sent by the first that answers, and others beside it. @returns whether all of it is there */
-async function ask(desk: Desk, firstSource: Source, trials: Trials): Promise<boolean> {
-  const { assembly, rounds, account, deps, stop } = desk;
-  const { incoming } = assembly;
-  let first: Source | undefined = firstSource;
-  const field: Field = {
+/** Fetches the rest of the file from the source that answers first, and from others beside it. @returns whether it is complete */
+async function fetchRest(context: DownloadContext, firstSource: Source): Promise<boolean> {
+  const { assembly, queue, attemptLog, openRecords, limits, upstream, clock, stop } = context;
+  const { writer } = assembly;
+  let given: Source | undefined = firstSource;
+  const candidates: Candidates = {
     next() {
-      const given = first ?? rounds.spare();
-      first = undefined;
-      return given;
+      const source = given ?? queue.spare();
+      given = undefined;
+      return source;
     },
-    range: (source) => firstRange(desk, source),
-    failed: (failing, error) => account.failed(failing, error, 0),
+    rangeFor: (source) => firstRange(context, source),
+    failed: (source, error) => attemptLog.failed(source, error, 0),
   };
-  const winner = await firstAnswer(assembly, field, deps, stop);
-  if (!winner) return false;
-  const { end, source } = winner.answer;
-  if ((end === undefined || end === incoming.total) && !isShared(desk, source)) {
-    return await takeAlone(desk, winner, trials);
+  const first = await firstResponse(assembly, candidates, upstream, clock, stop);
+  if (!first) return false;
+  const { end, source } = first.opened;
+  if ((end === undefined || end === writer.total) && !mayUseSegments(context, source)) {
+    return await receiveAlone(context, first);
   }
-  const crew = { candidates: () => rounds.left, failed: account.failed };
-  const brought = await takeInSegments(assembly, winner, crew, deps, stop);
-  for (const [one, trial] of brought) {
-    trials.get(one)?.end("cancelled");
-    trials.set(one, trial);
+  const sources = { candidates: () => queue.left, failed: attemptLog.failed };
+  const records = await fetchSegments(assembly, first, sources, limits, upstream, clock, stop);
+  for (const [one, record] of records) {
+    openRecords.get(one)?.end("cancelled");
+    openRecords.set(one, record);
   }
-  return incoming.position === incoming.total;
+  return writer.position === writer.total;
 }
 
-/** The digests where the file is right; else who is to blame is noted, and its bytes are gone. */
-async function settle(desk: Desk, trials: Trials): Promise<ComputedDigests | undefined> {
-  const { assembly, rounds, account, deps } = desk;
-  function accuse(
-    source: Source,
-    why = "has other bytes than the Manifest says",
-    outcome: RequestOutcome = "failed",
-  ): void {
-    (trials.get(source) ?? source.startRequest(0)).end(outcome);
-    account.lied(source, why);
+/** Returns the digests of a right file; of a wrong one, reports the corrupt source and discards its bytes. */
+async function verifyFile(context: DownloadContext): Promise<ComputedDigests | undefined> {
+  const { assembly, queue, attemptLog, openRecords, log } = context;
+  function reportCorrupt(source: Source, why: string, outcome: RequestOutcome = "failed"): void {
+    (openRecords.get(source) ?? source.startRequest(0)).end(outcome);
+    attemptLog.corrupt(source, why);
   }
+  const otherBytes = "has other bytes than the Manifest says";
   try {
-    const verdict = await judge(assembly);
-    if (verdict.kind === "right") {
-      for (const liar of await findLiars(assembly)) accuse(liar);
-      for (const trial of trials.values()) trial.end("delivered");
-      return verdict.computed;
+    const result = await verify(assembly);
+    if (result.kind === "right") {
+      for (const source of await findCorruptSources(assembly)) reportCorrupt(source, otherBytes);
+      for (const record of openRecords.values()) record.end("delivered");
+      return result.computed;
     }
-    if (verdict.kind === "liar") accuse(verdict.source);
-    else if (verdict.kind === "unfit") accuse(verdict.source, verdict.why, "absent");
+    if (result.kind === "corrupt") reportCorrupt(result.source, otherBytes);
+    else if (result.kind === "outdated") reportCorrupt(result.source, result.why, "absent");
     else {
-      rounds.mixed(verdict.last);
+      queue.mixed(result.last);
       const file = assembly.name;
-      deps.log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
+      log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
     }
     return undefined;
   } finally {
-    for (const trial of trials.values()) trial.end("cancelled");
+    for (const record of openRecords.values()) record.end("cancelled");
+    openRecords.clear();
   }
 }
 
-async function lookFurther({ more }: SourceList, stop: AbortSignal): Promise<SourceList | undefined> {
+/** Tries the sources of the queue until the file is complete and right; undefined when none is left to try. */
+async function fetchFromQueue(context: DownloadContext): Promise<ComputedDigests | undefined> {
+  const { assembly, queue, openRecords, clock, stop } = context;
+  try {
+    for (let source = queue.next(assembly.receivedBytes); source; source = queue.next(assembly.receivedBytes)) {
+      if (queue.again) await unlessStopped(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
+      if (!isComplete(assembly) && !(await fetchRest(context, source))) continue;
+      const computed = await verifyFile(context);
+      if (computed) return computed;
+    }
+  } finally {
+    for (const record of openRecords.values()) record.end("cancelled");
+  }
+  return undefined;
+}
+
+async function searchFurther({ more }: SourceList, stop: AbortSignal): Promise<SourceList | undefined> {
   return more ? await unlessStopped(more(), stop) : undefined;
 }
 
 /**
- * Asks one source after the other until the file is whole and its digest right.
- * @throws {UnavailableError} when none is left to ask
+ * Tries one source after the other until the file is complete and its digest right.
+ * @throws {UnavailableError} when none is left to try
  */
-export async function askInTurn(
+export async function fetchWithFailover(
   assembly: Assembly,
-  first: SourceList,
-  deps: AskDeps,
+  list: SourceList,
+  limits: SegmentLimits,
+  upstream: UpstreamClient,
+  clock: Clock,
+  log: Logger,
   stop: AbortSignal,
 ): Promise<ComputedDigests> {
-  const attempts: Attempts = new Map();
-  const asked = new Set<string>();
-  let refusals = first.refusals;
-  for (let offer: SourceList | undefined = first; offer; offer = await lookFurther(offer, stop)) {
-    refusals = offer.refusals;
-    const sources = offer.sources().filter(({ label }) => !asked.has(label));
-    for (const { label } of sources) asked.add(label);
-    const computed = await fetchFrom(assembly, sources, attempts, deps, stop);
+  const attempts = new Map<Source, Attempt>();
+  const tried = new Set<string>();
+  let { refusals } = list;
+  for (let current: SourceList | undefined = list; current; current = await searchFurther(current, stop)) {
+    refusals = current.refusals;
+    const sources = current.sources().filter(({ label }) => !tried.has(label));
+    for (const { label } of sources) tried.add(label);
+    const queue = createSourceQueue(sources);
+    const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
+    const openRecords = new Map<Source, RequestRecorder>();
+    const context = { assembly, queue, attemptLog, openRecords, limits, upstream, clock, log, stop };
+    const computed = await fetchFromQueue(context);
     if (computed) return computed;
   }
   throw new UnavailableError(`No source has ${assembly.name}`, [...attempts.values(), ...refusals]);
-}
-
-async function fetchFrom(
-  assembly: Assembly,
-  sources: readonly Source[],
-  attempts: Attempts,
-  deps: AskDeps,
-  stop: AbortSignal,
-): Promise<ComputedDigests | undefined> {
-  const rounds = createRounds(sources);
-  const account = createAccount(assembly.name, rounds, attempts, deps.log);
-  const desk: Desk = { assembly, rounds, account, deps, stop };
-  const trials: Trials = new Map();
-  try {
-    for (let source = rounds.next(assembly.received); source; source = rounds.next(assembly.received)) {
-      if (rounds.again) await unlessStopped(deps.clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
-      if (!isComplete(assembly) && !(await ask(desk, source, trials))) continue;
-      const computed = await settle(desk, trials);
-      trials.clear();
-      if (computed) return computed;
-    }
-  } finally {
-    for (const trial of trials.values()) trial.end("cancelled");
-  }
-  return undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The downloads under way, one per wanted content: whoever asks for the same joins, as long as all of it can be had.
- * join() and start() must be called with no await in between; that is the lock.
+ * Keeps the downloads under way, one for each wanted content (single flight): a request for the same content joins, as long as all
+ * of it can be had. join() and start() must be called with no await in between; that is the lock.
  */
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
@@ -11,13 +11,13 @@ export interface Flights {
   join(key: string): Download | undefined;
   start(key: string, begin: () => Download): Download;
   /**
-   * Waits for a file that is whole and right to be put into the store, if there is such a one. Resolves with whether it is
-   * there now: who asks while it is being synced is but a moment early for it.
+   * Waits until a complete and right file is stored, if there is one under this key. Resolves with whether it is stored now: a
+   * request that comes while the disk syncs it is but a moment early.
    */
-  landed(key: string): Promise<boolean>;
-  /** In the order in which they began. */
+  waitUntilStored(key: string): Promise<boolean>;
+  /** Returns the downloads in the order in which they began. */
   all(): readonly Download[];
-  /** Asks all to stop and resolves when they have, or when they should have long ago: the end must not hang on one of them. */
+  /** Stops all downloads; resolves when they have stopped or should have long ago: the end must not hang on one of them. */
   stop(reason: Error): Promise<void>;
 }
 
@@ -26,10 +26,10 @@ export interface FlightsDeps {
   readonly log: Logger;
 }
 
-/** What is asked to stop waits for no peer any more, only for the disk. */
+/** A stopped download waits for no peer any more, only for the disk. */
 const STOP_MS = 5_000;
-/** A disk that takes longer to sync is not waited for: the file is given out as it is. */
-const MOST_SYNC_MS = 5_000;
+/** A disk that takes longer to sync is not waited for: the file is sent as it is. */
+const MAX_SYNC_MS = 5_000;
 
 export function createFlights({ clock, log }: FlightsDeps): Flights {
   const flights = new Map<string, Download>();
@@ -45,23 +45,23 @@ export function createFlights({ clock, log }: FlightsDeps): Flights {
       all.add(download);
       void download.ended.then(() => {
         all.delete(download);
-        // One that can't be stored has another beside it, for who came too late to join.
+        // A download that can't be stored may have another beside it, for a client that came too late to join.
         if (flights.get(key) === download) flights.delete(key);
       });
       return download;
     },
-    async landed(key) {
+    async waitUntilStored(key) {
       const download = flights.get(key);
-      if (!download?.computed || !download.keeps) return false;
-      await within(clock, MOST_SYNC_MS, download.ended);
+      if (!download?.computed || !download.willStore) return false;
+      await within(clock, MAX_SYNC_MS, download.ended);
       return download.stored;
     },
     all: () => [...all],
     async stop(reason) {
-      const under = [...all];
-      for (const download of under) download.stop(reason);
-      const left = new Set(under);
-      const ended = under.map((download) => download.ended.then(() => left.delete(download)));
+      const running = [...all];
+      for (const download of running) download.stop(reason);
+      const left = new Set(running);
+      const ended = running.map((download) => download.ended.then(() => left.delete(download)));
       await within(clock, STOP_MS, Promise.all(ended));
       for (const { name, phase, hereBytes, size } of left) {
         const has = `${hereBytes} of ${size ?? "?"} bytes`;

@@ -17,8 +17,9 @@ import type { Fault } from "../testing/faults.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { createPin, systemResolve } from "../upstream/pinned-address.ts";
 import { tryConnect } from "../upstream/probe.ts";
+import { createUpstreamClient } from "../upstream/request.ts";
 import { startDownload } from "./download.ts";
-import { createLine } from "./line.ts";
+import { createLineCapacity } from "./parallelism.ts";
 
 setDefaultTimeout(60_000);
 
@@ -96,21 +97,19 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         write: async (bytes, position) => void writeSync(fd, bytes, 0, bytes.length, position),
         mark: async () => undefined,
         truncate: async (length) => ftruncateSync(fd, length),
+        validator: undefined,
+        named: true,
+        reserve: async () => true,
+        rememberValidator: () => undefined,
       },
-      validator: undefined,
-      keeps: true,
-      loopHeaders: {},
-      acquire: async () => () => undefined,
-      urge: () => undefined,
-      reserve: () => Promise.resolve(true),
-      offer: async () => ({ sources: () => sources, refusals: [] }),
-      remember: () => undefined,
+      revalidation: undefined,
+      urgent: true,
+      requestSlot: () => ({ granted: Promise.resolve(() => undefined), raisePriority: () => undefined }),
+      findSources: async () => ({ sources: () => sources, refusals: [] }),
       commit: async () => true,
     },
-    {
-      hasher,
-      aside: createSemaphore(1),
-      settings: {
+    createUpstreamClient(
+      {
         connectTimeoutMs: timeoutMs,
         stallTimeoutMs: timeoutMs,
         userAgent: "test",
@@ -119,9 +118,13 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         slots: createSemaphore(100),
         pin: createPin({ resolve: systemResolve, tryConnect, clock: systemClock }),
       },
+      {},
+    ),
+    {
+      hasher,
+      aside: createSemaphore(1),
+      limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
       clock: systemClock,
-      connections: 4,
-      line: createLine(systemClock),
       log: await openLog("error", "text"),
     },
   );

@@ -1,96 +1,81 @@
 /**
- * Finding a source that answers: one is asked, and while none of those asked is within its patience, another beside them.
- * The first usable answer wins and the others are cancelled, so there is never more than one that writes. Silent sources
- * thus cost a moment each, not a time-out: a client that waits for its first byte would not live to see many of these.
+ * Hedges requests: asks one source, and while no source has answered within its hedge delay, the next one as well. The first
+ * usable response is taken and the other requests are cancelled, so there is never more than one that writes. A silent source
+ * thus costs a moment, not a time-out: a client that waits for its first byte would give up after a few of those.
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import { unlessStopped } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
-import type { UpstreamSettings } from "../upstream/request.ts";
-import { type Answer, type Assembly, isBound, leftBytes } from "./assembly.ts";
-import { openAnswer } from "./open-response.ts";
-import { outcomeOf } from "./outcome.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
+import { type Assembly, hasExpectedHash, type OpenedResponse, remainingBytes } from "./assembly.ts";
+import { openResponse } from "./open-response.ts";
+import { outcomeOf } from "./source-queue.ts";
 
-export interface RaceDeps {
-  readonly settings: UpstreamSettings;
-  readonly clock: Clock;
-}
-
-export interface Field {
-  /** What of the file it is asked for; undefined: the rest. */
-  range(source: Source): Range | undefined;
-  /** Who is asked next, undefined when nobody is left. */
+/** The sources that may be asked. */
+export interface Candidates {
+  /** Returns the next source to ask; undefined when none is left. */
   next(): Source | undefined;
-  /** Told of each that can't answer. */
+  /** Returns which bytes to ask the source for; undefined for the rest of the file. */
+  rangeFor(source: Source): Range | undefined;
+  /** Called for each source that could not answer. */
   failed(source: Source, error: SourceError): void;
 }
 
-/** The answer, and what is needed to account for it and to end it. */
-export interface Winner {
-  readonly answer: Answer;
-  readonly trial: RequestRecorder;
+/** The response that came first, with the record of its request. */
+export interface FirstResponse {
+  readonly opened: OpenedResponse;
+  readonly record: RequestRecorder;
   /** Breaks the transfer off. */
   abort(reason: Error): void;
 }
 
-interface Runner {
+interface Candidate {
   readonly source: Source;
-  readonly trial: RequestRecorder;
-  /** From then on others are asked beside it. */
-  readonly lateAt: number;
+  readonly record: RequestRecorder;
+  /** From this time on the next source is asked as well. */
+  readonly hedgeAt: number;
   readonly controller: AbortController;
   /** Never rejects. */
-  readonly settled: Promise<{ readonly runner: Runner; readonly answer?: Answer; readonly error?: unknown }>;
+  readonly settled: Promise<{
+    readonly candidate: Candidate;
+    readonly opened?: OpenedResponse;
+    readonly error?: unknown;
+  }>;
 }
 
-/** Each is another place, but a download should not be all connections. */
-const MOST_AT_ONCE = 8;
+/** Each is another host, but one download should not take all connections. */
+const MAX_CANDIDATES = 8;
 
-/** Without a hash bytes of two sources can't be told apart, so one is asked at a time; but while there are none it does not matter whose come first. */
-function mayRace(assembly: Assembly): boolean {
-  const begun = assembly.incoming.position > 0 || assembly.url !== "";
-  return isBound(assembly) || (assembly.terms?.anywhere === true && !begun);
+/**
+ * Returns whether several sources may be asked at once. Without a hash the bytes of two sources can't be compared, so only one
+ * is asked at a time; before the first byte of a file that is the same at all mirrors it does not matter which one sends it.
+ */
+function mayHedge(assembly: Assembly): boolean {
+  const begun = assembly.writer.position > 0 || assembly.url !== "";
+  return hasExpectedHash(assembly) || (assembly.revalidation?.sameAtAllMirrors === true && !begun);
 }
 
-function start(assembly: Assembly, source: Source, field: Field, deps: RaceDeps, stop: AbortSignal): Runner {
-  const trial = source.startRequest(leftBytes(assembly));
-  const controller = new AbortController();
-  const lateAt = mayRace(assembly) ? deps.clock.now() + source.hedgeDelayMs() : Number.POSITIVE_INFINITY;
-  const signal = AbortSignal.any([stop, controller.signal]);
-  const runner: Runner = {
-    source,
-    trial,
-    lateAt,
-    controller,
-    settled: openAnswer(assembly, source, trial, field.range(source), deps, signal).then(
-      (answer) => ({ runner, answer }),
-      (error: unknown) => ({ runner, error }),
-    ),
-  };
-  return runner;
-}
-
-/** What came of asking a source that is not to blame. */
-function noFault(error: unknown): RequestOutcome {
+/** Returns the outcome of a request that failed through no fault of its source. */
+function blamelessOutcome(error: unknown): RequestOutcome {
   return error instanceof NotModifiedError ? "delivered" : "cancelled";
 }
 
-/** Ends all that were not needed. */
-function cancel(runners: Iterable<Runner>, winner: Runner | undefined, now: number): void {
-  for (const { trial, lateAt, controller, settled } of runners) {
-    trial.end(winner !== undefined && lateAt <= now && lateAt < winner.lateAt ? "late" : "cancelled");
+/** Ends all requests that are not needed any more. */
+function cancel(candidates: Iterable<Candidate>, first: Candidate | undefined, now: number): void {
+  for (const { record, hedgeAt, controller, settled } of candidates) {
+    record.end(first !== undefined && hedgeAt <= now && hedgeAt < first.hedgeAt ? "late" : "cancelled");
     controller.abort(new SourceError("failed", "is not needed any more"));
-    void settled.then(({ answer }) => answer?.response.close());
+    void settled.then(({ opened }) => opened?.response.close());
   }
 }
 
-/** Resolves when one of them has settled, or when the last of them is late. */
-async function news(runners: ReadonlySet<Runner>, mayAsk: boolean, clock: Clock) {
+/** Resolves when one candidate has settled, or when the hedge delay of the last one is over. */
+async function nextEvent(candidates: ReadonlySet<Candidate>, mayAsk: boolean, clock: Clock) {
   const timer = new AbortController();
-  const waitMs = Math.max(0, ...[...runners].map(({ lateAt }) => lateAt - clock.now()));
-  const settled = [...runners].map((runner) => runner.settled);
+  const waitMs = Math.max(0, ...[...candidates].map(({ hedgeAt }) => hedgeAt - clock.now()));
+  const settled = [...candidates].map((candidate) => candidate.settled);
   if (!mayAsk || waitMs === Number.POSITIVE_INFINITY) return await Promise.race(settled);
   const late = clock.sleep(waitMs, timer.signal).catch(() => undefined);
   try {
@@ -101,46 +86,66 @@ async function news(runners: ReadonlySet<Runner>, mayAsk: boolean, clock: Clock)
 }
 
 /**
- * The first usable answer; undefined where none of them gives one.
- * @throws what is no fault of a source, and the signal's reason
+ * Returns the first usable response; undefined when no source gives one.
+ * @throws errors that are no fault of a source, and the signal's reason
  */
-export async function firstAnswer(
+export async function firstResponse(
   assembly: Assembly,
-  field: Field,
-  deps: RaceDeps,
+  sources: Candidates,
+  upstream: UpstreamClient,
+  clock: Clock,
   stop: AbortSignal,
-): Promise<Winner | undefined> {
-  const runners = new Set<Runner>();
+): Promise<FirstResponse | undefined> {
+  const candidates = new Set<Candidate>();
   let exhausted = false;
 
-  function send(): void {
-    const source = field.next();
+  function ask(source: Source): void {
+    const record = source.startRequest(remainingBytes(assembly));
+    const controller = new AbortController();
+    const hedgeAt = mayHedge(assembly) ? clock.now() + source.hedgeDelayMs() : Number.POSITIVE_INFINITY;
+    const signal = AbortSignal.any([stop, controller.signal]);
+    const candidate: Candidate = {
+      source,
+      record,
+      hedgeAt,
+      controller,
+      settled: openResponse(assembly, source, record, sources.rangeFor(source), upstream, clock, signal).then(
+        (opened) => ({ candidate, opened }),
+        (error: unknown) => ({ candidate, error }),
+      ),
+    };
+    candidates.add(candidate);
+  }
+
+  function askNext(): void {
+    const source = sources.next();
     exhausted = source === undefined;
-    if (source) runners.add(start(assembly, source, field, deps, stop));
+    if (source) ask(source);
   }
 
   try {
     for (;;) {
-      const inTime = [...runners].some(({ lateAt }) => lateAt > deps.clock.now());
-      if (!inTime && !exhausted && runners.size < MOST_AT_ONCE) send();
-      if (runners.size === 0) return undefined;
-      const one = await unlessStopped(news(runners, !exhausted && runners.size < MOST_AT_ONCE, deps.clock), stop);
-      if (!one) continue;
-      const { runner, answer, error } = one;
-      runners.delete(runner);
-      if (answer) {
-        cancel(runners, runner, deps.clock.now());
-        runners.clear();
-        return { answer, trial: runner.trial, abort: (reason) => runner.controller.abort(reason) };
+      const inTime = [...candidates].some(({ hedgeAt }) => hedgeAt > clock.now());
+      if (!inTime && !exhausted && candidates.size < MAX_CANDIDATES) askNext();
+      if (candidates.size === 0) return undefined;
+      const mayAsk = !exhausted && candidates.size < MAX_CANDIDATES;
+      const event = await unlessStopped(nextEvent(candidates, mayAsk, clock), stop);
+      if (!event) continue;
+      const { candidate, opened, error } = event;
+      candidates.delete(candidate);
+      if (opened) {
+        cancel(candidates, candidate, clock.now());
+        candidates.clear();
+        return { opened, record: candidate.record, abort: (reason) => candidate.controller.abort(reason) };
       }
       if (!(error instanceof SourceError) || stop.aborted) {
-        runner.trial.end(noFault(error));
+        candidate.record.end(blamelessOutcome(error));
         throw error;
       }
-      runner.trial.end(outcomeOf(error));
-      field.failed(runner.source, error);
+      candidate.record.end(outcomeOf(error));
+      sources.failed(candidate.source, error);
     }
   } finally {
-    cancel(runners, undefined, deps.clock.now());
+    cancel(candidates, undefined, clock.now());
   }
 }

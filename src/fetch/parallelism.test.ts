@@ -1,56 +1,55 @@
 import { expect, test } from "bun:test";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createLine } from "./line.ts";
-import { createMeter, type Meter } from "./meter.ts";
-import { createJoining } from "./parallelism.ts";
+import { createLineCapacity, createParallelism } from "./parallelism.ts";
+import { createThroughputMeter, type ThroughputMeter } from "./throughput.ts";
 
 const MB = 1_000_000;
 
-function meter(bytesPerSecond: number | undefined, ageMs = 1_000): Meter {
-  return { bytesPerSecond, ageMs, fed: () => undefined };
+function meter(bytesPerSecond: number | undefined, ageMs = 1_000): ThroughputMeter {
+  return { bytesPerSecond, ageMs, received: () => undefined };
 }
 
 test("others join one that will take long, once it has shown its speed", () => {
   const clock = createFakeClock();
-  const joining = createJoining(createLine(clock), clock);
-  expect(joining.look(100 * MB, [meter(undefined, 100)])).toBe("stay");
-  expect(joining.look(100 * MB, [meter(MB, 260)])).toBe("stay");
-  expect(joining.look(MB / 2, [meter(MB)])).toBe("stay");
-  expect(joining.look(100 * MB, [meter(MB)])).toBe("join");
+  const parallelism = createParallelism(createLineCapacity(clock), clock);
+  expect(parallelism.advise(100 * MB, [meter(undefined, 100)])).toBe("keep");
+  expect(parallelism.advise(100 * MB, [meter(MB, 260)])).toBe("keep");
+  expect(parallelism.advise(MB / 2, [meter(MB)])).toBe("keep");
+  expect(parallelism.advise(100 * MB, [meter(MB)])).toBe("add");
 });
 
 test("where all together are no faster than the one was, the fastest goes on alone, and the next file is left to one", async () => {
   const clock = createFakeClock();
-  const line = createLine(clock);
-  const joining = createJoining(line, clock);
-  expect(joining.look(100 * MB, [meter(8 * MB)])).toBe("join");
-  joining.joined();
-  expect(joining.look(90 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("stay");
+  const lineCapacity = createLineCapacity(clock);
+  const parallelism = createParallelism(lineCapacity, clock);
+  expect(parallelism.advise(100 * MB, [meter(8 * MB)])).toBe("add");
+  parallelism.begun();
+  expect(parallelism.advise(90 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("keep");
   await clock.advance(1_500);
-  expect(joining.look(80 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("part");
-  expect([line.mayHelp(8 * MB), line.mayHelp(2 * MB)]).toEqual([false, true]);
+  expect(parallelism.advise(80 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("reduce");
+  expect([lineCapacity.mayHelp(8 * MB), lineCapacity.mayHelp(2 * MB)]).toEqual([false, true]);
   await clock.advance(11 * 60_000);
-  expect(line.mayHelp(8 * MB)).toBe(true);
+  expect(lineCapacity.mayHelp(8 * MB)).toBe(true);
 });
 
 test("where all together are faster they stay", async () => {
   const clock = createFakeClock();
-  const joining = createJoining(createLine(clock), clock);
-  joining.look(100 * MB, [meter(8 * MB)]);
-  joining.joined();
+  const parallelism = createParallelism(createLineCapacity(clock), clock);
+  parallelism.advise(100 * MB, [meter(8 * MB)]);
+  parallelism.begun();
   await clock.advance(1_500);
-  expect(joining.look(80 * MB, [meter(8 * MB), meter(2 * MB)])).toBe("stay");
-  expect([joining.settled, joining.shared]).toEqual([true, true]);
+  expect(parallelism.advise(80 * MB, [meter(8 * MB), meter(2 * MB)])).toBe("keep");
+  expect([parallelism.settled, parallelism.shared]).toEqual([true, true]);
 });
 
 test("a meter tells the speed of the last two seconds, and of silence that it is silence", async () => {
   const clock = createFakeClock();
-  const measured = createMeter(clock);
-  measured.fed(5 * MB);
+  const measured = createThroughputMeter(clock);
+  measured.received(5 * MB);
   expect(measured.bytesPerSecond).toBeUndefined();
   for (let i = 0; i < 10; i++) {
     await clock.advance(100);
-    measured.fed(MB / 10);
+    measured.received(MB / 10);
   }
   expect(measured.bytesPerSecond).toBe(MB);
   await clock.advance(3_000);

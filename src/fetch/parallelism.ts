@@ -1,58 +1,94 @@
 /**
- * When other sources join the one that began, and whether they stay: it shows its speed alone first, and all together have to
- * be faster than that.
+ * Decides when other sources join the first one of a file, and whether they stay: the first shows its speed alone, and all
+ * together have to be faster than that. They are not where our own line is the limit, which only trying can tell; the result
+ * holds for a while for all downloads.
  */
 import type { Clock } from "../lib/clock.ts";
-import { isLong, type Line } from "./line.ts";
-import type { Meter } from "./meter.ts";
+import type { ThroughputMeter } from "./throughput.ts";
 
-/** "join": others may begin; "stay": who is there goes on; "part": the fastest goes on alone. */
-export type Advice = "join" | "stay" | "part";
+/** What is known of the capacity of our own line. */
+export interface LineCapacity {
+  /** Returns whether another source may help one that sends at this speed. */
+  mayHelp(bytesPerSecond: number): boolean;
+  /** Records the speed of one source alone and of all together. @returns whether the others were worth it */
+  record(alone: number, together: number): boolean;
+}
 
-export interface Joining {
-  /** Asked often. @param meters of the sources at work; the first one's alone where others have not joined yet */
-  look(leftBytes: number, meters: readonly Meter[]): Advice;
-  /** Others have begun. */
-  joined(): void;
-  /** Whether it has been seen what they can do. */
+/** More sources have to be so much faster than one. */
+const WORTHWHILE_FACTOR = 1.15;
+/** A speed this near to one at which others did not help is as fast as it gets. */
+const NEAR_CAPACITY = 0.7;
+const REMEMBERED_MS = 10 * 60_000;
+
+export function createLineCapacity(clock: Clock): LineCapacity {
+  let capacity = Number.POSITIVE_INFINITY;
+  let seenAt = 0;
+  return {
+    mayHelp: (bytesPerSecond) =>
+      bytesPerSecond < NEAR_CAPACITY * capacity || Math.abs(clock.now() - seenAt) > REMEMBERED_MS,
+    record(alone, together) {
+      if (together >= WORTHWHILE_FACTOR * alone) return true;
+      capacity = Math.max(alone, together);
+      seenAt = clock.now();
+      return false;
+    },
+  };
+}
+
+/** Other sources join only where the rest would take one source longer than this. */
+const MIN_SHARED_MS = 1_000;
+
+function isWorthSharing(leftBytes: number, bytesPerSecond: number): boolean {
+  return (1000 * leftBytes) / bytesPerSecond > MIN_SHARED_MS;
+}
+
+/** "add": let other sources join; "keep": go on with those at work; "reduce": go on with the fastest alone. */
+export type Advice = "add" | "keep" | "reduce";
+
+export interface Parallelism {
+  /** To be called often. @param meters of the sources at work; the first source's alone where no others have joined yet */
+  advise(leftBytes: number, meters: readonly ThroughputMeter[]): Advice;
+  /** Notes that other sources have joined. */
+  begun(): void;
+  /** Whether the speed of all together has been judged. */
   readonly settled: boolean;
-  /** Whether others have begun at all. */
+  /** Whether other sources have joined at all. */
   readonly shared: boolean;
 }
 
-/** One source alone has so long to show its speed, all together so long. */
+/** How long one source alone, and all together, have to show their speed. */
 const ALONE_MS = 300;
 const TOGETHER_MS = 1_500;
 
-export function createJoining(line: Line, clock: Clock): Joining {
+export function createParallelism(lineCapacity: LineCapacity, clock: Clock): Parallelism {
   let aloneRate = 0;
-  let joinedAt: number | undefined;
+  let sharedAt: number | undefined;
   let settled = false;
 
-  function lookAlone(leftBytes: number, first: Meter | undefined): Advice {
+  function adviseFirst(leftBytes: number, first: ThroughputMeter | undefined): Advice {
     const rate = first?.bytesPerSecond;
-    if (rate === undefined || (first?.ageMs ?? 0) < ALONE_MS) return "stay";
-    if (!isLong(leftBytes, rate) || !line.mayHelp(rate)) return "stay";
+    if (rate === undefined || (first?.ageMs ?? 0) < ALONE_MS) return "keep";
+    if (!isWorthSharing(leftBytes, rate) || !lineCapacity.mayHelp(rate)) return "keep";
     aloneRate = rate;
-    return "join";
+    return "add";
   }
 
   return {
-    look(leftBytes, meters) {
-      if (joinedAt === undefined) return lookAlone(leftBytes, meters[0]);
-      if (settled || clock.now() - joinedAt < TOGETHER_MS) return "stay";
+    advise(leftBytes, meters) {
+      if (sharedAt === undefined) return adviseFirst(leftBytes, meters[0]);
+      if (settled || clock.now() - sharedAt < TOGETHER_MS) return "keep";
       settled = true;
       const together = meters.reduce((sum, { bytesPerSecond = 0 }) => sum + bytesPerSecond, 0);
-      return meters.length < 2 || line.judge(aloneRate, together) ? "stay" : "part";
+      return meters.length < 2 || lineCapacity.record(aloneRate, together) ? "keep" : "reduce";
     },
-    joined() {
-      joinedAt = clock.now();
+    begun() {
+      sharedAt = clock.now();
     },
     get settled() {
       return settled;
     },
     get shared() {
-      return joinedAt !== undefined;
+      return sharedAt !== undefined;
     },
   };
 }

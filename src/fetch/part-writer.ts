@@ -1,135 +1,144 @@
 /**
- * The bytes of one download on their way to disk: part file, running hash and tail kept in step. Bytes may come in any
- * order, and one that is there stays until all are thrown away; the hash goes on as far as there is no gap.
- * Knows nothing of sources.
+ * Writes the bytes of one download: keeps part file, running hash and tail in step. Bytes may come in any order, and stay until
+ * all are discarded; the hash follows the front, up to the first gap. Knows nothing of sources.
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
 import type { Hasher, HashJob } from "../distfile/hasher.ts";
 import { unlessStopped } from "../lib/abort.ts";
-import { createCoverage, type Span } from "./byte-ranges.ts";
+import { type ByteRange, createByteRanges } from "./byte-ranges.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { createOverflow, type Overflow } from "./passthrough-buffer.ts";
+import { createPassthroughBuffer, type PassthroughBuffer } from "./passthrough-buffer.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./release-policy.ts";
+import type { Validator } from "./resume.ts";
 import { createTail, readFrom, type Tail } from "./tail.ts";
 
-/** A part file, as the store opens it. */
+/** The part file of a download, with what it may be resumed under. */
 export interface Part {
   /** Undefined where nothing can be stored at all. */
   readonly fd: number | undefined;
   /** Bytes that were there when it was opened. */
   readonly length: number;
+  /** What its bytes may be resumed under, where no hash is expected. */
+  readonly validator: Validator | undefined;
+  /** Whether the file can be stored under its name once it is complete. */
+  readonly named: boolean;
+  /** Reserves room for the whole file, where its size is known. Resolves with whether it may be stored. */
+  reserve(): Promise<boolean>;
   /** @param total size of the whole file, where that is known */
   write(bytes: Uint8Array, position: number, total?: number): Promise<void>;
   /**
-   * Notes in the file that of `total` bytes only the first `front` count, whatever lies behind them: for who opens it
-   * after a crash. Until truncate().
+   * Notes in the file that of `total` bytes only the first `front` count, whatever is behind them: for a start after a crash.
+   * Holds until truncate().
    */
   mark(front: number, total: number): Promise<void>;
-  /** Leaves so many bytes of it. */
+  /** Keeps only the first `length` bytes. */
   truncate(length: number): Promise<void>;
+  /** Remembers what the bytes may be resumed under by a later download. */
+  rememberValidator(validator: Validator): void;
 }
 
-export interface Incoming {
+export interface PartWriter {
   readonly tail: Tail;
   /** Bytes on disk from the start without a gap. */
   readonly position: number;
   /** Size of the whole file as far as it is known. */
   total: number | undefined;
-  /** From now on the time counts for which a small file is held. */
-  begin(): void;
+  /** Starts the time for which a small file is held. */
+  startHolding(): void;
   /**
-   * From now on bytes go to clients and not to disk: one after the other, no more ahead of them than memory holds. Those
-   * behind a gap are forgotten, those without one stay.
+   * From now on bytes go to clients and not to disk: in order, and no more ahead of the clients than memory holds. Bytes behind
+   * a gap are forgotten, the front stays.
    */
-  passOn(): void;
-  /** Whether they do. */
-  readonly passing: boolean;
-  /** Whether who begins to read now can have all of the file. */
+  passThrough(): void;
+  /** Whether bytes are passed through. */
+  readonly passingThrough: boolean;
+  /** Whether a client that comes now can read all of the file. */
   readonly joinable: boolean;
-  /** Writes those of the bytes that are not there yet; where they lie behind a gap the total has to be known. */
-  put(bytes: Uint8Array, at: number): Promise<void>;
-  /** What is missing between the two, in order. */
-  gaps(start: number, end: number): readonly Span[];
-  /** Forgets all bytes; readers that had some break off. `distrust` holds what comes next until it is checked. */
+  /** Writes those of the bytes that are not there yet; behind a gap the total has to be known. */
+  write(bytes: Uint8Array, at: number): Promise<void>;
+  /** Returns what is missing between the two offsets, in order. */
+  gaps(start: number, end: number): readonly ByteRange[];
+  /** Forgets all bytes; readers that had some break off. `distrust` holds back what comes next until it is verified. */
   restart(distrust: boolean): Promise<void>;
-  /** Tells whether the same bytes were at the same place at another time. */
-  fingerprint(span: Span): Promise<number>;
-  /** Digests of all bytes. */
+  /** Computes a sum that tells whether the same bytes were at the same place at another time. */
+  fingerprint(range: ByteRange): Promise<number>;
+  /** Computes the digests of all bytes. */
   digest(): Promise<ComputedDigests>;
-  /** By another algorithm (of node:crypto), all read once more; undefined where they are not on disk. */
+  /** Reads all bytes again for another algorithm (of node:crypto); undefined where they are not on disk. */
   digestBy(algorithm: string): Promise<string | undefined>;
-  /** Leaves in the part file what may be gone on from. */
-  settle(): Promise<void>;
-  /** Stops hashing and the clock; the part file may be closed after that. */
+  /** Leaves in the part file only the bytes that may be resumed. */
+  prepareResume(): Promise<void>;
+  /** Stops hashing and the timer; the part file may be closed after that. */
   stop(): Promise<void>;
 }
 
 /** How much of the front a crash may cost where there are gaps. */
 const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
-export interface IncomingDeps {
-  readonly hasher: Hasher;
-  /** Whether the SHA512 is wanted, too. */
-  readonly sha512: boolean;
-  /** Ends put() where it waits for clients. */
-  readonly stop: AbortSignal;
-  /** Told when bytes that are passed on wait for clients. */
-  readonly onHeldUp: () => void;
-}
-
-export function createIncoming(
+/**
+ * @param total size of the file, where it is known
+ * @param sha512 whether the SHA512 is needed, too
+ * @param stop ends write() where it waits for clients
+ * @param onHeldUp called when bytes that are passed through wait for clients
+ */
+export function createPartWriter(
   part: Part,
   total: number | undefined,
-  { hasher, sha512, stop, onHeldUp }: IncomingDeps,
-): Incoming {
-  const coverage = createCoverage(part.length);
+  hasher: Hasher,
+  sha512: boolean,
+  stop: AbortSignal,
+  onHeldUp: () => void,
+): PartWriter {
+  const ranges = createByteRanges(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
-  let overflow: Overflow | undefined;
+  let buffer: PassthroughBuffer | undefined;
   const tail = createTail(async (position, length) => {
-    if (overflow && position >= overflow.start) return overflow.read(position, length);
-    const most = overflow ? Math.min(length, overflow.start - position) : length;
+    if (buffer && position >= buffer.start) return buffer.read(position, length);
+    const most = buffer ? Math.min(length, buffer.start - position) : length;
     return (await onDisk?.(position, most)) ?? new Uint8Array(0);
   });
   let overdue = false;
   let distrusted = false;
   let job: HashJob = hasher.open(part.fd, { sha512 });
-  if (coverage.front > 0) job.advance(coverage.front);
+  if (ranges.front > 0) job.advance(ranges.front);
 
   let timer: NodeJS.Timeout | undefined;
-  /** The front that the part file tells of; undefined while it has no gaps. */
+  /** The front noted in the part file; undefined while it has no gaps. */
   let marked: number | undefined;
   let marking: Promise<void> = Promise.resolve();
 
   function release(): void {
-    tail.release((offset) =>
-      releasable({ position: coverage.until(offset), total: incoming.total, overdue, distrusted }),
-    );
+    tail.release((offset) => releasable({ position: ranges.until(offset), total: writer.total, overdue, distrusted }));
   }
 
-  function beOverdue(): void {
+  function becomeOverdue(): void {
     overdue = true;
     distrusted = false;
     release();
   }
 
   function mark(): void {
-    const front = coverage.front;
+    const { front } = ranges;
     marked = front;
-    marking = marking.then(() => part.mark(front, incoming.total ?? front));
+    marking = marking.then(() => part.mark(front, writer.total ?? front));
   }
 
-  /** Has to be through before a byte is written behind a gap, and never follows the front at every byte. */
+  /** The mark has to be written before any byte behind a gap, but does not follow the front at every byte. */
   async function markFor(at: number): Promise<void> {
-    if (at > coverage.front && marked === undefined) mark();
-    else if (marked !== undefined && coverage.front >= marked + MARK_EVERY_BYTES) mark();
+    if (at > ranges.front && marked === undefined) mark();
+    else if (marked !== undefined && ranges.front >= marked + MARK_EVERY_BYTES) mark();
     await marking;
   }
 
-  async function cutTo(length: number): Promise<void> {
+  async function truncateTo(length: number): Promise<void> {
     await marking.catch(() => undefined);
     marking = Promise.resolve();
     marked = undefined;
     await part.truncate(length);
+  }
+
+  async function truncateToFront(): Promise<void> {
+    if (marked !== undefined && !buffer) await truncateTo(ranges.front);
   }
 
   async function startHashing(fd: number | undefined): Promise<void> {
@@ -138,80 +147,78 @@ export function createIncoming(
     await before.cancel();
   }
 
-  async function passThrough(into: Overflow, fresh: Uint8Array): Promise<void> {
+  async function pushThrough(into: PassthroughBuffer, fresh: Uint8Array): Promise<void> {
     if (fresh.length === 0) return;
     await unlessStopped(into.push(fresh), stop);
     await job.feed(fresh);
-    const { front } = coverage;
-    coverage.add(front, front + fresh.length);
+    const { front } = ranges;
+    ranges.add(front, front + fresh.length);
     release();
   }
 
-  const incoming: Incoming = {
+  const writer: PartWriter = {
     tail,
     total,
     get position() {
-      return coverage.front;
+      return ranges.front;
     },
-    begin() {
-      timer = setTimeout(beOverdue, HOLD_MS);
+    startHolding() {
+      timer = setTimeout(becomeOverdue, HOLD_MS);
     },
-    passOn() {
-      const { front } = coverage;
-      coverage.clear();
-      coverage.add(0, front);
-      overflow = createOverflow(front, tail, onHeldUp);
+    passThrough() {
+      const { front } = ranges;
+      ranges.clear();
+      ranges.add(0, front);
+      buffer = createPassthroughBuffer(front, tail, onHeldUp);
       if (front === 0) void startHashing(undefined);
       release();
     },
-    get passing() {
-      return overflow !== undefined;
+    get passingThrough() {
+      return buffer !== undefined;
     },
     get joinable() {
-      return overflow?.whole ?? true;
+      return buffer?.whole ?? true;
     },
-    async put(bytes, at) {
-      if (overflow) return await passThrough(overflow, bytes.subarray(Math.max(0, coverage.front - at)));
-      for (const { start, end } of coverage.gaps(at, at + bytes.length)) {
+    async write(bytes, at) {
+      if (buffer) return await pushThrough(buffer, bytes.subarray(Math.max(0, ranges.front - at)));
+      for (const { start, end } of ranges.gaps(at, at + bytes.length)) {
         await markFor(start);
         const fresh = bytes.subarray(start - at, end - at);
-        await part.write(fresh, start, incoming.total);
+        await part.write(fresh, start, writer.total);
         tail.written(start, fresh);
-        const before = coverage.front;
-        coverage.add(start, end);
-        if (coverage.front > before) job.advance(coverage.front);
+        const before = ranges.front;
+        ranges.add(start, end);
+        if (ranges.front > before) job.advance(ranges.front);
       }
       release();
     },
-    gaps: coverage.gaps,
+    gaps: ranges.gaps,
     async restart(distrust) {
       tail.restart();
-      coverage.clear();
-      if (overflow) overflow = createOverflow(0, tail, onHeldUp);
-      await startHashing(overflow ? undefined : part.fd);
-      if (!overflow) await cutTo(0);
+      ranges.clear();
+      if (buffer) buffer = createPassthroughBuffer(0, tail, onHeldUp);
+      await startHashing(buffer ? undefined : part.fd);
+      if (!buffer) await truncateTo(0);
       if (!distrust) return;
       distrusted = true;
       clearTimeout(timer);
-      timer = setTimeout(beOverdue, DISTRUST_MS);
+      timer = setTimeout(becomeOverdue, DISTRUST_MS);
     },
     async digest() {
-      if (marked !== undefined && !overflow) await cutTo(coverage.front);
-      return await job.finish(coverage.front);
+      await truncateToFront();
+      return await job.finish(ranges.front);
     },
     async digestBy(algorithm) {
-      if (part.fd === undefined || overflow) return undefined;
+      if (part.fd === undefined || buffer) return undefined;
       const again = hasher.open(part.fd, { sha512: false, other: algorithm });
-      return (await again.finish(coverage.front)).other;
+      return (await again.finish(ranges.front)).other;
     },
-    fingerprint: async (span) => (part.fd === undefined || overflow ? 0 : await fingerprintOf(part.fd, span)),
-    async settle() {
-      if (marked !== undefined && !overflow) await cutTo(coverage.front);
-    },
+    fingerprint: async (range) => (part.fd === undefined || buffer ? 0 : await fingerprintOf(part.fd, range)),
+    prepareResume: truncateToFront,
     async stop() {
       clearTimeout(timer);
       await job.cancel();
     },
   };
-  return incoming;
+  return writer;
 }

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { BrokenOffError, UnavailableError } from "../distfile/errors.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { readContent } from "../testing/content.ts";
-import { createIncoming } from "./part-writer.ts";
-import { createOverflow } from "./passthrough-buffer.ts";
+import { createPartWriter, type Part } from "./part-writer.ts";
+import { createPassthroughBuffer } from "./passthrough-buffer.ts";
 import { createTail, type Reader } from "./tail.ts";
 
 const MIB = 1024 * 1024;
@@ -11,7 +11,7 @@ const content = { size: 16 * MIB, seed: 1 };
 
 function setup(patienceMs: number) {
   const tail = createTail(async (position, length) => overflow.read(position, length));
-  const overflow = createOverflow(0, tail, () => heldUp++, patienceMs);
+  const overflow = createPassthroughBuffer(0, tail, () => heldUp++, patienceMs);
   let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
     while (at < content.size) {
@@ -77,23 +77,28 @@ test("where nobody reads any more it ends", async () => {
 test("a download that is stopped does not wait for who takes nothing", async () => {
   const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
   const stopper = new AbortController();
-  const nowhere = { fd: undefined, length: 0, write: async () => {}, mark: async () => {}, truncate: async () => {} };
-  const incoming = createIncoming(nowhere, content.size, {
-    hasher,
-    sha512: false,
-    stop: stopper.signal,
-    onHeldUp: () => undefined,
-  });
-  incoming.passOn();
-  const reader = incoming.tail.open(0, undefined);
+  const nowhere: Part = {
+    fd: undefined,
+    length: 0,
+    validator: undefined,
+    named: false,
+    reserve: async () => false,
+    write: async () => {},
+    mark: async () => {},
+    truncate: async () => {},
+    rememberValidator: () => {},
+  };
+  const writer = createPartWriter(nowhere, content.size, hasher, false, stopper.signal, () => undefined);
+  writer.passThrough();
+  const reader = writer.tail.open(0, undefined);
   async function send(): Promise<void> {
-    for (let at = 0; at < content.size; at += MIB) await incoming.put(readContent(content, at, at + MIB), at);
+    for (let at = 0; at < content.size; at += MIB) await writer.write(readContent(content, at, at + MIB), at);
   }
   const sending = send();
-  while (incoming.position < 5 * MIB) await Bun.sleep(1);
+  while (writer.position < 5 * MIB) await Bun.sleep(1);
   stopper.abort(new Error("the server ends"));
   await expect(sending).rejects.toThrow("the server ends");
   reader.close();
-  await incoming.stop();
+  await writer.stop();
   hasher.close();
 });

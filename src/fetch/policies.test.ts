@@ -4,9 +4,9 @@ import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import { isPublicAddress } from "../upstream/address-policy.ts";
 import { parseContentRange } from "../upstream/content-range.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
-import { vet } from "./check-headers.ts";
+import { checkHeaders } from "./check-headers.ts";
 import { releasable } from "./release-policy.ts";
-import { createRounds } from "./source-queue.ts";
+import { createSourceQueue } from "./source-queue.ts";
 
 test("only addresses of the public internet are public, however they are spelt", () => {
   for (const address of ["8.8.8.8", "2a00:1450:4001::1", "192.167.255.255", "172.32.0.1", "::ffff:8.8.8.8"]) {
@@ -79,14 +79,14 @@ test("of a large file nearly all that is there flows", () => {
 });
 
 test("a source is asked twice at most when nothing comes, and gone on with while something does", () => {
-  const idle = createRounds(["a", "b"]);
+  const idle = createSourceQueue(["a", "b"]);
   expect([0, 0, 0, 0, 0].map((received) => idle.next(received))).toEqual(["a", "b", "a", "b", undefined]);
-  const busy = createRounds(["a"]);
+  const busy = createSourceQueue(["a"]);
   for (let received = 0; received < 50; received++) expect(busy.next(received * 1e6)).toBe("a");
 });
 
 test("an excluded source is not asked again, and no source is left out for it", () => {
-  const rounds = createRounds(["a", "b", "c"]);
+  const rounds = createSourceQueue(["a", "b", "c"]);
   expect(rounds.next(0)).toBe("a");
   rounds.exclude("a");
   expect(rounds.next(0)).toBe("b");
@@ -97,7 +97,7 @@ test("an excluded source is not asked again, and no source is left out for it", 
 });
 
 test("after a mixture the one that finished goes first, and mixtures come to an end", () => {
-  const rounds = createRounds(["a", "b"]);
+  const rounds = createSourceQueue(["a", "b"]);
   rounds.next(0);
   rounds.next(1e6);
   rounds.mixed("b");
@@ -108,15 +108,15 @@ test("after a mixture the one that finished goes first, and mixtures come to an 
 
 test("headers alone rule out what can't be the file", () => {
   const answer = { total: 10, contentType: "application/x-gzip", contentEncoding: "" };
-  expect(() => vet("a.gz", answer, { size: 10 }, undefined)).not.toThrow();
-  expect(() => vet("a.gz", { ...answer, contentEncoding: "x-gzip" }, { size: 10 }, undefined)).not.toThrow();
-  expect(() => vet("a.gz", { ...answer, total: 11 }, { size: 10 }, undefined)).toThrow("Manifest says 10");
-  expect(() => vet("a.gz", { ...answer, contentEncoding: "gzip" }, undefined, undefined)).toThrow("gzip");
-  expect(() => vet("a.gz", { ...answer, contentType: "text/html; charset=utf-8" }, undefined, undefined)).toThrow(
-    "HTML",
-  );
-  expect(() => vet("a.html", { ...answer, contentType: "text/html" }, undefined, undefined)).not.toThrow();
-  expect(() => vet("a.gz", answer, undefined, 9)).toThrow("instead of 9");
+  expect(() => checkHeaders("a.gz", answer, { size: 10 }, undefined)).not.toThrow();
+  expect(() => checkHeaders("a.gz", { ...answer, contentEncoding: "x-gzip" }, { size: 10 }, undefined)).not.toThrow();
+  expect(() => checkHeaders("a.gz", { ...answer, total: 11 }, { size: 10 }, undefined)).toThrow("Manifest says 10");
+  expect(() => checkHeaders("a.gz", { ...answer, contentEncoding: "gzip" }, undefined, undefined)).toThrow("gzip");
+  expect(() =>
+    checkHeaders("a.gz", { ...answer, contentType: "text/html; charset=utf-8" }, undefined, undefined),
+  ).toThrow("HTML");
+  expect(() => checkHeaders("a.html", { ...answer, contentType: "text/html" }, undefined, undefined)).not.toThrow();
+  expect(() => checkHeaders("a.gz", answer, undefined, 9)).toThrow("instead of 9");
 });
 
 test("a request that came through this store is known by Via or CDN-Loop, and only then", () => {

@@ -1,11 +1,13 @@
 /**
- * What ties the rest of a file to the bytes that are here, where no hash does (RFC 9110, section 13.1.5): the same URL under the
- * same strong ETag. Mirrors of one tree keep the times of its files, so for what else they carry the same size and the same
- * Last-Modified will do, at whichever of them.
+ * Decides whether the bytes here may be continued where no hash is expected (RFC 9110, section 13.1.5): under the same strong ETag
+ * at the same URL. Mirrors of one tree keep the modification times of its files, so for mirror files the same size and
+ * Last-Modified will do, at any mirror.
  */
+import type { ComputedDigests } from "../distfile/digests.ts";
+import type { NotModifiedError } from "../distfile/errors.ts";
+import type { Source } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
-import type { Terms } from "./terms.ts";
 
 export interface Validator {
   /** Without credentials. */
@@ -17,39 +19,66 @@ export interface Validator {
   readonly total: number;
 }
 
-/** What is here, and whether it may change under its name. */
-export interface Tied {
-  readonly validator: Validator | undefined;
-  readonly terms: Terms | undefined;
+/** How a file that may change under its name is revalidated and stored (RFC 9111). */
+export interface Revalidation {
+  /** Returns the conditional header fields of a request to this source; it may answer 304 where there are any. */
+  conditionalHeaders(source: Source): Readonly<Record<string, string>>;
+  /** @throws {SourceError} when the response is not acceptable, such as an older file than the stored one */
+  checkResponse(source: Source, response: UpstreamResponse): void;
+  /** Whether all mirrors have the same file under this name, as far as anybody can tell. */
+  readonly sameAtAllMirrors: boolean;
+  /** Resolves with what is wrong with the complete file, in words; undefined where nothing is known against it. */
+  checkDigest(file: CompleteFile): Promise<string | undefined>;
+  /** Returns whether a response with these header fields may be stored. */
+  isStorable(fields: Headers): boolean;
+  /** Called when a source confirmed that the stored file is the current one. */
+  confirmed(response: NotModifiedError): void;
 }
 
-/** A file that changed twice in one second has one date for both (RFC 9110, section 8.8.2.2). */
-const SETTLED_MS = 60_000;
+/** A file of which all bytes are here, but no client has the last of them. */
+export interface CompleteFile {
+  readonly computed: ComputedDigests;
+  /** URL of the newest bytes, without credentials. */
+  readonly url: string;
+  /** Resolves with undefined where the file can't be read again. */
+  digestBy(algorithm: string): Promise<string | undefined>;
+}
 
-function settledDate(fields: Headers): string | undefined {
+interface ResumeState {
+  readonly validator: Validator | undefined;
+  readonly revalidation: Revalidation | undefined;
+}
+
+/** A Last-Modified this long before the response is a strong validator (RFC 9110, section 8.8.2.2). */
+const STRONG_AFTER_MS = 60_000;
+
+function strongDate(fields: Headers): string | undefined {
   const lastModified = fields.get("last-modified");
   const ageMs = Date.parse(fields.get("date") ?? "") - Date.parse(lastModified ?? "");
-  return lastModified !== null && ageMs >= SETTLED_MS ? lastModified : undefined;
+  return lastModified !== null && ageMs >= STRONG_AFTER_MS ? lastModified : undefined;
 }
 
-/** The If-Range under which that URL may be asked for the rest; undefined where nothing ties it to what is here. */
-export function tieTo({ validator, terms }: Tied, url: string): string | undefined {
+/** Returns the If-Range under which that URL may be asked for the rest; undefined where it can't be resumed there. */
+export function ifRangeFor({ validator, revalidation }: ResumeState, url: string): string | undefined {
   if (validator === undefined) return undefined;
   const etag = validator.url === maskCredentials(url) ? validator.etag : undefined;
-  return etag ?? (terms ? validator.lastModified : undefined);
+  return etag ?? (revalidation ? validator.lastModified : undefined);
 }
 
-/** Whether an answer is of the file that the bytes here are of. */
-export function isSameFile({ validator, terms }: Tied, url: string, response: UpstreamResponse): boolean {
+/** Returns whether a response is of the file whose bytes are here. */
+export function isSameFile({ validator, revalidation }: ResumeState, url: string, response: UpstreamResponse): boolean {
   if (validator === undefined) return false;
   if (response.etag !== undefined && validator.url === url && response.etag === validator.etag) return true;
-  const isOfThatTime = validator.lastModified !== undefined && settledDate(response.fields) === validator.lastModified;
-  return terms !== undefined && isOfThatTime && response.total === validator.total;
+  const hasSameDate = validator.lastModified !== undefined && strongDate(response.fields) === validator.lastModified;
+  return revalidation !== undefined && hasSameDate && response.total === validator.total;
 }
 
-/** What the rest of this answer's file may be asked for under; undefined where nothing will do. */
-export function validatorOf({ terms }: Tied, url: string, response: UpstreamResponse): Validator | undefined {
-  const { etag, total, fields } = response;
-  const lastModified = terms ? settledDate(fields) : undefined;
+/** Returns what the rest of this response's file may be requested under; undefined where it has no usable validator. */
+export function validatorOf(
+  { revalidation }: ResumeState,
+  url: string,
+  { etag, total, fields }: UpstreamResponse,
+): Validator | undefined {
+  const lastModified = revalidation ? strongDate(fields) : undefined;
   return total === undefined || (etag ?? lastModified) === undefined ? undefined : { url, etag, lastModified, total };
 }

@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createCoverage } from "./byte-ranges.ts";
-import { type Claim, createPieces, pieceBytes, splitAt } from "./segment-plan.ts";
+import { createByteRanges } from "./byte-ranges.ts";
+import { createSegmentPlan, type Segment, segmentBytes, splitAt } from "./segment-plan.ts";
 
 const MIB = 1024 * 1024;
 
 test("whoever is free gets the first bytes that are neither there nor asked for", () => {
-  const coverage = createCoverage(10);
+  const coverage = createByteRanges(10);
   coverage.add(30, 40);
-  const pieces = createPieces(coverage.gaps, 100);
+  const pieces = createSegmentPlan(coverage.gaps, 100);
   expect(pieces.next(15)).toMatchObject({ start: 10, end: 25 });
   expect(pieces.next(15)).toMatchObject({ start: 25, end: 30 });
   const third = pieces.next(50);
@@ -17,7 +17,7 @@ test("whoever is free gets the first bytes that are neither there nor asked for"
   expect(pieces.next(50)).toBeUndefined();
   if (third) {
     coverage.add(40, 60);
-    pieces.giveUp(third);
+    pieces.release(third);
   }
   expect(pieces.next(50)).toMatchObject({ start: 60, end: 90 });
 });
@@ -27,9 +27,9 @@ test("whatever fails in between, every byte is asked for, and none by two at a t
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
       const total = 100;
-      const coverage = createCoverage(0);
-      const pieces = createPieces(coverage.gaps, total);
-      const held: { claim: Claim; brings: number }[] = [];
+      const coverage = createByteRanges(0);
+      const pieces = createSegmentPlan(coverage.gaps, total);
+      const held: { claim: Segment; brings: number }[] = [];
       for (let round = 0; round < 400 && coverage.front < total; round++) {
         const { most, brings } = steps[round % steps.length] ?? { most: 1, brings: 1 };
         const claim = pieces.next(most);
@@ -41,7 +41,7 @@ test("whatever fails in between, every byte is asked for, and none by two at a t
         const done = held.shift();
         if (!done) continue;
         coverage.add(done.claim.start, done.claim.start + Math.ceil((done.claim.end - done.claim.start) * done.brings));
-        pieces.giveUp(done.claim);
+        pieces.release(done.claim);
       }
       expect(coverage.front).toBe(total);
     }),
@@ -65,8 +65,8 @@ test("of a long claim only what comes next is kept, unless it can't be asked for
 });
 
 test("pieces take a source about one and a half seconds, within bounds", () => {
-  expect(pieceBytes(undefined)).toBe(2 * MIB);
-  expect(pieceBytes(10 * MIB)).toBe(15 * MIB);
-  expect(pieceBytes(1000)).toBe(MIB / 2);
-  expect(pieceBytes(1e10)).toBe(32 * MIB);
+  expect(segmentBytes(undefined)).toBe(2 * MIB);
+  expect(segmentBytes(10 * MIB)).toBe(15 * MIB);
+  expect(segmentBytes(1000)).toBe(MIB / 2);
+  expect(segmentBytes(1e10)).toBe(32 * MIB);
 });

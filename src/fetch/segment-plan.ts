@@ -1,103 +1,107 @@
 /**
- * Which source fetches which part of a file (pure): the first bytes that nobody has or fetches go to the next one that is
- * free, so that the front grows and clients stream; near the end the free ones take over from those that would be last.
+ * Plans which bytes of a file each source fetches (pure): the first bytes that nobody has or fetches are the segment of the
+ * next source that is free, so that the front grows and clients can stream; near the end the free sources take over from those
+ * that would be last.
  */
-import type { Span } from "./byte-ranges.ts";
+import type { ByteRange } from "./byte-ranges.ts";
 
-/** What one source has been asked for. */
-export interface Claim {
+/** The bytes that one source was asked for. */
+export interface Segment {
   readonly start: number;
-  /** The next byte to come from it. */
+  /** The next byte to come from the source. */
   position: number;
-  /** The byte after the last one; moves down when another source takes the rest. */
+  /** The byte after the last one; moves down when another source takes over the rest. */
   end: number;
 }
 
-export interface Pieces {
-  /** The first bytes that are neither there nor claimed, at most so many; undefined where there are none. */
-  next(most: number): Claim | undefined;
-  /** A claim to the bytes from `start` on, as an answer that is under way has them. */
-  claim(start: number, end: number): Claim;
-  /** What it has not brought is free again. */
-  giveUp(claim: Claim): void;
+export interface SegmentPlan {
+  /** Claims the first bytes that are neither here nor claimed, at most so many; returns undefined where there are none. */
+  next(maxBytes: number): Segment | undefined;
+  /** Claims the bytes of a response that is under way. */
+  claim(start: number, end: number): Segment;
+  /** Gives up a claim: the bytes that did not come are free again. */
+  release(segment: Segment): void;
 }
 
-/** The first part of the gap that nobody has claimed. @param taken by their start */
-function firstBetween(gap: Span, taken: readonly Claim[]): Span | undefined {
+/** Returns the first part of the gap that is not claimed. @param claimed ordered by start */
+function firstBetween(gap: ByteRange, claimed: readonly Segment[]): ByteRange | undefined {
   let at = gap.start;
-  for (const { start, end } of taken) {
+  for (const { start, end } of claimed) {
     if (start > at) break;
     at = Math.max(at, end);
   }
-  const next = taken.find(({ start }) => start > at)?.start ?? gap.end;
+  const next = claimed.find(({ start }) => start > at)?.start ?? gap.end;
   return at < gap.end ? { start: at, end: Math.min(next, gap.end) } : undefined;
 }
 
-/** @param gaps what is missing between two places, in order */
-export function createPieces(gaps: (start: number, end: number) => readonly Span[], total: number): Pieces {
-  const claims = new Set<Claim>();
+/** @param gaps returns what is missing between two offsets, in order */
+export function createSegmentPlan(
+  gaps: (start: number, end: number) => readonly ByteRange[],
+  total: number,
+): SegmentPlan {
+  const segments = new Set<Segment>();
 
-  function firstFree(): Span | undefined {
-    const taken = [...claims].toSorted((a, b) => a.start - b.start);
+  function firstFree(): ByteRange | undefined {
+    const claimed = [...segments].toSorted((a, b) => a.start - b.start);
     for (const gap of gaps(0, total)) {
-      const free = firstBetween(gap, taken);
+      const free = firstBetween(gap, claimed);
       if (free) return free;
     }
     return undefined;
   }
 
-  function claim(start: number, end: number): Claim {
-    const made: Claim = { start, position: start, end };
-    claims.add(made);
-    return made;
+  function claim(start: number, end: number): Segment {
+    const segment: Segment = { start, position: start, end };
+    segments.add(segment);
+    return segment;
   }
 
   return {
     claim,
-    next(most) {
+    next(maxBytes) {
       const free = firstFree();
-      return free && claim(free.start, Math.min(free.end, free.start + most));
+      return free && claim(free.start, Math.min(free.end, free.start + maxBytes));
     },
-    giveUp: (done) => void claims.delete(done),
+    release: (segment) => void segments.delete(segment),
   };
 }
 
-/** A claim that would take longer than this keeps only what it brings next: the rest is for whoever is free. */
+/** A segment that would take longer than this keeps only the bytes of the next KEPT_MS: the rest is for a free source. */
 const LONG_MS = 3_000;
 const KEPT_MS = 1_500;
-/** Another request is not worth less than this. */
-const LEAST_GAIN_MS = 200;
+/** Another request has to gain at least so much. */
+const MIN_GAIN_MS = 200;
 
 /**
- * Where a claim should end when somebody else is free to take the rest, so that both are done at the same time; undefined
- * where that gains too little.
- * @param rate bytes per second of the one that has it
- * @param otherRate of the one that is free, whose first byte takes `delayMs`
- * @param comesBack whether the one that has it can be asked for another piece afterwards
+ * Returns where a segment should end when another source is free to take over the rest, so that both finish at the same time;
+ * undefined where that gains too little.
+ * @param rate bytes per second of the source that has the segment
+ * @param otherRate of the free source, whose first byte takes `delayMs`
+ * @param acceptsRanges whether the source that has the segment can be asked for another one afterwards
  */
 export function splitAt(
-  { position, end }: Pick<Claim, "position" | "end">,
+  { position, end }: Pick<Segment, "position" | "end">,
   rate: number,
   otherRate: number,
   delayMs: number,
-  comesBack: boolean,
+  acceptsRanges: boolean,
 ): number | undefined {
   const left = end - position;
   if (left <= 0 || otherRate <= 0) return undefined;
   const aloneMs = (1000 * left) / rate;
   const togetherMs = (1000 * left + otherRate * delayMs) / (rate + otherRate);
-  if (aloneMs - togetherMs < LEAST_GAIN_MS) return undefined;
-  const keptMs = comesBack && aloneMs > LONG_MS ? Math.min(KEPT_MS, togetherMs) : togetherMs;
+  if (aloneMs - togetherMs < MIN_GAIN_MS) return undefined;
+  const keptMs = acceptsRanges && aloneMs > LONG_MS ? Math.min(KEPT_MS, togetherMs) : togetherMs;
   return position + Math.floor((rate * keptMs) / 1000);
 }
 
-const PIECE_MS = 1_500;
-const LEAST_PIECE_BYTES = 512 * 1024;
-const MOST_PIECE_BYTES = 32 * 1024 * 1024;
-const FIRST_PIECE_BYTES = 2 * 1024 * 1024;
+const SEGMENT_MS = 1_500;
+const MIN_SEGMENT_BYTES = 512 * 1024;
+const MAX_SEGMENT_BYTES = 32 * 1024 * 1024;
+const FIRST_SEGMENT_BYTES = 2 * 1024 * 1024;
 
-/** How much to ask of a source at once: long enough that the way there and back does not count, short enough to share. */
-export function pieceBytes(bytesPerSecond: number | undefined): number {
-  if (bytesPerSecond === undefined) return FIRST_PIECE_BYTES;
-  return Math.round(Math.min(Math.max((bytesPerSecond * PIECE_MS) / 1000, LEAST_PIECE_BYTES), MOST_PIECE_BYTES));
+/** Returns how much to ask of a source at once: enough that the round trip does not count, little enough to share. */
+export function segmentBytes(bytesPerSecond: number | undefined): number {
+  if (bytesPerSecond === undefined) return FIRST_SEGMENT_BYTES;
+  return Math.round(Math.min(Math.max((bytesPerSecond * SEGMENT_MS) / 1000, MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES));
 }

@@ -1,24 +1,24 @@
 /**
- * One source's part in a file that comes from several: asks for one piece after the other, and writes each where it belongs.
+ * Fetches the segments of one source: requests one after the other, and writes the bytes of each where they belong.
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
-import { type Answer, type Assembly, contribute, noteSource, piecesOf } from "./assembly.ts";
-import type { RaceDeps } from "./hedge.ts";
-import type { Meter } from "./meter.ts";
-import { openAnswer } from "./open-response.ts";
-import type { Claim } from "./segment-plan.ts";
-import { createPace, FLOWING } from "./throughput.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
+import { type Assembly, addContribution, chunksOf, noteResponse, type OpenedResponse } from "./assembly.ts";
+import { openResponse } from "./open-response.ts";
+import type { Segment } from "./segment-plan.ts";
+import { createThroughputWatch, STREAMED, type ThroughputMeter } from "./throughput.ts";
 
-export interface Lane {
+export interface SegmentWorker {
   readonly source: Source;
-  readonly trial: RequestRecorder;
-  readonly meter: Meter;
-  /** What it fetches now. */
-  claim: Claim | undefined;
-  /** Bytes that came from it. */
-  brought: number;
-  /** Gets no further piece. */
+  readonly record: RequestRecorder;
+  readonly meter: ThroughputMeter;
+  /** The segment that it fetches now. */
+  segment: Segment | undefined;
+  /** Bytes that came from its source. */
+  receivedBytes: number;
+  /** Gets no further segment. */
   retired: boolean;
   /** Its first byte did not come in time. */
   late: boolean;
@@ -26,112 +26,121 @@ export interface Lane {
   abort(reason: Error): void;
 }
 
-export interface Yard {
-  /** The next piece; undefined once there is nothing left to do for this lane. */
-  claimFor(lane: Lane): Promise<Claim | undefined>;
-  giveUp(lane: Lane): void;
-  /** Whether others could do what this one does. */
-  hasOthers(lane: Lane): boolean;
-  /** Whether others would bring the rest of its piece in a fraction of the time. */
-  isSlow(lane: Lane, bytesPerSecond: number): boolean;
+export interface SegmentScheduler {
+  /** Waits for the worker's next segment; undefined once there is nothing left to do for it. */
+  nextSegment(worker: SegmentWorker): Promise<Segment | undefined>;
+  /** Gives up the worker's segment. */
+  release(worker: SegmentWorker): void;
+  /** Returns whether other workers could fetch this one's segment. */
+  hasAlternatives(worker: SegmentWorker): boolean;
+  /** Returns whether other sources would bring the rest of its segment in a fraction of the time. */
+  isSlow(worker: SegmentWorker, bytesPerSecond: number): boolean;
 }
 
-export interface LaneDeps extends RaceDeps {
-  readonly yard: Yard;
-  readonly stop: AbortSignal;
-}
+/** A late first byte delays one segment, not a client's first byte: wait longer than a hedge would. */
+const TIMES_HEDGE_DELAY = 4;
+const MIN_FIRST_BYTE_MS = 2_000;
+const MAX_FIRST_BYTE_MS = 10_000;
 
-/** A first byte that is late costs one piece some time, not a client its first one: more patience than for that. */
-const TIMES_PATIENCE = 4;
-const LEAST_PATIENCE_MS = 2_000;
-const MOST_PATIENCE_MS = 10_000;
-
-/** Asks for the piece; where the first byte is late and there are others, it is theirs. */
-async function ask(assembly: Assembly, lane: Lane, claim: Claim, deps: LaneDeps): Promise<Answer> {
-  const { yard, stop } = deps;
+/** Requests the segment; when the first byte is late and there are other workers, the segment is left to them. */
+async function requestSegment(
+  assembly: Assembly,
+  worker: SegmentWorker,
+  segment: Segment,
+  scheduler: SegmentScheduler,
+  upstream: UpstreamClient,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<OpenedResponse> {
   const controller = new AbortController();
-  lane.abort = (reason) => controller.abort(reason);
-  const patienceMs = Math.min(
-    Math.max(TIMES_PATIENCE * lane.source.hedgeDelayMs(), LEAST_PATIENCE_MS),
-    MOST_PATIENCE_MS,
-  );
+  worker.abort = (reason) => controller.abort(reason);
+  const hedgeDelayMs = TIMES_HEDGE_DELAY * worker.source.hedgeDelayMs();
+  const limitMs = Math.min(Math.max(hedgeDelayMs, MIN_FIRST_BYTE_MS), MAX_FIRST_BYTE_MS);
   const timer = setInterval(() => {
-    if (!yard.hasOthers(lane)) return;
-    lane.late = true;
-    controller.abort(new SourceError("failed", `no first byte within ${Math.round(patienceMs)} ms, others are there`));
-  }, patienceMs);
+    if (!scheduler.hasAlternatives(worker)) return;
+    worker.late = true;
+    controller.abort(new SourceError("failed", `no first byte within ${Math.round(limitMs)} ms, others are there`));
+  }, limitMs);
   try {
-    const range = { offset: claim.position, end: claim.end };
+    const range = { offset: segment.position, end: segment.end };
     const either = AbortSignal.any([stop, controller.signal]);
-    const answer = await openAnswer(assembly, lane.source, lane.trial, range, deps, either);
-    noteSource(assembly, answer);
-    return answer;
+    const opened = await openResponse(assembly, worker.source, worker.record, range, upstream, clock, either);
+    noteResponse(assembly, opened);
+    return opened;
   } finally {
     clearInterval(timer);
   }
 }
 
-async function fill(assembly: Assembly, lane: Lane, claim: Claim, answer: Answer, deps: LaneDeps): Promise<void> {
-  const { incoming } = assembly;
-  const { source, trial, meter } = lane;
-  const last = answer.end ?? claim.end;
-  let at = answer.response.offset;
-  const pace = createPace((rate) => deps.yard.isSlow(lane, rate), lane.abort, FLOWING);
+async function receiveSegment(
+  assembly: Assembly,
+  worker: SegmentWorker,
+  segment: Segment,
+  opened: OpenedResponse,
+  scheduler: SegmentScheduler,
+  clock: Clock,
+): Promise<void> {
+  const { source, record, meter } = worker;
+  const last = opened.end ?? segment.end;
+  let at = opened.response.offset;
+  const watch = createThroughputWatch((rate) => scheduler.isSlow(worker, rate), worker.abort, STREAMED);
   try {
-    for await (const bytes of piecesOf(answer, { trial, pace, clock: deps.clock })) {
-      const fresh = bytes.subarray(Math.max(0, claim.position - at), Math.max(0, claim.end - at));
+    for await (const bytes of chunksOf(opened, record, watch, clock)) {
+      const fresh = bytes.subarray(Math.max(0, segment.position - at), Math.max(0, segment.end - at));
       at += bytes.length;
       if (at > last) throw new SourceError("bad", `sends more than it was asked for, up to byte ${last}`);
-      meter.fed(bytes.length);
+      meter.received(bytes.length);
       if (fresh.length > 0) {
-        const position = claim.position;
-        // Before it is written, so that nobody else takes these bytes over.
-        claim.position += fresh.length;
-        lane.brought += fresh.length;
-        assembly.received += fresh.length;
-        contribute(assembly, source, position, claim.position);
-        await incoming.put(fresh, position);
+        const position = segment.position;
+        // Before the write, so that nobody else takes over these bytes.
+        segment.position += fresh.length;
+        worker.receivedBytes += fresh.length;
+        assembly.receivedBytes += fresh.length;
+        addContribution(assembly, source, position, segment.position);
+        await assembly.writer.write(fresh, position);
       }
-      // Somebody else fetches the rest. To an end that was asked for the body is read, so that the connection lives on.
-      if (claim.position >= claim.end && claim.end < last) return;
+      // Another worker fetches the rest. A body is read to the end that was asked for, so that the connection lives on.
+      if (segment.position >= segment.end && segment.end < last) return;
     }
   } finally {
-    pace.stop();
+    watch.stop();
   }
-  if (claim.position < claim.end) {
-    throw new SourceError("failed", `ended after ${claim.position} of ${claim.end} bytes`);
+  if (segment.position < segment.end) {
+    throw new SourceError("failed", `ended after ${segment.position} of ${segment.end} bytes`);
   }
 }
 
 /**
- * Works until there is nothing left to do for it.
- * @param begun an answer under way, to the lane's claim
- * @throws {SourceError} when the source failed; what came until then is kept
+ * Works until there is nothing left to do for the worker.
+ * @param begun a response under way, for the worker's segment
+ * @throws {SourceError} when the source failed; bytes received before that are kept
  */
-export async function runLane(
+export async function runSegmentWorker(
   assembly: Assembly,
-  lane: Lane,
-  begun: Answer | undefined,
-  deps: LaneDeps,
+  worker: SegmentWorker,
+  begun: OpenedResponse | undefined,
+  scheduler: SegmentScheduler,
+  upstream: UpstreamClient,
+  clock: Clock,
+  stop: AbortSignal,
 ): Promise<void> {
-  const { yard, stop } = deps;
   let given = begun;
   while (!stop.aborted) {
-    const claim = given ? lane.claim : await yard.claimFor(lane);
-    if (!claim) return;
-    let answer = given;
+    const segment = given ? worker.segment : await scheduler.nextSegment(worker);
+    if (!segment) return;
+    let opened = given;
     try {
-      answer ??= await ask(assembly, lane, claim, deps);
-      if (answer.response.offset !== claim.start && !given) {
-        // It ignores ranges: what it sends is there, or comes from others.
-        lane.retired = true;
+      opened ??= await requestSegment(assembly, worker, segment, scheduler, upstream, clock, stop);
+      if (opened.response.offset !== segment.start && !given) {
+        // It ignores ranges: what it sends is here already, or comes from others.
+        worker.retired = true;
         return;
       }
-      await fill(assembly, lane, claim, answer, deps);
+      await receiveSegment(assembly, worker, segment, opened, scheduler, clock);
     } finally {
-      answer?.response.close();
+      opened?.response.close();
       given = undefined;
-      yard.giveUp(lane);
+      scheduler.release(worker);
     }
   }
   throw stop.reason;

@@ -1,97 +1,106 @@
 /**
- * A large file from several sources at once. One begins; once it has shown its speed others join, where that may help, each
- * with a piece from the front of what is missing, so that clients stream meanwhile. Where all together are no faster than
- * the one was alone, the fastest goes on alone. Who is free when all is given out takes over from who would be last.
+ * Fetches a large file in segments from several sources at once. One source begins; once it has shown its speed others join
+ * where that may help, each with a segment from the front of what is missing, so that clients can stream meanwhile. Where all
+ * together are no faster than the first was alone, the fastest goes on alone.
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
-import type { Assembly } from "./assembly.ts";
-import type { RaceDeps, Winner } from "./hedge.ts";
-import type { Line } from "./line.ts";
-import { createMeter } from "./meter.ts";
-import { outcomeOf } from "./outcome.ts";
-import { createJoining } from "./parallelism.ts";
-import { type Claim, createPieces, pieceBytes, splitAt } from "./segment-plan.ts";
-import { type Lane, runLane, type Yard } from "./segment-worker.ts";
-import { FLOWING, isWorthLeaving, SlowSourceError } from "./throughput.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
+import type { Assembly, OpenedResponse } from "./assembly.ts";
+import type { FirstResponse } from "./hedge.ts";
+import { createParallelism, type LineCapacity } from "./parallelism.ts";
+import { createSegmentPlan, type Segment, segmentBytes, splitAt } from "./segment-plan.ts";
+import { runSegmentWorker, type SegmentScheduler, type SegmentWorker } from "./segment-worker.ts";
+import { outcomeOf } from "./source-queue.ts";
+import { createThroughputMeter, isWorthLeaving, SlowSourceError, STREAMED } from "./throughput.ts";
 
-export interface Crew {
-  /** In the order to ask them: all that may still be asked for this file. */
+/** The sources of one file that segments may come from. */
+export interface SegmentSources {
+  /** Returns all sources that may still be tried, in the order to try them. */
   candidates(): readonly Source[];
-  /** Told of each that fails, with the bytes that came from it. */
+  /** Called for each source that failed, with the bytes that came from it. */
   failed(source: Source, error: SourceError, bytes: number): void;
 }
 
-export interface SegmentDeps extends RaceDeps {
-  /** Most sources at once. */
+/** How many sources one file may come from at once. */
+export interface SegmentLimits {
   readonly connections: number;
-  readonly line: Line;
+  readonly lineCapacity: LineCapacity;
 }
 
 const TICK_MS = 100;
-/** A source that brings less than this of what another does is not worth a connection. */
-const LEAST_SHARE = 1 / 20;
+/** A source with less than this share of another one's speed is not worth a connection. */
+const MIN_SHARE = 1 / 20;
 /** What a request costs where nothing is known. */
-const DELAY_MS = 100;
-/** Bytes per second where a source has shown nothing yet. */
-const UNKNOWN_RATE = 1_000_000;
+const REQUEST_DELAY_MS = 100;
+/** The speed of a source that has shown nothing yet. */
+const ASSUMED_BYTES_PER_SECOND = 1_000_000;
 
-function rateOf({ meter, source }: Lane): number | undefined {
+function rateOf({ meter, source }: SegmentWorker): number | undefined {
   return meter.bytesPerSecond ?? source.status().bytesPerSecond;
 }
 
-/** Takes from whoever would be done last what this one would bring sooner. @returns whether something is free now */
-function relieve(lane: Lane, lanes: Iterable<Lane>): boolean {
-  const rate = rateOf(lane) || UNKNOWN_RATE;
-  const slowest = [...lanes]
+/** Takes over, from the worker that would finish last, the bytes that this one brings sooner. @returns whether any are free now */
+function takeOver(worker: SegmentWorker, workers: Iterable<SegmentWorker>): boolean {
+  const rate = rateOf(worker) || ASSUMED_BYTES_PER_SECOND;
+  const slowest = [...workers]
     .flatMap((other) => {
-      const { claim, meter } = other;
-      if (other === lane || !claim || claim.position >= claim.end) return [];
-      const its = meter.bytesPerSecond ?? rate;
-      return [{ other, claim, its, ms: (claim.end - claim.position) / its }];
+      const { segment, meter } = other;
+      if (other === worker || !segment || segment.position >= segment.end) return [];
+      const otherRate = meter.bytesPerSecond ?? rate;
+      return [{ other, segment, otherRate, ms: (segment.end - segment.position) / otherRate }];
     })
     .toSorted((a, b) => b.ms - a.ms)[0];
   if (!slowest) return false;
-  const { other, claim, its } = slowest;
-  const end = splitAt(claim, its, rate, DELAY_MS, other.source.status().acceptsRanges);
+  const { other, segment, otherRate } = slowest;
+  const end = splitAt(segment, otherRate, rate, REQUEST_DELAY_MS, other.source.status().acceptsRanges);
   if (end === undefined) return false;
-  claim.end = end;
-  if (end <= claim.position) other.abort(new SlowSourceError(its));
+  segment.end = end;
+  if (end <= segment.position) other.abort(new SlowSourceError(otherRate));
   return true;
 }
 
-/** Whether others would bring the rest of its piece in a fraction of the time. */
-function isSlow({ claim, source }: Lane, bytesPerSecond: number, lanes: Iterable<Lane>, crew: Crew): boolean {
-  if (!claim) return false;
-  const left = claim.end - claim.position;
-  const rates = [...lanes].flatMap((other) => (other.source === source ? [] : (other.meter.bytesPerSecond ?? [])));
-  const known = crew.candidates().flatMap((one) => (one === source ? [] : (one.expectedMs(left) ?? [])));
+/** Returns whether other sources would bring the rest of the worker's segment in a fraction of the time. */
+function isSlow(
+  { segment, source }: SegmentWorker,
+  bytesPerSecond: number,
+  workers: Iterable<SegmentWorker>,
+  candidates: readonly Source[],
+): boolean {
+  if (!segment) return false;
+  const left = segment.end - segment.position;
+  const rates = [...workers].flatMap((other) => (other.source === source ? [] : (other.meter.bytesPerSecond ?? [])));
+  const known = candidates.flatMap((one) => (one === source ? [] : (one.expectedMs(left) ?? [])));
   const ms = [...known, ...rates.filter((rate) => rate > 0).map((rate) => (1000 * left) / rate)];
-  return ms.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...ms), FLOWING);
+  return ms.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...ms), STREAMED);
 }
 
 /**
- * Takes what is missing from the winner and, where that is faster, from others beside it.
- * @returns the trials that went well, open still as the hash has yet to be seen; the file may have gaps when all others failed
- * @throws what is no fault of a source, and the signal's reason
+ * Fetches what is missing from the source that answered first and, where that is faster, from others beside it.
+ * @returns the records of requests that went well, still open as the hash is yet to be verified; the file may have gaps when all
+ * other sources failed
+ * @throws errors that are no fault of a source, and the signal's reason
  */
-export async function takeInSegments(
+export async function fetchSegments(
   assembly: Assembly,
-  winner: Winner,
-  crew: Crew,
-  deps: SegmentDeps,
+  first: FirstResponse,
+  sources: SegmentSources,
+  limits: SegmentLimits,
+  upstream: UpstreamClient,
+  clock: Clock,
   stop: AbortSignal,
 ): Promise<ReadonlyMap<Source, RequestRecorder>> {
-  const { incoming } = assembly;
-  const total = incoming.total ?? 0;
-  const pieces = createPieces(incoming.gaps, total);
-  const joining = createJoining(deps.line, deps.clock);
-  const lanes = new Set<Lane>();
+  const { writer } = assembly;
+  const total = writer.total ?? 0;
+  const plan = createSegmentPlan(writer.gaps, total);
+  const parallelism = createParallelism(limits.lineCapacity, clock);
+  const workers = new Set<SegmentWorker>();
   const spent = new Set<Source>();
-  const trials = new Map<Source, RequestRecorder>();
+  const records = new Map<Source, RequestRecorder>();
   const over = Promise.withResolvers<void>();
   let waiting: (() => void)[] = [];
-  let trouble: { readonly error: unknown } | undefined;
+  let failure: { readonly error: unknown } | undefined;
 
   function wake(): void {
     const woken = waiting;
@@ -99,111 +108,122 @@ export async function takeInSegments(
     for (const resume of woken) resume();
   }
 
-  function claimNow(lane: Lane): Claim | undefined {
-    const isAlone = lanes.size === 1 && joining.settled;
-    const most = isAlone ? Number.POSITIVE_INFINITY : pieceBytes(rateOf(lane));
-    return pieces.next(most) ?? (relieve(lane, lanes) ? pieces.next(most) : undefined);
+  function claimSegment(worker: SegmentWorker): Segment | undefined {
+    const isAlone = workers.size === 1 && parallelism.settled;
+    const maxBytes = isAlone ? Number.POSITIVE_INFINITY : segmentBytes(rateOf(worker));
+    return plan.next(maxBytes) ?? (takeOver(worker, workers) ? plan.next(maxBytes) : undefined);
   }
 
-  const isBusy = (lane: Lane) => [...lanes].some((other) => other !== lane && other.claim !== undefined);
+  const othersWork = (worker: SegmentWorker) =>
+    [...workers].some((other) => other !== worker && other.segment !== undefined);
 
-  const yard: Yard = {
-    async claimFor(lane) {
-      while (!trouble && !lane.retired) {
-        lane.claim = claimNow(lane);
-        // Who has nothing to do now takes over where somebody else fails.
-        if (lane.claim || !isBusy(lane)) return lane.claim;
+  const scheduler: SegmentScheduler = {
+    async nextSegment(worker) {
+      while (!failure && !worker.retired) {
+        worker.segment = claimSegment(worker);
+        // A worker with nothing to do now takes over where another one fails.
+        if (worker.segment || !othersWork(worker)) return worker.segment;
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
       return undefined;
     },
-    giveUp(lane) {
-      if (lane.claim) pieces.giveUp(lane.claim);
-      lane.claim = undefined;
+    release(worker) {
+      if (worker.segment) plan.release(worker.segment);
+      worker.segment = undefined;
       wake();
     },
-    hasOthers: (lane) => [...lanes].some((other) => other !== lane && !other.retired && other.brought > 0),
-    isSlow: (lane, rate) => isSlow(lane, rate, lanes, crew),
+    hasAlternatives: (worker) =>
+      [...workers].some((other) => other !== worker && !other.retired && other.receivedBytes > 0),
+    isSlow: (worker, rate) => isSlow(worker, rate, workers, sources.candidates()),
   };
 
-  function failed(lane: Lane, error: unknown): void {
-    spent.add(lane.source);
-    if (error instanceof SourceError && !stop.aborted && !trouble) {
-      lane.trial.end(lane.late ? "late" : outcomeOf(error));
-      crew.failed(lane.source, error, lane.brought);
+  function failed(worker: SegmentWorker, error: unknown): void {
+    spent.add(worker.source);
+    if (error instanceof SourceError && !stop.aborted && !failure) {
+      worker.record.end(worker.late ? "late" : outcomeOf(error));
+      sources.failed(worker.source, error, worker.receivedBytes);
       return;
     }
-    lane.trial.end("cancelled");
-    trouble ??= { error };
-    for (const other of lanes) other.abort(new SourceError("failed", "is not needed any more"));
+    worker.record.end("cancelled");
+    failure ??= { error };
+    for (const other of workers) other.abort(new SourceError("failed", "is not needed any more"));
   }
 
-  async function run(lane: Lane, begun: Winner["answer"] | undefined): Promise<void> {
+  async function run(worker: SegmentWorker, begun: OpenedResponse | undefined): Promise<void> {
     try {
-      await runLane(assembly, lane, begun, { ...deps, yard, stop });
-      trials.set(lane.source, lane.trial);
+      await runSegmentWorker(assembly, worker, begun, scheduler, upstream, clock, stop);
+      records.set(worker.source, worker.record);
     } catch (error) {
-      failed(lane, error);
+      failed(worker, error);
     }
-    lanes.delete(lane);
-    if (lanes.size > 0 && joining.shared && !lane.retired) recruit(1);
+    workers.delete(worker);
+    if (workers.size > 0 && parallelism.shared && !worker.retired) addWorkers(1);
     wake();
-    if (lanes.size === 0) over.resolve();
+    if (workers.size === 0) over.resolve();
   }
 
-  function add(source: Source, trial: RequestRecorder, abort: (reason: Error) => void): Lane {
-    const meter = createMeter(deps.clock);
-    const lane: Lane = { source, trial, meter, claim: undefined, brought: 0, retired: false, late: false, abort };
-    lanes.add(lane);
-    return lane;
+  function createWorker(source: Source, record: RequestRecorder, abort: (reason: Error) => void): SegmentWorker {
+    const meter = createThroughputMeter(clock);
+    const worker: SegmentWorker = {
+      source,
+      record,
+      meter,
+      segment: undefined,
+      receivedBytes: 0,
+      retired: false,
+      late: false,
+      abort,
+    };
+    workers.add(worker);
+    return worker;
   }
 
   function mayJoin(source: Source): boolean {
-    const { host: place, available: free, acceptsRanges: ranges, bytesPerSecond } = source.status();
-    const fastest = Math.max(0, ...[...lanes].map((lane) => rateOf(lane) ?? 0));
-    if (spent.has(source) || !free || !ranges) return false;
-    if (bytesPerSecond !== undefined && bytesPerSecond < LEAST_SHARE * fastest) return false;
-    return ![...lanes].some((lane) => lane.source.status().host === place);
+    const { host, available, acceptsRanges, bytesPerSecond } = source.status();
+    const fastest = Math.max(0, ...[...workers].map((worker) => rateOf(worker) ?? 0));
+    if (spent.has(source) || !available || !acceptsRanges) return false;
+    if (bytesPerSecond !== undefined && bytesPerSecond < MIN_SHARE * fastest) return false;
+    return ![...workers].some((worker) => worker.source.status().host === host);
   }
 
-  /** Asks up to so many more to join. */
-  function recruit(most: number): void {
-    if (trouble || stop.aborted || incoming.position >= total) return;
-    let left = Math.min(most, deps.connections - lanes.size);
-    for (const source of crew.candidates()) {
+  /** Lets up to so many more sources join. */
+  function addWorkers(count: number): void {
+    if (failure || stop.aborted || writer.position >= total) return;
+    let left = Math.min(count, limits.connections - workers.size);
+    for (const source of sources.candidates()) {
       if (left <= 0 || !mayJoin(source)) continue;
       left--;
-      const trial = source.startRequest(Math.ceil((total - incoming.position) / deps.connections));
+      const record = source.startRequest(Math.ceil((total - writer.position) / limits.connections));
       void run(
-        add(source, trial, () => undefined),
+        createWorker(source, record, () => undefined),
         undefined,
       );
     }
   }
 
   function retireAllButFastest(): void {
-    const best = [...lanes].toSorted((a, b) => (b.meter.bytesPerSecond ?? 0) - (a.meter.bytesPerSecond ?? 0))[0];
-    for (const lane of lanes) lane.retired = lane !== best;
+    const best = [...workers].toSorted((a, b) => (b.meter.bytesPerSecond ?? 0) - (a.meter.bytesPerSecond ?? 0))[0];
+    for (const worker of workers) worker.retired = worker !== best;
   }
 
   function tick(): void {
-    const meters = [...lanes].map(({ meter }) => meter);
-    const advice = joining.look(total - incoming.position, meters);
-    if (advice === "part") retireAllButFastest();
-    if (advice === "join") recruit(deps.connections);
-    if (advice === "join" && lanes.size > 1) joining.joined();
-    // Who waits may find somebody to relieve by now.
+    const meters = [...workers].map(({ meter }) => meter);
+    const advice = parallelism.advise(total - writer.position, meters);
+    if (advice === "reduce") retireAllButFastest();
+    if (advice === "add") addWorkers(limits.connections);
+    if (advice === "add" && workers.size > 1) parallelism.begun();
+    // A waiting worker may find somebody to take over from by now.
     wake();
   }
 
-  const { answer, trial } = winner;
-  const lane = add(answer.source, trial, winner.abort);
-  lane.claim = pieces.claim(incoming.position, answer.end ?? total);
+  const { opened, record, abort } = first;
+  const worker = createWorker(opened.source, record, abort);
+  worker.segment = plan.claim(writer.position, opened.end ?? total);
   const timer = setInterval(tick, TICK_MS);
-  void run(lane, answer);
+  void run(worker, opened);
   await over.promise;
   clearInterval(timer);
-  if (!trouble) return trials;
-  for (const open of trials.values()) open.end("cancelled");
-  throw trouble.error;
+  if (!failure) return records;
+  for (const open of records.values()) open.end("cancelled");
+  throw failure.error;
 }

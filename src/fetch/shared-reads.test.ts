@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { createRecent } from "./shared-reads.ts";
+import { createSharedReads } from "./shared-reads.ts";
 
 const KIB = 1024;
 
 function bench() {
   const reads: [number, number][] = [];
-  const recent = createRecent(async (position, length) => {
+  const recent = createSharedReads(async (position, length) => {
     reads.push([position, length]);
     return new Uint8Array(length).fill(1);
   });

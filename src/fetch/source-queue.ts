@@ -1,34 +1,39 @@
 /**
- * Which source a download turns to next, and when it gives up (policy, no I/O): round after round over those not
- * excluded, as long as a round brings something worth while.
+ * Decides which source a download tries next, and when it gives up: round after round over the sources that are not excluded,
+ * as long as a round brings enough bytes. Notes why each source failed, for the log, the next choice and the client.
  */
+import type { Attempt, SourceError } from "../distfile/errors.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { RequestOutcome, Source } from "../distfile/source.ts";
+import type { Logger } from "../lib/log.ts";
+import { SlowSourceError } from "./throughput.ts";
 
 /** A round over all sources that brought less than this came to nothing. */
 const WORTHWHILE_BYTES = 64 * 1024;
 /** How many rounds in a row may come to nothing: one reset connection should not cost a client its file. */
 const MAX_IDLE_ROUNDS = 2;
 
-export interface Rounds<S> {
+export interface SourceQueue<S> {
   /**
-   * The next one to ask, undefined when there is no point any more.
-   * @param received bytes that came from all of them together so far
+   * Returns the next source to try; undefined when there is no point any more.
+   * @param received bytes that came from all sources together so far
    */
   next(received: number): S | undefined;
-  /** Another one of this round, to be asked beside those given already; undefined when all had their turn in it. */
+  /** Returns another source of this round, to be hedged with; undefined when all had their turn in it. */
   spare(): S | undefined;
-  /** All that may still be asked. */
+  /** All sources that may still be tried. */
   readonly left: readonly S[];
-  /** Whether the one just given opens a round after one that came to nothing: time to draw breath. */
+  /** Whether the source just returned starts a round after one that came to nothing: time to pause. */
   readonly again: boolean;
   exclude(source: S): void;
   /**
-   * The result was wrong and more than one had a part in it. The one that finished goes first and alone next time;
-   * that can't go on for ever either.
+   * Notes that the file came out wrong from several sources. The one that finished it goes first and alone next time; that
+   * can't go on for ever either.
    */
   mixed(last: S | undefined): void;
 }
 
-export function createRounds<S>(sources: readonly S[]): Rounds<S> {
+export function createSourceQueue<S>(sources: readonly S[]): SourceQueue<S> {
   const order = [...sources];
   let index = 0;
   let idleRounds = 0;
@@ -67,6 +72,68 @@ export function createRounds<S>(sources: readonly S[]): Rounds<S> {
       exclude(last);
       order.unshift(last);
       index = 0;
+    },
+  };
+}
+
+/** Error codes of the platform's client and resolver that mean: no connection. */
+const NO_CONNECTION = new Set([
+  "ConnectionRefused",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "FailedToOpenSocket",
+]);
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+}
+
+/** Returns what an error says about the source it came from. */
+export function outcomeOf(error: SourceError): RequestOutcome {
+  // A slow source is known by its measured speed.
+  if (error instanceof SlowSourceError) return error.silent ? "failed" : "cancelled";
+  // Another file under that name is no worse than none: mirrors are late with files made anew, and one such file must not
+  // put all others out of reach.
+  if (error.kind === "absent" || error.kind === "bad") return "absent";
+  if (error.kind === "timeout" || NO_CONNECTION.has(codeOf(error.cause))) return "unreachable";
+  return "failed";
+}
+
+/** Notes the sources that could not give (the rest of) a file, each by its last attempt. */
+export interface AttemptLog {
+  /** @param bytes that came from the source this time */
+  failed(source: Source, error: SourceError, bytes: number): void;
+  /** Notes that the whole file came from the source and is wrong; `why` says how. */
+  corrupt(source: Source, why: string): void;
+}
+
+/** Returns whether the source can't be tried again in this download: silence is not worth a second wait, a reset is. */
+function isFinal(error: SourceError, bytes: number): boolean {
+  return error.kind === "absent" || error.kind === "bad" || (error.kind === "timeout" && bytes === 0);
+}
+
+/** @param attempts gets the last attempt at each source */
+export function createAttemptLog(
+  file: FileName,
+  queue: Pick<SourceQueue<Source>, "exclude">,
+  attempts: Map<Source, Attempt>,
+  log: Logger,
+): AttemptLog {
+  return {
+    failed(source, error, bytes) {
+      if (isFinal(error, bytes)) queue.exclude(source);
+      attempts.set(source, { source: source.label, kind: error.kind, detail: error.message });
+      const properties = { source: source.label, file, detail: error.message };
+      if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
+      else log.warn("{source} failed for {file}: {detail}", properties);
+    },
+    corrupt(source, why) {
+      queue.exclude(source);
+      attempts.set(source, { source: source.label, kind: "bad", detail: why });
+      log.warn("{source} failed for {file}: it {why}", { source: source.label, file, why });
     },
   };
 }

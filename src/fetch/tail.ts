@@ -1,18 +1,18 @@
 /**
- * A file that grows, and those who read it while it does: each at its own speed and from where it likes, by
- * positional reads, so that a slow reader costs no memory. What may be read is what the writer has released.
+ * Lets readers follow a file while it grows, each at its own speed and from where it likes, by positional reads, so that a slow
+ * reader costs no memory. Readers get what the writer has released.
  */
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { BrokenOffError } from "../distfile/errors.ts";
-import { createRecent, type ReadAt, type Recent } from "./shared-reads.ts";
+import { createSharedReads, type ReadAt, type SharedReads } from "./shared-reads.ts";
 
 const readAt = promisify(readCallback);
 
 export interface Reader {
   /**
-   * The next piece, undefined at the end.
-   * @throws {BrokenOffError} when bytes already given turned out wrong, and what fail() was told otherwise
+   * Returns the next chunk; undefined at the end.
+   * @throws {BrokenOffError} when bytes already given turned out wrong; before the first byte, the error given to fail()
    */
   read(): Promise<Uint8Array | undefined>;
   /** Must be called once, also after a failure. */
@@ -20,38 +20,40 @@ export interface Reader {
 }
 
 export interface Tail {
-  /** Tells for each byte up to which one may be read from there on; not beyond it where it may not be read itself. */
+  /** @param until returns for each offset the byte up to which readers may read from there; the offset itself or less: none */
   release(until: (offset: number) => number): void;
-  /** Bytes that were written just now, so that readers who come to them need not ask the disk; nobody may change them. */
+  /** Takes bytes that were written just now, so that readers who come to them need no disk; nobody may change them. */
   written(position: number, bytes: Uint8Array): void;
-  /** The file is whole and right. */
+  /** The file is complete and right. */
   finish(size: number): void;
   fail(error: Error): void;
-  /** All bytes so far are void: readers that have had some break off, the others start over. */
+  /** Discards all bytes so far: readers that had some break off, the others start over. */
   restart(): void;
-  /** Resolves once the byte at `offset` may be read or the file has ended before it; rejects as fail() says. */
+  /** Resolves once the byte at `offset` may be read or the file has ended before it; rejects with the error given to fail(). */
   reached(offset: number): Promise<void>;
   /** @param end the byte after the last one wanted; the file's end where undefined */
   open(start: number, end: number | undefined): Reader;
+  /** Reads all bytes, once for all who ask; to be called once the file is right, by a caller that holds it. */
+  whole(): Promise<Blob>;
   /** Whether anybody reads or is about to. */
   readonly watched: boolean;
-  /** Whether any of them has had bytes. */
+  /** Whether any reader has had bytes. */
   readonly begun: boolean;
-  /** How many that are. */
+  /** How many read or are about to. */
   readonly readers: number;
-  /** Keeps closed() from resolving until the function given back is called: for who is about to open(). */
+  /** Keeps closed() from resolving until the returned function is called: for a caller that is about to open(). */
   hold(): () => void;
-  /** Where the one who is furthest behind is; who holds has yet to read all. Undefined where nobody reads. */
+  /** Where the reader furthest behind is; a holder has yet to read all. Undefined where nobody reads. */
   readonly lowest: number | undefined;
-  /** Resolves when something has changed, also when somebody has read on. */
+  /** Resolves when something has changed, also when a reader has read on. */
   moved(): Promise<void>;
   /** Breaks off the readers furthest behind, where others are further on. */
   breakOffSlowest(): void;
-  /** Resolves once nobody reads any more; call after finish() or fail(). */
+  /** Resolves once nobody reads any more; to be called after finish() or fail(). */
   closed(): Promise<void>;
 }
 
-/** What writer and readers share. */
+/** The state shared by writer and readers. */
 interface State {
   until: (offset: number) => number;
   size: number | undefined;
@@ -61,7 +63,7 @@ interface State {
   readonly readers: Set<{ readonly start?: number; readonly position: number }>;
   waiting: (() => void)[];
   moving: (() => void)[];
-  readonly recent: Recent;
+  readonly sharedReads: SharedReads;
 }
 
 const NOTHING = () => 0;
@@ -70,13 +72,13 @@ function wake(state: State): void {
   const woken = state.waiting;
   state.waiting = [];
   for (const resume of woken) resume();
-  tellOfMove(state);
+  wakeMoved(state);
 }
 
-function tellOfMove(state: State): void {
-  const told = state.moving;
+function wakeMoved(state: State): void {
+  const woken = state.moving;
   state.moving = [];
-  for (const resume of told) resume();
+  for (const resume of woken) resume();
 }
 
 function change(state: State): Promise<void> {
@@ -93,8 +95,8 @@ interface Cursor {
   generation: number;
 }
 
-/** Sees to it that what this reader has had still holds. */
-function checkGround(state: State, cursor: Cursor): void {
+/** @throws when the bytes that this reader has had are no longer valid, or the download has failed */
+function checkStillValid(state: State, cursor: Cursor): void {
   const begun = cursor.position > cursor.start;
   if (cursor.generation !== state.generation) {
     if (begun) throw new BrokenOffError("the bytes sent so far turned out wrong");
@@ -104,13 +106,13 @@ function checkGround(state: State, cursor: Cursor): void {
   throw begun ? new BrokenOffError(state.failure.message, { cause: state.failure }) : state.failure;
 }
 
-/** The byte after the last one that can be had now, or undefined at the end. */
+/** Waits for readable bytes. @returns the byte after the last one; undefined at the end */
 async function nextLimit(state: State, cursor: Cursor): Promise<number | undefined> {
   for (;;) {
-    // The descriptor may be somebody else's once the last reader has left.
+    // After the last reader has left, the descriptor may belong to another file.
     if (!cursor.open) throw new BrokenOffError("the reader was closed");
     if (cursor.tooSlow) throw new BrokenOffError("the client takes the file too slowly, which can't be stored");
-    checkGround(state, cursor);
+    checkStillValid(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
     const limit = state.until(cursor.position);
     const until = Math.min(limit, cursor.end ?? limit);
@@ -120,7 +122,7 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
   }
 }
 
-/** Reads from an open file. */
+/** Returns a function that reads from an open file. */
 export function readFrom(fd: number): ReadAt {
   return async (position, length) => {
     const buffer = new Uint8Array(length);
@@ -133,18 +135,18 @@ async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | unde
   for (;;) {
     const until = await nextLimit(state, cursor);
     if (until === undefined) return undefined;
-    const bytes = await state.recent.read(cursor.position, until);
+    const bytes = await state.sharedReads.read(cursor.position, until);
     // The file may have been started over while this was read.
     if (cursor.generation !== state.generation) continue;
     if (bytes.length === 0)
       throw new BrokenOffError(`the part file was cut at ${cursor.position} bytes by somebody else`);
     cursor.position += bytes.length;
-    tellOfMove(state);
+    wakeMoved(state);
     return bytes;
   }
 }
 
-/** Counts one more reader, until the function given back is called. */
+/** Counts one more reader, until the returned function is called. */
 function enter(state: State, reader: { readonly position: number }): () => void {
   state.readers.add(reader);
   return () => {
@@ -156,6 +158,16 @@ function lowestOf(state: State): number | undefined {
   return state.readers.size === 0 ? undefined : Math.min(...[...state.readers].map(({ position }) => position));
 }
 
+async function readAll(reader: Reader): Promise<Blob> {
+  const chunks: Uint8Array[] = [];
+  try {
+    for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) chunks.push(bytes);
+  } finally {
+    reader.close();
+  }
+  return new Blob(chunks);
+}
+
 export function createTail(read: ReadAt): Tail {
   const state: State = {
     until: NOTHING,
@@ -165,15 +177,30 @@ export function createTail(read: ReadAt): Tail {
     readers: new Set(),
     waiting: [],
     moving: [],
-    recent: createRecent(read),
+    sharedReads: createSharedReads(read),
   };
+  let all: Promise<Blob> | undefined;
+
+  function open(start: number, end: number | undefined): Reader {
+    const { generation } = state;
+    const cursor: Cursor = { open: true, tooSlow: false, start, end, position: start, generation };
+    const leave = enter(state, cursor);
+    return {
+      read: () => readNext(state, cursor),
+      close() {
+        cursor.open = false;
+        leave();
+      },
+    };
+  }
+
   return {
     release(until) {
       state.until = until;
       wake(state);
     },
     written(position, bytes) {
-      if (state.readers.size > 0 && bytes.length > 0) state.recent.written(position, bytes);
+      if (state.readers.size > 0 && bytes.length > 0) state.sharedReads.written(position, bytes);
     },
     finish(size) {
       state.until = () => size;
@@ -186,7 +213,7 @@ export function createTail(read: ReadAt): Tail {
     },
     restart() {
       state.generation++;
-      state.recent.clear();
+      state.sharedReads.clear();
       state.until = NOTHING;
       wake(state);
     },
@@ -196,17 +223,10 @@ export function createTail(read: ReadAt): Tail {
         await change(state);
       }
     },
-    open(start, end) {
-      const { generation } = state;
-      const cursor: Cursor = { open: true, tooSlow: false, start, end, position: start, generation };
-      const leave = enter(state, cursor);
-      return {
-        read: () => readNext(state, cursor),
-        close() {
-          cursor.open = false;
-          leave();
-        },
-      };
+    open,
+    whole() {
+      all ??= readAll(open(0, undefined));
+      return all;
     },
     get watched() {
       return state.readers.size > 0;

@@ -1,26 +1,64 @@
 /**
- * Whether a transfer is worth staying with: one that trickles, or has gone silent, is left when others have shown that they
- * would bring the rest in a fraction of the time. Where nothing is known of others only the watchdog ends it.
+ * Measures transfers, and decides whether one is too slow to stay with: one that trickles or has gone silent is left when
+ * other sources have shown that they would bring the rest in a fraction of the time. Where nothing is known of others only
+ * the stall watchdog ends it.
  */
 import { SourceError } from "../distfile/errors.ts";
+import type { Clock } from "../lib/clock.ts";
 import { createWindow, type Window } from "../upstream/stall-watchdog.ts";
 
-const STEPS = 3;
-/** Going elsewhere has its price, and what others have shown is no promise. */
-const TIMES_SLOWER = 3;
-
-/** How soon a source is judged, and how long it may take beyond a multiple of what others need. */
-export interface Patience {
-  readonly stepMs: number;
-  readonly sparedMs: number;
+export interface ThroughputMeter {
+  received(bytes: number): void;
+  /** Milliseconds since the first byte. */
+  readonly ageMs: number;
+  /** Bytes per second over the last two seconds; undefined where that is not known yet. */
+  readonly bytesPerSecond: number | undefined;
 }
 
-/** Clients have what came so far, and may wait a little for more. */
-export const FLOWING: Patience = { stepMs: 1_000, sparedMs: 3_000 };
-/** Clients have nothing before all of it is here. */
-export const HELD: Patience = { stepMs: 300, sparedMs: 700 };
+const METER_WINDOW_MS = 2_000;
+/** A shorter time says nothing about the speed. */
+const MIN_METER_MS = 250;
 
-/** The source still sends, or may, but too little for what others can. */
+export function createThroughputMeter(clock: Clock): ThroughputMeter {
+  let startedAt: number | undefined;
+  let seen: { readonly at: number; readonly bytes: number }[] = [];
+  const ageMs = () => (startedAt === undefined ? 0 : Math.max(0, clock.now() - startedAt));
+  return {
+    received(bytes) {
+      const at = clock.now();
+      // The first bytes were on their way for an unknown time.
+      if (startedAt === undefined) startedAt = at;
+      else seen.push({ at, bytes });
+    },
+    get ageMs() {
+      return ageMs();
+    },
+    get bytesPerSecond() {
+      if (ageMs() < MIN_METER_MS) return undefined;
+      const since = clock.now() - METER_WINDOW_MS;
+      seen = seen.filter(({ at }) => at > since);
+      const bytes = seen.reduce((sum, one) => sum + one.bytes, 0);
+      return (1000 * bytes) / Math.min(ageMs(), METER_WINDOW_MS);
+    },
+  };
+}
+
+const STEPS = 3;
+/** Changing the source has its price, and what others have shown is no promise. */
+const TIMES_SLOWER = 3;
+
+/** How soon a transfer is judged, and how much longer than at other sources it may take. */
+export interface SlownessLimit {
+  readonly stepMs: number;
+  readonly graceMs: number;
+}
+
+/** For files that stream: clients have the bytes received so far, and can wait a little. */
+export const STREAMED: SlownessLimit = { stepMs: 1_000, graceMs: 3_000 };
+/** For files that are held until they are verified: clients have nothing before. */
+export const HELD: SlownessLimit = { stepMs: 300, graceMs: 700 };
+
+/** The source still sends, or may, but much less than others can. */
 export class SlowSourceError extends SourceError {
   /** Not a byte came. */
   readonly silent: boolean;
@@ -32,21 +70,21 @@ export class SlowSourceError extends SourceError {
   }
 }
 
-/** @param elsewhereMs what the rest would take at the best of the others */
+/** @param elsewhereMs how long the rest would take at the best of the other sources */
 export function isWorthLeaving(
   bytesPerSecond: number,
   leftBytes: number,
   elsewhereMs: number,
-  { sparedMs }: Patience,
+  { graceMs }: SlownessLimit,
 ): boolean {
-  return (1000 * leftBytes) / bytesPerSecond > TIMES_SLOWER * elsewhereMs + sparedMs;
+  return (1000 * leftBytes) / bytesPerSecond > TIMES_SLOWER * elsewhereMs + graceMs;
 }
 
-/** @param isTooSlow asked after each step for the last three; where it says so, `onSlow` is called once */
-export function createPace(
+/** @param isTooSlow called after each step with the speed of the last three; when it returns true, `onSlow` is called once */
+export function createThroughputWatch(
   isTooSlow: (bytesPerSecond: number) => boolean,
   onSlow: (error: SourceError) => void,
-  { stepMs }: Patience,
+  { stepMs }: SlownessLimit,
 ): Window {
   return createWindow(stepMs, STEPS, (bytes) => {
     const bytesPerSecond = (1000 * bytes) / (STEPS * stepMs);

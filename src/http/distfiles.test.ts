@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { systemClock } from "../lib/clock.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
 import { createDistfiles } from "./distfiles.ts";
 
 test("the client's 45 s run while trees are read for it, not only from then on", async () => {
@@ -15,7 +16,7 @@ test("the client's 45 s run while trees are read for it, not only from then on",
     clock: systemClock,
     wantedByDigest: () => [],
     refreshRepositories: () => Bun.sleep(120),
-    loopHeaders: () => ({}),
+    upstreamFor: () => ({ send: () => Promise.reject(new Error("not asked")), slots: createSemaphore(1) }),
     layoutConf: () => "",
   });
   const path = `/distfiles/${"0".repeat(128)}`;

@@ -27,7 +27,8 @@ export interface DistfilesDeps {
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
   /** Reads Manifests that changed on disk. */
   readonly refreshRepositories: (known: boolean) => Promise<void>;
-  readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
+  /** Returns the client that sends upstream what this request needs. */
+  readonly upstreamFor: (request: Request) => Wanted["upstream"];
   /** Text of our own layout.conf. */
   readonly layoutConf: () => string;
 }
@@ -88,7 +89,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const wanted: Wanted = { ...question, method, loopHeaders: deps.loopHeaders(request) };
+    const wanted: Wanted = { ...question, method, upstream: deps.upstreamFor(request) };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);
     return await answerMiss(request, question.name, found, {}, deadlineAt, clock);

@@ -5,7 +5,7 @@
 import { requestDirectives } from "../cache/mirror-files/cache-control.ts";
 import { ageMs, lifetimeMs } from "../cache/mirror-files/freshness.ts";
 import type { Revalidated } from "../cache/mirror-files/lookup.ts";
-import type { FoundPath } from "../cache/mirror-files/result.ts";
+import type { FoundPath, WantedPath } from "../cache/mirror-files/result.ts";
 import { parseMirrorPath } from "../distfile/mirror-path.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -17,7 +17,7 @@ import { type Answer, fileHeaders, prepare, storedResponse, text, withoutBody } 
 export interface MirrorFilesDeps {
   readonly revalidated: Revalidated;
   readonly clock: Clock;
-  readonly loopHeaders: (request: Request) => Readonly<Record<string, string>>;
+  readonly upstreamFor: (request: Request) => WantedPath["upstream"];
 }
 
 const UPSTREAM_FIELDS = ["age", "cache-control", "expires", "date"] as const;
@@ -45,7 +45,7 @@ function freshnessFields({ cacheControl, expiresAt, dateAt }: Stored["row"], age
 }
 
 /** @returns answers requests whose path (as normalPath() gives it) is below a mirror's other folders */
-export function createMirrorFiles({ revalidated, clock, loopHeaders }: MirrorFilesDeps): AnswerFile {
+export function createMirrorFiles({ revalidated, clock, upstreamFor }: MirrorFilesDeps): AnswerFile {
   function answerStored(request: Request, { file, row, blake2b, status }: Stored): Answer {
     const age = ageMs(row, clock.now());
     const cacheStatus = cacheStatusField(status, true, Math.min(0, lifetimeMs(row) - age));
@@ -72,11 +72,11 @@ export function createMirrorFiles({ revalidated, clock, loopHeaders }: MirrorFil
       path: parsed,
       method,
       directives: requestDirectives(request.headers),
-      loopHeaders: loopHeaders(request),
+      upstream: upstreamFor(request),
     } as const;
     const found = await revalidated.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
     if (found.kind === "stored") return answerStored(request, found);
-    const fields = found.kind === "incoming" ? upstreamFields(found.download.fields) : {};
+    const fields = found.kind === "incoming" ? upstreamFields(found.download.responseFields) : {};
     return await answerMiss(request, parsed, found, fields, deadlineAt, clock);
   };
 }

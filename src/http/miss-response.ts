@@ -80,7 +80,7 @@ async function respond(
 ): Promise<Response | "late"> {
   const { size, lastModifiedAt, computed, expected } = download;
   const validators = { etag: etagOf(expected?.blake2b ?? computed?.blake2b), lastModifiedAt };
-  const headers = fileHeaders(validators, cacheStatusField(status, download.keeps), more);
+  const headers = fileHeaders(validators, cacheStatusField(status, download.willStore), more);
   const conditional = preconditionResponse(request, headers);
   if (conditional) return conditional;
   if (request.method === "HEAD") return headResponse(headers, size);

@@ -22,6 +22,7 @@ import { createRegistry } from "../status/prometheus.ts";
 import { createApiState, type StateParts } from "../status/server-status.ts";
 import type { HotFiles } from "../store/memory-cache.ts";
 import type { LoopGuard } from "../upstream/loop-guard.ts";
+import { createUpstreamClient, type UpstreamSettings } from "../upstream/request.ts";
 import type { ComposedStore } from "./compose-store.ts";
 
 export type App = ReturnType<typeof createApp>;
@@ -34,6 +35,7 @@ export interface AppParts extends Omit<StateParts, "unavailableReason" | "degrad
   readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
   readonly keeper: Pick<ComposedStore, "evict" | "degradedReason">;
   readonly loopGuard: LoopGuard;
+  readonly settings: UpstreamSettings;
   readonly dashboard: DashboardFiles | undefined;
   readonly isDraining: () => boolean;
   /** Called when a query finds the index damaged. */
@@ -71,18 +73,18 @@ export function composeApp(parts: AppParts): ComposedApp {
     }),
   );
   const { clock, log } = parts;
-  const loopHeaders = (request: Request) => loopGuard.headersFor(request.headers);
+  const upstreamFor = (request: Request) => createUpstreamClient(parts.settings, loopGuard.headersFor(request.headers));
   const app = createApp({
     distfiles: createDistfiles({
       cache: parts.cache,
       clock,
       wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
       refreshRepositories: parts.refreshRepositories,
-      loopHeaders,
+      upstreamFor,
       layoutConf: () =>
         formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
-    mirrorFiles: createMirrorFiles({ revalidated: parts.revalidated, clock, loopHeaders }),
+    mirrorFiles: createMirrorFiles({ revalidated: parts.revalidated, clock, upstreamFor }),
     requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
     state,
     events,

@@ -6,7 +6,7 @@ import type { CacheDeps } from "../cache/cache.ts";
 import { createRevalidated, type Revalidated } from "../cache/mirror-files/lookup.ts";
 import { createKeptFiles, type KeptFiles } from "../cache/mirror-files/stored-files.ts";
 import { type Absences, createAbsences } from "../cache/negative-cache.ts";
-import { openKeptPart } from "../cache/reserved-part.ts";
+import { openReservedPart } from "../cache/reserved-part.ts";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import type { EvictDeps } from "../eviction/evict.ts";
 import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
@@ -80,24 +80,20 @@ export function composeRevalidated({
   cacheDeps,
   negativeTtlMs,
 }: RevalidatedParts): ComposedRevalidated {
-  const { hasher, clock, log, inUse, stories, reserve, onStoreTrouble } = cacheDeps;
+  const { hasher, clock, log, inUse, reserve, onStoreTrouble } = cacheDeps;
   const kept = createKeptFiles({ files, rows, hasher, clock, log });
   const absences = createAbsences(negativeTtlMs, clock);
   const troubles: Absences = createAbsences(() => TROUBLE_MS, clock);
   const partDeps = { store: files, reserve, onStoreTrouble };
   const revalidated = createRevalidated({
     ...cacheDeps,
-    get connections() {
-      return cacheDeps.connections;
-    },
     files,
     rows,
     kept,
     sources: mirrors.mirrorFileSources,
-    openPart: (path, resume) => openKeptPart(path, resume, partDeps),
+    openPart: (path, resume) => openReservedPart(path, resume, partDeps),
     places: createSemaphore(PLACES),
     enter: inUse.enter,
-    chapter: stories.begin,
     absences,
     troubles,
   });

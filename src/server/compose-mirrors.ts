@@ -13,14 +13,13 @@ import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
 import { getText } from "../upstream/get-text.ts";
-import type { UpstreamSettings } from "../upstream/request.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
 
 export interface MirrorsParts {
   readonly config: Pick<Config, "fetcher">;
   readonly db: Index["db"];
-  readonly settings: UpstreamSettings;
   /** Of requests that no client's request is behind. */
-  readonly loopHeaders: () => Readonly<Record<string, string>>;
+  readonly upstream: UpstreamClient;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -30,7 +29,7 @@ export interface ComposedMirrors {
   readonly mirrors: Mirrors;
 }
 
-export function composeMirrors({ config, db, settings, loopHeaders, clock, log }: MirrorsParts): ComposedMirrors {
+export function composeMirrors({ config, db, upstream, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
   /** Layouts that the index did not take. */
   const unwritten = new Map<string, RememberedLayout>();
@@ -49,7 +48,7 @@ export function composeMirrors({ config, db, settings, loopHeaders, clock, log }
   const layouts = createLayouts({
     rows: { get: (mirror) => unwritten.get(mirror) ?? layoutRows.get(mirror), put: storeLayout },
     clock,
-    getText: (url, origin) => getText(url, origin, loopHeaders(), settings),
+    getText: (url, origin) => getText(upstream, url, origin),
   });
   const answers = createMirrorAnswerRows(db);
 

@@ -90,7 +90,7 @@ export function createOffer(
   { fetcher }: Pick<Config, "fetcher">,
   resolver: Pick<Resolver, "sources">,
   mirrors: Mirrors,
-): BeginDeps["offer"] {
+): BeginDeps["findSources"] {
   return async (name, content) => {
     const uris = fetcher.src_uri ? content : undefined;
     if (uris) return await resolver.sources(name, uris);

@@ -8,7 +8,7 @@ import { createVerifyOthers } from "../actions/verify-mirror-files.ts";
 import type { Actions } from "../api/actions.ts";
 import { type CacheDeps, createCache } from "../cache/cache.ts";
 import { createAbsences } from "../cache/negative-cache.ts";
-import { bring } from "../cache/prefetch.ts";
+import { prefetch } from "../cache/prefetch.ts";
 import { createReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStoredDistfiles } from "../cache/stored-files.ts";
@@ -16,7 +16,7 @@ import type { DistEntry } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFlights } from "../fetch/flights.ts";
-import { createLine } from "../fetch/line.ts";
+import { createLineCapacity } from "../fetch/parallelism.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
 import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
@@ -26,6 +26,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import { createRepositoryRefresh } from "../repos/refresh.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
+import { createUpstreamClient } from "../upstream/request.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeRevalidated, openMirrorFileParts } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
@@ -70,6 +71,7 @@ export function compose(parts: Parts): Server {
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights({ clock, log });
   const guard = createLoopGuard(storeId(index.db));
+  const ownUpstream = createUpstreamClient(settings, guard.headersFor(undefined));
   const stats = createRequestStats(index.db, config, clock);
   const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
   const configuredRepositories = composeRepositories({ ...parts, rows: repositoryRows });
@@ -77,8 +79,7 @@ export function compose(parts: Parts): Server {
   const { hosts, mirrors } = composeMirrors({
     config,
     db: index.db,
-    settings,
-    loopHeaders: () => guard.headersFor(undefined),
+    upstream: ownUpstream,
     clock,
     log,
   });
@@ -117,13 +118,13 @@ export function compose(parts: Parts): Server {
     log,
   });
   const readAhead = createReadAhead({
-    get places() {
+    get maxDownloads() {
       const { read_ahead, max_downloads } = config.fetcher;
       return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
     },
     siblings: (name, content) => resolver.siblings(name, content),
     room: keeper.evict.room,
-    bring: (entry, onArrived) => bring(entry, guard.headersFor(undefined), cacheDeps, onArrived),
+    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, cacheDeps, onArrived),
     log,
   });
   const cacheDeps: CacheDeps = {
@@ -134,19 +135,20 @@ export function compose(parts: Parts): Server {
     hot,
     flights,
     absences,
-    stories: stats.stories,
+    fetchHistory: stats.fetchHistory,
     hasher,
-    settings,
-    get connections() {
-      return config.fetcher.connections_per_file;
+    limits: {
+      get connections() {
+        return config.fetcher.connections_per_file;
+      },
+      lineCapacity: createLineCapacity(clock),
     },
-    line: createLine(clock),
     clock,
     log,
     wantedBy,
     refreshRepositories,
     repositoriesScanned: configuredRepositories.scanned,
-    offer: stats.counters.timed(createOffer(config, resolver, mirrors)),
+    findSources: stats.counters.timed(createOffer(config, resolver, mirrors)),
     reserve: keeper.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,
@@ -161,7 +163,7 @@ export function compose(parts: Parts): Server {
   const cache = createCache(cacheDeps);
   const negativeTtlMs = () => config.fetcher.negative_ttl;
   const revalidation = composeRevalidated({ ...others, mirrors, cacheDeps, negativeTtlMs });
-  const bringAgain = (entry: DistEntry) => bring(entry, guard.headersFor(undefined), cacheDeps);
+  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, cacheDeps);
   const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
@@ -174,7 +176,7 @@ export function compose(parts: Parts): Server {
     configuredRepositories,
     resolver,
     entriesOf: repositoryRows.entriesOf,
-    loopHeaders: () => guard.headersFor(undefined),
+    upstream: ownUpstream,
     maxDownloads: () => config.fetcher.max_downloads,
     refreshRepositories,
     onRepositoriesChanged,
@@ -198,6 +200,7 @@ export function compose(parts: Parts): Server {
     readAhead,
     keeper,
     loopGuard: guard,
+    settings,
     dashboard: parts.dashboard,
     isDraining: () => draining,
     onIndexDamage: parts.onIndexDamage,

@@ -3,7 +3,7 @@
  */
 
 import type { DownloadState, Downloads, UpstreamRequest } from "../api/schemas.ts";
-import type { Stories, Tried } from "../cache/fetch-history.ts";
+import type { FetchHistory, FetchRequestEntry } from "../cache/fetch-history.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Clock } from "../lib/clock.ts";
 
@@ -11,7 +11,7 @@ export function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function upstreamRequest(one: Tried, now: number): UpstreamRequest {
+export function upstreamRequest(one: FetchRequestEntry, now: number): UpstreamRequest {
   return {
     source: one.source,
     started_at: iso(one.askedAt),
@@ -45,7 +45,7 @@ export interface LiveDownloads {
 
 export function createLiveDownloads(
   downloads: () => readonly Download[],
-  stories: Pick<Stories, "of">,
+  fetchHistory: Pick<FetchHistory, "of">,
   clock: Clock,
 ): LiveDownloads {
   let samples = new Map<Download, Sample>();
@@ -67,8 +67,8 @@ export function createLiveDownloads(
 
   function describe(download: Download, now: number): DownloadState {
     const { name, phase, size = null, hereBytes, startedAt, readers } = download;
-    const [story] = stories.of(name);
-    const speed = Math.round(speedOf(download, story?.receivedBytes ?? 0, now));
+    const [latest] = fetchHistory.of(name);
+    const speed = Math.round(speedOf(download, latest?.receivedBytes ?? 0, now));
     return {
       file: name,
       state: phase,
@@ -78,7 +78,7 @@ export function createLiveDownloads(
       started_at: iso(startedAt),
       eta_seconds: size === null || speed === 0 ? null : Math.round(Math.max(0, size - hereBytes) / speed),
       clients: readers,
-      upstream_requests: story?.tried.slice(-MAX_SOURCES).map((one) => upstreamRequest(one, now)) ?? [],
+      upstream_requests: latest?.requests.slice(-MAX_SOURCES).map((one) => upstreamRequest(one, now)) ?? [],
     };
   }
 

@@ -1,7 +1,7 @@
 /**
  * What is measured for /metrics alone: since the start, in memory.
  */
-import type { StoryOutcome } from "../cache/fetch-history.ts";
+import type { DownloadOutcome } from "../cache/fetch-history.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
 import type { CleanReport } from "../eviction/evict.ts";
 import { createHistogram, type Histogram } from "../lib/histogram.ts";
@@ -18,11 +18,11 @@ export interface Removal {
 export interface Counters {
   /** Seconds. */
   readonly firstByte: Readonly<Record<Served, Histogram>>;
-  readonly downloads: Readonly<Record<StoryOutcome, Histogram>>;
+  readonly downloads: Readonly<Record<DownloadOutcome, Histogram>>;
   readonly resolving: Histogram;
   readonly tried: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
   readonly evicted: Readonly<Record<EvictionReason, { readonly files: number; readonly bytes: number }>>;
-  countTried(kind: SourceKind, outcome: RequestOutcome): void;
+  countRequest(kind: SourceKind, outcome: RequestOutcome): void;
   countCleaned(report: Pick<CleanReport, "byReason" | "removed">): void;
   /** When and why clean-up removed the file, as far as that is remembered. */
   removal(name: string): Removal | undefined;
@@ -55,7 +55,7 @@ export function createCounters(now: () => number): Counters {
     resolving,
     tried,
     evicted,
-    countTried(kind, outcome) {
+    countRequest(kind, outcome) {
       tried[kind][outcome]++;
     },
     countCleaned({ byReason, removed }) {

@@ -4,7 +4,7 @@
 import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
 import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
-import type { Stories } from "../cache/fetch-history.ts";
+import type { FetchHistory } from "../cache/fetch-history.ts";
 import { compareDigests } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
@@ -22,7 +22,7 @@ export interface FilesParts {
   readonly list: FileList;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
   readonly store: Pick<Store, "stat">;
-  readonly stories: Pick<Stories, "of">;
+  readonly fetchHistory: Pick<FetchHistory, "of">;
   readonly failures: Pick<Failures, "of">;
   readonly removal: (name: string) => Removal | undefined;
   readonly download: (name: string) => DownloadState | undefined;
@@ -102,7 +102,7 @@ const FILES_FOR_PACKAGES = 300;
 const TOP_MAX_AGE_MS = 20_000;
 
 export function createApiFiles(parts: FilesParts): ApiFiles {
-  const { rows, list, repositories, store, stories, clock } = parts;
+  const { rows, list, repositories, store, fetchHistory, clock } = parts;
   let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
 
   function storedOf(name: DistfileName, wanted: readonly WantedBy[]): FileDetails["stored"] {
@@ -138,11 +138,11 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
         blake2b: entry.blake2b ?? null,
         sha512: entry.sha512 ?? null,
       })),
-      fetch_history: stories.of(name).map(({ startedAt, endedAt, outcome = null, tried }) => ({
+      fetch_history: fetchHistory.of(name).map(({ startedAt, endedAt, outcome = null, requests }) => ({
         started_at: iso(startedAt),
         ended_at: endedAt === undefined ? null : iso(endedAt),
         outcome,
-        upstream_requests: tried.map((one) => upstreamRequest(one, now)),
+        upstream_requests: requests.map((one) => upstreamRequest(one, now)),
       })),
       failures: parts.failures.of(name).map(failure),
     } as const;

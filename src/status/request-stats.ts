@@ -2,7 +2,7 @@
  * Keeps account of what the server does: counts, clients, failures, and what happened in each download. Counting is done in
  * memory; flush() writes.
  */
-import { createStories, type Stories } from "../cache/fetch-history.ts";
+import { createFetchHistory, type FetchHistory } from "../cache/fetch-history.ts";
 import type { Config } from "../config/schema.ts";
 import type { CountedOutcome, ResponseRecorder } from "../distfile/response-outcome.ts";
 import { type ClientCounts, createClientCounts } from "../index/clients.ts";
@@ -19,7 +19,7 @@ import { type Counters, createCounters } from "./counters.ts";
 /** What keeps account from the start on. */
 export interface RequestStats {
   readonly recorder: ResponseRecorder;
-  readonly stories: Stories;
+  readonly fetchHistory: FetchHistory;
   readonly statistics: Statistics;
   readonly clients: ClientCounts;
   readonly failures: Failures;
@@ -98,10 +98,10 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
   };
   return {
     recorder: observer,
-    stories: createStories({
+    fetchHistory: createFetchHistory({
       clock,
       onReceived: (source, bytes) => statistics.add(isMirror(source) ? "mirrorBytes" : "uriBytes", bytes),
-      onTried: (source, outcome) => meters.countTried(isMirror(source) ? "mirror" : "src_uri", outcome),
+      onRequestEnded: (source, outcome) => meters.countRequest(isMirror(source) ? "mirror" : "src_uri", outcome),
       onEnded: (outcome, ms) => meters.downloads[outcome].observe(ms / 1000),
     }),
     statistics,

@@ -83,13 +83,13 @@ export function createApiState(parts: StateParts): ApiState {
   const { rows } = parts;
   const others = parts.others.rows;
   const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
-  const live = createLiveDownloads(parts.flights.all, stats.stories, clock);
+  const live = createLiveDownloads(parts.flights.all, stats.fetchHistory, clock);
   const files = createApiFiles({
     rows,
     list,
     repositories: parts.repositories,
     store: parts.store,
-    stories: stats.stories,
+    fetchHistory: stats.fetchHistory,
     failures: stats.failures,
     removal: stats.counters.removal,
     download: live.of,

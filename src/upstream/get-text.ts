@@ -2,19 +2,13 @@
  * A small text file at a configured origin, such as a mirror's layout.conf.
  */
 import { SourceError } from "../distfile/errors.ts";
-import { openUpstream, type UpstreamSettings } from "./request.ts";
+import type { UpstreamClient } from "./request.ts";
 
 const MAX_BYTES = 64 * 1024;
 
 /** @throws {SourceError} also where it is longer than 64 KiB */
-export async function getText(
-  url: string,
-  trustedOrigin: string,
-  loopHeaders: Readonly<Record<string, string>>,
-  settings: UpstreamSettings,
-): Promise<string> {
-  const request = { method: "GET", url, trustedOrigin, offset: 0, validator: undefined, loopHeaders } as const;
-  const response = await openUpstream(request, settings, new AbortController().signal);
+export async function getText(upstream: UpstreamClient, url: string, trustedOrigin: string): Promise<string> {
+  const response = await upstream.send({ method: "GET", url, trustedOrigin, offset: 0 });
   const pieces: Uint8Array[] = [];
   let length = 0;
   try {

@@ -35,9 +35,7 @@ export interface UpstreamRequest extends Range {
   /** Trusted by being configured: this origin is not checked for its address. */
   readonly trustedOrigin: string | undefined;
   /** Strong ETag, or Last-Modified, of the file that the rest must belong to. */
-  readonly validator: string | undefined;
-  /** `Via` and `CDN-Loop`, so that a request that comes back is known (RFC 9110 7.6.3, RFC 8586). */
-  readonly loopHeaders: Readonly<Record<string, string>>;
+  readonly validator?: string | undefined;
   /** Under which 304 is an answer; with no range. */
   readonly conditions?: Readonly<Record<string, string>> | undefined;
 }
@@ -65,6 +63,22 @@ export interface UpstreamResponse {
   close(): void;
 }
 
+/** `Via` and `CDN-Loop`, by which a request that comes back is recognised (RFC 9110 section 7.6.3, RFC 8586). */
+type LoopHeaders = Readonly<Record<string, string>>;
+
+/** Sends requests upstream on behalf of one request to this server, and with its loop headers. */
+export interface UpstreamClient {
+  /**
+   * Sends the request, and returns once the headers of a usable response are there.
+   * @param stop aborts the exchange; its reason is what read() throws
+   * @throws {SourceError}
+   * @throws {NotModifiedError} under the conditions of the request
+   */
+  send(request: UpstreamRequest, stop?: AbortSignal): Promise<UpstreamResponse>;
+  /** Slots for transfers of files, shared by all clients. */
+  readonly slots: Semaphore;
+}
+
 const MAX_REDIRECTS = 10;
 const DISMISS_BYTES = 16 * 1024;
 const DISMISS_MS = 2_000;
@@ -86,6 +100,7 @@ async function sendOnce(
   request: UpstreamRequest,
   target: URL,
   settings: UpstreamSettings,
+  loopHeaders: LoopHeaders,
   stop: AbortSignal,
 ): Promise<Exchange> {
   const free = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
@@ -119,7 +134,7 @@ async function sendOnce(
       headers: {
         "accept-encoding": "identity",
         "user-agent": settings.userAgent,
-        ...request.loopHeaders,
+        ...loopHeaders,
         ...request.conditions,
         ...(pinned ? { host: pinned.host } : {}),
         ...(range === undefined ? {} : { range }),
@@ -157,10 +172,15 @@ async function dismiss({ response, controller, end }: Exchange): Promise<void> {
   }
 }
 
-async function follow(request: UpstreamRequest, settings: UpstreamSettings, stop: AbortSignal): Promise<Exchange> {
+async function follow(
+  request: UpstreamRequest,
+  settings: UpstreamSettings,
+  loopHeaders: LoopHeaders,
+  stop: AbortSignal,
+): Promise<Exchange> {
   let target = new URL(request.url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const exchange = await sendOnce(request, target, settings, stop);
+    const exchange = await sendOnce(request, target, settings, loopHeaders, stop);
     if (!REDIRECTS.has(exchange.response.status)) return exchange;
     void dismiss(exchange);
     const location = exchange.response.headers.get("location") ?? "";
@@ -194,18 +214,13 @@ function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["rea
   };
 }
 
-/**
- * Sends the request and returns once the headers of a usable answer are there.
- * @param stop aborts the exchange; its reason is what read() throws
- * @throws {SourceError}
- * @throws {NotModifiedError} under the conditions of the request
- */
-export async function openUpstream(
+async function send(
   request: UpstreamRequest,
   settings: UpstreamSettings,
+  loopHeaders: LoopHeaders,
   stop: AbortSignal,
 ): Promise<UpstreamResponse> {
-  const exchange = await follow(request, settings, stop);
+  const exchange = await follow(request, settings, loopHeaders, stop);
   const { response, controller } = exchange;
   if (response.status === 304 && Object.keys(request.conditions ?? {}).length > 0) {
     void dismiss(exchange);
@@ -238,4 +253,11 @@ export async function openUpstream(
     void dismiss(exchange);
     throw asSourceError(error);
   }
+}
+
+export function createUpstreamClient(settings: UpstreamSettings, loopHeaders: LoopHeaders): UpstreamClient {
+  return {
+    send: (request, stop = new AbortController().signal) => send(request, settings, loopHeaders, stop),
+    slots: settings.slots,
+  };
 }

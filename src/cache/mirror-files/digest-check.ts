@@ -8,16 +8,15 @@ import { digestIn, type NamedDigest } from "../../distfile/digest-file.ts";
 import { SourceError } from "../../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
 import type { Source } from "../../distfile/source.ts";
-import type { WholeFile } from "../../fetch/terms.ts";
+import type { CompleteFile } from "../../fetch/resume.ts";
 import { getText } from "../../upstream/get-text.ts";
-import type { UpstreamSettings } from "../../upstream/request.ts";
+import type { UpstreamClient } from "../../upstream/request.ts";
 import { isFrom } from "./preferred-mirror.ts";
 import type { KeptFiles } from "./stored-files.ts";
 
 export interface DigestCheckDeps {
   readonly kept: Pick<KeptFiles, "get">;
   readonly sources: (path: MirrorPath) => readonly Source[];
-  readonly settings: UpstreamSettings;
 }
 
 const SUFFIXES = [".DIGESTS", ".sha512", ".sha256", ".md5sum"] as const;
@@ -50,14 +49,14 @@ async function toldHere(path: MirrorPath, { kept }: DigestCheckDeps): Promise<To
 async function toldThere(
   { by }: Told,
   path: MirrorPath,
-  { url }: WholeFile,
-  loopHeaders: Readonly<Record<string, string>>,
+  { url }: CompleteFile,
+  upstream: UpstreamClient,
   deps: DigestCheckDeps,
 ): Promise<NamedDigest | undefined> {
   const source = deps.sources(by).find((one) => isFrom(url, one));
   if (source?.trustedOrigin === undefined) return undefined;
   try {
-    const text = await getText(await source.locate(), source.trustedOrigin, loopHeaders, deps.settings);
+    const text = await getText(upstream, await source.locate(), source.trustedOrigin);
     return digestIn(text, nameOf(path));
   } catch (error) {
     if (error instanceof SourceError) return undefined;
@@ -68,8 +67,8 @@ async function toldThere(
 /** What is wrong with the file, in words; undefined where nothing is known against it. */
 export async function checkDigest(
   path: MirrorPath,
-  file: WholeFile,
-  loopHeaders: Readonly<Record<string, string>>,
+  file: CompleteFile,
+  upstream: UpstreamClient,
   deps: DigestCheckDeps,
 ): Promise<string | undefined> {
   const told = await toldHere(path, deps);
@@ -79,7 +78,7 @@ export async function checkDigest(
     return computed === undefined || computed === hex;
   };
   if (await isRight(told.digest)) return undefined;
-  const current = await toldThere(told, path, file, loopHeaders, deps);
+  const current = await toldThere(told, path, file, upstream, deps);
   if (current && (await isRight(current))) return undefined;
   return `has another file than its ${nameOf(told.by)} tells of`;
 }

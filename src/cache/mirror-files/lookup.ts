@@ -12,7 +12,7 @@ import { within } from "../../lib/deadline.ts";
 import { judge, mayBeStale } from "./freshness.ts";
 import { preferred } from "./preferred-mirror.ts";
 import type { FoundPath, WantedPath } from "./result.ts";
-import { type BeginDeps, beginFetch } from "./start-download.ts";
+import { type BeginDeps, startMirrorFileDownload } from "./start-download.ts";
 import type { KeptFile } from "./stored-files.ts";
 
 /** What came in vain lately. */
@@ -83,12 +83,12 @@ async function headOf(
   status: CacheStatus,
   deps: RevalidatedDeps,
 ): Promise<FoundPath | "unchanged"> {
-  const { path, loopHeaders } = wanted;
+  const { path, upstream } = wanted;
   const askedAt = deps.clock.now();
   const release = await deps.places.acquire();
   try {
     const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
-    const head = await headFrom(path, undefined, { sources, refusals: [] }, loopHeaders, deps.settings);
+    const head = await headFrom(path, undefined, { sources, refusals: [] }, upstream);
     if (!kept || !isSame(kept, head)) return { kind: "head", head, expected: undefined, status };
     deps.kept.freshen(kept, { ...head, askedAt });
     return "unchanged";
@@ -103,7 +103,7 @@ async function forward(
   reason: ForwardReason,
   deps: RevalidatedDeps,
 ): Promise<FoundPath | "unchanged"> {
-  const { path, method, loopHeaders } = wanted;
+  const { path, method, upstream } = wanted;
   const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "full" };
   // One found on disk has no validators but a date that anybody may have given it, which takes more than a 304.
   const isStray = kept?.row.source === "";
@@ -115,7 +115,8 @@ async function forward(
     const known = isStray ? undefined : kept;
     // No await between join and start: that is what makes it one download.
     const joined = deps.flights.join(keyOf(path));
-    const download = joined ?? deps.flights.start(keyOf(path), () => beginFetch(path, known, loopHeaders, deps));
+    const download =
+      joined ?? deps.flights.start(keyOf(path), () => startMirrorFileDownload(path, known, upstream, deps));
     return await answerFrom(download, wanted, { ...status, collapsed: joined !== undefined }, deps);
   } catch (error) {
     if (error instanceof NotModifiedError) return "unchanged";

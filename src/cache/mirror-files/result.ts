@@ -5,6 +5,7 @@ import type { CacheStatus } from "../../distfile/cache-status.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { MirrorFileRow } from "../../index/mirror-files.ts";
 import type { StoredFile } from "../../store/stored-file.ts";
+import type { UpstreamClient } from "../../upstream/request.ts";
 import type { HeadFound, Incoming, NotFound } from "../result.ts";
 import type { Directives } from "./cache-control.ts";
 
@@ -13,7 +14,7 @@ export interface WantedPath {
   readonly method: "GET" | "HEAD";
   /** The client's Cache-Control. */
   readonly directives: Directives;
-  readonly loopHeaders: Readonly<Record<string, string>>;
+  readonly upstream: UpstreamClient;
 }
 
 export type FoundPath =
