@@ -253,7 +253,7 @@ test("an action fails without the token and with a wrong one, and runs with the 
   await page.getByRole("button", { name: "Rescan repositories" }).click();
   await status.getByText(/needs the admin token/).waitFor();
   for (const [token, text] of [
-    ["wrong", /not the token/],
+    ["wrong", /Wrong token/],
     [TOKEN, /Rescan repositories: 1\u00a0repository/],
   ] as const) {
     await status.getByLabel("Admin token").fill(token);

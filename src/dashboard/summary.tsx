@@ -3,7 +3,7 @@
  */
 import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
 import { StatusIcon } from "./components.tsx";
-import { formatBytes, formatPercent, formatSpeed, plural } from "./format.ts";
+import { formatBytes, formatCount, formatPercent, formatSpeed, plural } from "./format.ts";
 import { useConnection, useNow } from "./hooks.ts";
 import { healthLabel, type Label, mirrorsLabel, type Tone } from "./labels.ts";
 
@@ -33,15 +33,18 @@ function Tile({ id, label, text, detail, tone }: TileProps) {
 const UNKNOWN: Label = { tone: "idle", text: "…", detail: "" };
 const OFFLINE: Label = { tone: "bad", text: "Not responding", detail: "showing the last known state" };
 
-function activity(status: Status | undefined, downloads: Downloads | undefined): Label {
-  const list = downloads?.downloads ?? [];
-  const speed = list.reduce((sum, { bytes_per_second }) => sum + bytes_per_second, 0);
+function activity(status: Status | undefined, downloads: Downloads | undefined): Pick<Label, "text" | "detail"> {
+  const speed = (downloads?.downloads ?? []).reduce((sum, { bytes_per_second }) => sum + bytes_per_second, 0);
+  const total = downloads?.total ?? 0;
   const waiting = status?.downloads.waiting ?? 0;
   const requests = plural(status?.in_flight ?? 0, "request");
-  const detail = `${requests} in progress${waiting > 0 ? `, ${plural(waiting, "download")} waiting` : ""}`;
-  const total = downloads?.total ?? 0;
-  if (total === 0) return { tone: "idle", text: status?.in_flight ? "Serving" : "Idle", detail };
-  return { tone: "good", text: `${plural(total, "download")}, ${formatSpeed(speed)}`, detail };
+  const details = [
+    ...(total > 0 ? [formatSpeed(speed)] : []),
+    ...(waiting > 0 ? [`${formatCount(waiting)} waiting`] : []),
+    `${requests} in progress`,
+  ];
+  const text = total > 0 ? plural(total, "download") : status?.in_flight ? "Serving" : "Idle";
+  return { text, detail: details.join(", ") };
 }
 
 function savings({ all_time, since_start }: Status): Label {

@@ -10,8 +10,8 @@ import type { Logger } from "../lib/log.ts";
 import { type Allow, plainAddress } from "./allow.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
-import { type GuardSettings, refuseChange } from "./api/guard.ts";
-import { actionAt, answerAction, SOCKET_ONLY } from "./api/post.ts";
+import { type GuardSettings, refuseAction } from "./api/guard.ts";
+import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
@@ -72,13 +72,13 @@ async function answerPost(request: Request, action: ActionName, client: string, 
   if (SOCKET_ONLY.has(action) && !isOverSocket(request)) {
     return problem(403, `${action} is accepted over the store's Unix socket only: use portcache on the server itself.`);
   }
-  const refusal = refuseChange(request.headers, isOverSocket(request), guard());
+  const refusal = refuseAction(request.headers, isOverSocket(request), guard());
   if (refusal) {
     log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
   log.info("{client} requests {action}", { client, action });
-  return await answerAction(request, action, deps);
+  return await actionResponse(request, action, deps);
 }
 
 /** Answers a request that no route takes: 405 if the path takes other methods, else 404. */

@@ -5,7 +5,7 @@ import { API_PREFIX, createApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import { ROUTES } from "./routes.ts";
 
-/** Nothing in it may be touched. */
+/** Fails the test if anything is read from it. */
 const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachable(String(name)) });
 
 function createTestApi(refused: string | undefined, state: object = forbidden) {
@@ -22,7 +22,7 @@ function createTestApi(refused: string | undefined, state: object = forbidden) {
   return { errors, ask: (path: string) => api.handle(new Request(`http://localhost${API_PREFIX}${path}`)) };
 }
 
-test("a client that is not served reads nothing", async () => {
+test("a client that is not allowed reads nothing", async () => {
   const { ask, errors } = createTestApi("This address is not in [server] allow.");
   for (const path of [...ROUTES.map((route) => route.path), "/files/foo", "/events", "/openapi.json"]) {
     const response = await ask(path);
@@ -35,7 +35,7 @@ test("a client that is not served reads nothing", async () => {
   expect(errors).toEqual([]);
 });
 
-test("an error that nobody foresaw tells the client nothing of itself", async () => {
+test("the message of an unexpected error stays on the server", async () => {
   const status = () => {
     throw new Error("secret path /root/x");
   };

@@ -1,5 +1,5 @@
 /**
- * The reading half of /api/v1 as Elysia routes: checks who asks and what for, and answers JSON.
+ * Serves GET /api/v1 as Elysia routes: checks the client and the query, and responds with JSON.
  */
 import { Elysia } from "elysia";
 import * as v from "valibot";
@@ -25,8 +25,7 @@ export interface ApiDeps {
   readonly onError: (error: unknown) => void;
 }
 
-/** What a query says against its schema, in words. */
-function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
+function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.map((issue) => `${v.getDotPath(issue) ?? "query"}: ${issue.message}`).join("; ");
 }
 
@@ -34,24 +33,24 @@ function decodeName(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not percent-encoding: no file has such a name, and the parser says so.
+    // Invalid percent-encoding: the empty name is rejected below.
     return "";
   }
 }
 
-async function answerRoute(request: Request, route: Route, state: ApiState): Promise<Response> {
+async function routeResponse(request: Request, route: Route, state: ApiState): Promise<Response> {
   const given = Object.fromEntries(queryOf(request.url));
   const query = v.safeParse(route.query ?? v.object({}), given);
-  if (!query.success) return problem(400, `That query is not understood: ${complaint(query.issues)}.`);
+  if (!query.success) return problem(400, `Invalid query: ${issuesText(query.issues)}.`);
   return json(await route.answer(state, query.output));
 }
 
-function answerFile({ url }: Request, state: ApiState): Response {
+function fileResponse({ url }: Request, state: ApiState): Response {
   const path = normalPath(url);
   const name = parseDistfileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
   if (name !== undefined) return json(state.file(name));
-  const why = "it is empty, a dot name, over 255 bytes, or has a slash or control character";
-  return problem(400, `That is not a distfile's name: ${why}.`);
+  const why = "it is empty, a dot name, longer than 255 bytes, or contains a slash or control character";
+  return problem(400, `Invalid file name: ${why}.`);
 }
 
 function wantsEvents({ headers }: Request): boolean {
@@ -83,7 +82,7 @@ export function createApi(
       respond(request, server, () =>
         route.path === "/downloads" && wantsEvents(request)
           ? events.subscribe(request.signal)
-          : answerRoute(request, route, state),
+          : routeResponse(request, route, state),
       ),
     );
   }
@@ -98,6 +97,6 @@ export function createApi(
     respond(request, server, () => events.subscribe(request.signal)),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
-    respond(request, server, () => answerFile(request, state)),
+    respond(request, server, () => fileResponse(request, state)),
   );
 }

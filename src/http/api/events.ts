@@ -1,9 +1,7 @@
 /**
- * Server-sent events for whoever watches: the downloads under way every second while they change, the status every other
- * second. All get the very same bytes, made once, so that a hundred pages cost hardly more than one. An event tells the
- * whole state; so who is slow misses some and nothing is kept for him, and who takes nothing for long is let go.
+ * Serves server-sent events: active downloads every second while they change, the status every other second. An event is
+ * encoded once for all subscribers and contains the whole state, so that a slow subscriber simply misses some.
  */
-
 import type { ApiState } from "../../api/state.ts";
 import { problem } from "./problem.ts";
 
@@ -13,19 +11,19 @@ export interface EventsDeps {
 }
 
 export interface Events {
-  /** The stream as a response; 503 where there are too many or the server is about to end. */
+  /** Returns the stream; 503 if there are too many, or the server is shutting down. */
   subscribe(signal: AbortSignal): Response;
   readonly subscribers: number;
-  /** Ends all streams, and lets none begin. */
+  /** Ends all streams and rejects new ones. */
   close(): void;
 }
 
 const TICK_MS = 1_000;
 const STATUS_EVERY_TICKS = 2;
-/** Proxies and browsers take silence for an end. */
+/** Proxies and browsers close silent connections. */
 const HEARTBEAT_TICKS = 15;
 const MAX_SUBSCRIBERS = 1_000;
-/** A few events; then it is the network's turn. */
+/** Buffer of one subscriber: a few events. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 const MAX_BEHIND_TICKS = 60;
 
@@ -34,7 +32,7 @@ const HEADERS = {
   "cache-control": "no-store",
   "x-content-type-options": "nosniff",
   "cross-origin-resource-policy": "same-origin",
-  // nginx would collect them otherwise.
+  // Keeps nginx from buffering the events.
   "x-accel-buffering": "no",
 };
 
@@ -71,7 +69,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
     try {
       subscriber.controller.close();
     } catch {
-      // It has gone by itself.
+      // Already closed by the client.
     }
   }
 
@@ -92,13 +90,13 @@ export function createEvents({ state, onError }: EventsDeps): Events {
       ticks++;
       silentTicks++;
       const downloads = state.downloads();
-      const told = JSON.stringify(downloads.downloads);
-      if (told !== lastDownloads) sendAll(event("downloads", downloads));
-      lastDownloads = told;
+      const serialized = JSON.stringify(downloads.downloads);
+      if (serialized !== lastDownloads) sendAll(event("downloads", downloads));
+      lastDownloads = serialized;
       if (ticks % STATUS_EVERY_TICKS === 0) sendAll(event("status", state.status()));
       if (silentTicks >= HEARTBEAT_TICKS) sendAll(HEARTBEAT);
     } catch (error) {
-      // The next tick may be luckier; a page that hears nothing asks by itself.
+      // The next tick tries again; a page that receives nothing polls the status.
       onError(error);
     }
   }
@@ -107,11 +105,11 @@ export function createEvents({ state, onError }: EventsDeps): Events {
     subscribe(signal) {
       if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
       if (subscribers.size >= MAX_SUBSCRIBERS) {
-        return problem(503, `${MAX_SUBSCRIBERS} others watch already.`, { "retry-after": "60" });
+        return problem(503, `There are ${MAX_SUBSCRIBERS} subscribers already.`, { "retry-after": "60" });
       }
       const first = [event("status", state.status()), event("downloads", state.downloads())];
       let subscriber: Subscriber | undefined;
-      const gone = () => subscriber && leave(subscriber);
+      const onLeave = () => subscriber && leave(subscriber);
       const stream = new ReadableStream<Uint8Array>(
         {
           start(controller) {
@@ -119,11 +117,11 @@ export function createEvents({ state, onError }: EventsDeps): Events {
             subscribers.add(subscriber);
             for (const bytes of first) controller.enqueue(bytes);
           },
-          cancel: gone,
+          cancel: onLeave,
         },
         new ByteLengthQueuingStrategy({ highWaterMark: MAX_BUFFERED_BYTES }),
       );
-      signal.addEventListener("abort", gone, { once: true });
+      signal.addEventListener("abort", onLeave, { once: true });
       timer ??= setInterval(tick, TICK_MS);
       return new Response(stream, { headers: HEADERS });
     },

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isOwnName, refuseChange, refuseRead } from "./guard.ts";
+import { isOwnName, refuseAction, refuseRead } from "./guard.ts";
 
 const settings = { token: "s3cret", hostnames: ["cache.example.org"] };
 const good = {
@@ -10,16 +10,16 @@ const good = {
   authorization: "Bearer s3cret",
 };
 
-/** The status that a change with these headers gets; undefined: it may be made. An undefined header is left out. */
+/** Returns the status of an action with these headers; undefined if it may run. Undefined headers are not sent. */
 function status(changes: Record<string, string | undefined>, token = settings.token, bySocket = false) {
   const given = Object.entries({ ...good, ...changes }).filter(([, value]) => value !== undefined) as [
     string,
     string,
   ][];
-  return refuseChange(new Headers(given), bySocket, { ...settings, token })?.status;
+  return refuseAction(new Headers(given), bySocket, { ...settings, token })?.status;
 }
 
-test("addresses, names without a dot, local ones and configured ones are our own", () => {
+test("addresses, names without a dot, local and configured names are accepted", () => {
   for (const host of [
     "cachebox",
     "cachebox:8000",
@@ -38,7 +38,7 @@ test("addresses, names without a dot, local ones and configured ones are our own
   expect(isOwnName(null, [])).toBe(true);
 });
 
-test("a name that somebody may have registered is not ours, so a rebound page reads nothing", () => {
+test("a public name is rejected, so that a page with a rebound name reads nothing", () => {
   for (const host of [
     "evil.example.com",
     "evil.example.com:8000",
@@ -57,7 +57,7 @@ test("a name that somebody may have registered is not ours, so a rebound page re
   expect([refusal?.status, refusal?.detail.includes("[server] hostnames")]).toEqual([421, true]);
 });
 
-test("with token, type and our own origin a change may be made", () => {
+test("with token, content type and the same origin an action may run", () => {
   expect(status({})).toBeUndefined();
   expect(status({ origin: undefined })).toBeUndefined();
   expect(status({ "content-type": "application/json; charset=utf-8" })).toBeUndefined();
@@ -66,7 +66,7 @@ test("with token, type and our own origin a change may be made", () => {
   expect(status({ host: "cache.example.org:443", origin: "https://cache.example.org" })).toBeUndefined();
 });
 
-test("no page of another site makes a change, token or not", () => {
+test("no page of another origin runs an action, with or without the token", () => {
   for (const origin of [
     "http://evil.example.com",
     "null",
@@ -82,7 +82,7 @@ test("no page of another site makes a change, token or not", () => {
   expect(status({ host: "evil.example.com", origin: "http://evil.example.com" })).toBe(421);
 });
 
-test("what a form can send is refused", () => {
+test("content types that a form can send are rejected", () => {
   for (const type of [
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -94,7 +94,7 @@ test("what a form can send is refused", () => {
   }
 });
 
-test("without a configured token nobody makes changes over TCP; with one it must be that", () => {
+test("without a configured token no action runs over TCP; with one it must match", () => {
   expect(status({}, "")).toBe(403);
   expect(status({ authorization: "Bearer " }, "")).toBe(403);
   for (const authorization of [
@@ -109,7 +109,7 @@ test("without a configured token nobody makes changes over TCP; with one it must
   }
 });
 
-test("by the store's socket changes need no token, and pages of other sites can't make any there either", () => {
+test("over the Unix socket no token is needed, and pages of other origins are rejected all the same", () => {
   const bySocket = (more: Readonly<Record<string, string | undefined>>) =>
     status({ host: "localhost", origin: undefined, authorization: undefined, ...more }, "", true);
   expect(bySocket({})).toBeUndefined();
@@ -120,13 +120,13 @@ test("by the store's socket changes need no token, and pages of other sites can'
   expect(bySocket({ "content-type": "text/plain" })).toBe(415);
 });
 
-test("whatever stands in the headers, nothing throws and no change passes without the token", () => {
+test("whatever the headers contain, nothing throws and no action runs without the token", () => {
   const header = fc.string().filter((text) => /^[\t\x20-\x7e]*$/.test(text));
   fc.assert(
     fc.property(header, header, header, header, (host, origin, type, authorization) => {
       const headers = new Headers({ host, origin, "content-type": type, authorization });
       if (authorization.includes(settings.token)) return;
-      expect(refuseChange(headers, false, settings)).toBeDefined();
+      expect(refuseAction(headers, false, settings)).toBeDefined();
     }),
   );
 });

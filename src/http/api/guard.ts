@@ -1,12 +1,11 @@
 /**
- * Who may change something, and under which names browsers may read (pure). Changes come over the store's own socket, whose
- * file mode says who may, or over TCP with the token. No page of another site can make one, whatever the browser adds to
- * its requests; nor can one that had its name rebound to this machine's address read what the API tells.
+ * Decides whether a request may read the API or run an action (pure). Actions need the store's Unix socket, whose file mode
+ * controls access, or the token. Pages of other origins can neither run actions (CSRF) nor read the API (DNS rebinding).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 
-/** Why a request is refused. */
+/** The error response to a request that is refused. */
 export interface Refusal {
   readonly status: 401 | 403 | 415 | 421;
   readonly detail: string;
@@ -14,45 +13,54 @@ export interface Refusal {
 }
 
 export interface GuardSettings {
-  /** `[server] admin_token`; empty: no changes over TCP. */
+  /** `[server] admin_token`; empty: no actions over TCP. */
   readonly token: string;
-  /** `[server] hostnames`, and this machine's own name. */
+  /** `[server] hostnames` and the name of this machine. */
   readonly hostnames: readonly string[];
 }
 
-/** Ends of names that nobody can register (RFC 6761, 6762, 8375; ICANN's .internal), or that stand for a LAN by custom. */
-const LOCAL_ENDINGS = [".localhost", ".local", ".internal", ".home.arpa", ".lan", ".localdomain", ".home", ".intranet"];
+/** Suffixes that nobody can register (RFC 6761, 6762, 8375; ICANN's .internal), or that LANs use by convention. */
+const LOCAL_SUFFIXES = [
+  ".localhost",
+  ".local",
+  ".internal",
+  ".home.arpa",
+  ".lan",
+  ".localdomain",
+  ".home",
+  ".intranet",
+];
 
-/** The name in a Host header, without port and brackets, in lower case. */
+/** Returns the name in a Host header without port and brackets, in lower case. */
 function nameOf(host: string): string {
   const name = host.startsWith("[") ? host.slice(1).replace(/\](:\d*)?$/, "") : host.replace(/:\d*$/, "");
   return name.toLowerCase().replace(/\.$/, "");
 }
 
 /**
- * Whether no stranger can have made a browser believe that this server is a page of his: a name that is on the internet may
- * be his, and lead here (DNS rebinding). An address is itself; a name without a dot is nobody's.
+ * Returns whether a Host header is safe from DNS rebinding: an attacker can point a public name at this server, but not an
+ * address, a name without a dot, or a local one.
  */
 export function isOwnName(host: string | null, hostnames: readonly string[]): boolean {
-  // Without Host it is no browser.
+  // Browsers always send Host.
   if (host === null) return true;
   const name = nameOf(host);
   if (isIP(name) !== 0 || !name.includes(".")) return true;
-  return LOCAL_ENDINGS.some((ending) => name.endsWith(ending)) || hostnames.some((own) => own.toLowerCase() === name);
+  return LOCAL_SUFFIXES.some((suffix) => name.endsWith(suffix)) || hostnames.some((own) => own.toLowerCase() === name);
 }
 
-function foreignName(host: string | null): Refusal {
-  const detail = `This server does not know itself as ${JSON.stringify(host)}. If it is its name, add it to [server] hostnames.`;
+function unknownName(host: string | null): Refusal {
+  const detail = `The host name ${JSON.stringify(host)} is not configured. If it belongs to this server, add it to [server] hostnames.`;
   return { status: 421, detail };
 }
 
-/** @returns undefined where it may be read */
+/** @returns undefined if the request may read the API */
 export function refuseRead(headers: Headers, { hostnames }: Pick<GuardSettings, "hostnames">): Refusal | undefined {
   const host = headers.get("host");
-  return isOwnName(host, hostnames) ? undefined : foreignName(host);
+  return isOwnName(host, hostnames) ? undefined : unknownName(host);
 }
 
-/** Whether the page that sends it, if one does, is our own. */
+/** Returns whether the request comes from the dashboard, or from no page at all. */
 function isSameOrigin(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin" && site !== "none") return false;
@@ -61,11 +69,11 @@ function isSameOrigin(headers: Headers): boolean {
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
   const host = headers.get("host");
   if (!url || host === null || !/^https?:$/.test(url.protocol)) return false;
-  // Default ports may be written or not.
+  // The URL parser removes default ports.
   return URL.canParse(`${url.protocol}//${host}`) && new URL(`${url.protocol}//${host}`).host === url.host;
 }
 
-/** Compared by their hashes: neither length nor content can be told from the time it takes. */
+/** Compares hashes, so that the time taken reveals neither length nor content. */
 function isToken(given: string, token: string): boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(given), hash(token));
@@ -74,32 +82,31 @@ function isToken(given: string, token: string): boolean {
 function refuseToken(headers: Headers, token: string): Refusal | undefined {
   if (token === "") {
     const detail =
-      "Changes over TCP are off: set [server] admin_token, or use portcache's commands on the server's own machine.";
+      "Actions over TCP are disabled: set [server] admin_token, or run the portcache command on the server.";
     return { status: 403, detail };
   }
   const given = /^bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
   if (given !== undefined && isToken(given, token)) return undefined;
   const detail =
     given === undefined
-      ? "Changes need the header `Authorization: Bearer TOKEN` with the token of [server] admin_token."
-      : "That is not the token of [server] admin_token.";
+      ? "Actions need the header `Authorization: Bearer TOKEN` with the token in [server] admin_token."
+      : "Wrong token: it differs from [server] admin_token.";
   return { status: 401, detail, headers: { "www-authenticate": 'Bearer realm="portcache"' } };
 }
 
 /**
- * @param overSocket whether it came by the store's Unix socket
- * @returns undefined where it may change something
+ * @param overSocket whether the request came over the store's Unix socket
+ * @returns undefined if the request may run an action
  */
-export function refuseChange(headers: Headers, overSocket: boolean, settings: GuardSettings): Refusal | undefined {
-  const foreign = refuseRead(headers, settings);
-  if (foreign) return foreign;
-  if (!isSameOrigin(headers)) return { status: 403, detail: "Pages of other sites can't make changes here." };
-  // A form can't send this type, and a script of another site must ask first, which is refused.
+export function refuseAction(headers: Headers, overSocket: boolean, settings: GuardSettings): Refusal | undefined {
+  const refusal = refuseRead(headers, settings);
+  if (refusal) return refusal;
+  if (!isSameOrigin(headers)) return { status: 403, detail: "Pages of other origins cannot run actions." };
+  // Forms cannot send this type, and scripts of other origins need a preflight request, which is refused.
   const type = headers.get("content-type") ?? "";
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     return { status: 415, detail: "Send the body as JSON, with `Content-Type: application/json`." };
   }
-  // The kernel has seen to it who may connect to the socket. All the rest counts there, too: somebody may have forwarded a
-  // port of his own machine to it (ssh -L), and then browsers can.
+  // The socket's file mode replaces the token, but not the other checks: with a forwarded port (ssh -L), browsers reach it.
   return overSocket ? undefined : refuseToken(headers, settings.token);
 }

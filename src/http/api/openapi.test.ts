@@ -12,7 +12,7 @@ test("the document is valid OpenAPI 3.1", async () => {
   expect([errors ?? "none", valid, validator.version]).toEqual(["none", true, "3.1"]);
 });
 
-test("every route and action is in it, and every reference leads somewhere", () => {
+test("every route and action is in it, and every reference resolves", () => {
   const paths = Object.keys(document["paths"] as object);
   const expected = [...ROUTES.map(({ path }) => path), FILE_ROUTE.path, "/events"];
   for (const name of Object.keys(ACTION_REQUESTS)) expected.push(`/${name}`);
@@ -25,7 +25,7 @@ test("every route and action is in it, and every reference leads somewhere", () 
   }
 });
 
-test("operations have names of their own, and queries their defaults", () => {
+test("operation ids are unique, and query parameters are described", () => {
   const operations = Object.values(document["paths"] as Record<string, Record<string, { operationId: string }>>);
   const ids = operations.flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   expect(new Set(ids).size).toBe(ids.length);

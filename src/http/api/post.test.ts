@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import type { CleanReport, Progress } from "../../api/action-schemas.ts";
 import { ActionError, type ActionOptions, type Actions, progressOf } from "../../api/actions.ts";
 import { openLog } from "../../lib/log.ts";
-import { actionAt, answerAction } from "./post.ts";
+import { actionAt, actionResponse } from "./post.ts";
 
 const log = await openLog("error", "text");
 
-test("a body that breaks off is its sender's affair", async () => {
+test("a body that ends early is a client error", async () => {
   const body = new ReadableStream({
     start(controller) {
       controller.enqueue(new TextEncoder().encode('{"x":'));
@@ -15,7 +15,7 @@ test("a body that breaks off is its sender's affair", async () => {
   });
   const request = new Request("http://h/api/v1/verify", { method: "POST", body });
   const deps = { actions: {} as Actions, log, onError: () => expect.unreachable() };
-  expect((await answerAction(request, "verify", deps)).status).toBe(400);
+  expect((await actionResponse(request, "verify", deps)).status).toBe(400);
 });
 
 /** Runs `act` as the action "verify" and gives the lines of the answer as they come. */
@@ -23,7 +23,7 @@ function ask(act: (run: ActionOptions) => Promise<unknown>, accept = "applicatio
   const actions = { verify: (_request: unknown, run: ActionOptions) => act(run) } as unknown as Actions;
   const headers = { "content-type": "application/json", accept };
   const request = new Request("http://h/api/v1/verify", { method: "POST", headers, body });
-  return answerAction(request, "verify", { actions, log, onError: () => undefined });
+  return actionResponse(request, "verify", { actions, log, onError: () => undefined });
 }
 
 async function linesOf(response: Response): Promise<readonly Record<string, unknown>[]> {
@@ -33,7 +33,7 @@ async function linesOf(response: Response): Promise<readonly Record<string, unkn
     .map((line) => JSON.parse(line));
 }
 
-test("paths name actions, and nothing that merely looks like one", () => {
+test("only the exact paths of actions run one", () => {
   expect(["/api/v1/clean", "/api/v1/import"].map(actionAt)).toEqual(["clean", "import"]);
   for (const path of [
     "/api/v1/",
@@ -47,12 +47,12 @@ test("paths name actions, and nothing that merely looks like one", () => {
   }
 });
 
-test("progress comes line by line, and the report last", async () => {
+test("progress arrives line by line, and the report last", async () => {
   const report = { files: 1 } as unknown as CleanReport;
   const response = await ask(async ({ onProgress }) => {
     onProgress(progressOf("a", { done: 1 }));
     await Bun.sleep(450);
-    // Of news that come faster than they are told the latest counts.
+    // Of reports that come faster than they are sent, only the latest is.
     for (let done = 2; done <= 1000; done++) onProgress(progressOf("b", { done }));
     return report;
   });
@@ -66,7 +66,7 @@ test("progress comes line by line, and the report last", async () => {
   expect(lines.at(-1)).toEqual({ kind: "result", result: report });
 });
 
-test("what can't be done is the last line, or problem details", async () => {
+test("an action's error is the last line, or problem details", async () => {
   const refuse = async () => {
     throw new ActionError(409, "not now");
   };
@@ -76,7 +76,7 @@ test("what can't be done is the last line, or problem details", async () => {
   expect(await whole.json()).toMatchObject({ status: 409, detail: "not now" });
 });
 
-test("what nobody foresaw is told as little of as anywhere", async () => {
+test("the message of an unexpected error stays on the server", async () => {
   const response = await ask(async () => {
     throw new TypeError("secret");
   }, "application/json");
@@ -86,7 +86,7 @@ test("what nobody foresaw is told as little of as anywhere", async () => {
   ]);
 });
 
-test("who closes the connection stops it", async () => {
+test("closing the connection stops the action", async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const response = await ask(async ({ onProgress, signal }) => {
     signal.addEventListener("abort", () => resolve(signal.reason));
@@ -99,17 +99,17 @@ test("who closes the connection stops it", async () => {
   const reader = response.body?.getReader();
   await reader?.read();
   await reader?.cancel();
-  expect(String(await promise)).toContain("has gone");
+  expect(String(await promise)).toContain("closed the connection");
 });
 
-test("a body that is not what the action takes is refused, with the field's name", async () => {
+test("an invalid body is rejected with the name of the field", async () => {
   for (const [body, status, part] of [
-    ["{", 400, "no JSON"],
+    ["{", 400, "not JSON"],
     ['"x"', 422, "Invalid"],
     ['{"repair":1}', 422, "repair"],
     ['{"reapir":true}', 422, "reapir"],
     ['{"bytes_per_second":-1}', 422, "bytes_per_second"],
-    [new Blob([new Uint8Array([0x7b, 0xff, 0x7d])]), 400, "no JSON"],
+    [new Blob([new Uint8Array([0x7b, 0xff, 0x7d])]), 400, "not JSON"],
   ] as const) {
     const response = await ask(async () => ({}), "application/json", body as string);
     expect([body, response.status, ((await response.json()) as { detail: string }).detail]).toEqual([

@@ -1,7 +1,7 @@
 /**
- * POST /api/v1/ACTION: the body is checked, the action run, and its report sent; with `Accept: application/x-ndjson` as lines
- * of JSON while it goes on: progress, and last `{"kind":"result","result":…}` or `{"kind":"error",…}` with problem details.
- * Whoever closes the connection stops it.
+ * Serves POST /api/v1/ACTION: validates the body, runs the action and sends its report. With `Accept: application/x-ndjson` the
+ * response is lines of JSON: progress, then `{"kind":"result","result":…}` or `{"kind":"error",…}`. Closing the connection
+ * stops the action.
  */
 import * as v from "valibot";
 import * as schemas from "../../api/action-schemas.ts";
@@ -13,11 +13,11 @@ import { API_HEADERS, INTERNAL_ERROR, json, problem } from "./problem.ts";
 export interface PostDeps {
   readonly actions: Actions;
   readonly log: Logger;
-  /** Told of every error that nobody foresaw. */
+  /** Called with every unexpected error. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A body as each action takes it; the OpenAPI document is made from the same. */
+/** The schema of each action's body, from which the OpenAPI document is generated as well. */
 export const ACTION_REQUESTS: Readonly<Record<ActionName, v.GenericSchema<unknown, unknown>>> = {
   clean: schemas.CleanRequestSchema,
   rescan: schemas.RescanRequestSchema,
@@ -27,23 +27,24 @@ export const ACTION_REQUESTS: Readonly<Record<ActionName, v.GenericSchema<unknow
   import: schemas.ImportRequestSchema,
 };
 
-/** Taken by the socket alone, whoever else may change things. */
+/** Actions accepted over the Unix socket only, even with the token. */
 export const SOCKET_ONLY: ReadonlySet<ActionName> = new Set(["import"]);
 
-/** Thirty thousand names of files fit well. */
+/** Enough for thirty thousand file names. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-/** How often a reader gets news, and how long a connection is silent at most. */
-const NEWS_EVERY_MS = 200;
-const SIGN_OF_LIFE_MS = 5_000;
+const PROGRESS_EVERY_MS = 200;
+/** A silent connection gets a keep-alive line after this time. */
+const KEEP_ALIVE_MS = 5_000;
+const CLIENT_CLOSED = "the client closed the connection";
 const PREFIX = "/api/v1/";
 
-/** The action that the path means. */
+/** Returns the action of a request path. */
 export function actionAt(path: string): ActionName | undefined {
   const name = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : "";
   return Object.hasOwn(ACTION_REQUESTS, name) ? (name as ActionName) : undefined;
 }
 
-/** The body's bytes, or undefined where they are too many. */
+/** Reads the body; undefined if it is too large. */
 async function readBody(request: Request): Promise<Uint8Array | undefined> {
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return undefined;
   const pieces: Uint8Array[] = [];
@@ -56,37 +57,37 @@ async function readBody(request: Request): Promise<Uint8Array | undefined> {
   return Buffer.concat(pieces);
 }
 
-/** In words for who asks, not for who writes schemas. */
-function complaintOf(issue: v.BaseIssue<unknown>): string {
+/** Words a validation issue for the caller, who does not know the schemas. */
+function issueText(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "body";
-  if (issue.expected === "never") return `${path}: there is nothing of that name to be given`;
-  if (issue.type === "strict_object" && issue.received === "undefined") return `${path}: is missing`;
+  if (issue.expected === "never") return `${path}: unknown field`;
+  if (issue.type === "strict_object" && issue.received === "undefined") return `${path}: missing`;
   return `${path}: ${issue.message}`;
 }
 
-function complaint(issues: readonly v.BaseIssue<unknown>[]): string {
-  return issues.map(complaintOf).join("; ");
+function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
+  return issues.map(issueText).join("; ");
 }
 
-/** What the action takes, or the answer that says why it is none. */
+/** Returns the validated request, or an error response. */
 async function parse(request: Request, name: ActionName): Promise<{ readonly given: unknown } | Response> {
   let body: Uint8Array | undefined;
   try {
     body = await readBody(request);
   } catch (error) {
-    return problem(400, `The body broke off: ${reasonOf(error)}`);
+    return problem(400, `Cannot read the body: ${reasonOf(error)}`);
   }
-  if (!body) return problem(413, `A body may have ${MAX_BODY_BYTES} bytes.`);
+  if (!body) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   let value: unknown;
   try {
     value = body.length === 0 ? {} : JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (error) {
-    return problem(400, `The body is no JSON: ${reasonOf(error)}`);
+    return problem(400, `The body is not JSON: ${reasonOf(error)}`);
   }
-  // Valibot takes a list for an object without keys.
-  if (Array.isArray(value)) return problem(422, "body: Invalid type: Expected Object but received Array.");
+  // Valibot accepts an array as an object without keys.
+  if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");
   const parsed = v.safeParse(ACTION_REQUESTS[name], value);
-  return parsed.success ? { given: parsed.output } : problem(422, `${complaint(parsed.issues)}.`);
+  return parsed.success ? { given: parsed.output } : problem(422, `${issuesText(parsed.issues)}.`);
 }
 
 interface Failure {
@@ -102,7 +103,7 @@ function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log,
   return { status: 500, detail: INTERNAL_ERROR };
 }
 
-async function answerWhole(
+async function reportResponse(
   act: (options: ActionOptions) => Promise<unknown>,
   name: ActionName,
   signal: AbortSignal,
@@ -116,23 +117,24 @@ async function answerWhole(
   }
 }
 
-/** Progress as it comes, but no more than a reader takes: the latest counts. */
-function answerLines(
+/** Streams progress at the pace of the reader: it gets the latest progress, and misses the rest. */
+function streamResponse(
   act: (options: ActionOptions) => Promise<unknown>,
   name: ActionName,
-  stopping: AbortController,
+  abort: AbortController,
   deps: PostDeps,
 ): Response {
   const encoder = new TextEncoder();
   let latest: schemas.Progress | undefined;
   let sentAt = 0;
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
 
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       const line = (value: unknown) => controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
-      const tell = () => {
-        const silent = performance.now() - sentAt >= SIGN_OF_LIFE_MS;
+      const sendProgress = () => {
+        const silent = performance.now() - sentAt >= KEEP_ALIVE_MS;
         if ((!latest && !silent) || (controller.desiredSize ?? 0) <= 0) return;
         line(latest ?? { kind: "alive" });
         latest = undefined;
@@ -140,46 +142,44 @@ function answerLines(
       };
       const end = (last: unknown) => {
         clearInterval(timer);
-        if (stopping.signal.aborted && gone) return;
+        if (closed) return;
         if (latest) line(latest);
         line(last);
         controller.close();
       };
-      timer = setInterval(tell, NEWS_EVERY_MS);
+      timer = setInterval(sendProgress, PROGRESS_EVERY_MS);
       const onProgress = (progress: schemas.Progress) => {
         latest = progress;
       };
-      act({ onProgress, signal: stopping.signal }).then(
+      act({ onProgress, signal: abort.signal }).then(
         (result) => end({ kind: "result", result }),
         (error: unknown) => {
-          const { status, detail } = failureOf(error, name, stopping.signal, deps);
+          const { status, detail } = failureOf(error, name, abort.signal, deps);
           end({ kind: "error", status, detail });
         },
       );
     },
-    cancel: leave,
+    cancel() {
+      closed = true;
+      clearInterval(timer);
+      abort.abort(new Error(CLIENT_CLOSED));
+    },
   });
-  let gone = false;
-  function leave() {
-    gone = true;
-    clearInterval(timer);
-    stopping.abort(new Error("whoever asked for it has gone"));
-  }
   return new Response(stream, { headers: { ...API_HEADERS, "content-type": "application/x-ndjson" } });
 }
 
-/** @param name as actionAt() gives it; whether the change may be made has been seen to */
-export async function answerAction(request: Request, name: ActionName, deps: PostDeps): Promise<Response> {
+/** @param request already admitted by refuseAction() */
+export async function actionResponse(request: Request, name: ActionName, deps: PostDeps): Promise<Response> {
   const parsed = await parse(request, name);
   if (parsed instanceof Response) return parsed;
-  const stopping = new AbortController();
-  // The schema of this very action has made it what the action takes.
-  const action = deps.actions[name] as (request: unknown, run: ActionOptions) => Promise<unknown>;
+  const abort = new AbortController();
+  // The request was validated by the schema of this action.
+  const action = deps.actions[name] as (request: unknown, options: ActionOptions) => Promise<unknown>;
   const act = (options: ActionOptions) => action(parsed.given, options);
   if (/\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "")) {
-    return answerLines(act, name, stopping, deps);
+    return streamResponse(act, name, abort, deps);
   }
-  const leave = () => stopping.abort(new Error("whoever asked for it has gone"));
-  request.signal.addEventListener("abort", leave, { once: true });
-  return await answerWhole(act, name, stopping.signal, deps);
+  const onClose = () => abort.abort(new Error(CLIENT_CLOSED));
+  request.signal.addEventListener("abort", onClose, { once: true });
+  return await reportResponse(act, name, abort.signal, deps);
 }
