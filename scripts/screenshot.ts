@@ -1,5 +1,5 @@
 /**
- * Takes the picture of the dashboard that README.md shows: a server with toy mirrors, one of them out of order, a small
+ * Takes the picture of the dashboard that README.md shows: a server with toy mirrors, one of them down, a small
  * repository, and two clients on loopback, seen by Chromium.
  *
  *   bun scripts/screenshot.ts FILE.png

@@ -1,5 +1,5 @@
 /**
- * The reference of all settings as Markdown, made from the schema, and its place in the README (pure).
+ * Formats the reference of all settings as Markdown from the schema, and puts it into docs/configuration.md (pure).
  */
 import { allSettings, SCHEMA, type Setting, variableOf } from "./schema.ts";
 
