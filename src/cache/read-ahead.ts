@@ -1,5 +1,5 @@
 /**
- * Fetches what a client will ask for next: the other files of the ebuild that one was missed of (SPEC 6). A few at a time, so
+ * Fetches what a client will ask for next: the other files of the ebuild that one was missed of. A few at a time, so
  * that most places are left to files somebody waits for; what a client asks for meanwhile is its own from then on.
  */
 import type { Digests, DistEntry } from "../distfile/digests.ts";

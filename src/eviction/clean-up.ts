@@ -40,7 +40,7 @@ export interface CleanOptions {
   readonly onProgress?: (removed: Victim) => void;
 }
 
-/** Part files that nobody continues go after a day (SPEC 7). */
+/** Part files that nobody continues go after a day. */
 const PART_AGE_MS = 24 * 60 * 60 * 1000;
 /** Work in one step, so that a hit never waits long; and turns of the event loop between two, as a hit takes a few. */
 const STEP_MS = 0.2;

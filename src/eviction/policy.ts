@@ -1,5 +1,5 @@
 /**
- * What clean-up takes and in which order (SPEC 7), pure: first what has outlived its time, then what is worth least for
+ * What clean-up takes and in which order, pure: first what has outlived its time, then what is worth least for
  * the room that it takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one
  * number) times what getting it again would cost. Chosen by comparison with LRU, LFU and GDSF: scripts/bench/eviction.ts.
  */

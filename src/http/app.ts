@@ -1,5 +1,5 @@
 /**
- * Routes requests (SPEC 3), as an Elysia application: files, the dashboard, the API, /metrics and /healthz.
+ * Routes requests, as an Elysia application: files, the dashboard, the API, /metrics and /healthz.
  */
 import { Elysia } from "elysia";
 import type { Registry } from "prom-client";

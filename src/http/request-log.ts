@@ -1,5 +1,5 @@
 /**
- * Writes one line per request for a file (SPEC 8) and passes what came of it to the statistics. Beyond a thousand hits a second
+ * Writes one line per request for a file and passes what came of it to the statistics. Beyond a thousand hits a second
  * nobody reads their lines, a disk fills with 15 GB a day and more, and the lines take a third of what hits cost (measured): the
  * others share one line a second.
  */

@@ -1,5 +1,5 @@
 /**
- * What SPEC 3 to 5 promise of distfiles, through the whole server: one download for many, ranges and validators on
+ * Tests what docs/http.md and docs/sources.md promise of distfiles, through the whole server: one download for many, ranges and validators on
  * files coming in, absence and failure, unknown names, stale files, and what survives a restart.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";

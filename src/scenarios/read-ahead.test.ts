@@ -1,5 +1,5 @@
 /**
- * Reading ahead through the whole server (SPEC 6): a miss on one file of an ebuild brings those that Portage will ask for
+ * Reading ahead through the whole server: a miss on one file of an ebuild brings those that Portage will ask for
  * next, and no others.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";

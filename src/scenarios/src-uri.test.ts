@@ -1,5 +1,5 @@
 /**
- * What SPEC 6 promises, through the whole server: files that no mirror has come from the SRC_URI of the ebuild that wants
+ * Tests what docs/sources.md promises of SRC_URI, through the whole server: files that no mirror has come from the SRC_URI of the ebuild that wants
  * them, by md5-cache or by bash, as RESTRICT allows.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";

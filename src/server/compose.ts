@@ -53,13 +53,13 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Names that no tree knows must not cost upstream much (SPEC 5). */
+/** Names that no tree knows must not cost upstream much. */
 const UNKNOWN_DOWNLOADS = 4;
 /** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
 const DOWNLOADS_ASIDE = 32;
 const LOG_EVERY_MS = 500;
 const FLUSH_EVERY_MS = 5_000;
-/** Trees are looked at so often even when nobody asks for anything (SPEC 2). */
+/** Trees are looked at so often even when nobody asks for anything. */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
 
 export function compose(parts: Parts): Server {
