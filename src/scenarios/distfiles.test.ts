@@ -1,6 +1,6 @@
 /**
- * Tests what docs/http.md and docs/sources.md promise of distfiles, through the whole server: one download for many, ranges and validators on
- * files coming in, absence and failure, unknown names, stale files, and what survives a restart.
+ * Tests what docs/http.md and docs/sources.md promise of distfiles, through the whole server: one download for many clients,
+ * ranges and validators on files coming in, absence and failure, unknown names, stale files, and what survives a restart.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Tests what docs/sources.md promises of SRC_URI, through the whole server: files that no mirror has come from the SRC_URI of the ebuild that wants
- * them, by md5-cache or by bash, as RESTRICT allows.
+ * Tests what docs/sources.md promises of SRC_URI, through the whole server: files that no mirror has come from the SRC_URI of the
+ * ebuild that wants them, by md5-cache or by bash, as RESTRICT allows.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
