@@ -61,7 +61,7 @@ async function runCommand(invocation: Invocation): Promise<number> {
   const { command, operands, options, json } = invocation;
   if (command === "setup") {
     const { setup } = await import("./cli/setup-command.ts");
-    return await setup(invocation, version, output);
+    return await setup(options, version, json, output);
   }
   const loaded = load();
   const context = { invocation, loaded, resources: resources(load), output };

@@ -1,5 +1,5 @@
 /**
- * Tests the init script under a real OpenRC. Runs in scripts/openrc/room, as root, on a machine that is thrown away.
+ * Tests the init script under a real OpenRC. Runs in scripts/openrc/room, as root, on a disposable machine.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import {
@@ -24,7 +24,7 @@ const STORE = "/var/cache/portcache";
 const CONFIG = "/etc/portcache/portcache.toml";
 
 let mirror: FakeUpstream;
-let tree: TestRepository;
+let repository: TestRepository;
 
 const get = (name: string) => fetch(`${URL_OF_SERVER}/distfiles/${name}`, { decompress: false });
 
@@ -41,8 +41,8 @@ beforeAll(async () => {
   });
   mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
   // As emerge --sync leaves it.
-  tree = writeRepository("/var/db/repos/gentoo", { name: "gentoo" });
-  tree.put("app-misc/some", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
+  repository = writeRepository("/var/db/repos/gentoo", { name: "gentoo" });
+  repository.put("app-misc/some", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
   configure();
 });
 
@@ -55,7 +55,7 @@ afterAll(async () => {
   await mirror.close();
 });
 
-test("start: the store and the log are made and the user's, it serves files that the tree of the machine wants", async () => {
+test("start creates the store and the log for the user, and serves files that the machine's repository wants", async () => {
   const started = await service("start");
   expect([started.exit, started.text]).toEqual([0, expect.stringContaining("Starting portcache")]);
   expect(await healthy()).toBe("ok");
@@ -68,7 +68,7 @@ test("start: the store and the log are made and the user's, it serves files that
   expect(readFileSync(LOG, "utf8")).toContain("small.zip");
 });
 
-test("the server has no privileges, and the sandbox for ebuilds works all the same", async () => {
+test("the server has no privileges, and the sandbox for ebuilds works nevertheless", async () => {
   await service("start");
   await healthy();
   const status = readFileSync(`/proc/${serverPid()}/status`, "utf8");
@@ -79,7 +79,7 @@ test("the server has no privileges, and the sandbox for ebuilds works all the sa
   expect(readFileSync(LOG, "utf8")).toContain("sandbox: bubblewrap");
 });
 
-test("reload during a transfer: the transfer completes, the new configuration is in force", async () => {
+test("reload puts the new configuration in force, and a transfer in progress completes", async () => {
   rmSync("/var/cache/portcache/distfiles", { recursive: true, force: true });
   await service("start");
   await healthy();
@@ -106,7 +106,7 @@ test("reload with a broken configuration says what is wrong and sends no signal"
   expect(readFileSync(LOG, "utf8")).not.toContain("prot");
 });
 
-test("restart: another process, the same store", async () => {
+test("restart is another process with the same store", async () => {
   await service("start");
   await healthy();
   await (await get("small.zip")).bytes();
@@ -118,7 +118,7 @@ test("restart: another process, the same store", async () => {
   expect(mirror.requests.length).toBe(requests);
 });
 
-test("stop lets a transfer end, then nothing listens and nothing is left running", async () => {
+test("stop lets a transfer finish, then nothing listens and nothing is left running", async () => {
   rmSync("/var/cache/portcache/distfiles", { recursive: true, force: true });
   await service("start");
   await healthy();
@@ -131,7 +131,7 @@ test("stop lets a transfer end, then nothing listens and nothing is left running
   expect(await processesOfUser()).toEqual([]);
 });
 
-test("a server that was killed is started again, and has its store", async () => {
+test("a killed server is started again with its store", async () => {
   await service("start");
   await healthy();
   const pid = serverPid();
@@ -142,7 +142,7 @@ test("a server that was killed is started again, and has its store", async () =>
   expect((await service("status")).exit).toBe(0);
 });
 
-test("a second instance on the same store says who holds it, on the same port that it is taken, else it runs", async () => {
+test("a second instance reports a store or port in use, else it runs", async () => {
   if (!existsSync("/etc/init.d/portcache.lan")) symlinkSync("/etc/init.d/portcache", "/etc/init.d/portcache.lan");
   await run("rc-update", "-u");
   await service("start");
@@ -165,7 +165,7 @@ test("a second instance on the same store says who holds it, on the same port th
   expect(await healthy()).toBe("ok");
 });
 
-test("settings of conf.d beat those of the file", async () => {
+test("settings in conf.d override those in the file", async () => {
   const confd = "/etc/conf.d/portcache";
   const before = readFileSync(confd, "utf8");
   writeFileSync(confd, `${before}\nPORTCACHE_SERVER_PORT="8002"\nPORTCACHE_SERVER_ALLOW="10.0.0.0/8 fd00::/8"\n`);
@@ -179,7 +179,7 @@ test("settings of conf.d beat those of the file", async () => {
   }
 });
 
-test("a configuration that can't be used, or a file that the user may not read, fails the start and says why", async () => {
+test("a wrong configuration, or one that the user may not read, fails the start with the reason", async () => {
   writeFileSync(CONFIG, "[storage]\nmax_size = 'plenty'\n");
   const wrong = await service("start");
   expect([wrong.exit, wrong.text]).toEqual([1, expect.stringContaining("storage.max_size is")]);
@@ -191,14 +191,14 @@ test("a configuration that can't be used, or a file that the user may not read, 
   expect((await service("status")).exit).toBe(3);
 });
 
-test("a repository that is not there yet is told, and the service starts", async () => {
+test("a missing repository is reported, and the service starts", async () => {
   configure('[repo]\nrepos = ["/var/db/repos/gentoo", "/var/db/repos/guru"]\n');
   const started = await service("start");
   expect([started.exit, started.text]).toEqual([0, expect.stringContaining("/var/db/repos/guru is not there")]);
   expect(await healthy()).toBe("ok");
 });
 
-test("a server that root starts by hand works as the store's owner, and is not in the service's way afterwards", async () => {
+test("a server that root starts by hand runs as the store's owner and leaves nothing in the service's way", async () => {
   await service("start");
   await healthy();
   await service("stop");
@@ -212,7 +212,7 @@ test("a server that root starts by hand works as the store's owner, and is not i
   expect(await healthy()).toBe("ok");
 });
 
-test("the user has written nothing but stores and logs, and nothing of it is left in /run", async () => {
+test("the user has written only stores and logs, and nothing is left in /run", async () => {
   const found = await run(
     "find",
     "/written",

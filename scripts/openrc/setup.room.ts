@@ -1,6 +1,6 @@
 /**
- * Tests what docs/service.md tells a person to type, under a real OpenRC, on a box that has the executable and nothing else.
- * Runs in scripts/openrc/room, as root, on a machine that is thrown away.
+ * Tests what docs/service.md tells a person to type, under a real OpenRC, on a machine that has only the executable.
+ * Runs in scripts/openrc/room, as root, on a disposable machine.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -22,8 +22,8 @@ beforeAll(async () => {
   mkdirSync("/root/download", { recursive: true });
   renameSync("/usr/bin/portcache", "/root/download/portcache");
   // As emerge --sync leaves it, in the place that repos.conf names.
-  const tree = writeRepository("/srv/gentoo", { name: "gentoo" });
-  tree.put("app-misc/some", { dist: { "some-1.tar.gz": CONTENT } });
+  const repository = writeRepository("/srv/gentoo", { name: "gentoo" });
+  repository.put("app-misc/some", { dist: { "some-1.tar.gz": CONTENT } });
   mkdirSync("/etc/portage/repos.conf", { recursive: true });
   writeFileSync(
     "/etc/portage/repos.conf/gentoo.conf",
@@ -49,7 +49,7 @@ async function expectServed(url: string): Promise<void> {
   expect(Buffer.compare(await answer.bytes(), readContent(CONTENT))).toBe(0);
 }
 
-test("with no configuration at all, portcache serve finds the trees of the box and serves", async () => {
+test("without any configuration, portcache serve finds the machine's repositories and serves", async () => {
   expect(existsSync("/etc/portcache")).toBe(false);
   const store = "/var/cache/portcache";
   putIntoStore(store);
@@ -74,7 +74,7 @@ test("with no configuration at all, portcache serve finds the trees of the box a
   }
 });
 
-test("portcache setup; rc-service portcache start: it serves, as its own user", async () => {
+test("after portcache setup and rc-service portcache start it serves, as its own user", async () => {
   const set = await run("/root/download/portcache", "setup");
   expect([set.exit, set.text]).toEqual([0, expect.stringContaining("rc-service portcache start")]);
   putIntoStore("/var/cache/portcache");
@@ -87,13 +87,13 @@ test("portcache setup; rc-service portcache start: it serves, as its own user", 
   expect((await run("/usr/local/bin/portcache", "check")).exit).toBe(0);
 });
 
-test("setup by another copy of the same executable has nothing to do", async () => {
+test("setup by another copy of the same executable changes nothing", async () => {
   copyFileSync("/root/download/portcache", "/root/download/again");
   const again = await run("/root/download/again", "setup");
   expect(again.text.split("\n").filter((line) => /^(installed|replaced|kept|removed)/.test(line))).toEqual([]);
 });
 
-test("setup --uninstall waits until the service is stopped and out of its runlevel, then takes all away but the store", async () => {
+test("setup --uninstall refuses while the service is in use, then removes everything but the store", async () => {
   await run("rc-update", "add", "portcache", "default");
   const refused = await run("/usr/local/bin/portcache", "setup", "--uninstall");
   expect([refused.exit, refused.text]).toEqual([1, expect.stringContaining("rc-service portcache stop")]);

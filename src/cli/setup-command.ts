@@ -6,8 +6,8 @@ import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { type InitSystem, STORE, setupFiles } from "../setup/files.ts";
-import type { Action } from "../setup/plan.ts";
-import { install, inUse, type Step, uninstall } from "../setup/setup.ts";
+import type { Change } from "../setup/plan.ts";
+import { commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
 import type { CommandOptions } from "./args.ts";
 import { EXIT_FAILED } from "./exit.ts";
 import { manualFiles } from "./manual.ts";
@@ -33,7 +33,7 @@ function executableToInstall(root: string): string | undefined {
   return process.execPath;
 }
 
-const WORDS: Readonly<Record<Action, readonly [done: string, planned: string]>> = {
+const WORDS: Readonly<Record<Change, readonly [done: string, planned: string]>> = {
   install: ["installed", "would install"],
   replace: ["replaced", "would replace"],
   unchanged: ["unchanged", "unchanged"],
@@ -62,24 +62,19 @@ const START: Readonly<Record<InitSystem, readonly string[]>> = {
   systemd: ["systemctl daemon-reload", "systemctl enable --now portcache"],
 };
 
-function nextSteps(init: readonly InitSystem[]): string {
+function nextSteps(init: readonly InitSystem[], host: string): string {
   const start = init.map((name) => `  ${START[name].join(" && ")}`);
-  const client = `  local http://${hostname()}:8000`;
+  const client = `  local http://${host}:8000`;
   return ["To start it now and at boot:", ...start, "On each client, in /etc/portage/mirrors:", client].join("\n");
 }
 
-export interface SetupInvocation {
-  readonly options: CommandOptions;
-  readonly json: boolean;
-}
-
 /** @returns the exit code: 1 if the service is still in use */
-export async function setup({ options, json }: SetupInvocation, version: string, output: Output): Promise<number> {
+export async function setup(options: CommandOptions, version: string, json: boolean, output: Output): Promise<number> {
   const given = typeof options["root"] === "string" ? resolve(options["root"]) : "/";
   const root = given === "/" ? "" : given;
   const dryRun = options["dryRun"] === true;
   if (options["uninstall"] === true) {
-    const first = inUse(root);
+    const first = commandsToStop(root);
     if (first !== undefined) {
       output.err(`portcache: the service is in use; first run: ${first}`);
       return EXIT_FAILED;
@@ -93,6 +88,6 @@ export async function setup({ options, json }: SetupInvocation, version: string,
   const files = setupFiles({ init, executable: executableToInstall(root), manual: manualFiles(version) });
   const steps = await install({ root, files, dryRun });
   output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
-  if (!json) output.out(`\n${nextSteps(init)}`);
+  if (!json) output.out(`\n${nextSteps(init, root === "" ? hostname() : "HOSTNAME")}`);
   return 0;
 }

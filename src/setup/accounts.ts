@@ -1,5 +1,5 @@
 /**
- * The user and the group of the service, made by the system's own tools, which know its ranges, its locks and its shadow files.
+ * Creates the user and the group of the service with the system's own tools, which know its ranges, locks and shadow files.
  */
 import type { Disk } from "./disk.ts";
 import { USER } from "./files.ts";
@@ -9,7 +9,7 @@ export interface Account {
   readonly command: readonly string[];
 }
 
-/** Those that are missing, the group first. @param root empty for the machine itself */
+/** Lists the accounts that are missing, the group first. @param root empty for this machine */
 export function missingAccounts(disk: Disk, root: string): readonly Account[] {
   const prefix = root === "" ? [] : ["--prefix", root];
   const group = ["groupadd", ...prefix, "--system", USER];
@@ -23,15 +23,15 @@ export function missingAccounts(disk: Disk, root: string): readonly Account[] {
   ];
 }
 
-/** @throws {Error} with what the tool said */
-export function makeAccount({ kind, command }: Account, disk: Disk, root: string): void {
-  // A root that is still empty has no list to add to, and the tools make none.
+/** @throws {Error} with the message of the tool */
+export function createAccount({ kind, command }: Account, disk: Disk, root: string): void {
+  // The tools do not create the lists of accounts, which an empty root does not have.
   if (root !== "") for (const list of ["/etc/passwd", "/etc/group"]) if (!disk.exists(list)) disk.putText(list, "");
   const [tool = "", ...args] = command;
   const { stderr, exitCode } = Bun.spawnSync([tool, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   if (exitCode !== 0) {
     throw new Error(
-      `Cannot make the ${kind} ${USER}: ${stderr.toString().trim() || `${tool} exited with ${exitCode}`}`,
+      `Cannot create the ${kind} ${USER}: ${stderr.toString().trim() || `${tool} exited with ${exitCode}`}`,
     );
   }
 }

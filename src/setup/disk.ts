@@ -1,5 +1,5 @@
 /**
- * The file system below a root, for an installation: digests, files that appear whole, owners.
+ * Reads and writes files below a root for an installation: digests, atomic writes, owners.
  */
 import {
   chmodSync,
@@ -23,18 +23,18 @@ import type { Digest } from "./plan.ts";
 export interface Disk {
   exists(path: string): boolean;
   text(path: string): string | undefined;
-  /** Undefined where there is no file. */
+  /** Undefined if there is no such file. */
   digest(path: string): Promise<Digest | undefined>;
   digestOf(content: SetupFile["content"]): Promise<Digest>;
-  /** Puts the file there, or its content beside it. Makes folders that are missing. */
+  /** Writes the file to its path or to another; creates missing folders. */
   put(file: SetupFile, path?: string): void;
   putText(path: string, text: string): void;
   remove(path: string): void;
-  /** Where it is empty. */
+  /** Does nothing if the folder is not empty. */
   removeFolder(path: string): void;
-  /** Makes the folder, of this user. */
-  makeFolder(path: string, user: string): void;
-  /** Of etc/passwd and etc/group below the root. */
+  /** Creates a folder that belongs to the user. */
+  createFolder(path: string, user: string): void;
+  /** Looks the name up in /etc/passwd or /etc/group below the root. */
   idOf(file: "passwd" | "group", name: string): number | undefined;
 }
 
@@ -44,7 +44,7 @@ async function hashFile(path: string): Promise<Digest> {
   return hasher.digest("hex");
 }
 
-/** @param root empty for the machine itself */
+/** @param root empty for this machine */
 export function createDisk(root: string): Disk {
   const isRoot = process.getuid?.() === 0;
   const at = (path: string) => `${root}${path}`;
@@ -63,7 +63,7 @@ export function createDisk(root: string): Disk {
   function put({ path: own, mode, group, content }: SetupFile, path = own): void {
     const target = at(path);
     mkdirSync(dirname(target), { recursive: true });
-    // In its place it is whole at once, and an executable that runs is replaced, not written to.
+    // Renamed into place, the file is complete at once, and a running executable is replaced rather than overwritten.
     const fresh = `${target}.portcache-setup`;
     try {
       if ("text" in content) writeFileSync(fresh, content.text);
@@ -78,7 +78,7 @@ export function createDisk(root: string): Disk {
   }
 
   return {
-    // A link that leads nowhere is something, too.
+    // A dangling link exists, too.
     exists: (path) => lstatSync(at(path), { throwIfNoEntry: false }) !== undefined,
     text,
     async digest(path) {
@@ -96,10 +96,10 @@ export function createDisk(root: string): Disk {
       try {
         rmdirSync(at(path));
       } catch {
-        // Somebody has something in there, or it is gone.
+        // It is not empty, or already gone.
       }
     },
-    makeFolder(path, user) {
+    createFolder(path, user) {
       mkdirSync(at(path), { recursive: true, mode: 0o755 });
       const [userId, groupId] = [idOf("passwd", user), idOf("group", user)];
       if (isRoot && userId !== undefined && groupId !== undefined) chownSync(at(path), userId, groupId);

@@ -1,5 +1,5 @@
 /**
- * What an installation consists of: which file goes where (pure). Packages bring the same files to their own places.
+ * Lists the files of an installation and their paths (pure). Packages install the same files in their own places.
  */
 import confd from "../../portcache.confd" with { type: "text" };
 import initd from "../../portcache.initd" with { type: "text" };
@@ -11,7 +11,7 @@ export interface SetupFile {
   /** Absolute, below the root. */
   readonly path: string;
   readonly mode: number;
-  /** Owned by root, and by this group where it is not root's. */
+  /** The group that owns the file; root's if not set. The owner is root. */
   readonly group?: "portcache";
   readonly content: { readonly text: string } | { readonly copyOf: string };
 }
@@ -21,7 +21,7 @@ export type InitSystem = "openrc" | "systemd";
 export const USER = "portcache";
 export const CONFIG_FOLDER = "/etc/portcache";
 export const STORE = "/var/cache/portcache";
-/** What was installed, by digest: what differs from it was changed by somebody. */
+/** The digests of what was installed: a file that differs was changed by somebody. */
 export const RECORD = `${CONFIG_FOLDER}/.installed`;
 
 const OPENRC: readonly SetupFile[] = [
@@ -36,9 +36,9 @@ const SYSTEMD: readonly SetupFile[] = [
 
 export interface FilesOptions {
   readonly init: readonly InitSystem[];
-  /** The executable to install, where it is not in a place of programs already. */
+  /** The executable to install; undefined if it is installed already. */
   readonly executable: string | undefined;
-  /** Manual pages and completions, by their place below share/. */
+  /** Manual pages and completions, with their paths below share/. */
   readonly manual: readonly { readonly path: string; readonly text: string }[];
 }
 
@@ -47,7 +47,7 @@ export function setupFiles({ init, executable, manual }: FilesOptions): readonly
     ...(executable === undefined
       ? []
       : [{ path: "/usr/local/bin/portcache", mode: 0o755, content: { copyOf: executable } }]),
-    // It may hold the token that allows changes.
+    // Only root and the service may read it, because it may hold the admin token.
     { path: `${CONFIG_FOLDER}/portcache.toml`, mode: 0o640, group: "portcache", content: { text: formatSample() } },
     ...(init.includes("openrc") ? OPENRC : []),
     ...(init.includes("systemd") ? SYSTEMD : []),

@@ -5,27 +5,27 @@ import { formatRecord, parseRecord } from "./record.ts";
 const none = undefined;
 
 test.each<[string, string, Digests]>([
-  ["it is not there", "install", { wanted: "new", present: none, recorded: none }],
-  ["it was removed since", "install", { wanted: "new", present: none, recorded: "new" }],
-  ["it is as it should be", "unchanged", { wanted: "new", present: "new", recorded: "new" }],
-  ["it is as it should be, and nobody knows why", "unchanged", { wanted: "new", present: "new", recorded: none }],
-  ["it is another version's", "replace", { wanted: "new", present: "old", recorded: "old" }],
-  ["it was changed since", "kept", { wanted: "new", present: "own", recorded: "new" }],
-  ["it was changed, and there is a new version", "offer", { wanted: "new", present: "own", recorded: "old" }],
-  ["it was there before", "offer", { wanted: "new", present: "own", recorded: none }],
-  ["this version has it no more", "remove", { wanted: none, present: "old", recorded: "old" }],
-  ["this version has it no more, and it was changed", "kept", { wanted: none, present: "own", recorded: "old" }],
-])("installing where %s: %s", (_case, action, digests) => {
-  expect(planInstall(digests)).toBe(action as ReturnType<typeof planInstall>);
+  ["the file is missing", "install", { wanted: "new", present: none, recorded: none }],
+  ["the file was removed", "install", { wanted: "new", present: none, recorded: "new" }],
+  ["the file is up to date", "unchanged", { wanted: "new", present: "new", recorded: "new" }],
+  ["the file is up to date but not in the record", "unchanged", { wanted: "new", present: "new", recorded: none }],
+  ["another version installed the file", "replace", { wanted: "new", present: "old", recorded: "old" }],
+  ["the file was changed", "kept", { wanted: "new", present: "own", recorded: "new" }],
+  ["the file was changed and there is a new version", "offer", { wanted: "new", present: "own", recorded: "old" }],
+  ["the file was there before", "offer", { wanted: "new", present: "own", recorded: none }],
+  ["this version no longer has the file", "remove", { wanted: none, present: "old", recorded: "old" }],
+  ["this version no longer has the file, which was changed", "kept", { wanted: none, present: "own", recorded: "old" }],
+])("when %s: %s", (_case, change, digests) => {
+  expect(planInstall(digests)).toBe(change as ReturnType<typeof planInstall>);
 });
 
-test("removing takes what is as it was installed, and nothing else", () => {
+test("uninstalling removes unchanged files and nothing else", () => {
   const removal = (present: string | undefined, recorded: string | undefined) =>
     planRemoval({ wanted: none, present, recorded });
   expect([removal("a", "a"), removal("b", "a"), removal(none, "a")]).toEqual(["remove", "kept", "absent"]);
 });
 
-test("the record is what sha256sum writes, and reads it back", () => {
+test("the record has the format of sha256sum, and is read back", () => {
   const record = new Map([
     ["/etc/b c", "b".repeat(64)],
     ["/etc/a", "a".repeat(64)],

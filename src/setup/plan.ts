@@ -1,36 +1,36 @@
 /**
- * What is to be done with each file, judged by three digests: of what it should be, of what it is, and of what was installed
- * last time (pure). What somebody changed is never touched.
+ * Decides what to do with each file from three digests: of the new version, of the file present, and of what was installed last
+ * time (pure). Files that somebody changed are never touched.
  */
 
 export type Digest = string;
 
-/** What happens to one file. */
-export type Action =
-  /** It was not there. */
+/** What setup does with one file. */
+export type Change =
+  /** The file is missing. */
   | "install"
-  /** It is as it was installed by another version. */
+  /** The file is as another version installed it. */
   | "replace"
   | "unchanged"
-  /** It was changed: what it would have been is put beside it. */
+  /** The file was changed: the new version is put beside it. */
   | "offer"
-  /** It was changed, and what it would have been was offered before. */
+  /** The file was changed, and there is nothing new to put beside it. */
   | "kept"
   | "remove"
-  /** It is not there, and should not be. */
+  /** The file is missing, and this version has none. */
   | "absent";
 
 export interface Digests {
-  /** Of what this version has; undefined where it has no such file. */
+  /** Digest of the file in this version; undefined if it has none. */
   readonly wanted: Digest | undefined;
-  /** Of what lies there. */
+  /** Digest of the file on disk. */
   readonly present: Digest | undefined;
-  /** Of what was installed or offered last. */
+  /** Digest of what was installed or offered last. */
   readonly recorded: Digest | undefined;
 }
 
-export function planInstall({ wanted, present, recorded }: Digests): Action {
-  // A file that this version has no more.
+export function planInstall({ wanted, present, recorded }: Digests): Change {
+  // This version no longer has the file.
   if (wanted === undefined) return planRemoval({ wanted, present, recorded });
   if (present === undefined) return "install";
   if (present === wanted) return "unchanged";
@@ -38,7 +38,7 @@ export function planInstall({ wanted, present, recorded }: Digests): Action {
   return recorded === wanted ? "kept" : "offer";
 }
 
-export function planRemoval({ present, recorded }: Digests): Action {
+export function planRemoval({ present, recorded }: Digests): Change {
   if (present === undefined) return "absent";
   return present === recorded ? "remove" : "kept";
 }

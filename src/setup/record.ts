@@ -1,5 +1,5 @@
 /**
- * What was installed, as lines of `sha256sum` (pure): people can check it with `sha256sum --check`.
+ * Reads and writes the record of installed files, in the format of sha256sum (pure): `sha256sum --check` verifies it.
  */
 import type { Digest } from "./plan.ts";
 

@@ -1,101 +1,108 @@
 /**
- * Installs and removes: looks at what is there, does what plan.ts says, and tells what was done to each thing.
+ * Installs and uninstalls the service: compares the files on disk with the plan, changes them, and reports each step.
  */
-import { makeAccount, missingAccounts } from "./accounts.ts";
+import { createAccount, missingAccounts } from "./accounts.ts";
 import { createDisk, type Disk } from "./disk.ts";
 import { CONFIG_FOLDER, RECORD, type SetupFile, STORE, USER } from "./files.ts";
-import { type Action, type Digest, planInstall, planRemoval } from "./plan.ts";
+import { type Change, type Digest, planInstall, planRemoval } from "./plan.ts";
 import { formatRecord, parseRecord } from "./record.ts";
 
 export interface Step {
-  readonly action: Action;
+  readonly action: Change;
   /** A path, or `user portcache`. */
   readonly what: string;
 }
 
 export interface SetupOptions {
-  /** Empty for the machine itself. */
+  /** Empty for this machine. */
   readonly root: string;
   readonly files: readonly SetupFile[];
   readonly dryRun: boolean;
 }
 
-interface Judged {
+interface PlannedFile {
   readonly path: string;
   readonly file: SetupFile | undefined;
-  readonly action: Action;
+  readonly change: Change;
   readonly wanted: Digest | undefined;
   readonly recorded: Digest | undefined;
 }
 
-const beside = (path: string) => `${path}.new`;
+/** Where the new version of a changed file goes. */
+const offerPath = (path: string) => `${path}.new`;
 
-async function judge(
+async function planFiles(
   files: readonly SetupFile[],
   recorded: ReadonlyMap<string, Digest>,
   disk: Disk,
   plan: typeof planInstall,
-): Promise<readonly Judged[]> {
+): Promise<readonly PlannedFile[]> {
   const paths = [...new Set([...files.map(({ path }) => path), ...recorded.keys()])];
   return await Promise.all(
     paths.map(async (path) => {
       const file = files.find((candidate) => candidate.path === path);
       const wanted = file && (await disk.digestOf(file.content));
       const digests = { wanted, present: await disk.digest(path), recorded: recorded.get(path) };
-      return { path, file, wanted, recorded: digests.recorded, action: plan(digests) };
+      return { path, file, wanted, recorded: digests.recorded, change: plan(digests) };
     }),
   );
 }
 
-async function act({ path, file, action, wanted, recorded }: Judged, disk: Disk): Promise<void> {
-  if (action === "remove") disk.remove(path);
-  else if (file && (action === "install" || action === "replace")) disk.put(file);
-  else if (file && action === "offer") disk.put(file, beside(path));
-  if (action === "offer" || action === "kept") return;
-  // What was offered is of no use any more; a file of that name that is somebody else's is left alone.
-  const offered = await disk.digest(beside(path));
-  if (offered !== undefined && (offered === wanted || offered === recorded)) disk.remove(beside(path));
+async function apply({ path, file, change, wanted, recorded }: PlannedFile, disk: Disk): Promise<void> {
+  if (change === "remove") disk.remove(path);
+  else if (file && (change === "install" || change === "replace")) disk.put(file);
+  else if (file && change === "offer") disk.put(file, offerPath(path));
+  if (change === "offer" || change === "kept") return;
+  // An earlier offer is obsolete; a file of that name with other content is not ours.
+  const offered = await disk.digest(offerPath(path));
+  if (offered !== undefined && (offered === wanted || offered === recorded)) disk.remove(offerPath(path));
 }
 
-/** @throws {Error} where something can't be made; what was done before stays, and a next time goes on */
+function stepsOf(planned: readonly PlannedFile[]): readonly Step[] {
+  return planned
+    .filter(({ change }) => change !== "absent")
+    .map(({ change, path }) => ({ action: change, what: path }));
+}
+
+/** @throws {Error} when a step fails; earlier steps stay, and the next run continues */
 export async function install({ root, files, dryRun }: SetupOptions): Promise<readonly Step[]> {
   const disk = createDisk(root);
   const accounts = missingAccounts(disk, root);
-  if (!dryRun) for (const account of accounts) makeAccount(account, disk, root);
+  if (!dryRun) for (const account of accounts) createAccount(account, disk, root);
   const recorded = parseRecord(disk.text(RECORD) ?? "");
-  const judged = await judge(files, recorded, disk, planInstall);
-  const storeIsThere = disk.exists(STORE);
+  const planned = await planFiles(files, recorded, disk, planInstall);
+  const storeExists = disk.exists(STORE);
   if (!dryRun) {
-    for (const one of judged) await act(one, disk);
-    if (!storeIsThere) disk.makeFolder(STORE, USER);
-    const record = formatRecord(new Map(judged.flatMap(({ path, wanted }) => (wanted ? [[path, wanted]] : []))));
+    for (const one of planned) await apply(one, disk);
+    if (!storeExists) disk.createFolder(STORE, USER);
+    const record = formatRecord(new Map(planned.flatMap(({ path, wanted }) => (wanted ? [[path, wanted]] : []))));
     if (record !== disk.text(RECORD)) disk.putText(RECORD, record);
   }
   return [
     ...accounts.map(({ kind }) => ({ action: "install" as const, what: `${kind} ${USER}` })),
-    ...judged.filter(({ action }) => action !== "absent").map(({ action, path }) => ({ action, what: path })),
-    { action: storeIsThere ? "unchanged" : "install", what: STORE },
+    ...stepsOf(planned),
+    { action: storeExists ? "unchanged" : "install", what: STORE },
   ];
 }
 
-/** Takes away what install() put there; the store, the accounts that own it and what was changed stay. */
+/** Removes what install() put there; the store, the accounts that own it and changed files stay. */
 export async function uninstall({ root, dryRun }: Omit<SetupOptions, "files">): Promise<readonly Step[]> {
   const disk = createDisk(root);
   const recorded = parseRecord(disk.text(RECORD) ?? "");
-  const judged = await judge([], recorded, disk, planRemoval);
+  const planned = await planFiles([], recorded, disk, planRemoval);
   if (!dryRun) {
-    for (const { path, action } of judged) {
-      if (action === "remove") disk.remove(path);
-      if ((await disk.digest(beside(path))) === recorded.get(path)) disk.remove(beside(path));
+    for (const { path, change } of planned) {
+      if (change === "remove") disk.remove(path);
+      if ((await disk.digest(offerPath(path))) === recorded.get(path)) disk.remove(offerPath(path));
     }
     disk.remove(RECORD);
     disk.removeFolder(CONFIG_FOLDER);
   }
-  return judged.filter(({ action }) => action !== "absent").map(({ action, path }) => ({ action, what: path }));
+  return stepsOf(planned);
 }
 
-/** What must be done first, where the service still runs or is started at boot. */
-export function inUse(root: string): string | undefined {
+/** The commands to run first if the service is running or started at boot. */
+export function commandsToStop(root: string): string | undefined {
   const disk = createDisk(root);
   const levels = ["default", "boot", "sysinit", "nonetwork"].filter((level) =>
     disk.exists(`/etc/runlevels/${level}/portcache`),

@@ -1,4 +1,4 @@
-/** Files of the project that setup carries, as text: bun builds them into the executable. */
+/** Declares the text files that setup installs: bun builds them into the executable. */
 declare module "*.initd" {
   const text: string;
   // biome-ignore lint/style/noDefaultExport: this is how bun gives it
