@@ -24,7 +24,7 @@ test("a setting that is not allowed ends with 2 and one line on standard error",
   expect(run(["check", "--port", "abc"])).toEqual({
     exitCode: 2,
     stdout: "",
-    stderr: 'portcache: --port: server.port is "abc", allowed is a whole number from 0 to 65535\n',
+    stderr: 'portcache: --port: server.port: expected a whole number from 0 to 65535, got "abc"\n',
   });
   writeFileSync(`${folder}/bad.toml`, "[server]\nprot = 1\n");
   expect(run(["--config", `${folder}/bad.toml`])).toMatchObject({

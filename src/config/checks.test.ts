@@ -23,7 +23,7 @@ const LAYOUTS = [
   "",
 ];
 
-test("a layout is one exactly where distfile/layout.ts reads it", () => {
+test("a layout is valid exactly when distfile/layout.ts reads it", () => {
   for (const text of LAYOUTS) expect([text, isLayout(text)]).toEqual([text, parseLayout(text) !== undefined]);
   const word = fc.constantFrom(
     "flat",
@@ -73,7 +73,7 @@ test("mirrors are http and https URLs without query and fragment", () => {
   }
 });
 
-test("client ranges are addresses with as many bits as they have, and the HTTP side takes them all", () => {
+test("client ranges have no more bits than their addresses, and the HTTP room accepts all of them", () => {
   for (const cidr of ["192.168.1.0/24", "10.0.0.1", "0.0.0.0/0", "fd00::/8", "::1", "::/128"]) {
     expect([cidr, isCidr(cidr)]).toEqual([cidr, true]);
     expect(() => createAllow([cidr])).not.toThrow();
@@ -92,7 +92,7 @@ test("client ranges are addresses with as many bits as they have, and the HTTP s
   }
 });
 
-test("addresses to listen on are addresses, not names or URLs", () => {
+test("the address to listen on is an IP address, not a name or URL", () => {
   for (const address of ["::", "0.0.0.0", "127.0.0.1", "::1", "localhost"]) expect(isListenAddress(address)).toBe(true);
   for (const address of ["", "[::]", "0.0.0", "256.0.0.1", "http://::", "cachebox"]) {
     expect([address, isListenAddress(address)]).toEqual([address, false]);

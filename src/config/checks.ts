@@ -1,13 +1,13 @@
 /**
- * What makes a text a URL, an address, a path, a layout for the configuration (pure).
+ * Checks whether a text is a URL, an address, a path or a layout (pure).
  */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
 
-/** Of the hashes that layouts cut into folders. */
+/** Length of the hashes that layouts cut into directory names. */
 const HASH_BITS = 512;
 
-/** A base URL to which paths are added; a list that was separated by commas is none. */
+/** Returns whether it is a base URL to which paths can be appended; a list separated by commas is not. */
 export function isHttpUrl(text: string): boolean {
   if (!/^https?:\/\/[^\s?#]+$/i.test(text) || !URL.canParse(text)) return false;
   return /^(?:[a-z0-9._-]+|\[.*\])$/i.test(new URL(text).hostname);
@@ -17,7 +17,7 @@ export function isListenAddress(text: string): boolean {
   return text === "localhost" || isIP(text) !== 0;
 }
 
-/** An address, or a range of them: ADDRESS/BITS. */
+/** Returns whether it is an address or a range, ADDRESS/BITS. */
 export function isCidr(text: string): boolean {
   const parts = /^([0-9a-f.:]+)(?:\/(\d{1,3}))?$/i.exec(text);
   const family = isIP(parts?.[1] ?? "");
@@ -28,12 +28,12 @@ export function isPath(text: string): boolean {
   return text !== "" && !text.startsWith("~") && !text.includes("\0");
 }
 
-/** Absolute, from the working directory; nothing stays nothing. */
+/** Makes a path absolute, from the working directory; an empty one stays empty. */
 export function toPath(text: string): string {
   return text === "" ? "" : resolve(text);
 }
 
-/** What `[repo] repos` may name: a folder of this machine, or where to sync from. */
+/** Returns whether `[repo] repos` may name it: a directory, or a URL to sync from. */
 export function isRepositorySource(text: string): boolean {
   if (text.startsWith("/")) return isPath(text);
   return isRepositoryUrl(text);
@@ -45,7 +45,7 @@ export function isRepositoryUrl(text: string): boolean {
   );
 }
 
-/** As GLEP 75 spells layouts; the same texts that distfile/layout.ts reads, which this room may not import. */
+/** Returns whether it is a layout in the syntax of GLEP 75, as distfile/layout.ts reads it, which this room may not import. */
 export function isLayout(text: string): boolean {
   if (text.trim() === "flat") return true;
   const cutoffs = /^\s*(?:filename|content)-hash\s+(?:BLAKE2B|SHA512)\s+(\d{1,3}(?::\d{1,3})*)\s*$/.exec(text)?.[1];

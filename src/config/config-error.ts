@@ -1,6 +1,6 @@
 /**
- * A setting that can't be used. Its message names where it stands (FILE:LINE, variable or flag), what was given and
- * what is allowed; the exit code is 2.
+ * Reports an invalid setting. The message names its origin (FILE:LINE, variable or flag), what was expected and what was given;
+ * the exit code is 2.
  */
 import { maskCredentials } from "../lib/url.ts";
 
@@ -13,7 +13,7 @@ export class ConfigError extends Error {
 
 const SHOWN_CHARACTERS = 120;
 
-/** A value as TOML gives it, in an error message: quoted where it is text, cut where it is long, without secrets. */
+/** Describes a value of the file in an error message: text is quoted, long values are cut, passwords in URLs are masked. */
 export function describeGiven(given: unknown): string {
   if (given === undefined) return "nothing";
   // JSON has no infinite numbers.

@@ -1,5 +1,5 @@
 /**
- * The environment of the process; handed on from here, so that nothing else reads it.
+ * Reads the environment of the process, the only place that does.
  */
 
 export interface Environment {

@@ -1,6 +1,6 @@
 /**
- * The kinds of values that settings have: how each is checked, how it is spelt where there is only text
- * (environment, flags), and how it is shown again. What is allowed stands here in words, for error messages.
+ * Declares the kinds of values that settings have: how each is validated, read from text (environment, flags) and printed, and
+ * how error messages describe what is expected.
  */
 import { parse as parseToml } from "smol-toml";
 import * as v from "valibot";
@@ -8,29 +8,29 @@ import { isCidr, isHttpUrl, isLayout, isListenAddress, isPath, isRepositorySourc
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 export interface Kind<T> {
-  /** What it is, in a word or two, with the unit in which the file gives it. */
+  /** The type in a word or two, with the unit of the file. */
   readonly type: string;
-  /** What may be given, as the end of a sentence. */
-  readonly allowed: string;
+  /** What is valid, to follow "expected". */
+  readonly expected: string;
   readonly schema: v.GenericSchema<unknown, T>;
-  /** What TOML would hold for this text; what can't be read is left as it is for the schema to refuse. */
+  /** Returns what TOML would hold for this text; text that can't be read is returned for the schema to reject. */
   fromText(text: string): unknown;
-  /** As people write it. */
+  /** Prints the value as people write it. */
   format(value: T): string;
 }
 
-function textKind<T extends string>(type: string, allowed: string, schema: v.GenericSchema<unknown, T>): Kind<T> {
-  return { type, allowed, schema, fromText: (text) => text, format: (value) => value };
+function textKind<T extends string>(type: string, expected: string, schema: v.GenericSchema<unknown, T>): Kind<T> {
+  return { type, expected, schema, fromText: (text) => text, format: (value) => value };
 }
 
-function checkedText(type: string, allowed: string, isValid: (text: string) => boolean): Kind<string> {
-  return textKind(type, allowed, v.pipe(v.string(), v.check(isValid)));
+function checkedText(type: string, expected: string, isValid: (text: string) => boolean): Kind<string> {
+  return textKind(type, expected, v.pipe(v.string(), v.check(isValid)));
 }
 
 function list(type: string, item: Kind<string>, split = /\S+/g, least = 0): Kind<readonly string[]> {
   return {
     type: `list of ${type}`,
-    allowed: `a list of ${least > 0 ? "one or more of " : ""}${item.allowed}`,
+    expected: `a list of ${least > 0 ? "one or more of " : ""}${item.expected}`,
     schema: v.pipe(v.array(item.schema), v.minLength(least), v.readonly()),
     fromText: (text) => (/^\s*\[.*\]\s*$/s.test(text) ? fromTomlArray(text) : (text.match(split) ?? [])),
     format: (values) => `[${values.map((value) => JSON.stringify(value)).join(", ")}]`,
@@ -46,30 +46,28 @@ function fromTomlArray(text: string): unknown {
   }
 }
 
-/** A whole number. */
 export function wholeNumber(least: number, most: number, unit = "number"): Kind<number> {
   return {
     type: unit,
-    allowed: `a whole number from ${least} to ${most}`,
+    expected: `a whole number from ${least} to ${most}`,
     schema: v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most)),
     fromText: (text) => (/^\s*\d+\s*$/.test(text) ? Number(text) : text),
     format: String,
   };
 }
 
-/** One of a few words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Kind<T> {
   const quoted = words.map((word) => `"${word}"`);
   return textKind(quoted.join(" or "), quoted.join(" or "), v.picklist(words));
 }
 
-/** Milliseconds inside. */
+/** The value is in milliseconds. */
 export function duration(least: string, most?: string): Kind<number> {
   const [leastMs = 0, mostMs = Number.MAX_SAFE_INTEGER] = [parseDuration(least), parseDuration(most ?? "")];
   const range = most === undefined ? "" : `, from ${least} to ${most}`;
   return {
     type: "duration",
-    allowed: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range}`,
+    expected: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range}`,
     schema: v.pipe(
       v.union([v.string(), v.literal(0)]),
       v.transform((given) => parseDuration(String(given))),
@@ -82,10 +80,10 @@ export function duration(least: string, most?: string): Kind<number> {
   };
 }
 
-/** Bytes inside. */
+/** The value is in bytes. */
 export const size: Kind<number> = {
   type: "size",
-  allowed: 'a size in bytes, or with a unit such as "500MB", "64MiB" or "10GiB", or 0',
+  expected: 'a size in bytes, or with a unit such as "500MB", "64MiB" or "10GiB", or 0',
   schema: v.pipe(
     v.union([v.number(), v.string()]),
     v.transform((given) => (typeof given === "number" ? given : parseSize(given))),
@@ -101,7 +99,7 @@ const WORDS: Readonly<Record<string, boolean>> = { true: true, yes: true, false:
 
 export const yesNo: Kind<boolean> = {
   type: "true or false",
-  allowed: "true or false",
+  expected: "true or false",
   schema: v.boolean(),
   fromText: (text) => WORDS[text.trim().toLowerCase()] ?? text,
   format: String,
@@ -131,7 +129,7 @@ export const optionalPath = textKind(
   ),
 );
 
-/** Goes into a header as it is. */
+/** Sent as a header, unchanged. */
 export const headerText = checkedText("text", "printable ASCII characters", (text) => /^[\x20-\x7e]*$/.test(text));
 
 export const token = checkedText("text", "printable ASCII characters without blanks", (text) =>
@@ -163,7 +161,7 @@ export const hostnames = list(
 
 export const globs = list(
   "globs",
-  // They are matched with names of files, which have none.
+  // They are matched with names of files, which have no slashes.
   checkedText("glob", "globs such as linux-firmware-* without slashes, or of paths such as snapshots/**", (text) =>
     /^(?:(?:snapshots|releases|experimental)\/.+|[^/]+)$/s.test(text),
   ),
@@ -178,7 +176,7 @@ export const repositorySources = list(
   ),
 );
 
-/** A layout has blanks inside, so that in text three words may be one. */
+/** A layout has blanks in it, so that three words of a text may be one layout. */
 export const layouts = list(
   "layouts",
   checkedText(

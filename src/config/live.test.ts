@@ -9,14 +9,14 @@ function given(settings: Readonly<Record<string, string>>) {
   return loadConfig({ env: {}, defaultFile: "/nonexistent", overrides: [...base, ...overrides] }).config;
 }
 
-test("it holds what it was made from", () => {
+test("it holds the initial configuration", () => {
   const config = given({ "server.port": "8123" });
   const live = createLiveConfig(config);
   expect(JSON.parse(JSON.stringify(live.config))).toEqual(JSON.parse(JSON.stringify(config)));
   expect(live.replace(config)).toEqual([]);
 });
 
-test("a value that was replaced is another for those who hold the section", () => {
+test("a replaced value changes for code that holds the section", () => {
   const live = createLiveConfig(given({}));
   const { fetcher, storage } = live.config;
   const changes = live.replace(given({ "fetcher.mirrors": "http://one http://two", "storage.max_size": "1TiB" }));
@@ -32,7 +32,7 @@ test("a value that was replaced is another for those who hold the section", () =
   ]);
 });
 
-test("what takes a restart is told and stays, each time until the restart", () => {
+test("a setting that needs a restart is reported and keeps its value", () => {
   const live = createLiveConfig(given({}));
   const next = given({ "server.port": "9000", "server.drain": "1s" });
   expect(live.replace(next).map(({ path, restart }) => [path, restart])).toEqual([
@@ -51,7 +51,7 @@ test("secrets are not shown", () => {
   expect(live.config.server.admin_token).toBe("second-secret");
 });
 
-test("sockets, the store and the sandbox take a restart, and nothing else does", () => {
+test("only sockets, the store, the sandbox and the proxy need a restart", () => {
   const restarting = allSettings().filter(({ key }) => key.restart);
   expect(restarting.map(({ section, name }) => `${section}.${name}`)).toEqual([
     "server.address",

@@ -1,23 +1,23 @@
 /**
- * The configuration as it is now, for a server that is told to read it again: an object whose values change under those who
- * hold it. Whoever reads a value when it is needed heeds a reload by that; what takes a restart stays as it was.
+ * Holds the configuration that a reload replaces: an object whose values change in place. Code that reads a value when it needs it
+ * follows a reload; settings that need a restart keep their value.
  */
 import { allSettings, type Config, pathOf, type Setting } from "./schema.ts";
 
-/** One setting that is another than before. */
+/** A setting whose value has changed. */
 export interface Change {
   /** SECTION.KEY */
   readonly path: string;
-  /** As people write them; a secret is not shown. */
+  /** As people write it; a secret is not shown. */
   readonly before: string;
   readonly after: string;
-  /** Whether it is in force only after a restart. */
+  /** Whether it takes effect only after a restart. */
   readonly restart: boolean;
 }
 
 export interface LiveConfig {
   readonly config: Config;
-  /** Puts another one in force but for what takes a restart. @returns what is different, in the order of the reference */
+  /** Replaces all values but those that need a restart. @returns what has changed, in the order of the reference */
   replace(next: Config): readonly Change[];
 }
 
@@ -28,7 +28,7 @@ function given(config: Values, { section, name }: Setting): unknown {
 }
 
 function shown({ key }: Setting, value: unknown): string {
-  if (key.secret) return value === "" ? "empty" : "another (not shown)";
+  if (key.secret) return value === "" ? "empty" : "set (not shown)";
   return key.kind.format(value) || '""';
 }
 

@@ -36,7 +36,7 @@ function messageOf(options: Partial<LoadOptions>): string {
   throw new Error("nothing was refused");
 }
 
-test("with nothing given every key has its default, in bytes and milliseconds", () => {
+test("every key has a default, in bytes and milliseconds", () => {
   const { config, origins, file } = load();
   expect(file).toBeUndefined();
   expect(config.server).toEqual({
@@ -73,7 +73,7 @@ test("with nothing given every key has its default, in bytes and milliseconds", 
   expect(new Set(Object.values(origins).flatMap((section) => Object.values(section)))).toEqual(new Set(["default"]));
 });
 
-test("the configuration of the Rust original is taken unchanged", () => {
+test("the configuration of the Rust original is accepted unchanged", () => {
   const file = write(`[storage]
 location = "/tmp/portcache"
 
@@ -98,7 +98,7 @@ repos = ["https://github.com/xarblu/xarblu-overlay"]
   expect([origins.server.port, origins.server.drain]).toEqual(["file", "default"]);
 });
 
-test("environment beats file, a flag beats environment, the later flag beats the earlier", () => {
+test("the environment overrides the file, a flag the environment, and a later flag an earlier one", () => {
   const options = { file: write("[server]\nport = 1\n"), env: { PORTCACHE_SERVER_PORT: "2" } };
   expect(load({ file: options.file }).config.server.port).toBe(1);
   const fromEnvironment = load(options);
@@ -107,7 +107,7 @@ test("environment beats file, a flag beats environment, the later flag beats the
   expect([fromFlags.config.server.port, fromFlags.origins.server.port]).toEqual([4, "flag"]);
 });
 
-test("every key can be given as a variable, in the words of the file", () => {
+test("every key can be set by a variable, with the same text as in the file", () => {
   const env: Record<string, string> = {};
   for (const { section, name, key } of allSettings()) {
     const text = Array.isArray(key.preset) ? key.preset.join(" ") : String(key.preset);
@@ -120,7 +120,7 @@ test("every key can be given as a variable, in the words of the file", () => {
   );
 });
 
-test("lists in text are separated by blanks or spelt as in TOML, and layouts keep their own blanks", () => {
+test("lists in variables and flags are separated by blanks or written as in TOML, and layouts keep their blanks", () => {
   const { config } = load({
     env: {
       PORTCACHE_FETCHER_MIRRORS: " http://a  http://b\n",
@@ -137,7 +137,7 @@ test("lists in text are separated by blanks or spelt as in TOML, and layouts kee
   expect(config.repo.repos).toEqual(["/a", "/b"]);
 });
 
-test("what is not allowed is refused with the line, the key, what was given and what is allowed", () => {
+test("an invalid value is refused with its line and key, what was expected and what was given", () => {
   for (const [text, line, ...parts] of [
     ["[server]\nport = 65536", 2, "server.port", "65536", "from 0 to 65535"],
     ['[server]\n\nport = "x"', 3, "server.port", '"x"', "whole number"],
@@ -147,11 +147,11 @@ test("what is not allowed is refused with the line, the key, what was given and 
     ["[server]\nlayouts = []", 2, "server.layouts", "[]", "one or more"],
     ['[server]\nlayouts = ["filename-hash MD5 8"]', 2, "MD5", "BLAKE2B or SHA512"],
     ["[server]\ndrain = 30", 2, "server.drain", "30", '"90s"'],
-    ['[server]\ntls_cert = "/x"', 2, "server.tls_cert", "server.tls_key", "both or neither"],
+    ['[server]\ntls_cert = "/x"', 2, "server.tls_cert", "server.tls_key", "as well"],
     ['[storage]\nmax_size = "10G"', 2, "storage.max_size", "10G", "10GiB"],
     ["[storage]\nmax_size = -1", 2, "storage.max_size", "-1"],
     ["[storage]\nmax_size = 1979-05-27", 2, "storage.max_size", "1979-05-27"],
-    ["[storage]\nmax_size = inf", 2, "storage.max_size is Infinity"],
+    ["[storage]\nmax_size = inf", 2, "storage.max_size", "got Infinity"],
     ['[storage]\nkeep = ["distfiles/a*"]', 2, "storage.keep", '"distfiles/a*"', "without slashes"],
     ['[storage]\nlocation = ""', 2, "storage.location", '""'],
     ['[fetcher]\nmirrors = [\n"http://a",\n"ftp://b"]', 2, "fetcher.mirrors", '"ftp://b"', "http:// or https://"],
@@ -191,31 +191,33 @@ test("an unknown key or section suggests the nearest one", () => {
   expect(messageOf({ overrides: [set("port", "1")] })).toContain("did you mean server.port?");
 });
 
-test("a variable of a section must be known, others are ignored", () => {
+test("an unknown variable of a section is an error, other variables are ignored", () => {
   expect(messageOf({ env: { PORTCACHE_SERVER_PROT: "1" } })).toBe(
     "PORTCACHE_SERVER_PROT: unknown environment variable, did you mean PORTCACHE_SERVER_PORT?",
   );
-  expect(messageOf({ env: { PORTCACHE_SERVER_PORT: "x" } })).toContain('PORTCACHE_SERVER_PORT: server.port is "x"');
+  expect(messageOf({ env: { PORTCACHE_SERVER_PORT: "x" } })).toContain(
+    'PORTCACHE_SERVER_PORT: server.port: expected a whole number from 0 to 65535, got "x"',
+  );
   expect(load({ env: { PORTCACHE_OPTS: "--quiet", PORTCACHE_PORT: "tcp://x", PATH: "/bin" } }).config).toEqual(
     load().config,
   );
 });
 
-test("secrets do not get into messages", () => {
+test("messages never show secrets", () => {
   expect(messageOf({ overrides: [set("server.admin_token", "hunter 2")] })).not.toContain("hunter");
   const message = messageOf({ overrides: [set("fetcher.mirrors", "ftp://me:hunter2@box/x")] });
   expect(message).not.toContain("hunter2");
   expect(message).toContain("ftp://***@box/x");
 });
 
-test("a file that was asked for must be there and readable; the default one may be absent", () => {
+test("a file given by a flag must exist and be readable; the default one may be missing", () => {
   expect(messageOf({ file: NO_FILE })).toContain(NO_FILE);
   expect(messageOf({ file: folder })).toContain(folder);
   const defaultFile = write("[server]\nport = 7\n");
   expect(load({ defaultFile })).toMatchObject({ file: defaultFile, config: { server: { port: 7 } } });
 });
 
-test("presets are all values of their kind, shown and read again alike", () => {
+test("every default is valid, and reads back as it is printed", () => {
   const { config } = load();
   for (const setting of allSettings()) {
     const section: Readonly<Record<string, unknown>> = config[setting.section];
@@ -227,23 +229,23 @@ test("presets are all values of their kind, shown and read again alike", () => {
   }
 });
 
-test("a relative location counts from the working directory", () => {
+test("a relative location starts at the working directory", () => {
   expect(load({ overrides: [set("storage.location", "cache/x")] }).config.storage.location).toBe(
     `${process.cwd()}/cache/x`,
   );
 });
 
-test("the user's own cache folder is XDG_CACHE_HOME where that is absolute, else in HOME", () => {
+test("a user's cache folder is XDG_CACHE_HOME if that is absolute, else in HOME", () => {
   expect(userLocation({ XDG_CACHE_HOME: "/c", HOME: "/h" })).toBe("/c/portcache");
   expect(userLocation({ XDG_CACHE_HOME: "c", HOME: "/h" })).toBe("/h/.cache/portcache");
   expect(userLocation({ HOME: "/h" })).toBe("/h/.cache/portcache");
 });
 
-test("a folder can be written where it, or the nearest one above it, can be", () => {
+test("a folder that does not exist is writable if its nearest parent is", () => {
   expect([canWrite(folder), canWrite(`${folder}/a/b`), canWrite(`${write("")}/x`)]).toEqual([true, true, false]);
 });
 
-test("without the right to write the default store, one's own is used and said, unless a place was chosen", () => {
+test("a user who may not write the default store gets one below the cache folder, unless a location is set", () => {
   const script = `
     const { loadConfig } = await import(${JSON.stringify(`${import.meta.dir}/load.ts`)});
     const options = { env: { HOME: "/h" }, defaultFile: "/nowhere.toml" };
@@ -260,7 +262,7 @@ test("without the right to write the default store, one's own is used and said, 
   expect(own.config.storage.location).toBe("/h/.cache/portcache");
   expect(own.origins.storage.location).toBe("default");
   expect(own.notes).toEqual([
-    "/var/cache/portcache cannot be written: the store is /h/.cache/portcache (storage.location chooses another)",
+    "/var/cache/portcache is not writable: using /h/.cache/portcache as the store (set storage.location to choose another)",
   ]);
   expect([chosen.config.storage.location, chosen.notes]).toEqual(["/var/cache/portcache", []]);
 });

@@ -1,5 +1,5 @@
 /**
- * The configuration in force: defaults, beaten by the file, beaten by the environment, beaten by flags.
+ * Loads the configuration: defaults, overridden by the file, by the environment, and by flags, in this order.
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as v from "valibot";
@@ -33,13 +33,13 @@ export interface LoadedConfig {
   /** The file that was read, if any. */
   readonly file?: string;
   readonly origins: Origins;
-  /** What people should know about how it came about. */
+  /** Messages for people, such as that another location was chosen. */
   readonly notes: readonly string[];
 }
 
 export interface LoadOptions {
   readonly env: Environment;
-  /** Must exist; where it is left out the default file is read if it exists. */
+  /** Must exist. Without it the default file is read if it exists. */
   readonly file?: string | undefined;
   readonly defaultFile?: string;
   /** In the order given: later ones win. */
@@ -83,7 +83,7 @@ function fromFile(file: string): Given[] {
   }));
 }
 
-/** Variables that belong to no section (PORTCACHE_OPTS of a conf.d file) are others' business. */
+/** Ignores variables that belong to no section, such as PORTCACHE_OPTS of a conf.d file. */
 function fromEnvironment(env: Environment): Given[] {
   return Object.entries(env).flatMap(([variable, text]): Given[] => {
     const section = Object.keys(SCHEMA).find((name) => variable.startsWith(`PORTCACHE_${name.toUpperCase()}_`));
@@ -109,16 +109,15 @@ function fromFlags(overrides: readonly Override[]): Given[] {
   });
 }
 
-/** @throws {ConfigError} where the value is not one of those allowed */
+/** @throws {ConfigError} when the value is not valid */
 function validate({ setting, given, origin, where }: Given): unknown {
   const { kind, preset, secret } = setting.key;
   const result = v.safeParse(kind.schema, given);
   if (result.success) return result.output;
   const item = result.issues[0].path?.at(-1)?.value;
-  const shown = secret ? "something else (not shown)" : describeGiven(item ?? given);
-  const verb = item === undefined ? "is" : "holds";
+  const got = `${item === undefined ? "" : "the item "}${secret ? "another value (not shown)" : describeGiven(item ?? given)}`;
   const spelling = Array.isArray(preset) && origin !== "file" ? " (separated by blanks)" : "";
-  throw new ConfigError(`${where}: ${pathOf(setting)} ${verb} ${shown}, allowed is ${kind.allowed}${spelling}`);
+  throw new ConfigError(`${where}: ${pathOf(setting)}: expected ${kind.expected}${spelling}, got ${got}`);
 }
 
 function checkTls({ server }: Config, whereOf: ReadonlyMap<string, string>): void {
@@ -126,22 +125,22 @@ function checkTls({ server }: Config, whereOf: ReadonlyMap<string, string>): voi
   const [given, missing] =
     server.tls_key === "" ? (["tls_cert", "tls_key"] as const) : (["tls_key", "tls_cert"] as const);
   throw new ConfigError(
-    `${whereOf.get(`server.${given}`)}: server.${given} is ${describeGiven(server[given])} and server.${missing} is not given, allowed is both or neither`,
+    `${whereOf.get(`server.${given}`)}: server.${given}: expected server.${missing} as well, got only ${describeGiven(server[given])}`,
   );
 }
 
-/** Puts the default store where this user can write, where nobody chose it. */
-function settleLocation(config: Config, origins: Origins, env: Environment): { config: Config; notes: string[] } {
+/** Moves the default store to a directory that this user can write, unless a location was chosen. */
+function chooseLocation(config: Config, origins: Origins, env: Environment): { config: Config; notes: string[] } {
   const { location } = config.storage;
   if (origins.storage.location !== "default" || canWrite(location)) return { config, notes: [] };
   const own = userLocation(env);
   return {
     config: { ...config, storage: { ...config.storage, location: own } },
-    notes: [`${location} cannot be written: the store is ${own} (storage.location chooses another)`],
+    notes: [`${location} is not writable: using ${own} as the store (set storage.location to choose another)`],
   };
 }
 
-/** @throws {ConfigError} where a file, variable or flag can't be used */
+/** @throws {ConfigError} when a file, variable or flag is not valid */
 export function loadConfig({ env, file, defaultFile = DEFAULT_FILE, overrides = [] }: LoadOptions): LoadedConfig {
   const found = file ?? (existsSync(defaultFile) ? defaultFile : undefined);
   const config: Record<string, Record<string, unknown>> = {};
@@ -161,11 +160,11 @@ export function loadConfig({ env, file, defaultFile = DEFAULT_FILE, overrides = 
     origins[section] = { ...origins[section], [name]: one.origin };
     whereOf.set(pathOf(one.setting), one.where);
   }
-  // Every key has gone through its own schema above.
+  // Every key has passed its own schema above.
   const complete = { config: config as Config, origins: origins as Origins };
   checkTls(complete.config, whereOf);
   return {
-    ...settleLocation(complete.config, complete.origins, env),
+    ...chooseLocation(complete.config, complete.origins, env),
     origins: complete.origins,
     ...(found === undefined ? {} : { file: found }),
   };

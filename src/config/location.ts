@@ -1,12 +1,12 @@
 /**
- * Where the store is when nobody chose a place, and whether a place can be written.
+ * Chooses the default location of the store, and checks whether a location is writable.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute } from "node:path";
 import type { Environment } from "./environment.ts";
 
-/** Whether this process could write into the folder, or make it where it is not there; touches nothing. */
+/** Returns whether this process could write into the directory, or create it; changes nothing. */
 export function canWrite(folder: string): boolean {
   try {
     if (statSync(folder, { throwIfNoEntry: false }) === undefined) {
@@ -21,7 +21,7 @@ export function canWrite(folder: string): boolean {
   }
 }
 
-/** The place of someone who is not root (XDG Base Directory Specification: a relative XDG_CACHE_HOME does not count). */
+/** Returns the location for users other than root (XDG Base Directory Specification: a relative XDG_CACHE_HOME is ignored). */
 export function userLocation(env: Environment): string {
   const cacheHome = env.XDG_CACHE_HOME ?? "";
   return `${isAbsolute(cacheHome) ? cacheHome : `${env.HOME || homedir()}/.cache`}/portcache`;

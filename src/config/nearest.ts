@@ -1,9 +1,9 @@
 /**
- * Which known word was meant by an unknown one (pure).
+ * Suggests a known word for a misspelt one (pure).
  */
 import { allSettings, pathOf, SCHEMA } from "./schema.ts";
 
-/** Levenshtein's: how many characters to insert, remove or replace. */
+/** Levenshtein distance: how many characters to insert, remove or replace. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
@@ -17,7 +17,7 @@ export function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The candidate of least cost, the first of several. */
+/** Returns the candidate of least cost, the first of several. */
 function cheapest(candidates: readonly string[], cost: (candidate: string) => number): string {
   let [best = "", least] = ["", Number.POSITIVE_INFINITY];
   for (const candidate of candidates) {
@@ -31,12 +31,11 @@ export function nearest(given: string, candidates: readonly string[]): string {
   return cheapest(candidates, (candidate) => editDistance(given.toLowerCase(), candidate.toLowerCase()));
 }
 
-/** The section that was meant. */
 export function nearestSection(section: string): string {
   return nearest(section, Object.keys(SCHEMA));
 }
 
-/** The key that was meant, as `section.key`: the same name in another section is nearer than a far one in this. */
+/** Returns the most similar key as `section.key`: the same name in another section is nearer than a different one in this. */
 export function nearestKey(section: string, name: string): string {
   const elsewhere = 1.5;
   return cheapest(allSettings().map(pathOf), (candidate) => {

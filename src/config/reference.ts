@@ -22,7 +22,7 @@ function row(setting: Setting): string {
   return `| ${cells.map(cell).join(" | ")} |`;
 }
 
-/** One table for each section. */
+/** Returns one table per section. */
 export function formatReference(): string {
   return Object.keys(SCHEMA)
     .map((section) => {
@@ -35,7 +35,7 @@ export function formatReference(): string {
     .join("\n\n");
 }
 
-/** The page with the reference between its two marks, or undefined where the page has no such marks. */
+/** Inserts the reference between the two marks of the page; undefined where the page has no marks. */
 export function placeReference(page: string, reference: string): string | undefined {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) return undefined;

@@ -13,7 +13,7 @@ function load(text: string) {
   return loadConfig({ env: {}, file: `${folder}/portcache.toml` });
 }
 
-test("as it is it changes nothing", () => {
+test("the sample file changes nothing", () => {
   const { config, origins } = load(formatSample());
   const defaults = loadConfig({ env: {}, defaultFile: "/nonexistent" });
   expect(config).toEqual(defaults.config);
@@ -24,7 +24,7 @@ test("as it is it changes nothing", () => {
   ).toBe(false);
 });
 
-test("with every # taken away it sets every key to its default", () => {
+test("the sample file without its # sets every key to its default", () => {
   const uncommented = formatSample().replace(/^#(?=\w)/gm, "");
   const { config, origins } = load(uncommented);
   expect(Object.values(origins).flatMap((section) => Object.values(section))).toEqual(allSettings().map(() => "file"));
@@ -34,6 +34,6 @@ test("with every # taken away it sets every key to its default", () => {
   });
 });
 
-test("no line is longer than a terminal is wide", () => {
+test("lines fit a terminal", () => {
   for (const line of formatSample().split("\n")) expect(line.length).toBeLessThanOrEqual(101);
 });

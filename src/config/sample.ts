@@ -1,13 +1,12 @@
 /**
- * The configuration file that an installation begins with: every key with its default, commented out, made from the schema
- * (pure).
+ * Formats the configuration file of a new installation: every key with its default, commented out (pure).
  */
 import { allSettings, SCHEMA, type Setting, variableOf } from "./schema.ts";
 
 const WIDTH = 100;
 
 const HEAD =
-  "The configuration of portcache. Each key stands here with its default, commented out: take away the `#` of those that you change. `portcache check` shows what is in force, SIGHUP (rc-service portcache reload) brings changes into force but for those that take a restart. portcache.toml(5) tells the same and more.";
+  "The configuration of portcache. Every key is listed with its default, commented out: remove the `#` of those that you change. `portcache check` shows the settings in effect. SIGHUP (rc-service portcache reload) applies changes, except to keys that need a restart. See portcache.toml(5) for details.";
 
 function comment(text: string): string[] {
   const lines: string[] = [];
@@ -19,7 +18,7 @@ function comment(text: string): string[] {
   return lines;
 }
 
-/** TOML takes JSON's texts, numbers, booleans and lists of texts as they are. */
+/** JSON strings, numbers, booleans and lists of strings are valid TOML. */
 function assignment({ name, key }: Setting): string {
   const { preset } = key;
   const value = Array.isArray(preset)
@@ -30,7 +29,7 @@ function assignment({ name, key }: Setting): string {
 
 function lines(setting: Setting): string[] {
   const { key } = setting;
-  const restart = key.restart ? " A change takes a restart." : "";
+  const restart = key.restart ? " A change needs a restart." : "";
   return [...comment(`${key.doc}${restart} (${variableOf(setting)})`), `#${assignment(setting)}`, ""];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Every setting there is: its section, kind, default, what it means, and what of it is not there yet.
- * The file's own names are the names inside; sizes are bytes there, durations milliseconds.
+ * Declares every setting: section, kind, default and documentation. Code uses the names of the file; sizes are in bytes,
+ * durations in milliseconds.
  */
 import {
   cidrs,
@@ -26,13 +26,13 @@ import {
 
 export interface Key<T> {
   readonly kind: Kind<T>;
-  /** As the file would give it. */
+  /** The default, as in the file. */
   readonly preset: string | number | boolean | readonly string[];
-  /** One sentence or two, for the reference. */
+  /** One or two sentences, for the reference, the sample file and the man page. */
   readonly doc: string;
-  /** Never shown. */
+  /** Never printed. */
   readonly secret?: boolean;
-  /** A reload leaves it as it is: a change is in force after a restart. */
+  /** A change takes effect only after a restart. */
   readonly restart?: boolean;
 }
 
@@ -42,7 +42,7 @@ function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Ex
   return { kind, preset, doc, ...extras };
 }
 
-/** What is set up once: sockets, the store, the sandbox. */
+/** For parts that are set up once: sockets, the store, the sandbox. */
 const RESTART = { restart: true };
 export const SCHEMA = {
   server: {
@@ -95,7 +95,11 @@ export const SCHEMA = {
     scrub: key(duration("0"), "30d", "Verify the whole store once in this time. 0: never."),
   },
   fetcher: {
-    mirrors: key(httpUrls, ["https://distfiles.gentoo.org"], "Mirrors to fetch from, as in GENTOO_MIRRORS."),
+    mirrors: key(
+      httpUrls,
+      ["https://distfiles.gentoo.org"],
+      "Base URLs of the mirrors to fetch from, as in GENTOO_MIRRORS.",
+    ),
     strategy: key(
       oneOf("adaptive", "round-robin", "ordered"),
       "adaptive",
@@ -184,14 +188,14 @@ export type Config = {
   readonly [S in SectionName]: { readonly [K in keyof Schema[S]]: Schema[S][K] extends Key<infer T> ? T : never };
 };
 
-/** One key with its place. */
+/** A key with its section and name. */
 export interface Setting {
   readonly section: SectionName;
   readonly name: string;
   readonly key: Key<unknown>;
 }
 
-/** All keys, in the order of the reference. */
+/** Returns all settings, in the order of the reference. */
 export function allSettings(): readonly Setting[] {
   return Object.entries(SCHEMA).flatMap(([section, keys]) =>
     Object.entries(keys).map(([name, found]) => ({

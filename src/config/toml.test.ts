@@ -16,7 +16,7 @@ level = "info" # port = 1
 port=1
 `;
 
-test("a key is found on its line, whatever stands around it", () => {
+test("a key is found on its line, whatever surrounds it", () => {
   expect(findLine(TEXT, "storage", "location")).toBe(3);
   expect(findLine(TEXT, "fetcher", "mirrors")).toBe(6);
   expect(findLine(TEXT, "fetcher", "strategy")).toBe(9);
@@ -24,12 +24,12 @@ test("a key is found on its line, whatever stands around it", () => {
   expect(findLine(TEXT.replaceAll("\n", "\r\n"), "server", "port")).toBe(13);
 });
 
-test("dotted keys and inline tables have lines too", () => {
+test("dotted keys and inline tables are found too", () => {
   expect(findLine("\nserver . port = 1", "server", "port")).toBe(2);
   expect(findLine("\nserver = { port = 1 }", "server", "port")).toBe(2);
 });
 
-test("a key that is not found stands where its section begins", () => {
+test("a key that is not found has the line of its section", () => {
   expect(findLine(TEXT, "server", "nothing")).toBe(12);
   expect(findLine(TEXT, "repo", "repos")).toBeUndefined();
 });
@@ -41,7 +41,7 @@ test("settings come with file and line", () => {
   ]);
 });
 
-test("names of Object.prototype are no sections", () => {
+test("names of Object.prototype are unknown sections", () => {
   for (const name of ["constructor", "toString", "__proto__"]) {
     expect(() => readToml("f.toml", `[${name}]\nx = 1\n`)).toThrow(`f.toml:1: unknown section [${name}]`);
   }

@@ -1,6 +1,6 @@
 /**
- * The configuration file as a list of settings with the lines they stand on (pure).
- * What a line can't be found for (unusual spellings of TOML) is told without one.
+ * Reads the configuration file into a list of settings with their line numbers (pure). Messages about a key that is spelt in an
+ * unusual way of TOML have no line number.
  */
 import { parse, TomlError } from "smol-toml";
 import { ConfigError, describeGiven } from "./config-error.ts";
@@ -20,8 +20,8 @@ function unquote(text: string): string {
 }
 
 /**
- * The line, from 1, on which `[section] name` is set: also as `section.name = …` or inside `section = { … }`;
- * where there is none, the line of the section.
+ * Returns the line, from 1, on which `[section] name` is set, also as `section.name = …` or inside `section = { … }`; otherwise
+ * the line of the section.
  */
 export function findLine(text: string, section: string, name?: string): number | undefined {
   let current = "";
@@ -52,7 +52,7 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** @throws {ConfigError} where the text is no TOML, or has sections that are not known */
+/** @throws {ConfigError} when the text is not valid TOML, or has an unknown section */
 export function readToml(file: string, text: string): readonly FileSetting[] {
   const plain = text.replace(/^\ufeff/, "");
   return Object.entries(parseText(file, plain)).flatMap(([section, keys]) => {
@@ -68,7 +68,7 @@ export function readToml(file: string, text: string): readonly FileSetting[] {
       );
     }
     if (!isTable(keys)) {
-      throw new ConfigError(`${where()}: ${section} is ${describeGiven(keys)}, allowed is a section [${section}]`);
+      throw new ConfigError(`${where()}: expected a section [${section}], got ${section} = ${describeGiven(keys)}`);
     }
     return Object.entries(keys).map(([name, given]) => ({ section, name, given, where: where(name) }));
   });

@@ -19,13 +19,13 @@ test("sizes are read with binary and decimal units", () => {
   }
 });
 
-test("what is no size is none", () => {
+test("text that is no size is rejected", () => {
   for (const text of ["", "GiB", "10G", "10 Gi", "-1", "1e3", "10GiB/s", "0x10", "10s", "9999999TiB", "constructor"]) {
     expect([text, parseSize(text)]).toEqual([text, undefined]);
   }
 });
 
-test("durations are read with their unit, and zero without one", () => {
+test("durations need a unit, except zero", () => {
   for (const [text, ms] of [
     ["0", 0],
     ["500ms", 500],
@@ -39,13 +39,13 @@ test("durations are read with their unit, and zero without one", () => {
   }
 });
 
-test("what is no duration is none", () => {
+test("text that is no duration is rejected", () => {
   for (const text of ["", "90", "s", "-5s", "1y", "1M2", "5GiB", "1h30m"]) {
     expect([text, parseDuration(text)]).toEqual([text, undefined]);
   }
 });
 
-test("what is shown is read back as the same quantity", () => {
+test("printed quantities read back unchanged", () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (quantity) => {
       expect(parseSize(formatSize(quantity))).toBe(quantity);
@@ -54,7 +54,7 @@ test("what is shown is read back as the same quantity", () => {
   );
 });
 
-test("round quantities are shown short", () => {
+test("round quantities are printed short", () => {
   expect([0, 53_687_091_200, 10_000_000_000, 67_108_864, 1001].map(formatSize)).toEqual([
     "0",
     "50GiB",

@@ -1,5 +1,5 @@
 /**
- * Sizes and durations as people write them: "10GiB", "1.5 TB", "90s", "180d", "0".
+ * Parses and formats sizes and durations: "10GiB", "1.5 TB", "90s", "180d", "0".
  * KiB MiB GiB TiB are powers of 1024, KB MB GB TB powers of 1000, B may be left out; ms s m h d are exact.
  */
 
@@ -26,17 +26,17 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
   return Number.isSafeInteger(quantity) ? quantity : undefined;
 }
 
-/** Bytes, or undefined where the text is no size. */
+/** Returns bytes; undefined where the text is no size. */
 export function parseSize(text: string): number | undefined {
   return parseQuantity(text, SIZE_UNITS);
 }
 
-/** Milliseconds, or undefined where the text is no duration; only a zero needs no unit. */
+/** Returns milliseconds; undefined where the text is no duration. Only zero needs no unit. */
 export function parseDuration(text: string): number | undefined {
   return /^\s*0\s*$/.test(text) ? 0 : parseQuantity(text, DURATION_UNITS);
 }
 
-/** The shortest spelling that parseSize reads as exactly these bytes. */
+/** Returns the shortest text that parseSize() reads as exactly these bytes. */
 export function formatSize(bytes: number): string {
   if (bytes === 0) return "0";
   let shortest = `${bytes}B`;
@@ -47,7 +47,7 @@ export function formatSize(bytes: number): string {
   return shortest;
 }
 
-/** In the largest unit that parseDuration reads as exactly these milliseconds. */
+/** Returns the text in the largest unit that parseDuration() reads as exactly these milliseconds. */
 export function formatDuration(ms: number): string {
   const exact = Object.entries(DURATION_UNITS).find(([, length]) => ms % length === 0);
   return ms === 0 || exact === undefined ? String(ms) : `${ms / exact[1]}${exact[0]}`;

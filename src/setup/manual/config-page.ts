@@ -13,7 +13,7 @@ function item(setting: Setting): string[] {
     ...sentences(key.doc),
     ...(key.restart ? ["A change needs a restart."] : []),
     ".br",
-    ...sentences(`Value: ${key.kind.allowed}.`),
+    ...sentences(`Value: ${key.kind.expected}.`),
     ".br",
     `.Ev ${variableOf(setting)}`,
   ];
