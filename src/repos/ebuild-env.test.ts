@@ -1,14 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
 import { createEbuildFixture } from "../testing/ebuilds.ts";
 
-const bench = createEbuildFixture();
-afterAll(() => bench[Symbol.dispose]());
+const fixture = createEbuildFixture();
+afterAll(() => fixture[Symbol.dispose]());
 
 const EAPIS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /** An ebuild of each EAPI, all in one bash, with what it leaves in SRC_URI or why it fails, by EAPI. */
 async function inEachEapi(text: string): Promise<Readonly<Record<string, string>>> {
-  const evaluations = await bench.evaluateAll(
+  const evaluations = await fixture.evaluateAll(
     Object.fromEntries(EAPIS.map((eapi) => [eapi, `EAPI=${eapi}\n${text}\n`])),
   );
   return Object.fromEntries(
@@ -35,22 +35,22 @@ test("every EAPI from 0 to 9 is evaluated", async () => {
 });
 
 test("an unknown EAPI fails and is not sourced", async () => {
-  expect(await bench.failure("EAPI=10\nexit 7\n")).toBe("has the unknown EAPI 10");
-  expect(await bench.failure("EAPI=5-progress\nexit 7\n")).toBe("has the unknown EAPI 5-progress");
+  expect(await fixture.failure("EAPI=10\nexit 7\n")).toBe("has the unknown EAPI 10");
+  expect(await fixture.failure("EAPI=5-progress\nexit 7\n")).toBe("has the unknown EAPI 5-progress");
 });
 
 test("an EAPI that is set late, twice, or otherwise than the first line says fails", async () => {
-  expect(await bench.failure("DESCRIPTION=x\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 0");
-  expect(await bench.failure("EAPI=7\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 7");
-  expect(await bench.failure("EAPI=8\nunset EAPI\n")).toBe("sets EAPI to 0, but its first line says 8");
-  bench.eclass("sets-eapi", "EAPI=7\n");
-  expect(await bench.failure("EAPI=8\ninherit sets-eapi\n")).toBe("sets EAPI to 7, but its first line says 8");
+  expect(await fixture.failure("DESCRIPTION=x\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 0");
+  expect(await fixture.failure("EAPI=7\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 7");
+  expect(await fixture.failure("EAPI=8\nunset EAPI\n")).toBe("sets EAPI to 0, but its first line says 8");
+  fixture.eclass("sets-eapi", "EAPI=7\n");
+  expect(await fixture.failure("EAPI=8\ninherit sets-eapi\n")).toBe("sets EAPI to 7, but its first line says 8");
 });
 
 test("an EAPI that is empty or not set is 0", async () => {
-  expect((await bench.metadata("EAPI=\n")).eapi).toBe("0");
-  expect((await bench.metadata("DESCRIPTION=x\n")).eapi).toBe("0");
-  expect((await bench.metadata("DESCRIPTION=x\nEAPI=0\n")).eapi).toBe("0");
+  expect((await fixture.metadata("EAPI=\n")).eapi).toBe("0");
+  expect((await fixture.metadata("DESCRIPTION=x\n")).eapi).toBe("0");
+  expect((await fixture.metadata("DESCRIPTION=x\nEAPI=0\n")).eapi).toBe("0");
 });
 
 test.each<[string, string, Readonly<Record<string, string>>]>([
@@ -84,7 +84,7 @@ test("messages and debug commands are there, and nobody sees them", async () => 
   const names = "einfo einfon elog ewarn eerror eqawarn ebegin debug-print debug-print-function debug-print-section";
   const calls = names.split(" ").map((name) => `${name} "to be seen" by -n nobody || die`);
   const text = `EAPI=8\n${calls.join("\n")}\neend 0 || die\neend 3 bad; SRC_URI=$?$(einfo x)$(debug-print y)\n`;
-  expect((await bench.metadata(text)).srcUri).toBe("3");
+  expect((await fixture.metadata(text)).srcUri).toBe("3");
 });
 
 test.each([
@@ -99,9 +99,9 @@ test.each([
   "best_version",
   "portageq",
 ])("%s dies in global scope, wherever it is called", async (name) => {
-  expect(await bench.failure(`EAPI=8\n${name} x\n`)).toBe(`calls ${name} in global scope`);
-  expect(await bench.failure(`EAPI=8\nx=$(${name} x 2>&1 || :)\n`)).toBe(`calls ${name} in global scope`);
-  expect((await bench.metadata(`EAPI=8\nsrc_compile() { ${name} x; }\n`)).eapi).toBe("8");
+  expect(await fixture.failure(`EAPI=8\n${name} x\n`)).toBe(`calls ${name} in global scope`);
+  expect(await fixture.failure(`EAPI=8\nx=$(${name} x 2>&1 || :)\n`)).toBe(`calls ${name} in global scope`);
+  expect((await fixture.metadata(`EAPI=8\nsrc_compile() { ${name} x; }\n`)).eapi).toBe("8");
 });
 
 test("external commands die, also where nobody looks", async () => {
@@ -111,14 +111,14 @@ test("external commands die, also where nobody looks", async () => {
     "tr a b &>/dev/null || :",
     "x=$(echo a | grep a)",
   ]) {
-    expect(await bench.failure(`EAPI=8\n${text}\n`)).toMatch(/^runs the command (sed|cat|tr|grep)/);
+    expect(await fixture.failure(`EAPI=8\n${text}\n`)).toMatch(/^runs the command (sed|cat|tr|grep)/);
   }
-  expect((await bench.metadata("EAPI=8\ntype -P sed >/dev/null || SRC_URI=none\n")).srcUri).toBe("none");
+  expect((await fixture.metadata("EAPI=8\ntype -P sed >/dev/null || SRC_URI=none\n")).srcUri).toBe("none");
 });
 
 test("variables tell the package, and PVR has a revision only where the name has", async () => {
   const text = 'EAPI=8\nSRC_URI="$CATEGORY $PN $PV $PR $PVR $P $PF $EBUILD_PHASE"\n[[ $S == $WORKDIR/$P ]] || die S\n';
-  const srcUri = async (version: string) => (await bench.metadata(text, version)).srcUri;
+  const srcUri = async (version: string) => (await fixture.metadata(text, version)).srcUri;
   expect(await srcUri("1.2")).toBe("app-misc foo 1.2 r0 1.2 foo-1.2 foo-1.2 depend");
   expect(await srcUri("1.2-r03")).toBe("app-misc foo 1.2 r03 1.2-r03 foo-1.2 foo-1.2-r03 depend");
   expect(await srcUri("1.2-r0")).toBe("app-misc foo 1.2 r0 1.2-r0 foo-1.2 foo-1.2-r0 depend");
@@ -131,7 +131,7 @@ test("folders that may be named are absolute, and what ebuilds set is not set be
   const unset =
     "DEPEND RDEPEND PDEPEND BDEPEND IDEPEND IUSE REQUIRED_USE PROPERTIES RESTRICT SRC_URI HOMEPAGE INHERITED ECLASS E_IUSE CDPATH BASH_ENV GLOBIGNORE";
   const text = `for v in ${unset}; do [[ ! -v $v ]] || die $v; done\n${names.join("\n")}\n[[ -z $USE$EPREFIX ]] || die`;
-  expect((await bench.metadata(`[[ ! -v EAPI ]] || die EAPI\n${text}`)).eapi).toBe("0");
+  expect((await fixture.metadata(`[[ ! -v EAPI ]] || die EAPI\n${text}`)).eapi).toBe("0");
   expect(await inEachEapi(text)).toEqual(byEapi({ "0-9": "" }));
 });
 
@@ -157,7 +157,7 @@ test("a pattern without a match fails from EAPI 6 on, and stands for itself befo
 });
 
 test("no pattern finds the folders of the machine", async () => {
-  expect((await bench.metadata('EAPI=5\nfor x in [a-o]* [q-z]*; do SRC_URI+=" $x"; done\n')).srcUri).toBe(
+  expect((await fixture.metadata('EAPI=5\nfor x in [a-o]* [q-z]*; do SRC_URI+=" $x"; done\n')).srcUri).toBe(
     "[a-o]* [q-z]*",
   );
 });
@@ -166,13 +166,13 @@ test("the options of the shell are those that Portage has", async () => {
   const text =
     'for o in extglob nullglob globskipdots patsub_replacement expand_aliases dotglob; do shopt -q $o && SRC_URI+="$o "; done; :';
   expect(await inEachEapi(text)).toEqual(byEapi({ "0-9": "expand_aliases" }));
-  expect((await bench.metadata(`EAPI=8\nx=ab\nSRC_URI=\${x/a/[&]}$-$#\n`)).srcUri).toMatch(/^\[&\]b[hBc]+0$/);
+  expect((await fixture.metadata(`EAPI=8\nx=ab\nSRC_URI=\${x/a/[&]}$-$#\n`)).srcUri).toMatch(/^\[&\]b[hBc]+0$/);
 });
 
 test("extglob and aliases work where the ebuild turns them on", async () => {
   const extglob = `EAPI=8\nshopt -s extglob\nx=aab\nSRC_URI=\${x##+(a)}\nshopt -u extglob\n`;
-  expect((await bench.metadata(extglob)).srcUri).toBe("b");
-  expect((await bench.metadata("EAPI=8\nalias set_it='SRC_URI=x; :'\nset_it\n")).srcUri).toBe("x");
+  expect((await fixture.metadata(extglob)).srcUri).toBe("b");
+  expect((await fixture.metadata("EAPI=8\nalias set_it='SRC_URI=x; :'\nset_it\n")).srcUri).toBe("x");
 });
 
 test("here-strings, here-documents and process substitution work in every EAPI", async () => {
@@ -189,7 +189,7 @@ SRC_URI="$a $b $c $d"`;
 test("runs of white space become one blank", async () => {
   const text =
     'EAPI=8\nSRC_URI="\n\thttps://a/b\t ->  c\n\n\tx? (\n\t\td )\n"\nHOMEPAGE=" https://a\n https://b "\nRESTRICT=$\'\\n fetch \\t\'\n';
-  expect(await bench.metadata(text)).toMatchObject({
+  expect(await fixture.metadata(text)).toMatchObject({
     srcUri: "https://a/b -> c x? ( d )",
     homepage: "https://a https://b",
     restrict: "fetch",
@@ -198,16 +198,16 @@ test("runs of white space become one blank", async () => {
 
 test("a value is not taken for a pattern, an option or an escape", async () => {
   const text = "EAPI=8\nSRC_URI='-n * ? [a-z] \\n ~ $HOME `x` {a,b}'\n";
-  expect((await bench.metadata(text)).srcUri).toBe("-n * ? [a-z] \\n ~ $HOME `x` {a,b}");
+  expect((await fixture.metadata(text)).srcUri).toBe("-n * ? [a-z] \\n ~ $HOME `x` {a,b}");
 });
 
 test("a SRC_URI of 400 KB comes whole", async () => {
   const uri = "https://example.org/a/rather/long/path/to/some/file/that/is/wanted-";
-  const { srcUri } = await bench.metadata(`EAPI=8\nfor ((i = 0; i < 6000; i++)); do SRC_URI+=" ${uri}$i"; done\n`);
+  const { srcUri } = await fixture.metadata(`EAPI=8\nfor ((i = 0; i < 6000; i++)); do SRC_URI+=" ${uri}$i"; done\n`);
   expect(srcUri.length).toBeGreaterThan(400_000);
   expect(srcUri).toBe(Array.from({ length: 6000 }, (_, i) => `${uri}${i}`).join(" "));
 });
 
 test("bytes that are no UTF-8 do not keep an ebuild from being evaluated", async () => {
-  expect((await bench.metadata("EAPI=8\nSRC_URI=$'\\xff\\xc3\\xa4'\n")).srcUri).toBe("\ufffdä");
+  expect((await fixture.metadata("EAPI=8\nSRC_URI=$'\\xff\\xc3\\xa4'\n")).srcUri).toBe("\ufffdä");
 });

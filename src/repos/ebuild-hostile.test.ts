@@ -3,8 +3,8 @@ import { createEbuildFixture } from "../testing/ebuilds.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
 import type { Evaluation } from "./evaluate.ts";
 
-const bench = createEbuildFixture();
-afterAll(() => bench[Symbol.dispose]());
+const fixture = createEbuildFixture();
+afterAll(() => fixture[Symbol.dispose]());
 
 const GOOD = "EAPI=8\nSRC_URI=https://example.org/$P.tgz\n";
 const srcUriOf = (evaluation: Evaluation | undefined) =>
@@ -18,7 +18,7 @@ test.each([
   ["a reply", `printf 'foo-1\\0000\\000${FAKE}\\000'`],
   ["megabytes", "for ((i = 0; i < 20000; i++)); do printf '%0200d' 0; done"],
 ])("%s on standard output reach nobody", async (_, text) => {
-  const found = await bench.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
+  const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual(expect.objectContaining({ kind: "evaluated" }));
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
@@ -36,13 +36,13 @@ test.each([
   ["a report and a failure", `printf '${FAKE}' >&2; exit 1`],
   ["a report to every descriptor", `for fd in /dev/fd/*; do printf '${FAKE}' >&"\${fd##*/}"; done 2>/dev/null; :`],
 ])("%s among its complaints makes it fail, and the next one is fine", async (_, text) => {
-  const found = await bench.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
+  const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual({ kind: "failed", reason: "leaves a malformed report" });
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
 });
 
 test("to end bash itself is no way to be believed", async () => {
-  const found = await bench.evaluateAll({ "1": GOOD, "2": `${GOOD}kill -9 $$\n`, "3": GOOD });
+  const found = await fixture.evaluateAll({ "1": GOOD, "2": `${GOOD}kill -9 $$\n`, "3": GOOD });
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(srcUriOf(found["2"])).toMatch(/^made bash end with status 137/);
   expect(srcUriOf(found["3"])).toMatch(/^was not reached, because foo-2 made bash end/);
@@ -108,7 +108,7 @@ test.each([
   "ulimit -c 0",
   "wait; jobs; times; hash -r; enable -a; history; bind 2>/dev/null",
 ])("an ebuild may do this and is told right: %s", async (text) => {
-  const found = await bench.evaluateAll({ "1": `${GOOD}${text}\n:\n`, "2": GOOD });
+  const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n:\n`, "2": GOOD });
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(found["2"]).not.toHaveProperty("complaint");
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
@@ -132,7 +132,7 @@ test.each([
   "unset -f __portcache_report",
   "source() { :; }; exit 0",
 ])("an ebuild that does this fails, and does no harm to the next: %s", async (text) => {
-  const found = await bench.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
+  const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual({
     kind: "failed",
     reason: expect.stringMatching(/^ends (early )?with status \d/) as never,
@@ -142,10 +142,10 @@ test.each([
 
 test("none of the environment's own functions can be replaced or taken away", async () => {
   const all = 'while read -r _ _ name; do [[ $name != __portcache_* ]] || own+=" $name"; done < <(declare -F)';
-  const own = (await bench.metadata(`EAPI=8\n${all}\nSRC_URI=$own\n`)).srcUri.split(" ");
+  const own = (await fixture.metadata(`EAPI=8\n${all}\nSRC_URI=$own\n`)).srcUri.split(" ");
   expect(own.length).toBeGreaterThan(10);
   for (const name of own) {
-    const found = await bench.evaluate(`${GOOD}unset -f ${name}\n${name}() { SRC_URI=evil; }\nver_test 1 -lt 2\n`);
+    const found = await fixture.evaluate(`${GOOD}unset -f ${name}\n${name}() { SRC_URI=evil; }\nver_test 1 -lt 2\n`);
     expect(found).toMatchObject({ complaint: expect.stringContaining(`${name}: readonly function`) });
     expect(srcUriOf(found)).toBe("https://example.org/foo-1.2.tgz");
   }

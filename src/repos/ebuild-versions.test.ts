@@ -2,13 +2,13 @@ import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createEbuildFixture } from "../testing/ebuilds.ts";
 
-const bench = createEbuildFixture();
-afterAll(() => bench[Symbol.dispose]());
+const fixture = createEbuildFixture();
+afterAll(() => fixture[Symbol.dispose]());
 
 /** What the commands print, with "=" and their status where that is not 0, in one ebuild. */
 async function run(commands: readonly string[], eapi = "8"): Promise<readonly string[]> {
   const lines = commands.map((command) => `out=$(${command}); status=$?; SRC_URI+=" [$out\${status#0}]"`);
-  const { srcUri } = await bench.metadata(`EAPI=${eapi}\n${lines.join("\n")}\n`, "2.3.4_rc5-r6");
+  const { srcUri } = await fixture.metadata(`EAPI=${eapi}\n${lines.join("\n")}\n`, "2.3.4_rc5-r6");
   return srcUri.split(" ").map((word) => word.slice(1, -1));
 }
 
@@ -118,15 +118,17 @@ test.each([
   "ver_test 1-r1.0 -ne 1",
   "ver_test cvs.9999 -ne 9999",
 ])("%s dies, in a subshell as well", async (command) => {
-  expect(await bench.failure(`EAPI=8\n${command} || :\n`)).toContain(`calls ${command.slice(0, 3)}`);
-  expect(await bench.failure(`EAPI=8\nx=$(${command} 2>/dev/null || :)\n`)).toContain(`calls ${command.slice(0, 3)}`);
+  expect(await fixture.failure(`EAPI=8\n${command} || :\n`)).toContain(`calls ${command.slice(0, 3)}`);
+  expect(await fixture.failure(`EAPI=8\nx=$(${command} 2>/dev/null || :)\n`)).toContain(`calls ${command.slice(0, 3)}`);
 });
 
 test("up to EAPI 6 there are none of these, and an eclass may define them", async () => {
-  bench.eclass("eapi7-ver", "ver_cut() { echo theirs; }\n");
-  expect(await bench.metadata("EAPI=6\ninherit eapi7-ver\nSRC_URI=$(ver_cut 1)\n")).toMatchObject({ srcUri: "theirs" });
+  fixture.eclass("eapi7-ver", "ver_cut() { echo theirs; }\n");
+  expect(await fixture.metadata("EAPI=6\ninherit eapi7-ver\nSRC_URI=$(ver_cut 1)\n")).toMatchObject({
+    srcUri: "theirs",
+  });
   for (const name of ["ver_cut", "ver_rs", "ver_test"]) {
-    expect(await bench.failure(`EAPI=6\n${name} 1 1\n`)).toBe(`runs the command ${name}`);
+    expect(await fixture.failure(`EAPI=6\n${name} 1 1\n`)).toBe(`runs the command ${name}`);
   }
 });
 
@@ -195,7 +197,7 @@ test("ver_test compares any two versions as the algorithms of PMS do", async () 
         const [x, y] = [textOf(a), textOf(b)];
         return `for op in lt eq gt; do if ver_test ${x} -$op ${y}; then SRC_URI+=" $op"; fi; done`;
       });
-      const { srcUri } = await bench.metadata(`EAPI=8\n${lines.join("\n")}\n`);
+      const { srcUri } = await fixture.metadata(`EAPI=8\n${lines.join("\n")}\n`);
       const found = srcUri.split(" ").map((op, i) => [...pairs[i]!.map(textOf), op]);
       const names = ["lt", "eq", "gt"];
       expect(found).toEqual(pairs.map(([a, b]) => [textOf(a), textOf(b), names[order(a, b) + 1]!]));

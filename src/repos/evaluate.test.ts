@@ -5,8 +5,8 @@ import { createTestSandbox } from "../testing/sandbox.ts";
 import { createEvaluator, type Evaluation } from "./evaluate.ts";
 import type { Sandbox, SandboxEnd, SandboxJob } from "./sandbox/sandbox.ts";
 
-const bench = createEbuildFixture();
-afterAll(() => bench[Symbol.dispose]());
+const fixture = createEbuildFixture();
+afterAll(() => fixture[Symbol.dispose]());
 
 const GOOD = "EAPI=8\nSRC_URI=https://example.org/$P.tgz\nRESTRICT=fetch\nHOMEPAGE=https://example.org\n";
 const good = (version: string): Evaluation => ({
@@ -22,7 +22,7 @@ const good = (version: string): Evaluation => ({
 const failed = (reason: string) => ({ kind: "failed", reason }) as const;
 
 test("every ebuild of a package is told, those that fail with a reason", async () => {
-  const found = await bench.evaluateAll({
+  const found = await fixture.evaluateAll({
     "1": GOOD,
     "2": "EAPI=8\ndie gone\n",
     "3_rc1-r4": GOOD.replace("EAPI=8", "EAPI=11"),
@@ -37,7 +37,7 @@ test("every ebuild of a package is told, those that fail with a reason", async (
 });
 
 test("what one ebuild leaves behind does not reach the next", async () => {
-  const found = await bench.evaluateAll({
+  const found = await fixture.evaluateAll({
     "1": "EAPI=8\nRESTRICT=test\nHOMEPAGE=x\nLEFT=1\nset -u\nshopt -s nullglob\ncd /\nreadonly PV\nhas() { :; }\n",
     "2": "EAPI=8\nhas a b && die has\n[[ ! -v LEFT && $PV == 2 && $- != *u* ]] || die left\nSRC_URI=$(echo no-*)\n",
   });
@@ -46,11 +46,11 @@ test("what one ebuild leaves behind does not reach the next", async () => {
 });
 
 test("an ebuild that is no version of the package, or is not there, fails alone", async () => {
-  writeFileSync(`${bench.folder}/foo-1.ebuild`, GOOD);
+  writeFileSync(`${fixture.folder}/foo-1.ebuild`, GOOD);
   const evaluations = await createEvaluator(createTestSandbox()).evaluate({
     category: "app-misc",
     package: "foo",
-    folder: bench.folder,
+    folder: fixture.folder,
     eclassFolders: [],
     ebuilds: ["bar-1", "foo-bar-1", "foo", "foo-404", "foo-1"].map((pf) => ({ pf, eapi: "8" })),
   });
@@ -67,7 +67,7 @@ test("an ebuild that is no version of the package, or is not there, fails alone"
 
 test("nothing is run where there is nothing to evaluate", async () => {
   const sandbox: Sandbox = { ...createTestSandbox(), run: () => Promise.reject(new Error("It was run")) };
-  const request = { category: "app-misc", package: "foo", folder: bench.folder, eclassFolders: [] };
+  const request = { category: "app-misc", package: "foo", folder: fixture.folder, eclassFolders: [] };
   const { evaluate } = createEvaluator(sandbox);
   expect([...(await evaluate({ ...request, ebuilds: [] }))]).toEqual([]);
   const unknown = await evaluate({ ...request, ebuilds: [{ pf: "foo-1", eapi: "11" }] });
@@ -108,7 +108,7 @@ test("the folder's path may have blanks, newlines, quotes and patterns in it", a
 });
 
 test("what an ebuild complains of stands with its own result, shortened and on one line", async () => {
-  const found = await bench.evaluateAll({
+  const found = await fixture.evaluateAll({
     "1": GOOD,
     "2": `${GOOD}echo one >&2\nprintf '\\e[31mtwo\\t\\n' >&2\n`,
     "3": `${GOOD}for ((i = 0; i < 5000; i++)); do echo complaint >&2; done\n`,
@@ -121,7 +121,7 @@ test("what an ebuild complains of stands with its own result, shortened and on o
 });
 
 test("what bash complains of is told without the folder", async () => {
-  expect(await bench.evaluate("EAPI=8\nSRC_URI=x\ncd /no/such || :\n")).toMatchObject({
+  expect(await fixture.evaluate("EAPI=8\nSRC_URI=x\ncd /no/such || :\n")).toMatchObject({
     kind: "evaluated",
     complaint: "foo-1.2-r3.ebuild: line 3: cd: /no/such: No such file or directory",
   });
@@ -144,11 +144,11 @@ test.each([
   ["EAPI=8\nkill -9 $BASHPID\n", /^ends early with status 137$/],
   ["EAPI=8\n: $(( 1 / 0 ))\n", /division by 0/],
 ])("%j fails", async (text, reason) => {
-  expect(await bench.failure(text)).toMatch(reason);
+  expect(await fixture.failure(text)).toMatch(reason);
 });
 
 test("a return without a failure ends the ebuild well", async () => {
-  expect(await bench.evaluate(`${GOOD}return 0\ndie\n`)).toEqual(good("1.2"));
+  expect(await fixture.evaluate(`${GOOD}return 0\ndie\n`)).toEqual(good("1.2"));
 });
 
 test.each([
@@ -161,13 +161,13 @@ test.each([
   "{ die inside; } >&- 2>&- || :",
   "f() { local x=$(die inside); }; f",
 ])("a die is found wherever it is: %s", async (text) => {
-  expect(await bench.failure(`EAPI=8\n${text}\n`)).toContain("died: inside");
+  expect(await fixture.failure(`EAPI=8\n${text}\n`)).toContain("died: inside");
 });
 
 test("the message of a die is short and on one line, whatever it holds", async () => {
-  expect(await bench.failure("EAPI=8\ndie $'a\\n\\tb\\x1ec\\e[31m\\x01d'\n")).toBe("died: a b c [31m d");
-  expect((await bench.failure("EAPI=8\ndie $(printf '%05000d' 0)\n")).length).toBeLessThan(1100);
-  expect(await bench.failure("EAPI=8\nIFS=x; die a b\n")).toBe("died: a b");
+  expect(await fixture.failure("EAPI=8\ndie $'a\\n\\tb\\x1ec\\e[31m\\x01d'\n")).toBe("died: a b c [31m d");
+  expect((await fixture.failure("EAPI=8\ndie $(printf '%05000d' 0)\n")).length).toBeLessThan(1100);
+  expect(await fixture.failure("EAPI=8\nIFS=x; die a b\n")).toBe("died: a b");
 });
 
 /** A run that has ended so, having written this. */

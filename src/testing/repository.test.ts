@@ -4,10 +4,10 @@ import { digestsOf, distLine } from "./content.ts";
 import { writeRepository } from "./repository.ts";
 import { createTempFolder } from "./temp.ts";
 
-test("a tree has what Portage looks for in a repository", () => {
+test("a written repository has what Portage requires", () => {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.path, { name: "test", masters: ["gentoo"] });
-  tree.put("app-misc/foo", {
+  const repository = writeRepository(folder.path, { name: "test", masters: ["gentoo"] });
+  repository.put("app-misc/foo", {
     dist: { "foo-1.tar.gz": "bytes", "bar.zip": { digests: { size: 3 } } },
     lines: ["DIST broken"],
     ebuilds: [
@@ -26,16 +26,16 @@ test("a tree has what Portage looks for in a repository", () => {
   expect(cache).toContain("SRC_URI=https://example.org/foo-1.tar.gz doc? ( mirror://gnu/bar.zip )\n");
 });
 
-test("put() puts in place, remove() leaves nothing of the package, and nothing of others", () => {
+test("put() replaces a package, and remove() removes it, without touching others", () => {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.path);
-  tree.put("app-misc/foo", { ebuilds: [{ version: "1" }, { version: "2", cached: false }] });
-  tree.put("app-misc/foo-bar", { ebuilds: [{ version: "1" }] });
+  const repository = writeRepository(folder.path);
+  repository.put("app-misc/foo", { ebuilds: [{ version: "1" }, { version: "2", cached: false }] });
+  repository.put("app-misc/foo-bar", { ebuilds: [{ version: "1" }] });
   expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-2"))).toBe(false);
-  tree.put("app-misc/foo", { ebuilds: [{ version: "3" }] });
+  repository.put("app-misc/foo", { ebuilds: [{ version: "3" }] });
   expect(existsSync(folder.file("app-misc/foo/foo-1.ebuild"))).toBe(false);
   expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-1"))).toBe(false);
-  tree.remove("app-misc/foo");
+  repository.remove("app-misc/foo");
   expect(existsSync(folder.file("app-misc/foo"))).toBe(false);
   expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-3"))).toBe(false);
   expect(existsSync(folder.file("metadata/md5-cache/app-misc/foo-bar-1"))).toBe(true);
@@ -43,9 +43,9 @@ test("put() puts in place, remove() leaves nothing of the package, and nothing o
 
 test("markSynced() changes the marker each time", () => {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.path);
+  const repository = writeRepository(folder.path);
   const sizes = [1, 2, 3].map(() => {
-    tree.markSynced();
+    repository.markSynced();
     return statSync(folder.file("metadata/timestamp.chk")).size;
   });
   expect(new Set(sizes).size).toBe(3);

@@ -1,5 +1,5 @@
 /**
- * Writes ebuild repositories as tests need them: profiles, metadata, packages with Manifests, ebuilds and md5-cache.
+ * Writes ebuild repositories for tests: profiles, metadata, packages with Manifests, ebuilds and md5-cache.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -7,23 +7,23 @@ import { dirname, join } from "node:path";
 import type { Digests } from "../distfile/digests.ts";
 import { type Content, digestsOf, distLine } from "./content.ts";
 
-/** A package version; what is left out is empty, EAPI 8. */
+/** A package version; missing fields are empty, and the EAPI is 8. */
 export interface TestEbuild {
   readonly version: string;
   readonly srcUri?: string;
   readonly restrict?: string;
   readonly iuse?: string;
   readonly eapi?: string;
-  /** Instead of all that: the whole text; then it is not in md5-cache. */
+  /** The whole text, in place of the fields above; by default without an md5-cache entry. */
   readonly text?: string;
-  /** Whether metadata/md5-cache has it; true by default. */
+  /** Whether metadata/md5-cache has an entry; true by default. */
   readonly cached?: boolean;
 }
 
 export interface TestPackage {
-  /** By name: the content, or just what the Manifest shall say. */
+  /** Contents by name, or just the digests for the Manifest. */
   readonly dist?: Readonly<Record<string, Content | { readonly digests: Digests }>>;
-  /** Further lines of the Manifest, as they are. */
+  /** Further lines of the Manifest. */
   readonly lines?: readonly string[];
   readonly ebuilds?: readonly TestEbuild[];
 }
@@ -33,10 +33,10 @@ export interface TestRepository {
   readonly location: string;
   /** Writes any file of the repository. */
   write(path: string, text: string): void;
-  /** Adds a package or puts it in place of the one there: `tree.put("app-misc/foo", …)`. */
+  /** Adds or replaces a package: `repository.put("app-misc/foo", …)`. */
   put(categoryAndPackage: string, contents: TestPackage): void;
   remove(categoryAndPackage: string): void;
-  /** Touches what a sync touches. */
+  /** Changes the marker that a sync changes. */
   markSynced(): void;
 }
 
@@ -61,7 +61,7 @@ function ebuildText({ srcUri = "", restrict = "", iuse = "", eapi = "8" }: TestE
   return `${lines.join("\n")}\n`;
 }
 
-/** md5-cache has keys sorted, values on one line, and no key whose value is empty. */
+/** Writes sorted keys, values on one line, and no empty values, as Portage does. */
 function cacheText(ebuild: TestEbuild, text: string): string {
   const { srcUri = "", restrict = "", iuse = "", eapi = "8" } = ebuild;
   const entries: readonly (readonly [string, string])[] = [
@@ -90,7 +90,7 @@ function manifestText({ dist = {}, lines = [] }: TestPackage): string {
   return [...distLines, ...lines].map((line) => `${line}\n`).join("");
 }
 
-/** Makes `location` a repository without packages. */
+/** Creates a repository without packages. */
 export function writeRepository(
   location: string,
   { name = "gentoo", masters = [] }: TestRepositoryOptions = {},
@@ -100,7 +100,7 @@ export function writeRepository(
   function write(path: string, text: string): void {
     const full = join(location, path);
     mkdirSync(dirname(full), { recursive: true });
-    // By rename, so that a scan under way never meets half a file.
+    // By rename, so that a running scan never reads half a file.
     writeFileSync(`${full}.new`, text);
     renameSync(`${full}.new`, full);
   }

@@ -1,5 +1,5 @@
 /**
- * The sandbox of this machine, opened when it is first used: for tests of what ebuilds do in it.
+ * Opens this machine's sandbox at its first use, for tests of evaluated ebuilds.
  */
 
 import { chooseSandbox } from "../repos/sandbox/choose.ts";

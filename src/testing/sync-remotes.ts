@@ -1,13 +1,13 @@
 /**
- * Remotes for the tests of syncing: git repositories of ebuild trees, reached by file://, by git daemon and by smart HTTP,
- * and rsync daemons; all real, all on this machine.
+ * Provides remotes for tests of syncing: ebuild repositories served by git (file://, git daemon, smart HTTP) and by rsync
+ * daemons; all real, all on this machine.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 
-/** What `git` and the daemons of tests see; without it a machine's own settings would show. */
+/** Environment of `git` and the daemons, independent of the machine's settings. */
 export const QUIET_GIT = {
   PATH: process.env["PATH"] ?? "",
   GIT_CONFIG_NOSYSTEM: "1",
@@ -21,7 +21,7 @@ export const QUIET_GIT = {
 /** Resolves when the condition holds. @throws {Error} after half a minute */
 export async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; !condition(); i++) {
-    if (i > 6000) throw new Error(`it never came to ${condition}`);
+    if (i > 6000) throw new Error(`the condition was never true: ${condition}`);
     await Bun.sleep(5);
   }
 }
@@ -30,11 +30,11 @@ export interface Remote {
   readonly path: string;
   git(...args: string[]): string;
   write(path: string, text: string): void;
-  /** Makes the two Manifests say this version, and commits; returns the commit. */
+  /** Writes this version into the two Manifests, and commits; returns the commit. */
   commit(version: string): string;
 }
 
-/** A git repository with an ebuild tree; its Manifests app-misc/a and dev-libs/b are a pair that says the same version. */
+/** Creates an ebuild repository in git, whose Manifests app-misc/a and dev-libs/b always have the same version. */
 export function createRemote(path: string): Remote {
   mkdirSync(path, { recursive: true });
   const git = (...args: string[]) => {
@@ -106,7 +106,7 @@ async function daemonOf(port: number, child: Subprocess): Promise<Daemon> {
   return { port, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** `git://127.0.0.1:PORT/NAME` for the repositories in the folder. */
+/** Serves the repositories in the folder as `git://127.0.0.1:PORT/NAME`. */
 export function serveGit(folder: string, port = freePort()): Promise<Daemon> {
   const command = ["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", `--port=${port}`, "--export-all"];
   const child = Bun.spawn([...command, `--base-path=${folder}`, folder], {
@@ -118,7 +118,7 @@ export function serveGit(folder: string, port = freePort()): Promise<Daemon> {
   return daemonOf(port, child);
 }
 
-/** `rsync://127.0.0.1:PORT/tree` for the folder; `lines` are further settings of the module, `global` of the daemon. */
+/** Serves the folder as `rsync://127.0.0.1:PORT/remote`; `lines` are settings of the module, `global` of the daemon. */
 export function serveRsync(
   folder: string,
   configFile: string,
@@ -135,7 +135,7 @@ export function serveRsync(
     ...own,
     ...global,
   ];
-  writeFileSync(configFile, [...settings, "[tree]", `path = ${folder}`, ...lines, ""].join("\n"), { mode: 0o600 });
+  writeFileSync(configFile, [...settings, "[remote]", `path = ${folder}`, ...lines, ""].join("\n"), { mode: 0o600 });
   const child = Bun.spawn(["rsync", "--daemon", "--no-detach", `--config=${configFile}`], {
     env: QUIET_GIT,
     stdin: "ignore",
@@ -148,26 +148,26 @@ export function serveRsync(
 
 export interface Proxy extends Disposable {
   readonly port: number;
-  /** Bytes that came from behind so far. */
+  /** Bytes that the server has sent so far. */
   readonly passed: number;
-  /** From now on everything passes. */
+  /** Lets everything pass from now on. */
   lift(): void;
 }
 
-/** Passes connections on to the port; after so many bytes from there it breaks them off, or lets them hang. */
+/** Forwards connections to the port, and breaks them after so many bytes from there, or lets them hang. */
 export function createProxy(port: number, limit: number, then: "break" | "hang"): Proxy {
   let passed = 0;
   let lifted = false;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const behind = connect(port, "127.0.0.1");
-    for (const socket of [client, behind]) {
+    const upstream = connect(port, "127.0.0.1");
+    for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on("error", () => undefined);
-      socket.on("close", () => [client, behind].map((one) => one.destroy()));
+      socket.on("close", () => [client, upstream].map((one) => one.destroy()));
     }
-    client.pipe(behind);
-    behind.on("data", (bytes: Buffer) => {
+    client.pipe(upstream);
+    upstream.on("data", (bytes: Buffer) => {
       const room = lifted ? bytes.length : Math.max(0, limit - passed);
       passed += bytes.length;
       client.write(bytes.subarray(0, room));
@@ -190,7 +190,7 @@ export function createProxy(port: number, limit: number, then: "break" | "hang")
   };
 }
 
-/** Command lines of processes, living ones, that name the folder. */
+/** Returns the command lines of running processes that contain the folder. */
 export function processesOf(folder: string): readonly string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -209,7 +209,7 @@ export interface SmartHttp extends Disposable {
   readonly requests: readonly Request[];
 }
 
-/** Smart HTTP for the repositories in the folder; `authorization` is demanded where it is given. */
+/** Serves the repositories in the folder by smart HTTP; requires `authorization` where it is given. */
 export function serveHttp(folder: string, authorization?: string): SmartHttp {
   const requests: Request[] = [];
   const server = Bun.serve({

@@ -1,5 +1,5 @@
 /**
- * Syncing as tests drive it: under a clock that they move from one sync to the next, with what was told of it.
+ * Runs syncs in tests under a clock that moves from one sync to the next, and records events and log messages.
  */
 import { rmSync } from "node:fs";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
@@ -11,18 +11,18 @@ export interface Syncing {
   readonly sync: Sync;
   readonly clock: ReturnType<typeof createFakeClock>;
   readonly events: readonly SyncedTree[];
-  /** Status of the tree of the first URL. */
+  /** Returns the status of the first repository. */
   status(): SyncStatus;
-  /** Resolves when no sync is under way. */
+  /** Resolves when no sync is running. */
   settled(): Promise<void>;
-  /** Lets the next sync come, and resolves when it has ended. */
+  /** Moves the clock to the next sync, and resolves when that has ended. */
   next(): Promise<void>;
   messages(level?: string): readonly string[];
 }
 
 export const INTERVAL_MS = 60 * 60 * 1000;
 
-/** One of half a megabyte that can't be packed, so that a transfer can be met in its middle. */
+/** Creates a remote with half a megabyte of random bytes, so that a transfer can be interrupted. */
 export function createLargeRemote(path: string): Remote {
   const remote = createRemote(path);
   for (let i = 0; i < 8; i++) {
@@ -33,12 +33,12 @@ export function createLargeRemote(path: string): Remote {
   return remote;
 }
 
-/** Begins to sync, and lets the first round end where it is to `settle`. */
+/** Starts to sync, and waits for the first sync where `settle` is true. */
 export async function startSync(
   folder: string,
   urls: readonly string[],
   settle = true,
-  heed: () => Promise<void> = async () => undefined,
+  onSynced: () => Promise<void> = async () => undefined,
 ): Promise<Syncing> {
   const records: LogRecord[] = [];
   await configure({
@@ -58,9 +58,9 @@ export async function startSync(
     environment: QUIET_GIT,
     clock,
     log: getLogger("sync-test"),
-    async onSynced(tree) {
-      events.push(tree);
-      await heed();
+    async onSynced(repository) {
+      events.push(repository);
+      await onSynced();
     },
   });
   const settled = () => until(() => sync.status().every(({ nextAt }) => nextAt !== undefined));

@@ -24,7 +24,7 @@ test.each([
   expect(readEapi(text)).toBe(eapi);
 });
 
-test("the EAPIs 0 to 9 are known, and no others", () => {
+test("EAPIs 0 to 9 are known, and no others", () => {
   const names = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "", "8 ", "4-python", "08"];
   expect(names.filter(isKnownEapi)).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
 });
@@ -59,7 +59,7 @@ const pn = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9+_]{0,5}(-[a-z][a-z0-9]{0,3}){
 const pv = fc.stringMatching(/^\d{1,3}(\.\d{1,3}){0,3}[a-z]?(_(alpha|beta|pre|rc|p)\d{0,2}){0,2}$/);
 const revision = fc.option(fc.stringMatching(/^r\d{1,3}$/), { nil: undefined });
 
-test("what is put together is split again", () => {
+test("splitPf() splits what was joined", () => {
   fc.assert(
     fc.property(pn, pv, revision, (name, version, pr) => {
       const pf = `${name}-${version}${pr === undefined ? "" : `-${pr}`}`;

@@ -1,12 +1,12 @@
 /**
- * What is known of an ebuild before it is sourced, pure: its EAPI by its text (PMS 7.3.1), and the parts of its name
- * and version (PMS 3.1.2, 3.2).
+ * Parses what is known of an ebuild before it is sourced: the EAPI from its text (PMS 7.3.1), and the parts of its name and
+ * version (PMS 3.1.2, 3.2). Pure.
  */
 
 const BLANK_OR_COMMENT = /^[ \t]*(?:#.*)?$/;
 const ASSIGNMENT = /^[ \t]*EAPI=(['"]?)([A-Za-z0-9+_.-]*)\1[ \t]*(?:[ \t]#.*)?$/;
 
-/** The EAPI that the first line says which is neither blank nor a comment; "0" where it says none. */
+/** Returns the EAPI from the first line that is neither blank nor a comment; "0" where that assigns none. */
 export function readEapi(text: string): string {
   let start = 0;
   while (start < text.length) {
@@ -19,7 +19,7 @@ export function readEapi(text: string): string {
   return "0";
 }
 
-/** Whether it is one of those that PMS defines, and that ebuild-env.bash knows. */
+/** Returns whether PMS defines the EAPI, and ebuild-env.bash implements it. */
 export function isKnownEapi(eapi: string): boolean {
   return /^[0-9]$/.test(eapi);
 }
@@ -29,15 +29,15 @@ export interface EbuildName {
   readonly pn: string;
   /** Version without revision. */
   readonly pv: string;
-  /** Revision, "r0" where there is none. */
+  /** Revision; "r0" where the name has none. */
   readonly pr: string;
 }
 
 const NAME = /^([A-Za-z0-9_][A-Za-z0-9+_-]*)-(\d+(?:\.\d+)*[a-z]?(?:_(?:alpha|beta|pre|rc|p)\d*)*)(?:-(r\d+))?$/;
 
 /**
- * @param pf package name, version and revision, as the ebuild's file name has them
- * @returns undefined where it is not that
+ * Splits package name, version and revision, as in the ebuild's file name.
+ * @returns undefined where `pf` is not a valid one
  */
 export function splitPf(pf: string): EbuildName | undefined {
   const [, pn, pv, pr = "r0"] = NAME.exec(pf) ?? [];

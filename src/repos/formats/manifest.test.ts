@@ -68,7 +68,7 @@ test.each(unusable)("skipped, and the lines around it hold: %s", (_, line) => {
   expect(skipped).toEqual([{ line: 2, text: line }]);
 });
 
-test("what is no DIST line is passed over in silence, as Portage does", () => {
+test("lines other than DIST are ignored, as in Portage", () => {
   const text = [
     "-----BEGIN PGP SIGNED MESSAGE-----",
     "Hash: SHA512",
@@ -85,7 +85,7 @@ test("what is no DIST line is passed over in silence, as Portage does", () => {
   expect(parseManifest(text)).toEqual({ entries: [], skipped: [] });
 });
 
-test("two lines of one name add up where they agree; else the first holds", () => {
+test("two lines of one name are joined where they agree; otherwise the first counts", () => {
   const agreeing = parseManifest(`DIST a 1 BLAKE2B ${B}\nDIST a 1 SHA512 ${S}\n`);
   expect(agreeing).toEqual({ entries: [entry("a", 1)], skipped: [] });
   for (const second of [`DIST a 2 SHA512 ${S}`, `DIST a 1 BLAKE2B ${S}`]) {
@@ -107,7 +107,7 @@ const entries = fc.uniqueArray(
   { selector: ({ name }) => name },
 );
 
-test("what is written as DIST lines is read back, whatever the names", () => {
+test("DIST lines are read back as written, whatever the names", () => {
   fc.assert(
     fc.property(entries, fc.constantFrom("\n", "\r\n"), (wanted, newline) => {
       const lines = wanted.map((one) => `DIST ${one.name} ${one.size} BLAKE2B ${one.blake2b} SHA512 ${one.sha512}`);
@@ -116,7 +116,7 @@ test("what is written as DIST lines is read back, whatever the names", () => {
   );
 });
 
-test("no text breaks it, and every name it yields can be a file's", () => {
+test("any text is parsed without throwing, to valid file names", () => {
   const token = fc.oneof(fc.constantFrom("DIST", " ", "\n", "\r", "/", "SHA512", "0", "12", S), fc.string());
   fc.assert(
     fc.property(fc.array(token, { maxLength: 60 }), (tokens) => {

@@ -1,26 +1,26 @@
 /**
- * What a package's Manifest promises of its distfiles (GLEP 44 and 74; Portage's manifest.py, _manifest_re):
+ * Parses the DIST lines of a package's Manifest (GLEP 44, GLEP 74; portage: manifest.py, _manifest_re):
  *   DIST name size HASH hex HASH hex …
- * with single blanks and at least one hash. All else (AUX, EBUILD and MISC lines, clear-sign armour, gemato's lines)
- * is passed over as Portage does. Of the hashes only BLAKE2B and SHA512 count; older ones leave an entry with a size.
+ * with single blanks and at least one hash. Ignores other lines (AUX, EBUILD, MISC, signatures, gemato's) as Portage does.
+ * Only BLAKE2B and SHA512 count; a line with older hashes alone gives an entry with a size and no hash.
  */
 import { createHash } from "node:crypto";
 import type { DistEntry } from "../../distfile/digests.ts";
 import { parseDistfileName } from "../../distfile/name.ts";
 
-/** A line that starts as a DIST line and cannot be used as one; lines count from 1. */
+/** An invalid DIST line; lines count from 1. */
 export interface SkippedLine {
   readonly line: number;
   readonly text: string;
 }
 
 export interface Manifest {
-  /** In the order of the file, one per name. */
+  /** In the order of the file, one for each name. */
   readonly entries: readonly DistEntry[];
   readonly skipped: readonly SkippedLine[];
 }
 
-/** As nearly all lines are; what it takes apart needs no further look at its hashes. */
+/** Matches nearly all lines, and proves their hashes valid. */
 const USUAL_LINE = /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/;
 const DIST_LINE = /^DIST (\S+) (\d+)((?: \S+ \S+)+)$/;
 const HASH = /^[0-9a-f]{128}$/i;
@@ -32,13 +32,13 @@ function agree(a: string | undefined, b: string | undefined): boolean {
   return a === undefined || b === undefined || a === b;
 }
 
-/** The size, or undefined beyond what is exact in a number. */
+/** Returns undefined for sizes that a number cannot hold exactly. */
 function parseSize(text: string): number | undefined {
   const size = Number(text);
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** Of two equal hash names on a line the last counts, as in Portage. */
+/** Where a line has a hash twice, the last one counts, as in Portage. */
 function parseHashes(text: string): Hashes | undefined {
   const hashes: { blake2b?: string; sha512?: string } = {};
   const tokens = text.split(" ");
@@ -53,8 +53,8 @@ function parseHashes(text: string): Hashes | undefined {
 }
 
 /**
- * Whether size and hashes can be about one file. Portage discards the digests of a line with size 0 ("Zero-byte
- * distfiles are always invalid", fetch.py); here it holds where its hashes too are those of no bytes at all.
+ * Returns whether one file can have this size and these hashes. Portage ignores the digests of a line with size 0
+ * ("Zero-byte distfiles are always invalid", fetch.py); here the line is valid if its hashes are those of an empty file.
  */
 function isPossible(size: number, { blake2b, sha512 }: Hashes): boolean {
   if (size > 0) return true;
@@ -72,13 +72,13 @@ function parseLine(line: string): DistEntry | undefined {
   return { name, size, ...hashes };
 }
 
-/** Both lines' hashes, or undefined where the two cannot be about the same content. */
+/** Joins the hashes of two lines; undefined where they contradict each other. */
 function merge(first: DistEntry, second: DistEntry): DistEntry | undefined {
   const same = first.size === second.size && agree(first.blake2b, second.blake2b) && agree(first.sha512, second.sha512);
   return same ? { ...second, ...first } : undefined;
 }
 
-/** Never fails; where two lines of one name contradict each other the first holds and the second is skipped. */
+/** Never throws. Where two lines of one name contradict each other, the first counts and the second is skipped. */
 export function parseManifest(text: string): Manifest {
   const entries = new Map<string, DistEntry>();
   const skipped: SkippedLine[] = [];

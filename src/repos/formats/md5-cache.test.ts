@@ -4,7 +4,7 @@ import { formatEclasses, parseEclasses, parseMd5Cache } from "./md5-cache.ts";
 const A = "0123456789abcdef0123456789abcdef";
 const B = "fedcba9876543210fedcba9876543210";
 
-test("an entry gives what fetching needs; keys left out are empty, values may hold equals signs", () => {
+test("an entry has the metadata for fetching; missing keys are empty, values may contain equals signs", () => {
   const text = `EAPI=8\nHOMEPAGE=https://e.org/?a=b\nINHERIT=x\nSRC_URI=https://e.org/x?a=b -> x\n_eclasses_=cmake\t${A}\txdg\t${B}\n_md5_=${B}\n`;
   expect(parseMd5Cache(text)).toEqual({
     metadata: {
@@ -23,13 +23,13 @@ test("an entry gives what fetching needs; keys left out are empty, values may ho
   expect(parseMd5Cache(`_md5_=${A}\n`)?.metadata.eapi).toBe("0");
 });
 
-test("what does not say which ebuild it is of, or garbles its eclasses, is no entry", () => {
+test("a text without the ebuild's MD5, or with garbled eclasses, is not an entry", () => {
   for (const text of ["", "EAPI=8\n", "_md5_=short\n", `_md5_=${A}\n_eclasses_=cmake\n`, "\0\0\0", "<html>"]) {
     expect(parseMd5Cache(text)).toBeUndefined();
   }
 });
 
-test("eclasses are read with a path between name and MD5 too, and come back as written", () => {
+test("eclasses are read with or without a path between name and MD5, and formatted as they were read", () => {
   expect(parseEclasses(`a\t/x/eclass\t${A}\tb\t/y\t${B}`)).toEqual(
     new Map([
       ["a", A],

@@ -1,29 +1,30 @@
 /**
- * A file of metadata/md5-cache (PMS 14.3; portage's cache/flat_hash.py), pure: `KEY=value` lines, `_md5_` is the MD5 of
- * the ebuild, `_eclasses_` is NAME\tMD5 pairs. A key that is not there is empty.
+ * Parses a file of metadata/md5-cache (PMS 14.3; portage: cache/flat_hash.py): `KEY=value` lines, where `_md5_` is the MD5 of
+ * the ebuild and `_eclasses_` has NAME\tMD5 pairs. A missing key is empty. Pure.
  */
 
+/** What an ebuild says about fetching its files (PMS 7.2, 7.3). */
 export interface EbuildMetadata {
   readonly eapi: string;
-  /** SRC_URI, RESTRICT and HOMEPAGE as the ebuild and its eclasses leave them, runs of white space as one blank. */
+  /** SRC_URI, RESTRICT and HOMEPAGE as the ebuild and its eclasses leave them, each run of white space as one blank. */
   readonly srcUri: string;
   readonly restrict: string;
   readonly homepage: string;
-  /** Names of all eclasses inherited, each once, those that an eclass inherits itself before it. */
+  /** Names of inherited eclasses, each once; an eclass comes after those that it inherits itself. */
   readonly inherited: readonly string[];
 }
 
 export interface CachedMetadata {
   readonly metadata: EbuildMetadata;
-  /** MD5 of the ebuild that it was made from, in lower-case hex. */
+  /** MD5 of the ebuild, in lower-case hex. */
   readonly md5: string;
-  /** MD5 of each eclass that went into it, by name. */
+  /** MD5s of all inherited eclasses, by name. */
   readonly eclasses: ReadonlyMap<string, string>;
 }
 
 const MD5 = /^[0-9a-f]{32}$/;
 
-/** Pairs of name and MD5; undefined where they are not. Some writers put a path between the two. */
+/** Parses pairs of name and MD5; some tools write a path between the two. Returns undefined for any other text. */
 export function parseEclasses(text: string): ReadonlyMap<string, string> | undefined {
   const eclasses = new Map<string, string>();
   const fields = text === "" ? [] : text.split("\t");
@@ -36,12 +37,12 @@ export function parseEclasses(text: string): ReadonlyMap<string, string> | undef
   return eclasses;
 }
 
-/** As parseEclasses() reads them. */
+/** Formats eclasses as parseEclasses() reads them. */
 export function formatEclasses(eclasses: ReadonlyMap<string, string>): string {
   return [...eclasses].flat().join("\t");
 }
 
-/** @returns undefined where it is no such file, or does not say which ebuild it belongs to */
+/** Returns undefined where the text is not a valid md5-cache file, or has no MD5 of the ebuild. */
 export function parseMd5Cache(text: string): CachedMetadata | undefined {
   const values = new Map<string, string>();
   for (const line of text.split("\n")) {

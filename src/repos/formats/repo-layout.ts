@@ -1,10 +1,10 @@
 /**
- * metadata/layout.conf of a repository (PMS 4.4's kin; portage(5)), pure: `key = value` lines, `#` comments. What
- * matters here are its masters and its other names.
+ * Parses metadata/layout.conf of a repository (portage(5)): `key = value` lines, `#` comments. Returns masters and aliases
+ * alone. Pure.
  */
 
 export interface RepoLayout {
-  /** Names, in order; undefined where the key is missing, which is not the same as no masters. */
+  /** Names, in order; undefined where the key is missing, which differs from an empty list. */
   readonly masters?: readonly string[];
   readonly aliases: readonly string[];
 }

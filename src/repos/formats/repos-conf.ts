@@ -1,29 +1,26 @@
 /**
- * Portage's repos.conf (portage(5); repository/config.py): an INI text as Python's configparser reads it.
+ * Parses Portage's repos.conf (portage(5); portage: repository/config.py), an INI text as Python's configparser reads it:
  *   [DEFAULT]            options of all sections, and main-repo
- *   [NAME]               location, masters, priority, aliases, eclass-overrides, sync-type, sync-uri, auto-sync
- * Options are case-insensitive, `=` or `:` separates, a line indented deeper than its option continues it, `#` and `;`
- * start comments, `%(EPREFIX)s` is replaced. Later texts add to and override earlier ones.
+ *   [NAME]               location, masters, priority, aliases, eclass-overrides; other options are ignored
+ * Options are case-insensitive and end at `=` or `:`, a line indented deeper than its option continues it, `#` and `;` start
+ * comments, `%(EPREFIX)s` is replaced. Later texts add to earlier ones and override them.
  */
 
 export interface ReposConfSection {
   readonly name: string;
   readonly location?: string;
-  /** Undefined: as metadata/layout.conf says. */
+  /** Undefined where metadata/layout.conf decides. */
   readonly masters?: readonly string[];
   readonly eclassOverrides: readonly string[];
   readonly aliases: readonly string[];
-  /** Undefined: 0, or -1000 for the main repository. */
+  /** Undefined stands for 0, or -1000 for the main repository. */
   readonly priority?: number;
-  readonly syncType?: string;
-  readonly syncUri?: string;
-  readonly autoSync: boolean;
 }
 
 export interface ReposConf {
   readonly mainRepo?: string;
   readonly sections: readonly ReposConfSection[];
-  /** Sentences, with file and line, on what could not be understood. */
+  /** Sentences about invalid lines, with file and line number. */
   readonly problems: readonly string[];
 }
 
@@ -35,7 +32,7 @@ export interface ReposConfText {
 
 type Options = Map<string, string>;
 
-/** What Portage hands to configparser as defaults, for a system that is its own root. */
+/** Defaults that Portage passes to configparser, for a system that is its own root. */
 const BUILT_IN: Options = new Map([
   ["eprefix", ""],
   ["eroot", "/"],
@@ -45,8 +42,8 @@ const BUILT_IN: Options = new Map([
 
 const DEFAULT = "DEFAULT";
 
-/** Lines that say something, with their indent; `number` counts from 1. */
-function* meaningfulLines(text: string) {
+/** Yields lines other than comments and empty ones, with their indent; `number` counts from 1. */
+function* significantLines(text: string) {
   for (const [i, raw] of text.split(/\r\n|\r|\n/).entries()) {
     const line = raw.trim();
     if (line !== "" && !/^[#;]/.test(line)) {
@@ -59,7 +56,7 @@ function* meaningfulLines(text: string) {
 function readSections({ source, text }: ReposConfText, sections: Map<string, Options>, problems: string[]): void {
   let section: Options | undefined;
   let open: { readonly key: string; readonly indent: number } | undefined;
-  for (const { number, line, indent } of meaningfulLines(text)) {
+  for (const { number, line, indent } of significantLines(text)) {
     if (section && open && indent > open.indent) {
       section.set(open.key, `${section.get(open.key)}\n${line}`);
       continue;
@@ -74,12 +71,12 @@ function readSections({ source, text }: ReposConfText, sections: Map<string, Opt
       open = { key: key.toLowerCase(), indent };
       section.set(open.key, value);
     } else {
-      problems.push(`${source} line ${number}: neither [section] nor option = value: ${line}`);
+      problems.push(`${source} line ${number}: expected [section] or option = value, got ${JSON.stringify(line)}`);
     }
   }
 }
 
-/** Replaces `%(name)s` by that option and `%%` by `%`; what cannot be replaced, or within itself, stays as it is. */
+/** Replaces `%(name)s` by that option and `%%` by `%`; unknown and recursive options stay as they are. */
 function interpolate(value: string, lookUp: (key: string) => string | undefined, within: readonly string[]): string {
   return value.replace(/%%|%\(([^)]*)\)s/g, (match, name: string | undefined) => {
     if (name === undefined) return "%";
@@ -97,8 +94,6 @@ function describe(name: string, get: (key: string) => string | undefined): Repos
   const location = get("location");
   const masters = get("masters");
   const priority = get("priority");
-  const syncType = get("sync-type");
-  const syncUri = get("sync-uri");
   return {
     name,
     ...(location ? { location } : {}),
@@ -106,13 +101,10 @@ function describe(name: string, get: (key: string) => string | undefined): Repos
     eclassOverrides: words(get("eclass-overrides")),
     aliases: words(get("aliases")),
     ...(priority !== undefined && /^[+-]?\d+$/.test(priority) ? { priority: Number(priority) } : {}),
-    ...(syncType ? { syncType } : {}),
-    ...(syncUri ? { syncUri } : {}),
-    autoSync: !["no", "false"].includes((get("auto-sync") ?? "yes").toLowerCase()),
   };
 }
 
-/** All texts together, in the order in which Portage reads them. */
+/** Parses texts as one, in the order in which Portage reads them. */
 export function parseReposConf(texts: readonly ReposConfText[]): ReposConf {
   const found = new Map<string, Options>();
   const problems: string[] = [];
@@ -134,7 +126,7 @@ export function parseReposConf(texts: readonly ReposConfText[]): ReposConf {
   };
 }
 
-/** Sections in Portage's order: by priority, the main repository first among equals, then by name. */
+/** Sorts sections as Portage does: by priority, the main repository first among equals, then by name. */
 export function inPortageOrder({ mainRepo, sections }: ReposConf): readonly ReposConfSection[] {
   const priority = (section: ReposConfSection) => section.priority ?? (section.name === mainRepo ? -1000 : 0);
   const rank = (section: ReposConfSection) => (section.name === mainRepo ? 0 : 1);

@@ -32,15 +32,15 @@ const CASES: readonly (readonly [text: string, expected: readonly string[], eapi
   ["mirror+https://a/x fetch+https://a/y", ["x: [mirror]https://a/x", "y: [fetch]https://a/y"]],
   ["fetch+mirror://gnu/x -> y", ["y: [fetch]mirror://gnu/x"]],
   ["mirror+https://a/x", ["x: mirror+https://a/x"], "7"],
-  ["https://a/x -> y", ["y: https://a/x", "! -> needs EAPI 2, this is 1"], "1"],
-  ["|| ( https://a/x https://b/x )", ["x: https://a/x https://b/x", "! || stands where a URI should"]],
-  ["https://a/x )", ["x: https://a/x", "! a ) has no ("]],
-  ["gui? ( https://a/x", ["x: https://a/x", "! a ( is not closed"]],
-  ["gui? https://a/x", ["x: https://a/x", "! gui? is not followed by ("]],
-  ["https://a/x gui?", ["x: https://a/x", "! gui? is not followed by ("]],
-  ["https://a/x -> b/y", ["! https://a/x has no file name"]],
-  ["https://a/x ->", ["! https://a/x has no file name"]],
-  ["https://a/", ["! https://a/ has no file name"]],
+  ["https://a/x -> y", ["y: https://a/x", "! has -> in EAPI 1, which needs EAPI 2"], "1"],
+  ["|| ( https://a/x https://b/x )", ["x: https://a/x https://b/x", "! has || in place of a URI"]],
+  ["https://a/x )", ["x: https://a/x", "! has a ) without a ("]],
+  ["gui? ( https://a/x", ["x: https://a/x", "! has a ( without a )"]],
+  ["gui? https://a/x", ["x: https://a/x", "! has gui? without a ("]],
+  ["https://a/x gui?", ["x: https://a/x", "! has gui? without a ("]],
+  ["https://a/x -> b/y", ["! has https://a/x without a file name"]],
+  ["https://a/x ->", ["! has https://a/x without a file name"]],
+  ["https://a/", ["! has https://a/ without a file name"]],
 ];
 
 for (const [text, expected, eapi] of CASES) {
@@ -49,7 +49,7 @@ for (const [text, expected, eapi] of CASES) {
   });
 }
 
-test("what is written comes back, whatever groups it stands in", () => {
+test("URIs are parsed as written, within any groups", () => {
   const name = fc.stringMatching(/^[A-Za-z0-9+_.%@-]{1,12}$/);
   const item = fc.record({ path: name, rename: fc.option(name), groups: fc.array(fc.constantFrom("", "f?", "!g?")) });
   fc.assert(
@@ -68,7 +68,7 @@ test("what is written comes back, whatever groups it stands in", () => {
   );
 });
 
-test("any text at all is read without throwing, in time that grows with its length alone", () => {
+test("any text is parsed without throwing, in time proportional to its length", () => {
   const word = fc.constantFrom("(", ")", "->", "||", "a?", "!a?", "https://e.org/x", "mirror+", "x/", "?", "!");
   fc.assert(
     fc.property(fc.array(word), (some) => {
@@ -80,7 +80,7 @@ test("any text at all is read without throwing, in time that grows with its leng
   expect([deep.files.size, deep.problem]).toEqual([1, undefined]);
 });
 
-test("RESTRICT: a token under a USE flag holds for some only, and fetch implies mirror", () => {
+test("in RESTRICT a token under a USE flag is conditional, and fetch implies mirror", () => {
   const cases = [
     ["", "no no no"],
     ["test strip", "no no no"],
@@ -102,7 +102,7 @@ test("RESTRICT: a token under a USE flag holds for some only, and fetch implies 
   }
 });
 
-test("what every user needs is told apart from what stands under a USE flag alone", () => {
+test("unconditional files are those that stand outside of USE conditionals at least once", () => {
   const text = "https://e.org/a x? ( https://e.org/b ( https://e.org/c ) ) ( https://e.org/d ) !y? ( https://e.org/a )";
   expect([...parseSrcUri(text, "8").unconditional]).toEqual(["a", "d"]);
 });

@@ -1,7 +1,7 @@
 /**
- * The grammar of SRC_URI (PMS 8.2, 8.2.10) and of RESTRICT (PMS 8.3.5), pure:
+ * Parses SRC_URI (PMS 8.2, 8.2.10) and RESTRICT (PMS 8.3.5):
  *   item := URI ["->" NAME] | NAME | flag? "(" items ")" | "!"flag? "(" items ")" | "(" items ")"
- * Tokens are split at white space alone. Every branch of every USE conditional counts, as for `emerge --fetch-all-uri`.
+ * White space alone separates tokens. Every branch of every USE conditional counts, as with `emerge --fetch-all-uri`. Pure.
  */
 
 export interface SrcUri {
@@ -12,15 +12,15 @@ export interface SrcUri {
 }
 
 export interface SrcUris {
-  /** By name of the distfile, in the order written; a bare name has no URI. */
+  /** URIs by name of the distfile, in the order written; a bare name has none. */
   readonly files: ReadonlyMap<string, readonly SrcUri[]>;
-  /** Those of the files that everybody needs, whatever their USE flags. */
+  /** Names of files that everybody needs, whatever their USE flags. */
   readonly unconditional: ReadonlySet<string>;
-  /** What is not as the grammar has it, sentence part; what could be read all the same is in `files`. */
+  /** The first violation of the grammar, sentence part; `files` has what could be read all the same. */
   readonly problem?: string;
 }
 
-/** A token with the USE conditionals that it stands under. */
+/** A token outside of parentheses and conditions. */
 interface Token {
   readonly text: string;
   readonly conditional: boolean;
@@ -36,12 +36,12 @@ function words(text: string): readonly string[] {
   return text.split(/[ \t\n\r\f\v]+/).filter((word) => word !== "");
 }
 
-/** The longest SRC_URI seen has 380,000 characters, and four URIs a file are many. */
+/** The longest real SRC_URI has 380,000 characters, and few files have more than four URIs. */
 const MAX_CHARACTERS = 2 * 1024 * 1024;
 const MAX_URIS = 64;
 const CONDITION = /^!?[A-Za-z0-9][\w+@-]*\?$/;
 
-/** The parentheses resolved: what is left are the leaves. */
+/** Resolves parentheses and USE conditionals. */
 function readTokens(text: string): Tokens {
   const tokens: Token[] = [];
   const groups: boolean[] = [];
@@ -55,24 +55,24 @@ function readTokens(text: string): Tokens {
   }
 
   function close(): void {
-    if (groups.length === 0) problems.push("a ) has no (");
+    if (groups.length === 0) problems.push("has a ) without a (");
     conditional = groups.pop() ?? false;
   }
 
   for (const word of words(text)) {
-    if (condition !== undefined && word !== "(") problems.push(`${condition} is not followed by (`);
+    if (condition !== undefined && word !== "(") problems.push(`has ${condition} without a (`);
     const isCondition = CONDITION.test(word);
     if (word === "(") open();
     else if (word === ")") close();
     else if (!isCondition) tokens.push({ text: word, conditional });
     condition = isCondition ? word : undefined;
   }
-  if (condition !== undefined) problems.push(`${condition} is not followed by (`);
-  if (groups.length > 0) problems.push("a ( is not closed");
+  if (condition !== undefined) problems.push(`has ${condition} without a (`);
+  if (groups.length > 0) problems.push("has a ( without a )");
   return { tokens, problems };
 }
 
-/** EAPIs are numbers so far; what is not is none that we know. */
+/** Returns false for EAPIs that are not numbers: no known one is. */
 function atLeast(eapi: string, wanted: number): boolean {
   return /^\d+$/.test(eapi) && Number(eapi) >= wanted;
 }
@@ -83,7 +83,7 @@ function readUri(text: string, eapi: string): SrcUri {
   return { uri: text.slice(prefix[0].length), lifts: prefix[1] === "fetch" ? "fetch" : "mirror" };
 }
 
-/** Leaves as URIs with the names of their files, `->` resolved; a name may turn out to be none. */
+/** Yields URIs with the names of their files, after `->`; a name may be invalid. */
 function* readItems(tokens: readonly Token[]) {
   for (let at = 0; at < tokens.length; at++) {
     const { text: word = "", conditional = false } = tokens[at] ?? {};
@@ -95,28 +95,28 @@ function* readItems(tokens: readonly Token[]) {
 }
 
 function addUri(uris: SrcUri[], word: string, eapi: string): void {
-  // A word without a scheme is the name of a file that has no URI.
+  // A word without a scheme is the name of a file without a URI.
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(word)) return;
   const { uri, lifts } = readUri(word, eapi);
   if (uris.length >= MAX_URIS || uris.some((known) => known.uri === uri && known.lifts === lifts)) return;
   uris.push({ uri, lifts });
 }
 
-/** @param eapi of the ebuild: arrows are from 2 on, prefixes from 8 */
+/** @param eapi EAPI of the ebuild: arrows need 2, prefixes 8 */
 export function parseSrcUri(text: string, eapi: string): SrcUris {
   if (text.length > MAX_CHARACTERS) {
-    const problem = `its ${text.length} characters are too many`;
+    const problem = `is too long: ${text.length} characters`;
     return { files: new Map(), unconditional: new Set(), problem };
   }
   const { tokens, problems: unbalanced } = readTokens(text);
   const files = new Map<string, SrcUri[]>();
   const problems = [...unbalanced];
   for (const { word, isRenamed, name } of readItems(tokens)) {
-    if (isRenamed && !atLeast(eapi, 2)) problems.push(`-> needs EAPI 2, this is ${eapi}`);
+    if (isRenamed && !atLeast(eapi, 2)) problems.push(`has -> in EAPI ${eapi}, which needs EAPI 2`);
     if (word === "->" || word === "||") {
-      problems.push(`${word} stands where a URI should`);
+      problems.push(`has ${word} in place of a URI`);
     } else if (name === "" || name.includes("/")) {
-      problems.push(`${word} has no file name`);
+      problems.push(`has ${word} without a file name`);
     } else {
       const uris = files.get(name) ?? [];
       addUri(uris, word, eapi);
@@ -129,16 +129,16 @@ export function parseSrcUri(text: string, eapi: string): SrcUris {
   return problem === undefined ? { files, unconditional } : { files, unconditional, problem };
 }
 
-/** "conditional" where it stands under a USE flag: then it does not hold for everybody. */
+/** "conditional" under a USE flag, where the restriction does not hold for everybody. */
 export type Restriction = "no" | "conditional" | "yes";
 
-/** What of RESTRICT bears on fetching. */
+/** The restrictions that concern fetching. */
 export interface Restrictions {
-  /** Not to be fetched automatically; implies `mirror`. */
+  /** The file must not be fetched automatically; implies `mirror`. */
   readonly fetch: Restriction;
-  /** Not to be had from mirrors. */
+  /** Mirrors do not have the file. */
   readonly mirror: Restriction;
-  /** Upstream before mirrors (Portage's own). */
+  /** Upstream is asked before mirrors; a token of Portage, not of PMS. */
   readonly primaryuri: Restriction;
 }
 

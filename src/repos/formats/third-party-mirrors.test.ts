@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { atMirror, parseMirrorLists, splitMirrorUri, stackMirrorLists } from "./third-party-mirrors.ts";
 
-test("lists of mirrors: blanks of any kind, comments at any word, one name on several lines", () => {
+test("mirror lists may have any white space, comments at any word, and one name on several lines", () => {
   const text = "# GNU\ngnu\t\thttps://a/gnu/ https://b/gnu # https://c\n\ngnu https://d\nempty\n  npm https://n\n";
   expect(Object.fromEntries(parseMirrorLists(text))).toEqual({
     gnu: ["https://a/gnu/", "https://b/gnu", "https://d"],
@@ -9,12 +9,12 @@ test("lists of mirrors: blanks of any kind, comments at any word, one name on se
   });
 });
 
-test("files stack: later ones add, take away one or all", () => {
+test("later files of a stack add URLs, or remove one or all", () => {
   const files = ["x a b\ny a", "x -a c b\ny -* d", "z e"].map(parseMirrorLists);
   expect(Object.fromEntries(stackMirrorLists(files))).toEqual({ x: ["b", "c"], y: ["d"], z: ["e"] });
 });
 
-test("a mirror:// URI at a mirror: one slash between, those of its own path as they are", () => {
+test("base URL and path are joined by one slash, and slashes of the path stay", () => {
   const cases = [
     ["mirror://gnu/tar/tar-1.tar.xz", "https://m/gnu//", "https://m/gnu/tar/tar-1.tar.xz"],
     ["mirror://goproxy//x/@v/v1.zip", "https://goproxy.io/", "https://goproxy.io//x/@v/v1.zip"],

@@ -1,7 +1,7 @@
 /**
- * profiles/thirdpartymirrors (PMS 4.4.2) and /etc/portage/mirrors (portage(5)), pure: `NAME URL URL …`, `#` begins a
- * comment at any word, later lines of one name add to it.
- * Several files stack (portage's stack_dictlist): `-URL` takes one away that an earlier file gave, `-*` all.
+ * Parses profiles/thirdpartymirrors (PMS 4.4.2) and /etc/portage/mirrors (portage(5)): `NAME URL URL …`, `#` starts a comment
+ * at any word, later lines of one name add to it. In a stack of files (portage: stack_dictlist) `-URL` removes a URL of an
+ * earlier file, and `-*` all of them. Pure.
  */
 
 /** Base URLs by name. */
@@ -28,7 +28,7 @@ function stack(below: readonly string[], above: readonly string[]): readonly str
   return urls;
 }
 
-/** @param files the one that others build on first */
+/** @param files the lowest of the stack first */
 export function stackMirrorLists(files: readonly MirrorLists[]): MirrorLists {
   const lists = new Map<string, readonly string[]>();
   for (const file of files) {
@@ -37,13 +37,13 @@ export function stackMirrorLists(files: readonly MirrorLists[]): MirrorLists {
   return lists;
 }
 
-/** `mirror://NAME/PATH` in its two parts; undefined where it is not one. */
+/** Splits `mirror://NAME/PATH`; undefined for any other URI. */
 export function splitMirrorUri(uri: string): { readonly name: string; readonly path: string } | undefined {
   const [, name, path] = /^mirror:\/\/([^/]+)\/(.+)$/i.exec(uri) ?? [];
   return name === undefined || path === undefined ? undefined : { name, path };
 }
 
-/** The URI at one mirror: its slashes at the end do not double, those that begin the path stay (`mirror://goproxy//x`). */
+/** Joins base URL and path by one slash; slashes at the start of the path stay (`mirror://goproxy//x`). */
 export function atMirror(base: string, path: string): string {
   return `${base.replace(/\/+$/, "")}/${path}`;
 }

@@ -30,7 +30,7 @@ let syncing: Syncing;
 
 beforeEach(() => {
   temp = createTempFolder();
-  remote = createRemote(temp.file("tree.git"));
+  remote = createRemote(temp.file("remote.git"));
   remote.commit("1");
 });
 afterEach(() => endSync(syncing, temp.path));
@@ -43,28 +43,28 @@ async function start(): Promise<Syncing> {
 const location = () => syncing.status().location;
 const read = (path: string, root = location()) => readFileSync(join(root, path), "utf8");
 const version = () => read("app-misc/a/Manifest").match(/file-(\S+)/)?.[1];
-/** What lies in the tree's hidden folder, but for the file with the time. */
+/** Lists the folder of the versions, without the file with the time. */
 const kept = () =>
   readdirSync(join(dirname(location()), `.${basename(location())}`))
     .filter((name) => name !== "synced")
     .sort();
 const packs = () => readdirSync(join(location(), ".git/objects/pack")).filter((name) => name.endsWith(".pack"));
 
-test("a tree is cloned at start, its link leads to a folder of that version, and it is told of as new", async () => {
+test("a repository is cloned at the start, its link leads to the version's folder, and it is reported as new", async () => {
   const { status, events, messages } = await start();
   const commit = remote.git("rev-parse", "HEAD");
-  expect(location()).toMatch(/\/repos\/tree-[0-9a-f]{8}$/);
+  expect(location()).toMatch(/\/repos\/remote-[0-9a-f]{8}$/);
   const url = `file://${remote.path}`;
   expect(status()).toMatchObject({ url, state: "current", commit, syncedAt: expect.any(Number) });
   expect(readlinkSync(location())).toEndWith(`-${commit}`);
   expect(read("app-misc/a/Manifest")).toBe(`${manifestLine("1")}\n`);
   expect(events).toEqual([{ url, location: location(), first: true }]);
   expect(messages("warning")).toEqual([]);
-  // Else every failure would be taken for a damage.
+  // Otherwise every failure would count as damage.
   expect(Bun.spawnSync(["git", "-C", location(), "fsck"]).exitCode).toBe(0);
 });
 
-test("an update is another folder; the version before stays until the next one, and shares what did not change", async () => {
+test("an update is a new folder; the previous version stays until the next update, and shares unchanged files", async () => {
   remote.write("eclass/same.eclass", "same");
   remote.commit("1");
   const { next, events } = await start();
@@ -83,7 +83,7 @@ test("an update is another folder; the version before stays until the next one, 
   expect(kept()).toHaveLength(2);
 });
 
-test("nothing new: no other version, nobody is told, and yet it is known to be of now", async () => {
+test("a sync without a new commit makes no version and no report, but updates the time", async () => {
   const { next, events, status, clock } = await start();
   const before = readlinkSync(location());
   await next();
@@ -91,7 +91,7 @@ test("nothing new: no other version, nobody is told, and yet it is known to be o
   expect(status()).toMatchObject({ state: "current", syncedAt: clock.now() });
 });
 
-test("history that was rewritten, and rewritten back, is followed", async () => {
+test("rewritten history is followed, back and forth", async () => {
   const { next } = await start();
   remote.commit("2");
   await next();
@@ -105,7 +105,7 @@ test("history that was rewritten, and rewritten back, is followed", async () => 
   expect(version()).toBe("other");
 });
 
-test("a branch that was renamed is followed", async () => {
+test("a renamed branch is followed", async () => {
   const { next } = await start();
   remote.git("branch", "-m", "master", "main");
   remote.commit("2");
@@ -113,7 +113,7 @@ test("a branch that was renamed is followed", async () => {
   expect([version(), syncing.status().state]).toEqual(["2", "current"]);
 });
 
-test("a remote that is away leaves the tree as it was and is told of with all that matters; then it is back", async () => {
+test("an unreachable remote leaves the repository as it was, and the warning says what is in use and when the next try is", async () => {
   const { next, status, clock, messages } = await start();
   const syncedAt = status().syncedAt ?? 0;
   renameSync(remote.path, `${remote.path}.away`);
@@ -128,7 +128,7 @@ test("a remote that is away leaves the tree as it was and is told of with all th
   const at = (ms: number) => new Date(ms).toISOString().replace(".000", "");
   expect(warning).toContain(`Cannot sync repository file://${remote.path}: `);
   expect(warning).toEndWith(
-    `; the tree of ${at(syncedAt)} stays in use, it is tried again at ${at(clock.now() + 60 * 60 * 1000)}`,
+    `; the version of ${at(syncedAt)} stays in use, the next try is at ${at(clock.now() + 60 * 60 * 1000)}`,
   );
   renameSync(`${remote.path}.away`, remote.path);
   remote.commit("2");
@@ -136,27 +136,27 @@ test("a remote that is away leaves the tree as it was and is told of with all th
   expect([version(), status().problem, kept().length]).toEqual(["2", undefined, 2]);
 });
 
-test("what is no ebuild repository never takes a tree's place, and is none where there was none", async () => {
+test("a remote that is not an ebuild repository never becomes a version", async () => {
   const { next, status } = await start();
   remote.git("rm", "-rq", ".");
   remote.write("README", "moved");
   remote.git("add", "--all");
   remote.git("commit", "-qm", "moved");
   await next();
-  expect(status()).toMatchObject({ state: "failing", problem: expect.stringContaining("no ebuild repository") });
+  expect(status()).toMatchObject({ state: "failing", problem: expect.stringContaining("not an ebuild repository") });
   expect([version(), kept().length]).toEqual(["1", 1]);
   await syncing.sync.stop();
   syncing = await startSync(temp.file("others"), [`file://${remote.path}`]);
   expect([syncing.status().state, existsSync(location())]).toEqual(["failing", false]);
 });
 
-test("an empty repository is a problem that says so", async () => {
+test("an empty git repository is a problem with that reason", async () => {
   remote = createRemote(temp.file("empty"));
   const { status } = await start();
   expect(status()).toMatchObject({ state: "failing", problem: "the repository is empty" });
 });
 
-test("what a repository brings along is not run: filters, submodules; links out of it stay links", async () => {
+test("filters and submodules of a repository are not run, and links out of it stay links", async () => {
   const trap = temp.file("trap");
   remote.write(".gitattributes", "* filter=lfs\n*.x filter=evil\n");
   remote.write(".gitconfig", `[filter "evil"]\n\tsmudge = touch ${trap}\n`);
@@ -174,8 +174,8 @@ test("what a repository brings along is not run: filters, submodules; links out 
   expect(lstatSync(join(location(), "profiles/evil")).isSymbolicLink()).toBe(true);
 });
 
-test("user@host:path goes over ssh that asks nobody anything", async () => {
-  // What stands in for ssh notes how it was called, and runs here what it was to run there.
+test("user@host:path uses ssh without prompts", async () => {
+  // This ssh records its arguments, and runs the command locally.
   const ssh = `#!/bin/sh\necho "$@" > ${temp.file("called")}\nfor command; do :; done\nexec sh -c "$command"\n`;
   writeFileSync(temp.file("ssh"), ssh, { mode: 0o755 });
   const environment = { PATH: `${temp.path}:${process.env["PATH"]}` };
@@ -192,9 +192,9 @@ test.each([
   ["HEAD", (git: string) => truncateSync(join(git, "HEAD"), 0)],
   ["the configuration", (git: string) => writeFileSync(join(git, "config"), "[")],
   ["the branch", (git: string) => writeFileSync(join(git, "refs/heads/master"), "")],
-  ["what is shallow", (git: string) => writeFileSync(join(git, "shallow"), "x\n")],
+  ["the list of shallow commits", (git: string) => writeFileSync(join(git, "shallow"), "x\n")],
   ["the index", (git: string) => truncateSync(join(git, "index"), 50)],
-])("where the disk lost %s, the tree is had anew", async (_, damage) => {
+])("where the disk lost %s, the repository is cloned anew", async (_, damage) => {
   const { next, status } = await start();
   damage(join(location(), ".git"));
   remote.commit("2");
@@ -205,7 +205,7 @@ test.each([
   expect([status().problem, version()]).toEqual([undefined, "3"]);
 });
 
-test("packs do not pile up, and nothing old is kept for ever", async () => {
+test("packs are joined, and old objects are removed", async () => {
   const { next } = await start();
   let most = 0;
   for (let i = 2; i <= 30; i++) {
@@ -220,7 +220,7 @@ test("packs do not pile up, and nothing old is kept for ever", async () => {
   expect(packs().length).toBeLessThan(12);
 });
 
-test("a reader that resolves the link once always sees one version, whole, through many switches", async () => {
+test("a reader that resolves the link once sees one complete version, through many switches", async () => {
   for (let i = 0; i < 200; i++) remote.write(`cat-${i % 10}/p${i}/Manifest`, "DIST same 1\n");
   remote.commit("0");
   const { next } = await start();

@@ -1,21 +1,13 @@
 /**
- * A version of a tree from a git repository: its last commit alone, cloned, or fetched into a copy of the version before.
- * The copy is made of hard links, so that a version costs what changed in it: git never writes into a file, it puts a
- * new one in its place. Nothing that comes with a repository is run: no hooks, no filters, no submodules.
+ * Builds a version of an ebuild repository with git: clones the last commit alone, or fetches it into a copy of the previous
+ * version. The copy consists of hard links, so that a version takes only the space of its changes: git never writes into a
+ * file, it replaces it. Runs nothing that comes with a repository: no hooks, no filters, no submodules.
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Run, RunError } from "./run-command.ts";
 import { type SyncUrl, splitCredentials } from "./url.ts";
-import type { Version } from "./versions.ts";
-
-export interface VersionBuild {
-  readonly url: string;
-  /** Empty folder to build in; what lies there after a failure is of no use. */
-  readonly target: string;
-  readonly previous: Version | undefined;
-  readonly run: Run;
-}
+import type { Version, VersionBuild } from "./versions.ts";
 
 const ENVIRONMENT = {
   GIT_CONFIG_NOSYSTEM: "1",
@@ -23,7 +15,7 @@ const ENVIRONMENT = {
   GIT_ATTR_NOSYSTEM: "1",
   GIT_ALLOW_PROTOCOL: "file:git:http:https:ssh",
   GIT_LFS_SKIP_SMUDGE: "1",
-  // Nobody is there to be asked.
+  // Nobody can answer a prompt.
   GIT_TERMINAL_PROMPT: "0",
   GIT_ASKPASS: "",
   GIT_SSH_COMMAND: "ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=4",
@@ -33,12 +25,12 @@ const CONFIG = [
   "core.hooksPath=/dev/null",
   "core.fsmonitor=false",
   "core.logAllRefUpdates=false",
-  // Making a hard link changes the ctime of the file.
+  // A new hard link changes the ctime of the file.
   "core.trustctime=false",
   "core.checkStat=minimal",
   "submodule.recurse=false",
   "fetch.recurseSubmodules=false",
-  // Each fetch makes one pack; collectGarbage() says when they become one.
+  // Each fetch makes one pack; collectGarbage() joins them.
   "fetch.unpackLimit=1",
   "gc.auto=0",
   "maintenance.auto=false",
@@ -47,13 +39,13 @@ const CONFIG = [
   "http.lowSpeedTime=60",
 ].flatMap((setting) => ["-c", setting]);
 
-/** A remote, or one's own git, that tells no progress for so long is given up. */
+/** How long git may report no progress. */
 const SILENCE_MS = 2 * 60 * 1000;
-/** A pack is what one fetch brought; many make git slow and hold what no commit needs any more. */
+/** Each fetch adds a pack; many packs make git slow and hold objects that no commit needs any more. */
 const MAX_PACKS = 20;
 const FETCHED = "refs/portcache/fetched";
 
-/** The helper is bound to the URL's own host: a redirect elsewhere is told nothing. */
+/** Binds the helper to the URL's host, so that a redirect to another one gets no credentials. */
 function credentialHelper({ url, username }: SyncUrl): readonly string[] {
   if (username === undefined) return [];
   const { origin } = new URL(url);
@@ -84,7 +76,7 @@ async function commitOf(git: Git, name: string): Promise<string> {
 async function clone(git: Git, target: string): Promise<string> {
   const depth = ["--depth=1", "--single-branch", "--no-tags", "--no-checkout", "--template=", "--progress"];
   await git.clone(...depth, "--", git.url, target);
-  // Its branch would keep the first commit's files for ever; its HEAD, which leads nowhere then, git forgets to remove.
+  // The remote's branch would keep the first commit's files for ever. git leaves its HEAD behind, which then leads nowhere.
   await git.local("remote", "remove", "origin");
   await git.local("update-ref", "--no-deref", "-d", "refs/remotes/origin/HEAD");
   try {
@@ -94,7 +86,7 @@ async function clone(git: Git, target: string): Promise<string> {
   }
 }
 
-/** Files of the previous version that are the same in this one take no room of their own, where the disk can do that. */
+/** Copies files of the previous version as hard links, or with their contents where the file system has no hard links. */
 async function copy(run: Run, from: string, names: readonly string[], to: string): Promise<void> {
   const files = ["--", ...names.map((name) => join(from, name))];
   if (names.length === 0) return;
@@ -113,11 +105,11 @@ async function collectGarbage(git: Git, target: string): Promise<void> {
     await git.local("gc", "--quiet", "--prune=now");
 }
 
-/** What the previous version has is fetched no more. Resolves with undefined where there is nothing new. */
+/** Fetches what the previous version does not have. Resolves with undefined where there is no new commit. */
 async function update(git: Git, { target, previous, run }: VersionBuild & { previous: Version }) {
   await copy(run, previous.path, [".git"], target);
   const how = ["--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress"];
-  // Whatever branch the remote's HEAD is by now, and whatever its history.
+  // The remote's HEAD may be another branch by now, with a rewritten history.
   await git.remote("fetch", ...how, "--", git.url, `+HEAD:${FETCHED}`);
   const commit = await commitOf(git, FETCHED);
   if (commit === previous.commit) return undefined;
@@ -131,7 +123,7 @@ async function update(git: Git, { target, previous, run }: VersionBuild & { prev
   return commit;
 }
 
-/** Whether all that the fetched commit needs is there; to read it all takes seconds. */
+/** Returns whether all objects of the fetched commit are valid; reading them takes seconds. */
 async function isSound(git: Git): Promise<boolean> {
   try {
     await git.local("fsck", "--no-dangling", "--no-progress");
@@ -148,19 +140,19 @@ async function checkOut(git: Git, target: string, commit: string): Promise<void>
 }
 
 /**
- * Builds the version in `target`. Resolves with its commit, or with undefined where it is the previous one.
+ * Builds a version in `build.target`. Resolves with its commit; undefined where it equals the previous version.
  * @throws {RunError} {unknown} what `run` throws
  */
-export async function buildFromGit(building: VersionBuild): Promise<string | undefined> {
-  const { target, previous, run } = building;
-  const git = createGit(building);
+export async function buildFromGit(build: VersionBuild): Promise<string | undefined> {
+  const { target, previous, run } = build;
+  const git = createGit(build);
   if (previous?.commit !== undefined) {
     try {
-      const commit = await update(git, { ...building, previous });
+      const commit = await update(git, { ...build, previous });
       if (commit !== undefined) await checkOut(git, target, commit);
       return commit;
     } catch (error) {
-      // Objects that a power failure took are had again by a new clone.
+      // A new clone replaces objects that a power failure destroyed.
       if (!(error instanceof RunError) || (await isSound(git))) throw error;
       await run(["rm", "-rf", "--", ...(await readdir(target)).map((name) => join(target, name))]);
     }

@@ -14,14 +14,14 @@ let syncing: Syncing | undefined;
 
 beforeEach(() => {
   temp = createTempFolder();
-  remote = createLargeRemote(temp.file("srv/tree.git"));
+  remote = createLargeRemote(temp.file("srv/remote.git"));
 });
 afterEach(async () => {
   await endSync(syncing, temp.path);
   syncing = undefined;
 });
 
-/** A process that does nothing but sync the URL, again and again. */
+/** Starts a process that does nothing but sync the URL, again and again. */
 async function spawnServer(url: string) {
   const script = `
     import { createSync } from ${JSON.stringify(join(import.meta.dir, "sync.ts"))};
@@ -35,10 +35,10 @@ async function spawnServer(url: string) {
 
 const ofSync = () => processesOf(temp.file("repos"));
 
-test("killed in the middle of a clone, the server leaves no process behind, and the next start begins anew", async () => {
+test("a server killed in the middle of a clone leaves no process, and the next one clones anew", async () => {
   await using daemon = await serveGit(temp.file("srv"));
   using proxy = createProxy(daemon.port, 200_000, "hang");
-  const url = `git://127.0.0.1:${proxy.port}/tree.git`;
+  const url = `git://127.0.0.1:${proxy.port}/remote.git`;
   const server = await spawnServer(url);
   await until(() => proxy.passed > 200_000);
   expect(ofSync().length).toBeGreaterThan(1);
@@ -55,7 +55,7 @@ test("killed in the middle of a clone, the server leaves no process behind, and 
   ]);
 });
 
-test("killed at any moment of an update, the server leaves a whole tree in use, and the next start goes on", async () => {
+test("a server killed at any moment of an update leaves a complete version, and the next one goes on", async () => {
   const url = `file://${remote.path}`;
   syncing = await startSync(temp.file("repos"), [url]);
   const { location } = syncing.status();
@@ -65,8 +65,7 @@ test("killed at any moment of an update, the server leaves a whole tree in use, 
     const server = await spawnServer(url);
     await until(() => ofSync().length > 0);
     const before = realpathSync(location);
-    // The commit comes at another moment of the server's round each time, and so does the end: every other time at once when
-    // the new tree is in use.
+    // The commit and the kill come at different moments each time; every other kill comes right after the switch.
     await Bun.sleep(15 * i);
     remote.commit(String(i + 2));
     if (i % 2 === 0) await until(() => realpathSync(location) !== before);

@@ -22,7 +22,7 @@ let syncing: Syncing;
 
 beforeEach(() => {
   temp = createTempFolder();
-  remote = createLargeRemote(temp.file("srv/tree.git"));
+  remote = createLargeRemote(temp.file("srv/remote.git"));
 });
 afterEach(() => endSync(syncing, temp.path));
 
@@ -33,10 +33,10 @@ async function start(url: string, settle = true): Promise<Syncing> {
 
 const manifest = () => readFileSync(join(syncing.status().location, "app-misc/a/Manifest"), "utf8");
 
-test("git:// is cloned and updated, and what is known is not sent again", async () => {
+test("git:// is cloned and updated, and known objects are not sent again", async () => {
   await using daemon = await serveGit(temp.file("srv"));
   using proxy = createProxy(daemon.port, Number.POSITIVE_INFINITY, "break");
-  const { next, status } = await start(`git://127.0.0.1:${proxy.port}/tree.git`);
+  const { next, status } = await start(`git://127.0.0.1:${proxy.port}/remote.git`);
   expect(manifest()).toBe(`${manifestLine("1")}\n`);
   expect(proxy.passed).toBeGreaterThan(500_000);
   const before = proxy.passed;
@@ -47,10 +47,10 @@ test("git:// is cloned and updated, and what is known is not sent again", async 
   expect(proxy.passed - before).toBeLessThan(10_000);
 });
 
-test("over smart HTTP the credentials of the URL are used, and no message, no file and no `ps` shows them", async () => {
+test("smart HTTP uses the credentials of the URL, and no message, file or `ps` shows them", async () => {
   using server = serveHttp(temp.file("srv"), `Basic ${btoa("me:s3cr%t")}`);
   const host = `127.0.0.1:${server.port}`;
-  const { next, status, messages } = await start(`http://me:s3cr%25t@${host}/tree.git`, false);
+  const { next, status, messages } = await start(`http://me:s3cr%25t@${host}/remote.git`, false);
   await until(() => status().state === "cloning");
   const lines: string[] = [];
   while (status().state === "cloning") {
@@ -61,33 +61,35 @@ test("over smart HTTP the credentials of the URL are used, and no message, no fi
   remote.commit("2");
   await syncing.settled();
   await next();
-  expect([manifest(), status()]).toMatchObject([`${manifestLine("2")}\n`, { url: `http://***@${host}/tree.git` }]);
+  expect([manifest(), status()]).toMatchObject([`${manifestLine("2")}\n`, { url: `http://***@${host}/remote.git` }]);
   server[Symbol.dispose]();
   await next();
-  expect(status().problem).toContain(`unable to access 'http://${host}/tree.git/'`);
+  expect(status().problem).toContain(`unable to access 'http://${host}/remote.git/'`);
   const { location } = status();
   const files = [join(location, ".git/config"), join(location, `../.${location.split("/").at(-1)}/synced`)];
   const shown = [...lines, ...messages(), JSON.stringify(status()), ...files.map((path) => readFileSync(path, "utf8"))];
   expect(shown.filter((text) => text.includes("s3cr"))).toEqual([]);
 });
 
-test("wrong credentials fail at once instead of asking somebody, and are not shown", async () => {
+test("wrong credentials fail at once without a prompt, and are not shown", async () => {
   using server = serveHttp(temp.file("srv"), "Basic x");
-  const { status, messages } = await start(`http://me:s3cret@127.0.0.1:${server.port}/tree.git`);
+  const { status, messages } = await start(`http://me:s3cret@127.0.0.1:${server.port}/remote.git`);
   expect(status()).toMatchObject({ state: "failing", problem: expect.stringContaining("Authentication failed") });
-  expect(messages("warning").join()).toContain("there is none to use yet, it is tried again at 2026-01-01T00:01:00Z");
+  expect(messages("warning").join()).toContain(
+    "there is no version to use yet, the next try is at 2026-01-01T00:01:00Z",
+  );
   expect(messages().join()).not.toContain("s3cret");
 });
 
-test("a server that wants credentials that are not there is a failure, not a question", async () => {
+test("missing credentials are a failure, not a prompt", async () => {
   using server = serveHttp(temp.file("srv"), "Basic x");
-  const { status } = await start(`http://127.0.0.1:${server.port}/tree.git`);
+  const { status } = await start(`http://127.0.0.1:${server.port}/remote.git`);
   expect(status().problem).toContain("could not read Username");
 });
 
-test("a transfer that is broken off leaves nothing behind, first and later; then it comes through", async () => {
+test("an interrupted transfer leaves nothing behind, in a clone or an update", async () => {
   await using daemon = await serveGit(temp.file("srv"));
-  const url = (port: number) => `git://127.0.0.1:${port}/tree.git`;
+  const url = (port: number) => `git://127.0.0.1:${port}/remote.git`;
   const broken = createProxy(daemon.port, 200_000, "break");
   const { status, next, sync } = await start(url(broken.port));
   const { location } = status();
@@ -110,24 +112,24 @@ test("a transfer that is broken off leaves nothing behind, first and later; then
   expect(readdirSync(status().location.replace(/([^/]+)$/, ".$1")).sort()).toEqual([expect.any(String), "synced"]);
 });
 
-test("a remote that says nothing is ended by the limit, with all that was started for it", async () => {
+test("a silent remote is given up after the limit, with all its processes", async () => {
   await using daemon = await serveGit(temp.file("srv"));
   using proxy = createProxy(daemon.port, 100, "hang");
-  const { status, clock } = await start(`git://127.0.0.1:${proxy.port}/tree.git`, false);
+  const { status, clock } = await start(`git://127.0.0.1:${proxy.port}/remote.git`, false);
   await until(() => proxy.passed > 100);
   await Bun.sleep(50);
   await clock.advance(119_000);
   expect(status().state).toBe("cloning");
   await clock.advance(1_000);
   await syncing.settled();
-  expect(status()).toMatchObject({ state: "failing", problem: "git was ended: nothing came for 120 s" });
+  expect(status()).toMatchObject({ state: "failing", problem: "git was stopped: no output for 120 s" });
   await until(() => processesOf(temp.path).length === 0);
 });
 
-test("stop() in the middle of a clone leaves no process and no tree", async () => {
+test("stop() in the middle of a clone leaves no process and no repository", async () => {
   await using daemon = await serveGit(temp.file("srv"));
   using proxy = createProxy(daemon.port, 200_000, "hang");
-  const { status, sync, messages } = await start(`git://127.0.0.1:${proxy.port}/tree.git`, false);
+  const { status, sync, messages } = await start(`git://127.0.0.1:${proxy.port}/remote.git`, false);
   await until(() => proxy.passed > 200_000);
   expect(processesOf(temp.path).length).toBeGreaterThan(1);
   await sync.stop();
@@ -135,6 +137,6 @@ test("stop() in the middle of a clone leaves no process and no tree", async () =
   const home = status().location.replace(/([^/]+)$/, ".$1");
   expect([existsSync(status().location), readdirSync(home).length, messages("warning")]).toEqual([false, 1, []]);
   proxy.lift();
-  syncing = await startSync(temp.file("repos"), [`git://127.0.0.1:${proxy.port}/tree.git`]);
+  syncing = await startSync(temp.file("repos"), [`git://127.0.0.1:${proxy.port}/remote.git`]);
   expect(readdirSync(home).filter((name) => name.startsWith("new-"))).toEqual([]);
 });

@@ -35,23 +35,23 @@ const failureOf = (promise: Promise<string>) =>
     (error: Error) => error.message,
   );
 
-test("a command gets little of the environment, what it is given, nothing to read, and a low priority", async () => {
+test("a command gets little of the environment, its own variables, no input, and a low priority", async () => {
   const lines = (await sh("env; cat; nice; pwd", { variables: { GIVEN: "1" } })).trim().split("\n");
   const inherited = lines.filter((line) => !/^(PATH|PWD|OLDPWD|SHLVL|_)=/.test(line)).sort();
   expect(inherited).toEqual(["/", "10", "GIVEN=1", "HOME=/home/x", "LC_ALL=C", "https_proxy=http://proxy"]);
 });
 
-test("of much output the end is kept", async () => {
+test("the end of a long output is kept", async () => {
   const output = await sh("head -c 5000000 /dev/zero | tr '\\0' x; echo end");
   expect([output.length, output.slice(-5)]).toEqual([16_384, "xend\n"]);
 });
 
-test("what a command leaves running ends with it, and its open outputs are not waited for", async () => {
+test("processes that a command leaves behind end with it, and their outputs are not waited for", async () => {
   expect(await sh('sleep 100 & sh -c "sleep 100; : $1" & echo done')).toBe("done\n");
   await until(() => processesOf(temp.path).length === 0);
 });
 
-test("a failure says what the command complained of, on one line, without progress, credentials and control signs", async () => {
+test("a failure has the command's errors on one line, without progress, credentials and control characters", async () => {
   const complaints = String.raw`printf 'Receiving objects:  10%% (1/10)\rReceiving objects: 100%% (10/10)\nremote: Counting objects: 3\n' >&2
     printf 'remote: \033[31mgone\033[0m\nfatal: no https://me:secret@host/x\n' >&2; exit 3`;
   expect(await failureOf(sh(complaints))).toBe("remote:  [31mgone [0m; fatal: no https://***@host/x");
@@ -59,21 +59,21 @@ test("a failure says what the command complained of, on one line, without progre
   expect((await failureOf(sh("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1"))).length).toBe(501);
 });
 
-test("a program that is missing is named with the package that has it", async () => {
+test("a missing program is reported with its package", async () => {
   const bare = createRun({ environment: { PATH: temp.path }, clock, signal: stopping.signal });
   for (const program of ["sh", "nice"])
     expect(Bun.spawnSync(["ln", "-s", Bun.which(program) ?? "", temp.path]).success).toBe(true);
-  expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed here (emerge dev-vcs/git)");
-  expect(await failureOf(bare(["rsync", "--version"]))).toBe("rsync is not installed here (emerge net-misc/rsync)");
+  expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed (emerge dev-vcs/git)");
+  expect(await failureOf(bare(["rsync", "--version"]))).toBe("rsync is not installed (emerge net-misc/rsync)");
 });
 
-test("one that is silent for too long is ended with its children; one that speaks goes on, but not for ever", async () => {
+test("a command that is silent for too long is stopped with its children, and any command after two hours", async () => {
   const silent = failureOf(sh('sleep 100 & sh -c "sleep 100; : $1"', { silenceMs: 5000 }));
   await until(() => processesOf(temp.path).length > 1);
   await clock.advance(4999);
   expect(processesOf(temp.path).length).toBeGreaterThan(1);
   await clock.advance(1);
-  expect(await silent).toBe("sh was ended: nothing came for 5 s");
+  expect(await silent).toBe("sh was stopped: no output for 5 s");
   await until(() => processesOf(temp.path).length === 0);
 
   const talking = failureOf(sh(`while sleep 0.005; do echo x >&2; done`, { silenceMs: 3_600_000 }));
@@ -83,10 +83,10 @@ test("one that is silent for too long is ended with its children; one that speak
   }
   await Bun.sleep(100);
   await clock.advance(2_000);
-  expect(await talking).toBe("sh was ended: it took over 7200 s");
+  expect(await talking).toBe("sh was stopped: took over 7200 s");
 });
 
-test("the signal ends it, and nothing begins afterwards", async () => {
+test("the signal stops the command, and no other starts", async () => {
   const reason = new Error("enough");
   const running = sh("sleep 100; echo $1").catch((error: unknown) => error);
   await until(() => processesOf(temp.path).length > 0);

@@ -1,7 +1,7 @@
 /**
- * Runs git, rsync and their like for a sync: in a process group of its own, at low priority, with a clean environment,
- * bounded output and limits of time. The group dies with the command, with the signal, and with this very process, even
- * when that is killed: a shell in it waits for its standard input to end.
+ * Runs git, rsync and other commands for a sync: in their own process group, at low priority, with a clean environment, and
+ * with limits on output and time. The group ends with the command, with the signal, and with this process, even when that is
+ * killed: a shell in the group waits for the end of its standard input.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { maskCredentials } from "../../lib/url.ts";
@@ -10,22 +10,23 @@ import { maskCredentials } from "../../lib/url.ts";
 export class RunError extends Error {}
 
 export interface RunOptions {
-  /** Beside the environment of all commands. */
+  /** Variables in addition to those of all commands. */
   readonly variables?: Readonly<Record<string, string>>;
-  /** It is ended when it says nothing for so long; only for those that tell of their progress. */
+  /** How long the command may write nothing; only for commands that report progress. */
   readonly silenceMs?: number;
 }
 
 export interface RunDeps {
-  /** The environment of the process, of which little is handed on. */
+  /** Environment of the process; commands get little of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /**
- * Resolves with the end of the standard output when the command and all that it started have ended well.
- * @throws {RunError} when it fails or takes too long; {unknown} the signal's reason
+ * Resolves with the end of the standard output once the command, and everything that it started, has ended.
+ * @throws {RunError} when it fails or takes too long
+ * @throws {unknown} the signal's reason
  */
 export type Run = (command: readonly string[], options?: RunOptions) => Promise<string>;
 
@@ -33,12 +34,12 @@ const WRAPPER = `exec 3<&0
 { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
 nice -n 10 "$@" </dev/null 3<&-`;
 
-const HANDED_ON = [
+const INHERITED = [
   ...["PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "RSYNC_PROXY"],
   ...["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"],
 ];
 
-/** A clone of ::gentoo over a line of 30 KiB/s takes an hour. */
+/** A clone of ::gentoo at 30 KiB/s takes an hour. */
 const MAX_MS = 2 * 60 * 60 * 1000;
 const KEPT_CHARACTERS = 16 * 1024;
 const SHOWN_CHARACTERS = 500;
@@ -46,7 +47,7 @@ const NOT_FOUND = 127;
 
 const PACKAGES: Readonly<Record<string, string>> = { git: "dev-vcs/git", rsync: "net-misc/rsync" };
 
-/** Reads all, keeps the end. */
+/** Reads everything, and keeps the end. */
 async function readEnd(stream: ReadableStream<Uint8Array>, onChunk: () => void): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";
@@ -57,8 +58,8 @@ async function readEnd(stream: ReadableStream<Uint8Array>, onChunk: () => void):
   return end;
 }
 
-/** What it complained of on standard error, on one line: without progress, and without what would paint a terminal. */
-function complaint(errors: string): string {
+/** Puts standard error on one line, without progress reports, credentials and control characters. */
+function complaintOf(errors: string): string {
   const lines = errors
     .split(/[\r\n]+/)
     .map((line) => line.replace(/\p{Cc}+/gu, " ").trim())
@@ -70,29 +71,29 @@ function complaint(errors: string): string {
 function failure(program: string, exit: number, errors: string): RunError {
   const install = PACKAGES[program];
   if (exit === NOT_FOUND && install !== undefined) {
-    return new RunError(`${program} is not installed here (emerge ${install})`);
+    return new RunError(`${program} is not installed (emerge ${install})`);
   }
-  return new RunError(complaint(errors) || `${program} ended with status ${exit}`);
+  return new RunError(complaintOf(errors) || `${program} ended with status ${exit}`);
 }
 
 export function createRun({ environment, clock, signal }: RunDeps): Run {
-  const handedOn = Object.fromEntries(
-    HANDED_ON.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  const inherited = Object.fromEntries(
+    INHERITED.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
   );
 
-  /** Calls `end` with the reason when it took too long; until `over` fires. */
+  /** Calls `end` with the reason when the command takes too long; stops when `over` fires. */
   async function watch(silenceMs: number, heardAt: () => number, over: AbortSignal, end: (why: string) => void) {
-    const begunAt = clock.now();
+    const startedAt = clock.now();
     try {
       for (;;) {
         const silentMs = clock.now() - heardAt();
-        const totalMs = clock.now() - begunAt;
-        if (silentMs >= silenceMs) return end(`nothing came for ${Math.round(silenceMs / 1000)} s`);
-        if (totalMs >= MAX_MS) return end(`it took over ${MAX_MS / 1000} s`);
+        const totalMs = clock.now() - startedAt;
+        if (silentMs >= silenceMs) return end(`no output for ${Math.round(silenceMs / 1000)} s`);
+        if (totalMs >= MAX_MS) return end(`took over ${MAX_MS / 1000} s`);
         await clock.sleep(Math.min(silenceMs - silentMs, MAX_MS - totalMs), over);
       }
     } catch {
-      // It is over.
+      // The command has ended.
     }
   }
 
@@ -101,7 +102,7 @@ export function createRun({ environment, clock, signal }: RunDeps): Run {
     const [program = ""] = command;
     const child = Bun.spawn(["sh", "-c", WRAPPER, "sh", ...command], {
       cwd: "/",
-      env: { ...handedOn, LC_ALL: "C", ...variables },
+      env: { ...inherited, LC_ALL: "C", ...variables },
       stdin: "pipe",
       stdout: "pipe",
       stderr: "pipe",
@@ -114,7 +115,7 @@ export function createRun({ environment, clock, signal }: RunDeps): Run {
       try {
         process.kill(-child.pid, "SIGKILL");
       } catch {
-        // It has ended by itself just now.
+        // It has ended by itself meanwhile.
       }
     };
     let heardAt = clock.now();
@@ -122,18 +123,18 @@ export function createRun({ environment, clock, signal }: RunDeps): Run {
       heardAt = clock.now();
     };
     const over = new AbortController();
-    const onAbort = () => end("stopped");
+    const onAbort = () => end("the sync was stopped");
     signal.addEventListener("abort", onAbort);
     const outputs = Promise.all([readEnd(child.stdout, hear), readEnd(child.stderr, hear)]);
     void watch(silenceMs, () => heardAt, over.signal, end);
     const exit = await child.exited;
     signal.removeEventListener("abort", onAbort);
     over.abort();
-    // What it left behind would keep its outputs open, and work on in a folder that is no longer its.
+    // Processes left behind would keep the outputs open, and go on in a folder that they no longer own.
     await child.stdin.end();
     const [output, errors] = await outputs;
     signal.throwIfAborted();
-    if (ended !== undefined) throw new RunError(`${program} was ended: ${ended}`);
+    if (ended !== undefined) throw new RunError(`${program} was stopped: ${ended}`);
     if (exit !== 0) throw failure(program, exit, errors);
     return output;
   };

@@ -1,6 +1,6 @@
 /**
- * One sync of a tree: builds the version that its URL has now, looks whether that is an ebuild repository, and puts it
- * into use. Whatever fails, the tree stays as it was; what was built until then is swept later.
+ * Syncs a repository once: builds the version that its URL has now, checks that it is an ebuild repository, and makes it the
+ * current one. After any failure the repository stays as it was; what was built until then is swept later.
  */
 import { readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { buildFromGit } from "./git.ts";
 import { buildFromRsync } from "./rsync.ts";
 import { type Run, RunError } from "./run-command.ts";
-import { isRsyncUrl, shownUrl } from "./url.ts";
+import { isRsyncUrl, maskedUrl } from "./url.ts";
 import type { Versions } from "./versions.ts";
 
 export interface SyncOnceDeps {
@@ -25,16 +25,16 @@ interface Built {
 
 async function build(target: string, { url, versions, run }: SyncOnceDeps): Promise<Built> {
   const previous = versions.current();
-  const building = { url, target, previous, run };
-  if (isRsyncUrl(url)) return { isNew: (await buildFromRsync(building)) || !previous };
-  const commit = await buildFromGit(building);
+  const request = { url, target, previous, run };
+  if (isRsyncUrl(url)) return { isNew: (await buildFromRsync(request)) || !previous };
+  const commit = await buildFromGit(request);
   return commit === undefined ? { isNew: false } : { isNew: true, commit };
 }
 
-/** Git does not say why it cannot write. Not to be told from one so full that nothing of use has room. */
+/** With less free space than this the disk counts as full. git does not say why it cannot write. */
 const FULL_BYTES = 4 * 1024 * 1024;
 
-/** The error, with the reason where that is a full disk. */
+/** Adds to the error that the disk is full, where it is. */
 async function explained(error: unknown, path: string): Promise<unknown> {
   const { bavail, bsize } = await statfs(path);
   if (!(error instanceof RunError) || bavail * bsize >= FULL_BYTES) return error;
@@ -49,7 +49,7 @@ async function isA(kind: "isFile" | "isDirectory", path: string): Promise<boolea
   }
 }
 
-/** PMS 4.1 wants profiles/; a tree that has Manifests without it is of use too. */
+/** Checks for profiles/ (PMS 4.1) or any Manifest, so that an error page served by git never replaces a repository. */
 async function isEbuildRepository(path: string): Promise<boolean> {
   if (await isA("isDirectory", join(path, "profiles"))) return true;
   for (const category of await readdir(path)) {
@@ -61,7 +61,7 @@ async function isEbuildRepository(path: string): Promise<boolean> {
 }
 
 /**
- * Resolves with whether another version is in use now.
+ * Resolves with whether there is a new current version.
  * @throws {RunError} {Error} errors of the file system; {unknown} what `run` throws
  */
 export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
@@ -71,13 +71,13 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
     const { isNew, commit } = await build(target, deps);
     if (isNew) {
       if (!(await isEbuildRepository(target))) {
-        throw new RunError("no ebuild repository: neither profiles nor a Manifest is in it");
+        throw new RunError("not an ebuild repository: it has neither profiles nor a Manifest");
       }
-      // A version in use is on the disk whole, whenever the power fails.
+      // A current version must be completely on disk, whenever the power fails.
       await run(["sync", "-f", target]);
       await versions.activate(target, clock.now(), commit);
     }
-    await versions.markSynced(clock.now(), shownUrl(url));
+    await versions.markSynced(clock.now(), maskedUrl(url));
     return isNew;
   } catch (error) {
     throw await explained(error, dirname(target));

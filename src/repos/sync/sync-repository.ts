@@ -1,6 +1,6 @@
 /**
- * Keeps one tree in step with its URL: when it is due, what is built, whether that is an ebuild repository, and what
- * people are told. A sync that fails for whatever reason leaves the tree as it was.
+ * Keeps one repository in sync with its URL: waits until a sync is due, syncs, reports the state, and logs it. A failed sync
+ * leaves the repository as it was.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
@@ -9,29 +9,29 @@ import type { Semaphore } from "../../lib/semaphore.ts";
 import { maskCredentials } from "../../lib/url.ts";
 import { createRun } from "./run-command.ts";
 import { syncOnce } from "./sync-once.ts";
-import { shownUrl } from "./url.ts";
+import { maskedUrl } from "./url.ts";
 import { createVersions } from "./versions.ts";
 
 export interface SyncStatus {
   /** Without credentials. */
   readonly url: string;
-  /** Where it lies or will lie: a symbolic link that leads to its current version. */
+  /** The repository's path, also before the first sync: a symbolic link to its current version. */
   readonly location: string;
-  /** "waiting": it is not there and its turn has not come; "failing": as `problem` says, with or without a tree in use. */
+  /** "waiting" is a repository that is to be cloned; "failing" has a `problem`, with or without a current version. */
   readonly state: "waiting" | "cloning" | "current" | "failing";
-  /** When it was last known to be what the URL has, in an earlier run too; undefined before the first time. */
+  /** Time of the last successful sync, in an earlier run too; undefined before the first. */
   readonly syncedAt: number | undefined;
-  /** When it is synced next; undefined while it is, and where it never is. */
+  /** Time of the next sync; undefined during a sync, and where there is none. */
   readonly nextAt: number | undefined;
   readonly commit?: string;
-  /** Why the last sync came to nothing; sentence part. */
+  /** Reason why the last sync failed; sentence part. */
   readonly problem?: string;
 }
 
 export interface SyncedRepository {
   readonly url: string;
   readonly location: string;
-  /** Whether it was not there before, so that it is a repository from now on. */
+  /** Whether this is its first version, so that there is a new repository. */
   readonly first: boolean;
 }
 
@@ -39,55 +39,55 @@ export interface RepositorySyncDeps {
   readonly url: string;
   /** LOCATION/repos. */
   readonly folder: string;
-  /** Between syncs; 0: it is cloned and stays as it is. */
+  /** Time between syncs; 0 clones the repository once. */
   readonly intervalMs: () => number;
   /** The environment of the process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How many trees are synced at once. */
+  /** Limits how many repositories are synced at once. */
   readonly slots: Semaphore;
-  /** Called when another version is in use. The tree's next sync waits for it, so that whoever reads it can be done. */
-  onSynced(tree: SyncedRepository): Promise<void>;
+  /** Called with each new current version. The next sync waits for it, so that readers of the version can finish. */
+  onSynced(repository: SyncedRepository): Promise<void>;
 }
 
 export interface RepositorySync {
   status(): SyncStatus;
-  /** To be called when the interval is another. */
+  /** To be called when the interval has changed. */
   reschedule(): void;
-  /** Ends what is under way; resolves when nothing of it runs any more. */
+  /** Stops the running sync; resolves when none of its processes is left. */
   stop(): Promise<void>;
 }
 
 export interface SyncHistory {
-  /** Whether some version of it is there to use. */
-  readonly there: boolean;
-  /** When it was last known to be what its URL has. */
+  /** Whether there is a current version. */
+  readonly hasVersion: boolean;
+  /** Time of the last successful sync. */
   readonly syncedAt: number | undefined;
-  /** End of the last try of this run. */
+  /** End of the last attempt in this run. */
   readonly triedAt: number | undefined;
-  /** Tries in vain since the last good one. */
+  /** Failures since the last success. */
   readonly failures: number;
-  /** 0: what is there stays as it is. */
+  /** 0 keeps the first version. */
   readonly intervalMs: number;
 }
 
 const MINUTE_MS = 60 * 1000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** One that is not there is tried again after 1, 2, 4 … minutes. Undefined: never. */
-export function nextSyncAt({ there, syncedAt, triedAt, failures, intervalMs }: SyncHistory): number | undefined {
-  if (there) return intervalMs === 0 ? undefined : Math.max(triedAt ?? 0, syncedAt ?? 0) + intervalMs;
+/** Retries a first clone after 1, 2, 4 … minutes. Returns undefined for never. */
+export function nextSyncAt({ hasVersion, syncedAt, triedAt, failures, intervalMs }: SyncHistory): number | undefined {
+  if (hasVersion) return intervalMs === 0 ? undefined : Math.max(triedAt ?? 0, syncedAt ?? 0) + intervalMs;
   if (triedAt === undefined) return 0;
   return triedAt + Math.min(MINUTE_MS * 2 ** Math.max(0, failures - 1), intervalMs || HOUR_MS, HOUR_MS);
 }
 
-/** Milliseconds until then; what lies further ahead than any interval is the work of a clock that was set back. */
+/** Returns the time until `at`; 0 where that is further ahead than any interval, since the clock was set back. */
 export function waitMs(at: number, now: number, intervalMs: number): number {
   return at > now + Math.max(intervalMs, HOUR_MS) ? 0 : Math.max(0, at - now);
 }
 
-/** Timers hold no more than 24 days. */
+/** Timers are limited to 24 days. */
 const LONGEST_SLEEP_MS = 24 * 60 * 60 * 1000;
 
 function shownReason(error: unknown): string {
@@ -98,12 +98,12 @@ function textOf(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+/, "");
 }
 
-/** Begins at once: clones what is not there, and else waits until it is due. */
+/** Starts at once: clones a new repository, or waits until a sync is due. */
 export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
   const { url, folder, clock, log, slots } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const shown = shownUrl(url);
+  const masked = maskedUrl(url);
   const run = createRun({ environment: deps.environment, clock, signal });
   const versions = createVersions(folder, url);
   const { location } = versions;
@@ -116,8 +116,8 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
   let wake = new AbortController();
 
   function dueAt(): number | undefined {
-    const there = versions.current() !== undefined;
-    return nextSyncAt({ there, syncedAt: versions.syncedAt(), triedAt, failures, intervalMs: deps.intervalMs() });
+    const hasVersion = versions.current() !== undefined;
+    return nextSyncAt({ hasVersion, syncedAt: versions.syncedAt(), triedAt, failures, intervalMs: deps.intervalMs() });
   }
 
   async function untilDue(): Promise<void> {
@@ -141,7 +141,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     const say = changed || recovered ? log.info.bind(log) : log.debug.bind(log);
     const what = first ? "cloned" : changed ? "synced" : "found unchanged";
     say("repository {url} {what} in {tookMs} ms, commit {commit}: {location}", {
-      url: shown,
+      url: masked,
       what,
       tookMs,
       commit,
@@ -154,22 +154,22 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     failures++;
     triedAt = clock.now();
     const at = dueAt();
-    const next = at === undefined ? "it is not tried again" : `it is tried again at ${textOf(at)}`;
+    const next = at === undefined ? "there is no retry" : `the next try is at ${textOf(at)}`;
     const syncedAt = versions.syncedAt();
     const since = syncedAt === undefined ? "" : ` of ${textOf(syncedAt)}`;
-    const use = versions.current() ? `the tree${since} stays in use` : "there is none to use yet";
-    log.warn("Cannot sync repository {url}: {problem}; {use}, {next}", { url: shown, problem, use, next });
+    const use = versions.current() ? `the version${since} stays in use` : "there is no version to use yet";
+    log.warn("Cannot sync repository {url}: {problem}; {use}, {next}", { url: masked, problem, use, next });
   }
 
-  /** Resolves with what to tell of, where there is something new. */
+  /** Syncs once; resolves with the repository if it has a new current version. */
   async function attempt(): Promise<SyncedRepository | undefined> {
     const first = versions.current() === undefined;
-    const begunAt = clock.now();
+    const startedAt = clock.now();
     nextAt = undefined;
     cloning = first;
     try {
       const changed = await syncOnce({ url, versions, run, clock });
-      succeed(first, changed, clock.now() - begunAt);
+      succeed(first, changed, clock.now() - startedAt);
       triedAt = clock.now();
       return changed ? { url, location, first } : undefined;
     } catch (error) {
@@ -181,7 +181,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     }
   }
 
-  /** What the promise comes to, unless the end comes first. @throws {unknown} the signal's reason */
+  /** Waits for the promise, unless stop() is called first. @throws {unknown} the signal's reason */
   async function unlessStopped<T>(promise: Promise<T>): Promise<T> {
     const { promise: stopped, reject } = Promise.withResolvers<never>();
     const onAbort = () => reject(signal.reason);
@@ -204,11 +204,11 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     }
   }
 
-  async function tell(synced: SyncedRepository): Promise<void> {
+  async function notify(synced: SyncedRepository): Promise<void> {
     try {
       await deps.onSynced(synced);
     } catch (error) {
-      log.error("What {url} brought is not in use everywhere: {error}", { url: shown, error });
+      log.error("Cannot use the new version of repository {url} everywhere: {error}", { url: masked, error });
     }
   }
 
@@ -217,25 +217,25 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
       await versions.sweep(run);
     } catch (error) {
       signal.throwIfAborted();
-      log.warn("Old versions of repository {url} stay on the disk: {reason}", {
-        url: shown,
+      log.warn("Cannot remove old versions of repository {url}: {reason}", {
+        url: masked,
         reason: shownReason(error),
       });
     }
   }
 
-  async function keep(): Promise<void> {
+  async function syncForever(): Promise<void> {
     for (;;) {
       await sweep();
       await untilDue();
       const release = await acquireSlot();
       const synced = await attempt().finally(release);
-      if (synced) await unlessStopped(tell(synced));
+      if (synced) await unlessStopped(notify(synced));
     }
   }
 
-  const ended = keep().catch((error: unknown) => {
-    if (!signal.aborted) log.error("Repository {url} is no longer synced: {error}", { url: shown, error });
+  const ended = syncForever().catch((error: unknown) => {
+    if (!signal.aborted) log.error("Repository {url} is no longer synced: {error}", { url: masked, error });
   });
 
   function stateOf(): SyncStatus["state"] {
@@ -248,7 +248,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     status() {
       const commit = versions.current()?.commit;
       return {
-        url: shown,
+        url: masked,
         location,
         state: stateOf(),
         syncedAt: versions.syncedAt(),

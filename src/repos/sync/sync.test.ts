@@ -40,8 +40,8 @@ async function start(urls: readonly string[], settle = true): Promise<Syncing> {
 const MINUTE = 60_000;
 const problems = () => syncing.sync.status().map(({ problem = "" }) => problem);
 
-test("each URL has its own folder, two of the same last part too; one that fails keeps no other from being had", async () => {
-  const [a, b] = [remoteAt("a/tree.git"), remoteAt("b/tree.git")];
+test("each URL has its own folder, and a failing one delays no other", async () => {
+  const [a, b] = [remoteAt("a/remote.git"), remoteAt("b/remote.git")];
   const { sync } = await start([a.url, `file://${temp.path}/none`, b.url, a.url]);
   expect(sync.status().map(({ url, state }) => [url, state])).toEqual([
     [a.url, "current"],
@@ -51,8 +51,8 @@ test("each URL has its own folder, two of the same last part too; one that fails
   expect(readdirSync(temp.file("repos")).filter((name) => !name.startsWith("."))).toHaveLength(2);
 });
 
-test("where a tree lies is known without syncing, once it is there", async () => {
-  const { url } = remoteAt("tree");
+test("the location of a cloned repository is known without a sync", async () => {
+  const { url } = remoteAt("remote");
   expect(syncedLocation(temp.file("repos"), url)).toBeUndefined();
   const { status } = await start([url]);
   expect(syncedLocation(temp.file("repos"), url)).toBe(status().location);
@@ -60,8 +60,8 @@ test("where a tree lies is known without syncing, once it is there", async () =>
   expect(syncedLocation(temp.file("repos"), url)).toBeUndefined();
 });
 
-test("after a restart a tree is synced when it was due, not at once; what a killed run left is removed", async () => {
-  const remote = remoteAt("tree");
+test("after a restart a repository is synced when it is due, and leftovers of a killed run are removed", async () => {
+  const remote = remoteAt("remote");
   await start([remote.url]);
   await syncing.sync.stop();
   const home = syncing.status().location.replace(/([^/]+)$/, ".$1");
@@ -75,8 +75,8 @@ test("after a restart a tree is synced when it was due, not at once; what a kill
   expect(events).toMatchObject([{ first: false }]);
 });
 
-test("an interval of 0 clones what is not there, again and again if need be, and syncs nothing afterwards", async () => {
-  const remote = remoteAt("tree");
+test("an interval of 0 clones a repository, with retries, and never syncs it again", async () => {
+  const remote = remoteAt("remote");
   renameSync(remote.path, `${remote.path}.away`);
   const { sync, clock, status } = await start([remote.url]);
   await sync.configure([remote.url], 0);
@@ -91,7 +91,7 @@ test("an interval of 0 clones what is not there, again and again if need be, and
   await until(() => status().commit !== commit);
 });
 
-test("a first clone that fails is tried again after 1, 2, 4 … minutes", async () => {
+test("a failed first clone is tried again after 1, 2, 4 … minutes", async () => {
   const { clock, status, next } = await start([`file://${temp.path}/none`]);
   const waits: number[] = [];
   for (let i = 0; i < 8; i++) {
@@ -101,7 +101,7 @@ test("a first clone that fails is tried again after 1, 2, 4 … minutes", async 
   expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
 });
 
-test("configure() begins new ones, lets others go on, ends what goes, and leaves its folder alone", async () => {
+test("configure() starts new repositories, stops removed ones, and leaves their folders alone", async () => {
   const [a, b] = [remoteAt("a"), remoteAt("b")];
   const { sync, events } = await start([a.url]);
   const { location } = syncing.status();
@@ -119,14 +119,14 @@ test("configure() begins new ones, lets others go on, ends what goes, and leaves
   expect(events).toHaveLength(2);
 });
 
-test("two are cloned at once; a third that waits for them can be given up at once", async () => {
-  const remote = createRemote(temp.file("srv/tree"));
+test("two repositories are cloned at once, and a waiting third can be removed at once", async () => {
+  const remote = createRemote(temp.file("srv/remote"));
   remote.commit("1");
   await using daemon = await serveGit(temp.file("srv"));
   using proxy = createProxy(daemon.port, 10, "hang");
-  const urls = ["tree", "tree/", "tree/.git"].map((name) => `git://127.0.0.1:${proxy.port}/${name}`);
+  const urls = ["remote", "remote/", "remote/.git"].map((name) => `git://127.0.0.1:${proxy.port}/${name}`);
   const { sync } = await start(urls, false);
-  const of = (state: string) => sync.status().flatMap((tree, i) => (tree.state === state ? [urls[i] ?? ""] : []));
+  const of = (state: string) => sync.status().flatMap((one, i) => (one.state === state ? [urls[i] ?? ""] : []));
   await until(() => of("cloning").length === 2);
   await Bun.sleep(50);
   const [cloning, waiting] = [of("cloning"), of("waiting")];
@@ -138,10 +138,10 @@ test("two are cloned at once; a third that waits for them can be given up at onc
   expect(problems()).toEqual([""]);
 });
 
-test("the next sync of a tree waits until it has been heeded; one that can't be is told of and ends nothing", async () => {
-  const remote = remoteAt("tree");
-  const { promise: heeded, reject } = Promise.withResolvers<void>();
-  const { clock, status, messages } = await startSync(temp.file("repos"), [remote.url], false, () => heeded).then(
+test("the next sync waits for onSynced(), whose failure is logged and stops nothing", async () => {
+  const remote = remoteAt("remote");
+  const { promise: synced, reject } = Promise.withResolvers<void>();
+  const { clock, status, messages } = await startSync(temp.file("repos"), [remote.url], false, () => synced).then(
     (one) => {
       syncing = one;
       return one;
@@ -158,16 +158,16 @@ test("the next sync of a tree waits until it has been heeded; one that can't be 
   expect(messages("error")[0]).toContain("the index is full");
 });
 
-test("stop() does not wait for those who heed", async () => {
-  const remote = remoteAt("tree");
+test("stop() does not wait for onSynced()", async () => {
+  const remote = remoteAt("remote");
   syncing = await startSync(temp.file("repos"), [remote.url], false, () => new Promise(() => undefined));
   await until(() => syncing.status().state === "current");
   await syncing.sync.stop();
   expect(readFileSync(join(syncing.status().location, "profiles/repo_name"), "utf8")).toBe("test\n");
 });
 
-test("a folder of people's own in the place of the link is a problem, and stays", async () => {
-  const { url } = remoteAt("tree");
+test("a folder in place of the link is a problem, and stays", async () => {
+  const { url } = remoteAt("remote");
   await start([url]);
   await syncing.sync.stop();
   const { location } = syncing.status();
@@ -186,8 +186,8 @@ afterAll(() => {
 });
 
 // Needs the right to mount a small tmpfs.
-test.skipIf(!mounted)("a full disk leaves the tree as it was; with room again it is synced", async () => {
-  const remote = remoteAt("tree");
+test.skipIf(!mounted)("a full disk leaves the repository as it was, until there is space again", async () => {
+  const remote = remoteAt("remote");
   syncing = await startSync(small.file("repos"), [remote.url]);
   const { status, next } = syncing;
   const { commit, location } = status();
@@ -208,5 +208,5 @@ test.skipIf(!mounted)("a full disk leaves the tree as it was; with room again it
   const last = remote.commit("3");
   await next();
   expect(status()).toMatchObject({ state: "current", commit: last });
-  expect(basename(location)).toStartWith("tree-");
+  expect(basename(location)).toStartWith("remote-");
 });

@@ -1,7 +1,7 @@
 /**
- * Ebuild trees given as URLs: cloned under the store and kept current. Each tree for itself, a few at once; one that
- * cannot be had keeps no other from being synced, and nothing of it from being used as it last was. The folder of a URL
- * that is no longer configured is left alone: it may be wanted again, and to remove it is for people.
+ * Clones ebuild repositories that are configured as URLs, and keeps them current, two at a time. A repository that fails
+ * delays no other, and keeps its last version. The folder of a URL that is no longer configured is left for people to remove,
+ * since it may be wanted again.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -20,38 +20,38 @@ export interface SyncDeps {
   readonly urls: readonly string[];
   /** LOCATION/repos. */
   readonly folder: string;
-  /** Between syncs of a tree; 0: each is cloned once and stays as it is. */
+  /** Time between syncs of a repository; 0 clones each once. */
   readonly intervalMs: number;
-  /** The environment of the process, of which git and rsync are handed what they need to reach the remote. */
+  /** Environment of the process; git and rsync get what they need of it to reach the remote. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Called when another version of a tree is in use. The tree's next sync waits for it. */
-  onSynced(tree: SyncedRepository): Promise<void>;
+  /** Called with each new current version. The repository's next sync waits for it. */
+  onSynced(repository: SyncedRepository): Promise<void>;
 }
 
 export interface Sync {
-  /** Makes these the trees; those that were so before go on with what they do. Resolves when the others have stopped. */
+  /** Replaces the URLs; repositories that stay go on undisturbed. Resolves when the others have stopped. */
   configure(urls: readonly string[], intervalMs: number): Promise<void>;
   /** In the order of the URLs. */
   status(): readonly SyncStatus[];
-  /** Ends what is under way; resolves when no process of it is left. */
+  /** Stops running syncs; resolves when none of their processes is left. */
   stop(): Promise<void>;
 }
 
 const AT_ONCE = 2;
 
-/** Of URLs that differ in nothing but their credentials the first holds. */
+/** Keeps the first of URLs that differ only in their credentials. */
 function distinct(urls: readonly string[]): readonly string[] {
   const byFolder = new Map(urls.toReversed().map((url) => [folderNameOf(url), url]));
   return urls.filter((url, i) => byFolder.get(folderNameOf(url)) === url && urls.indexOf(url) === i);
 }
 
-/** Begins at once. */
+/** Starts to sync at once. */
 export function createSync(deps: SyncDeps): Sync {
   const slots = createSemaphore(AT_ONCE);
   let { intervalMs } = deps;
-  let trees = new Map<string, RepositorySync>();
+  let syncs = new Map<string, RepositorySync>();
   let stopped = false;
   let configuring: Promise<void> = Promise.resolve();
 
@@ -61,26 +61,26 @@ export function createSync(deps: SyncDeps): Sync {
 
   async function apply(urls: readonly string[]): Promise<void> {
     const wanted = distinct(urls);
-    const gone = [...trees].filter(([url]) => !wanted.includes(url));
-    for (const [url] of gone) trees.delete(url);
+    const gone = [...syncs].filter(([url]) => !wanted.includes(url));
+    for (const [url] of gone) syncs.delete(url);
     // The same folder may come again under a URL with other credentials.
-    await Promise.all(gone.map(([, tree]) => tree.stop()));
+    await Promise.all(gone.map(([, sync]) => sync.stop()));
     if (stopped) return;
-    for (const tree of trees.values()) tree.reschedule();
-    trees = new Map(wanted.map((url) => [url, trees.get(url) ?? start(url)]));
+    for (const sync of syncs.values()) sync.reschedule();
+    syncs = new Map(wanted.map((url) => [url, syncs.get(url) ?? start(url)]));
   }
 
-  trees = new Map(distinct(deps.urls).map((url) => [url, start(url)]));
+  syncs = new Map(distinct(deps.urls).map((url) => [url, start(url)]));
   return {
     configure(urls, newIntervalMs) {
       intervalMs = newIntervalMs;
       configuring = configuring.then(() => apply(urls));
       return configuring;
     },
-    status: () => [...trees.values()].map((tree) => tree.status()),
+    status: () => [...syncs.values()].map((sync) => sync.status()),
     async stop() {
       stopped = true;
-      await Promise.all([configuring, ...[...trees.values()].map((tree) => tree.stop())]);
+      await Promise.all([configuring, ...[...syncs.values()].map((sync) => sync.stop())]);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { folderNameOf, isRepositoryUrl, isRsyncUrl, repositoryNameOf, shownUrl, splitCredentials } from "./url.ts";
+import { folderNameOf, isRepositoryUrl, isRsyncUrl, maskedUrl, repositoryNameOf, splitCredentials } from "./url.ts";
 
 test.each([
   ["https://github.com/gentoo-mirror/guru.git", "guru"],
@@ -10,15 +10,15 @@ test.each([
   ["git@host:overlay", "overlay"],
   ["rsync://rsync.gentoo.org/gentoo-portage", "gentoo-portage"],
   ["file:///srv/my tree", "my-tree"],
-  ["https://host/..", "tree"],
-  ["https://host/.git", "tree"],
+  ["https://host/..", "repository"],
+  ["https://host/.git", "repository"],
   ["https://host/-rf", "rf"],
   ["https://host", "host"],
-])("the tree of %s is called %s", (url, name) => {
+])("the repository of %s is named %s", (url, name) => {
   expect([repositoryNameOf(url), isRepositoryUrl(url)]).toEqual([name, true]);
 });
 
-test("any URL gives a name that is a safe, visible file name", () => {
+test("any URL gives a safe and visible file name", () => {
   fc.assert(
     fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), fc.string(), (url, more) => {
       expect(folderNameOf(url + more)).toMatch(/^\w[\w.-]{0,63}-[0-9a-f]{8}$/);
@@ -26,13 +26,13 @@ test("any URL gives a name that is a safe, visible file name", () => {
   );
 });
 
-test("URLs with the same last part have distinct names; other credentials change nothing", () => {
+test("URLs with the same last part have distinct names, independent of credentials", () => {
   const names = ["https://a/x.git", "https://b/x.git", "https://a/x"].map(folderNameOf);
   expect(new Set(names).size).toBe(3);
   expect(folderNameOf("https://me:secret@a/x.git")).toBe(names[0] ?? "");
 });
 
-test("credentials are taken out of http URLs, as a whole, and passwords out of those of rsync", () => {
+test("credentials are removed from http URLs, and passwords from rsync URLs", () => {
   const table = [
     ["https://host/x", { url: "https://host/x" }],
     ["https://me:s%40cret@host:1/x", { url: "https://host:1/x", username: "me", password: "s@cret" }],
@@ -46,12 +46,13 @@ test("credentials are taken out of http URLs, as a whole, and passwords out of t
   expect(table.map(([url]) => splitCredentials(url))).toEqual(table.map(([, split]) => split));
 });
 
-test("no credentials are shown, whatever signs they have", () => {
-  expect(shownUrl("https://me:p@ss:w@host/x@y")).toBe("https://***@host/x@y");
-  expect(["https://host/a@b", "git@host:x"].map(shownUrl)).toEqual(["https://host/a@b", "git@host:x"]);
+test("credentials are masked, whatever characters they have", () => {
+  expect(maskedUrl("https://me:p@ss:w@host/x@y")).toBe("https://***@host/x@y");
+  expect(maskedUrl("https://me:p?s#s@host/x")).toBe("https://***@host/x");
+  expect(["https://host/a@b", "git@host:x"].map(maskedUrl)).toEqual(["https://host/a@b", "git@host:x"]);
 });
 
-test("rsync is told from git by the scheme, and paths are no URLs", () => {
+test("the scheme distinguishes rsync from git, and paths are not URLs", () => {
   expect(["rsync://h/x", "RSYNC://h/x", "https://rsync/x", "rsync@h:x"].map(isRsyncUrl)).toEqual([
     true,
     true,

@@ -1,17 +1,17 @@
 /**
- * URLs of ebuild trees, pure: which texts are such, what the tree's folder is called, and the credentials in them.
+ * Parses URLs of ebuild repositories, for the folder's name and for the credentials in them. Pure.
  *   https:// http:// git:// ssh:// git+ssh:// file:// and user@host:path for git; rsync:// for rsync
  */
 import { createHash } from "node:crypto";
 
 export interface SyncUrl {
-  /** Without password; for http and https without user name too, so that neither shows in messages and in `ps`. */
+  /** Without password, and for http and https without user name, so that neither shows in messages and in `ps`. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
 }
 
-/** Whether a configured repository is to be cloned, not a path. */
+/** Returns whether a configured repository is a URL to clone, not a path. */
 export function isRepositoryUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
 }
@@ -20,8 +20,8 @@ export function isRsyncUrl(url: string): boolean {
   return /^rsync:/i.test(url);
 }
 
-/** The URL as it may be shown: without what stands before the host. */
-export function shownUrl(url: string): string {
+/** Masks everything before the host, also in passwords that contain `?` or `#`. */
+export function maskedUrl(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1***@");
 }
 
@@ -33,18 +33,18 @@ function decoded(text: string): string {
   }
 }
 
-/** Takes the credentials out of the URL where git and rsync can be told them otherwise. */
+/** Takes the credentials out of the URL where git and rsync accept them by other means. */
 export function splitCredentials(url: string): SyncUrl {
   const [, scheme = "", userInfo, rest = ""] = /^(https?|rsync):\/\/(?:([^/]*)@)?(.*)$/is.exec(url) ?? [];
   if (userInfo === undefined) return { url };
   const [name = "", ...words] = userInfo.split(":");
   const password = words.length > 0 ? { password: decoded(words.join(":")) } : {};
-  // A daemon of rsync learns the user name from the URL alone.
+  // An rsync daemon gets the user name from the URL alone.
   if (isRsyncUrl(url)) return { url: `${scheme}://${name}@${rest}`, ...password };
   return { url: `${scheme}://${rest}`, username: decoded(name), ...password };
 }
 
-/** What people call the tree: the last part of the path, without `.git`, as a name that is safe anywhere. */
+/** Returns the last part of the path without `.git`, as a safe file name. */
 export function repositoryNameOf(url: string): string {
   const path = url.replace(/[?#].*$/s, "").replace(/\/+$/, "");
   const last =
@@ -53,10 +53,10 @@ export function repositoryNameOf(url: string): string {
       .at(-1)
       ?.replace(/\.git$/i, "") ?? "";
   const name = last.replace(/[^\w.-]+/g, "-").replace(/^[.-]+/, "");
-  return name.slice(0, 64) || "tree";
+  return name.slice(0, 64) || "repository";
 }
 
-/** The same for the same URL whatever else is configured, with other credentials too, and another for any other URL. */
+/** Returns a name that is unique to the URL, and independent of its credentials. */
 export function folderNameOf(url: string): string {
   const hash = createHash("sha256")
     .update(url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1"))

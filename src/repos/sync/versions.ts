@@ -1,7 +1,7 @@
 /**
- * Where a synced tree lies: each version in a folder of its own, FOLDER/.NAME/VERSION, and FOLDER/NAME a symbolic link to
- * the one in use, switched by rename when a version is whole and on the disk. The one before stays until the next switch,
- * since it may still be read. Whatever else lies in FOLDER/.NAME is left from a run that was killed.
+ * Manages the versions of a synced repository: each version has its own folder FOLDER/.NAME/VERSION, and FOLDER/NAME is a
+ * symbolic link to the current one, switched by rename once a version is complete and on disk. The previous version stays
+ * until the next switch, since it may still be read. Anything else in FOLDER/.NAME is left from a run that was killed.
  */
 import { readlinkSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
@@ -12,27 +12,36 @@ import { folderNameOf } from "./url.ts";
 export interface Version {
   /** Absolute path. */
   readonly path: string;
-  /** Of git. */
+  /** Commit, if it was built with git. */
   readonly commit?: string;
+}
+
+/** How to build a version. */
+export interface VersionBuild {
+  readonly url: string;
+  /** Empty folder to build in; useless after a failure. */
+  readonly target: string;
+  readonly previous: Version | undefined;
+  readonly run: Run;
 }
 
 export interface Versions {
   /** FOLDER/NAME. */
   readonly location: string;
-  /** The one in use. */
+  /** Returns the version that the link leads to. */
   current(): Version | undefined;
-  /** When a sync last went through, in this or an earlier run. */
+  /** Returns the time of the last successful sync, in this or an earlier run. */
   syncedAt(): number | undefined;
-  /** `url` is for people who look into the folder. */
+  /** @param url written into the folder for people */
   markSynced(at: number, url: string): Promise<void>;
-  /** Makes an empty folder to build a version in. */
+  /** Creates an empty folder to build a version in. */
   createFolder(): Promise<string>;
-  /** Puts what was built into use. */
+  /** Makes a built version the current one. */
   activate(path: string, at: number, commit: string | undefined): Promise<void>;
   /**
-   * Removes all but the version in use and the one before it, of this run. By a command, since what Bun removes itself
-   * holds one of its few threads for files until it is done: seconds.
-   * @throws what `run` throws
+   * Removes all but the current version, and the one before it in this run. Runs a command for it, since Bun would block one
+   * of its few threads for files for seconds.
+   * @throws {unknown} what `run` throws
    */
   sweep(run: Run): Promise<void>;
 }
@@ -41,7 +50,7 @@ const SYNCED = "synced";
 const LINK = "link";
 const NEW = "new-";
 
-/** Undefined where it is not to be seen too: then it is synced sooner than need be. */
+/** Returns undefined where the time cannot be read: then the repository is synced too soon. */
 function modifiedAt(path: string): number | undefined {
   try {
     return statSync(path).mtimeMs;
@@ -76,13 +85,13 @@ export function createVersions(folder: string, url: string): Versions {
       return { path: join(home, version), ...(commit === undefined ? {} : { commit }) };
     },
     syncedAt: () => syncedAt,
-    async markSynced(at, shownText) {
+    async markSynced(at, maskedUrl) {
       syncedAt = at;
       try {
-        await writeFile(join(home, SYNCED), `${shownText}\n`);
+        await writeFile(join(home, SYNCED), `${maskedUrl}\n`);
         await utimes(join(home, SYNCED), at / 1000, at / 1000);
       } catch {
-        // A full disk: after the next start it is synced sooner than need be.
+        // The disk is full: after the next start the repository is synced too soon.
       }
     },
     async createFolder() {
@@ -111,7 +120,7 @@ export function createVersions(folder: string, url: string): Versions {
   };
 }
 
-/** Where the tree of the URL lies, if some version of it is there. */
+/** Returns the location of the URL's repository, if there is a version of it. */
 export function syncedLocation(folder: string, url: string): string | undefined {
   const versions = createVersions(folder, url);
   return versions.current() && versions.location;
