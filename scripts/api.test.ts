@@ -1,6 +1,6 @@
 /**
- * What the executable tells of itself: the API, the metrics and the events, and that it neither forgets what it counted
- * when it is killed nor waits for those who watch when it is told to end.
+ * Checks the API, metrics and events of the executable: that counts survive a kill, and that shutting down does not wait for
+ * subscribers.
  */
 import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
@@ -11,7 +11,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 
 const one = { size: 3000, seed: 1 };
 
-test("OpenAPI and metrics pass their validators, and a server that ends does not wait for those who watch", async () => {
+test("OpenAPI and metrics pass their validators, and shutting down does not wait for subscribers", async () => {
   await using server = await startExecutable({ settings: { server: { drain: "60s" } } });
   const document = await (await fetch(`${server.url}/api/v1/openapi.json`)).text();
   expect(await new Validator().validate(JSON.parse(document))).toMatchObject({ valid: true });
@@ -31,7 +31,7 @@ test("OpenAPI and metrics pass their validators, and a server that ends does not
   expect(await watching).toStartWith("event: status\n");
 }, 60_000);
 
-test("what was counted survives kill -9, but for the last seconds", async () => {
+test("counts survive kill -9, except those of the last seconds", async () => {
   using folder = createTempFolder();
   const tree = writeRepository(folder.file("tree"));
   tree.put("app-misc/one", { dist: { "one.zip": one } });
@@ -46,7 +46,7 @@ test("what was counted survives kill -9, but for the last seconds", async () => 
     await using server = await startExecutable(options);
     for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/distfiles/one.zip`)).bytes();
     expect((await status(server.url)).all_time).toMatchObject({ requests: 3, bytes_sent: 9000 });
-    // They are written every five seconds.
+    // Counts are written every five seconds.
     await Bun.sleep(6_000);
     await server.stop("SIGKILL");
   }

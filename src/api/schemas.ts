@@ -3,6 +3,7 @@
  * of `portcache status` are derived. Sizes are in bytes, timestamps ISO 8601 in UTC; null means unknown or unlimited.
  */
 import * as v from "valibot";
+import { FAILURE_KINDS } from "../distfile/response-outcome.ts";
 import { RESOLUTIONS } from "./queries.ts";
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -97,7 +98,7 @@ export const DownloadsSchema = v.object({
 
 export const FailureSchema = v.object({
   file: v.string(),
-  kind: v.picklist(["absent", "failed", "timed-out", "late", "broken-off"]),
+  kind: v.picklist(FAILURE_KINDS),
   reason: v.pipe(v.string(), v.description("each source with its error, and the packages that list the file")),
   count: v.pipe(count, v.description("consecutive failures")),
   first_at: instant,

@@ -8,7 +8,7 @@ import { readHosts } from "../index/hosts.ts";
 import { NO_STATS } from "../mirrors/host-stats.ts";
 import type { HostRecord } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import { reportOf } from "../status/mirror-report.ts";
+import { describeMirror } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { alignColumns, type Output } from "./output.ts";
 
@@ -49,11 +49,11 @@ export function mirrors({ config }: LoadedConfig, json: boolean, output: Output,
   const serverRuns = isStoreLocked(location);
   const noRecord = (host: string): HostRecord => ({ host, stats: NO_STATS, lastRequestAt: 0, activeRequests: 0 });
   const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
-  const configured = keys.map((key) => reportOf(records.get(key) ?? noRecord(key), "mirror", serverRuns, now));
+  const configured = keys.map((key) => describeMirror(records.get(key) ?? noRecord(key), "mirror", serverRuns, now));
   const hosts = [...records.values()]
     .filter(({ host }) => !keys.includes(host))
     .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
-    .map((one) => reportOf(one, "host", serverRuns, now));
+    .map((one) => describeMirror(one, "host", serverRuns, now));
   output.out(render([...configured, ...hosts], json, output.paint, now));
   return 0;
 }

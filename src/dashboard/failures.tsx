@@ -6,7 +6,7 @@ import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatAgo, formatCount } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
-import { failureLabel, failureReason, failureTone } from "./labels.ts";
+import { failureLabel, failureTone } from "./labels.ts";
 
 const POLL_MS = 15_000;
 const MAX_SHOWN = 8;
@@ -32,7 +32,7 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
           <time dateTime={last_at}>{formatAgo(last_at, now)}</time>
         </span>
       </div>
-      <p class={linked ? "reason short" : "reason"}>{failureReason(failure)}</p>
+      <p class={linked ? "reason short" : "reason"}>{failure.reason}</p>
     </li>
   );
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Mirror, Status } from "../api/schemas.ts";
 import {
-  failureReason,
   healthLabel,
   mirrorLabel,
   mirrorName,
@@ -71,14 +70,6 @@ test("a server that is not healthy shows its reason", () => {
   });
   expect(status("degraded", "disk full")).toEqual({ tone: "warn", text: "Degraded", detail: "disk full" });
   expect(status("unavailable", "shutting down")).toMatchObject({ tone: "bad", detail: "shutting down" });
-});
-
-test("a failure's reason does not repeat the file's name", () => {
-  const reason =
-    "a.zip: no source could deliver it now.\nNo tree knows this file.\nSources:\nhttp://m.example answered 500";
-  const failure = { file: "a.zip", kind: "failed", count: 1, first_at: "", last_at: "" } as const;
-  expect(failureReason({ ...failure, reason })).toBe("No tree knows this file.\nhttp://m.example answered 500");
-  expect(failureReason({ ...failure, reason: "a.zip: gone" })).toBe("a.zip: gone");
 });
 
 test("a repository has failed, has warnings, is not scanned yet, or is fine", () => {

@@ -96,12 +96,6 @@ export function failureLabel(kind: Failure["kind"]): string {
   return FAILURE_LABELS[kind];
 }
 
-/** Returns the reason without the file's name, which is shown next to it. */
-export function failureReason({ file, reason }: Failure): string {
-  const lines = reason.split("\n").filter((line) => !line.startsWith(`${file}: `) && line !== "Sources:");
-  return lines.length === 0 ? reason : lines.join("\n");
-}
-
 /** A file that no source has is not a malfunction. */
 export function failureTone(kind: Failure["kind"]): Tone {
   return kind === "absent" ? "idle" : kind === "late" ? "warn" : "bad";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createAllow, plainAddress } from "./allow.ts";
 
-test("without a list everyone is served, with one those in it and this machine", () => {
+test("without a list every client is served, with one the listed clients and this machine", () => {
   expect(createAllow([]).permits("203.0.113.7")).toBe(true);
   const allow = createAllow(["192.168.1.0/24", "fd00::/8", "10.0.0.7"]);
   for (const address of [

@@ -1,9 +1,9 @@
 /**
- * Which clients are served: those of `[server] allow`, and this machine always.
+ * Decides which clients are served: those in `[server] allow`, and always this machine.
  */
 import { BlockList, isIP } from "node:net";
 
-/** A dual-stack socket shows IPv4 clients as mapped addresses (RFC 4291, section 2.5.5.2). */
+/** Returns an IPv4-mapped address, as a dual-stack socket shows IPv4 clients (RFC 4291, section 2.5.5.2), as plain IPv4. */
 export function plainAddress(address: string): string {
   return address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address;
 }

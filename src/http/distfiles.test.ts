@@ -3,7 +3,7 @@ import { systemClock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createDistfiles } from "./distfiles.ts";
 
-test("the client's 45 s run while trees are read for it, not only from then on", async () => {
+test("the client's 45 s include the time in which Manifests are read for it", async () => {
   let given = 0;
   const answer = createDistfiles({
     cache: {

@@ -18,7 +18,7 @@ import {
   text,
   withoutBody,
 } from "./respond.ts";
-import { createTargets, type Target } from "./target.ts";
+import { createTargetParser, type Target } from "./target.ts";
 
 export interface DistfilesDeps {
   readonly cache: Cache;
@@ -36,12 +36,12 @@ export interface DistfilesDeps {
 /** Answers at once where it can: hits are most of all, and a promise has its price (measured). */
 export type AnswerFile = (request: Request, path: string) => Answer | Promise<Answer>;
 
-type Question = Pick<Wanted, "name" | "aliases" | "content">;
+type RequestedFile = Pick<Wanted, "name" | "aliases" | "content">;
 
 /** @returns answers requests whose path (as normalPath() gives it) begins with `/distfiles/` */
 export function createDistfiles(deps: DistfilesDeps): AnswerFile {
   const { cache, clock, wantedByDigest } = deps;
-  const parseTarget = createTargets();
+  const parseTarget = createTargetParser();
   /** Made once for each stored file that is known, and gone with it. */
   const preparedHits = new WeakMap<StoredDistfile, PreparedHeaders>();
 
@@ -64,8 +64,8 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     return { response, file: found.name, outcome: found.status, source: "store", sent: { bytes } };
   }
 
-  /** A content-hash path means a file by its content, under whichever of its names that can be had. */
-  function questionOf(target: Target): Question | undefined {
+  /** A content-hash path means a file by its content, under whichever of its names is available. */
+  function requestedFile(target: Target): RequestedFile | undefined {
     if (target.kind === "name") return { name: target.name, aliases: [], content: undefined };
     if (target.kind !== "digest") return undefined;
     const wanted = wantedByDigest(target.digest);
@@ -81,18 +81,18 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     // The time that reading Manifests takes counts as well: the client waits since now.
     const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
     if (target.kind === "digest" && wantedByDigest(target.digest).length === 0) await deps.refreshRepositories(false);
-    const question = questionOf(target);
-    if (!question) {
+    const file = requestedFile(target);
+    if (!file) {
       const why =
         target.kind === "digest"
           ? "No ebuild repository has a file with this digest."
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const wanted: Wanted = { ...question, method, upstream: deps.upstreamFor(request) };
+    const wanted: Wanted = { ...file, method, upstream: deps.upstreamFor(request) };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);
-    return await answerMiss(request, question.name, found, {}, deadlineAt, clock);
+    return await answerMiss(request, file.name, found, {}, deadlineAt, clock);
   }
 
   return (request, path) => {

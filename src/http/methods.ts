@@ -1,6 +1,5 @@
 /**
- * Which methods a path takes (pure), for the answer to one that it does not take: 405 with Allow (RFC 9110, 15.5.6). Distfiles
- * see to their own.
+ * Lists the methods that a path accepts, for 405 with Allow (RFC 9110, section 15.5.6; pure). Paths of files have their own check.
  */
 import { API_PREFIX } from "./api/api.ts";
 import { actionAt } from "./api/post.ts";
@@ -19,7 +18,7 @@ const READ_PATHS: ReadonlySet<string> = new Set([
 
 const FILE_PREFIX = API_PREFIX + FILE_ROUTE.path.replace("{name}", "");
 
-/** Below a file's prefix one name, and nothing more. */
+/** Returns whether the path is the prefix of files and one name. */
 function isFile(path: string): boolean {
   return path.startsWith(FILE_PREFIX) && path.length > FILE_PREFIX.length && !path.includes("/", FILE_PREFIX.length);
 }
@@ -28,7 +27,7 @@ export function isRead({ method }: Pick<Request, "method">): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** As Allow has it; undefined where there is nothing at the path. */
+/** Returns the value of Allow; undefined if nothing is at the path. */
 export function methodsOf(path: string): string | undefined {
   if (actionAt(path) !== undefined) return "POST";
   return READ_PATHS.has(path) || isFile(path) ? READ : undefined;

@@ -24,7 +24,7 @@ test("single, open and suffix ranges are clamped to the file", () => {
   for (const [header, size, expected] of rows) expect([header, selectRange(header, size)]).toEqual([header, expected]);
 });
 
-test("a range given lies within the file and is not empty", () => {
+test("a selected range lies within the file and is not empty", () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat(), fc.nat({ max: 1e6 }), (first, last, size) => {
       const range = selectRange(`bytes=${first}-${last}`, size);

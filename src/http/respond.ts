@@ -130,7 +130,7 @@ export function storedResponse(
 function details({ note, wantedBy, attempts }: NotFound): string {
   const lines = note === "" ? [] : [note];
   if (wantedBy.length > 0) lines.push(`Wanted by ${wantedBy.join(", ")}.`);
-  return [...lines, ...attempts.map(({ source, detail }) => `${source} ${detail}`)].join("\n");
+  return [...lines, ...attempts.map(({ source, detail }) => `${source}: ${detail}`)].join("\n");
 }
 
 const NOT_FOUND = {

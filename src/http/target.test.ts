@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { nameHash } from "../distfile/layout.ts";
 import { parseDistfileName } from "../distfile/name.ts";
-import { createTargets, normalPath, parseTarget, queryOf } from "./target.ts";
+import { createTargetParser, normalPath, parseTarget, queryOf } from "./target.ts";
 
 const digest = "ab".repeat(64);
 
@@ -26,13 +26,13 @@ test("every layout's path means the same file", () => {
   expect(kindOf(`//distfiles//${blake2b.slice(0, 2).toUpperCase()}//foo-1.tar.gz?x=1#y`)).toBe("name foo-1.tar.gz");
 });
 
-test("a request that names no host has its path all the same", () => {
+test("a URL without a host is its path", () => {
   expect(normalPath("/healthz")).toBe("/healthz");
   expect(normalPath("//distfiles//foo-1.tar.gz?x=//y")).toBe("/distfiles/foo-1.tar.gz");
 });
 
-test("what somebody puts into a path or behind it costs no memory for long", () => {
-  const targets = createTargets();
+test("a long path or query is not kept in memory", () => {
+  const targets = createTargetParser();
   const [short, long] = ["/distfiles/foo-1.tar.gz", `/distfiles/${"0/".repeat(7000)}foo-1.tar.gz`];
   expect(targets(short)).toBe(targets(short));
   expect(targets(long)).not.toBe(targets(long));
@@ -46,7 +46,7 @@ test("what somebody puts into a path or behind it costs no memory for long", () 
   expect(paths.at(-1)).toBe("/distfiles/3999");
 });
 
-test("a query is read with or without a host before it", () => {
+test("a query is parsed with or without a host before it", () => {
   for (const [url, query] of [
     ["/api/v1/files?q=a%20b&page=2", { q: "a b", page: "2" }],
     ["http://cachebox:8000/api/v1/files?q=a?b#c", { q: "a?b" }],
@@ -57,7 +57,7 @@ test("a query is read with or without a host before it", () => {
   }
 });
 
-test("a folder that is no cut-off of the name's hash is wrong", () => {
+test("a folder that is not a cut-off of the name's hash is wrong", () => {
   expect(kindOf("/distfiles/00/foo-1.tar.gz")).toBe("wrong-folder");
   expect(kindOf("/distfiles/1b/00/foo-1.tar.gz")).toBe("wrong-folder");
   expect(kindOf("/distfiles/zz/foo-1.tar.gz")).toBe("wrong-folder");
@@ -70,7 +70,7 @@ test("names are decoded exactly once", () => {
   expect(kindOf("/distfiles/%C3%BC")).toBe("name ü");
 });
 
-test("what is no file name is told as such, however it is encoded", () => {
+test("an invalid file name is recognised however it is encoded", () => {
   for (const path of [
     "",
     "a%2Fb",
@@ -91,20 +91,20 @@ test("what is no file name is told as such, however it is encoded", () => {
   }
 });
 
-test("content-hash paths are told by their 128 digits", () => {
+test("content-hash paths are recognised by their 128 digits", () => {
   expect(kindOf(`/distfiles/ab/ab/${digest}`)).toBe("digest");
   expect(kindOf(`/distfiles/${digest.toUpperCase()}`)).toBe("digest");
   expect(kindOf(`/distfiles/${digest.slice(1)}`)).toBe(`name ${digest.slice(1)}`);
 });
 
-test("a digest whose first bits are those of its own hash, too, is a digest still, or that file's name", () => {
+test("a digest whose first bits are also those of its own hash is a digest, or that file's name", () => {
   let own = digest;
   for (let i = 0; !nameHash("SHA512", own).startsWith(own.slice(0, 2)); i++) own = nameHash("BLAKE2B", String(i));
   const target = parseTarget(`/distfiles/${own.slice(0, 2)}/${own}`);
   expect(target).toEqual({ kind: "digest", digest: own, name: parseDistfileName(own) });
 });
 
-test("layout.conf is itself only at the top", () => {
+test("layout.conf is special at the top only", () => {
   expect(kindOf("/distfiles/layout.conf")).toBe("layout.conf");
   expect(kindOf(`/distfiles/${nameHash("BLAKE2B", "layout.conf").slice(0, 2)}/layout.conf`)).toBe("name layout.conf");
 });

@@ -3,12 +3,12 @@
  * memory and written in batches; only the latest are kept, so that random names fill nothing.
  */
 import { and, desc, eq } from "drizzle-orm";
+import type { FailureKind } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
 import { failures } from "./schema.ts";
 
 export type FailureRow = typeof failures.$inferSelect;
-export type FailureKind = FailureRow["kind"];
 
 export interface Failures {
   /** @param reason in words, for people */

@@ -6,6 +6,7 @@
  */
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { DistfileName } from "../distfile/name.ts";
+import type { FailureKind } from "../distfile/response-outcome.ts";
 
 export { mirrorFiles, mirrorPartials } from "./schema-mirror-files.ts";
 
@@ -172,7 +173,7 @@ export const failures = sqliteTable(
   "failures",
   {
     file: text("file").notNull(),
-    kind: text("kind", { enum: ["absent", "failed", "timed-out", "late", "broken-off"] }).notNull(),
+    kind: text("kind").$type<FailureKind>().notNull(),
     reason: text("reason").notNull(),
     count: integer("count").notNull(),
     firstAt: integer("first_at").notNull(),

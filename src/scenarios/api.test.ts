@@ -1,5 +1,5 @@
 /**
- * What /api/v1 tells, through the whole server: every answer against its schema, after real traffic.
+ * Checks the responses of /api/v1 against their schemas, through the whole server and after real traffic.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import * as v from "valibot";
@@ -62,7 +62,7 @@ async function get<S extends v.GenericSchema>(path: string, schema: S): Promise<
   return v.parse(schema, await response.json());
 }
 
-/** Nothing is told that no schema knows. */
+/** Makes a schema that allows no other fields. */
 function strictly(schema: v.GenericSchema): v.GenericSchema {
   if (schema.type === "object") {
     const { entries } = schema as v.ObjectSchema<Record<string, v.GenericSchema>, undefined>;
@@ -72,14 +72,14 @@ function strictly(schema: v.GenericSchema): v.GenericSchema {
   return schema;
 }
 
-test("every route answers what its schema says, and nothing else", async () => {
+test("every route returns what its schema says, and nothing else", async () => {
   for (const { path, response } of ROUTES) await get(path, strictly(response));
   for (const name of ["one.zip", "nowhere.zip", "never-heard-of"]) {
     await get(FILE_ROUTE.path.replace("{name}", name), strictly(FILE_ROUTE.response));
   }
 });
 
-test("requests and bytes are counted by what came of them, now and in buckets", async () => {
+test("requests and bytes are counted by outcome, since the start and over time", async () => {
   const { since_start, all_time, store, in_flight } = await get("/status", StatusSchema);
   expect(since_start).toMatchObject({
     requests: 7,
@@ -101,7 +101,7 @@ test("requests and bytes are counted by what came of them, now and in buckets", 
   }
 });
 
-test("files are searched, sorted and cut into pages", async () => {
+test("files are searched, sorted and paged", async () => {
   const all = await get("/files?sort=size&order=desc", FilesSchema);
   expect([all.total, all.files.map(({ name }) => name)]).toEqual([2, ["two.zip", "one.zip"]]);
   expect((await get("/files?q=ONE", FilesSchema)).files.map(({ name }) => name)).toEqual(["one.zip"]);
@@ -131,14 +131,14 @@ test("the details of a file name its packages, its downloads and why it is or is
   expect((await get("/files/never-heard-of", FileDetailsSchema)).state).toBe("unknown");
 });
 
-test("mirrors and failures are told", async () => {
+test("mirrors and failures are listed", async () => {
   const { mirrors } = await get("/mirrors", MirrorsSchema);
   expect(mirrors).toMatchObject([{ url: mirror.url, kind: "mirror", circuit: "closed", success_rate: 1 }]);
   const { failures } = await get("/failures", FailuresSchema);
   expect(failures.map(({ file, kind, count }) => [file, kind, count])).toEqual([["nowhere.zip", "absent", 1]]);
 });
 
-test("wrong queries, names and paths are problems (RFC 9457) that say what is wrong", async () => {
+test("invalid queries, names and paths are problems (RFC 9457) that say what is wrong", async () => {
   for (const [path, status, detail] of [
     ["/files?page=0", 400, "page"],
     ["/files?sort=colour", 400, "sort"],
@@ -157,7 +157,7 @@ test("wrong queries, names and paths are problems (RFC 9457) that say what is wr
   }
 });
 
-test("what was counted outlives a restart", async () => {
+test("counts survive a restart", async () => {
   await server.stop();
   server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [tree.location] });
   await server.settled;
@@ -177,7 +177,7 @@ test("what was counted outlives a restart", async () => {
   ]);
 });
 
-test("with [server] client_statistics off no client is known, not even of before", async () => {
+test("with [server] client_statistics off no client is listed, not even earlier ones", async () => {
   await server.stop();
   const settings = { "server.client_statistics": "false" };
   server = await startServer({
@@ -213,7 +213,7 @@ test("the details of a file that clean-up removed say so", async () => {
   expect(metrics).toContain('portcache_evicted_files_total{reason="space"} 1\n');
 });
 
-test("a method that a path does not take is refused with those that it takes, and below /api as a problem", async () => {
+test("405 lists the methods that a path accepts, and is a problem below /api", async () => {
   for (const [method, path, allow] of [
     ["POST", "/api/v1/status", "GET, HEAD"],
     ["PUT", "/api/v1/files/one.zip", "GET, HEAD"],
@@ -246,7 +246,7 @@ test("a method that a path does not take is refused with those that it takes, an
   }
 });
 
-test("HEAD is answered as GET is, and nothing but GET reads", async () => {
+test("HEAD is answered as GET is; POST is not", async () => {
   const head = await fetch(`${server.url}/api/v1/status`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([200, "application/json", ""]);
   expect((await fetch(`${server.url}/api/v1/status`, { method: "POST", body: "{}" })).status).toBe(405);

@@ -1,6 +1,5 @@
 /**
- * Those who watch by server-sent events: what they hear, that they all hear the same, and that a server that is told to end
- * does not wait for them.
+ * Checks server-sent events: what subscribers receive, and that a server that shuts down does not wait for them.
  */
 import { afterEach, expect, test } from "bun:test";
 import * as v from "valibot";
@@ -32,38 +31,42 @@ async function start(): Promise<TestServer> {
   return server;
 }
 
-interface Heard {
+interface ReceivedEvent {
   readonly name: string;
   readonly data: unknown;
 }
 
-/** Events until `enough` says so or the stream ends. */
-async function listen(url: string, enough: (heard: readonly Heard[]) => boolean, headers = {}): Promise<Heard[]> {
+/** Returns events until `enough` or the stream ends. */
+async function listen(
+  url: string,
+  enough: (received: readonly ReceivedEvent[]) => boolean,
+  headers = {},
+): Promise<ReceivedEvent[]> {
   const leaving = new AbortController();
   const response = await fetch(url, { headers, signal: leaving.signal });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
-  const heard: Heard[] = [];
+  const received: ReceivedEvent[] = [];
   let text = "";
   const decoder = new TextDecoder();
   for await (const bytes of response.body ?? []) {
     text += decoder.decode(bytes, { stream: true });
     for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
       const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
-      if (name !== undefined) heard.push({ name, data: JSON.parse(data ?? "") });
+      if (name !== undefined) received.push({ name, data: JSON.parse(data ?? "") });
       text = text.slice(end + 2);
     }
-    if (enough(heard)) break;
+    if (enough(received)) break;
   }
   leaving.abort();
-  return heard;
+  return received;
 }
 
-test("whoever watches hears of status and downloads at once, and of the progress while it goes on", async () => {
+test("a subscriber receives status and downloads at once, and then the progress", async () => {
   const server = await start();
   const transfer = fetch(`${server.url}/distfiles/large.zip`).then((response) => response.bytes());
-  const isOver = (heard: readonly Heard[]) => {
-    const last = heard.findLast(({ name }) => name === "downloads")?.data as { downloads: unknown[] } | undefined;
-    return heard.length > 4 && last?.downloads.length === 0;
+  const isOver = (received: readonly ReceivedEvent[]) => {
+    const last = received.findLast(({ name }) => name === "downloads")?.data as { downloads: unknown[] } | undefined;
+    return received.length > 4 && last?.downloads.length === 0;
   };
   const [all, some] = await Promise.all([
     listen(`${server.url}/api/v1/events`, isOver),
@@ -81,7 +84,7 @@ test("whoever watches hears of status and downloads at once, and of the progress
   expect(some.length).toBeGreaterThan(1);
 }, 20_000);
 
-test("a server that ends ends the streams, and none begins afterwards", async () => {
+test("shutting down ends all streams and accepts no others", async () => {
   const events = createEvents({
     state: { status: () => ({}) as never, downloads: () => ({}) as never },
     onError: () => undefined,
@@ -93,7 +96,7 @@ test("a server that ends ends the streams, and none begins afterwards", async ()
   expect([events.subscribers, events.subscribe(new AbortController().signal).status]).toEqual([0, 503]);
 });
 
-test("who takes nothing costs no memory: events that he misses are not kept for him", async () => {
+test("a subscriber that reads nothing costs no memory: the events that it misses are not queued", async () => {
   const noise = "x".repeat(200_000);
   let turn = 0;
   const events = createEvents({
@@ -101,7 +104,7 @@ test("who takes nothing costs no memory: events that he misses are not kept for 
     onError: () => undefined,
   });
   const response = events.subscribe(new AbortController().signal);
-  // Nobody reads: of 200 KB a second no more than the bound, and one event, is held.
+  // Of 200 KB a second only the bound and one event are held.
   await Bun.sleep(4_500);
   events.close();
   expect((await response.bytes()).length).toBeLessThan(700_000);

@@ -1,5 +1,5 @@
 /**
- * What /metrics tells, through the whole server, and whether promtool finds fault with it.
+ * Checks the values of /metrics, through the whole server, and its format with promtool.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -52,7 +52,7 @@ function sampleOf(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-test("requests, bytes, sources and the store are told", async () => {
+test("requests, bytes, sources and the store have metrics", async () => {
   const text = await scrape();
   const place = mirror.url.replace("//", "//***@");
   for (const [series, value] of [
@@ -79,7 +79,7 @@ test("requests, bytes, sources and the store are told", async () => {
   }
 });
 
-test("no file, client or password is a label, whatever is asked for", async () => {
+test("no file, client or password is a label, whatever is requested", async () => {
   const text = await scrape();
   for (const secret of ["zip", "127.0.0.1 ", "me:secret"]) expect(text).not.toContain(secret);
   const before = text.split("\n").length;
@@ -87,7 +87,7 @@ test("no file, client or password is a label, whatever is asked for", async () =
   expect((await scrape()).split("\n").length).toBe(before);
 });
 
-test("promtool finds no fault with it", async () => {
+test("promtool accepts the format", async () => {
   const check = Bun.spawn(["promtool", "check", "metrics"], {
     stdin: new Blob([await scrape()]),
     stdout: "pipe",
@@ -97,21 +97,21 @@ test("promtool finds no fault with it", async () => {
   expect([stdout, stderr, exit]).toEqual(["", "", 0]);
 });
 
-test("who stops watching is forgotten", async () => {
-  const watchers = async () => sampleOf(await scrape(), "portcache_event_streams");
+test("a subscriber that disconnects is no longer counted", async () => {
+  const subscribers = async () => sampleOf(await scrape(), "portcache_event_streams");
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   socket.write("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await new Promise((resolve) => socket.once("data", resolve));
-  expect(await watchers()).toBe(1);
+  expect(await subscribers()).toBe(1);
   socket.destroy();
   const deadline = Date.now() + 10_000;
-  while ((await watchers()) !== 0 && Date.now() < deadline) await Bun.sleep(50);
-  expect(await watchers()).toBe(0);
+  while ((await subscribers()) !== 0 && Date.now() < deadline) await Bun.sleep(50);
+  expect(await subscribers()).toBe(0);
 }, 15_000);
 
 const grafana = `${import.meta.dir}/../../scripts/grafana`;
 
-test("the alert rules are sound, and rules and Grafana's dashboard ask for metrics that there are", async () => {
+test("the alert rules are valid, and rules and Grafana's dashboard use metrics that exist", async () => {
   const check = Bun.spawn(["promtool", "check", "rules", `${grafana}/alerts.yml`], { stdout: "pipe", stderr: "pipe" });
   const [stderr, exit] = await Promise.all([check.stderr.text(), check.exited]);
   expect([stderr, exit]).toEqual(["", 0]);
@@ -125,7 +125,7 @@ test("the alert rules are sound, and rules and Grafana's dashboard ask for metri
   }
 });
 
-test("what Grafana's dashboard asks is PromQL", async () => {
+test("the queries of Grafana's dashboard are valid PromQL", async () => {
   const { panels } = (await Bun.file(`${grafana}/portcache.json`).json()) as {
     panels: { targets: { expr: string }[] }[];
   };

@@ -1,6 +1,6 @@
 /**
- * What a hostile page or client can't do to the API, over real sockets: change something, read under a rebound name, send
- * endless bodies, have script run out of a file's name, or write into the terminal of whoever reads the log.
+ * Checks over real sockets what a hostile page or client cannot do to the API: run actions, read under a rebound name, send endless
+ * bodies, or inject script by a file's name.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
@@ -33,7 +33,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** The first answer to these bytes. */
+/** Sends bytes and returns the first response. */
 async function send(text: string): Promise<{ readonly status: number; readonly head: string; readonly body: string }> {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   let received = "";
@@ -66,7 +66,7 @@ function post(
   return send(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
 }
 
-test("a change with the token is made; without it, and cross-site even with it, it is not", async () => {
+test("an action with the token runs; without it, and cross-site even with it, none does", async () => {
   expect((await post({})).status).toBe(200);
   for (const [headers, status] of [
     [{ authorization: "" }, 401],
@@ -94,7 +94,7 @@ test("a preflight is not granted, and GET changes nothing", async () => {
   expect((await fetch(`${server.url}/api/v1/clean`)).status).toBe(405);
 });
 
-test("under a name that may be a stranger's the API tells nothing (DNS rebinding)", async () => {
+test("under a foreign host name the API reveals nothing (DNS rebinding)", async () => {
   for (const path of ["/status", "/clients", "/files/one.zip", "/events", "/openapi.json"]) {
     const { status, body } = await send(`GET /api/v1${path} HTTP/1.1\r\nHost: evil.example.com:8000\r\n\r\n`);
     expect([path, status]).toEqual([path, 421]);
@@ -104,7 +104,7 @@ test("under a name that may be a stranger's the API tells nothing (DNS rebinding
   expect((await send("HEAD /distfiles/layout.conf HTTP/1.1\r\nHost: evil.example.com\r\n\r\nx")).status).toBe(200);
 });
 
-test("a request that names no host is answered like any other", async () => {
+test("a request without a host is answered like any other", async () => {
   for (const [target, text] of [
     ["status", '"version"'],
     ["history?points=1", '"points"'],
@@ -118,14 +118,14 @@ test("a request that names no host is answered like any other", async () => {
   }
 });
 
-test("a body without end is refused before it is read", async () => {
+test("an endless body is refused before it is read", async () => {
   const announced = await post({ "content-length": String(1024 ** 3) }, "{");
   expect(announced.status).toBe(413);
   const endless = `{"x":"${"x".repeat(9 * 1024 * 1024)}"}`;
   expect((await post({}, endless)).status).toBe(413);
 });
 
-test("bodies that are no JSON, or not what is asked for, are refused", async () => {
+test("bodies that are not JSON or do not match the schema are refused", async () => {
   for (const [body, status] of [
     ["{", 400],
     ["7", 422],
@@ -138,7 +138,7 @@ test("bodies that are no JSON, or not what is asked for, are refused", async () 
   }
 });
 
-test("script in a file's name comes back as JSON that no browser runs, or not at all", async () => {
+test("script in a file's name is never returned as something that a browser runs", async () => {
   const name = '"><script>alert(1)</script>';
   const response = await fetch(`${server.url}/api/v1/files/${encodeURIComponent(name)}`);
   // A slash is no part of a name.

@@ -19,7 +19,7 @@ import { infoLine, type Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
 import { createMetrics } from "../status/metrics.ts";
 import { createRegistry } from "../status/prometheus.ts";
-import { createApiState, type StateParts } from "../status/server-status.ts";
+import { type ApiStateDeps, createApiState } from "../status/server-status.ts";
 import type { HotFiles } from "../store/memory-cache.ts";
 import type { LoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient, type UpstreamSettings } from "../upstream/request.ts";
@@ -27,7 +27,7 @@ import type { ComposedStore } from "./compose-store.ts";
 
 export type App = ReturnType<typeof createApp>;
 
-export interface AppParts extends Omit<StateParts, "unavailableReason" | "degradedReason" | "evict"> {
+export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degradedReason" | "evict"> {
   readonly cache: Cache;
   readonly revalidated: Revalidated;
   readonly hot: Pick<HotFiles, "files" | "bytes">;

@@ -113,7 +113,7 @@ export function compose(parts: Parts): Server {
     db: index.db,
     configuredRepositories,
     hosts,
-    onCleaned: stats.counters.countCleaned,
+    onCleaned: stats.counters.countEvicted,
     clock,
     log,
   });
@@ -148,7 +148,7 @@ export function compose(parts: Parts): Server {
     wantedBy,
     refreshRepositories,
     repositoriesScanned: configuredRepositories.scanned,
-    findSources: stats.counters.timed(createOffer(config, resolver, mirrors)),
+    findSources: stats.counters.measureResolving(createOffer(config, resolver, mirrors)),
     reserve: keeper.reserve,
     inUse: keeper.inUse,
     onStoreTrouble: keeper.onTrouble,

@@ -1,7 +1,6 @@
 /**
- * Downloads under way as the API shows them: with what each source gives, and how fast the file has come lately.
+ * Describes the downloads in progress for the API: their sources, their progress, and their speed in the last second.
  */
-
 import type { DownloadState, Downloads, UpstreamRequest } from "../api/schemas.ts";
 import type { FetchHistory, FetchRequestEntry } from "../cache/fetch-history.ts";
 import type { Download } from "../fetch/download.ts";
@@ -11,7 +10,7 @@ export function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function upstreamRequest(one: FetchRequestEntry, now: number): UpstreamRequest {
+export function describeUpstreamRequest(one: FetchRequestEntry, now: number): UpstreamRequest {
   return {
     source: one.source,
     started_at: iso(one.askedAt),
@@ -28,44 +27,45 @@ interface Sample {
   readonly bytesPerSecond: number | undefined;
 }
 
-/** Samples closer to each other tell nothing of a speed. */
+/** Two samples closer than this are too close to measure a speed. */
 const SAMPLE_MS = 400;
-const SAMPLE_SHARE = 0.4;
+/** How much a new sample weighs in the smoothed speed. */
+const SAMPLE_WEIGHT = 0.4;
 
-/** More nobody looks at, and those who watch get all of it every second. */
+/** Nobody looks at more, and every open page receives all of it each second. */
 const MAX_LISTED = 100;
 const MAX_SOURCES = 6;
 
-export interface LiveDownloads {
-  /** Those that wait for a place last. */
-  now(): Downloads;
-  /** Of this file alone. */
-  of(name: string): DownloadState | undefined;
+export interface ActiveDownloads {
+  /** Returns all downloads, those that wait for a download slot last. */
+  all(): Downloads;
+  /** Returns the download of a file. */
+  find(file: string): DownloadState | undefined;
 }
 
-export function createLiveDownloads(
+export function createActiveDownloads(
   downloads: () => readonly Download[],
   fetchHistory: Pick<FetchHistory, "of">,
   clock: Clock,
-): LiveDownloads {
+): ActiveDownloads {
   let samples = new Map<Download, Sample>();
 
-  /** Smoothed from one asking to the next; over its whole life before the second. What an earlier run left is no speed. */
+  /** Returns the speed, smoothed from call to call; the first calls return the average since the start. Bytes of an earlier run do not count. */
   function speedOf(download: Download, received: number, now: number): number {
     const { startedAt } = download;
     const before = samples.get(download) ?? { at: startedAt, bytes: 0, bytesPerSecond: undefined };
     const ms = now - before.at;
     if (ms < SAMPLE_MS) return before.bytesPerSecond ?? (1000 * received) / Math.max(1, now - startedAt);
-    const lately = Math.max(0, (1000 * (received - before.bytes)) / ms);
-    const smooth =
+    const latest = Math.max(0, (1000 * (received - before.bytes)) / ms);
+    const smoothed =
       before.bytesPerSecond === undefined
-        ? lately
-        : before.bytesPerSecond + SAMPLE_SHARE * (lately - before.bytesPerSecond);
-    samples.set(download, { at: now, bytes: received, bytesPerSecond: smooth });
-    return smooth;
+        ? latest
+        : before.bytesPerSecond + SAMPLE_WEIGHT * (latest - before.bytesPerSecond);
+    samples.set(download, { at: now, bytes: received, bytesPerSecond: smoothed });
+    return smoothed;
   }
 
-  function describe(download: Download, now: number): DownloadState {
+  function describeDownload(download: Download, now: number): DownloadState {
     const { name, phase, size = null, hereBytes, startedAt, readers } = download;
     const [latest] = fetchHistory.of(name);
     const speed = Math.round(speedOf(download, latest?.receivedBytes ?? 0, now));
@@ -78,25 +78,25 @@ export function createLiveDownloads(
       started_at: iso(startedAt),
       eta_seconds: size === null || speed === 0 ? null : Math.round(Math.max(0, size - hereBytes) / speed),
       clients: readers,
-      upstream_requests: latest?.requests.slice(-MAX_SOURCES).map((one) => upstreamRequest(one, now)) ?? [],
+      upstream_requests: latest?.requests.slice(-MAX_SOURCES).map((one) => describeUpstreamRequest(one, now)) ?? [],
     };
   }
 
   return {
-    now() {
+    all() {
       const now = clock.now();
-      const under = downloads();
+      const current = downloads();
       const listed = [
-        ...under.filter(({ phase }) => phase !== "waiting"),
-        ...under.filter(({ phase }) => phase === "waiting"),
+        ...current.filter(({ phase }) => phase !== "waiting"),
+        ...current.filter(({ phase }) => phase === "waiting"),
       ].slice(0, MAX_LISTED);
-      const states = listed.map((download) => describe(download, now));
+      const states = listed.map((download) => describeDownload(download, now));
       samples = new Map([...samples].filter(([download]) => listed.includes(download)));
-      return { at: iso(now), total: under.length, downloads: states };
+      return { at: iso(now), total: current.length, downloads: states };
     },
-    of(name) {
-      const download = downloads().find((one) => one.name === name);
-      return download && describe(download, clock.now());
+    find(file) {
+      const download = downloads().find(({ name }) => name === file);
+      return download && describeDownload(download, clock.now());
     },
   };
 }

@@ -1,33 +1,35 @@
 /**
- * What is measured for /metrics alone: since the start, in memory.
+ * Counts in memory what /metrics alone shows, and remembers which files clean-up removed.
  */
 import type { DownloadOutcome } from "../cache/fetch-history.ts";
+import type { CountedOutcome } from "../distfile/response-outcome.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
 import type { CleanReport } from "../eviction/evict.ts";
+import type { Reason } from "../eviction/policy.ts";
 import { createHistogram, type Histogram } from "../lib/histogram.ts";
 
-export type Served = "hit" | "miss" | "joined";
+/** Outcomes that send a file. */
+export type ServedOutcome = Extract<CountedOutcome, "hit" | "miss" | "joined">;
 export type SourceKind = "mirror" | "src_uri";
-export type EvictionReason = "orphan" | "age" | "space";
 
 export interface Removal {
   readonly at: number;
-  readonly reason: EvictionReason;
+  readonly reason: Reason;
 }
 
+/** Histograms are in seconds. */
 export interface Counters {
-  /** Seconds. */
-  readonly firstByte: Readonly<Record<Served, Histogram>>;
+  readonly firstByte: Readonly<Record<ServedOutcome, Histogram>>;
   readonly downloads: Readonly<Record<DownloadOutcome, Histogram>>;
   readonly resolving: Histogram;
-  readonly tried: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
-  readonly evicted: Readonly<Record<EvictionReason, { readonly files: number; readonly bytes: number }>>;
-  countRequest(kind: SourceKind, outcome: RequestOutcome): void;
-  countCleaned(report: Pick<CleanReport, "byReason" | "removed">): void;
-  /** When and why clean-up removed the file, as far as that is remembered. */
+  readonly upstreamRequests: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
+  readonly evicted: Readonly<Record<Reason, { readonly files: number; readonly bytes: number }>>;
+  countUpstreamRequest(kind: SourceKind, outcome: RequestOutcome): void;
+  countEvicted(report: Pick<CleanReport, "byReason" | "removed">): void;
+  /** Returns when and why clean-up removed the file, for the latest removals. */
   removal(name: string): Removal | undefined;
-  /** The same, its time measured. */
-  timed<A extends readonly unknown[], R>(resolve: (...given: A) => Promise<R>): (...given: A) => Promise<R>;
+  /** Returns the same function, whose time is measured. */
+  measureResolving<A extends readonly unknown[], R>(resolve: (...given: A) => Promise<R>): (...given: A) => Promise<R>;
 }
 
 const MAX_REMOVALS = 10_000;
@@ -37,28 +39,29 @@ const DOWNLOAD_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 /** Ebuilds may have to be sourced, for 20 s at most each. */
 const RESOLVING_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
 
-function noOutcomes(): Record<RequestOutcome, number> {
+function noRequests(): Record<RequestOutcome, number> {
   return { delivered: 0, absent: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
 }
 
 /** @param now milliseconds since the epoch */
 export function createCounters(now: () => number): Counters {
+  /** The latest last. */
   const removals = new Map<string, Removal>();
   const firstByte = () => createHistogram(FIRST_BYTE_BOUNDS);
   const download = () => createHistogram(DOWNLOAD_BOUNDS);
   const resolving = createHistogram(RESOLVING_BOUNDS);
-  const tried = { mirror: noOutcomes(), src_uri: noOutcomes() };
+  const upstreamRequests = { mirror: noRequests(), src_uri: noRequests() };
   const evicted = { orphan: { files: 0, bytes: 0 }, age: { files: 0, bytes: 0 }, space: { files: 0, bytes: 0 } };
   return {
     firstByte: { hit: firstByte(), miss: firstByte(), joined: firstByte() },
     downloads: { stored: download(), "passed-through": download(), failed: download() },
     resolving,
-    tried,
+    upstreamRequests,
     evicted,
-    countRequest(kind, outcome) {
-      tried[kind][outcome]++;
+    countUpstreamRequest(kind, outcome) {
+      upstreamRequests[kind][outcome]++;
     },
-    countCleaned({ byReason, removed }) {
+    countEvicted({ byReason, removed }) {
       for (const { name, reason } of removed) {
         removals.delete(name);
         removals.set(name, { at: now(), reason });
@@ -73,7 +76,7 @@ export function createCounters(now: () => number): Counters {
       }
     },
     removal: (name) => removals.get(name),
-    timed:
+    measureResolving:
       (resolve) =>
       async (...given) => {
         const startedAt = performance.now();

@@ -14,10 +14,10 @@ import type { DistfileRow, DistfileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
-import { iso, upstreamRequest } from "./active-downloads.ts";
+import { describeUpstreamRequest, iso } from "./active-downloads.ts";
 import type { Removal } from "./counters.ts";
 
-export interface FilesParts {
+export interface FileReportDeps {
   readonly rows: Pick<DistfileRows, "get">;
   readonly list: FileList;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
@@ -30,13 +30,13 @@ export interface FilesParts {
   readonly clock: Clock;
 }
 
-export interface ApiFiles {
+export interface FileReport {
   list(query: FilesQuery): Files;
   details(name: DistfileName): FileDetails;
   top(limit: number): Top;
 }
 
-export function failure(row: FailureRow): Failure {
+export function describeFailure(row: FailureRow): Failure {
   const { firstAt, lastAt, ...rest } = row;
   return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
 }
@@ -101,7 +101,7 @@ const FILES_FOR_PACKAGES = 300;
 /** The top lists change slowly, and making them reads the whole table. */
 const TOP_MAX_AGE_MS = 20_000;
 
-export function createApiFiles(parts: FilesParts): ApiFiles {
+export function createFileReport(parts: FileReportDeps): FileReport {
   const { rows, list, repositories, store, fetchHistory, clock } = parts;
   let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
 
@@ -142,9 +142,9 @@ export function createApiFiles(parts: FilesParts): ApiFiles {
         started_at: iso(startedAt),
         ended_at: endedAt === undefined ? null : iso(endedAt),
         outcome,
-        upstream_requests: requests.map((one) => upstreamRequest(one, now)),
+        upstream_requests: requests.map((one) => describeUpstreamRequest(one, now)),
       })),
-      failures: parts.failures.of(name).map(failure),
+      failures: parts.failures.of(name).map(describeFailure),
     } as const;
     return { ...found, summary: summarise(found, parts.repositoriesScanned(), parts.removal(name)) };
   }

@@ -59,7 +59,7 @@ function fetchMetrics({ stats, state }: MetricsDeps): readonly Metric[] {
       "portcache_upstream_requests_total",
       "Requests to upstream for files, by kind of source and outcome.",
       () =>
-        entries(counters.tried).flatMap(([source, outcomes]) =>
+        entries(counters.upstreamRequests).flatMap(([source, outcomes]) =>
           entries(outcomes).map(([outcome, value]) => ({ labels: { source, outcome }, value })),
         ),
       ["source", "outcome"],

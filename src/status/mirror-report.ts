@@ -15,7 +15,8 @@ function iso(ms: number | undefined): string | null {
   return ms === undefined || ms === 0 ? null : new Date(ms).toISOString();
 }
 
-export function reportOf(
+/** @param serverRuns whether a server runs on the store: only then is the number of transfers known */
+export function describeMirror(
   { host, stats: stored, lastRequestAt, activeRequests }: HostRecord,
   kind: Mirror["kind"],
   serverRuns: boolean,

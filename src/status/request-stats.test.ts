@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import type { Logger } from "../lib/log.ts";
 import { createFlush } from "./request-stats.ts";
 
-test("a disk that stays full is told once, what can be written is, and it is told again when it happens again", () => {
-  const told: string[] = [];
-  const log = { error: (text: string) => told.push(text) } as unknown as Logger;
+test("a disk that stays full is logged once, the other recorders are flushed, and the next full disk is logged again", () => {
+  const logged: string[] = [];
+  const log = { error: (text: string) => logged.push(text) } as unknown as Logger;
   let full = true;
   let written = 0;
   const failing = {
@@ -14,10 +14,10 @@ test("a disk that stays full is told once, what can be written is, and it is tol
   };
   const flush = createFlush([failing, { flush: () => written++ }, failing], log);
   for (let i = 0; i < 5; i++) flush();
-  expect([told.length, written]).toEqual([1, 5]);
+  expect([logged.length, written]).toEqual([1, 5]);
   full = false;
   flush();
   full = true;
   flush();
-  expect(told.length).toBe(2);
+  expect(logged.length).toBe(2);
 });

@@ -1,6 +1,6 @@
 /**
- * Keeps account of what the server does: counts, clients, failures, and what happened in each download. Counting is done in
- * memory; flush() writes.
+ * Records what the server does: requests, bytes, clients, failures and the fetch history. Counts in memory, as a hit must not
+ * wait for the disk; flush() writes to the index.
  */
 import { createFetchHistory, type FetchHistory } from "../cache/fetch-history.ts";
 import type { Config } from "../config/schema.ts";
@@ -14,9 +14,8 @@ import type { Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
-import { type Counters, createCounters } from "./counters.ts";
+import { type Counters, createCounters, type ServedOutcome } from "./counters.ts";
 
-/** What keeps account from the start on. */
 export interface RequestStats {
   readonly recorder: ResponseRecorder;
   readonly fetchHistory: FetchHistory;
@@ -24,27 +23,28 @@ export interface RequestStats {
   readonly clients: ClientCounts;
   readonly failures: Failures;
   readonly counters: Counters;
+  /** Requests whose response has not ended. */
   readonly inFlight: number;
-  /** Writes what is only in memory. */
+  /** Writes to the index what is only in memory. */
   flush(): void;
 }
 
 /**
- * What writes all that these hold only in memory; where that fails it is tried again the next time, and told once: a disk
- * that is full is so every five seconds.
+ * Returns a function that flushes all of these. One that fails is flushed again the next time; the log has one line until all
+ * succeed again, because a full disk fails every five seconds.
  */
-export function createFlush(holders: readonly { flush(): void }[], log: Logger): () => void {
+export function createFlush(recorders: readonly { flush(): void }[], log: Logger): () => void {
   const failing = new Set<unknown>();
   return () => {
-    for (const holder of holders) {
+    for (const recorder of recorders) {
       try {
-        holder.flush();
-        failing.delete(holder);
+        recorder.flush();
+        failing.delete(recorder);
       } catch (error) {
         if (failing.size === 0) {
-          log.error("Cannot record what was counted and learnt, it is kept in memory meanwhile: {error}", { error });
+          log.error("Cannot write statistics to the index, they stay in memory until it succeeds: {error}", { error });
         }
-        failing.add(holder);
+        failing.add(recorder);
       }
     }
   };
@@ -61,11 +61,13 @@ export const COLUMNS = {
   other: "other",
 } as const satisfies Record<CountedOutcome, Measure>;
 /** The column for the bytes sent with each outcome that sends a file. */
-export const BYTE_COLUMNS = { hit: "hitBytes", miss: "missBytes", joined: "joinedBytes" } as const satisfies Partial<
-  Record<CountedOutcome, Measure>
->;
+export const BYTE_COLUMNS = {
+  hit: "hitBytes",
+  miss: "missBytes",
+  joined: "joinedBytes",
+} as const satisfies Record<ServedOutcome, Measure>;
 
-function isServed(outcome: CountedOutcome): outcome is keyof typeof BYTE_COLUMNS {
+function isServed(outcome: CountedOutcome): outcome is ServedOutcome {
   return outcome in BYTE_COLUMNS;
 }
 
@@ -73,13 +75,13 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
   const statistics = createStatistics(db, clock);
   const clients = createClientCounts(db);
   const failures = createFailures(db, clock);
-  const meters = createCounters(clock.now);
-  // Settings may change while the server runs.
+  const counters = createCounters(clock.now);
+  // The configured mirrors may change while the server runs.
   const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
-  const observer: ResponseRecorder = {
+  const recorder: ResponseRecorder = {
     begin() {
       inFlight++;
     },
@@ -89,7 +91,7 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
       statistics.add(COLUMNS[outcome], 1, now);
       if (isServed(outcome)) {
         statistics.add(BYTE_COLUMNS[outcome], bytes, now);
-        meters.firstByte[outcome].observe(firstByteMs / 1000);
+        counters.firstByte[outcome].observe(firstByteMs / 1000);
       }
       if (config.server.client_statistics && client !== "")
         clients.count(client, outcome === "hit" || outcome === "joined", bytes, now);
@@ -97,17 +99,18 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
     failed: failures.add,
   };
   return {
-    recorder: observer,
+    recorder,
     fetchHistory: createFetchHistory({
       clock,
       onReceived: (source, bytes) => statistics.add(isMirror(source) ? "mirrorBytes" : "uriBytes", bytes),
-      onRequestEnded: (source, outcome) => meters.countRequest(isMirror(source) ? "mirror" : "src_uri", outcome),
-      onEnded: (outcome, ms) => meters.downloads[outcome].observe(ms / 1000),
+      onRequestEnded: (source, outcome) =>
+        counters.countUpstreamRequest(isMirror(source) ? "mirror" : "src_uri", outcome),
+      onEnded: (outcome, ms) => counters.downloads[outcome].observe(ms / 1000),
     }),
     statistics,
     clients,
     failures,
-    counters: meters,
+    counters,
     get inFlight() {
       return inFlight;
     },

@@ -1,5 +1,5 @@
 /**
- * The state of the whole server as the API tells it.
+ * Collects the state of the whole server for the API: status, mirrors, repositories, history, clients, clean-up.
  */
 import { version } from "../../package.json" with { type: "json" };
 import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals } from "../api/schemas.ts";
@@ -21,21 +21,21 @@ import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 import type { Store } from "../store/store.ts";
-import { createLiveDownloads, iso } from "./active-downloads.ts";
-import { createApiFiles, failure } from "./file-report.ts";
-import { reportOf } from "./mirror-report.ts";
+import { createActiveDownloads, iso } from "./active-downloads.ts";
+import { createFileReport, describeFailure } from "./file-report.ts";
+import { describeMirror } from "./mirror-report.ts";
 import type { RequestStats } from "./request-stats.ts";
 
-export interface StateParts {
+export interface ApiStateDeps {
   readonly stats: RequestStats;
   readonly config: Config;
   readonly db: IndexDatabase;
   readonly rows: DistfileRows;
-  /** What else is stored. */
+  /** The rows of mirror files. */
   readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
   readonly repositories: RepositoryRows;
   readonly repositoryStatus: RepositoryScans["status"];
-  /** The repositories as they were found last. */
+  /** The repositories as last discovered. */
   readonly discoveredRepositories: () => DiscoveredRepositories;
   /** Whether every configured repository has been scanned since the start. */
   readonly repositoriesScanned: () => boolean;
@@ -71,20 +71,20 @@ export function totalsOf(counts: Measures): Totals {
   return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };
 }
 
-/** Trees name thousands of hosts; those asked last are what people look at. */
+/** SRC_URI names thousands of hosts; people look at the latest. */
 const MAX_HOSTS = 100;
-/** A dry run of clean-up looks at every file: no more often than this, and for a hundredth of the time at most. */
-const PREVIEW_FOR_MS = 30_000;
+/** A dry run of clean-up reads every row: no more often than this, and for a hundredth of the time at most. */
+const PREVIEW_MAX_AGE_MS = 30_000;
 const PREVIEW_REST = 100;
 
-export function createApiState(parts: StateParts): ApiState {
+export function createApiState(parts: ApiStateDeps): ApiState {
   const { stats, config, clock, hosts } = parts;
   const startedAt = clock.now();
   const { rows } = parts;
   const others = parts.others.rows;
   const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
-  const live = createLiveDownloads(parts.flights.all, stats.fetchHistory, clock);
-  const files = createApiFiles({
+  const downloads = createActiveDownloads(parts.flights.all, stats.fetchHistory, clock);
+  const files = createFileReport({
     rows,
     list,
     repositories: parts.repositories,
@@ -92,7 +92,7 @@ export function createApiState(parts: StateParts): ApiState {
     fetchHistory: stats.fetchHistory,
     failures: stats.failures,
     removal: stats.counters.removal,
-    download: live.of,
+    download: downloads.find,
     repositoriesScanned: parts.repositoriesScanned,
     clock,
   });
@@ -105,7 +105,7 @@ export function createApiState(parts: StateParts): ApiState {
     const now = clock.now();
     return keys().map((key) => {
       const { stats, lastRequestAt, activeRequests } = hosts.at(key);
-      return reportOf({ host: key, stats, lastRequestAt, activeRequests }, "mirror", true, now);
+      return describeMirror({ host: key, stats, lastRequestAt, activeRequests }, "mirror", true, now);
     });
   }
 
@@ -117,7 +117,7 @@ export function createApiState(parts: StateParts): ApiState {
       .filter(({ host, lastRequestAt }) => lastRequestAt > 0 && !configured.has(host))
       .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
       .slice(0, MAX_HOSTS)
-      .map((one) => reportOf(one, "host", true, now));
+      .map((one) => describeMirror(one, "host", true, now));
     return { mirrors: [...configuredMirrors(), ...others] };
   }
 
@@ -132,8 +132,8 @@ export function createApiState(parts: StateParts): ApiState {
     const now = clock.now();
     const { max_size, min_free, location } = config.storage;
     const scans = parts.repositoryStatus();
-    const sum = (of: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + of(one), 0);
-    const under = parts.flights.all();
+    const sum = (read: (one: (typeof scans)[number]) => number) => scans.reduce((all, one) => all + read(one), 0);
+    const current = parts.flights.all();
     const configured = configuredMirrors();
     return {
       version,
@@ -153,7 +153,7 @@ export function createApiState(parts: StateParts): ApiState {
       since_start: totalsOf(stats.statistics.sinceStart),
       all_time: totalsOf(stats.statistics.allTime()),
       in_flight: stats.inFlight,
-      downloads: { active: under.length, waiting: under.filter(({ phase }) => phase === "waiting").length },
+      downloads: { active: current.length, waiting: current.filter(({ phase }) => phase === "waiting").length },
       read_ahead: { ...parts.readAhead.counts },
       repositories: {
         total: scans.length,
@@ -200,24 +200,23 @@ export function createApiState(parts: StateParts): ApiState {
     };
   }
 
-  function lookAhead(): { until: number; readonly report: Promise<CleanReport> } {
+  function startPreview(): { until: number; readonly report: Promise<CleanReport> } {
     const startedAt = clock.now();
-    const looked = { until: Number.POSITIVE_INFINITY, report: parts.evict.clean({ dryRun: true }) };
+    const started = { until: Number.POSITIVE_INFINITY, report: parts.evict.clean({ dryRun: true }) };
     const tookMs = () => Math.max(0, clock.now() - startedAt);
-    looked.report.then(
+    started.report.then(
       () => {
-        looked.until = clock.now() + Math.max(PREVIEW_FOR_MS, PREVIEW_REST * tookMs());
+        started.until = clock.now() + Math.max(PREVIEW_MAX_AGE_MS, PREVIEW_REST * tookMs());
       },
       () => {
-        // One that failed is none.
-        looked.until = 0;
+        started.until = 0;
       },
     );
-    return looked;
+    return started;
   }
 
   async function cleanup(limit: number): Promise<Cleanup> {
-    if (!preview || clock.now() >= preview.until) preview = lookAhead();
+    if (!preview || clock.now() >= preview.until) preview = startPreview();
     const { total, removed } = await preview.report;
     const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
     return { files: total.files, bytes: total.bytes, next };
@@ -225,14 +224,14 @@ export function createApiState(parts: StateParts): ApiState {
 
   return {
     status,
-    downloads: live.now,
+    downloads: downloads.all,
     files: files.list,
     file: files.details,
     mirrors,
     repositories,
     history: ({ resolution, points }) => history(resolution, points),
     clients,
-    failures: (limit) => ({ failures: stats.failures.latest(limit).map(failure) }),
+    failures: (limit) => ({ failures: stats.failures.latest(limit).map(describeFailure) }),
     cleanup,
     top: files.top,
   };
