@@ -82,9 +82,7 @@ export function parseTarget(path: string): Target {
   if (last === undefined) return { kind: "bad-name", reason: "it is not percent-encoded UTF-8" };
   if (segments.length === 0 && last === "layout.conf") return { kind: "layout.conf" };
   const name = parseDistfileName(last);
-  if (name === undefined) {
-    return { kind: "bad-name", reason: INVALID_NAME };
-  }
+  if (name === undefined) return { kind: "bad-name", reason: INVALID_NAME };
   const folders = segments.map((segment) => segment.toLowerCase());
   const named = folders.length === 0 || fitsName(folders, name);
   const digest = /^[0-9a-f]{128}$/i.test(last) ? last.toLowerCase() : undefined;

@@ -7,7 +7,7 @@ import type { ApiState } from "../../api/state.ts";
 import { parseDistfileName } from "../../distfile/name.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
-import { normalPath, queryOf } from "../target.ts";
+import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
@@ -49,8 +49,7 @@ function fileResponse({ url }: Request, state: ApiState): Response {
   const path = normalPath(url);
   const name = parseDistfileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
   if (name !== undefined) return json(state.file(name));
-  const why = "it is empty, a dot name, longer than 255 bytes, or contains a slash or control character";
-  return problem(400, `Invalid file name: ${why}.`);
+  return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
 
 function wantsEvents({ headers }: Request): boolean {
