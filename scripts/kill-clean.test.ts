@@ -74,7 +74,7 @@ function onDisk(): readonly string[] {
 function expectAgreement(): void {
   using index = new Database(`${location}/index.sqlite`);
   expect(index.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
-  const rows = index.query<{ name: string }, []>("SELECT name FROM distfiles").all();
+  const rows = index.query<{ name: string }, []>("SELECT name FROM files").all();
   expect(rows.map(({ name }) => name).toSorted()).toEqual(onDisk().toSorted());
 }
 

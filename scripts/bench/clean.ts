@@ -8,7 +8,7 @@ import { lstatSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { standardFolder } from "../../src/distfile/layout.ts";
 import type { DistfileName } from "../../src/distfile/name.ts";
-import { createDistfileRows } from "../../src/index/files.ts";
+import { createFileRows } from "../../src/index/files.ts";
 import { openIndex } from "../../src/index/open.ts";
 import { type Server, startExecutable } from "../../src/testing/executable.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";
@@ -24,18 +24,18 @@ const CLIENTS = 4;
 function fill(location: string, files: number): number {
   const random = createRandom(1);
   const index = openIndex(`${location}/index.sqlite`, `${import.meta.dir}/../../drizzle`);
-  const rows = createDistfileRows(index.db);
+  const rows = createFileRows(index.db);
   const now = Date.now();
   let total = 0;
-  function put(name: string, size: number, usedAt: number, heat: number): void {
+  function put(name: string, size: number, usedAt: number, useScore: number): void {
     const folder = `${location}/distfiles/${standardFolder(name as DistfileName)}`;
     const path = `${folder}/${name}`;
     mkdirSync(folder, { recursive: true });
     writeFileSync(path, "");
     truncateSync(path, size);
-    const { mtimeNs, ctimeNs, mtimeMs } = lstatSync(path, { bigint: true });
+    const { mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
     const stamp = `${size}:${mtimeNs}:${ctimeNs}`;
-    const row = { blake2b: "0".repeat(128), stamp, lastModifiedAt: Number(mtimeMs), source: "http://mirror/", heat };
+    const row = { blake2b: "0".repeat(128), stamp, source: "http://mirror/", useScore };
     rows.put({ name: name as DistfileName, size, ...row, storedAt: usedAt, usedAt, verifiedAt: now });
     total += size;
   }

@@ -7,14 +7,14 @@
 import { parseArgs } from "node:util";
 import type { DistfileName } from "../../src/distfile/name.ts";
 import { LOW_WATER, worthOf } from "../../src/eviction/policy.ts";
-import { HEAT_HALF_LIFE_MS } from "../../src/index/files.ts";
+import { USE_HALF_LIFE_MS } from "../../src/index/files.ts";
 import { releaseTrace, type Trace, type TracedFile, zipfTrace } from "./lib/traces.ts";
 
 interface Cached {
   readonly file: TracedFile;
   usedAt: number;
   uses: number;
-  heat: number;
+  useScore: number;
   /** GDSF's, which is set at each use. */
   priority: number;
 }
@@ -42,14 +42,14 @@ export const GDSF: Policy = {
   worth: ({ priority }) => priority,
 };
 
-export function portcache(halfLifeMs = HEAT_HALF_LIFE_MS): Policy {
+export function portcache(halfLifeMs = USE_HALF_LIFE_MS): Policy {
   return {
     name: "portcache",
     onUse(cached, now) {
-      cached.heat = cached.heat * 0.5 ** ((now - cached.usedAt) / halfLifeMs) + 1;
+      cached.useScore = cached.useScore * 0.5 ** ((now - cached.usedAt) / halfLifeMs) + 1;
     },
-    worth({ file: { size }, usedAt, heat }, now, orphanedAt) {
-      const entry = { name: "" as DistfileName, size, usedAt, heat, orphanedAt, scarcity: 1 };
+    worth({ file: { size }, usedAt, useScore }, now, orphanedAt) {
+      const entry = { name: "" as DistfileName, size, usedAt, useScore, orphanedAt, refetchCost: 1 };
       return worthOf(entry, now, halfLifeMs);
     },
   };
@@ -93,7 +93,7 @@ function createModel(policy: Policy, capacity: number) {
         return true;
       }
       if (file.size > capacity) return false;
-      const fresh: Cached = { file, usedAt: at, uses: 1, heat: 0, priority: 0 };
+      const fresh: Cached = { file, usedAt: at, uses: 1, useScore: 0, priority: 0 };
       policy.onUse(fresh, at, age);
       cached.set(file.id, fresh);
       used += file.size;

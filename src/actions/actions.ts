@@ -3,8 +3,10 @@
  */
 
 import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
-import { type CacheDeps, createCache } from "../cache/cache.ts";
-import type { Evict } from "../eviction/evict.ts";
+import type { Cache } from "../cache/cache.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
+import type { Eviction } from "../eviction/evict.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { namesOfUris } from "../repos/uri-names.ts";
@@ -12,17 +14,22 @@ import type { Resolver } from "../resolver/resolver.ts";
 import { createClean } from "./clean.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
-import { createImport } from "./import.ts";
+import { createImport, type ImportParts } from "./import.ts";
 import { createRescan } from "./rescan.ts";
 import { createVerifyAction } from "./verify.ts";
-import type { Verify } from "./verify-distfiles.ts";
-import type { VerifyOthers } from "./verify-mirror-files.ts";
+import type { Verify } from "./verify-files.ts";
 
 export interface ActionParts {
-  readonly cacheDeps: CacheDeps;
-  readonly evict: Evict;
-  readonly verify: Verify;
-  readonly verifyOthers: VerifyOthers;
+  readonly cache: Cache;
+  readonly flights: FetchDeps["flights"];
+  readonly store: ImportParts["store"];
+  readonly rows: ImportParts["rows"];
+  readonly storedFiles: ImportParts["storedFiles"];
+  readonly hasher: ImportParts["hasher"];
+  readonly clock: ImportParts["clock"];
+  readonly wantedBy: (name: FileName) => readonly WantedBy[];
+  readonly eviction: Pick<Eviction, "clean" | "spareBytes">;
+  readonly verify: Pick<Verify, "all">;
   readonly configuredRepositories: ConfiguredRepositories;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
@@ -63,18 +70,10 @@ function single<Request, Report>(name: string, action: Action<Request, Report>):
 }
 
 function fetchParts(parts: ActionParts): FetchDeps {
-  const { cacheDeps, configuredRepositories, resolver, entriesOf } = parts;
-  const { wantedBy, flights } = cacheDeps;
+  const { cache, flights, wantedBy, configuredRepositories, resolver, entriesOf } = parts;
   const repositories = () => configuredRepositories.discovered().repositories;
   return {
-    cache: createCache({
-      ...cacheDeps,
-      get unknown() {
-        return cacheDeps.unknown;
-      },
-      // Whoever names files wants these and no others.
-      readAhead: { missed: () => undefined, served: () => undefined },
-    }),
+    cache,
     flights,
     upstream: parts.upstream,
     maxDownloads: parts.maxDownloads,
@@ -91,15 +90,25 @@ function fetchParts(parts: ActionParts): FetchDeps {
 export function composeActions(parts: ActionParts): ComposedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const { cacheDeps, evict, configuredRepositories } = parts;
-  const importParts = { ...cacheDeps, room: evict.room, repositoriesReady: () => parts.refreshRepositories(false) };
+  const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, configuredRepositories } = parts;
+  const repositoriesReady = () => parts.refreshRepositories(false);
+  const importParts = {
+    store,
+    rows,
+    storedFiles,
+    hasher,
+    clock,
+    wantedBy,
+    room: eviction.spareBytes,
+    repositoriesReady,
+  };
   const rescanParts = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
   return {
     actions: {
       clean: stoppable(single("clean", createClean(parts)), signal),
       fetch: stoppable(createFetch(fetchParts(parts)), signal),
       verify: stoppable(single("verify", createVerifyAction(parts)), signal),
-      drop: stoppable(createDrop(cacheDeps), signal),
+      drop: stoppable(createDrop({ store, rows }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanParts)), signal),
       import: stoppable(single("import", createImport(importParts)), signal),
     },

@@ -3,18 +3,22 @@
  */
 import type { CleanReport, CleanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
-import type { Evict, CleanReport as Evicted } from "../eviction/evict.ts";
+import type { CleanReport as Evicted, Eviction } from "../eviction/evict.ts";
 
 function usageOf({ usedBytes, freeBytes }: Evicted["before"]): CleanReport["before"] {
   return { used_bytes: usedBytes, free_bytes: freeBytes };
 }
 
-export function createClean({ evict }: { readonly evict: Pick<Evict, "clean"> }): Action<CleanRequest, CleanReport> {
+export function createClean({
+  eviction,
+}: {
+  readonly eviction: Pick<Eviction, "clean">;
+}): Action<CleanRequest, CleanReport> {
   return async ({ dry_run: dryRun }, { onProgress, signal }) => {
     const startedAt = performance.now();
     let [done, bytes] = [0, 0];
     onProgress(progressOf("selecting files"));
-    const report = await evict.clean({
+    const report = await eviction.clean({
       dryRun,
       signal,
       onProgress({ size }) {

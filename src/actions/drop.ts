@@ -4,20 +4,20 @@
 
 import type { DropReport, DropRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError } from "../api/actions.ts";
-import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import type { DistfileRows } from "../index/files.ts";
+import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Store } from "../store/store.ts";
 
 export interface DropParts {
   readonly store: Pick<Store, "stat" | "remove">;
-  readonly rows: Pick<DistfileRows, "forget">;
+  readonly rows: Pick<FileRows, "forget">;
 }
 
 /** @throws {ActionError} */
-export function parseNames(given: readonly string[]): readonly DistfileName[] {
+export function parseNames(given: readonly string[]): readonly FileName[] {
   return [...new Set(given)].map((text) => {
-    const name = parseDistfileName(text);
-    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is no name of a distfile`);
+    const name = parseFileName(text);
+    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is no file name`);
     return name;
   });
 }

@@ -5,7 +5,7 @@
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import type { Cache } from "../cache/cache.ts";
-import type { Found, NotFound, Wanted } from "../cache/result.ts";
+import type { DistfileRequest, LookupResult, NotFound } from "../cache/result.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
@@ -18,7 +18,7 @@ export interface FetchDeps extends ArgumentDeps {
   /** A cache without read-ahead: it fetches nothing but what it is asked for. */
   readonly cache: Pick<Cache, "lookup">;
   readonly flights: Pick<Flights, "all">;
-  readonly upstream: Wanted["upstream"];
+  readonly upstream: DistfileRequest["upstream"];
   /** Returns the size of a file if a repository knows it. */
   readonly sizeOf: (name: DistfileName) => number | undefined;
   readonly maxDownloads: () => number;
@@ -63,7 +63,7 @@ async function waitForEnd(name: DistfileName, download: Download): Promise<Resul
   return { name, outcome: "failed", bytes: 0, reason: "was fetched, but the store could not keep it" };
 }
 
-async function resultOf(name: DistfileName, found: Found): Promise<Result> {
+async function resultOf(name: DistfileName, found: LookupResult): Promise<Result> {
   switch (found.kind) {
     case "stored": {
       const outcome = found.status.kind === "hit" ? "present" : "fetched";

@@ -2,10 +2,10 @@
  * Whether a stored file still has the bytes it should have: those that a Manifest wants, else those it was stored with.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { type ComputedDigests, compareDigests, type Digests } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
-import type { DistfileName } from "../distfile/name.ts";
-import type { DistfileRow } from "../index/files.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { FileRow } from "../index/files.ts";
 import type { StoredFile } from "../store/store.ts";
 
 /**
@@ -54,13 +54,8 @@ export async function hashSlowly(
 }
 
 export interface Checked {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly file: StoredFile;
-  readonly row: DistfileRow | undefined;
+  readonly row: FileRow | undefined;
   readonly contents: readonly Digests[];
-}
-
-/** Whether a hash of the contents takes SHA512. */
-export function needsSha512(contents: readonly Digests[]): boolean {
-  return contents.some((content) => hasHash(content) && content.blake2b === undefined);
 }

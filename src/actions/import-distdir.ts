@@ -5,12 +5,12 @@
  */
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, lstat, open } from "node:fs/promises";
-import type { StoredDistfiles } from "../cache/stored-files.ts";
+import type { StoredFiles } from "../cache/stored-files.ts";
 import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
-import type { DistfileRows } from "../index/files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
@@ -37,8 +37,8 @@ export type ImportOutcome =
 
 export interface ImportDeps {
   readonly store: Store;
-  readonly rows: DistfileRows;
-  readonly stored: StoredDistfiles;
+  readonly rows: FileRows;
+  readonly storedFiles: Pick<StoredFiles, "find">;
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
@@ -68,8 +68,7 @@ async function copyInto(source: FileHandle, part: PartFile): Promise<void> {
 function remember(name: DistfileName, file: StoredFile, computed: ComputedDigests, { rows, clock }: ImportDeps): void {
   const now = clock.now();
   const { size, blake2b, sha512 = null } = computed;
-  const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
-  rows.put({ name, size, blake2b, sha512, ...seen, source: "", storedAt: now, usedAt: now, uses: 0 });
+  rows.put({ name, size, blake2b, sha512, stamp: file.stamp, source: "", storedAt: now, usedAt: now, uses: 0 });
   rows.forgetPartial(name);
 }
 
@@ -92,6 +91,7 @@ async function takeIn(
   const computed = await deps.hasher.open(part.fd, { sha512 }).finish(size);
   if (contents.every((content) => compareDigests(content, computed) !== "same")) return skipped("digest");
   const file = await deps.store.commit(part, name, Math.round(mtimeMs));
+  if (!file) throw new Error(`Cannot store ${name}: a file or folder is in its way`);
   remember(name, file, computed, deps);
   return { kind: "adopted", size };
 }
@@ -103,9 +103,9 @@ async function takeIn(
 async function missing(
   name: DistfileName,
   contents: readonly Digests[],
-  { stored }: ImportDeps,
+  { storedFiles }: ImportDeps,
 ): Promise<readonly Digests[]> {
-  const there = await stored.find(name, contents);
+  const there = await storedFiles.find(name, contents);
   if (there === undefined || there === "stale") return contents;
   const rank = contents.findIndex((content) => compareDigests(content, there.digests) === "same");
   return contents.slice(0, Math.max(0, rank));

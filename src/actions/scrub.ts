@@ -2,18 +2,14 @@
  * Reads the whole store again once in so long a time, in the background and slowly: which file was verified when stands in
  * the index, so that a restart begins where the run before it ended. Bad files are fetched again or removed.
  */
-import type { FileName } from "../distfile/mirror-path.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Pace } from "./hash-file.ts";
-import { createPace } from "./verify-distfiles.ts";
+import { createPace, type Verify } from "./verify-files.ts";
 
 export interface ScrubDeps {
-  readonly verify: { one(name: FileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<unknown> };
-  readonly rows: {
-    longestUnverified(limit: number): readonly { readonly name: FileName; readonly verifiedAt: number | null }[];
-    bytes(): number;
-  };
+  readonly verify: Pick<Verify, "one">;
+  readonly rows: Pick<FileRows, "longestUnverified" | "bytes">;
   /** 0: never. */
   readonly everyMs: () => number;
   readonly clock: Clock;

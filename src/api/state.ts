@@ -1,7 +1,7 @@
 /**
  * Declares what the GET routes of /api/v1 read from the rest of the program.
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { FileDetails, Files, Top } from "./file-schemas.ts";
 import type { FilesQuery, HistoryQuery } from "./queries.ts";
 import type { Cleanup, Clients, Downloads, Failures, History, Mirrors, Repositories, Status } from "./schemas.ts";
@@ -10,7 +10,7 @@ export interface ApiState {
   status(): Status;
   downloads(): Downloads;
   files(query: FilesQuery): Files;
-  file(name: DistfileName): FileDetails;
+  file(name: FileName): FileDetails;
   mirrors(): Mirrors;
   repositories(): Repositories;
   history(query: HistoryQuery): History;

@@ -7,26 +7,16 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
-import type { Absences } from "./negative-cache.ts";
+import { incoming } from "./answer.ts";
+import type { NegativeCache } from "./negative-cache.ts";
 import type { ReadAhead } from "./read-ahead.ts";
-import type { Found, Wanted } from "./result.ts";
+import type { DistfileRequest, LookupResult } from "./result.ts";
 import { type BeginDeps, type FetchTarget, keyOf, startDistfileDownload } from "./start-download.ts";
 
 export interface MissDeps extends BeginDeps {
   readonly flights: Flights;
-  readonly absences: Absences;
+  readonly negativeCache: NegativeCache;
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
-}
-
-async function answerFrom(download: Download, status: CacheStatus): Promise<Found> {
-  const release = download.hold();
-  try {
-    await download.reached(0);
-    return { kind: "incoming", download, status, release };
-  } catch (error) {
-    release();
-    throw error;
-  }
 }
 
 /** Whether a failure is worth remembering: absence, and where another content may do instead also its not being had. */
@@ -36,7 +26,7 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
 
 export interface Task {
   readonly target: FetchTarget;
-  readonly wanted: Wanted;
+  readonly request: DistfileRequest;
   /** An outdated file of that name is in the store. */
   readonly stale: boolean;
   /** Another content may be served instead. */
@@ -45,33 +35,33 @@ export interface Task {
 
 /** What brings this content, or why that can't be had: joined to the download under way, else a new one. */
 export async function fetchTarget(
-  { target, wanted, stale, another }: Task,
+  { target, request, stale, another }: Task,
   deps: MissDeps,
-): Promise<Found | readonly Attempt[]> {
+): Promise<LookupResult | readonly Attempt[]> {
   const key = keyOf(target);
-  const remembered = deps.absences.get(key);
+  const remembered = deps.negativeCache.get(key);
   if (remembered) return remembered;
   // No await between join and start: that is what makes it one download.
   const joined = deps.flights.join(key);
   const reason = stale ? "stale" : "uri-miss";
   const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
-  if (!joined && wanted.method === "HEAD") return await headOf(target, key, wanted, status, deps);
+  if (!joined && request.method === "HEAD") return await headOf(target, key, request, status, deps);
   let download: Download;
   try {
-    download = joined ?? deps.flights.start(key, () => startDistfileDownload(target, wanted.upstream, deps));
+    download = joined ?? deps.flights.start(key, () => startDistfileDownload(target, request.upstream, deps));
   } catch (error) {
     deps.log.error("Cannot begin to fetch {file}: {error}", { file: target.name, error });
     return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
   }
   joined?.raisePriority();
   try {
-    const found = await answerFrom(download, status);
+    const found = await incoming(download, status);
     if (joined) deps.readAhead.served(target.name);
     else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
     return found;
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    if (isLasting(error, another)) deps.absences.add(key, error.attempts);
+    if (isLasting(error, another)) deps.negativeCache.add(key, error.attempts);
     return error.attempts;
   }
 }
@@ -79,10 +69,10 @@ export async function fetchTarget(
 async function headOf(
   { name, expected }: FetchTarget,
   key: string,
-  { upstream }: Wanted,
+  { upstream }: DistfileRequest,
   status: CacheStatus,
   deps: MissDeps,
-): Promise<Found | readonly Attempt[]> {
+): Promise<LookupResult | readonly Attempt[]> {
   // Random names cost upstream as little by HEAD as by GET.
   const release = expected ? undefined : await deps.unknownDownloads.acquire();
   try {
@@ -90,7 +80,7 @@ async function headOf(
     return { kind: "head", head, expected, status };
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    if (error.absent) deps.absences.add(key, error.attempts);
+    if (error.absent) deps.negativeCache.add(key, error.attempts);
     return error.attempts;
   } finally {
     release?.();

@@ -6,7 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 
 const MAX_ENTRIES = 10_000;
 
-export interface Absences {
+export interface NegativeCache {
   get(key: string): readonly Attempt[] | undefined;
   add(key: string, attempts: readonly Attempt[]): void;
   /** A tree changed: what was asked for in vain may have sources now. */
@@ -14,7 +14,7 @@ export interface Absences {
 }
 
 /** @param ttl milliseconds, as configured now */
-export function createAbsences(ttl: () => number, clock: Clock): Absences {
+export function createNegativeCache(ttl: () => number, clock: Clock): NegativeCache {
   const entries = new Map<string, { readonly attempts: readonly Attempt[]; readonly until: number }>();
   return {
     get(key) {

@@ -2,9 +2,10 @@
  * Brings a file into the store that nobody waits for yet.
  */
 import { contentKey, type DistEntry, hasHash } from "../distfile/digests.ts";
-import { contentsOf } from "../distfile/wanted-by.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import type { CacheDeps } from "./cache.ts";
+import type { MissDeps } from "./miss.ts";
 import { keyOf, startDistfileDownload } from "./start-download.ts";
 
 /**
@@ -14,7 +15,7 @@ import { keyOf, startDistfileDownload } from "./start-download.ts";
 export async function prefetch(
   entry: DistEntry,
   upstream: UpstreamClient,
-  deps: CacheDeps,
+  deps: MissDeps & { readonly wantedBy: (name: DistfileName) => readonly WantedBy[] },
   onArrived: () => void = () => undefined,
 ): Promise<boolean> {
   const { name } = entry;
@@ -23,7 +24,7 @@ export async function prefetch(
   if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
   const target = { name, expected: entry, keep: true };
   const key = keyOf(target);
-  if (deps.store.stat(name) || deps.absences.get(key) || deps.flights.join(key)) return false;
+  if (deps.store.stat(name) || deps.negativeCache.get(key) || deps.flights.join(key)) return false;
   const download = deps.flights.start(key, () => startDistfileDownload(target, upstream, deps, false));
   void download.arrived.then(onArrived);
   await download.ended;

@@ -1,18 +1,17 @@
 import { expect, test } from "bun:test";
 import type { DistfileName } from "../distfile/name.ts";
-import { createKnownFiles } from "./recent-hits.ts";
-import type { StoredDistfile } from "./stored-files.ts";
+import { createRecentHits } from "./recent-hits.ts";
+import type { StoredContent } from "./stored-files.ts";
 
 const NAME = "hello-1.0.tar.gz" as DistfileName;
-const STORED: StoredDistfile = {
+const STORED: StoredContent = {
   file: { path: "/store/hello", size: 1, modifiedAt: 0, stamp: "1" },
   digests: { size: 1, blake2b: "00" },
-  lastModifiedAt: 0,
 };
 
 function bench() {
   const state = { now: 1_000_000, revision: 1, same: true, looks: 0 };
-  const known = createKnownFiles({
+  const known = createRecentHits({
     store: {
       isSame() {
         state.looks++;

@@ -1,36 +1,36 @@
 /**
- * Stored files that were found right, by name: so that the next request for one asks neither the index nor a hash. What is
- * known of a file holds while its stamp on disk, its row and what the trees want are as they were. The disk is looked at
- * for every request, as others may touch the files; only when a thousand requests a second come, and for bytes that are
- * held in memory anyway, the last look may be a moment old: it is a quarter of what such a request costs (measured).
+ * Remembers distfiles that were found right lately, so that the next request for one asks neither the index nor a hash. An entry
+ * holds while the file's stamp on disk, its row and what the repositories want are as they were. The disk is looked at for every
+ * request, as others may touch the files; only when a thousand requests a second come, and for bytes that are held in memory
+ * anyway, the last look may be a moment old: it is a quarter of what such a request costs (measured).
  */
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
-import type { StoredDistfile } from "./stored-files.ts";
+import type { StoredContent } from "./stored-files.ts";
 
-export interface KnownFiles {
+export interface RecentHits {
   /**
    * The file, if it still is what it was found to be.
    * @param held whether its bytes are in memory, so that they are whole whatever happens on disk
    */
-  get(name: DistfileName, held: boolean): StoredDistfile | undefined;
+  get(name: FileName, held: boolean): StoredContent | undefined;
   /** @param revision as it was before the file was looked for */
-  put(name: DistfileName, stored: StoredDistfile, revision: number): void;
-  forget(name: DistfileName): void;
-  /** Of what the trees want, now. */
+  put(name: FileName, stored: StoredContent, revision: number): void;
+  forget(name: FileName): void;
+  /** Revision of what the repositories want, now. */
   readonly revision: number;
 }
 
-export interface KnownDeps {
+export interface RecentHitsDeps {
   readonly store: Pick<Store, "isSame">;
-  /** Another number whenever what the trees want may have changed. */
+  /** Another number whenever what the repositories want may have changed. */
   readonly revision: () => number;
   readonly clock: Pick<Clock, "now">;
 }
 
 interface Entry {
-  readonly stored: StoredDistfile;
+  readonly stored: StoredContent;
   readonly revision: number;
   /** When the disk was looked at. */
   lookedAt: number;
@@ -43,7 +43,7 @@ const LOOK_EVERY_MS = 100;
 /** So many in that time are very many. */
 const MANY = 100;
 
-/** Whether very many come just now, this one included. */
+/** Returns a function that says whether very many requests come just now, this one included. */
 function createRush(): (now: number) => boolean {
   let startedAt = 0;
   let count = 0;
@@ -60,9 +60,9 @@ function createRush(): (now: number) => boolean {
   };
 }
 
-export function createKnownFiles({ store, revision, clock }: KnownDeps): KnownFiles {
-  /** Least recently found out first. */
-  const entries = new Map<DistfileName, Entry>();
+export function createRecentHits({ store, revision, clock }: RecentHitsDeps): RecentHits {
+  /** The entry put longest ago first. */
+  const entries = new Map<FileName, Entry>();
 
   const isRush = createRush();
 

@@ -2,12 +2,12 @@
  * Makes the index agree with the disk after a start: rows of files that are gone go, files without a row get one
  * (unread: they are hashed when first asked for). Runs beside the serving; lookups need none of it.
  */
-import type { DistfileRows } from "../index/files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
-export async function recover(store: Store, rows: DistfileRows, clock: Clock, log: Logger): Promise<void> {
+export async function recover(store: Store, rows: FileRows, clock: Clock, log: Logger): Promise<void> {
   const unseen = new Set(rows.names());
   const strays: string[] = [];
   let files = 0;
@@ -22,7 +22,6 @@ export async function recover(store: Store, rows: DistfileRows, clock: Clock, lo
       blake2b: null,
       sha512: null,
       stamp: file.stamp,
-      lastModifiedAt: file.modifiedAt,
       source: "",
       storedAt: file.modifiedAt,
       usedAt: clock.now(),

@@ -4,7 +4,6 @@
  */
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { DistfileName } from "../distfile/name.ts";
 import type { Reservation } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -12,9 +11,8 @@ import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 import { createGrowingReservation } from "./promised.ts";
 
-/** Of distfiles, or of what else is stored. */
-export interface ReservedPartDeps<Name extends FileName = DistfileName> {
-  readonly store: { openPart(name: Name, resume: Parameters<Store["openPart"]>[1]): PartFile };
+export interface ReservedPartDeps {
+  readonly store: Pick<Store, "openPart">;
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
   readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
   /** Told when the store does not take bytes. */
@@ -44,11 +42,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-function open<Name extends FileName>(
-  name: Name,
-  resume: ((length: number) => boolean) | undefined,
-  deps: ReservedPartDeps<Name>,
-) {
+function open(name: FileName, resume: ((length: number) => boolean) | undefined, deps: ReservedPartDeps) {
   try {
     return deps.store.openPart(name, resume);
   } catch (error) {
@@ -58,10 +52,10 @@ function open<Name extends FileName>(
 }
 
 /** @param resume as Store.openPart has it */
-export function openReservedPart<Name extends FileName>(
-  name: Name,
+export function openReservedPart(
+  name: FileName,
   resume: ((length: number) => boolean) | undefined,
-  deps: ReservedPartDeps<Name>,
+  deps: ReservedPartDeps,
 ): ReservedPart {
   const file = open(name, resume, deps);
   const promised = createGrowingReservation(deps.reserve);

@@ -6,7 +6,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { SourceList } from "../distfile/source.ts";
 import { type CompletedDownload, type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
 import type { Validator } from "../fetch/resume.ts";
-import type { DistfileRows } from "../index/files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { PrioritySemaphore, Ticket } from "../lib/priority-semaphore.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { PartFile } from "../store/part-file.ts";
@@ -18,7 +18,7 @@ import { openReservedPart, type ReservedPartDeps } from "./reserved-part.ts";
 
 export interface BeginDeps extends DownloadDeps, ReservedPartDeps {
   readonly store: Store;
-  readonly rows: DistfileRows;
+  readonly rows: FileRows;
   /** Whom to ask for this content, undefined where no tree knows the name. */
   readonly findSources: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
   readonly downloads: PrioritySemaphore;
@@ -48,21 +48,25 @@ async function keepFile(
   part: PartFile,
   finished: CompletedDownload,
   deps: BeginDeps,
-): Promise<void> {
+): Promise<boolean> {
   const { computed, lastModifiedAt, url } = finished;
   const now = deps.clock.now();
   const file = await deps.store.commit(part, name, lastModifiedAt ?? now);
+  if (!file) {
+    deps.log.warn("Cannot store {file}: a file or folder is in its way", { file: name });
+    return false;
+  }
   const { size, blake2b, sha512 = null } = computed;
-  const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
   const wanted = expected ? { wantedOnce: true, orphanedAt: null } : {};
   const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
   try {
-    deps.rows.put({ name, size, blake2b, sha512, ...seen, source: url, ...times, ...wanted });
+    deps.rows.put({ name, size, blake2b, sha512, stamp: file.stamp, source: url, ...times, ...wanted });
     deps.rows.forgetPartial(name);
   } catch (error) {
     // The file is where it belongs; it gets its row when it is next asked for, or at the next start.
     deps.log.warn("Cannot note in the index that {file} is stored: {error}", { file: name, error });
   }
+  return true;
 }
 
 /**
@@ -89,7 +93,7 @@ export function startDistfileDownload(
   function rememberValidator({ url, etag, total }: Validator): void {
     if (!named || etag === undefined) return;
     try {
-      rows.putPartial({ name, url, etag, total });
+      rows.putPartial({ name, url, etag, lastModified: null, total });
       continuable = true;
     } catch (error) {
       // Then it can't be resumed after a restart, and that is all.
@@ -100,9 +104,9 @@ export function startDistfileDownload(
   async function commit(completed: CompletedDownload): Promise<boolean> {
     if (!named) return false;
     try {
-      await keepFile(target, named, completed, deps);
-      deps.onStoreTrouble(undefined);
-      return true;
+      const stored = await keepFile(target, named, completed, deps);
+      if (stored) deps.onStoreTrouble(undefined);
+      return stored;
     } catch (error) {
       // What a disk says that it could not sync may be anything when it is read again.
       reserved.markBad();
@@ -124,7 +128,10 @@ export function startDistfileDownload(
       part: {
         ...part,
         named: named !== undefined,
-        validator: part.length > 0 && remembered ? { ...remembered, lastModified: undefined } : undefined,
+        validator:
+          part.length > 0 && remembered
+            ? { ...remembered, etag: remembered.etag ?? undefined, lastModified: undefined }
+            : undefined,
         // Where nobody knows how large it is, room is reserved while it grows.
         reserve: async () => expected === undefined || (await reserved.reserve(expected.size)),
         rememberValidator,

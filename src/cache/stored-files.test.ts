@@ -4,14 +4,14 @@ import { dirname } from "node:path";
 import { createHasher } from "../distfile/hasher.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { createDistfileRows } from "../index/files.ts";
+import { createFileRows } from "../index/files.ts";
 import { openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { openStore } from "../store/store.ts";
 import { digestsOf } from "../testing/content.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { createStoredDistfiles } from "./stored-files.ts";
+import { createStoredFiles } from "./stored-files.ts";
 
 const name = "foo-1.0.tar.gz" as DistfileName;
 
@@ -25,7 +25,7 @@ test("a file that is replaced while it is read is not taken for what was read", 
   const index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
   const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
   const log = await openLog("error", "text");
-  const rows = createDistfileRows(index.db);
+  const rows = createFileRows(index.db);
   const replacing: typeof hasher = {
     ...hasher,
     open(fd, options) {
@@ -39,9 +39,9 @@ test("a file that is replaced while it is read is not taken for what was read", 
     },
   };
   const contents = [digestsOf("right")];
-  const before = createStoredDistfiles({ store, rows, hasher: replacing, clock: systemClock, log });
+  const before = createStoredFiles({ store, rows, hasher: replacing, clock: systemClock, log });
   expect(await before.find(name, contents)).toBe("stale");
-  const after = createStoredDistfiles({ store, rows, hasher, clock: systemClock, log });
+  const after = createStoredFiles({ store, rows, hasher, clock: systemClock, log });
   expect(await after.find(name, contents)).toBe("stale");
   expect(await after.find(name, [digestsOf("wrong")])).toMatchObject({ digests: { size: 5 } });
   hasher.close();

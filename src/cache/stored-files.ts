@@ -1,59 +1,67 @@
 /**
- * What lies in the store under a name, and its digests: from the index while nobody touched the file, else read anew.
- * So files found after a lost index, restored from elsewhere or damaged on disk are known for what they are.
+ * Finds what is stored under a name, and its digests: from the index while nobody touched the file, else read anew. So files of
+ * both kinds that are found after a lost index, restored from elsewhere or damaged on disk are known for what they are.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { type ComputedDigests, compareDigests, type Digests, needsSha512 } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
-import type { DistfileName } from "../distfile/name.ts";
-import type { DistfileRow, DistfileRows } from "../index/files.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { FileRow, FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 
-export interface StoredDistfile {
+/** A stored file whose bytes are known. */
+export interface StoredContent {
   readonly file: StoredFile;
   readonly digests: ComputedDigests;
-  readonly lastModifiedAt: number;
 }
 
-export interface StoredDeps {
-  readonly store: Store;
-  readonly rows: DistfileRows;
+export interface StoredFiles {
+  /**
+   * Finds the stored file that is one of `contents`, or, where that is empty, the file as it was stored.
+   * @param row of that name, where the caller has read it already
+   * @returns "stale" where there is a file, but another one
+   */
+  find(
+    name: FileName,
+    contents: readonly Digests[],
+    row?: FileRow | undefined,
+  ): Promise<StoredContent | "stale" | undefined>;
+  /** Removes a file and forgets its row; who reads it reads on. */
+  remove(name: FileName): Promise<void>;
+}
+
+export interface StoredFilesDeps {
+  readonly store: Pick<Store, "stat" | "isSame" | "remove">;
+  readonly rows: Pick<FileRows, "get" | "put" | "markBad" | "forget">;
   readonly hasher: Hasher;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export interface StoredDistfiles {
-  /**
-   * The stored file that is one of `contents`, or, where that is empty, the file as it was stored.
-   * "stale" where there is a file, but another one.
-   */
-  find(name: DistfileName, contents: readonly Digests[]): Promise<StoredDistfile | "stale" | undefined>;
-}
-
-/** Whether the row tells all that is needed to compare. */
+/** Whether the row has all that is needed to compare. */
 function isKnown(
-  row: DistfileRow | undefined,
+  row: FileRow | undefined,
   file: StoredFile,
   sha512: boolean,
-): row is DistfileRow & { blake2b: string } {
+): row is FileRow & { readonly blake2b: string } {
   return row !== undefined && row.stamp === file.stamp && row.blake2b !== null && (!sha512 || row.sha512 !== null);
 }
 
-function digestsOf(row: DistfileRow & { blake2b: string }): ComputedDigests {
+function digestsOf(row: FileRow & { readonly blake2b: string }): ComputedDigests {
   return { size: row.size, blake2b: row.blake2b, ...(row.sha512 === null ? {} : { sha512: row.sha512 }) };
 }
 
-function judge(contents: readonly Digests[], digests: ComputedDigests): "same" | "unbound" | "other" {
-  const verdicts = contents.map((content) => compareDigests(content, digests));
-  if (verdicts.includes("same")) return "same";
-  return contents.length === 0 || verdicts.includes("unknown") ? "unbound" : "other";
+/** Whether bytes with these digests may be served as one of the contents. */
+function isGood(contents: readonly Digests[], digests: ComputedDigests, isChanged: boolean): boolean {
+  const results = contents.map((content) => compareDigests(content, digests));
+  if (results.includes("same")) return true;
+  // Where nothing binds the content, all there is to go by is that nobody changed it since it was stored.
+  return !isChanged && (contents.length === 0 || results.includes("unknown"));
 }
 
-export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
-  const { store, rows, hasher, clock, log } = deps;
+export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFilesDeps): StoredFiles {
   const reading = new Map<string, Promise<ComputedDigests>>();
 
   async function hash(file: StoredFile, sha512: boolean): Promise<ComputedDigests> {
@@ -65,7 +73,7 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     }
   }
 
-  /** Many asking for one file are served by one reading of it. */
+  /** Many requests for one file share one reading of it. */
   function read(file: StoredFile, sha512: boolean): Promise<ComputedDigests> {
     const key = `${file.path}\n${file.stamp}\n${sha512}`;
     const digests = reading.get(key) ?? hash(file, sha512).finally(() => reading.delete(key));
@@ -73,30 +81,34 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     return digests;
   }
 
-  async function digestsNow(name: DistfileName, file: StoredFile, row: DistfileRow | undefined, sha512: boolean) {
-    if (isKnown(row, file, sha512)) return { digests: digestsOf(row), changed: false };
-    const digests = await read(file, sha512);
-    const changed = row !== undefined && row.blake2b !== null && row.blake2b !== digests.blake2b;
-    if (changed) log.warn("{file} was changed on disk by somebody else", { file: file.path });
-    else remember(name, file, row, digests);
-    return { digests, changed };
-  }
-
-  function remember(
-    name: DistfileName,
-    file: StoredFile,
-    row: DistfileRow | undefined,
-    digests: ComputedDigests,
-  ): void {
+  /** What the index does not take is found out again the next time. */
+  function note(file: StoredFile, write: () => void): void {
     try {
-      putRow(name, file, row, digests);
+      write();
     } catch (error) {
-      // Then it is read again the next time.
       log.warn("Cannot note in the index what {file} is: {error}", { file: file.path, error });
     }
   }
 
-  function forget(name: DistfileName): void {
+  function remember(name: FileName, file: StoredFile, row: FileRow | undefined, digests: ComputedDigests): void {
+    const now = clock.now();
+    note(file, () =>
+      rows.put({
+        name,
+        size: file.size,
+        blake2b: digests.blake2b,
+        sha512: digests.sha512 ?? null,
+        stamp: file.stamp,
+        source: row?.source ?? "",
+        storedAt: row?.storedAt ?? now,
+        usedAt: row?.usedAt ?? now,
+        verifiedAt: now,
+        badStamp: null,
+      }),
+    );
+  }
+
+  function forget(name: FileName): void {
     try {
       rows.forget(name);
     } catch (error) {
@@ -105,44 +117,39 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
     }
   }
 
-  function putRow(name: DistfileName, file: StoredFile, row: DistfileRow | undefined, digests: ComputedDigests): void {
-    rows.put({
-      name,
-      size: file.size,
-      blake2b: digests.blake2b,
-      sha512: digests.sha512 ?? null,
-      stamp: file.stamp,
-      lastModifiedAt: file.modifiedAt,
-      source: row?.source ?? "",
-      storedAt: row?.storedAt ?? clock.now(),
-      usedAt: row?.usedAt ?? clock.now(),
-      verifiedAt: clock.now(),
-      badStamp: null,
-    });
+  /** Reads a file anew that the index does not know as it is now. */
+  async function reread(
+    name: FileName,
+    file: StoredFile,
+    row: FileRow | undefined,
+    contents: readonly Digests[],
+  ): Promise<StoredContent | undefined> {
+    const digests = await read(file, needsSha512(contents));
+    // Somebody may have put another one there while it was read.
+    if (!store.isSame(file)) return undefined;
+    const isChanged = typeof row?.blake2b === "string" && row.blake2b !== digests.blake2b;
+    const good = isGood(contents, digests, isChanged);
+    if (isChanged) log.warn("{file} was changed on disk by somebody else", { file: file.path });
+    if (isChanged && !good) note(file, () => rows.markBad(name, file.stamp, clock.now()));
+    else remember(name, file, row, digests);
+    return good ? { file, digests } : undefined;
   }
 
   /** The file with its digests, if it is one of the contents and can be read. */
   async function check(
-    name: DistfileName,
+    name: FileName,
     file: StoredFile,
-    row: DistfileRow | undefined,
+    row: FileRow | undefined,
     contents: readonly Digests[],
-  ) {
+  ): Promise<StoredContent | undefined> {
     if (contents.length > 0 && contents.every((content) => content.size !== file.size)) return undefined;
-    const sha512 = contents.some((content) => hasHash(content) && content.blake2b === undefined);
-    const { digests, changed } = await digestsNow(name, file, row, sha512);
-    // Somebody may have put another one there while it was read.
-    if (!store.isSame(file)) return undefined;
-    const verdict = judge(contents, digests);
-    if (verdict === "same" && changed) remember(name, file, row, digests);
-    // Where nothing binds the content, all there is to go by is that nobody changed it since it was stored.
-    const good = verdict === "same" || (verdict === "unbound" && !changed);
-    return good ? { file, digests, lastModifiedAt: file.modifiedAt } : undefined;
+    if (!isKnown(row, file, needsSha512(contents))) return await reread(name, file, row, contents);
+    const digests = digestsOf(row);
+    return isGood(contents, digests, false) ? { file, digests } : undefined;
   }
 
   return {
-    async find(name, contents) {
-      const row = rows.get(name);
+    async find(name, contents, row = rows.get(name)) {
       const file = store.stat(name);
       if (!file) {
         if (row) forget(name);
@@ -155,6 +162,14 @@ export function createStoredDistfiles(deps: StoredDeps): StoredDistfiles {
       } catch (error) {
         log.warn("Cannot read {file}, it is fetched again: {error}", { file: file.path, error });
         return "stale";
+      }
+    },
+    async remove(name) {
+      forget(name);
+      try {
+        await store.remove(name);
+      } catch (error) {
+        log.warn("Cannot remove {file}: {error}", { file: name, error });
       }
     },
   };

@@ -31,6 +31,11 @@ export function hasHash(digests: Digests): boolean {
   return digests.blake2b !== undefined || digests.sha512 !== undefined;
 }
 
+/** Whether the bytes can only be compared by SHA512 with some of the contents. */
+export function needsSha512(contents: readonly Digests[]): boolean {
+  return contents.some((content) => hasHash(content) && content.blake2b === undefined);
+}
+
 /** Tells contents apart; two lines that share a hash mean the same bytes. */
 export function contentKey(digests: Digests | undefined): string {
   return digests ? (digests.blake2b ?? digests.sha512 ?? `size ${digests.size}`) : "";

@@ -1,5 +1,5 @@
 /**
- * What else than distfiles can be named at a Gentoo mirror: files below snapshots/, releases/ and experimental/, by their path.
+ * Names the mirror files: what a Gentoo mirror carries below snapshots/, releases/ and experimental/, by path.
  */
 import { type DistfileName, parseDistfileName } from "./name.ts";
 
@@ -25,41 +25,56 @@ export function isMirrorPath(name: FileName): name is MirrorPath {
   return name.includes("/");
 }
 
-/** Percent-decoded once; undefined where that is no name of a file or folder. */
-function parseSegment(segment: string): string | undefined {
-  try {
-    const name = parseDistfileName(decodeURIComponent(segment));
-    return name?.includes("\\") ? undefined : name;
-  } catch {
-    // Not UTF-8 or not percent-encoded.
-    return undefined;
-  }
+/** Returns the path, or undefined where no mirror can have a file there. */
+function parsePath(text: string): MirrorPath | undefined {
+  const [first = "", ...rest] = text.split("/");
+  const isBelow = rest.length > 0 && MIRROR_FOLDERS.some((folder) => folder === first);
+  const isPath = isBelow && rest.every((segment) => parseDistfileName(segment) !== undefined) && !text.includes("\\");
+  return isPath && Buffer.byteLength(text) <= MAX_PATH_BYTES ? (text as MirrorPath) : undefined;
+}
+
+/** Returns the name of a distfile or the path of a mirror file; undefined where the text is neither. */
+export function parseFileName(text: string): FileName | undefined {
+  return text.includes("/") ? parsePath(text) : parseDistfileName(text);
 }
 
 /**
+ * Decodes percent-encoding once.
  * @param path normalPath() of a request for which isBelowMirrorFolder() holds
  * @returns "folder" where it ends with a slash, "bad" where no mirror can have such a file
  */
 export function parseMirrorPath(path: string): MirrorPath | "folder" | "bad" {
   const isFolder = path.endsWith("/");
-  const segments = path
-    .slice(1, isFolder ? -1 : undefined)
-    .split("/")
-    .map(parseSegment);
-  const decoded = segments.join("/");
-  if (segments.includes(undefined) || Buffer.byteLength(decoded) > MAX_PATH_BYTES) return "bad";
-  return isFolder ? "folder" : (decoded as MirrorPath);
+  try {
+    const segments = path
+      .slice(1, isFolder ? -1 : undefined)
+      .split("/")
+      .map(decodeURIComponent);
+    // A slash that was encoded is no separator.
+    if (segments.some((segment) => segment.includes("/"))) return "bad";
+    const decoded = segments.join("/");
+    if (isFolder) return segments.length === 1 || parsePath(decoded) ? "folder" : "bad";
+    return parsePath(decoded) ?? "bad";
+  } catch {
+    // Not UTF-8 or not percent-encoded.
+    return "bad";
+  }
 }
 
 /** Suffixes of files that say something about another one of the same name without it. */
 const COMPANION = /\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONTENTS(?:\.gz|\.xz)?)$/;
 
 /**
- * The path of the file that this one belongs to, its own where that is itself: a file, its digests and its signature are made
+ * Returns the path of the file that this one belongs to, which may be itself: a file, its digests and its signature are made
  * together, and only those of one time agree.
  */
 export function stemOf(path: MirrorPath): string {
   const stem = path.replace(COMPANION, "");
   if (stem.endsWith("/")) return path;
   return stem === path ? path : stemOf(stem as MirrorPath);
+}
+
+/** Returns the path of a file that says something about this one, such as `snapshots/x.tar.xz.md5sum`. */
+export function companionOf(path: MirrorPath, suffix: string): MirrorPath {
+  return `${stemOf(path)}${suffix}` as MirrorPath;
 }

@@ -1,37 +1,37 @@
 /**
- * One clean-up: chooses by the policy, then removes in small steps. What somebody asks for between the choice and the
- * removal stays.
+ * Runs one clean-up: selects victims by the policy, then removes them in small steps. What somebody asks for in between stays.
  */
 import { basename } from "node:path";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
-import type { DistfileRows } from "../index/files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { excess, type Limits, type Usage, type Victim } from "./policy.ts";
 import { type CleanReport, createTally } from "./report.ts";
-import type { Ledger } from "./reservations.ts";
-import { type ChooseDeps, type Chosen, choose } from "./select-victims.ts";
+import type { Reservations } from "./reservations.ts";
+import { selectVictims, type Victims } from "./select-victims.ts";
 
 export type { CleanReport } from "./report.ts";
 
-export interface RunDeps {
-  readonly store: Pick<Store, "sweepParts"> & { remove(name: FileName): Promise<void> };
-  readonly rows: Pick<DistfileRows, "flush"> & ChooseDeps["rows"] & { forget(name: FileName): void };
+export interface CleanUpDeps {
+  readonly store: Pick<Store, "sweepParts" | "remove">;
+  readonly rows: Pick<FileRows, "page" | "forget" | "flush">;
   readonly limits: () => Limits;
   /** Globs of names that never go. */
   readonly keep: () => readonly string[];
-  readonly scarcity: (source: string) => number;
+  /** How much harder than from a mirror it is to get a file from that URL again; it is empty for files found on disk. */
+  readonly refetchCost: (source: string) => number;
   /** Whether it is being fetched or served, or was asked for since that instant. */
   readonly inUse: (name: FileName, since: number) => boolean;
-  readonly ledger: Ledger;
+  readonly reservations: Reservations;
   /** Lets others have their turn where there was work for long enough. @throws where all is to stop */
-  readonly breathe: (signal: AbortSignal | undefined) => Promise<void>;
+  readonly yieldToEventLoop: (signal: AbortSignal | undefined) => Promise<void>;
   readonly onRemoved: () => void;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Between choosing and removing, for tests of what happens there. */
-  readonly onChosen?: (victims: readonly Victim[]) => Promise<void>;
+  /** Called between selection and removal, for tests of what happens there. */
+  readonly onSelected?: (victims: readonly Victim[]) => Promise<void>;
 }
 
 export interface CleanOptions {
@@ -45,10 +45,11 @@ const PART_AGE_MS = 24 * 60 * 60 * 1000;
 /** Work in one step, so that a hit never waits long; and turns of the event loop between two, as a hit takes a few. */
 const STEP_MS = 0.2;
 const TURNS = 4;
-/** Where much of what was chosen turned out to be in use, it is chosen anew. */
+/** Where many victims turned out to be in use, others are selected. */
 const MAX_PASSES = 3;
 
-export function createBreath(stopped: AbortSignal): RunDeps["breathe"] {
+/** Yields after each step of work. */
+export function createYield(stopped: AbortSignal): CleanUpDeps["yieldToEventLoop"] {
   let stepAt = performance.now();
   return async (signal) => {
     stopped.throwIfAborted();
@@ -60,22 +61,21 @@ export function createBreath(stopped: AbortSignal): RunDeps["breathe"] {
 }
 
 /** @param target how many bytes have to go as things stand when it is asked */
-export type Run = (target: () => number, options: CleanOptions) => Promise<CleanReport>;
+export type CleanUp = (target: () => number, options: CleanOptions) => Promise<CleanReport>;
 
-export function createRun(deps: RunDeps): Run {
-  const { store, rows, ledger, limits, clock, log, breathe } = deps;
+export function createCleanUp(deps: CleanUpDeps): CleanUp {
+  const { store, rows, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
 
-  async function chooseNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Chosen> {
+  async function selectNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Victims> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
-    const free = (name: FileName) => !deps.inUse(name, since);
+    const isFree = (name: FileName) => !deps.inUse(name, since);
     // Of a path its last component is a name, too.
-    const kept = (name: FileName) =>
+    const isKept = (name: FileName) =>
       globs.some((glob) => glob.match(name) || (isMirrorPath(name) && glob.match(basename(name))));
-    const { scarcity } = deps;
-    return await choose(
+    return await selectVictims(
       bytes,
-      { limits: limits(), now: since, free },
-      { rows, scarcity, kept, breathe: () => breathe(signal) },
+      { limits: limits(), now: since, isFree },
+      { rows, refetchCost, isKept, yieldToEventLoop: () => yieldToEventLoop(signal) },
     );
   }
 
@@ -109,14 +109,14 @@ export function createRun(deps: RunDeps): Run {
 
   return async (target, { dryRun = false, signal, onProgress }) => {
     const tally = createTally();
-    const before = ledger.usage();
+    const before = reservations.usage();
     const parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
     const left = () => (dryRun ? target() - tally.bytes : target());
     /** What the index has not forgotten counts on: to go on by its sums would empty the store. */
     let miscounted = false;
 
     async function take(victim: Victim, since: number): Promise<void> {
-      await breathe(signal);
+      await yieldToEventLoop(signal);
       if (miscounted || (victim.reason === "space" && left() <= 0)) return;
       const outcome = dryRun ? "removed" : await removeNow(victim, since);
       if (outcome === "in use") return tally.skip();
@@ -128,17 +128,17 @@ export function createRun(deps: RunDeps): Run {
     async function pass(): Promise<"enough" | "again"> {
       flush();
       const since = clock.now();
-      const { outlived, cheapest, candidateBytes } = await chooseNow(left(), since, signal);
+      const { expired, leastValuable, candidateBytes } = await selectNow(left(), since, signal);
       // To throw out everything for what still would not fit helps nobody.
-      const hopeless = candidateBytes < excess(ledger.leastUsage(), limits());
-      const victims = hopeless ? outlived : [...outlived, ...cheapest];
-      await deps.onChosen?.(victims);
+      const hopeless = candidateBytes < excess(reservations.leastUsage(), limits());
+      const victims = hopeless ? expired : [...expired, ...leastValuable];
+      await deps.onSelected?.(victims);
       for (const victim of victims) await take(victim, since);
       return dryRun || hopeless || miscounted || left() <= 0 ? "enough" : "again";
     }
 
     for (let passes = 0; passes < MAX_PASSES && (await pass()) === "again"; passes++);
-    const after = dryRun ? without(before, tally.bytes) : ledger.usage();
+    const after = dryRun ? without(before, tally.bytes) : reservations.usage();
     return tally.report({ dryRun, parts, before, after, over: excess(after, limits()) });
   };
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { createInUse } from "../cache/in-use.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import { createDistfileRows, type DistfileNews, type DistfileRows } from "../index/files.ts";
+import { createFileRows, type FileRows, type NewFileRow } from "../index/files.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
@@ -11,7 +11,7 @@ import { openLog } from "../lib/log.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createEvict, type EvictDeps } from "./evict.ts";
+import { createEviction, type EvictionDeps } from "./evict.ts";
 import type { Limits } from "./policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -19,7 +19,7 @@ const KIB = 1024;
 
 let folder: TempFolder;
 let index: Index;
-let rows: DistfileRows;
+let rows: FileRows;
 let store: Store;
 let clock: ReturnType<typeof createFakeClock>;
 let limits: Limits;
@@ -28,7 +28,7 @@ let well: boolean;
 beforeEach(() => {
   folder = createTempFolder();
   index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
-  rows = createDistfileRows(index.db);
+  rows = createFileRows(index.db);
   store = openStore(folder.file("store"));
   clock = createFakeClock();
   clock.set(1000 * DAY);
@@ -42,25 +42,25 @@ afterEach(() => {
 
 const path = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
 
-function put(name: string, size: number, more: Partial<DistfileNews> = {}): void {
+function put(name: string, size: number, more: Partial<NewFileRow> = {}): void {
   mkdirSync(path(name).replace(/\/[^/]*$/, ""), { recursive: true });
   writeFileSync(path(name), "");
   truncateSync(path(name), size);
   const at = clock.now();
-  const row = { stamp: "", lastModifiedAt: 0, source: "", storedAt: at, usedAt: at };
+  const row = { stamp: "", source: "", storedAt: at, usedAt: at };
   rows.put({ name: name as DistfileName, size, ...row, ...more });
 }
 
-async function evictOver(more: Partial<EvictDeps> = {}) {
+async function evictOver(more: Partial<EvictionDeps> = {}) {
   const inUse = createInUse(clock);
-  const evict = createEvict({
+  const evict = createEviction({
     store,
     rows,
     orphans: createOrphanRows(index.db),
     limits: () => limits,
     keep: () => [],
-    scarcity: () => 1,
-    treesWell: () => well,
+    refetchCost: () => 1,
+    repositoriesCurrent: () => well,
     inUse: inUse.has,
     clock,
     log: await openLog("error", "text"),
@@ -114,7 +114,7 @@ test("a file asked for between the choice and the removal stays, and another goe
   for (const [i, name] of ["a", "b", "c"].entries()) put(name, 40 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
   let asked = false;
   const { evict, inUse } = await evictOver({
-    onChosen: () => {
+    onSelected: () => {
       if (!asked) inUse.enter("a" as DistfileName)();
       asked = true;
       return Promise.resolve();
@@ -197,8 +197,8 @@ test("parts that nobody continues count, and go after a day", async () => {
   store = openStore(folder.file("store"));
   clock.set(Date.now());
   const { evict } = await evictOver();
-  expect(evict.room()).toBe(50 * KIB);
+  expect(evict.spareBytes()).toBe(50 * KIB);
   clock.set(Date.now() + 2 * DAY);
   expect((await evict.clean()).parts).toBe(1);
-  expect(evict.room()).toBe(100 * KIB);
+  expect(evict.spareBytes()).toBe(100 * KIB);
 });

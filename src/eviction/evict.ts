@@ -1,48 +1,49 @@
 /**
- * Keeps the store within its limits: on a clock, when told to, and before a download begins that would not fit.
+ * Keeps the store within its limits: on a clock, on request, and before a download begins that would not fit.
  */
 import type { Reservation } from "../distfile/reservation.ts";
-import type { DistfileRows } from "../index/files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { OrphanRows } from "../index/orphans.ts";
 import type { Store } from "../store/store.ts";
-import { type CleanOptions, type CleanReport, createBreath, createRun, type RunDeps } from "./clean-up.ts";
+import { type CleanOptions, type CleanReport, type CleanUpDeps, createCleanUp, createYield } from "./clean-up.ts";
 import { excess, surplus } from "./policy.ts";
-import { createLedger } from "./reservations.ts";
+import { createReservations } from "./reservations.ts";
 
 export type { CleanOptions, CleanReport } from "./clean-up.ts";
 
-export interface EvictDeps extends Omit<RunDeps, "ledger" | "breathe" | "onRemoved" | "store" | "rows"> {
-  readonly store: RunDeps["store"] & Pick<Store, "freeBytes" | "leftPartBytes">;
-  readonly rows: RunDeps["rows"] & Pick<DistfileRows, "bytes">;
+export interface EvictionDeps
+  extends Omit<CleanUpDeps, "reservations" | "yieldToEventLoop" | "onRemoved" | "store" | "rows"> {
+  readonly store: CleanUpDeps["store"] & Pick<Store, "freeBytes" | "leftPartBytes">;
+  readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "bytes">;
   readonly orphans: OrphanRows;
-  /** Whether all trees there should be are known as they are now. */
-  readonly treesWell: () => boolean;
-  /** Told of what went. */
+  /** Whether all configured repositories are there and known as they are now. */
+  readonly repositoriesCurrent: () => boolean;
+  /** Gets a report of each clean-up that removed something. */
   readonly onCleaned?: (report: CleanReport) => void;
 }
 
-export interface Evict {
+export interface Eviction {
   /** Applies the policy now, down to the low mark. */
   clean(options?: CleanOptions): Promise<CleanReport>;
-  /** What is due: orphans are marked, what has outlived its time goes, and what is over the limits. */
+  /** Does what is due: marks orphans, removes what has expired, and what is over the limits. */
   tick(): Promise<void>;
-  /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
+  /** Reserves room for a file of so many bytes, made if need be; undefined where it can't be had. */
   reserve(bytes: number): Promise<Reservation | undefined>;
-  /** Bytes that may come unasked: what fits without removing anything. */
-  room(): number;
+  /** Bytes that fit without removing anything. */
+  spareBytes(): number;
   stop(): Promise<void>;
 }
 
-/** The trees are looked at every quarter of an hour; a longer silence is time in which they could not be told. */
-const WELL_GAP_MS = 60 * 60 * 1000;
+/** Repositories are scanned every quarter of an hour; a longer gap is time in which they could not be read. */
+const SCAN_GAP_MS = 60 * 60 * 1000;
 const MARK_ROWS = 20;
 /** A download waits so often, and so long, for what is in use to be let go. */
 const RESERVE_TRIES = 4;
 const RESERVE_PAUSE_MS = 500;
 
-export function createEvict(deps: EvictDeps): Evict {
+export function createEviction(deps: EvictionDeps): Eviction {
   const { store, rows, orphans, limits, clock, log } = deps;
-  const ledger = createLedger({
+  const reservations = createReservations({
     storedBytes: () => rows.bytes() + store.leftPartBytes(),
     freeBytes: store.freeBytes,
     limits,
@@ -51,7 +52,7 @@ export function createEvict(deps: EvictDeps): Evict {
   let running: Promise<unknown> = Promise.resolve();
   let makingRoom: Promise<void> | undefined;
   let waiting: (() => void)[] = [];
-  const breathe = createBreath(stopping.signal);
+  const yieldToEventLoop = createYield(stopping.signal);
 
   function wakeWaiting(): void {
     const woken = waiting;
@@ -59,15 +60,15 @@ export function createEvict(deps: EvictDeps): Evict {
     for (const wake of woken) wake();
   }
 
-  const run = createRun({ ...deps, ledger, breathe, onRemoved: wakeWaiting });
+  const cleanUp = createCleanUp({ ...deps, reservations, yieldToEventLoop, onRemoved: wakeWaiting });
 
   async function markOrphans(signal?: AbortSignal): Promise<void> {
-    if (!deps.treesWell()) return;
+    if (!deps.repositoriesCurrent()) return;
     try {
-      orphans.sawWell(clock.now(), WELL_GAP_MS);
+      orphans.sawCurrent(clock.now(), SCAN_GAP_MS);
       for (let after: string | undefined = ""; after !== undefined; ) {
         after = orphans.mark(after, MARK_ROWS, clock.now());
-        await breathe(signal);
+        await yieldToEventLoop(signal);
       }
     } catch (error) {
       if (signal?.aborted || stopping.signal.aborted) throw error;
@@ -76,12 +77,12 @@ export function createEvict(deps: EvictDeps): Evict {
     }
   }
 
-  const toLowMark = () => surplus(ledger.usage(), limits());
-  const isOver = () => excess(ledger.usage(), limits()) > 0;
+  const toLowMark = () => surplus(reservations.usage(), limits());
+  const isOver = () => excess(reservations.usage(), limits()) > 0;
 
   /** One at a time. */
-  async function cleanUp(target: () => number, options: CleanOptions): Promise<CleanReport> {
-    const done = running.then(() => run(target, options));
+  async function cleanUpInTurn(target: () => number, options: CleanOptions): Promise<CleanReport> {
+    const done = running.then(() => cleanUp(target, options));
     running = done.catch(() => undefined);
     const report = await done;
     const { dryRun, total, byReason } = report;
@@ -95,7 +96,7 @@ export function createEvict(deps: EvictDeps): Evict {
     return report;
   }
 
-  /** One clean-up for all who wait; whoever comes while it runs is counted in by it. */
+  /** Runs one clean-up for all who wait; whoever comes while it runs is counted in by it. */
   function makeRoom(): Promise<void> {
     let begun = false;
     const target = () => {
@@ -103,7 +104,7 @@ export function createEvict(deps: EvictDeps): Evict {
       begun ||= isOver();
       return begun ? toLowMark() : 0;
     };
-    makingRoom ??= cleanUp(target, {})
+    makingRoom ??= cleanUpInTurn(target, {})
       .then(
         () => undefined,
         (error: unknown) => {
@@ -116,23 +117,23 @@ export function createEvict(deps: EvictDeps): Evict {
     return makingRoom;
   }
 
-  /** What was to be had by the end of a clean-up. */
+  /** Reserves what can be had by the end of a clean-up. */
   async function grantSoon(bytes: number): Promise<Reservation | undefined> {
     let going = true;
     const ended = makeRoom().then(() => {
       going = false;
     });
     for (;;) {
-      const granted = ledger.grant(bytes);
+      const granted = reservations.grant(bytes);
       if (granted || !going) return granted;
       await Promise.race([ended, new Promise<void>((resolve) => waiting.push(resolve))]);
     }
   }
 
   async function reserve(bytes: number): Promise<Reservation | undefined> {
-    const granted = ledger.grant(bytes);
-    if (granted || !ledger.canFit(bytes)) return granted;
-    const unwant = ledger.want(bytes);
+    const granted = reservations.grant(bytes);
+    if (granted || !reservations.canFit(bytes)) return granted;
+    const unwant = reservations.want(bytes);
     try {
       for (let tries = 0; tries < RESERVE_TRIES && !stopping.signal.aborted; tries++) {
         // What is in use may be let go.
@@ -149,15 +150,15 @@ export function createEvict(deps: EvictDeps): Evict {
   return {
     async clean(options = {}) {
       await markOrphans(options.signal);
-      return await cleanUp(toLowMark, options);
+      return await cleanUpInTurn(toLowMark, options);
     },
     async tick() {
       await markOrphans();
-      await cleanUp(() => (isOver() ? toLowMark() : 0), {});
+      await cleanUpInTurn(() => (isOver() ? toLowMark() : 0), {});
     },
     reserve,
-    room() {
-      const { usedBytes, freeBytes } = ledger.usage();
+    spareBytes() {
+      const { usedBytes, freeBytes } = reservations.usage();
       const { maxSize, minFree } = limits();
       return Math.min(freeBytes - minFree, maxSize === 0 ? Number.POSITIVE_INFINITY : maxSize - usedBytes);
     },

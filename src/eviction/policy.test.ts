@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { DistfileName } from "../distfile/name.ts";
-import { createSelection, type Entry, excess, type Limits, outlived, surplus, worthOf } from "./policy.ts";
+import { createSelection, type Entry, excess, expiry, type Limits, surplus, worthOf } from "./policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const NOW = 1000 * DAY;
@@ -10,10 +10,10 @@ const limits: Limits = { maxSize: 1000, minFree: 100, maxAgeMs: 180 * DAY, orpha
 const MIB = 1024 * 1024;
 
 function entry(more: Partial<Entry>): Entry {
-  return { name: "f" as DistfileName, size: MIB, usedAt: NOW, heat: 1, orphanedAt: null, scarcity: 1, ...more };
+  return { name: "f" as DistfileName, size: MIB, usedAt: NOW, useScore: 1, orphanedAt: null, refetchCost: 1, ...more };
 }
 
-test("what has outlived its time goes: orphans past their grace, then files past their age", () => {
+test("what has expired goes: orphans past their grace, then files past their age", () => {
   const table: readonly (readonly [Partial<Entry>, string | undefined])[] = [
     [{}, undefined],
     [{ orphanedAt: NOW - 31 * DAY }, "orphan"],
@@ -23,20 +23,19 @@ test("what has outlived its time goes: orphans past their grace, then files past
     // The clock was set back.
     [{ usedAt: NOW + DAY, orphanedAt: NOW + DAY }, undefined],
   ];
-  for (const [more, reason] of table)
-    expect([more, outlived(entry(more), limits, NOW)]).toEqual([more, reason as never]);
-  expect(outlived(entry({ usedAt: 0 }), { ...limits, maxAgeMs: 0 }, NOW)).toBeUndefined();
+  for (const [more, reason] of table) expect([more, expiry(entry(more), limits, NOW)]).toEqual([more, reason as never]);
+  expect(expiry(entry({ usedAt: 0 }), { ...limits, maxAgeMs: 0 }, NOW)).toBeUndefined();
 });
 
 test("worth less: longer unused, less used, large, wanted by none; worth more: hard to get again", () => {
   const worth = (more: Partial<Entry>) => worthOf(entry(more), NOW, HALF);
   expect(worth({ usedAt: NOW - DAY })).toBeLessThan(worth({}));
-  expect(worth({ heat: 1 })).toBeLessThan(worth({ heat: 2 }));
+  expect(worth({ useScore: 1 })).toBeLessThan(worth({ useScore: 2 }));
   expect(worth({ size: 100 * MIB })).toBeLessThan(worth({ size: 10 * 1024 }));
   expect(worth({ orphanedAt: NOW - DAY })).toBeLessThan(worth({}));
-  expect(worth({ scarcity: 8 })).toBeGreaterThan(worth({ scarcity: 1 }));
+  expect(worth({ refetchCost: 8 })).toBeGreaterThan(worth({ refetchCost: 1 }));
   // Two uses a half-life ago are worth one of today.
-  expect(worth({ heat: 2, usedAt: NOW - HALF })).toBeCloseTo(worth({}));
+  expect(worth({ useScore: 2, usedAt: NOW - HALF })).toBeCloseTo(worth({}));
 });
 
 test("it begins over a limit and then goes down to the low mark", () => {

@@ -1,7 +1,7 @@
 /**
- * What clean-up takes and in which order, pure: first what has outlived its time, then what is worth least for
- * the room that it takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one
- * number) times what getting it again would cost. Chosen by comparison with LRU, LFU and GDSF: scripts/bench/eviction.ts.
+ * Decides what clean-up removes and in which order (pure): first what has expired, then what is worth least for the room that it
+ * takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one number) times the cost of
+ * getting it again. Chosen by comparison with LRU, LFU and GDSF: scripts/bench/eviction.ts.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
 
@@ -20,12 +20,12 @@ export interface Entry {
   readonly name: FileName;
   readonly size: number;
   readonly usedAt: number;
-  /** Uses as of `usedAt`. */
-  readonly heat: number;
+  /** Uses as of `usedAt`, each worth half as much after every half-life. */
+  readonly useScore: number;
   /** Since when no Manifest wants it. */
   readonly orphanedAt: number | null;
   /** How much harder than from a mirror it is to get again: 1 or more. */
-  readonly scarcity: number;
+  readonly refetchCost: number;
 }
 
 export interface Victim {
@@ -40,25 +40,25 @@ export const LOW_WATER = 0.9;
 const FREE_MARGIN = 0.1;
 /** A request for one file costs a client about as much time as so many bytes: small files are cheap to keep. */
 const REQUEST_BYTES = 128 * 1024;
-/** A file that no Manifest wants is asked for by machines whose tree is old, and by fewer every day. */
+/** A file that no Manifest wants is asked for by machines whose repositories are old, and by fewer every day. */
 const ORPHAN_WORTH = 0.25;
 
-/** Why a file goes whatever room there is, or undefined. */
-export function outlived(entry: Entry, limits: Limits, now: number): "orphan" | "age" | undefined {
+/** Why a file goes however much room there is; undefined where it may stay. */
+export function expiry(entry: Entry, limits: Limits, now: number): "orphan" | "age" | undefined {
   if (entry.orphanedAt !== null && now - entry.orphanedAt >= limits.orphanGraceMs) return "orphan";
   if (limits.maxAgeMs > 0 && now - entry.usedAt >= limits.maxAgeMs) return "age";
   return undefined;
 }
 
-/** What a byte of it is worth; only comparisons at one instant mean something. */
+/** Worth of each byte of a file; only comparisons at one instant mean something. */
 export function worthOf(entry: Entry, now: number, halfLifeMs: number): number {
-  const faded = entry.heat * 0.5 ** (Math.max(0, now - entry.usedAt) / halfLifeMs);
-  const again = ((entry.size + REQUEST_BYTES) / Math.max(1, entry.size)) * entry.scarcity;
+  const faded = entry.useScore * 0.5 ** (Math.max(0, now - entry.usedAt) / halfLifeMs);
+  const again = ((entry.size + REQUEST_BYTES) / Math.max(1, entry.size)) * entry.refetchCost;
   return faded * again * (entry.orphanedAt === null ? 1 : ORPHAN_WORTH);
 }
 
 export interface Usage {
-  /** What is stored, and what has been promised to files coming in. */
+  /** What is stored, and what is reserved for files coming in. */
   readonly usedBytes: number;
   readonly freeBytes: number;
 }
@@ -82,14 +82,14 @@ interface Candidate {
   readonly worth: number;
 }
 
-/** Of all that were added the least valuable ones, just enough of them. */
+/** Keeps the least valuable of all candidates that are added, just enough of them. */
 export interface Selection {
   add(victim: Victim, worth: number): void;
   /** Least valuable first. */
   result(): readonly Victim[];
 }
 
-/** Holds no more than is needed, however many are added: a heap with the most valuable of those chosen on top. */
+/** Holds no more than is needed, however many are added: a heap with the most valuable one on top. */
 export function createSelection(bytes: number): Selection {
   const heap: Candidate[] = [];
   let chosen = 0;

@@ -1,5 +1,5 @@
 /**
- * What clean-up tells of what it did.
+ * Keeps count of what a clean-up removes, for its report.
  */
 import type { Reason, Usage, Victim } from "./policy.ts";
 
@@ -15,7 +15,7 @@ export interface CleanReport {
   readonly removed: readonly Victim[];
   readonly total: Tally;
   readonly byReason: Readonly<Record<Reason, Tally>>;
-  /** Chosen, but left as somebody asked for them meanwhile. */
+  /** Selected, but left as somebody asked for them meanwhile. */
   readonly inUse: number;
   /** Parts that nobody continued. */
   readonly parts: number;
@@ -25,7 +25,7 @@ export interface CleanReport {
   readonly over: number;
 }
 
-/** So long a list is for nobody to read; the sums tell of all. */
+/** Nobody reads a longer list; the sums count all. */
 export const MAX_LISTED = 10_000;
 
 export interface CleanTally {

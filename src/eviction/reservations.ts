@@ -1,39 +1,39 @@
 /**
- * How much room there is, and who has been promised how much of it: a download takes its whole size before it begins, so
- * that many together stay under the limits.
+ * Keeps count of the room in the store and of what is reserved: a download reserves its whole size before it begins, so that many
+ * together stay under the limits.
  */
 import type { Reservation } from "../distfile/reservation.ts";
 import type { Limits, Usage } from "./policy.ts";
 import { excess } from "./policy.ts";
 
-export interface Ledger {
-  /** What is there and what is promised, with all that is waited for. */
+export interface Reservations {
+  /** What is stored and reserved, with all that is waited for. */
   usage(): Usage;
-  /** The same with the least that somebody waits for: where that can't be had there is no point in making room. */
+  /** What is stored and reserved, with the least that somebody waits for: where that does not fit, clean-up is no use. */
   leastUsage(): Usage;
   /** Whether the file would fit if everything else were gone. */
   canFit(bytes: number): boolean;
-  /** Promises it where so much more keeps within the limits. */
+  /** Reserves room where so much more keeps within the limits. */
   grant(bytes: number): Reservation | undefined;
-  /** Counts it as wanted until the function given back is called: clean-up then makes room for it, too. */
+  /** Has clean-up make room for so many bytes more, until the returned function is called. */
   want(bytes: number): () => void;
 }
 
-export interface LedgerDeps {
-  /** Of all stored files, and of parts that nobody continues just now. */
+export interface ReservationsDeps {
+  /** Bytes of all stored files, and of parts that nobody continues just now. */
   readonly storedBytes: () => number;
   readonly freeBytes: () => number;
   readonly limits: () => Limits;
 }
 
-export function createLedger({ storedBytes, freeBytes, limits }: LedgerDeps): Ledger {
-  /** Promised in all, and what of that is not on disk yet. */
-  let promised = 0;
+export function createReservations({ storedBytes, freeBytes, limits }: ReservationsDeps): Reservations {
+  /** Reserved in all, and what of that is not on disk yet. */
+  let reserved = 0;
   let unwritten = 0;
   const wants = new Set<{ readonly bytes: number }>();
 
   const usageWith = (bytes: number): Usage => ({
-    usedBytes: storedBytes() + promised + bytes,
+    usedBytes: storedBytes() + reserved + bytes,
     freeBytes: freeBytes() - unwritten - bytes,
   });
 
@@ -46,7 +46,7 @@ export function createLedger({ storedBytes, freeBytes, limits }: LedgerDeps): Le
     },
     grant(bytes) {
       if (excess(usageWith(bytes), limits()) > 0) return undefined;
-      promised += bytes;
+      reserved += bytes;
       unwritten += bytes;
       let left = bytes;
       let held = true;
@@ -60,7 +60,7 @@ export function createLedger({ storedBytes, freeBytes, limits }: LedgerDeps): Le
         release() {
           if (!held) return;
           held = false;
-          promised -= bytes;
+          reserved -= bytes;
           unwritten -= left;
         },
       };

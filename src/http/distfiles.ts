@@ -2,8 +2,8 @@
  * Serves GET and HEAD of distfiles in every layout of GLEP 75: from the path to the cache's result to the response.
  */
 import type { Cache } from "../cache/cache.ts";
-import type { StoredFound, Wanted } from "../cache/result.ts";
-import type { StoredDistfile } from "../cache/stored-files.ts";
+import type { DistfileRequest, StoredResult } from "../cache/result.ts";
+import type { StoredContent } from "../cache/stored-files.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -28,7 +28,7 @@ export interface DistfilesDeps {
   /** Reads Manifests that changed on disk. */
   readonly refreshRepositories: (known: boolean) => Promise<void>;
   /** Returns the client that sends upstream what this request needs. */
-  readonly upstreamFor: (request: Request) => Wanted["upstream"];
+  readonly upstreamFor: (request: Request) => DistfileRequest["upstream"];
   /** Text of our own layout.conf. */
   readonly layoutConf: () => string;
 }
@@ -36,21 +36,21 @@ export interface DistfilesDeps {
 /** Answers at once where it can: hits are most of all, and a promise has its price (measured). */
 export type AnswerFile = (request: Request, path: string) => Answer | Promise<Answer>;
 
-type RequestedFile = Pick<Wanted, "name" | "aliases" | "content">;
+type RequestedFile = Pick<DistfileRequest, "name" | "aliases" | "content">;
 
 /** @returns answers requests whose path (as normalPath() gives it) begins with `/distfiles/` */
 export function createDistfiles(deps: DistfilesDeps): AnswerFile {
   const { cache, clock, wantedByDigest } = deps;
   const parseTarget = createTargetParser();
   /** Made once for each stored file that is known, and gone with it. */
-  const preparedHits = new WeakMap<StoredDistfile, PreparedHeaders>();
+  const preparedHits = new WeakMap<StoredContent, PreparedHeaders>();
 
-  function prepareHeaders({ stored, status }: StoredFound): PreparedHeaders {
-    const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.lastModifiedAt };
+  function prepareHeaders({ stored, status }: StoredResult): PreparedHeaders {
+    const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.file.modifiedAt };
     return prepare(fileHeaders(validators, cacheStatusField(status, true)));
   }
 
-  function headersOf(found: StoredFound): PreparedHeaders {
+  function headersOf(found: StoredResult): PreparedHeaders {
     if (found.status.kind !== "hit") return prepareHeaders(found);
     const known = preparedHits.get(found.stored);
     if (known) return known;
@@ -59,7 +59,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     return prepared;
   }
 
-  function answerStored(request: Request, found: StoredFound): Answer {
+  function answerStored(request: Request, found: StoredResult): Answer {
     const { response, bytes } = storedResponse(request, found.stored.file, found.body, headersOf(found));
     return { response, file: found.name, outcome: found.status, source: "store", sent: { bytes } };
   }
@@ -77,7 +77,12 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     return target.name === undefined ? undefined : { name: target.name, aliases: [], content: undefined };
   }
 
-  async function lookup(request: Request, method: Wanted["method"], path: string, target: Target): Promise<Answer> {
+  async function lookup(
+    request: Request,
+    method: DistfileRequest["method"],
+    path: string,
+    target: Target,
+  ): Promise<Answer> {
     // The time that reading Manifests takes counts as well: the client waits since now.
     const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
     if (target.kind === "digest" && wantedByDigest(target.digest).length === 0) await deps.refreshRepositories(false);
@@ -89,7 +94,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const wanted: Wanted = { ...file, method, upstream: deps.upstreamFor(request) };
+    const wanted: DistfileRequest = { ...file, method, upstream: deps.upstreamFor(request) };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);
     return await answerMiss(request, file.name, found, {}, deadlineAt, clock);

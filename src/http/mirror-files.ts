@@ -2,10 +2,8 @@
  * Serves GET and HEAD of the other files of a Gentoo mirror (snapshots, releases): from the path to the cache's result to the
  * response, with the fields of RFC 9111.
  */
-import { requestDirectives } from "../cache/mirror-files/cache-control.ts";
-import { ageMs, lifetimeMs } from "../cache/mirror-files/freshness.ts";
-import type { Revalidated } from "../cache/mirror-files/lookup.ts";
-import type { FoundPath, WantedPath } from "../cache/mirror-files/result.ts";
+import { ageMs, lifetimeMs, requestDirectives } from "../cache/mirror-files/freshness.ts";
+import type { MirrorFileCache, MirrorFileRequest, StoredMirrorFileResult } from "../cache/mirror-files/lookup.ts";
 import { parseMirrorPath } from "../distfile/mirror-path.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -15,9 +13,9 @@ import { answerMiss, FIRST_BYTE_DEADLINE_MS } from "./miss-response.ts";
 import { type Answer, fileHeaders, prepare, storedResponse, text, withoutBody } from "./respond.ts";
 
 export interface MirrorFilesDeps {
-  readonly revalidated: Revalidated;
+  readonly mirrorFileCache: Pick<MirrorFileCache, "lookup">;
   readonly clock: Clock;
-  readonly upstreamFor: (request: Request) => WantedPath["upstream"];
+  readonly upstreamFor: (request: Request) => MirrorFileRequest["upstream"];
 }
 
 const UPSTREAM_FIELDS = ["age", "cache-control", "expires", "date"] as const;
@@ -32,10 +30,8 @@ function upstreamFields(fields: Headers | undefined): Readonly<Record<string, st
   return given;
 }
 
-type Stored = Extract<FoundPath, { kind: "stored" }>;
-
 /** What a cache says of the freshness of a stored file (RFC 9111, section 5). */
-function freshnessFields({ cacheControl, expiresAt, dateAt }: Stored["row"], age: number) {
+function freshnessFields({ cacheControl, expiresAt, dateAt }: StoredMirrorFileResult["metadata"], age: number) {
   return {
     age: String(Math.floor(age / 1000)),
     date: new Date(dateAt).toUTCString(),
@@ -45,15 +41,16 @@ function freshnessFields({ cacheControl, expiresAt, dateAt }: Stored["row"], age
 }
 
 /** @returns answers requests whose path (as normalPath() gives it) is below a mirror's other folders */
-export function createMirrorFiles({ revalidated, clock, upstreamFor }: MirrorFilesDeps): AnswerFile {
-  function answerStored(request: Request, { file, row, blake2b, status }: Stored): Answer {
-    const age = ageMs(row, clock.now());
-    const cacheStatus = cacheStatusField(status, true, Math.min(0, lifetimeMs(row) - age));
-    const validators = { etag: etagOf(blake2b), lastModifiedAt: row.lastModifiedAt };
-    const headers = prepare(fileHeaders(validators, cacheStatus, freshnessFields(row, age)));
-    const { response, bytes } = storedResponse(request, file, undefined, headers);
-    const source = status.kind === "forwarded" && status.response === "full" ? row.source : "store";
-    return { response, file: row.path, outcome: status, source, sent: { bytes } };
+export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: MirrorFilesDeps): AnswerFile {
+  function answerStored(request: Request, found: StoredMirrorFileResult): Answer {
+    const { name, stored, metadata, status } = found;
+    const age = ageMs(metadata, clock.now());
+    const cacheStatus = cacheStatusField(status, true, Math.min(0, lifetimeMs(found) - age));
+    const validators = { etag: etagOf(stored.digests.blake2b), lastModifiedAt: stored.file.modifiedAt };
+    const headers = prepare(fileHeaders(validators, cacheStatus, freshnessFields(metadata, age)));
+    const { response, bytes } = storedResponse(request, stored.file, undefined, headers);
+    const source = status.kind === "forwarded" && status.response === "full" ? found.source : "store";
+    return { response, file: name, outcome: status, source, sent: { bytes } };
   }
 
   return async (request, path) => {
@@ -69,12 +66,12 @@ export function createMirrorFiles({ revalidated, clock, upstreamFor }: MirrorFil
     }
     const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
     const wanted = {
-      path: parsed,
+      name: parsed,
       method,
       directives: requestDirectives(request.headers),
       upstream: upstreamFor(request),
     } as const;
-    const found = await revalidated.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
+    const found = await mirrorFileCache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
     if (found.kind === "stored") return answerStored(request, found);
     const fields = found.kind === "incoming" ? upstreamFields(found.download.responseFields) : {};
     return await answerMiss(request, parsed, found, fields, deadlineAt, clock);

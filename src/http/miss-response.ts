@@ -2,7 +2,7 @@
  * Answers requests for files that are not stored: from a download under way, whole or a range of it as the bytes come in; from a
  * source's HEAD; or with the reason why there is no file.
  */
-import type { HeadFound, Incoming, NotFound, Reader } from "../cache/result.ts";
+import type { HeadResult, IncomingResult, NotFound, Reader } from "../cache/result.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import { CLIENT_LEFT, cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -73,7 +73,7 @@ function tailBody(reader: Reader, gone: AbortSignal, onEnd: (sent: Sent) => void
  */
 async function respond(
   request: Request,
-  { download, status, release }: Incoming,
+  { download, status, release }: IncomingResult,
   more: Readonly<Record<string, string>>,
   firstByte: (offset: number) => Promise<unknown>,
   onEnd: (sent: Sent) => void,
@@ -113,7 +113,7 @@ async function respond(
 async function answerIncoming(
   request: Request,
   file: string,
-  found: Incoming,
+  found: IncomingResult,
   more: Readonly<Record<string, string>>,
   deadlineAt: number,
   clock: Clock,
@@ -138,7 +138,7 @@ async function answerIncoming(
 }
 
 /** A source's HEAD, with the ETag and size of the Manifest where one has the file. */
-function answerHead(request: Request, file: string, found: HeadFound, more: Readonly<Record<string, string>>): Answer {
+function answerHead(request: Request, file: string, found: HeadResult, more: Readonly<Record<string, string>>): Answer {
   const { head, expected, status } = found;
   const validators = { etag: etagOf(expected?.blake2b), lastModifiedAt: head.lastModifiedAt };
   const headers = fileHeaders(validators, cacheStatusField(status, false), more);
@@ -154,7 +154,7 @@ function answerHead(request: Request, file: string, found: HeadFound, more: Read
 export async function answerMiss(
   request: Request,
   file: string,
-  found: HeadFound | Incoming | NotFound | { readonly kind: "late" | "not-here" },
+  found: HeadResult | IncomingResult | NotFound | { readonly kind: "late" | "not-stored" },
   more: Readonly<Record<string, string>>,
   deadlineAt: number,
   clock: Clock,
@@ -166,7 +166,7 @@ export async function answerMiss(
       return answerHead(request, file, found, more);
     case "late":
       return lateAnswer(file);
-    case "not-here": {
+    case "not-stored": {
       const body = `${file} is not stored, or may be outdated, and the request allows no upstream request (only-if-cached).`;
       return withoutBody(text(504, body), file, { kind: "not-stored" });
     }

@@ -2,7 +2,7 @@
  * Makes responses about files: the only place where outcomes become status codes and headers.
  */
 import type { NotFound } from "../cache/result.ts";
-import type { StoredDistfile } from "../cache/stored-files.ts";
+import type { StoredContent } from "../cache/stored-files.ts";
 import type { ResponseOutcome } from "../distfile/response-outcome.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { type SelectedRange, selectRange } from "./ranges.ts";
@@ -110,7 +110,7 @@ export function prepare(headers: FileHeaders): PreparedHeaders {
 /** Sends a stored file: from memory, or by sendfile. `bytes` is the length of the body. */
 export function storedResponse(
   request: Request,
-  { path, size }: StoredDistfile["file"],
+  { path, size }: StoredContent["file"],
   body: Blob | undefined,
   prepared: PreparedHeaders,
 ): { readonly response: Response; readonly bytes: number } {

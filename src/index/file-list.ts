@@ -2,9 +2,9 @@
  * Stored files as lists for people: searched, sorted and cut into pages, and those that stand out. Read only.
  */
 import { asc, desc, type SQL, sql } from "drizzle-orm";
-import type { DistfileRow } from "./files.ts";
+import type { FileRow } from "./files.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distfiles } from "./schema.ts";
+import { files } from "./schema.ts";
 
 export type FileOrder = "name" | "size" | "stored_at" | "used_at" | "uses";
 
@@ -26,21 +26,21 @@ export interface FileTotals {
 export interface FileList {
   /** Of those that match. */
   totals(q: string): FileTotals;
-  page(query: ListQuery): readonly DistfileRow[];
+  page(query: ListQuery): readonly FileRow[];
 }
 
 const COLUMNS = {
-  name: distfiles.name,
-  size: distfiles.size,
-  stored_at: distfiles.storedAt,
-  used_at: distfiles.usedAt,
-  uses: distfiles.uses,
+  name: files.name,
+  size: files.size,
+  stored_at: files.storedAt,
+  used_at: files.usedAt,
+  uses: files.uses,
 } as const;
 
 /** LIKE takes % and _ for more than they are; SQLite compares ASCII letters in any case. */
 function matches(q: string): SQL | undefined {
   if (q === "") return undefined;
-  return sql`${distfiles.name} like ${`%${q.replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;
+  return sql`${files.name} like ${`%${q.replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;
 }
 
 /** @param all of all files, as somebody keeps them anyway */
@@ -49,8 +49,8 @@ export function createFileList(db: IndexDatabase, all?: () => FileTotals): FileL
     totals(q) {
       if (q === "" && all) return all();
       const row = db
-        .select({ files: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(${distfiles.size}), 0)` })
-        .from(distfiles)
+        .select({ files: sql<number>`count(*)`, bytes: sql<number>`coalesce(sum(${files.size}), 0)` })
+        .from(files)
         .where(matches(q))
         .get();
       return row ?? { files: 0, bytes: 0 };
@@ -59,9 +59,9 @@ export function createFileList(db: IndexDatabase, all?: () => FileTotals): FileL
       const direction = order === "asc" ? asc : desc;
       return db
         .select()
-        .from(distfiles)
+        .from(files)
         .where(matches(q))
-        .orderBy(direction(COLUMNS[sort]), asc(distfiles.name))
+        .orderBy(direction(COLUMNS[sort]), asc(files.name))
         .limit(perPage)
         .offset((page - 1) * perPage)
         .all();

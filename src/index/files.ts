@@ -1,126 +1,180 @@
 /**
- * Rows of stored files, and what is remembered of partial ones. Use is recorded in memory and written in batches:
- * a hit must not wait for the disk.
+ * Keeps the rows of stored files of both kinds, the HTTP metadata of mirror files, and what is remembered of partial ones.
+ * Uses are recorded in memory and written in batches: a hit must not wait for the disk.
  */
-import { asc, count, eq, gt, sql } from "drizzle-orm";
-import type { DistfileName } from "../distfile/name.ts";
+import { and, asc, count, desc, eq, gt, ne, sql } from "drizzle-orm";
+import { type FileName, type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distfiles, partials } from "./schema.ts";
-import { createUses } from "./use-counter.ts";
+import { files, httpMetadata, partials } from "./schema.ts";
+import { createUseCounter } from "./use-counter.ts";
 
-export type DistfileRow = typeof distfiles.$inferSelect;
+export type FileRow = typeof files.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */
-export type DistfileNews = typeof distfiles.$inferInsert;
-export type DistfileWorth = Pick<DistfileRow, "name" | "size" | "source" | "usedAt" | "heat" | "orphanedAt">;
+export type NewFileRow = typeof files.$inferInsert;
+/** What clean-up goes by. */
+export type FileWorth = Pick<FileRow, "name" | "size" | "source" | "usedAt" | "useScore" | "orphanedAt">;
 export type PartialRow = typeof partials.$inferSelect;
 
-/** After so long without use a file's heat is half of what it was; chosen by scripts/bench/eviction.ts. */
-export const HEAT_HALF_LIFE_MS = 4 * 24 * 60 * 60 * 1000;
+/** What RFC 9111 asks to be kept of a mirror's response. */
+export type HttpMetadata = Omit<typeof httpMetadata.$inferSelect, "name" | "stem">;
 
-export interface DistfileRows {
-  get(name: DistfileName): DistfileRow | undefined;
-  put(row: DistfileNews): void;
-  forget(name: DistfileName): void;
-  /** Counts one use; written by flush(). */
-  touch(name: DistfileName, at: number): void;
-  flush(): void;
-  /** Of all stored files together; counted once and kept up from then on. */
-  bytes(): number;
-  count(): number;
-  /** What clean-up goes by, of the next files by name after that one; the first ones after the empty name. */
-  page(after: string, limit: number): readonly DistfileWorth[];
-  /** Its bytes were found right just now. */
-  verified(name: DistfileName, at: number): void;
-  /** Its bytes are wrong under this stamp. */
-  spoil(name: DistfileName, stamp: string): void;
-  /** Those longest not verified, those never verified first. */
-  longestUnverified(limit: number): readonly DistfileRow[];
-  /** All names, for comparison with the disk. */
-  names(): readonly DistfileName[];
-  partial(name: DistfileName): PartialRow | undefined;
-  putPartial(row: PartialRow): void;
-  forgetPartial(name: DistfileName): void;
+export interface MirrorFileRow {
+  readonly row: FileRow;
+  /** Undefined for a file found on disk. */
+  readonly metadata: HttpMetadata | undefined;
 }
 
-/** @param onChange told the name of each row that is put, forgotten or spoilt; uses are no change */
-export function createDistfileRows(
-  db: IndexDatabase,
-  onChange: (name: DistfileName) => void = () => undefined,
-): DistfileRows {
-  const select = db
-    .select()
-    .from(distfiles)
-    .where(eq(distfiles.name, sql.placeholder("name")))
+/** After so long without use a file's score is half of what it was; chosen by scripts/bench/eviction.ts. */
+export const USE_HALF_LIFE_MS = 4 * 24 * 60 * 60 * 1000;
+
+export interface FileRows {
+  get(name: FileName): FileRow | undefined;
+  /** Gets a mirror file's row and its metadata at one go. */
+  getMirrorFile(path: MirrorPath): MirrorFileRow | undefined;
+  put(row: NewFileRow): void;
+  putMirrorFile(row: NewFileRow & { readonly name: MirrorPath }, metadata: HttpMetadata): void;
+  /** Notes what a 304 has changed, of a file that is stored. */
+  freshen(path: MirrorPath, metadata: HttpMetadata, source: string): void;
+  /** Forgets a file and its metadata. */
+  forget(name: FileName): void;
+  /** Counts one use; written by flush(). */
+  touch(name: FileName, at: number): void;
+  flush(): void;
+  /** Bytes of all stored files together; counted once and kept up from then on. */
+  bytes(): number;
+  count(): number;
+  /** The next files by name after that one; the first ones after the empty name. */
+  page(after: string, limit: number): readonly FileWorth[];
+  /** Notes that a file's bytes were found right. */
+  verified(name: FileName, at: number): void;
+  /** Notes that a file's bytes are wrong as long as it has this stamp. */
+  markBad(name: FileName, stamp: string, at: number): void;
+  /** The files longest not verified, those never verified first. */
+  longestUnverified(limit: number): readonly FileRow[];
+  /** The sources of the mirror files of one stem, the one stored last first. */
+  ofStem(stem: string): readonly { readonly name: MirrorPath; readonly source: string }[];
+  /** Has all other files of a mirror file's stem revalidated before they are used again. */
+  outdateOthers(path: MirrorPath): void;
+  /** All names, for comparison with the disk. */
+  names(): readonly FileName[];
+  partial(name: FileName): PartialRow | undefined;
+  putPartial(row: PartialRow): void;
+  forgetPartial(name: FileName): void;
+}
+
+/** @param onChange gets the name of each row that is put, forgotten or marked bad; uses are no change */
+export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => void = () => undefined): FileRows {
+  const { placeholder } = sql;
+  const byName = eq(files.name, placeholder("name"));
+  const select = db.select().from(files).where(byName).prepare();
+  const selectMirrorFile = db
+    .select({ row: files, metadata: httpMetadata })
+    .from(files)
+    .leftJoin(httpMetadata, eq(httpMetadata.name, files.name))
+    .where(byName)
     .prepare();
   const selectPartial = db
     .select()
     .from(partials)
-    .where(eq(partials.name, sql.placeholder("name")))
+    .where(eq(partials.name, placeholder("name")))
     .prepare();
-  const { name: nameColumn, size, source, usedAt, heat, orphanedAt } = distfiles;
+  const { name: nameColumn, size, source, usedAt, useScore, orphanedAt } = files;
   const selectPage = db
-    .select({ name: nameColumn, size, source, usedAt, heat, orphanedAt })
-    .from(distfiles)
-    .where(gt(distfiles.name, sql.placeholder("after")))
-    .orderBy(asc(distfiles.name))
-    .limit(sql.placeholder("limit"))
+    .select({ name: nameColumn, size, source, usedAt, useScore, orphanedAt })
+    .from(files)
+    .where(gt(nameColumn, placeholder("after")))
+    .orderBy(asc(nameColumn))
+    .limit(placeholder("limit"))
     .prepare();
-  const deleteOne = db
-    .delete(distfiles)
-    .where(eq(distfiles.name, sql.placeholder("name")))
-    .returning({ size: distfiles.size })
-    .prepare();
+  const deleteOne = db.delete(files).where(byName).returning({ size }).prepare();
   const countUses = db
-    .update(distfiles)
+    .update(files)
     .set({
-      heat: sql`${distfiles.heat} * pow(0.5, max(0, ${sql.placeholder("at")} - ${distfiles.usedAt}) * 1.0 / ${HEAT_HALF_LIFE_MS}) + ${sql.placeholder("uses")}`,
-      usedAt: sql`max(${distfiles.usedAt}, ${sql.placeholder("at")})`,
-      uses: sql`${distfiles.uses} + ${sql.placeholder("uses")}`,
+      useScore: sql`${useScore} * pow(0.5, max(0, ${placeholder("at")} - ${usedAt}) * 1.0 / ${USE_HALF_LIFE_MS}) + ${placeholder("uses")}`,
+      usedAt: sql`max(${usedAt}, ${placeholder("at")})`,
+      uses: sql`${files.uses} + ${placeholder("uses")}`,
     })
-    .where(eq(distfiles.name, sql.placeholder("name")))
+    .where(byName)
     .prepare();
-  const used = createUses<DistfileName>(db, (name, uses, at) => countUses.run({ name, uses, at }));
+  const uses = createUseCounter(db, (name, times, at) => countUses.run({ name, uses: times, at }));
   let total: number | undefined;
 
   function sum(): number {
-    const bytes = sql<number>`coalesce(sum(${distfiles.size}), 0)`;
-    return db.select({ bytes }).from(distfiles).get()?.bytes ?? 0;
+    const bytes = sql<number>`coalesce(sum(${size}), 0)`;
+    return db.select({ bytes }).from(files).get()?.bytes ?? 0;
+  }
+
+  function put(row: NewFileRow): void {
+    onChange(row.name);
+    const before = total === undefined ? 0 : (select.get({ name: row.name })?.size ?? 0);
+    db.insert(files).values(row).onConflictDoUpdate({ target: nameColumn, set: row }).run();
+    if (total !== undefined) total += row.size - before;
+  }
+
+  function putMetadata(name: MirrorPath, metadata: HttpMetadata): void {
+    const row = { ...metadata, name, stem: stemOf(name) };
+    db.insert(httpMetadata).values(row).onConflictDoUpdate({ target: httpMetadata.name, set: row }).run();
   }
 
   return {
     get: (name) => select.get({ name }),
-    put(row) {
-      onChange(row.name);
-      const before = total === undefined ? 0 : (select.get({ name: row.name })?.size ?? 0);
-      db.insert(distfiles).values(row).onConflictDoUpdate({ target: distfiles.name, set: row }).run();
-      if (total !== undefined) total += row.size - before;
+    getMirrorFile(name) {
+      const found = selectMirrorFile.get({ name });
+      return found && { row: found.row, metadata: found.metadata ?? undefined };
+    },
+    put,
+    putMirrorFile(row, metadata) {
+      db.transaction(() => {
+        put(row);
+        putMetadata(row.name, metadata);
+      });
+    },
+    freshen(path, metadata, from) {
+      db.transaction(() => {
+        db.update(files).set({ source: from }).where(eq(nameColumn, path)).run();
+        putMetadata(path, metadata);
+      });
     },
     forget(name) {
       onChange(name);
-      used.forget(name);
+      uses.forget(name);
       const gone = deleteOne.get({ name });
       if (total !== undefined) total -= gone?.size ?? 0;
     },
-    touch: used.touch,
-    flush: used.flush,
+    touch: uses.touch,
+    flush: uses.flush,
     bytes() {
       total ??= sum();
       return total;
     },
-    count: () => db.select({ files: count() }).from(distfiles).get()?.files ?? 0,
+    count: () => db.select({ files: count() }).from(files).get()?.files ?? 0,
     page: (after, limit) => selectPage.all({ after, limit }),
     verified(name, at) {
-      db.update(distfiles).set({ verifiedAt: at, badStamp: null }).where(eq(distfiles.name, name)).run();
+      db.update(files).set({ verifiedAt: at, badStamp: null }).where(eq(nameColumn, name)).run();
     },
-    spoil(name, stamp) {
+    markBad(name, stamp, at) {
       onChange(name);
-      db.update(distfiles).set({ badStamp: stamp }).where(eq(distfiles.name, name)).run();
+      db.update(files).set({ badStamp: stamp, verifiedAt: at }).where(eq(nameColumn, name)).run();
     },
-    longestUnverified: (limit) => db.select().from(distfiles).orderBy(asc(distfiles.verifiedAt)).limit(limit).all(),
+    longestUnverified: (limit) => db.select().from(files).orderBy(asc(files.verifiedAt)).limit(limit).all(),
+    ofStem: (stem) =>
+      db
+        .select({ name: httpMetadata.name, source })
+        .from(httpMetadata)
+        .innerJoin(files, eq(files.name, httpMetadata.name))
+        .where(eq(httpMetadata.stem, stem))
+        .orderBy(desc(files.storedAt))
+        .all(),
+    outdateOthers(path) {
+      db.update(httpMetadata)
+        .set({ outdated: true })
+        .where(and(eq(httpMetadata.stem, stemOf(path)), ne(httpMetadata.name, path)))
+        .run();
+    },
     names: () =>
       db
-        .select({ name: distfiles.name })
-        .from(distfiles)
+        .select({ name: nameColumn })
+        .from(files)
         .all()
         .map(({ name }) => name),
     partial: (name) => selectPartial.get({ name }),

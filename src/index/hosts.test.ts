@@ -54,7 +54,7 @@ test("an index from before has no hosts, a damaged one is an error", () => {
   using folder = createTempFolder();
   const path = folder.file("index.sqlite");
   const index = openIndex(path, MIGRATIONS);
-  index.db.run("DROP TABLE places");
+  index.db.run("DROP TABLE hosts");
   index.close();
   expect(readHosts(path)).toEqual([]);
   writeFileSync(path, "garbage ".repeat(1000));

@@ -2,8 +2,7 @@
  * Keeps the statistics of hosts, as mirrors/hosts.ts has them, over restarts.
  */
 import { inArray } from "drizzle-orm";
-import type { IndexDatabase } from "./open.ts";
-import { readIndex } from "./read.ts";
+import { type IndexDatabase, readIndex } from "./open.ts";
 import { hosts } from "./schema.ts";
 
 type HostRow = typeof hosts.$inferSelect;

@@ -73,7 +73,7 @@ function prepareWriting(db: IndexDatabase) {
       .prepare(),
     putEntry: prepareInsert(
       db,
-      db.insert(distEntries).values({ manifestId: 0, name: "", size: 0, blake2b: "", sha512: "" }),
+      db.insert(distEntries).values({ manifestId: 0, name: placeholder("name"), size: 0, blake2b: "", sha512: "" }),
     ),
     forgetManifest: db.delete(manifests).where(isPackage).prepare(),
   };

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createDistfileRows } from "./files.ts";
+import { createFileRows } from "./files.ts";
 import { createMirrorLayoutRows } from "./mirror-layouts.ts";
 import { openIndex } from "./open.ts";
 import { createRepositoryRows } from "./repositories.ts";
@@ -16,7 +16,6 @@ const row = {
   blake2b: "ab".repeat(64),
   sha512: null,
   stamp: "3:1:1",
-  lastModifiedAt: 1,
   source: "http://mirror.test/",
   storedAt: 5,
   usedAt: 5,
@@ -34,13 +33,13 @@ afterEach(() => folder.remove());
 
 test("what is written is there after it was closed and opened again, the store's id too", () => {
   const first = openIndex(path, MIGRATIONS);
-  createDistfileRows(first.db).put(row);
+  createFileRows(first.db).put(row);
   createMirrorLayoutRows(first.db).put("http://mirror.test", { layoutConf: "x", fetchedAt: 7 });
   const id = storeId(first.db);
   first.close();
   const second = openIndex(path, MIGRATIONS);
   expect(second.damages).toEqual([]);
-  expect(createDistfileRows(second.db).get(name)).toMatchObject(row);
+  expect(createFileRows(second.db).get(name)).toMatchObject(row);
   expect(createMirrorLayoutRows(second.db).get("http://mirror.test")).toMatchObject({ layoutConf: "x", fetchedAt: 7 });
   expect(storeId(second.db)).toBe(id);
   expect(id).toMatch(/^portcache-[0-9a-f]{16}$/);
@@ -49,7 +48,7 @@ test("what is written is there after it was closed and opened again, the store's
 
 test("uses are counted in batches and never turn time back", () => {
   const index = openIndex(path, MIGRATIONS);
-  const rows = createDistfileRows(index.db);
+  const rows = createFileRows(index.db);
   rows.put(row);
   rows.touch(name, 9);
   rows.touch(name, 8);
@@ -80,14 +79,14 @@ test("a damaged index is set aside and a new one made, whatever is wrong with it
   ];
   for (const [label, damage] of damages) {
     const before = openIndex(path, MIGRATIONS);
-    createDistfileRows(before.db).put(row);
+    createFileRows(before.db).put(row);
     before.close();
     damage();
     const after = openIndex(path, MIGRATIONS);
     expect([label, after.damages]).toEqual([label, [{ file: "index.sqlite", damage: expect.any(String) }]]);
-    expect(createDistfileRows(after.db).names()).toEqual([]);
+    expect(createFileRows(after.db).names()).toEqual([]);
     expect(existsSync(`${path}.damaged`)).toBe(true);
-    createDistfileRows(after.db).put(row);
+    createFileRows(after.db).put(row);
     after.close();
   }
 });
@@ -96,14 +95,14 @@ test("what the trees want lies in a file of its own, and a damaged one of those 
   const trees = folder.file("trees.sqlite");
   for (const damage of [() => writeFileSync(trees, "garbage ".repeat(2000)), () => rmSync(trees)]) {
     const before = openIndex(path, MIGRATIONS);
-    createDistfileRows(before.db).put(row);
+    createFileRows(before.db).put(row);
     const repositories = createRepositoryRows(before.db);
     const [id = 0] = repositories.configure([{ name: "t", location: "/t" }]);
     repositories.replace(id, [{ category: "c", package: "p", stamp: "s", entries: [{ name, size: 3 }] }]);
     before.close();
     damage();
     const after = openIndex(path, MIGRATIONS);
-    expect(createDistfileRows(after.db).names()).toEqual([name]);
+    expect(createFileRows(after.db).names()).toEqual([name]);
     expect(createRepositoryRows(after.db).counts()).toEqual({ packages: 0, distfiles: 0 });
     expect(createRepositoryRows(after.db).ids()).toEqual([id]);
     after.close();

@@ -2,9 +2,10 @@
  * Opens the index and beside it trees.sqlite, or makes new ones where they are missing or damaged: everything in them can
  * be found again on disk. A damaged file is set aside as `….damaged`, never deleted, and never believed.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -191,5 +192,63 @@ export function openIndexOrNone(path: string, migrationsFolder: string): Index {
     const refused = refusalIn(error);
     if (refused === undefined) throw error;
     return { ...openIndex(MEMORY, migrationsFolder), refused };
+  }
+}
+
+/** SQLite's general error, among others of a table that is not there. */
+const SQLITE_ERROR = 1;
+
+function isOlder(error: unknown): boolean {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return cause instanceof SQLiteError && cause.errno === SQLITE_ERROR && /no such (table|column)/.test(cause.message);
+}
+
+function openPlain(path: string): Database {
+  const client = new Database(path, { readonly: true });
+  try {
+    client.exec("PRAGMA busy_timeout = 2000");
+    const trees = treesPathBeside(path);
+    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [trees]);
+    // Only now the files beside it are opened.
+    client.query("SELECT count(*) FROM sqlite_master").get();
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/**
+ * Readers of a write-ahead log make a file beside it, which takes a folder that they may write; where nobody has the index
+ * open (then there is no log) it can be read without (sqlite.org/uri.html, immutable).
+ */
+function openFor(path: string): Database {
+  try {
+    return openPlain(path);
+  } catch (error) {
+    if (existsSync(`${path}-wal`)) throw error;
+    const uri = (file: string) => `${pathToFileURL(file)}?immutable=1`;
+    const client = new Database(uri(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+    const trees = treesPathBeside(path);
+    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [uri(trees)]);
+    return client;
+  }
+}
+
+/**
+ * Reads an index that another process may be writing, without changing it. Returns what `read` makes of it, undefined where
+ * there is no index, or one of an older version.
+ * @throws {SQLiteError} when it can't be read
+ */
+export function readIndex<T>(path: string, read: (db: IndexDatabase) => T): T | undefined {
+  if (!existsSync(path)) return undefined;
+  const client = openFor(path);
+  try {
+    return read(drizzle(client, { schema }));
+  } catch (error) {
+    if (isOlder(error)) return undefined;
+    throw error;
+  } finally {
+    client.close();
   }
 }

@@ -1,46 +1,46 @@
 /**
- * Which stored files the trees want. A file that a Manifest once wanted and none wants now is an orphan; the time for
- * which it is one counts only while all trees can be told. Files that no tree ever knew are none.
+ * Marks orphans: stored files that a Manifest once wanted and none wants now. The time for which a file is one counts only while
+ * all repositories can be read. Files that no repository ever knew, such as mirror files, are none.
  */
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distfiles, repositories, settings } from "./schema.ts";
+import { files, repositories, settings } from "./schema.ts";
 import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface OrphanRows {
   /** Notes of the next files by name after that one whether they are wanted; undefined when none is left. */
   mark(after: string, limit: number, now: number): string | undefined;
-  /** When all trees were last known well. */
-  wellAt(): number | undefined;
-  /** They are well now: orphans grow no older by the time in between that is more than `atMost`. */
-  sawWell(now: number, atMost: number): void;
+  /** When all repositories were last known to be current. */
+  currentAt(): number | undefined;
+  /** Notes that they are current now: orphans grow no older by the time in between that is more than `atMost`. */
+  sawCurrent(now: number, atMost: number): void;
 }
 
-const WELL_AT = "trees_well_at";
+const CURRENT_AT = "repositories_current_at";
 
 export function createOrphanRows(db: IndexDatabase): OrphanRows {
   // Another content of the same name is wanted instead: this one nobody gets any more. Old hashes do not tell.
-  const sameContent = sql`${distEntries.name} = ${distfiles.name} AND ${distEntries.size} = ${distfiles.size} AND (
-    ${distEntries.blake2b} IS NULL OR ${distfiles.blake2b} IS NULL OR ${distEntries.blake2b} = ${distfiles.blake2b})`;
+  const sameContent = sql`${distEntries.name} = ${files.name} AND ${distEntries.size} = ${files.size} AND (
+    ${distEntries.blake2b} IS NULL OR ${files.blake2b} IS NULL OR ${distEntries.blake2b} = ${files.blake2b})`;
   // Drizzle leaves out tables' names in what it selects from one table, but not in SQL within SQL.
   const wanting = sql`${distEntries} JOIN ${manifests} ON ${manifests.id} = ${distEntries.manifestId}
     JOIN ${repositories} ON ${repositories.id} = ${manifests.repositoryId}`;
   const names = db
     .select({
-      name: distfiles.name,
-      wantedOnce: distfiles.wantedOnce,
-      orphanedAt: distfiles.orphanedAt,
+      name: files.name,
+      wantedOnce: files.wantedOnce,
+      orphanedAt: files.orphanedAt,
       wanted: sql<number>`EXISTS (SELECT 1 FROM ${wanting} WHERE ${sameContent})`,
     })
-    .from(distfiles)
-    .where(gt(distfiles.name, sql.placeholder("after")))
-    .orderBy(asc(distfiles.name))
+    .from(files)
+    .where(gt(files.name, sql.placeholder("after")))
+    .orderBy(asc(files.name))
     .limit(sql.placeholder("limit"))
     .prepare();
 
-  function wellAt(): number | undefined {
-    const value = db.select().from(settings).where(eq(settings.key, WELL_AT)).get()?.value;
+  function currentAt(): number | undefined {
+    const value = db.select().from(settings).where(eq(settings.key, CURRENT_AT)).get()?.value;
     return value === undefined ? undefined : Number(value);
   }
 
@@ -49,32 +49,31 @@ export function createOrphanRows(db: IndexDatabase): OrphanRows {
       const page = names.all({ after, limit });
       const wanted = page.filter((row) => row.wanted && (!row.wantedOnce || row.orphanedAt !== null));
       const orphans = page.filter((row) => !row.wanted && row.wantedOnce && row.orphanedAt === null);
-      const named = (rows: readonly { readonly name: DistfileName }[]) =>
+      const named = (rows: readonly { readonly name: FileName }[]) =>
         inArray(
-          distfiles.name,
+          files.name,
           rows.map(({ name }) => name),
         );
-      if (wanted.length > 0)
-        db.update(distfiles).set({ wantedOnce: true, orphanedAt: null }).where(named(wanted)).run();
+      if (wanted.length > 0) db.update(files).set({ wantedOnce: true, orphanedAt: null }).where(named(wanted)).run();
       if (orphans.length > 0)
-        db.update(distfiles)
+        db.update(files)
           .set({ orphanedAt: now })
-          .where(and(named(orphans), isNull(distfiles.orphanedAt)))
+          .where(and(named(orphans), isNull(files.orphanedAt)))
           .run();
       return page.length < limit ? undefined : page.at(-1)?.name;
     },
-    wellAt,
-    sawWell(now, atMost) {
-      const before = wellAt();
+    currentAt,
+    sawCurrent(now, atMost) {
+      const before = currentAt();
       db.transaction(() => {
         const lost = before === undefined ? 0 : Math.max(0, now - before - atMost);
         if (lost > 0) {
-          db.update(distfiles)
-            .set({ orphanedAt: sql`${distfiles.orphanedAt} + ${lost}` })
-            .where(isNotNull(distfiles.orphanedAt))
+          db.update(files)
+            .set({ orphanedAt: sql`${files.orphanedAt} + ${lost}` })
+            .where(isNotNull(files.orphanedAt))
             .run();
         }
-        const row = { key: WELL_AT, value: String(now) };
+        const row = { key: CURRENT_AT, value: String(now) };
         db.insert(settings).values(row).onConflictDoUpdate({ target: settings.key, set: row }).run();
       });
     },

@@ -4,7 +4,7 @@
  */
 import { and, eq, max, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import { createManifestRows, type ManifestRows } from "./manifests.ts";
 import type { IndexDatabase } from "./open.ts";
@@ -26,7 +26,7 @@ export interface RepositoryRows extends ManifestRows {
   /** Of those that are configured. */
   ids(): readonly number[];
   /** First repository first, then by category and package. */
-  entriesByName(name: DistfileName): readonly WantedBy[];
+  entriesByName(name: FileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
   entriesByDigest(digest: string): readonly WantedBy[];
   /** What the package wants, by name. */
@@ -80,8 +80,7 @@ type WantedByRow = ReturnType<ReturnType<typeof wantedByQuery>["all"]>[number];
 
 function toWantedBy({ name, size, blake2b, sha512, ...by }: WantedByRow): WantedBy {
   const hashes = { ...(blake2b === null ? {} : { blake2b }), ...(sha512 === null ? {} : { sha512 }) };
-  // Rows come from parsed Manifests, whose names were checked.
-  return { ...by, entry: { name: name as DistfileName, size, ...hashes } };
+  return { ...by, entry: { name, size, ...hashes } };
 }
 
 function prepareReading(db: IndexDatabase) {

@@ -1,14 +1,12 @@
 /**
- * The tables of the index (Drizzle, SQLite). The disk is the truth and this is its memory: every table can be
- * rebuilt from the store and the trees. Hashes are lower-case hex; instants are milliseconds since the epoch.
- * What the trees want is in a file of its own (trees-schema.ts).
+ * Declares the tables of the index (Drizzle, SQLite). The disk is the truth and this is its memory: every table can be rebuilt
+ * from the store and the repositories. Hashes are lower-case hex; instants are milliseconds since the epoch.
+ * What the repositories want is in a file of its own (trees-schema.ts).
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
-
-export { mirrorFiles, mirrorPartials } from "./schema-mirror-files.ts";
 
 /** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
 export const settings = sqliteTable("settings", {
@@ -16,48 +14,81 @@ export const settings = sqliteTable("settings", {
   value: text("value").notNull(),
 });
 
-/** Stored files, one row each, written only once the file has its final name. */
-export const distfiles = sqliteTable(
-  "distfiles",
+/** Stored files of both kinds, one row each, written only once the file has its final name. */
+export const files = sqliteTable(
+  "files",
   {
-    name: text("name").$type<DistfileName>().primaryKey(),
+    /** A distfile's name, or a mirror file's path, which has a slash at least. */
+    name: text("name").$type<FileName>().primaryKey(),
     size: integer("size").notNull(),
     /** Computed from the bytes; null until a file found on disk has been read. */
     blake2b: text("blake2b"),
     sha512: text("sha512"),
-    /** Size, mtime and ctime as last seen: another value means somebody touched the file. */
+    /** Size, mtime and ctime as last seen: another value means that somebody touched the file. */
     stamp: text("stamp").notNull(),
-    lastModifiedAt: integer("last_modified_at").notNull(),
     /** URL that the last piece of the file came from; empty for files found on disk. */
     source: text("source").notNull(),
     storedAt: integer("stored_at").notNull(),
     usedAt: integer("used_at").notNull(),
     uses: integer("uses").notNull().default(0),
-    /** Uses as of `usedAt`, each worth half as much after every half-life (uses.ts); the fetch itself is the first. */
-    heat: real("heat").notNull().default(1),
-    /** Whether a Manifest ever wanted it: others are no orphans. */
+    /** Uses as of `usedAt`, each worth half as much after every half-life (files.ts); the fetch itself is the first. */
+    useScore: real("use_score").notNull().default(1),
+    /** Whether a Manifest ever wanted it: others are no orphans, such as mirror files. */
     wantedOnce: integer("wanted_once", { mode: "boolean" }).notNull().default(false),
-    /** Since when no Manifest wants it, moved on by the times in which the trees could not be told. */
+    /** Since when no Manifest wants it, moved on by the times in which the repositories could not be read. */
     orphanedAt: integer("orphaned_at"),
     /** When its bytes were last found right; null: not yet. */
     verifiedAt: integer("verified_at"),
-    /** The stamp under which its bytes were found wrong: as long as it has that one nobody gets it. */
+    /** The stamp under which its bytes were found wrong: as long as it has that one, nobody gets it. */
     badStamp: text("bad_stamp"),
   },
   (table) => [
-    index("distfiles_verified").on(table.verifiedAt),
+    index("files_verified").on(table.verifiedAt),
     // What people sort a hundred thousand files by: reading them all for it would hold up hits.
-    index("distfiles_size").on(table.size),
-    index("distfiles_stored_at").on(table.storedAt),
-    index("distfiles_uses").on(table.uses),
+    index("files_size").on(table.size),
+    index("files_stored_at").on(table.storedAt),
+    index("files_uses").on(table.uses),
   ],
 );
 
-/** What is known of files coming in beyond their bytes in partial/: needed to resume under a validator. */
+/**
+ * What RFC 9111 asks a cache to keep of the response that a mirror file came with, updated by each 304. A mirror file without a
+ * row was found on disk, and a mirror has to be asked before it is used.
+ */
+export const httpMetadata = sqliteTable(
+  "http_metadata",
+  {
+    name: text("name")
+      .$type<MirrorPath>()
+      .primaryKey()
+      .references(() => files.name, { onDelete: "cascade" }),
+    /** Path of the file that it is, or says something about (stemOf): those of one stem have to be of one time. */
+    stem: text("stem").notNull(),
+    /** Upstream's validators as it sent them, to be given back; null: it sent none. */
+    etag: text("etag"),
+    lastModified: text("last_modified"),
+    /** Upstream's Cache-Control; empty: it sent none. */
+    cacheControl: text("cache_control").notNull(),
+    /** Upstream's Expires; 0 where it sent one that is no date: it has expired (RFC 9111, section 5.3); null: it sent none. */
+    expiresAt: integer("expires_at"),
+    /** Upstream's Date, or when its response came. */
+    dateAt: integer("date_at").notNull(),
+    /** When that response, or the last 304, came, and how old it was then. */
+    answeredAt: integer("answered_at").notNull(),
+    initialAgeMs: integer("initial_age_ms").notNull(),
+    /** To be revalidated whatever its age: another file of its stem has changed. */
+    outdated: integer("outdated", { mode: "boolean" }).notNull().default(false),
+  },
+  (table) => [index("http_metadata_stem").on(table.stem)],
+);
+
+/** What is known of files coming in beyond their bytes in partial/: needed to resume them under a validator. */
 export const partials = sqliteTable("partials", {
-  name: text("name").$type<DistfileName>().primaryKey(),
+  name: text("name").$type<FileName>().primaryKey(),
   url: text("url").notNull(),
-  etag: text("etag").notNull(),
+  /** Strong, as sent. */
+  etag: text("etag"),
+  lastModified: text("last_modified"),
   total: integer("total").notNull(),
 });
 
@@ -116,9 +147,9 @@ export const mirrorAnswers = sqliteTable(
 );
 
 /** Statistics of the hosts that files come from, as src/mirrors/host-stats.ts has them. */
-export const hosts = sqliteTable("places", {
+export const hosts = sqliteTable("hosts", {
   /** Of a mirror the URL, of a host of SRC_URI the origin. */
-  host: text("place").primaryKey(),
+  host: text("host").primaryKey(),
   firstByteMs: real("first_byte_ms"),
   /** Milliseconds, oldest first. */
   recentFirstByteMs: text("recent_first_byte_ms", { mode: "json" }).$type<readonly number[]>().notNull(),
@@ -131,9 +162,9 @@ export const hosts = sqliteTable("places", {
   openUntil: integer("open_until"),
   openForMs: integer("open_for_ms").notNull(),
   seenAt: integer("seen_at").notNull(),
-  lastRequestAt: integer("asked_at").notNull(),
+  lastRequestAt: integer("last_request_at").notNull(),
   /** Requests under way when this was written. */
-  activeRequests: integer("carrying").notNull(),
+  activeRequests: integer("active_requests").notNull(),
 });
 
 /** Counts of requests and bytes in buckets of time, as src/index/statistics.ts has it; "total": of all time. */

@@ -147,17 +147,17 @@ test("failures of one file count as one, the latest stay, and they outlive a res
   before.add("real", "failed", "A mirror was down.");
   for (let i = 0; i < 700; i++) {
     clock.set(NOON + i);
-    before.add(`random-${i}`, "absent", "No tree knows this file.");
+    before.add(`random-${i}`, "absent", "No repository knows this file.");
   }
   expect(before.of("random-500").length).toBe(1);
   clock.set(NOON + 700);
-  before.add("random-300", "absent", "No tree knows this file.");
+  before.add("random-300", "absent", "No repository knows this file.");
   before.add("random-300", "absent", "x".repeat(10_000));
   before.flush();
   const after = createFailures(index.db, clock);
   expect(after.latest(2).map(({ file, count, reason }) => [file, count, reason.length])).toEqual([
     ["random-300", 2, 2000],
-    ["random-699", 1, 24],
+    ["random-699", 1, 30],
   ]);
   expect(after.of("real")).toMatchObject([{ kind: "failed", count: 1 }]);
   expect([after.of("random-0"), after.of("random-300").length]).toEqual([[], 1]);

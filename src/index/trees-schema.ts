@@ -5,6 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { DistfileName } from "../distfile/name.ts";
 
 /** Manifests read, one per package, with size, mtime and ctime (ns) to see whether they changed. */
 export const manifests = sqliteTable(
@@ -29,7 +30,8 @@ export const distEntries = sqliteTable(
     manifestId: integer("manifest_id")
       .notNull()
       .references(() => manifests.id, { onDelete: "cascade" }),
-    name: text("name").notNull(),
+    /** From parsed Manifests, which have no other names. */
+    name: text("name").$type<DistfileName>().notNull(),
     size: integer("size").notNull(),
     blake2b: text("blake2b"),
     sha512: text("sha512"),

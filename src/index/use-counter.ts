@@ -1,47 +1,48 @@
 /**
- * Uses of stored files, recorded in batches: a hit costs a look at a map, and rows are written now and then. What could not be
- * written counts the next time; what is lost with the process is a few seconds of them.
+ * Records uses of stored files in batches: a hit costs a look at a map, and rows are written now and then. What could not be
+ * written counts the next time; what is lost with the process is a few seconds of uses.
  */
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { IndexDatabase } from "./open.ts";
 
-export interface Uses<Key extends string> {
-  touch(key: Key, at: number): void;
-  /** What is used no more, as it has gone. */
-  forget(key: Key): void;
+export interface UseCounter {
+  touch(name: FileName, at: number): void;
+  /** Drops the uses of a file that has gone. */
+  forget(name: FileName): void;
   /** Writes what has come since. @throws whatever the index throws; nothing is lost by that */
   flush(): void;
 }
 
-/** @param count writes that many uses of one, the last of which was at `at`; called in a transaction */
-export function createUses<Key extends string>(
+/** @param write adds that many uses of one file, the last of which was at `at`; called in a transaction */
+export function createUseCounter(
   db: IndexDatabase,
-  count: (key: Key, uses: number, at: number) => void,
-): Uses<Key> {
-  let used = new Map<Key, { uses: number; at: number }>();
+  write: (name: FileName, uses: number, at: number) => void,
+): UseCounter {
+  let used = new Map<FileName, { uses: number; at: number }>();
   return {
-    touch(key, at) {
-      const one = used.get(key);
+    touch(name, at) {
+      const one = used.get(name);
       if (one) {
         one.uses++;
         one.at = at;
       } else {
-        used.set(key, { uses: 1, at });
+        used.set(name, { uses: 1, at });
       }
     },
-    forget: (key) => void used.delete(key),
+    forget: (name) => void used.delete(name),
     flush() {
       if (used.size === 0) return;
       const batch = used;
       used = new Map();
       try {
         db.transaction(() => {
-          for (const [key, { uses, at }] of batch) count(key, uses, at);
+          for (const [name, { uses, at }] of batch) write(name, uses, at);
         });
       } catch (error) {
         // They count next time, with what has come meanwhile.
-        for (const [key, { uses, at }] of batch) {
-          const since = used.get(key);
-          used.set(key, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
+        for (const [name, { uses, at }] of batch) {
+          const since = used.get(name);
+          used.set(name, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
         }
         throw error;
       }

@@ -56,7 +56,7 @@ test("files come by name, each once, and what can't be had is told with the reas
   expect(first).toMatchObject({ files: 6, fetched: 2, fetched_bytes: 2, present: 0, failed: 4 });
   const reasons = Object.fromEntries(first.results.map(({ name, reason }) => [name, reason]));
   expect(reasons["c.tar"]).toContain("wanted by gentoo: app-misc/a");
-  expect(reasons["none.tar"]).toContain("No tree knows this file");
+  expect(reasons["none.tar"]).toContain("No repository knows this file");
   expect(reasons["x/y"]).toContain("not the name of a distfile");
   const again = await bring({ names: ["a.tar"] });
   expect(again).toMatchObject({ files: 1, fetched: 0, present: 1, failed: 0 });

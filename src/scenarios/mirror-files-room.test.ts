@@ -100,7 +100,7 @@ test("one whose bytes the disk has lost is found by verify, and goes to nobody a
   writeFileSync(box.storedAt(path), readContent(contentOf(12)));
   const { size, mtimeNs, ctimeNs } = statSync(box.storedAt(path), { bigint: true });
   const stamp = `${size}:${mtimeNs}:${ctimeNs}`;
-  index.run("UPDATE mirror_files SET stamp = ? WHERE path = ?", [stamp, path.slice(1)]);
+  index.run("UPDATE files SET stamp = ? WHERE name = ?", [stamp, path.slice(1)]);
   index.close();
   expect((await box.get(path)).cache).toBe("portcache; hit");
   const bad = { name: path.slice(1), size: 2 * MIB, problem: "has other bytes than were stored" };

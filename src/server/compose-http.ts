@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
 import type { Cache } from "../cache/cache.ts";
-import type { Revalidated } from "../cache/mirror-files/lookup.ts";
+import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import { createAllow } from "../http/allow.ts";
 import { createEvents } from "../http/api/events.ts";
@@ -20,20 +20,20 @@ import { memoizeLast } from "../lib/memoize-last.ts";
 import { createMetrics } from "../status/metrics.ts";
 import { createRegistry } from "../status/prometheus.ts";
 import { type ApiStateDeps, createApiState } from "../status/server-status.ts";
-import type { HotFiles } from "../store/memory-cache.ts";
+import type { MemoryCache } from "../store/memory-cache.ts";
 import type { LoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient, type UpstreamSettings } from "../upstream/request.ts";
 import type { ComposedStore } from "./compose-store.ts";
 
 export type App = ReturnType<typeof createApp>;
 
-export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degradedReason" | "evict"> {
+export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degradedReason" | "eviction"> {
   readonly cache: Cache;
-  readonly revalidated: Revalidated;
-  readonly hot: Pick<HotFiles, "files" | "bytes">;
+  readonly mirrorFileCache: MirrorFileCache;
+  readonly memoryCache: Pick<MemoryCache, "files" | "bytes">;
   readonly actions: Actions;
   readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
-  readonly keeper: Pick<ComposedStore, "evict" | "degradedReason">;
+  readonly composedStore: Pick<ComposedStore, "eviction" | "degradedReason">;
   readonly loopGuard: LoopGuard;
   readonly settings: UpstreamSettings;
   readonly dashboard: DashboardFiles | undefined;
@@ -52,12 +52,12 @@ export interface ComposedApp {
 }
 
 export function composeApp(parts: AppParts): ComposedApp {
-  const { config, keeper, loopGuard, stats } = parts;
+  const { config, composedStore, loopGuard, stats } = parts;
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
   const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
-  const { degradedReason, evict } = keeper;
-  const state = createApiState({ ...parts, unavailableReason, degradedReason, evict });
+  const { degradedReason, eviction } = composedStore;
+  const state = createApiState({ ...parts, unavailableReason, degradedReason, eviction });
   const events = createEvents({
     state,
     onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
@@ -67,7 +67,7 @@ export function composeApp(parts: AppParts): ComposedApp {
       stats,
       state,
       watchers: () => events.subscribers,
-      memory: () => parts.hot,
+      memory: () => parts.memoryCache,
       indexPath: `${config.storage.location}/index.sqlite`,
       clock: parts.clock,
     }),
@@ -84,7 +84,7 @@ export function composeApp(parts: AppParts): ComposedApp {
       layoutConf: () =>
         formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
-    mirrorFiles: createMirrorFiles({ revalidated: parts.revalidated, clock, upstreamFor }),
+    mirrorFiles: createMirrorFiles({ mirrorFileCache: parts.mirrorFileCache, clock, upstreamFor }),
     requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
     state,
     events,

@@ -1,108 +1,64 @@
 /**
- * Puts together what answers for what else than distfiles a mirror carries, and what clean-up has to know of it.
+ * Puts together the cache of mirror files: what their downloads and look-ups need.
  */
-
-import type { CacheDeps } from "../cache/cache.ts";
-import { createRevalidated, type Revalidated } from "../cache/mirror-files/lookup.ts";
-import { createKeptFiles, type KeptFiles } from "../cache/mirror-files/stored-files.ts";
-import { type Absences, createAbsences } from "../cache/negative-cache.ts";
-import { openReservedPart } from "../cache/reserved-part.ts";
-import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
-import type { EvictDeps } from "../eviction/evict.ts";
-import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
-import type { IndexDatabase } from "../index/open.ts";
+import { createMirrorFileCache, type MirrorFileCache, type MirrorFileCacheDeps } from "../cache/mirror-files/lookup.ts";
+import { askHead, type MirrorFileDownloadDeps, startMirrorFileDownload } from "../cache/mirror-files/start-download.ts";
+import { createStoredMirrorFiles } from "../cache/mirror-files/stored-files.ts";
+import { createNegativeCache } from "../cache/negative-cache.ts";
+import type { BeginDeps } from "../cache/start-download.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
-import { type MirrorFiles, openMirrorFiles } from "../store/mirror-files.ts";
-import type { Store } from "../store/store.ts";
 
-export interface MirrorFileParts {
-  readonly files: MirrorFiles;
-  readonly rows: MirrorFileRows;
-}
-
-export function openMirrorFileParts(location: string, store: Store, db: IndexDatabase): MirrorFileParts {
-  return { files: openMirrorFiles(location, store), rows: createMirrorFileRows(db) };
-}
-
-type Evicting = Pick<EvictDeps, "store" | "rows">;
-
-/** Distfiles and the others as clean-up sees them: one store, in which a distfile's name has no slash and comes first. */
-export function bothKinds({ store, rows }: Evicting, { files, rows: others }: MirrorFileParts): Evicting {
-  const pageOfOthers = (after: string, limit: number) =>
-    others.page(after, limit).map(({ path, ...worth }) => ({ ...worth, name: path, orphanedAt: null }));
-  return {
-    store: {
-      remove: (name: FileName) => (isMirrorPath(name) ? files.remove(name) : store.remove(name)),
-      sweepParts: store.sweepParts,
-      freeBytes: store.freeBytes,
-      leftPartBytes: store.leftPartBytes,
-    },
-    rows: {
-      page(after, limit) {
-        if (after.includes("/")) return pageOfOthers(after, limit);
-        const distfiles = rows.page(after, limit);
-        return [...distfiles, ...pageOfOthers("", limit - distfiles.length)];
-      },
-      forget: (name: FileName) => (isMirrorPath(name) ? others.forget(name) : rows.forget(name)),
-      flush() {
-        rows.flush();
-        others.flush();
-      },
-      bytes: () => rows.bytes() + others.bytes(),
-    },
-  };
-}
-
-export interface RevalidatedParts extends MirrorFileParts {
+export interface MirrorFileParts
+  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "inUse" | "clock" | "log"> {
+  readonly storedFiles: MirrorFileCacheDeps["storedFiles"] &
+    Parameters<typeof createStoredMirrorFiles>[0]["storedFiles"];
   readonly mirrors: Mirrors;
-  /** What distfiles are fetched with. */
-  readonly cacheDeps: Omit<CacheDeps, "readAhead">;
+  /** What distfiles are downloaded with. */
+  readonly downloadDeps: BeginDeps;
   readonly negativeTtlMs: () => number;
 }
 
-export interface ComposedRevalidated {
-  readonly revalidated: Revalidated;
-  readonly kept: KeptFiles;
-  /** Other mirrors may have what these had not. */
+export interface ComposedMirrorFiles {
+  readonly mirrorFileCache: MirrorFileCache;
+  /** Forgets what came in vain: other mirrors may have what these had not. */
   forgetFailures(): void;
 }
 
-/** Paths that no mirror has must not cost upstream much either; a place is taken for as long as a transfer takes. */
-const PLACES = 16;
-/** Where no mirror could be asked, what is here is given without asking for so long. */
-const TROUBLE_MS = 15_000;
+/** Paths that no mirror has must not cost upstream much either; a slot is taken for as long as a transfer takes. */
+const DOWNLOAD_SLOTS = 16;
+/** Where no mirror could be asked, stored files are served without asking for so long. */
+const UNREACHABLE_MS = 15_000;
 
-export function composeRevalidated({
-  files,
-  rows,
-  mirrors,
-  cacheDeps,
-  negativeTtlMs,
-}: RevalidatedParts): ComposedRevalidated {
-  const { hasher, clock, log, inUse, reserve, onStoreTrouble } = cacheDeps;
-  const kept = createKeptFiles({ files, rows, hasher, clock, log });
-  const absences = createAbsences(negativeTtlMs, clock);
-  const troubles: Absences = createAbsences(() => TROUBLE_MS, clock);
-  const partDeps = { store: files, reserve, onStoreTrouble };
-  const revalidated = createRevalidated({
-    ...cacheDeps,
-    files,
-    rows,
-    kept,
+export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
+  const { storedFiles, mirrors, downloadDeps, flights, inUse, clock, log } = parts;
+  const { rows } = downloadDeps;
+  const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, clock, log });
+  const absent = createNegativeCache(parts.negativeTtlMs, clock);
+  const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
+  const deps: MirrorFileDownloadDeps = {
+    ...downloadDeps,
+    storedMirrorFiles,
     sources: mirrors.mirrorFileSources,
-    openPart: (path, resume) => openReservedPart(path, resume, partDeps),
-    places: createSemaphore(PLACES),
-    enter: inUse.enter,
-    absences,
-    troubles,
-  });
+    slots: createSemaphore(DOWNLOAD_SLOTS),
+  };
   return {
-    revalidated,
-    kept,
+    mirrorFileCache: createMirrorFileCache({
+      storedFiles,
+      storedMirrorFiles,
+      rows,
+      inUse,
+      flights,
+      absent,
+      unreachable,
+      startDownload: ({ name, upstream }, stored) => startMirrorFileDownload(name, stored, upstream, deps),
+      askHead: ({ name, upstream }) => askHead(name, upstream, deps),
+      clock,
+      log,
+    }),
     forgetFailures() {
-      absences.clear();
-      troubles.clear();
+      absent.clear();
+      unreachable.clear();
     },
   };
 }

@@ -1,33 +1,33 @@
 /**
- * Puts together what looks after the store: clean-up and scrub, each on its clock.
+ * Puts together what is known of stored files (their rows, recent hits and the bodies of small ones in memory, kept in step), and
+ * what keeps the store in order: clean-up and scrub, each on its clock.
  */
 
 import { createScrub } from "../actions/scrub.ts";
-import type { Verify } from "../actions/verify-distfiles.ts";
-import { scrubBoth, type VerifyOthers } from "../actions/verify-mirror-files.ts";
+import type { Verify } from "../actions/verify-files.ts";
 import { createInUse, type InUse } from "../cache/in-use.ts";
+import { createRecentHits, type RecentHits } from "../cache/recent-hits.ts";
 import type { Config } from "../config/schema.ts";
 import type { Reservation } from "../distfile/reservation.ts";
-import { type CleanReport, createEvict, type Evict } from "../eviction/evict.ts";
-import type { DistfileRows } from "../index/files.ts";
+import { type CleanReport, createEviction, type Eviction } from "../eviction/evict.ts";
+import { createFileRows, type FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
+import { createMemoryCache, type MemoryCache, readBody } from "../store/memory-cache.ts";
 import type { Store } from "../store/store.ts";
-import { bothKinds, type MirrorFileParts } from "./compose-mirror-files.ts";
 import { createStoreHealth } from "./store-health.ts";
 
 export interface StoreParts {
   readonly storage: () => Config["storage"];
   readonly mirrors: () => readonly string[];
   readonly store: Store;
-  readonly rows: DistfileRows;
-  /** What else is stored. */
-  readonly others: MirrorFileParts;
   readonly db: IndexDatabase;
+  /** Another number whenever what the repositories want may have changed. */
+  readonly repositoriesRevision: () => number;
   readonly configuredRepositories: ConfiguredRepositories;
   readonly hosts: Hosts;
   readonly onCleaned: (report: CleanReport) => void;
@@ -36,7 +36,10 @@ export interface StoreParts {
 }
 
 export interface ComposedStore {
-  readonly evict: Evict;
+  readonly rows: FileRows;
+  readonly recentHits: RecentHits;
+  readonly memoryCache: MemoryCache;
+  readonly eviction: Eviction;
   readonly inUse: InUse;
   /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
   reserve(bytes: number): Promise<Reservation | undefined>;
@@ -44,12 +47,12 @@ export interface ComposedStore {
   onTrouble(error: unknown): void;
   /** What the store can't do now, or undefined. */
   degradedReason(): string | undefined;
-  /** Begins to look after the store; the trees and the store have been looked through. */
-  start(verify: Verify, verifyOthers: VerifyOthers): void;
+  /** Starts clean-up and scrub; the repositories and the store have been scanned. */
+  start(verify: Verify): void;
   stop(): Promise<void>;
 }
 
-/** As the trees are looked at: what no Manifest wants any more is known by then. */
+/** As often as repositories are scanned: what no Manifest wants any more is known by then. */
 const TICK_EVERY_MS = 15 * 60 * 1000;
 /** How much harder than from a mirror it is to get a file again: from its author's host, from one that is out of order
  * now, and where nobody knows whence it came, as after an import. */
@@ -57,8 +60,8 @@ const FROM_ELSEWHERE = 2;
 const FROM_OUT_OF_ORDER = 8;
 const FROM_NOWHERE = 8;
 
-/** Whether all trees that are configured are there and were read without trouble. */
-function areWell({ scans, discovered, scanned }: ConfiguredRepositories): boolean {
+/** Whether all configured repositories are there and were read without problems. */
+function areCurrent({ scans, discovered, scanned }: ConfiguredRepositories): boolean {
   const { repositories, problems } = discovered();
   if (!scanned() || repositories.length === 0 || problems.length > 0) return false;
   return scans.status().every(({ problem, unreadable }) => problem === undefined && unreadable === 0);
@@ -71,26 +74,33 @@ function originOf(url: string): string {
 }
 
 export function composeStore(parts: StoreParts): ComposedStore {
-  const { storage, mirrors, store, rows, db, configuredRepositories, hosts, clock, log } = parts;
+  const { storage, mirrors, store, db, configuredRepositories, hosts, clock, log } = parts;
   const inUse = createInUse(clock);
+  const recentHits = createRecentHits({ store, revision: parts.repositoriesRevision, clock });
+  const memoryCache = createMemoryCache({ limitBytes: () => storage().memory, load: (file) => readBody(store, file) });
+  const rows = createFileRows(db, (name) => {
+    recentHits.forget(name);
+    memoryCache.forget(name);
+  });
 
-  function scarcity(source: string): number {
+  function refetchCost(source: string): number {
     if (source === "") return FROM_NOWHERE;
     if (mirrors().some((mirror) => source.startsWith(mirror))) return 1;
     const works = hosts.at(originOf(source)).expectedMs(1) !== undefined;
     return works ? FROM_ELSEWHERE : FROM_OUT_OF_ORDER;
   }
 
-  const evict = createEvict({
-    ...bothKinds({ store, rows }, parts.others),
+  const eviction = createEviction({
+    store,
+    rows,
     orphans: createOrphanRows(db),
     limits() {
       const { max_size, min_free, max_age, orphan_grace } = storage();
       return { maxSize: max_size, minFree: min_free, maxAgeMs: max_age, orphanGraceMs: orphan_grace };
     },
     keep: () => storage().keep,
-    scarcity,
-    treesWell: () => areWell(configuredRepositories),
+    refetchCost,
+    repositoriesCurrent: () => areCurrent(configuredRepositories),
     inUse: inUse.has,
     onCleaned: parts.onCleaned,
     clock,
@@ -103,7 +113,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
 
   async function tick(): Promise<void> {
     try {
-      await evict.tick();
+      await eviction.tick();
     } catch (error) {
       if (!stopping.signal.aborted) log.error("Cannot clean up: {error}", { error });
     }
@@ -113,10 +123,10 @@ export function composeStore(parts: StoreParts): ComposedStore {
     ticking = ticking.then(tick);
   }
 
-  const trouble = createStoreHealth({ store, room: evict.room, log });
+  const trouble = createStoreHealth({ store, room: eviction.spareBytes, log });
 
   async function reserve(bytes: number): Promise<Reservation | undefined> {
-    const reservation = await evict.reserve(bytes);
+    const reservation = await eviction.reserve(bytes);
     const { max_size } = storage();
     if (reservation || stopping.signal.aborted) return reservation;
     if (max_size > 0 && bytes > max_size)
@@ -126,22 +136,24 @@ export function composeStore(parts: StoreParts): ComposedStore {
   }
 
   return {
-    evict,
+    rows,
+    recentHits,
+    memoryCache,
+    eviction,
     inUse,
     reserve,
     onTrouble: trouble.report,
     degradedReason: trouble.degradedReason,
-    start(verify, verifyOthers) {
+    start(verify) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);
-      const both = scrubBoth(verify, rows, verifyOthers, parts.others);
-      scrubbing = createScrub({ ...both, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
+      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
     },
     async stop() {
       clearInterval(timer);
       stopping.abort(new Error("portcache is shutting down"));
       trouble.stop();
-      await Promise.all([evict.stop(), ticking, scrubbing]);
+      await Promise.all([eviction.stop(), ticking, scrubbing]);
     },
   };
 }

@@ -3,18 +3,18 @@
  */
 
 import { composeActions } from "../actions/actions.ts";
-import { createVerify } from "../actions/verify-distfiles.ts";
-import { createVerifyOthers } from "../actions/verify-mirror-files.ts";
+import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
-import { type CacheDeps, createCache } from "../cache/cache.ts";
-import { createAbsences } from "../cache/negative-cache.ts";
+import { type Cache, createCache } from "../cache/cache.ts";
+import { fetchTarget, type MissDeps } from "../cache/miss.ts";
+import { createNegativeCache } from "../cache/negative-cache.ts";
 import { prefetch } from "../cache/prefetch.ts";
-import { createReadAhead } from "../cache/read-ahead.ts";
+import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
-import { createStoredDistfiles } from "../cache/stored-files.ts";
+import { createStoredFiles } from "../cache/stored-files.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
@@ -25,16 +25,16 @@ import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createRepositoryRefresh } from "../repos/refresh.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
+import type { MemoryCache } from "../store/memory-cache.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
 import { type App, composeApp } from "./compose-http.ts";
-import { composeRevalidated, openMirrorFileParts } from "./compose-mirror-files.ts";
+import { composeMirrorFiles } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
 import type { Parts } from "./compose-parts.ts";
 import { composeRepositories } from "./compose-repos.ts";
 import { composeResolver, createOffer, upstreamSettings } from "./compose-resolver.ts";
 import { composeStore } from "./compose-store.ts";
-import { composeStored, RELEASE_EVERY_MS, releaseMemory } from "./compose-stored.ts";
 
 export interface Server {
   readonly app: App;
@@ -58,22 +58,29 @@ const UNKNOWN_DOWNLOADS = 4;
 /** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
 const DOWNLOADS_ASIDE = 32;
 const LOG_EVERY_MS = 500;
+/** What nobody asks for goes from memory after one to two times as long: while few ask, the disk does as well. */
+const RELEASE_EVERY_MS = 15_000;
+/** So many bytes let go are worth a collection (13 ms, after a rush): nothing else makes one while nobody asks. */
+const WORTH_COLLECTING = 4 * 1024 * 1024;
 const FLUSH_EVERY_MS = 5_000;
 /** Trees are looked at so often even when nobody asks for anything. */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
+
+/** Gives back what nobody asks for any more, to the system as well. */
+function releaseMemory(memoryCache: Pick<MemoryCache, "release">): void {
+  if (memoryCache.release() >= WORTH_COLLECTING) Bun.gc(true);
+}
 
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
   const settings = upstreamSettings(config, parts.userAgent, clock);
   const repositoryRows = createRepositoryRows(index.db);
-  const { known, hot, rows } = composeStored({ ...parts, repositories: repositoryRows });
-  const others = openMirrorFileParts(config.storage.location, store, index.db);
   const hasher = createHasher(parts.hashWorkerUrl);
   const flights = createFlights({ clock, log });
   const guard = createLoopGuard(storeId(index.db));
   const ownUpstream = createUpstreamClient(settings, guard.headersFor(undefined));
   const stats = createRequestStats(index.db, config, clock);
-  const absences = createAbsences(() => config.fetcher.negative_ttl, clock);
+  const negativeCache = createNegativeCache(() => config.fetcher.negative_ttl, clock);
   const configuredRepositories = composeRepositories({ ...parts, rows: repositoryRows });
   const { scans } = configuredRepositories;
   const { hosts, mirrors } = composeMirrors({
@@ -83,7 +90,7 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
-  const wantedBy = (name: DistfileName) => repositoryRows.entriesByName(name);
+  const wantedBy = (name: FileName) => repositoryRows.entriesByName(name);
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
     wantedBy,
@@ -98,81 +105,117 @@ export function compose(parts: Parts): Server {
   });
 
   function forgetFailures(): void {
-    absences.clear();
-    revalidation.forgetFailures();
+    negativeCache.clear();
+    mirrorFiles.forgetFailures();
     resolver.forgetFailures();
   }
 
   const { onRepositoriesChanged, refreshRepositories } = createRepositoryRefresh(scans, clock, forgetFailures);
-  const keeper = composeStore({
+  const composedStore = composeStore({
     storage: () => config.storage,
     mirrors: () => config.fetcher.mirrors,
     store,
-    rows,
-    others,
     db: index.db,
+    repositoriesRevision: () => repositoryRows.revision,
     configuredRepositories,
     hosts,
     onCleaned: stats.counters.countEvicted,
     clock,
     log,
   });
+  const { rows, recentHits, memoryCache, eviction, inUse } = composedStore;
+  const storedFiles = createStoredFiles({ store, rows, hasher, clock, log });
   const readAhead = createReadAhead({
     get maxDownloads() {
       const { read_ahead, max_downloads } = config.fetcher;
       return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
     },
     siblings: (name, content) => resolver.siblings(name, content),
-    room: keeper.evict.room,
-    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, cacheDeps, onArrived),
+    room: eviction.spareBytes,
+    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, missDeps, onArrived),
     log,
   });
-  const cacheDeps: CacheDeps = {
+  const lineCapacity = createLineCapacity(clock);
+  const findSources = stats.counters.measureResolving(createOffer(config, resolver, mirrors));
+  const downloads = createPrioritySemaphore(() => config.fetcher.max_downloads);
+  const unknownDownloads = createSemaphore(UNKNOWN_DOWNLOADS);
+  const aside = createSemaphore(DOWNLOADS_ASIDE);
+  const missDepsWith = (ahead: MissDeps["readAhead"]): MissDeps & { readonly wantedBy: typeof wantedBy } => ({
     store,
     rows,
-    stored: createStoredDistfiles({ store, rows, hasher, clock, log }),
-    known,
-    hot,
     flights,
-    absences,
+    negativeCache,
     fetchHistory: stats.fetchHistory,
     hasher,
     limits: {
       get connections() {
         return config.fetcher.connections_per_file;
       },
-      lineCapacity: createLineCapacity(clock),
+      lineCapacity,
     },
     clock,
     log,
     wantedBy,
-    refreshRepositories,
-    repositoriesScanned: configuredRepositories.scanned,
-    findSources: stats.counters.measureResolving(createOffer(config, resolver, mirrors)),
-    reserve: keeper.reserve,
-    inUse: keeper.inUse,
-    onStoreTrouble: keeper.onTrouble,
-    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
-    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
-    aside: createSemaphore(DOWNLOADS_ASIDE),
-    get unknown() {
-      return config.fetcher.unknown;
-    },
-    readAhead,
-  };
-  const cache = createCache(cacheDeps);
-  const negativeTtlMs = () => config.fetcher.negative_ttl;
-  const revalidation = composeRevalidated({ ...others, mirrors, cacheDeps, negativeTtlMs });
-  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, cacheDeps);
-  const verifyOthers = createVerifyOthers({ others, hasher, clock, log });
+    findSources,
+    reserve: composedStore.reserve,
+    inUse,
+    onStoreTrouble: composedStore.onTrouble,
+    downloads,
+    unknownDownloads,
+    aside,
+    readAhead: ahead,
+  });
+  const missDeps = missDepsWith(readAhead);
+
+  function createDistfileCache(ahead: Pick<ReadAhead, "missed" | "served">): Cache {
+    const deps = missDepsWith(ahead);
+    return createCache({
+      storedFiles,
+      recentHits,
+      memoryCache,
+      rows,
+      inUse,
+      readAhead: ahead,
+      flights,
+      wantedBy,
+      refreshRepositories,
+      repositoriesScanned: configuredRepositories.scanned,
+      get unknown() {
+        return config.fetcher.unknown;
+      },
+      fetchContent: (task) => fetchTarget(task, deps),
+      clock,
+      log,
+    });
+  }
+
+  const cache = createDistfileCache(readAhead);
+  const mirrorFiles = composeMirrorFiles({
+    storedFiles,
+    mirrors,
+    downloadDeps: missDeps,
+    flights,
+    inUse,
+    negativeTtlMs: () => config.fetcher.negative_ttl,
+    clock,
+    log,
+  });
+  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, missDeps);
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
-  const flushMemory = createFlush([rows, others.rows, hosts, stats], log);
+  const flushMemory = createFlush([rows, hosts, stats], log);
   const composedActions = composeActions({
-    cacheDeps,
-    evict: keeper.evict,
+    // Whoever names files wants these and no others.
+    cache: createDistfileCache({ missed: () => undefined, served: () => undefined }),
+    flights,
+    store,
+    rows,
+    storedFiles,
+    hasher,
+    clock,
+    wantedBy,
+    eviction,
     verify,
-    verifyOthers,
     configuredRepositories,
     resolver,
     entriesOf: repositoryRows.entriesOf,
@@ -184,10 +227,15 @@ export function compose(parts: Parts): Server {
   let draining = false;
   const timers: NodeJS.Timeout[] = [];
   const { app, answerBySocket, closeEvents } = composeApp({
-    ...cacheDeps,
     cache,
-    revalidated: revalidation.revalidated,
-    others,
+    mirrorFileCache: mirrorFiles.mirrorFileCache,
+    memoryCache,
+    store,
+    rows,
+    flights,
+    clock,
+    log,
+    refreshRepositories,
     actions: composedActions.actions,
     stats,
     config,
@@ -198,7 +246,7 @@ export function compose(parts: Parts): Server {
     repositoriesScanned: configuredRepositories.scanned,
     hosts,
     readAhead,
-    keeper,
+    composedStore,
     loopGuard: guard,
     settings,
     dashboard: parts.dashboard,
@@ -207,7 +255,7 @@ export function compose(parts: Parts): Server {
   });
 
   async function settle(): Promise<void> {
-    await Promise.all([recover(store, rows, clock, log), revalidation.kept.recover(), scans.ready]);
+    await Promise.all([recover(store, rows, clock, log), scans.ready]);
   }
 
   return {
@@ -222,12 +270,12 @@ export function compose(parts: Parts): Server {
     },
     async startBackground() {
       timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
-      timers.push(setInterval(() => releaseMemory(hot), RELEASE_EVERY_MS));
+      timers.push(setInterval(() => releaseMemory(memoryCache), RELEASE_EVERY_MS));
       timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
       timers.push(setInterval(() => void scans.rescan().then(onRepositoriesChanged), RESCAN_EVERY_MS));
       configuredRepositories.start();
       await settle();
-      keeper.start(verify, verifyOthers);
+      composedStore.start(verify);
     },
     async reconfigure() {
       await configuredRepositories.reconfigure();
@@ -238,7 +286,7 @@ export function compose(parts: Parts): Server {
       for (const timer of timers) clearInterval(timer);
       await configuredRepositories.stop();
       readAhead.stop();
-      await keeper.stop();
+      await composedStore.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
       flushMemory();

@@ -2,13 +2,12 @@
  * Watches whether the store takes files. Logs once when it stops and once when it works again; /healthz says `degraded` in
  * between. Probes the disk meanwhile, as the next new file may be long in coming.
  */
-import type { DistfileName } from "../distfile/name.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
 export interface StoreHealthDeps {
-  readonly store: Pick<Store, "openPart">;
+  readonly store: Pick<Store, "openNamelessPart">;
   /** Bytes that fit without removing anything. */
   readonly room: () => number;
   readonly log: Logger;
@@ -47,7 +46,7 @@ export function createStoreHealth({ store, room, log, everyMs = PROBE_EVERY_MS }
 
   async function probe(): Promise<void> {
     if (room() < PROBE_BYTES) return;
-    const part = store.openPart("probe" as DistfileName, undefined);
+    const part = store.openNamelessPart();
     try {
       await part.write(new Uint8Array(PROBE_BYTES), 0);
     } finally {

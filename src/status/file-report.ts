@@ -6,11 +6,11 @@ import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { FetchHistory } from "../cache/fetch-history.ts";
 import { compareDigests } from "../distfile/digests.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { FailureRow, Failures } from "../index/failures.ts";
 import type { FileList } from "../index/file-list.ts";
-import type { DistfileRow, DistfileRows } from "../index/files.ts";
+import type { FileRow, FileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
@@ -18,7 +18,7 @@ import { describeUpstreamRequest, iso } from "./active-downloads.ts";
 import type { Removal } from "./counters.ts";
 
 export interface FileReportDeps {
-  readonly rows: Pick<DistfileRows, "get">;
+  readonly rows: Pick<FileRows, "get">;
   readonly list: FileList;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
   readonly store: Pick<Store, "stat">;
@@ -32,7 +32,7 @@ export interface FileReportDeps {
 
 export interface FileReport {
   list(query: FilesQuery): Files;
-  details(name: DistfileName): FileDetails;
+  details(name: FileName): FileDetails;
   top(limit: number): Top;
 }
 
@@ -41,7 +41,7 @@ export function describeFailure(row: FailureRow): Failure {
   return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
 }
 
-function storedFile(row: DistfileRow) {
+function storedFile(row: FileRow) {
   const { name, size, storedAt, usedAt, uses, source } = row;
   return {
     name,
@@ -56,7 +56,7 @@ function storedFile(row: DistfileRow) {
 type Verification = NonNullable<FileDetails["stored"]>["verification"];
 
 /** Compares the digest computed when the file was stored with the Manifests. */
-function verificationOf({ size, blake2b, sha512 }: DistfileRow, wanted: readonly WantedBy[]): Verification {
+function verificationOf({ size, blake2b, sha512 }: FileRow, wanted: readonly WantedBy[]): Verification {
   if (wanted.length === 0 || blake2b === null) return "unverified";
   const computed = { size, blake2b, ...(sha512 === null ? {} : { sha512 }) };
   const verdicts = wanted.map(({ entry }) => compareDigests(entry, computed));
@@ -105,11 +105,11 @@ export function createFileReport(parts: FileReportDeps): FileReport {
   const { rows, list, repositories, store, fetchHistory, clock } = parts;
   let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
 
-  function storedOf(name: DistfileName, wanted: readonly WantedBy[]): FileDetails["stored"] {
+  function storedOf(name: FileName, wanted: readonly WantedBy[]): FileDetails["stored"] {
     const row = rows.get(name);
     const file = store.stat(name);
     if (!row || !file) return null;
-    const { blake2b, sha512, lastModifiedAt } = row;
+    const { blake2b, sha512 } = row;
     const verification = verificationOf(row, wanted);
     return {
       ...storedFile(row),
@@ -117,11 +117,11 @@ export function createFileReport(parts: FileReportDeps): FileReport {
       blake2b,
       sha512,
       verification,
-      last_modified_at: iso(lastModifiedAt),
+      last_modified_at: iso(file.modifiedAt),
     };
   }
 
-  function details(name: DistfileName): FileDetails {
+  function details(name: FileName): FileDetails {
     const wanted = repositories.entriesByName(name);
     const now = clock.now();
     const stored = storedOf(name, wanted);
@@ -149,7 +149,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     return { ...found, summary: summarise(found, parts.repositoriesScanned(), parts.removal(name)) };
   }
 
-  function packagesOf(used: readonly DistfileRow[]): Top["packages"] {
+  function packagesOf(used: readonly FileRow[]): Top["packages"] {
     const packages = new Map<string, Top["packages"][number]>();
     for (const { name, size, uses } of used) {
       // A file of many packages counts for the first that wants it, as nobody knows for which it was asked.
@@ -172,7 +172,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     const sorted = (sort: "uses" | "size" | "stored_at", perPage: number) =>
       list.page({ q: "", sort, order: "desc", page: 1, perPage });
     const used = sorted("uses", Math.max(limit, FILES_FOR_PACKAGES)).filter(({ uses }) => uses > 0);
-    const brief = ({ name, size, uses }: DistfileRow) => ({ name, size, uses });
+    const brief = ({ name, size, uses }: FileRow) => ({ name, size, uses });
     return {
       files: used.slice(0, limit).map(brief),
       packages: packagesOf(used).slice(0, limit),

@@ -6,11 +6,10 @@ import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals }
 import type { ApiState } from "../api/state.ts";
 import type { ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
-import type { CleanReport, Evict } from "../eviction/evict.ts";
+import type { CleanReport, Eviction } from "../eviction/evict.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { createFileList } from "../index/file-list.ts";
-import type { DistfileRows } from "../index/files.ts";
-import type { MirrorFileRows } from "../index/mirror-files.ts";
+import type { FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Measures } from "../index/statistics.ts";
@@ -30,9 +29,7 @@ export interface ApiStateDeps {
   readonly stats: RequestStats;
   readonly config: Config;
   readonly db: IndexDatabase;
-  readonly rows: DistfileRows;
-  /** The rows of mirror files. */
-  readonly others: { readonly rows: Pick<MirrorFileRows, "count" | "bytes"> };
+  readonly rows: FileRows;
   readonly repositories: RepositoryRows;
   readonly repositoryStatus: RepositoryScans["status"];
   /** The repositories as last discovered. */
@@ -45,7 +42,7 @@ export interface ApiStateDeps {
   readonly readAhead: Pick<ReadAhead, "counts">;
   readonly unavailableReason: () => string | undefined;
   readonly degradedReason: () => string | undefined;
-  readonly evict: Pick<Evict, "clean">;
+  readonly eviction: Pick<Eviction, "clean">;
   readonly clock: Clock;
 }
 
@@ -81,7 +78,6 @@ export function createApiState(parts: ApiStateDeps): ApiState {
   const { stats, config, clock, hosts } = parts;
   const startedAt = clock.now();
   const { rows } = parts;
-  const others = parts.others.rows;
   const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
   const downloads = createActiveDownloads(parts.flights.all, stats.fetchHistory, clock);
   const files = createFileReport({
@@ -144,8 +140,8 @@ export function createApiState(parts: ApiStateDeps): ApiState {
       changes_over_tcp: config.server.admin_token !== "",
       store: {
         location,
-        files: rows.count() + others.count(),
-        bytes: rows.bytes() + others.bytes(),
+        files: rows.count(),
+        bytes: rows.bytes(),
         max_bytes: max_size === 0 ? null : max_size,
         free_bytes: parts.store.freeBytes(),
         min_free_bytes: min_free,
@@ -202,7 +198,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
 
   function startPreview(): { until: number; readonly report: Promise<CleanReport> } {
     const startedAt = clock.now();
-    const started = { until: Number.POSITIVE_INFINITY, report: parts.evict.clean({ dryRun: true }) };
+    const started = { until: Number.POSITIVE_INFINITY, report: parts.eviction.clean({ dryRun: true }) };
     const tookMs = () => Math.max(0, clock.now() - startedAt);
     started.report.then(
       () => {

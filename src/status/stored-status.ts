@@ -6,9 +6,8 @@ import { dirname } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
 import type { Downloads, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { createFileList, type FileTotals } from "../index/file-list.ts";
-import { createMirrorFileRows, type MirrorFileRows } from "../index/mirror-files.ts";
-import { readIndex } from "../index/read.ts";
+import { createFileList } from "../index/file-list.ts";
+import { readIndex } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -44,17 +43,10 @@ function freeBytes(folder: string): number {
   }
 }
 
-function withMirrorFiles(
-  { files, bytes }: FileTotals,
-  mirrorFiles: Pick<MirrorFileRows, "count" | "bytes">,
-): FileTotals {
-  return { files: files + mirrorFiles.count(), bytes: bytes + mirrorFiles.bytes() };
-}
-
 export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   const { location, max_size, min_free } = config.storage;
   const index = readIndex(`${location}/index.sqlite`, (db) => ({
-    totals: withMirrorFiles(createFileList(db).totals(""), createMirrorFileRows(db)),
+    totals: createFileList(db).totals(""),
     measures: createStatistics(db, systemClock).allTime(),
     counts: createRepositoryRows(db).counts(),
     repositories: db.query.repositories.findMany().sync().length,

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DistfileName } from "../distfile/name.ts";
-import { createHotFiles, type HotFiles } from "./memory-cache.ts";
+import { createMemoryCache, type MemoryCache } from "./memory-cache.ts";
 import type { StoredFile } from "./store.ts";
 
 const KIB = 1024;
@@ -13,8 +13,8 @@ function fileOf(i: number, size = KIB, stamp = "1"): StoredFile {
   return { path: `/store/${i}`, size, modifiedAt: 0, stamp };
 }
 
-function filled(limitBytes: number, loads: string[] = []): HotFiles {
-  return createHotFiles({
+function filled(limitBytes: number, loads: string[] = []): MemoryCache {
+  return createMemoryCache({
     limitBytes: () => limitBytes,
     load: async ({ path, size }) => {
       loads.push(path);
@@ -23,7 +23,7 @@ function filled(limitBytes: number, loads: string[] = []): HotFiles {
   });
 }
 
-async function use(hot: HotFiles, i: number, times = 1, file = fileOf(i)): Promise<Blob | undefined> {
+async function use(hot: MemoryCache, i: number, times = 1, file = fileOf(i)): Promise<Blob | undefined> {
   let body: Blob | undefined;
   for (let time = 0; time < times; time++) {
     body = hot.use(nameOf(i), file);
@@ -80,7 +80,7 @@ test("large files, files of a large share, and all files where nothing may be he
 
 test("a file that can't be read is asked for again at its next use", async () => {
   let fail = true;
-  const hot = createHotFiles({
+  const hot = createMemoryCache({
     limitBytes: () => 64 * KIB,
     load: async () => {
       if (fail) throw new Error("EIO");
@@ -95,7 +95,10 @@ test("a file that can't be read is asked for again at its next use", async () =>
 
 test("a limit that is lowered holds from the next use on", async () => {
   let limit = 10 * KIB;
-  const hot = createHotFiles({ limitBytes: () => limit, load: async ({ size }) => new Blob([new Uint8Array(size)]) });
+  const hot = createMemoryCache({
+    limitBytes: () => limit,
+    load: async ({ size }) => new Blob([new Uint8Array(size)]),
+  });
   for (let i = 0; i < 10; i++) await use(hot, i, 2);
   expect(hot.bytes).toBe(10 * KIB);
   limit = 3 * KIB;

@@ -1,27 +1,27 @@
 /**
- * Small files held in memory: a body from there costs a fraction of one that is read from disk for each request. Bounded;
- * those asked for most often stay, a file asked for once displaces nobody, and what nobody asks for any more is let go.
+ * Holds small files in memory: a body from there costs a fraction of one that is read from disk for each request. Bounded; the
+ * files asked for most often stay, one asked for once displaces none, and what nobody asks for any more is let go.
  */
-import type { DistfileName } from "../distfile/name.ts";
-import type { StoredFile } from "./store.ts";
-import { createFrequencies } from "./tiny-lfu.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { Store, StoredFile } from "./store.ts";
+import { createTinyLfu } from "./tiny-lfu.ts";
 
-export interface HotDeps {
+export interface MemoryCacheDeps {
   /** Bytes held at most, as it is set now; 0: none. */
   readonly limitBytes: () => number;
-  /** The file's bytes, or undefined where it is no longer the one that was described. */
+  /** Reads the file's bytes; undefined where it is no longer the one that was described. */
   readonly load: (file: StoredFile) => Promise<Blob | undefined>;
 }
 
-export interface HotFiles {
+export interface MemoryCache {
   /**
    * The bytes of this very file, if they are held. Counts a use, and where they are worth holding begins to load them for
    * the next time.
    */
-  use(name: DistfileName, file: StoredFile): Blob | undefined;
+  use(name: FileName, file: StoredFile): Blob | undefined;
   /** Whether bytes of that name are held. */
-  holds(name: DistfileName): boolean;
-  forget(name: DistfileName): void;
+  holds(name: FileName): boolean;
+  forget(name: FileName): void;
   /** Lets go of what was not asked for since the call before the last. @returns bytes let go */
   release(): number;
   /** Bytes held now. */
@@ -35,7 +35,7 @@ const LARGEST_BYTES = 2 * 1024 * 1024;
 const LARGEST_SHARE = 8;
 /** Names whose frequency is followed. */
 const NAMES_FOLLOWED = 4096;
-/** So many are looked at to find whom to displace: the cost of a request must not grow with what is held. */
+/** How many files are looked at to find which to displace: the cost of a request must not grow with what is held. */
 const LOOKED_AT = 32;
 /** Files read at once; the others have their turn at their next use. */
 const LOADS_AT_ONCE = 4;
@@ -47,15 +47,24 @@ interface Held {
   period: number;
 }
 
-export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
-  const frequencies = createFrequencies(NAMES_FOLLOWED);
-  /** Those not looked at for longest first. */
-  const held = new Map<DistfileName, Held>();
-  const loading = new Set<DistfileName>();
+/**
+ * Reads a stored file into memory; undefined where it is not, or not for all of the reading, the one described.
+ * @throws {Error} where it can't be read
+ */
+export async function readBody(store: Pick<Store, "isSame">, file: StoredFile): Promise<Blob | undefined> {
+  const bytes = await Bun.file(file.path).bytes();
+  return store.isSame(file) ? new Blob([bytes]) : undefined;
+}
+
+export function createMemoryCache({ limitBytes, load }: MemoryCacheDeps): MemoryCache {
+  const lfu = createTinyLfu(NAMES_FOLLOWED);
+  /** Files not looked at for longest first. */
+  const held = new Map<FileName, Held>();
+  const loading = new Set<FileName>();
   let bytes = 0;
   let period = 0;
 
-  function forget(name: DistfileName): void {
+  function forget(name: FileName): void {
     bytes -= held.get(name)?.body.size ?? 0;
     held.delete(name);
   }
@@ -67,13 +76,13 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
     }
   }
 
-  /** Whom a file of that size would displace, or undefined where they are asked for as often as it is. */
-  function displacedBy(frequency: number, size: number): readonly DistfileName[] | undefined {
-    const displaced: DistfileName[] = [];
+  /** The files that one of that size would displace, or undefined where they are asked for as often as it is. */
+  function displacedBy(frequency: number, size: number): readonly FileName[] | undefined {
+    const displaced: FileName[] = [];
     let free = limitBytes() - bytes;
     if (free >= size) return displaced;
     for (const [name, one] of [...held.entries().take(LOOKED_AT)]) {
-      if (frequencies.of(name) < frequency) {
+      if (lfu.estimate(name) < frequency) {
         displaced.push(name);
         free += one.body.size;
         if (free >= size) return displaced;
@@ -86,12 +95,12 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
     return undefined;
   }
 
-  async function take(name: DistfileName, file: StoredFile): Promise<void> {
+  async function fill(name: FileName, file: StoredFile): Promise<void> {
     loading.add(name);
     try {
       const body = await load(file);
       if (body === undefined) return;
-      const displaced = displacedBy(frequencies.of(name), body.size);
+      const displaced = displacedBy(lfu.estimate(name), body.size);
       if (!displaced) return;
       for (const one of displaced) forget(one);
       forget(name);
@@ -107,7 +116,7 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
       const limit = limitBytes();
       if (bytes > limit) shrink(limit);
       if (file.size > Math.min(LARGEST_BYTES, limit / LARGEST_SHARE) || file.size === 0) return undefined;
-      const frequency = frequencies.count(name);
+      const frequency = lfu.increment(name);
       const known = held.get(name);
       if (known?.stamp === file.stamp) {
         known.period = period;
@@ -116,7 +125,7 @@ export function createHotFiles({ limitBytes, load }: HotDeps): HotFiles {
       if (known) forget(name);
       if (loading.has(name) || loading.size >= LOADS_AT_ONCE) return undefined;
       // Reading what is not to be had any more is the next request's business to find out.
-      if (displacedBy(frequency, file.size)) void take(name, file).catch(() => undefined);
+      if (displacedBy(frequency, file.size)) void fill(name, file).catch(() => undefined);
       return undefined;
     },
     holds: (name) => held.has(name),

@@ -1,5 +1,7 @@
 /**
- * A file coming in: written in the store's partial/ folder, given its final name once it is whole and right.
+ * Writes a file coming in, in the store's partial/ folder, and gives it its final name once it is whole and right.
+ * A part file with gaps ends with a mark, behind the place of its last byte, that says how many bytes from the start count. So a
+ * crash leaves either a file without gaps or one that says where they begin, whatever became of the index.
  */
 import {
   close,
@@ -21,7 +23,6 @@ import {
 } from "node:fs";
 import { rename } from "node:fs/promises";
 import { promisify } from "node:util";
-import { formatMark, frontBy, MARK_BYTES } from "./part-mark.ts";
 
 const writeAt = promisify(write);
 const closeFd = promisify(close);
@@ -33,6 +34,26 @@ const setTimes = promisify(futimes);
 
 /** After so many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
+const MARK_PATTERN = /^portcache part: (\d{15}) of (\d{15})\n$/;
+const MARK_BYTES = 51;
+
+/** To be written at byte `total`. */
+function formatMark(front: number, total: number): string {
+  const digits = (count: number) => String(count).padStart(15, "0");
+  return `portcache part: ${digits(front)} of ${digits(total)}\n`;
+}
+
+/**
+ * Returns how many bytes count, or undefined where the file bears no mark and all do.
+ * @param end the last MARK_BYTES of the file
+ * @param length of the whole file, mark and all
+ */
+function frontBy(end: string, length: number): number | undefined {
+  const match = MARK_PATTERN.exec(end);
+  const [front, total] = [Number(match?.[1]), Number(match?.[2])];
+  return front <= total && total === length - MARK_BYTES ? front : undefined;
+}
 
 export interface PartFile {
   readonly fd: number;

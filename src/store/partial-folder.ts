@@ -1,16 +1,18 @@
 /**
- * A folder of files coming in, each with a name that one download at a time can have; what an earlier run left is gone on from.
+ * Keeps the folder of files coming in. One download at a time can have a name; the bytes that an earlier one left are continued.
  */
 import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { cutToFront, openNamelessPart, openPartFile, type PartFile } from "./part-file.ts";
 import { statFile } from "./stored-file.ts";
 
-export interface Parts {
+export interface PartialFolder {
   /**
    * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
    * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
    */
   open(name: string, resume: ((length: number) => boolean) | undefined): PartFile;
+  /** Opens a part file that belongs to no name. */
+  openNameless(): PartFile;
   /**
    * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
    * Returns how many.
@@ -32,7 +34,7 @@ function openNamed(path: string, resume: boolean): PartFile | undefined {
 }
 
 /** @throws {Error} with a code such as EACCES where the folder cannot be made */
-export function openParts(folder: string): Parts {
+export function openPartialFolder(folder: string): PartialFolder {
   mkdirSync(folder, { recursive: true });
   const open = new Set<string>();
   const left = new Map<string, number>();
@@ -45,15 +47,21 @@ export function openParts(folder: string): Parts {
 
   for (const entry of readdirSync(folder)) countLeft(`${folder}/${entry}`);
 
+  function openNameless(): PartFile {
+    // Somebody may have cleared the folder away while this runs.
+    mkdirSync(folder, { recursive: true });
+    return openNamelessPart(folder);
+  }
+
   return {
+    openNameless,
     open(name, resume) {
-      // Somebody may have cleared it away while this runs.
-      mkdirSync(folder, { recursive: true });
       const path = `${folder}/${name}`;
-      if (resume === undefined || open.has(path)) return openNamelessPart(folder);
+      if (resume === undefined || open.has(path)) return openNameless();
+      mkdirSync(folder, { recursive: true });
       const length = cutToFront(path);
       const part = openNamed(path, length > 0 && resume(length));
-      if (!part) return openNamelessPart(folder);
+      if (!part) return openNameless();
       open.add(path);
       countLeft(path);
       return {

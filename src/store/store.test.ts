@@ -35,7 +35,7 @@ test("a committed file lies under its name's hash, mode 0644, with upstream's mt
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
-  const file = await store.commit(part, name, 784903526_000);
+  const file = (await store.commit(part, name, 784903526_000))!;
   part.leave(false);
   await part.close();
   expect(file.path).toBe(`${location}/distfiles/${standardFolder(name)}/${name}`);
@@ -55,7 +55,7 @@ test("what somebody else puts in the place of a file just stored does not pass f
     await part.moveTo(path, modifiedAt);
     renameSync(`${location}/other`, path);
   };
-  const file = await store.commit({ ...part, moveTo }, name, 784903526_000);
+  const file = (await store.commit({ ...part, moveTo }, name, 784903526_000))!;
   part.leave(false);
   await part.close();
   expect(store.stat(name)).toBeDefined();

@@ -1,38 +1,56 @@
 /**
- * The store on disk: `distfiles/HH/FILE` holds whole files only, `partial/` those coming in. The distfiles folder is
- * itself a Gentoo mirror with the standard layout (GLEP 75), so it can be exported or used as PORTAGE_RO_DISTDIRS.
+ * Keeps whole files on disk: `distfiles/HH/FILE`, a Gentoo mirror with the standard layout (GLEP 75) that can be exported or
+ * used as PORTAGE_RO_DISTDIRS, and beside it `snapshots/`, `releases/` and `experimental/` as a mirror has them. Files coming in
+ * are in `partial/`. A mirror may make a folder of what was a file: what is in the way of a file is never removed for it.
  */
-import { existsSync, fstatSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir, opendir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
-import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { type FileName, isMirrorPath, MIRROR_FOLDERS, parseFileName } from "../distfile/mirror-path.ts";
 import type { PartFile } from "./part-file.ts";
-import { openParts } from "./partial-folder.ts";
+import { openPartialFolder } from "./partial-folder.ts";
 import { describe, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";
 
-export interface FoundFile {
-  readonly name: DistfileName;
+export interface NamedFile {
+  readonly name: FileName;
   readonly file: StoredFile;
 }
 
 export interface Store {
   /** The file, or undefined where there is none (or no plain file) of that name. */
-  stat(name: DistfileName): StoredFile | undefined;
-  /** Whether the file is there still and nobody touched it since it was described. */
+  stat(name: FileName): StoredFile | undefined;
+  /** Whether the file is still there and nobody has touched it since it was described. */
   isSame(file: StoredFile): boolean;
   /**
-   * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
+   * Opens the part file of a name, with the bytes that an earlier download left if `resume` accepts their number.
    * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
    */
-  openPart(name: DistfileName, resume: ((length: number) => boolean) | undefined): PartFile;
-  /** Gives a whole file its final name. @throws {Error} where the disk does not take it; the part file is still open then */
-  commit(part: PartFile, name: DistfileName, modifiedAt: number): Promise<StoredFile>;
+  openPart(name: FileName, resume: ((length: number) => boolean) | undefined): PartFile;
+  /** Opens a part file that belongs to no name. */
+  openNamelessPart(): PartFile;
+  /**
+   * Gives a whole file its final name; undefined where a file or folder is in the way of it.
+   * @throws {Error} where the disk does not take it; the part file is still open then
+   */
+  commit(part: PartFile, name: FileName, modifiedAt: number): Promise<StoredFile | undefined>;
   /** From the call on there is no such file here, whenever its name is gone from the disk; who has it open reads on. */
-  remove(name: DistfileName): Promise<void>;
-  /** All files that lie where they belong; `onStray` is told the paths of others, which are left alone. */
-  scan(onStray: (path: string) => void): AsyncIterable<FoundFile>;
+  remove(name: FileName): Promise<void>;
+  /** Yields all files that are where they belong; `onStray` gets the paths of others, which are left alone. */
+  scan(onStray: (path: string) => void): AsyncIterable<NamedFile>;
   /** Free bytes of the file system, for those who are not root. */
   freeBytes(): number;
   /**
@@ -47,6 +65,13 @@ export interface Store {
 /** The store's own layout, whatever is announced to clients. */
 const STORE_LAYOUTS: readonly Layout[] = [{ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }];
 
+/** What the disk says where something else is in the place of the file, or of one of its folders. */
+const IN_THE_WAY = new Set(["EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"]);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 /** For whoever takes the folder as a mirror of its own; a full disk must not leave half of it, nor keep the store closed. */
 function announceLayout(path: string): void {
   const text = formatLayoutConf(STORE_LAYOUTS);
@@ -59,33 +84,58 @@ function announceLayout(path: string): void {
   }
 }
 
-async function* scanFolder(path: string, folder: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
-  for await (const entry of await opendir(path)) {
-    const name = parseDistfileName(entry.name);
-    const file = name !== undefined && standardFolder(name) === folder ? statFile(`${path}/${entry.name}`) : undefined;
-    if (name === undefined || file === undefined) onStray(`${path}/${entry.name}`);
-    else yield { name, file };
+/** Path below the store's location. */
+function pathBelow(name: FileName): string {
+  return isMirrorPath(name) ? name : `distfiles/${standardFolder(name)}/${name}`;
+}
+
+/** A mirror path may be longer than a file's name can be. No distfile has such a name by chance. */
+function partName(name: FileName): string {
+  return isMirrorPath(name) ? `mirror-${createHash("sha256").update(name).digest("hex")}` : name;
+}
+
+async function* listFiles(folder: string): AsyncIterable<string> {
+  for await (const entry of await opendir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) yield* listFiles(path);
+    else yield path;
   }
 }
 
-async function* scanFolders(distfiles: string, onStray: (path: string) => void): AsyncIterable<FoundFile> {
-  for await (const folder of await opendir(distfiles)) {
-    const path = `${distfiles}/${folder.name}`;
-    if (folder.isDirectory()) yield* scanFolder(path, folder.name, onStray);
-    else if (folder.name !== "layout.conf") onStray(path);
+/** The name of the file that belongs at a path below the store; undefined where none does. */
+function nameAt(below: string): FileName | undefined {
+  const name = parseFileName(below.startsWith("distfiles/") ? below.slice(below.lastIndexOf("/") + 1) : below);
+  return name !== undefined && pathBelow(name) === below ? name : undefined;
+}
+
+async function* scanFolder(
+  location: string,
+  folder: string,
+  onStray: (path: string) => void,
+): AsyncIterable<NamedFile> {
+  for await (const path of listFiles(`${location}/${folder}`)) {
+    const name = nameAt(path.slice(location.length + 1));
+    const file = name === undefined ? undefined : statFile(path);
+    if (name !== undefined && file) yield { name, file };
+    else if (path !== `${location}/distfiles/layout.conf`) onStray(path);
+  }
+}
+
+async function* scanStore(location: string, onStray: (path: string) => void): AsyncIterable<NamedFile> {
+  for (const folder of ["distfiles", ...MIRROR_FOLDERS]) {
+    if (existsSync(`${location}/${folder}`)) yield* scanFolder(location, folder, onStray);
   }
 }
 
 /** @throws {Error} with a code such as EACCES where the folders cannot be made */
 export function openStore(location: string): Store {
-  const distfiles = `${location}/distfiles`;
-  mkdirSync(distfiles, { recursive: true });
-  announceLayout(`${distfiles}/layout.conf`);
-  const parts = openParts(`${location}/partial`);
+  mkdirSync(`${location}/distfiles`, { recursive: true });
+  announceLayout(`${location}/distfiles/layout.conf`);
+  const parts = openPartialFolder(`${location}/partial`);
   /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
   const leaving = new Map<string, Promise<void>>();
 
-  const pathOf = (name: DistfileName) => `${distfiles}/${standardFolder(name)}/${name}`;
+  const pathOf = (name: FileName) => `${location}/${pathBelow(name)}`;
 
   return {
     stat(name) {
@@ -93,17 +143,24 @@ export function openStore(location: string): Store {
       return leaving.has(path) ? undefined : statFile(path);
     },
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
-    openPart: parts.open,
+    openPart: (name, resume) => parts.open(partName(name), resume),
+    openNamelessPart: parts.openNameless,
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
       await leaving.get(path)?.catch(() => undefined);
-      const folder = path.slice(0, path.lastIndexOf("/"));
+      const folder = dirname(path);
       const isNew = !existsSync(folder);
-      if (isNew) await mkdir(folder, { recursive: true });
-      await part.moveTo(path, modifiedAt);
+      try {
+        if (isNew) await mkdir(folder, { recursive: true });
+        if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+        await part.moveTo(path, modifiedAt);
+      } catch (error) {
+        if (IN_THE_WAY.has(codeOf(error))) return undefined;
+        throw error;
+      }
       // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
       // it is asked for next: no client has to wait for that.
-      settleFolders(isNew ? [folder, distfiles] : [folder]);
+      settleFolders(isNew ? [folder, dirname(folder)] : [folder]);
       // What lies at the path by now may be somebody else's.
       return describe(path, fstatSync(part.fd, { bigint: true }));
     },
@@ -113,7 +170,7 @@ export function openStore(location: string): Store {
       leaving.set(path, gone);
       return gone;
     },
-    scan: (onStray) => scanFolders(distfiles, onStray),
+    scan: (onStray) => scanStore(location, onStray),
     freeBytes() {
       const { bavail, bsize } = statfsSync(location);
       return bavail * bsize;

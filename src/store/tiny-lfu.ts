@@ -1,16 +1,17 @@
 /**
- * How often names were asked for of late (pure): counts that fade, in bounded memory, after TinyLFU (Einziger, Friedman
+ * Counts how often names were asked for of late (pure): counts that fade, in bounded memory, after TinyLFU (Einziger, Friedman
  * and Manes, 2017), with exact counts as names are few.
  */
 
-export interface Frequencies {
+export interface TinyLfu {
   /** Counts one use; returns the uses so far, faded. */
-  count(name: string): number;
-  of(name: string): number;
+  increment(name: string): number;
+  /** Returns the uses so far, faded. */
+  estimate(name: string): number;
 }
 
 /** @param names after ten uses for each of so many, all counts are halved and those at nothing forgotten */
-export function createFrequencies(names: number): Frequencies {
+export function createTinyLfu(names: number): TinyLfu {
   const counts = new Map<string, number>();
   let uses = 0;
 
@@ -24,12 +25,12 @@ export function createFrequencies(names: number): Frequencies {
   }
 
   return {
-    count(name) {
+    increment(name) {
       if (++uses > names * 10) fade();
       const count = (counts.get(name) ?? 0) + 1;
       counts.set(name, count);
       return count;
     },
-    of: (name) => counts.get(name) ?? 0,
+    estimate: (name) => counts.get(name) ?? 0,
   };
 }

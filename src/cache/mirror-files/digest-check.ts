@@ -6,16 +6,16 @@
 import { readFileSync } from "node:fs";
 import { digestIn, type NamedDigest } from "../../distfile/digest-file.ts";
 import { SourceError } from "../../distfile/errors.ts";
-import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
+import { companionOf, type MirrorPath } from "../../distfile/mirror-path.ts";
 import type { Source } from "../../distfile/source.ts";
 import type { CompleteFile } from "../../fetch/resume.ts";
 import { getText } from "../../upstream/get-text.ts";
 import type { UpstreamClient } from "../../upstream/request.ts";
 import { isFrom } from "./preferred-mirror.ts";
-import type { KeptFiles } from "./stored-files.ts";
+import type { StoredMirrorFiles } from "./stored-files.ts";
 
 export interface DigestCheckDeps {
-  readonly kept: Pick<KeptFiles, "get">;
+  readonly storedMirrorFiles: Pick<StoredMirrorFiles, "find">;
   readonly sources: (path: MirrorPath) => readonly Source[];
 }
 
@@ -31,13 +31,13 @@ interface Told {
 }
 
 /** What a digest file that is here says of it. */
-async function toldHere(path: MirrorPath, { kept }: DigestCheckDeps): Promise<Told | undefined> {
+async function toldHere(path: MirrorPath, { storedMirrorFiles }: DigestCheckDeps): Promise<Told | undefined> {
   for (const suffix of SUFFIXES) {
-    const by = `${stemOf(path)}${suffix}` as MirrorPath;
-    const found = by === path ? undefined : await kept.get(by);
-    if (!found || found.file.size > MOST_BYTES) continue;
+    const by = companionOf(path, suffix);
+    const found = by === path ? undefined : await storedMirrorFiles.find(by);
+    if (!found || found.stored.file.size > MOST_BYTES) continue;
     try {
-      const digest = digestIn(readFileSync(found.file.path, "utf8"), nameOf(path));
+      const digest = digestIn(readFileSync(found.stored.file.path, "utf8"), nameOf(path));
       if (digest) return { by, digest };
     } catch {
       // Gone since: then nobody gets it from here.

@@ -1,8 +1,16 @@
 import { expect, test } from "bun:test";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
-import { parseCacheControl, requestDirectives, secondsMs } from "./cache-control.ts";
-import { type Answered, ageMs, judge, lifetimeMs, mayBeStale } from "./freshness.ts";
-import { freshenedBy, freshFields, isStorable } from "./http-metadata.ts";
+import {
+  ageMs,
+  freshnessOf,
+  lifetimeMs,
+  mayBeStale,
+  parseCacheControl,
+  requestDirectives,
+  type StoredResponse,
+  secondsMs,
+} from "./freshness.ts";
+import { freshenedBy, isStorable, metadataOf } from "./http-metadata.ts";
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
@@ -10,11 +18,10 @@ const NOW = Date.UTC(2026, 7, 22, 12);
 const UNDATED = "snapshots/gentoo-latest.tar.xz";
 const DATED = "snapshots/gentoo-20260821.tar.xz";
 
-/** As it would be stored after an answer with these fields, that came just now. */
-function answered(path: string, fields: Record<string, string>, ageBefore = 0): Answered {
+/** What would be stored after a response with these fields, that came just now. */
+function response(path: string, fields: Record<string, string>, ageBefore = 0): StoredResponse {
   const headers = new Headers({ date: new Date(NOW).toUTCString(), ...fields });
-  const at = NOW - ageBefore;
-  return { path: path as MirrorPath, lastModified: headers.get("last-modified"), ...freshFields(headers, at, NOW) };
+  return { name: path as MirrorPath, metadata: metadataOf(headers, NOW - ageBefore, NOW) };
 }
 
 const before = (ms: number) => new Date(NOW - ms).toUTCString();
@@ -48,33 +55,35 @@ test("how long an answer holds follows RFC 9111, 4.2.1, and the name where the m
     ["releases/x-1202608210.tar", {}, 60_000],
   ];
   for (const [path, fields, expected] of rows) {
-    expect([path, fields, lifetimeMs(answered(path, fields))]).toEqual([path, fields, expected]);
+    expect([path, fields, lifetimeMs(response(path, fields))]).toEqual([path, fields, expected]);
   }
 });
 
+const ageOf = ({ metadata }: StoredResponse, now: number) => ageMs(metadata, now);
+
 test("its age is the greatest of what Date, Age and the time since say (RFC 9111, 4.2.3)", () => {
-  expect(ageMs(answered(UNDATED, {}), NOW + 5000)).toBe(5000);
-  expect(ageMs(answered(UNDATED, { age: "60" }), NOW)).toBe(60_000);
-  expect(ageMs(answered(UNDATED, { age: "60" }, 3000), NOW)).toBe(63_000);
-  expect(ageMs(answered(UNDATED, { date: before(90_000), age: "60" }), NOW + 1000)).toBe(91_000);
-  expect(ageMs(answered(UNDATED, { age: "young" }), NOW)).toBe(0);
+  expect(ageOf(response(UNDATED, {}), NOW + 5000)).toBe(5000);
+  expect(ageOf(response(UNDATED, { age: "60" }), NOW)).toBe(60_000);
+  expect(ageOf(response(UNDATED, { age: "60" }, 3000), NOW)).toBe(63_000);
+  expect(ageOf(response(UNDATED, { date: before(90_000), age: "60" }), NOW + 1000)).toBe(91_000);
+  expect(ageOf(response(UNDATED, { age: "young" }), NOW)).toBe(0);
   // A clock set back makes nothing younger.
-  expect(ageMs(answered(UNDATED, { age: "60" }), NOW - DAY)).toBe(60_000);
+  expect(ageOf(response(UNDATED, { age: "60" }), NOW - DAY)).toBe(60_000);
 });
 
 test("what is fresh, and what the client makes of it", () => {
   const ask = (control: string, request: string, afterMs: number) =>
-    judge(answered(UNDATED, { "cache-control": control }), parseCacheControl(request), NOW + afterMs);
+    freshnessOf(response(UNDATED, { "cache-control": control }), parseCacheControl(request), NOW + afterMs);
   const rows: [string, string, number, string][] = [
     ["max-age=60", "", 59_000, "fresh"],
     ["max-age=60", "", 60_000, "stale"],
     ["max-age=60, no-cache", "", 0, "stale"],
-    ["max-age=60", "no-cache", 0, "asked"],
-    ["max-age=60", "max-age=0", 0, "asked"],
+    ["max-age=60", "no-cache", 0, "request"],
+    ["max-age=60", "max-age=0", 0, "request"],
     ["max-age=60", "max-age=30", 29_000, "fresh"],
-    ["max-age=60", "max-age=30", 30_000, "asked"],
+    ["max-age=60", "max-age=30", 30_000, "request"],
     ["max-age=60", "min-fresh=30", 30_000, "fresh"],
-    ["max-age=60", "min-fresh=30", 31_000, "asked"],
+    ["max-age=60", "min-fresh=30", 31_000, "request"],
     ["max-age=60", "max-stale", 61_000, "fresh"],
     ["max-age=60", "max-stale=10", 70_000, "fresh"],
     ["max-age=60", "max-stale=10", 71_000, "stale"],
@@ -85,8 +94,9 @@ test("what is fresh, and what the client makes of it", () => {
   for (const [control, request, afterMs, expected] of rows) {
     expect([control, request, afterMs, ask(control, request, afterMs)]).toEqual([control, request, afterMs, expected]);
   }
-  const outdated = { ...answered(UNDATED, { "cache-control": "max-age=60" }), outdated: true };
-  expect(judge(outdated, parseCacheControl("max-stale"), NOW)).toBe("stale");
+  const { name, metadata } = response(UNDATED, { "cache-control": "max-age=60" });
+  const outdated = { name, metadata: { ...metadata, outdated: true } };
+  expect(freshnessOf(outdated, parseCacheControl("max-stale"), NOW)).toBe("stale");
 });
 
 test("what may be used when no mirror can be asked, and what may be stored at all", () => {
@@ -109,9 +119,10 @@ test("what may be used when no mirror can be asked, and what may be stored at al
 });
 
 test("a 304 that says nothing of freshness leaves what was said before", () => {
-  const row = { etag: '"a"', lastModified: before(DAY), cacheControl: "max-age=5", expiresAt: 7 };
+  const kept = { etag: '"a"', lastModified: before(DAY), cacheControl: "max-age=5", expiresAt: 7 };
+  const row = { ...kept, dateAt: 1, answeredAt: 1, initialAgeMs: 1, outdated: true };
   const silent = freshenedBy(new Headers({ date: before(0) }), row, NOW, NOW);
-  expect(silent).toMatchObject({ ...row, answeredAt: NOW, dateAt: NOW, initialAgeMs: 0, outdated: false });
+  expect(silent).toMatchObject({ ...kept, answeredAt: NOW, dateAt: NOW, initialAgeMs: 0, outdated: false });
   const telling = { "cache-control": "max-age=9", etag: '"b"', expires: before(-HOUR) };
   expect(freshenedBy(new Headers(telling), row, NOW, NOW)).toMatchObject({
     etag: '"b"',

@@ -1,16 +1,48 @@
 /**
- * For how long an answer of a mirror holds (RFC 9111, section 4.2), as pure functions over what was stored of it. Mirrors say
- * little: where they say nothing the name tells most. A file with a date in its path never changes as a rule; anything else
- * (`gentoo-latest.tar.xz`, `latest-stage3.txt`, a binhost's `Packages`) may change any day, and asking costs a 304.
+ * Decides how long a mirror's response is fresh (RFC 9111, section 4.2), as pure functions over its metadata. Mirrors say little:
+ * where they say nothing the name tells most. A file with a date in its path never changes as a rule; anything else
+ * (`gentoo-latest.tar.xz`, `latest-stage3.txt`, a binhost's `Packages`) may change any day, and revalidation costs a 304.
  */
-import type { MirrorFileRow } from "../../index/mirror-files.ts";
-import { type Directives, parseCacheControl, secondsMs } from "./cache-control.ts";
+import type { MirrorPath } from "../../distfile/mirror-path.ts";
+import type { HttpMetadata } from "../../index/files.ts";
 
-/** What of a stored answer counts. */
-export type Answered = Pick<
-  MirrorFileRow,
-  "path" | "lastModified" | "cacheControl" | "expiresAt" | "dateAt" | "answeredAt" | "initialAgeMs" | "outdated"
->;
+/** The directives of a Cache-Control (section 5.2) by name, in lower case; one without a value has the empty one. */
+export type Directives = ReadonlyMap<string, string>;
+
+// Of a directive given twice the first counts (section 4.2.1).
+const DIRECTIVE = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*)))?/g;
+
+export function parseCacheControl(header: string | null): Directives {
+  const directives = new Map<string, string>();
+  for (const [, name = "", quoted, token] of (header ?? "").matchAll(DIRECTIVE)) {
+    const key = name.toLowerCase();
+    if (!directives.has(key)) directives.set(key, quoted?.replace(/\\(.)/g, "$1") ?? token ?? "");
+  }
+  return directives;
+}
+
+/** Reads what a client asks of caches; without Cache-Control an old Pragma counts (section 5.4). */
+export function requestDirectives(headers: Headers): Directives {
+  const header = headers.get("cache-control");
+  if (header === null && /\bno-cache\b/i.test(headers.get("pragma") ?? "")) return new Map([["no-cache", ""]]);
+  return parseCacheControl(header);
+}
+
+/** Greater values count as this (section 1.2.2). */
+const MOST_SECONDS = 2 ** 31;
+
+/** Reads a directive with a number of seconds; undefined where it is not there. One that is no number is 0: stale at once. */
+export function secondsMs(directives: Directives, name: string): number | undefined {
+  const value = directives.get(name);
+  if (value === undefined) return undefined;
+  return /^\d+$/.test(value) ? 1000 * Math.min(Number(value), MOST_SECONDS) : 0;
+}
+
+/** What counts of a stored response. */
+export interface StoredResponse {
+  readonly name: MirrorPath;
+  readonly metadata: Omit<HttpMetadata, "etag">;
+}
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -21,56 +53,61 @@ const DATED = /(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/;
 const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS };
 /** Many machines ask in the same minute: that is one request to a mirror. */
 const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS };
-/** Of one that tells no time of its last change. */
+/** Where the mirror does not say when it changed last. */
 const UNKNOWN_MS = MINUTE_MS;
 
-/** Whether its name says of which day it is. */
+/** Whether a path says of which day the file is. */
 export function isDated(path: string): boolean {
   return DATED.test(path);
 }
 
-function heuristicMs({ path, lastModified, dateAt }: Answered): number {
-  const { least, most } = isDated(path) ? DATED_MS : UNDATED_MS;
+function heuristicMs({ name, metadata: { lastModified, dateAt } }: StoredResponse): number {
+  const { least, most } = isDated(name) ? DATED_MS : UNDATED_MS;
   const modifiedAt = lastModified === null ? Number.NaN : Date.parse(lastModified);
   const share = Number.isNaN(modifiedAt) ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
   return Math.min(most, Math.max(least, share));
 }
 
-/** From the answer on, as a shared cache has to see it. */
-export function lifetimeMs(answer: Answered): number {
-  const directives = parseCacheControl(answer.cacheControl);
-  const told = secondsMs(directives, "s-maxage") ?? secondsMs(directives, "max-age");
-  if (told !== undefined) return told;
-  return answer.expiresAt === null ? heuristicMs(answer) : Math.max(0, answer.expiresAt - answer.dateAt);
+/** Freshness lifetime in a shared cache, from the response on. */
+export function lifetimeMs(response: StoredResponse): number {
+  const { cacheControl, expiresAt, dateAt } = response.metadata;
+  const directives = parseCacheControl(cacheControl);
+  const explicitMs = secondsMs(directives, "s-maxage") ?? secondsMs(directives, "max-age");
+  if (explicitMs !== undefined) return explicitMs;
+  return expiresAt === null ? heuristicMs(response) : Math.max(0, expiresAt - dateAt);
 }
 
-/** How old it is now (section 4.2.3). A clock that was set back makes nothing younger. */
-export function ageMs({ answeredAt, initialAgeMs }: Answered, now: number): number {
+/** Age now (section 4.2.3). A clock that was set back makes nothing younger. */
+export function ageMs(
+  { answeredAt, initialAgeMs }: Pick<HttpMetadata, "answeredAt" | "initialAgeMs">,
+  now: number,
+): number {
   return initialAgeMs + Math.max(0, now - answeredAt);
 }
 
-/** "fresh": to be used. "stale": to be revalidated. "asked": fresh, but the client wants to be sure. */
-export type Verdict = "fresh" | "stale" | "asked";
+/** `fresh`: may be used. `stale`: must be revalidated. `request`: fresh, but the client's Cache-Control does not accept it. */
+export type Freshness = "fresh" | "stale" | "request";
 
-export function judge(answer: Answered, request: Directives, now: number): Verdict {
-  const age = ageMs(answer, now);
-  const left = answer.outdated ? Number.NEGATIVE_INFINITY : lifetimeMs(answer) - age;
-  const mayReuse = !parseCacheControl(answer.cacheControl).has("no-cache") && !answer.outdated;
-  if (!mayReuse || left <= 0) return mayReuse && withinMaxStale(answer, request, -left) ? "fresh" : "stale";
+export function freshnessOf(response: StoredResponse, request: Directives, now: number): Freshness {
+  const { metadata } = response;
+  const age = ageMs(metadata, now);
+  const left = metadata.outdated ? Number.NEGATIVE_INFINITY : lifetimeMs(response) - age;
+  const mayReuse = !parseCacheControl(metadata.cacheControl).has("no-cache") && !metadata.outdated;
+  if (!mayReuse || left <= 0) return mayReuse && acceptsStale(metadata, request, -left) ? "fresh" : "stale";
   const most = secondsMs(request, "max-age");
   const isTooOld = most !== undefined && age >= most;
-  return request.has("no-cache") || isTooOld || left < (secondsMs(request, "min-fresh") ?? 0) ? "asked" : "fresh";
+  return request.has("no-cache") || isTooOld || left < (secondsMs(request, "min-fresh") ?? 0) ? "request" : "fresh";
 }
 
 /** Whether the client takes one that is stale by so much (section 5.2.1.2). */
-function withinMaxStale(answer: Answered, request: Directives, staleMs: number): boolean {
-  if (!request.has("max-stale") || request.has("no-cache") || request.has("max-age") || !mayBeStale(answer))
-    return false;
+function acceptsStale(metadata: Pick<HttpMetadata, "cacheControl">, request: Directives, staleMs: number): boolean {
+  if (!request.has("max-stale") || request.has("no-cache") || request.has("max-age")) return false;
+  if (!mayBeStale(metadata)) return false;
   return request.get("max-stale") === "" || staleMs <= (secondsMs(request, "max-stale") ?? 0);
 }
 
 /** Whether it may be used when it is stale and no mirror can be asked (section 4.2.4). */
-export function mayBeStale({ cacheControl }: Pick<Answered, "cacheControl">): boolean {
+export function mayBeStale({ cacheControl }: Pick<HttpMetadata, "cacheControl">): boolean {
   const directives = parseCacheControl(cacheControl);
   // s-maxage implies proxy-revalidate (section 5.2.2.10).
   return !["must-revalidate", "proxy-revalidate", "s-maxage", "no-cache"].some((name) => directives.has(name));

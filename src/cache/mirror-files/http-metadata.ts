@@ -1,8 +1,8 @@
 /**
- * What is kept of a mirror's answer to judge by later (RFC 9111, sections 3 and 4.2.3): pure functions of its header fields.
+ * Makes the metadata that is kept of a mirror's response (RFC 9111, sections 3 and 4.2.3): pure functions of its header fields.
  */
-import type { Freshened } from "../../index/mirror-files.ts";
-import { parseCacheControl } from "./cache-control.ts";
+import type { HttpMetadata } from "../../index/files.ts";
+import { parseCacheControl } from "./freshness.ts";
 
 /** Milliseconds since the epoch; undefined where it is not there or no date. */
 function dateOf(fields: Headers, name: string): number | undefined {
@@ -20,13 +20,16 @@ export function isStorable(fields: Headers): boolean {
   return !directives.has("no-store") && !directives.has("private") && !varies;
 }
 
-/** @param askedAt when the request was sent @param now when its answer came */
-export function freshFields(fields: Headers, askedAt: number, now: number): Omit<Freshened, "etag" | "lastModified"> {
+/** @param askedAt when the request was sent @param now when its response came */
+export function metadataOf(fields: Headers, askedAt: number, now: number): HttpMetadata {
   const dateAt = dateOf(fields, "date") ?? now;
   const age = fields.get("age") ?? "";
   const told = /^\d+$/.test(age) ? 1000 * Number(age) : 0;
   const expires = fields.get("expires");
   return {
+    // Validators as they have to be given back, byte by byte.
+    etag: fields.get("etag"),
+    lastModified: fields.get("last-modified"),
     cacheControl: fields.get("cache-control") ?? "",
     expiresAt: expires === null ? null : (dateOf(fields, "expires") ?? 0),
     dateAt,
@@ -37,25 +40,28 @@ export function freshFields(fields: Headers, askedAt: number, now: number): Omit
   };
 }
 
-/** Validators as they have to be given back, byte by byte. */
-export function validatorsOf(fields: Headers): Pick<Freshened, "etag" | "lastModified"> {
-  return { etag: fields.get("etag"), lastModified: fields.get("last-modified") };
+/** What is left of the metadata by a 304: validators that it does not repeat still hold (section 4.3.4). */
+export function freshenedBy(fields: Headers, before: HttpMetadata, askedAt: number, now: number): HttpMetadata {
+  const after = metadataOf(fields, askedAt, now);
+  return {
+    ...after,
+    etag: after.etag ?? before.etag,
+    lastModified: after.lastModified ?? before.lastModified,
+    cacheControl: fields.has("cache-control") ? after.cacheControl : before.cacheControl,
+    expiresAt: fields.has("expires") ? after.expiresAt : before.expiresAt,
+  };
 }
 
-/** What a 304 leaves of these: validators that it does not repeat still hold (section 4.3.4). */
-export function freshenedBy(
-  fields: Headers,
-  before: Pick<Freshened, "etag" | "lastModified" | "cacheControl" | "expiresAt">,
-  askedAt: number,
-  now: number,
-): Freshened {
-  const { etag, lastModified } = validatorsOf(fields);
-  const fresh = freshFields(fields, askedAt, now);
+/** What is known of a file found on disk: its mtime is upstream's time of the last change, as far as nobody set it. */
+export function metadataOfFound(modifiedAt: number, now: number): HttpMetadata {
   return {
-    ...fresh,
-    etag: etag ?? before.etag,
-    lastModified: lastModified ?? before.lastModified,
-    cacheControl: fields.has("cache-control") ? fresh.cacheControl : before.cacheControl,
-    expiresAt: fields.has("expires") ? fresh.expiresAt : before.expiresAt,
+    etag: null,
+    lastModified: new Date(modifiedAt).toUTCString(),
+    cacheControl: "",
+    expiresAt: null,
+    dateAt: modifiedAt,
+    answeredAt: now,
+    initialAgeMs: 0,
+    outdated: true,
   };
 }

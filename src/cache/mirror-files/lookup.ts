@@ -1,210 +1,215 @@
 /**
- * What answers a request for what else than distfiles a mirror has (RFC 9111): from the store while that is fresh; else a mirror
- * is asked whether it has another one; and where none can be asked, from the store all the same, if that is allowed.
+ * Serves mirror files (snapshots, releases, experimental) by RFC 9111: from the store while fresh, else after revalidation;
+ * stale if no mirror answers.
  */
 import { type CacheStatus, type Forwarded, type ForwardReason, HIT } from "../../distfile/cache-status.ts";
 import { type Attempt, NotModifiedError, UnavailableError } from "../../distfile/errors.ts";
-import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
+import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { Download } from "../../fetch/download.ts";
 import type { Flights } from "../../fetch/flights.ts";
-import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
-import { within } from "../../lib/deadline.ts";
-import { judge, mayBeStale } from "./freshness.ts";
-import { preferred } from "./preferred-mirror.ts";
-import type { FoundPath, WantedPath } from "./result.ts";
-import { type BeginDeps, startMirrorFileDownload } from "./start-download.ts";
-import type { KeptFile } from "./stored-files.ts";
+import type { UpstreamHead } from "../../fetch/head.ts";
+import type { FileRows, HttpMetadata } from "../../index/files.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import { incoming, inTime, notFound } from "../answer.ts";
+import type { InUse } from "../in-use.ts";
+import type { NegativeCache } from "../negative-cache.ts";
+import type { LookupRequest, LookupResult, StoredResult } from "../result.ts";
+import type { StoredFiles } from "../stored-files.ts";
+import { type Directives, type Freshness, freshnessOf, mayBeStale } from "./freshness.ts";
+import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
 
-/** What came in vain lately. */
-export interface Memory {
-  get(key: string): readonly Attempt[] | undefined;
-  add(key: string, attempts: readonly Attempt[]): void;
+export interface MirrorFileRequest extends LookupRequest<MirrorPath> {
+  /** The client's Cache-Control. */
+  readonly directives: Directives;
 }
 
-export interface RevalidatedDeps extends BeginDeps {
+export interface StoredMirrorFileResult extends StoredResult {
+  readonly name: MirrorPath;
+  readonly metadata: HttpMetadata;
+  /** URL that the file came from. */
+  readonly source: string;
+}
+
+/** The client wants what is stored or nothing, and there is nothing (section 5.2.1.7). */
+interface NotStored {
+  readonly kind: "not-stored";
+}
+
+export type MirrorFileResult = LookupResult<StoredMirrorFileResult> | NotStored;
+
+/** A mirror has said that the stored file is current. */
+const NOT_MODIFIED = { kind: "not-modified" } as const;
+type Revalidated = MirrorFileResult | typeof NOT_MODIFIED;
+
+export interface MirrorFileCacheDeps {
+  readonly storedFiles: Pick<StoredFiles, "remove">;
+  readonly storedMirrorFiles: StoredMirrorFiles;
+  readonly rows: Pick<FileRows, "touch">;
+  readonly inUse: Pick<InUse, "enter">;
   readonly flights: Flights;
   /** Files that no mirror has. */
-  readonly absences: Memory;
-  /** Files that no mirror could be asked for: those that are here are given at once meanwhile. */
-  readonly troubles: Memory;
+  readonly absent: NegativeCache;
+  /** Files that no mirror could be asked for: those that are stored are served at once meanwhile. */
+  readonly unreachable: NegativeCache;
+  /** Asks for what may have changed since `stored` came, or for the file where there is none. */
+  readonly startDownload: (request: MirrorFileRequest, stored: StoredMirrorFile | undefined) => Download;
+  /** @throws {UnavailableError} */
+  readonly askHead: (request: MirrorFileRequest) => Promise<UpstreamHead>;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
-export interface Revalidated {
-  /** @param deadlineMs a verdict or a first byte is there within this, or "late" is the answer */
-  lookup(wanted: WantedPath, deadlineMs: number): Promise<FoundPath>;
+export interface MirrorFileCache {
+  /** @param deadlineMs a result or a first byte is there within this, or "late" is the answer */
+  lookup(request: MirrorFileRequest, deadlineMs: number): Promise<MirrorFileResult>;
 }
 
-/** Who may have an old one waits no longer than this for a mirror to say whether it is. */
-const PATIENCE_MS = 10_000;
+/** Where a stale file may be served, no mirror is waited for longer than this. */
+const REVALIDATION_MS = 10_000;
+const SLOW_MIRRORS: readonly Attempt[] = [{ source: "all mirrors", kind: "timeout", detail: "are slow to answer" }];
 
 /** A distfile's key never begins with a slash. */
 function keyOf(path: MirrorPath): string {
   return `/${path}`;
 }
 
-async function stored(kept: KeptFile, status: CacheStatus, { method, path }: WantedPath, deps: RevalidatedDeps) {
-  const blake2b = await deps.kept.blake2bOf(kept);
-  if (method === "GET") deps.rows.touch(path, deps.clock.now());
-  return { kind: "stored", ...kept, blake2b, status } as const;
+/** Whether a mirror's answer to HEAD is about the very file that is stored (section 4.3.5). */
+function isSame({ stored, metadata }: StoredMirrorFile, { total, lastModifiedAt }: UpstreamHead): boolean {
+  if (metadata.lastModified === null || lastModifiedAt === undefined) return false;
+  return total === stored.file.size && lastModifiedAt === Date.parse(metadata.lastModified);
 }
 
-/** Why no mirror gave it. */
-function unfound(attempts: readonly Attempt[]): FoundPath {
-  const { absent, timedOut } = new UnavailableError("", attempts);
-  return { kind: absent ? "absent" : timedOut ? "timed-out" : "failed", attempts, wantedBy: [], note: "" };
+/** @throws whatever is neither a 304 nor a failure of all mirrors */
+function asResult(error: unknown): Revalidated {
+  if (error instanceof NotModifiedError) return NOT_MODIFIED;
+  if (error instanceof UnavailableError) return notFound(error.attempts);
+  throw error;
 }
 
-async function answerFrom(download: Download, wanted: WantedPath, status: CacheStatus, deps: RevalidatedDeps) {
-  const release = download.hold();
-  try {
-    await download.reached(0);
-    const kept = download.stored ? await deps.kept.get(wanted.path) : undefined;
-    if (kept) {
-      release();
-      return await stored(kept, status, wanted, deps);
-    }
-    return { kind: "incoming", download, status, release } as const;
-  } catch (error) {
-    release();
-    throw error;
+export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCache {
+  const { storedFiles, storedMirrorFiles, rows, inUse, flights, absent, unreachable, clock, log } = deps;
+
+  function serveStored(
+    { method }: MirrorFileRequest,
+    { name, stored, metadata, source }: StoredMirrorFile,
+    status: CacheStatus,
+  ): StoredMirrorFileResult {
+    if (method === "GET") rows.touch(name, clock.now());
+    return { kind: "stored", name, stored, metadata, source, status, body: undefined };
   }
-}
 
-/** Whether what a mirror says by HEAD is of the very file that is here (RFC 9111, section 4.3.5). */
-function isSame({ file, row }: KeptFile, { total, lastModifiedAt }: UpstreamHead): boolean {
-  if (row.lastModified === null || lastModifiedAt === undefined) return false;
-  return total === file.size && lastModifiedAt === Date.parse(row.lastModified);
-}
-
-/** HEAD downloads nothing. */
-async function headOf(
-  wanted: WantedPath,
-  kept: KeptFile | undefined,
-  status: CacheStatus,
-  deps: RevalidatedDeps,
-): Promise<FoundPath | "unchanged"> {
-  const { path, upstream } = wanted;
-  const askedAt = deps.clock.now();
-  const release = await deps.places.acquire();
-  try {
-    const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
-    const head = await headFrom(path, undefined, { sources, refusals: [] }, upstream);
-    if (!kept || !isSame(kept, head)) return { kind: "head", head, expected: undefined, status };
-    deps.kept.freshen(kept, { ...head, askedAt });
-    return "unchanged";
-  } finally {
-    release();
-  }
-}
-
-async function forward(
-  wanted: WantedPath,
-  kept: KeptFile | undefined,
-  reason: ForwardReason,
-  deps: RevalidatedDeps,
-): Promise<FoundPath | "unchanged"> {
-  const { path, method, upstream } = wanted;
-  const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "full" };
-  // One found on disk has no validators but a date that anybody may have given it, which takes more than a 304.
-  const isStray = kept?.row.source === "";
-  try {
-    if ((method === "HEAD" || isStray) && !deps.flights.join(keyOf(path))) {
-      const head = await headOf(wanted, kept, status, deps);
-      if (method === "HEAD" || head === "unchanged") return head;
+  /** HEAD downloads nothing. */
+  async function head(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    status: Forwarded,
+  ): Promise<Revalidated> {
+    const askedAt = clock.now();
+    const answer = await deps.askHead(request);
+    if (!file || !isSame(file, answer)) {
+      return { kind: "head", head: answer, expected: undefined, status };
     }
-    const known = isStray ? undefined : kept;
+    storedMirrorFiles.freshen(file, { ...answer, askedAt });
+    return NOT_MODIFIED;
+  }
+
+  async function download(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    status: Forwarded,
+  ): Promise<MirrorFileResult> {
+    const { name } = request;
     // No await between join and start: that is what makes it one download.
-    const joined = deps.flights.join(keyOf(path));
-    const download =
-      joined ?? deps.flights.start(keyOf(path), () => startMirrorFileDownload(path, known, upstream, deps));
-    return await answerFrom(download, wanted, { ...status, collapsed: joined !== undefined }, deps);
-  } catch (error) {
-    if (error instanceof NotModifiedError) return "unchanged";
-    if (!(error instanceof UnavailableError)) throw error;
-    return unfound(error.attempts);
+    const joined = flights.join(keyOf(name));
+    const coming = joined ?? flights.start(keyOf(name), () => deps.startDownload(request, file));
+    const answer = await incoming(coming, { ...status, collapsed: joined !== undefined });
+    const current = coming.stored ? await storedMirrorFiles.find(name) : undefined;
+    if (!current) return answer;
+    answer.release();
+    return serveStored(request, current, answer.status);
   }
-}
 
-/** The old one, where no mirror could be asked and it may be used. */
-async function orOld(
-  wanted: WantedPath,
-  kept: KeptFile | undefined,
-  found: FoundPath,
-  deps: RevalidatedDeps,
-): Promise<FoundPath> {
-  const { path, directives } = wanted;
-  if (found.kind === "absent") {
-    if (kept) await deps.kept.remove(path);
-    deps.absences.add(path, found.attempts);
-    return found;
+  async function forward(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    status: Forwarded,
+  ): Promise<Revalidated> {
+    // One found on disk has no validators but a date that anybody may have given it, which takes more than a 304.
+    const isFound = file?.source === "";
+    if ((request.method === "HEAD" || isFound) && !flights.join(keyOf(request.name))) {
+      const answer = await head(request, file, status);
+      if (request.method === "HEAD" || answer.kind === "not-modified") return answer;
+    }
+    return await download(request, isFound ? undefined : file, status);
   }
-  if (found.kind !== "failed" && found.kind !== "timed-out") return found;
-  deps.troubles.add(path, found.attempts);
-  if (!kept) return found;
-  // 504 where the file is here and must not be used (RFC 9111, section 5.2.2.2).
-  if (!mayBeStale(kept.row) || directives.has("no-cache")) return { ...found, kind: "timed-out" };
-  const status: Forwarded = { kind: "forwarded", reason: "stale", collapsed: false, response: "none" };
-  return await stored(kept, status, wanted, deps);
-}
 
-/** Nobody waits for it any more: what it may hold is not needed. */
-function letGo(search: Promise<FoundPath | "unchanged">, { path }: WantedPath, { log }: RevalidatedDeps): void {
-  void search.then(
-    (missed) => missed !== "unchanged" && missed.kind === "incoming" && missed.release(),
-    (error: unknown) => log.error("Cannot answer for {file}: {error}", { file: path, error }),
-  );
-}
-
-async function ask(
-  wanted: WantedPath,
-  kept: KeptFile | undefined,
-  reason: ForwardReason,
-  deps: RevalidatedDeps,
-): Promise<FoundPath> {
-  const asking = forward(wanted, kept, reason, deps);
-  const isPatient = !kept || !mayBeStale(kept.row) || wanted.directives.has("no-cache");
-  const found = isPatient ? await asking : await within(deps.clock, PATIENCE_MS, asking);
-  if (found === "late") {
-    letGo(asking, wanted, deps);
-    const none = [{ source: "all mirrors", kind: "timeout", detail: "are slow to answer" }] as const;
-    return await orOld(wanted, kept, { kind: "timed-out", attempts: none, wantedBy: [], note: "" }, deps);
+  /** Serves the stale file where no mirror could be asked and it may be used; removes it where no mirror has it any more. */
+  async function orStale(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    found: MirrorFileResult,
+  ): Promise<MirrorFileResult> {
+    const { name, directives } = request;
+    if (found.kind === "absent") {
+      if (file) await storedFiles.remove(name);
+      absent.add(name, found.attempts);
+      return found;
+    }
+    if (found.kind !== "failed" && found.kind !== "timed-out") return found;
+    unreachable.add(name, found.attempts);
+    if (!file) return found;
+    // 504 where the file is stored and must not be used (section 5.2.2.2).
+    if (!mayBeStale(file.metadata) || directives.has("no-cache")) return { ...found, kind: "timed-out" };
+    return serveStored(request, file, { kind: "forwarded", reason: "stale", collapsed: false, response: "none" });
   }
-  if (found !== "unchanged") return await orOld(wanted, kept, found, deps);
-  const current = await deps.kept.get(wanted.path);
-  const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "not-modified" };
-  // Somebody removed it while it was asked for: the next asking finds that there is none.
-  return current
-    ? await stored(current, status, wanted, deps)
-    : { kind: "failed", attempts: [], wantedBy: [], note: "" };
-}
 
-async function find(wanted: WantedPath, deps: RevalidatedDeps): Promise<FoundPath> {
-  const { path, directives } = wanted;
-  const leave = deps.enter(path);
-  try {
-    const kept = await deps.kept.get(path);
-    const verdict = kept && judge(kept.row, directives, deps.clock.now());
-    if (kept && verdict === "fresh") return await stored(kept, HIT, wanted, deps);
-    if (directives.has("only-if-cached")) return { kind: "not-here" };
-    const insists = directives.has("no-cache");
-    const absent = kept || insists ? undefined : deps.absences.get(path);
-    if (absent) return unfound(absent);
-    const inTrouble = verdict === "stale" && !insists && deps.troubles.get(path) !== undefined;
-    if (kept && inTrouble && mayBeStale(kept.row)) return await stored(kept, { ...HIT, stale: true }, wanted, deps);
-    return await ask(wanted, kept, kept ? (verdict === "asked" ? "request" : "stale") : "uri-miss", deps);
-  } finally {
-    leave();
+  async function revalidate(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    reason: ForwardReason,
+  ): Promise<MirrorFileResult> {
+    const status: Forwarded = { kind: "forwarded", reason, collapsed: false, response: "full" };
+    const asking = forward(request, file, status).catch(asResult);
+    const mayServeStale = file && mayBeStale(file.metadata) && !request.directives.has("no-cache");
+    const answer = mayServeStale ? await inTime(request.name, asking, REVALIDATION_MS, { clock, log }) : await asking;
+    if (answer.kind === "late") return await orStale(request, file, notFound(SLOW_MIRRORS));
+    if (answer.kind !== "not-modified") return await orStale(request, file, answer);
+    const current = await storedMirrorFiles.find(request.name);
+    // Somebody removed it while it was asked for: the next request finds that there is none.
+    if (!current) return { ...notFound([]), kind: "failed" };
+    return serveStored(request, current, { ...status, response: "not-modified" });
   }
-}
 
-export function createRevalidated(deps: RevalidatedDeps): Revalidated {
+  /** Answers by what mirrors said a moment ago; undefined where one has to be asked. */
+  function fromMemory(
+    request: MirrorFileRequest,
+    file: StoredMirrorFile | undefined,
+    freshness: Freshness | undefined,
+  ): MirrorFileResult | undefined {
+    if (request.directives.has("no-cache")) return undefined;
+    if (!file) {
+      const attempts = absent.get(request.name);
+      return attempts && notFound(attempts);
+    }
+    const isUnreachable = freshness === "stale" && unreachable.get(request.name) !== undefined;
+    return isUnreachable && mayBeStale(file.metadata) ? serveStored(request, file, { ...HIT, stale: true }) : undefined;
+  }
+
+  async function find(request: MirrorFileRequest): Promise<MirrorFileResult> {
+    const { name, directives } = request;
+    const file = await storedMirrorFiles.find(name);
+    const freshness = file && freshnessOf(file, directives, clock.now());
+    if (file && freshness === "fresh") return serveStored(request, file, HIT);
+    if (directives.has("only-if-cached")) return { kind: "not-stored" };
+    const reason = freshness === "stale" || freshness === "request" ? freshness : "uri-miss";
+    return fromMemory(request, file, freshness) ?? (await revalidate(request, file, reason));
+  }
+
   return {
-    async lookup(wanted, deadlineMs) {
-      const search = find(wanted, deps);
-      const found = await within(deps.clock, deadlineMs, search);
-      if (found !== "late") return found;
-      letGo(search, wanted, deps);
-      return { kind: "late" };
+    lookup(request, deadlineMs) {
+      const leave = inUse.enter(request.name);
+      return inTime(request.name, find(request).finally(leave), deadlineMs, { clock, log });
     },
   };
 }

@@ -3,7 +3,6 @@
  * from one: the one that gave the newest of them, as long as it is in order.
  */
 import type { Source } from "../../distfile/source.ts";
-import type { MirrorFileRow } from "../../index/mirror-files.ts";
 
 /** Whether a file with that URL came from this mirror. */
 export function isFrom(url: string, { label }: Pick<Source, "label">): boolean {
@@ -13,7 +12,7 @@ export function isFrom(url: string, { label }: Pick<Source, "label">): boolean {
 /** @param siblings the one that changed last first */
 export function preferred<S extends Pick<Source, "label" | "expectedMs">>(
   sources: readonly S[],
-  siblings: readonly Pick<MirrorFileRow, "source">[],
+  siblings: readonly { readonly source: string }[],
 ): readonly S[] {
   const first = siblings
     .flatMap(({ source }) => sources.find((one) => isFrom(source, one)) ?? [])

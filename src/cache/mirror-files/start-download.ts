@@ -6,30 +6,33 @@ import { SourceError } from "../../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
 import type { Source, SourceList } from "../../distfile/source.ts";
 import { type CompletedDownload, type Download, type DownloadDeps, startDownload } from "../../fetch/download.ts";
+import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
 import type { Revalidation, Validator } from "../../fetch/resume.ts";
-import type { MirrorFileRow, MirrorFileRows, MirrorPartialRow } from "../../index/mirror-files.ts";
+import type { FileRows, PartialRow } from "../../index/files.ts";
 import type { Semaphore } from "../../lib/semaphore.ts";
-import type { MirrorFiles } from "../../store/mirror-files.ts";
 import type { PartFile } from "../../store/part-file.ts";
+import type { Store } from "../../store/store.ts";
 import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
 import type { FetchHistory } from "../fetch-history.ts";
-import type { ReservedPart } from "../reserved-part.ts";
+import type { InUse } from "../in-use.ts";
+import { openReservedPart, type ReservedPartDeps } from "../reserved-part.ts";
 import { checkDigest } from "./digest-check.ts";
 import { isDated } from "./freshness.ts";
-import { freshFields, isStorable, validatorsOf } from "./http-metadata.ts";
+import { isStorable, metadataOf } from "./http-metadata.ts";
 import { isFrom, preferred } from "./preferred-mirror.ts";
-import type { KeptFile, KeptFiles } from "./stored-files.ts";
+import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
 
-export interface BeginDeps extends DownloadDeps {
-  readonly files: MirrorFiles;
-  readonly rows: MirrorFileRows;
-  readonly kept: KeptFiles;
+export interface MirrorFileDownloadDeps extends DownloadDeps, ReservedPartDeps {
+  readonly store: Pick<Store, "openPart" | "commit">;
+  readonly rows: Pick<
+    FileRows,
+    "putMirrorFile" | "outdateOthers" | "ofStem" | "partial" | "putPartial" | "forgetPartial"
+  >;
+  readonly storedMirrorFiles: StoredMirrorFiles;
   readonly sources: (path: MirrorPath) => readonly Source[];
-  readonly openPart: (path: MirrorPath, resume: (length: number) => boolean) => ReservedPart;
-  readonly places: Semaphore;
-  readonly enter: (path: MirrorPath) => () => void;
+  readonly slots: Semaphore;
+  readonly inUse: Pick<InUse, "enter">;
   readonly fetchHistory: Pick<FetchHistory, "start">;
-  readonly onStoreTrouble: (error: unknown) => void;
 }
 
 /** When the answer that counts was asked for, and when it came. */
@@ -39,62 +42,72 @@ interface Times {
 }
 
 /** Its own mirror knows both of its validators; those of another are not told by an ETag, but by the time that mirroring keeps. */
-function conditionalHeaders(row: MirrorFileRow | undefined, source: Source): Readonly<Record<string, string>> {
-  if (!row) return {};
+function conditionalHeaders(file: StoredMirrorFile | undefined, source: Source): Readonly<Record<string, string>> {
+  if (!file) return {};
+  const { etag, lastModified } = file.metadata;
   return {
-    ...(row.lastModified === null ? {} : { "if-modified-since": row.lastModified }),
-    ...(row.etag === null || !isFrom(row.source, source) ? {} : { "if-none-match": row.etag }),
+    ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
+    ...(etag === null || !isFrom(file.source, source) ? {} : { "if-none-match": etag }),
   };
 }
 
 /** @throws {SourceError} when another mirror's file is older: what clients have seen must not become older again */
-function checkNotOlder(row: MirrorFileRow | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
-  if (!row || lastModifiedAt === undefined || row.lastModified === null || isFrom(row.source, source)) return;
-  if (lastModifiedAt < Date.parse(row.lastModified)) throw new SourceError("bad", "has an older one than is here");
+function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
+  if (!file?.metadata.lastModified || lastModifiedAt === undefined || isFrom(file.source, source)) return;
+  if (lastModifiedAt < Date.parse(file.metadata.lastModified))
+    throw new SourceError("bad", "has an older one than is here");
 }
 
-function sourcesOf(path: MirrorPath, deps: BeginDeps): SourceList {
+function sourcesOf(path: MirrorPath, deps: MirrorFileDownloadDeps): SourceList {
   const sources = () => preferred(deps.sources(path), deps.rows.ofStem(stemOf(path)));
   return { sources, refusals: [] };
+}
+
+/**
+ * Asks mirrors for a file by HEAD.
+ * @throws {UnavailableError} when none has it
+ */
+export async function askHead(
+  path: MirrorPath,
+  upstream: UpstreamClient,
+  deps: MirrorFileDownloadDeps,
+): Promise<UpstreamHead> {
+  const release = await deps.slots.acquire();
+  try {
+    return await headFrom(path, undefined, sourcesOf(path, deps), upstream);
+  } finally {
+    release();
+  }
 }
 
 /** @returns whether it is stored */
 async function keepFile(
   path: MirrorPath,
-  kept: KeptFile | undefined,
+  before: StoredMirrorFile | undefined,
   part: PartFile,
   { finished, times }: { readonly finished: CompletedDownload; readonly times: Times },
-  deps: BeginDeps,
+  deps: MirrorFileDownloadDeps,
 ): Promise<boolean> {
   const { rows, clock, log } = deps;
   const { computed, fields, url, lastModifiedAt } = finished;
   if (!isStorable(fields)) return false;
   const now = clock.now();
-  const file = await deps.files.commit(part, path, lastModifiedAt ?? now);
+  const file = await deps.store.commit(part, path, lastModifiedAt ?? now);
   if (!file) {
     log.warn("Cannot store {file}: a file or folder is in its way", { file: path });
     return false;
   }
-  const stem = stemOf(path);
+  const { size, blake2b } = computed;
+  const seen = { stamp: file.stamp, verifiedAt: now, badStamp: null };
   try {
-    rows.put({
-      path,
-      stem,
-      size: computed.size,
-      blake2b: computed.blake2b,
-      stamp: file.stamp,
-      lastModifiedAt: file.modifiedAt,
-      source: url,
-      ...validatorsOf(fields),
-      ...freshFields(fields, times.askedAt, times.answeredAt),
-      verifiedAt: now,
-      storedAt: now,
-      usedAt: now,
-    });
+    rows.putMirrorFile(
+      { name: path, size, blake2b, ...seen, source: url, storedAt: now, usedAt: now },
+      metadataOf(fields, times.askedAt, times.answeredAt),
+    );
     rows.forgetPartial(path);
     // A file with a date comes once; what is here of others was made together with it or is of another time.
-    const isNews = kept ? kept.row.blake2b !== computed.blake2b : !isDated(path);
-    if (isNews) rows.outdateOthers(stem, path);
+    const isNews = before ? before.stored.digests.blake2b !== blake2b : !isDated(path);
+    if (isNews) rows.outdateOthers(path);
   } catch (error) {
     // The file is where it belongs; it gets its row when it is next asked for, or at the next start.
     log.warn("Cannot note in the index that {file} is stored: {error}", { file: path, error });
@@ -102,24 +115,23 @@ async function keepFile(
   return true;
 }
 
-function validatorFrom({ url, etag, lastModified, total }: MirrorPartialRow): Validator {
+function validatorFrom({ url, etag, lastModified, total }: PartialRow): Validator {
   return { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined, total };
 }
 
-/** Asks for what may have changed since `kept` came, or for the file where there is none. */
+/** Asks for what may have changed since `before` came, or for the file where there is none. */
 export function startMirrorFileDownload(
   path: MirrorPath,
-  kept: KeptFile | undefined,
+  before: StoredMirrorFile | undefined,
   upstream: UpstreamClient,
-  deps: BeginDeps,
+  deps: MirrorFileDownloadDeps,
 ): Download {
   const { rows, clock, log } = deps;
-  const row = kept?.row;
   const remembered = rows.partial(path);
   const validator = remembered && validatorFrom(remembered);
-  const reserved = deps.openPart(path, (length) => length < (validator?.total ?? 0));
+  const reserved = openReservedPart(path, (length) => length < (validator?.total ?? 0), deps);
   const { part, named } = reserved;
-  const leave = deps.enter(path);
+  const leave = deps.inUse.enter(path);
   const recorder = deps.fetchHistory.start(path);
   const times: Times = { askedAt: clock.now(), answeredAt: clock.now() };
   let continuable = validator !== undefined && part.length > 0;
@@ -128,25 +140,25 @@ export function startMirrorFileDownload(
   const revalidation: Revalidation = {
     conditionalHeaders(source) {
       times.askedAt = clock.now();
-      return conditionalHeaders(row, source);
+      return conditionalHeaders(before, source);
     },
     checkResponse(source, response) {
       times.answeredAt = clock.now();
-      checkNotOlder(row, source, response);
+      checkNotOlder(before, source, response);
     },
-    sameAtAllMirrors: isDated(path) || rows.ofStem(stemOf(path)).every((one) => one.path === path),
+    sameAtAllMirrors: isDated(path) || rows.ofStem(stemOf(path)).every(({ name }) => name === path),
     checkDigest: (file) => checkDigest(path, file, upstream, deps),
     isStorable,
     confirmed({ url, fields }) {
       unchanged = true;
-      if (kept) deps.kept.freshen(kept, { url, fields, askedAt: times.askedAt });
+      if (before) deps.storedMirrorFiles.freshen(before, { url, fields, askedAt: times.askedAt });
     },
   };
 
   function rememberValidator({ url, etag, lastModified, total }: Validator): void {
     if (!named) return;
     try {
-      rows.putPartial({ path, url, etag: etag ?? null, lastModified: lastModified ?? null, total });
+      rows.putPartial({ name: path, url, etag: etag ?? null, lastModified: lastModified ?? null, total });
       continuable = true;
     } catch (error) {
       // Then it can't be resumed after a restart, and that is all.
@@ -157,7 +169,7 @@ export function startMirrorFileDownload(
   async function commit(completed: CompletedDownload): Promise<boolean> {
     if (!named) return false;
     try {
-      const stored = await keepFile(path, kept, named, { finished: completed, times }, deps);
+      const stored = await keepFile(path, before, named, { finished: completed, times }, deps);
       if (stored) deps.onStoreTrouble(undefined);
       return stored;
     } catch (error) {
@@ -183,7 +195,7 @@ export function startMirrorFileDownload(
       },
       revalidation,
       urgent: true,
-      requestSlot: () => ({ granted: deps.places.acquire(), raisePriority: () => undefined }),
+      requestSlot: () => ({ granted: deps.slots.acquire(), raisePriority: () => undefined }),
       findSources: async () => recorder.record(sourcesOf(path, deps)),
       commit,
     },

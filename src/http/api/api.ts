@@ -4,7 +4,7 @@
 import { Elysia } from "elysia";
 import * as v from "valibot";
 import type { ApiState } from "../../api/state.ts";
-import { parseDistfileName } from "../../distfile/name.ts";
+import { parseFileName } from "../../distfile/mirror-path.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Peers } from "../dashboard.ts";
 import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
@@ -47,7 +47,7 @@ async function routeResponse(request: Request, route: Route, state: ApiState): P
 
 function fileResponse({ url }: Request, state: ApiState): Response {
   const path = normalPath(url);
-  const name = parseDistfileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
+  const name = parseFileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
   if (name !== undefined) return json(state.file(name));
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { createStoredDistfiles } from "../cache/stored-files.ts";
+import { createStoredFiles } from "../cache/stored-files.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import { createHasher, type Hasher } from "../distfile/hasher.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
-import { createDistfileRows, type DistfileRows } from "../index/files.ts";
+import { createFileRows, type FileRows } from "../index/files.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
@@ -15,7 +16,7 @@ import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { judgeFile } from "./hash-file.ts";
 import { createScrub } from "./scrub.ts";
-import { createPace, createVerify, type VerifyDeps } from "./verify-distfiles.ts";
+import { createPace, createVerify, type VerifyDeps } from "./verify-files.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const FILES = 60;
@@ -24,7 +25,7 @@ const nameOf = (i: number) => `f-${i}.zip` as DistfileName;
 
 let folder: TempFolder;
 let index: Index;
-let rows: DistfileRows;
+let rows: FileRows;
 let store: Store;
 let hasher: Hasher;
 let brought: string[];
@@ -32,7 +33,7 @@ let brought: string[];
 beforeEach(() => {
   folder = createTempFolder();
   index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
-  rows = createDistfileRows(index.db);
+  rows = createFileRows(index.db);
   store = openStore(folder.file("store"));
   hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
   brought = [];
@@ -43,12 +44,20 @@ afterEach(() => {
   folder.remove();
 });
 
-/** Those whose number is a multiple of 3 no tree knows. */
-function wantedBy(name: DistfileName): readonly WantedBy[] {
+/** No repository knows the files whose number is a multiple of 3. */
+function wantedBy(name: FileName): readonly WantedBy[] {
   const i = Number(/\d+/.exec(name)?.[0]);
   if (i % 3 === 0) return [];
   const { size, blake2b } = digestsOf(content(i));
-  return [{ repository: "gentoo", location: "/gentoo", category: "c", package: "p", entry: { name, size, blake2b } }];
+  return [
+    {
+      repository: "gentoo",
+      location: "/gentoo",
+      category: "c",
+      package: "p",
+      entry: { name: nameOf(i), size, blake2b },
+    },
+  ];
 }
 
 async function keep(i: number): Promise<void> {
@@ -63,7 +72,7 @@ async function keep(i: number): Promise<void> {
   await named.close();
   const { size, blake2b } = digestsOf(content(i));
   const at = Date.now();
-  rows.put({ name, size, blake2b, stamp: file.stamp, lastModifiedAt: 1_000_000, source: "", storedAt: at, usedAt: at });
+  rows.put({ name, size, blake2b, stamp: file!.stamp, source: "", storedAt: at, usedAt: at });
 }
 
 async function verifyOver(more: Partial<VerifyDeps> = {}) {
@@ -101,7 +110,7 @@ test("one byte flipped in each of 20 files: exactly these are found, no client g
   expect([found.files, found.unverified, seen.length, seen.at(-1)]).toEqual([FILES, 10, FILES, FILES]);
 
   const log = await openLog("error", "text");
-  const stored = createStoredDistfiles({ store, rows, hasher, clock: systemClock, log });
+  const stored = createStoredFiles({ store, rows, hasher, clock: systemClock, log });
   for (let i = 0; i < FILES; i++) {
     const contents = wantedBy(nameOf(i)).map(({ entry }) => entry);
     const served = await stored.find(nameOf(i), contents);

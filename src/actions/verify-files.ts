@@ -2,22 +2,22 @@
  * Reads stored files again, at a bounded rate, and sees to it that what is wrong goes to no client: it is fetched again
  * where that can be done, else removed. For `portcache verify`, which goes through all of them, and for the scrub.
  */
-import { type DistEntry, hasHash } from "../distfile/digests.ts";
+import { type DistEntry, hasHash, needsSha512 } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
-import type { DistfileRows, DistfileWorth } from "../index/files.ts";
+import type { FileRows, FileWorth } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { type Checked, hashSlowly, judgeFile, needsSha512, type Pace, type Verdict } from "./hash-file.ts";
+import { type Checked, hashSlowly, judgeFile, type Pace, type Verdict } from "./hash-file.ts";
 
 export interface VerifyDeps {
   readonly store: Pick<Store, "stat" | "remove">;
-  readonly rows: DistfileRows;
+  readonly rows: FileRows;
   readonly hasher: Hasher;
-  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  readonly wantedBy: (name: FileName) => readonly WantedBy[];
   /** Fetches a file that is not there. Resolves with whether it is now. */
   readonly bring: (entry: DistEntry) => Promise<boolean>;
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export interface VerifyDeps {
 }
 
 export interface BadFile {
-  readonly name: DistfileName;
+  readonly name: FileName;
   readonly size: number;
   readonly repository: string;
   /** Sentence part: "has other bytes than its Manifest says". */
@@ -53,7 +53,7 @@ export interface VerifyProgress {
   readonly totalBytes: number;
   readonly bad: number;
   /** The file just read. */
-  readonly file: DistfileName;
+  readonly file: FileName;
 }
 
 export interface VerifyOptions {
@@ -70,7 +70,7 @@ export type Outcome = Verdict | "missing" | "changed" | BadFile;
 export interface Verify {
   /** All files. */
   all(options: VerifyOptions): Promise<VerifyReport>;
-  one(name: DistfileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<Outcome>;
+  one(name: FileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<Outcome>;
 }
 
 /** Longer sleeps are exact enough; shorter ones cost more than they save. */
@@ -102,7 +102,7 @@ export function createVerify(deps: VerifyDeps): Verify {
       rows.verified(name, clock.now());
       return;
     }
-    const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt, verifiedAt: clock.now(), badStamp: null };
+    const seen = { stamp: file.stamp, verifiedAt: clock.now(), badStamp: null };
     const since = {
       source: row?.source ?? "",
       storedAt: row?.storedAt ?? clock.now(),
@@ -111,7 +111,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     rows.put({ name, size: file.size, blake2b, sha512: sha512 ?? row?.sha512 ?? null, ...seen, ...since });
   }
 
-  async function mend(name: DistfileName, wanted: readonly WantedBy[]): Promise<BadFile["outcome"]> {
+  async function mend(name: FileName, wanted: readonly WantedBy[]): Promise<BadFile["outcome"]> {
     await clock.sleep(BEFORE_REMOVAL_MS);
     const gone = store.remove(name);
     rows.forget(name);
@@ -128,10 +128,9 @@ export function createVerify(deps: VerifyDeps): Verify {
   async function condemn({ name, file }: Checked, problem: string, repair: boolean): Promise<BadFile> {
     // First of all nobody gets it any more.
     if (!rows.get(name)) {
-      const seen = { stamp: file.stamp, lastModifiedAt: file.modifiedAt };
-      rows.put({ name, size: file.size, ...seen, source: "", storedAt: clock.now(), usedAt: clock.now() });
+      rows.put({ name, size: file.size, stamp: file.stamp, source: "", storedAt: clock.now(), usedAt: clock.now() });
     }
-    rows.spoil(name, file.stamp);
+    rows.markBad(name, file.stamp, clock.now());
     const wanted = deps.wantedBy(name);
     const outcome = repair ? await mend(name, wanted) : "unrepaired";
     log.error("{file} {problem}: {outcome}", { file: file.path, problem, outcome });
@@ -155,7 +154,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     }
   }
 
-  async function one(name: DistfileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<Outcome> {
+  async function one(name: FileName, repair: boolean, pace: Pace, signal: AbortSignal): Promise<Outcome> {
     const file = store.stat(name);
     const row = rows.get(name);
     if (!file) {
@@ -169,9 +168,9 @@ export function createVerify(deps: VerifyDeps): Verify {
     return typeof found === "string" ? found : await condemn(checked, found.problem, repair);
   }
 
-  async function* everyRow(): AsyncGenerator<DistfileWorth> {
+  async function* everyRow(): AsyncGenerator<FileWorth> {
     for (let after: string | undefined = ""; after !== undefined; ) {
-      const page: readonly DistfileWorth[] = rows.page(after, PAGE_ROWS);
+      const page: readonly FileWorth[] = rows.page(after, PAGE_ROWS);
       yield* page;
       after = page.length < PAGE_ROWS ? undefined : page.at(-1)?.name;
     }
