@@ -6,7 +6,7 @@ import { version } from "../package.json" with { type: "json" };
 const folder = mkdtempSync(`${tmpdir()}/portcache-main-`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-mkdirSync(`${folder}/tree/profiles`, { recursive: true });
+mkdirSync(`${folder}/repository/profiles`, { recursive: true });
 
 function run(argv: readonly string[], env: Record<string, string> = {}) {
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, `${import.meta.dir}/main.ts`, ...argv], {
@@ -16,11 +16,11 @@ function run(argv: readonly string[], env: Record<string, string> = {}) {
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
-test("--version names the version of the package", () => {
+test("--version prints the version of the package", () => {
   expect(run(["--version"])).toEqual({ exitCode: 0, stdout: `portcache ${version}\n`, stderr: "" });
 });
 
-test("a setting that is not allowed ends with 2 and one line on standard error", () => {
+test("an invalid setting exits with 2 and one line on standard error", () => {
   expect(run(["check", "--port", "abc"])).toEqual({
     exitCode: 2,
     stdout: "",
@@ -33,8 +33,8 @@ test("a setting that is not allowed ends with 2 and one line on standard error",
   });
 });
 
-test("check reads the environment of the process and ends with what it found", () => {
-  const argv = ["check", "--json", "--location", `${folder}/store`, "--repo", `${folder}/tree`];
+test("check reads the environment, and exits with 1 if it finds problems", () => {
+  const argv = ["check", "--json", "--location", `${folder}/store`, "--repo", `${folder}/repository`];
   const good = run(argv, { PORTCACHE_SERVER_PORT: "81" });
   expect([good.exitCode, good.stderr]).toEqual([0, ""]);
   expect(JSON.parse(good.stdout).config.server.port).toEqual({ value: 81, origin: "environment" });

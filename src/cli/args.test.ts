@@ -10,10 +10,10 @@ function parse(...argv: string[]) {
 function end(...argv: string[]) {
   const result = parseArgs(argv, "1.2.3");
   if ("exitCode" in result) return result;
-  throw new Error("the command line was taken");
+  throw new Error("the command line was accepted");
 }
 
-test("without a command it is serve", () => {
+test("serve is the default command", () => {
   expect(parse()).toEqual({ command: "serve", operands: [], options: {}, json: false, verbose: false, overrides: [] });
   expect(parse("--port", "0").command).toBe("serve");
 });
@@ -37,7 +37,7 @@ test("options mean the same before and after the command", () => {
   });
 });
 
-test("repeated mirrors and repositories make one list, in which the order is kept", () => {
+test("repeated mirrors and repositories make one list in their order", () => {
   expect(
     parse("--mirror", "http://a", "--port", "1", "check", "--mirror", "http://b", "--repo", "/x").overrides,
   ).toEqual([
@@ -47,17 +47,17 @@ test("repeated mirrors and repositories make one list, in which the order is kep
   ]);
 });
 
-test("a setting may hold equals signs, or nothing", () => {
+test("the value of a setting may contain equals signs, or be empty", () => {
   expect(
     parse("--set", "fetcher.user_agent=a=b", "--set", "fetcher.proxy=").overrides.map(({ given }) => given),
   ).toEqual(["a=b", ""]);
 });
 
-test("--set log.level beats --quiet wherever it stands", () => {
+test("--set log.level overrides --quiet in any order", () => {
   expect(parse("--set", "log.level=error", "--quiet").overrides.map(({ given }) => given)).toEqual(["warn", "error"]);
 });
 
-test("help and version go to standard output with exit code 0, on every level", () => {
+test("help and version go to standard output with exit code 0, for every command", () => {
   for (const argv of [["--version"], ["-V"], ["serve", "--version"], ["check", "--version"]]) {
     expect(end(...argv)).toEqual({ exitCode: 0, stdout: "portcache 1.2.3\n", stderr: "" });
   }
@@ -68,7 +68,7 @@ test("help and version go to standard output with exit code 0, on every level", 
   }
 });
 
-test("a wrong command line ends with 2 and one line that says what is wrong", () => {
+test("a wrong command line exits with 2 and one line that says what is wrong", () => {
   for (const [argv, ...parts] of [
     [["chekc"], '"chekc"', "did you mean check?"],
     [["help", "chekc"], "did you mean check?"],
@@ -87,14 +87,14 @@ test("a wrong command line ends with 2 and one line that says what is wrong", ()
   }
 });
 
-test("resolve takes names of files, at least one, and options around them", () => {
+test("resolve takes one or more file names, with options around them", () => {
   const { command, operands, json } = parse("resolve", "--json", "a.tar.gz", "b.zip");
   expect([command, operands, json]).toEqual(["resolve", ["a.tar.gz", "b.zip"], true]);
   expect(parse("resolve", "--", "-odd.tar").operands).toEqual(["-odd.tar"]);
   expect(end("resolve")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("FILE") });
 });
 
-test("fetch has a --version of its own, which takes a value", () => {
+test("fetch has its own --version with a value", () => {
   const { operands, options } = parse(
     "--config",
     "/f",

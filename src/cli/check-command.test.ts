@@ -9,17 +9,17 @@ import type { Output } from "./output.ts";
 const folder = mkdtempSync(`${tmpdir()}/portcache-check-`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const tree = `${folder}/tree`;
+const repository = `${folder}/repository`;
 for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "docs/e", "metadata/md5-cache", "profiles"]) {
-  mkdirSync(`${tree}/${path}`, { recursive: true });
+  mkdirSync(`${repository}/${path}`, { recursive: true });
 }
-writeFileSync(`${tree}/profiles/repo_name`, "testing\n");
-writeFileSync(`${tree}/profiles/categories`, "app-misc\nodd\n");
-writeFileSync(`${tree}/app-misc/metadata.xml`, "");
+writeFileSync(`${repository}/profiles/repo_name`, "testing\n");
+writeFileSync(`${repository}/profiles/categories`, "app-misc\nodd\n");
+writeFileSync(`${repository}/app-misc/metadata.xml`, "");
 
 async function run(settings: Record<string, string>, json = true) {
   const overrides = Object.entries({
-    "repo.repos": tree,
+    "repo.repos": repository,
     "storage.location": `${folder}/store`,
     ...settings,
   }).map(([path, given]) => ({ path, given, flag: "--set" }));
@@ -36,7 +36,7 @@ async function run(settings: Record<string, string>, json = true) {
   return { code, text, report: json ? JSON.parse(text) : undefined };
 }
 
-test("where all is well it ends with 0 and shows every setting with its origin", async () => {
+test("without problems it exits with 0 and shows every setting with its origin", async () => {
   const { code, report } = await run({ "server.port": "81", "fetcher.stall_timeout": "5s" });
   expect([code, report.problems, report.notes]).toEqual([0, [], []]);
   expect(report.config.server.port).toEqual({ value: 81, origin: "flag" });
@@ -44,25 +44,25 @@ test("where all is well it ends with 0 and shows every setting with its origin",
   expect(report.config.storage.max_size).toEqual({ value: 50 * 2 ** 30, origin: "default" });
   expect(report.file).toBeNull();
   expect(report.store).toEqual({ location: `${folder}/store`, writable: true });
-  expect(report.repositories).toEqual([{ name: "testing", location: tree, packages: 4 }]);
+  expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4 }]);
 });
 
-test("it makes nothing on disk", async () => {
+test("it writes nothing to disk", async () => {
   await run({});
   expect(existsSync(`${folder}/store`)).toBe(false);
 });
 
-test("packages are counted in the categories of Gentoo and in those the repository lists", () => {
-  expect(countPackages(tree)).toBe(4);
+test("packages are counted in categories named like Gentoo's and in those the repository lists", () => {
+  expect(countPackages(repository)).toBe(4);
   expect(countPackages(`${folder}/nowhere`)).toBe(0);
 });
 
-test("secrets are not shown, in either form", async () => {
+test("secrets are not shown, as text or as JSON", async () => {
   const settings = {
     "server.admin_token": "hunter2",
     "fetcher.mirrors": "http://me:hunter2@box/x",
     "fetcher.proxy": "http://me:hunter2@proxy",
-    "repo.repos": `${tree} https://me:hunter2@git/x`,
+    "repo.repos": `${repository} https://me:hunter2@git/x`,
   };
   const { report, text } = await run(settings);
   expect(text + (await run(settings, false)).text).not.toContain("hunter2");
@@ -70,13 +70,13 @@ test("secrets are not shown, in either form", async () => {
   expect(report.config.server.admin_token.value).not.toBe("");
 });
 
-test("it tells which sandbox is in force, or why there is none", async () => {
+test("it shows the sandbox in force, or why there is none", async () => {
   expect((await run({})).report.sandbox).toMatch(/^(bubblewrap|unshare)$/);
   expect((await run({ "repo.sandbox": "none" })).report.sandbox).toBe("none");
   expect((await run({ "repo.evaluate": "never" })).report.sandbox).toContain("repo.evaluate");
 });
 
-test("each thing that stands in the way is a problem, and the exit code is 1", async () => {
+test("each problem is reported, and the exit code is 1", async () => {
   writeFileSync(`${folder}/file`, "");
   for (const [settings, part] of [
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
@@ -93,17 +93,17 @@ test("each thing that stands in the way is a problem, and the exit code is 1", a
   }
 });
 
-test("the form for people has the same facts", async () => {
+test("the text has the same facts as the JSON", async () => {
   const { code, text } = await run({ "storage.max_size": "1GiB" }, false);
   expect(code).toBe(0);
   expect(text).toContain(`Store          ${folder}/store (writable)`);
   expect(text).toMatch(/storage\.max_size +flag +1GiB\n/);
   expect(text).toMatch(/fetcher\.connect_timeout +default +10s\n/);
-  expect(text).toContain(`testing  ${tree}  4 packages`);
+  expect(text).toContain(`testing  ${repository}  4 packages`);
   expect(text).toContain("No problems found.");
 });
 
-test("it tells what a server could not start for, and a port or store in use is no problem of the configuration", async () => {
+test("it shows what keeps a server from starting; a port or store in use is not a problem", async () => {
   const free = await run({ "server.port": "0" });
   expect(free.report.obstacle).toBeNull();
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
@@ -118,7 +118,7 @@ test("it tells what a server could not start for, and a port or store in use is 
   expect((await run({ "storage.location": `${folder}/held`, "server.port": "0" })).report.obstacle).toBeNull();
 });
 
-test("that the disk has less room than is to be left is told", async () => {
+test("it notes a disk with less space than storage.min_free", async () => {
   mkdirSync(`${folder}/store`, { recursive: true });
   const { report } = await run({ "storage.min_free": "100TiB" });
   expect(report.notes.join("\n")).toContain("storage.min_free is 100TiB");

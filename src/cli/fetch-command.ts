@@ -41,10 +41,12 @@ function render(
     lines.push(paint("dim", `… and ${formatCount(failures.length - MOST_SHOWN)} more (--json lists them)`));
   }
   if (lines.length > 0) lines.push("");
-  const rate = duration_ms > 0 && fetched > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
-  lines.push(
-    `${plural(fetched, "file")} fetched, ${formatBytes(fetched_bytes)}, in ${formatElapsed(duration_ms)}${rate}.`,
-  );
+  if (fetched > 0) {
+    const rate = duration_ms > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
+    const size = `${formatBytes(fetched_bytes)}, in ${formatElapsed(duration_ms)}${rate}`;
+    lines.push(`${plural(fetched, "file")} fetched, ${size}.`);
+  }
+  if (files === 0) lines.push("Nothing to fetch.");
   if (present > 0) lines.push(`${plural(present, "file was", "files were")} in the store already.`);
   if (failed > 0) lines.push(paint("red", `${formatCount(failed)} of ${plural(files, "file")} failed.`));
   return lines.join("\n");

@@ -26,14 +26,14 @@ function run(location: string, urls: readonly string[], json: boolean): string {
   return printed.join("\n");
 }
 
-test("it shows what the server measured, after the server has gone and before any has run", async () => {
+test("it shows what the server measured, also after the server has stopped; before, nothing", async () => {
   using folder = createTempFolder();
   const size = 300_000;
   await using mirror = await startFakeUpstream({ files: new Map([["a", { size, seed: 1 }]]) });
   await using dead = await startFakeUpstream();
   await dead.close();
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
   const location = folder.file("store");
   const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://127.0.0.1:1"];
   const reported = (): Mirror[] => JSON.parse(run(location, urls, true));
@@ -44,7 +44,7 @@ test("it shows what the server measured, after the server has gone and before an
   {
     const mirrorsAsked = urls.slice(0, 2);
     const settings = { "fetcher.strategy": "ordered" };
-    await using server = await startServer({ location, mirrors: mirrorsAsked, repos: [tree.location], settings });
+    await using server = await startServer({ location, mirrors: mirrorsAsked, repos: [repository.location], settings });
     await server.settled;
     expect((await (await fetch(`${server.url}/distfiles/a`)).bytes()).length).toBe(size);
   }

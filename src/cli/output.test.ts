@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { alignColumns, wantsColour } from "./output.ts";
 
-test("columns are as wide as their widest cell is seen, and lines end without blanks", () => {
+test("columns are as wide as their widest cell is displayed, and lines have no trailing spaces", () => {
   expect(
     alignColumns([
       ["a", "b", "c"],
@@ -11,7 +11,7 @@ test("columns are as wide as their widest cell is seen, and lines end without bl
   ).toEqual(["a     b  c", "\u001b[31mlong\u001b[39m", "字    x"]);
 });
 
-test("colours are for terminals that want them", () => {
+test("only terminals that allow colours get them", () => {
   expect(wantsColour({}, true)).toBe(true);
   expect(wantsColour({ NO_COLOR: "" }, true)).toBe(true);
   expect(wantsColour({}, false)).toBe(false);

@@ -221,9 +221,10 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
     return await run(loaded, resources, log);
   } catch (error) {
     const isExplained = error instanceof StartError || error instanceof StoreLockedError;
-    console.error(
-      isExplained ? error.message : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`,
-    );
+    const message = isExplained
+      ? error.message
+      : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`;
+    console.error(`portcache: ${message}`);
     return EXIT_FAILED;
   }
 }
