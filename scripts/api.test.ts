@@ -33,12 +33,12 @@ test("OpenAPI and metrics pass their validators, and shutting down does not wait
 
 test("counts survive kill -9, except those of the last seconds", async () => {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "one.zip": one } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "one.zip": one } });
   await using mirror = await startFakeUpstream({ files: new Map([["one.zip", one]]) });
   const options = {
     location: folder.file("store"),
-    settings: { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } },
+    settings: { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } },
   };
   const status = async (url: string) =>
     (await (await fetch(`${url}/api/v1/status`)).json()) as { all_time: { requests: number; bytes_sent: number } };

@@ -33,17 +33,17 @@ const WHOLE_BYTES = 4 * 1024 * 1024;
 /**
  * Makes a body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that looks clean
  * would pass for a whole file.
- * @param gone aborts when the client leaves, which may be before the body is ever read
+ * @param signal aborts when the client leaves, which may be before the body is ever read
  */
-function tailBody(reader: Reader, gone: AbortSignal, onEnd: (sent: Sent) => void): ReadableStream<Uint8Array> {
+function tailBody(reader: Reader, signal: AbortSignal, onEnd: (sent: Sent) => void): ReadableStream<Uint8Array> {
   let bytes = 0;
   const end = (brokenOff?: string) => {
     reader.close();
     onEnd({ bytes, brokenOff });
   };
   const leave = () => end(CLIENT_LEFT);
-  if (gone.aborted) leave();
-  else gone.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     try {
@@ -90,7 +90,7 @@ async function respond(
   const start = range === "whole" ? 0 : range.start;
   const end = range === "whole" ? size : range.end;
   const init = range === "whole" ? { headers: headers.fields } : partialContent(range, size ?? 0, headers);
-  // From now on this client is where its range begins: what cannot be stored is not kept for it from further up.
+  // From now on this client reads from the start of its range: bytes before it need not be held for it.
   const reader = download.open(start, range === "whole" ? undefined : end);
   release();
   const wait = await firstByte(start).catch((error: unknown) => {

@@ -126,7 +126,7 @@ export function storedResponse(
   return { response, bytes: range.end - range.start };
 }
 
-/** Says in words who was asked for a file, who wants it, and what else is known of it. */
+/** Lists for people what is known of a file, the packages that want it, and what each source answered. */
 function details({ note, wantedBy, attempts }: NotFound): string {
   const lines = note === "" ? [] : [note];
   if (wantedBy.length > 0) lines.push(`Wanted by ${wantedBy.join(", ")}.`);

@@ -23,21 +23,21 @@ const one = { size: 200_000, seed: 1 };
 const two = { size: 300_000, seed: 2 };
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "one.zip": one, "two.zip": two, "nowhere.zip": { size: 7, seed: 3 } } });
+  repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "one.zip": one, "two.zip": two, "nowhere.zip": { size: 7, seed: 3 } } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>(Object.entries({ "one.zip": one, "two.zip": two })),
   });
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "fetcher.read_ahead": "0" },
   });
   await server.settled;
@@ -159,7 +159,7 @@ test("invalid queries, names and paths are problems (RFC 9457) that say what is 
 
 test("counts survive a restart", async () => {
   await server.stop();
-  server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [tree.location] });
+  server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [repository.location] });
   await server.settled;
   const { since_start, all_time } = await get("/status", StatusSchema);
   expect([since_start.requests, all_time.requests, all_time.bytes_sent]).toEqual([0, 7, 900_000]);
@@ -183,7 +183,7 @@ test("with [server] client_statistics off no client is listed, not even earlier 
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location],
+    repos: [repository.location],
     settings,
   });
   await (await fetch(`${server.url}/distfiles/one.zip`)).bytes();
@@ -196,7 +196,7 @@ test("the details of a file that clean-up removed say so", async () => {
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location],
+    repos: [repository.location],
     settings,
   });
   await server.settled;

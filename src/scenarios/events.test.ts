@@ -20,12 +20,16 @@ afterEach(async () => {
 async function start(): Promise<TestServer> {
   const folder = createTempFolder();
   closers.push(() => folder.remove());
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "large.zip": large } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "large.zip": large } });
   const mirror = await startFakeUpstream({ files: new Map([["large.zip", large]]) });
   closers.push(mirror.close);
   mirror.setFault("large.zip", { kind: "rate", after: 0, bytesPerSecond: 2 * 1024 * 1024 });
-  const server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos: [tree.location] });
+  const server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [repository.location],
+  });
   closers.push(server.stop);
   await server.settled;
   return server;

@@ -17,13 +17,13 @@ let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  const tree = writeRepository(folder.file('tr"ee\\'), { name: "gentoo" });
-  tree.put("app-misc/one", { dist: { "one.zip": one, "two.zip": { size: 5, seed: 2 } } });
+  const repository = writeRepository(folder.file('tr"ee\\'), { name: "gentoo" });
+  repository.put("app-misc/one", { dist: { "one.zip": one, "two.zip": { size: 5, seed: 2 } } });
   mirror = await startFakeUpstream({ files: new Map<string, Content>([["one.zip", one]]) });
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url.replace("//", "//me:secret@")],
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "fetcher.read_ahead": "0" },
   });
   await server.settled;
@@ -54,7 +54,7 @@ function sampleOf(text: string, series: string): number | undefined {
 
 test("requests, bytes, sources and the store have metrics", async () => {
   const text = await scrape();
-  const place = mirror.url.replace("//", "//***@");
+  const label = mirror.url.replace("//", "//***@");
   for (const [series, value] of [
     ['portcache_requests_total{outcome="hit"}', 1],
     ['portcache_requests_total{outcome="miss"}', 1],
@@ -66,7 +66,7 @@ test("requests, bytes, sources and the store have metrics", async () => {
     ['portcache_first_byte_seconds_count{outcome="hit"}', 1],
     ['portcache_first_byte_seconds_bucket{outcome="hit",le="+Inf"}', 1],
     ['portcache_download_duration_seconds_count{result="stored"}', 1],
-    [`portcache_mirror_up{mirror="${place}"}`, 1],
+    [`portcache_mirror_up{mirror="${label}"}`, 1],
     ["portcache_store_files", 1],
     ["portcache_store_bytes", 200_000],
     ["portcache_healthy", 1],

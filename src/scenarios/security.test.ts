@@ -17,12 +17,12 @@ let server: TestServer;
 
 beforeAll(async () => {
   folder = createTempFolder();
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "one.zip": { size: 5, seed: 1 } } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "one.zip": { size: 5, seed: 1 } } });
   server = await startServer({
     location: folder.file("store"),
     mirrors: ["http://127.0.0.1:1"],
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "server.admin_token": token, "fetcher.unknown": "deny" },
   });
   await server.settled;
@@ -100,7 +100,7 @@ test("under a foreign host name the API reveals nothing (DNS rebinding)", async 
     expect([path, status]).toEqual([path, 421]);
     expect(JSON.parse(body).detail).toContain("[server] hostnames");
   }
-  // Files are no secret, and clients ask for them under any name.
+  // Files are public, and clients may request them under any name.
   expect((await send("HEAD /distfiles/layout.conf HTTP/1.1\r\nHost: evil.example.com\r\n\r\nx")).status).toBe(200);
 });
 

@@ -59,9 +59,9 @@ type Verification = NonNullable<FileDetails["stored"]>["verification"];
 function verificationOf({ size, blake2b, sha512 }: FileRow, wanted: readonly WantedBy[]): Verification {
   if (wanted.length === 0 || blake2b === null) return "unverified";
   const computed = { size, blake2b, ...(sha512 === null ? {} : { sha512 }) };
-  const verdicts = wanted.map(({ entry }) => compareDigests(entry, computed));
-  if (verdicts.includes("same")) return "verified";
-  return verdicts.includes("unknown") ? "unverified" : "stale";
+  const comparisons = wanted.map(({ entry }) => compareDigests(entry, computed));
+  if (comparisons.includes("same")) return "verified";
+  return comparisons.includes("unknown") ? "unverified" : "stale";
 }
 
 const STORED: Readonly<Record<Verification, string>> = {
@@ -152,7 +152,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
   function packagesOf(used: readonly FileRow[]): Top["packages"] {
     const packages = new Map<string, Top["packages"][number]>();
     for (const { name, size, uses } of used) {
-      // A file of many packages counts for the first that wants it, as nobody knows for which it was asked.
+      // A file of several packages counts for the first: the request does not say for which it was.
       const [by] = repositories.entriesByName(name);
       if (!by) continue;
       const key = `${by.repository} ${by.category}/${by.package}`;
