@@ -42,22 +42,22 @@ interface Package {
   readonly ebuilds: readonly Ebuild[];
 }
 
-function readTree(argument: string): Repository {
+function readRepository(argument: string): Repository {
   const [, alias, path = ""] = /^(?:([\w-]+)=)?(.*)$/.exec(argument) ?? [];
   const location = resolve(path);
   const name = readFileSync(`${location}/profiles/repo_name`, "utf8").trim();
   return { name, location, ...(alias === undefined ? {} : { aliases: [alias] }) };
 }
 
-const trees = positionals.map(readTree);
-const families = createMasters({
-  discovered: () => ({ repositories: trees, mastersOnly: [] }),
+const repositories = positionals.map(readRepository);
+const masters = createMasters({
+  discovered: () => ({ repositories, mastersOnly: [] }),
   customMirrorsPath: "/nonexistent",
 });
 const eclassMd5s = createFileCache(md5Of);
 
 async function listPackages(repository: Repository): Promise<readonly Package[]> {
-  const eclassFolders = await families.eclassFolders(repository);
+  const eclassFolders = await masters.eclassFolders(repository);
   const folders = new Set<string>();
   for (const path of new Bun.Glob("*/*/*.ebuild").scanSync(repository.location)) folders.add(dirname(path));
   return Promise.all(
@@ -109,14 +109,14 @@ function list(title: string, lines: readonly string[]): void {
 
 interface Found {
   evaluated: number;
-  /** Where an eclass is in none of the trees given: the repository's fault, not the evaluation's. */
+  /** Ebuilds that inherit an eclass from none of the given repositories: not a failure of the evaluation. */
   withoutEclass: number;
   readonly failures: string[];
   readonly complaints: string[];
-  /** By whether the eclasses are those that the md5-cache was made with: how many agree in the files' URIs. */
+  /** How many agree in the files' URIs, with the same eclasses as in md5-cache and with others. */
   readonly agree: Record<"same" | "other", { all: number; right: number }>;
   readonly differences: string[];
-  /** With the same eclasses, beyond the URIs: RESTRICT, HOMEPAGE, names of eclasses. */
+  /** Differences in RESTRICT, HOMEPAGE or names of eclasses, with the same eclasses. */
   readonly otherDifferences: string[];
   readonly times: number[];
 }
@@ -139,7 +139,7 @@ async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: Eb
   }
 }
 
-async function readWholeTree(evaluator: Evaluator, packages: readonly Package[]): Promise<Found> {
+async function evaluateAll(evaluator: Evaluator, packages: readonly Package[]): Promise<Found> {
   const agree = { same: { all: 0, right: 0 }, other: { all: 0, right: 0 } };
   const found: Found = {
     ...{ evaluated: 0, withoutEclass: 0, failures: [], complaints: [], agree },
@@ -170,7 +170,7 @@ function print(name: string, { evaluated, withoutEclass, agree, times, ...found 
   const sorted = times.toSorted((a, b) => a - b);
   const all = evaluated + withoutEclass + found.failures.length;
   console.log(`${name}: ${evaluated} of ${all} ebuilds evaluated in ${seconds.toFixed(1)} s`);
-  if (withoutEclass > 0) console.log(`  ${withoutEclass} inherit an eclass that is in none of the trees given`);
+  if (withoutEclass > 0) console.log(`  ${withoutEclass} inherit an eclass that is in none of the given repositories`);
   console.log(`  ${(all / seconds).toFixed(0)} ebuilds/s, one package at a time`);
   const [half, most] = [percentile(sorted, 0.5), percentile(sorted, 0.9)];
   console.log(`  ${times.length} packages: p50 ${half.toFixed(0)} ms, p90 ${most.toFixed(0)} ms`);
@@ -182,7 +182,7 @@ function print(name: string, { evaluated, withoutEclass, agree, times, ...found 
   list("differs otherwise", found.otherDifferences);
 }
 
-/** Of the packages of all trees evenly spread ones, without those that Portage needs another bash for. */
+/** Picks evenly spread packages of all repositories, without those that Portage needs another bash for. */
 function sampleOf(packages: readonly Package[], size: number): readonly Package[] {
   const step = Math.max(1, packages.length / size);
   const chosen = Array.from({ length: Math.min(size, packages.length) }, (_, i) => packages[Math.floor(i * step)]);
@@ -197,18 +197,18 @@ async function timed<T>(promise: Promise<T>): Promise<readonly [T, number]> {
   return [await promise, performance.now() - start];
 }
 
-async function comparePortage(shutIn: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
-  // Its children, which are all that is measured, are on this core as well.
+async function comparePortage(sandboxed: Evaluator, checkout: string, packages: readonly Package[]): Promise<number> {
+  // Its children, which alone are measured, inherit this core.
   Bun.spawnSync(["taskset", "-acp", "1", `${process.pid}`]);
   using portage = createPortageDepend(checkout);
   const alone = createEvaluator(BARE);
-  const seconds = { shutIn: 0, alone: 0, portage: 0 };
+  const seconds = { sandboxed: 0, alone: 0, portage: 0 };
   const differences: string[] = [];
   let ebuilds = 0;
   for (const pack of packages) {
-    const [, shutInMs] = await timed(evaluate(shutIn, pack));
+    const [, sandboxedMs] = await timed(evaluate(sandboxed, pack));
     const [evaluations, aloneMs] = await timed(evaluate(alone, pack));
-    seconds.shutIn += shutInMs / 1000;
+    seconds.sandboxed += sandboxedMs / 1000;
     seconds.alone += aloneMs / 1000;
     for (const { pf, eapi } of pack.ebuilds) {
       const name = splitPf(pf);
@@ -224,20 +224,20 @@ async function comparePortage(shutIn: Evaluator, checkout: string, packages: rea
   console.log(`${ebuilds} ebuilds of ${packages.length} packages, all on one core:`);
   console.log(`  Portage's ebuild.sh depend, bash alone: ${rate(seconds.portage)}`);
   console.log(`  ours, bash alone: ${rate(seconds.alone)}, ${ratio(seconds.alone)}`);
-  console.log(`  ours, shut in by ${values.sandbox}: ${rate(seconds.shutIn)}, ${ratio(seconds.shutIn)}`);
+  console.log(`  ours, sandboxed by ${values.sandbox}: ${rate(seconds.sandboxed)}, ${ratio(seconds.sandboxed)}`);
   list("not as in Portage", differences);
   return differences.length;
 }
 
 const kind = (["bubblewrap", "unshare", "none"] as const).find((one) => one === values.sandbox);
-if (kind === undefined || trees.length === 0)
-  throw new Error("No such sandbox, or no trees: see the head of this file");
+if (kind === undefined || repositories.length === 0)
+  throw new Error("No such sandbox, or no repositories: see the head of this file");
 const evaluator = createEvaluator(await openSandbox(kind));
-const packages = await Promise.all(trees.map(listPackages));
+const packages = await Promise.all(repositories.map(listPackages));
 let bad = 0;
-for (const [i, tree] of values["only-sample"] ? [] : trees.entries()) {
-  const found = await readWholeTree(evaluator, packages[i] ?? []);
-  print(tree.name, found);
+for (const [i, repository] of values["only-sample"] ? [] : repositories.entries()) {
+  const found = await evaluateAll(evaluator, packages[i] ?? []);
+  print(repository.name, found);
   bad += found.failures.length + found.agree.same.all - found.agree.same.right;
 }
 if (values.portage !== undefined) {

@@ -19,7 +19,7 @@ export interface DependRequest extends EbuildName {
 }
 
 export interface PortageDepend extends Disposable {
-  /** What it found by key, or what it said on standard error. */
+  /** Returns the results by key, or standard error after a failure. */
   run(request: DependRequest): Promise<ReadonlyMap<string, string> | string>;
 }
 
@@ -83,7 +83,7 @@ export function createPortageDepend(checkout: string): PortageDepend {
   };
 }
 
-/** Our bash as Portage's is run here: with nothing around it. */
+/** Runs our bash as Portage's is run here: without a sandbox. */
 export const BARE: Sandbox = {
   kind: "none",
   async run({ script, input }) {
@@ -102,7 +102,7 @@ export const BARE: Sandbox = {
   stop: async () => undefined,
 };
 
-/** The keys in which the two differ, or "failure". */
+/** Returns the keys in which the two differ, or "failure". */
 export function differencesOf(
   ours: Evaluation | undefined,
   theirs: ReadonlyMap<string, string> | string,

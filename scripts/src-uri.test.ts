@@ -1,6 +1,6 @@
 /**
- * The executable where no mirror has anything: real wget under Portage's FETCHCOMMAND gets every kind of file out of
- * ebuilds that only bash can read, in the sandbox of this machine; hostile ebuilds harm nobody but themselves.
+ * Runs the executable with mirrors that have no file: wget with Portage's FETCHCOMMAND gets every kind of file from SRC_URI of
+ * ebuilds that only bash can read, in this machine's sandbox, and hostile ebuilds harm only themselves.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -26,7 +26,7 @@ let server: Server;
 let repos: readonly string[];
 const wanted = new Map<string, GeneratedContent>();
 
-/** A file of this name that lies upstream at the path. */
+/** Serves a new file at the upstream's path. */
 function plant(name: string, path: string): Record<string, Content> {
   const content = { size: 30_000 + wanted.size, seed: 500 + wanted.size };
   wanted.set(name, content);
@@ -59,14 +59,14 @@ function writePackages(): void {
 
 beforeAll(async () => {
   upstream = await startFakeUpstream({ files: new Map(), layoutConf: null });
-  gentoo = writeRepository(folder.file("a tree"));
+  gentoo = writeRepository(folder.file("a repository"));
   overlay = writeRepository(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
   gentoo.write("profiles/thirdpartymirrors", `own ${upstream.url}/tp/\n`);
   gentoo.write(
     "eclass/forge.eclass",
     `forge_set_uri() { SRC_URI="${upstream.url}/built/$1/\${PV} -> \${P}.tar.gz"; }\n`,
   );
-  // As cargo.eclass does it: a here-string under BASH_COMPAT 5.0 is a temporary file, process substitution needs /dev/fd.
+  // As in cargo.eclass: a here-string under BASH_COMPAT 5.0 is a temporary file, and process substitution needs /dev/fd.
   gentoo.write(
     "eclass/crates.eclass",
     `while read -r crate; do
@@ -98,7 +98,7 @@ async function wget(name: string): Promise<Buffer | undefined> {
   return (await child.exited) === 0 ? readFileSync(path) : undefined;
 }
 
-test("every kind of SRC_URI is fetched by wget though no mirror has any of it: 300 files of one package among them", async () => {
+test("wget gets files by every kind of SRC_URI that no mirror has, among them 300 of one package", async () => {
   const names = [...wanted.keys()];
   expect(names.length).toBe(CRATES + 7);
   const queue = [...names];
@@ -115,7 +115,7 @@ test("every kind of SRC_URI is fetched by wget though no mirror has any of it: 3
   expect(server.log()).not.toContain("Cannot evaluate");
 }, 60_000);
 
-test("resolve tells where a file can be had, and which trees want it", async () => {
+test("resolve shows where a file can be fetched, and which repositories want it", async () => {
   const options = ["--set", `repo.repos=${repos[1]}`, "--repo", repos[0] ?? "", "--repo", repos[1] ?? ""];
   const common = [...options, "--mirror", upstream.url, "--json"];
   const { exit, stdout } = await runExecutable(["resolve", "r-1.zip", "third-1.zip", ...common]);
@@ -137,7 +137,7 @@ test("resolve tells where a file can be had, and which trees want it", async () 
   expect(unknown.exit).toBe(1);
   expect(JSON.parse(unknown.stdout).map(({ found }: { found: boolean }) => found)).toEqual([false, true]);
   expect((await runExecutable(["resolve", "a/b", ...options])).exit).toBe(2);
-  const treeless = await runExecutable([
+  const without = await runExecutable([
     "resolve",
     "plain-1.zip",
     "--repo",
@@ -145,14 +145,14 @@ test("resolve tells where a file can be had, and which trees want it", async () 
     "--mirror",
     upstream.url,
   ]);
-  expect([treeless.exit, treeless.stderr]).toEqual([1, expect.stringContaining("No ebuild repository was found")]);
-  expect(treeless.stderr).toContain("not cloned yet");
+  expect([without.exit, without.stderr]).toEqual([1, expect.stringContaining("No ebuild repository was found")]);
+  expect(without.stderr).toContain("not cloned yet");
   expect((await runExecutable(["resolve", "plain-1.zip", ...options])).stdout).toContain(
     "overlay: dev-test/plain (plain-1)",
   );
 });
 
-test("what was evaluated is known after a restart, when bash must not be run any more", async () => {
+test("evaluations are known after a restart without bash", async () => {
   await server.stop();
   rmSync(join(server.location, "distfiles", standardFolder("plain-1.zip" as DistfileName), "plain-1.zip"));
   server = await start({ evaluate: "never" });
@@ -161,7 +161,7 @@ test("what was evaluated is known after a restart, when bash must not be run any
   server = await start();
 });
 
-test("a tree given as a URL is cloned while the server runs, and its files are found from then on", async () => {
+test("a repository configured as a URL is cloned while the server runs, and its files are found from then on", async () => {
   const remote = writeRepository(folder.file("remote"), { name: "remote", masters: ["gentoo"] });
   const git = async (...args: string[]) => {
     const name = ["-c", "user.name=test", "-c", "user.email=test@example.org"];
@@ -188,20 +188,20 @@ test("a tree given as a URL is cloned while the server runs, and its files are f
   expect(cloning.log()).toContain("cloned in");
 });
 
-/** What each does in global scope; each wants a file of its own name. */
+/** Ebuilds by name, each of which wants a file of its own name. */
 const HOSTILE: Readonly<Record<string, readonly string[]>> = {
   loop: ["while :; do :; done"],
   fork: ["bomb() { bomb | bomb & }; bomb", "while :; do :; done"],
   memory: ["x=x; while :; do x+=$x$x; done"],
   kill: ["kill -9 -1", "kill -9 $PPID", "kill -9 1"],
-  // It closes all that bash might wait for.
+  // Closes every descriptor that bash might wait for.
   daemon: [
     'set -m; ( trap "" HUP TERM; for fd in {0..30}; do eval "exec $fd>&-"; done; while :; do :; done ) & disown',
     "exit 0",
   ],
 };
 
-test("hostile ebuilds are contained and named in the log, while the server answers others in under 100 ms", async () => {
+test("hostile ebuilds are contained and logged, while the server answers others in under 100 ms", async () => {
   const reached: string[] = [];
   const listener = createServer((socket) => reached.push(socket.remoteAddress ?? "") && socket.end());
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
@@ -238,7 +238,7 @@ test("hostile ebuilds are contained and named in the log, while the server answe
   for (const [name, status] of await done) expect([name, [404, 504].includes(status)]).toEqual([name, true]);
   latencies.sort((a, b) => a - b);
   expect(latencies[Math.floor(latencies.length * 0.95)]).toBeLessThan(100);
-  // Those that the first answer did not wait for end within their time.
+  // Ebuilds that the answers did not wait for end within their time.
   const names = Object.keys({ ...HOSTILE, theft }).map((name) => `dev-evil/${name}/${name}-1.ebuild`);
   for (let i = 0; i < 60 && names.some((name) => !server.log().includes(name)); i++) await Bun.sleep(1000);
   expect(names.filter((name) => !server.log().includes(name))).toEqual([]);
@@ -248,7 +248,7 @@ test("hostile ebuilds are contained and named in the log, while the server answe
   listener.close();
 }, 180_000);
 
-/** Commands of processes that descend from the server, or that were handed a folder of this test. */
+/** Returns command lines of processes that descend from the server, or have a folder of this test. */
 async function strayProcesses(): Promise<readonly string[]> {
   await Bun.sleep(500);
   const child = Bun.spawn(["ps", "-eo", "pid=,ppid=,args="], { stdout: "pipe" });

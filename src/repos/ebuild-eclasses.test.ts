@@ -4,7 +4,7 @@ import { createEbuildFixture } from "../testing/ebuilds.ts";
 const fixture = createEbuildFixture();
 afterAll(() => fixture[Symbol.dispose]());
 
-test("of two folders that have an eclass the last gives it", async () => {
+test("of two folders with an eclass, the last one counts", async () => {
   fixture.eclass("both", "SRC_URI=master\n", "master");
   fixture.eclass("both", "SRC_URI=own\n", "own");
   fixture.eclass("inherited-only", "SRC_URI=from-master\n", "master");
@@ -12,7 +12,7 @@ test("of two folders that have an eclass the last gives it", async () => {
   expect((await fixture.metadata("EAPI=0\ninherit inherited-only\n")).srcUri).toBe("from-master");
 });
 
-test("eclasses are sourced in order, at every inherit, and each is named once, after those that it inherits", async () => {
+test("eclasses are sourced in order, at every inherit, and each is reported once, after those that it inherits", async () => {
   fixture.eclass("leaf", "SRC_URI+=' leaf'\n");
   fixture.eclass("branch", "SRC_URI+=' branch('\ninherit leaf other\nSRC_URI+=' )'\n");
   fixture.eclass("other", 'SRC_URI+=" other:$ECLASS"\n');
@@ -23,15 +23,15 @@ test("eclasses are sourced in order, at every inherit, and each is named once, a
   });
 });
 
-test("ECLASS is the eclass's name again after it has inherited another, and gone in the ebuild", async () => {
+test("ECLASS is restored after a nested inherit, and unset in the ebuild", async () => {
   fixture.eclass("inner", ":\n");
   fixture.eclass("outer", 'inherit inner\nSRC_URI+=" $ECLASS"\n');
   expect((await fixture.metadata("EAPI=8\ninherit outer\n[[ ! -v ECLASS ]] || die\n")).srcUri).toBe("outer");
 });
 
-test("an eclass that is missing, or has no proper name, fails", async () => {
+test("an eclass that is missing, or has an invalid name, fails", async () => {
   expect(await fixture.failure("EAPI=8\ninherit no-such\n")).toBe("inherits no-such, and there is no no-such.eclass");
-  expect(await fixture.failure("EAPI=8\ninherit ../eclass/leaf\n")).toContain("which is no name of an eclass");
+  expect(await fixture.failure("EAPI=8\ninherit ../eclass/leaf\n")).toContain("which is not a valid name of an eclass");
   fixture.eclass("lost", "inherit no-such\n");
   expect(await fixture.failure("EAPI=8\ninherit lost 2>/dev/null || :\n")).toContain("there is no no-such.eclass");
 });
@@ -50,7 +50,7 @@ test("an eclass that ends with a failure fails, and so does one that dies", asyn
   expect(await fixture.failure("EAPI=8\ninherit dies\n")).toBe("died: dies: EAPI 8 unsupported");
 });
 
-test("an eclass that returns early, and one that guards itself, are fine", async () => {
+test("an eclass may return early, and guard itself against a second inherit", async () => {
   fixture.eclass("early", "SRC_URI+=early\nreturn 0\nSRC_URI+=late\n");
   fixture.eclass("guarded", "if [[ -z $_GUARDED ]]; then\n_GUARDED=1\ninherit guarded\nSRC_URI+=' once'\nfi\n");
   expect((await fixture.metadata("EAPI=8\ninherit early guarded guarded\n")).srcUri).toBe("early once");
@@ -61,12 +61,12 @@ test("an eclass that inherits itself without end fails", async () => {
   expect(await fixture.failure("EAPI=8\ninherit endless\n")).toMatch(/maximum function nesting level/);
 });
 
-test("an eclass sees no arguments, and what it does to its own reaches nobody", async () => {
+test("an eclass sees no arguments, and cannot change those of others", async () => {
   fixture.eclass("arguments", 'SRC_URI+=" $#"\nset -- a b c\n');
   expect((await fixture.metadata('EAPI=8\ninherit arguments arguments\nSRC_URI+=" $#"\n')).srcUri).toBe("0 0 0");
 });
 
-test("an eclass may set SRC_URI and HOMEPAGE, and the ebuild has the last word", async () => {
+test("an eclass may set SRC_URI and HOMEPAGE, and the ebuild may change them", async () => {
   fixture.eclass("sets", "SRC_URI=https://example.org/$PN/$P.tgz\nHOMEPAGE=https://example.org\nS=$WORKDIR/x\n");
   expect(await fixture.metadata("EAPI=8\ninherit sets\nSRC_URI+=' b'\n")).toMatchObject({
     srcUri: "https://example.org/foo/foo-1.2.tgz b",
@@ -75,7 +75,7 @@ test("an eclass may set SRC_URI and HOMEPAGE, and the ebuild has the last word",
   expect((await fixture.metadata("EAPI=8\ninherit sets\nSRC_URI=mine\n")).srcUri).toBe("mine");
 });
 
-test("an eclass can make SRC_URI of a list of crates", async () => {
+test("an eclass can build SRC_URI from a list of crates", async () => {
   fixture.eclass(
     "crates",
     `_crates_set_globals() {
@@ -125,7 +125,7 @@ test("RESTRICT accumulates from EAPI 8 on, and before that the last assignment h
     expect(await of(eapi)).toEqual(["test mirror fetch mirror", "test mine unset fetch unset"]);
 });
 
-test("EXPORT_FUNCTIONS defines phases at the end of the eclass, and nested ones keep theirs", async () => {
+test("EXPORT_FUNCTIONS defines phases at the end of the eclass, also in nested eclasses", async () => {
   fixture.eclass("inner-phases", "EXPORT_FUNCTIONS src_compile\ninner-phases_src_compile() { :; }\n");
   fixture.eclass(
     "phases",
@@ -143,7 +143,7 @@ declare -F src_compile >/dev/null || die late
   );
 });
 
-test("EXPORT_FUNCTIONS of what is not defined, or outside of an eclass, fails", async () => {
+test("EXPORT_FUNCTIONS of an undefined function, or outside of an eclass, fails", async () => {
   fixture.eclass("hollow", "EXPORT_FUNCTIONS src_test\n");
   expect(await fixture.failure("EAPI=8\ninherit hollow\n")).toBe(
     "inherits hollow.eclass, which has no hollow_src_test to export",
@@ -169,7 +169,7 @@ ${names.map((name) => `[[ $${name} == mine ]] || die ${name}`).join("\n")}
   expect((await fixture.metadata(text)).srcUri).toBe("");
 });
 
-test("what is declared in global scope of the ebuild is global, and functions see it", async () => {
+test("declarations in global scope are global, and functions see them", async () => {
   const text = `EAPI=8
 declare -A MAP=([a]=one [b]=two)
 declare -r CONSTANT=three

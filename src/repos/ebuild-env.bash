@@ -1,33 +1,32 @@
 # shellcheck shell=bash
-# Sources the ebuilds of one package and tells what each says of its files: the environment of PMS chapters 6, 7 and 10
-# to 12 for EAPI 0 to 9 as far as global scope may use it, and nothing of phases. Where PMS leaves it open it does what
-# Portage's bin/ebuild.sh does in its phase "depend".
+# Sources the ebuilds of one package and reports the metadata of each. Implements PMS chapters 6, 7 and 10 to 12 for EAPI 0
+# to 9, as far as global scope may use them, and no phases. Where PMS leaves something open, it does what Portage's
+# bin/ebuild.sh does in its phase "depend".
 #
-# Run as `bash -c TEXT` with LC_ALL=C and TMPDIR alone in its environment. TMPDIR has to be writable (here-documents)
-# and empty, and there have to be /dev/null and /dev/fd (process substitution).
+# Runs as `bash -c TEXT` with only LC_ALL=C and TMPDIR in its environment. TMPDIR must be writable (here-documents) and
+# empty, and /dev/null and /dev/fd (process substitution) must exist.
 # Standard input is a list in which every field ends with a NUL:
 #   CATEGORY PN FOLDER NUMBER ECLASS-FOLDER… and then for each ebuild: PF PV PR EAPI
 # Standard output is, for each ebuild in turn and as soon as it is done, PF STATUS REPLY, each ending with a NUL. REPLY
-# is what the ebuild wrote to its standard error, and within that, between \036 and \036, what this environment tells:
+# is what the ebuild wrote to its standard error; within that, between \036 and \036, are records of this environment:
 #   died NEWLINE MESSAGE
 #   evaluated NEWLINE EAPI NEWLINE SRC_URI NEWLINE RESTRICT NEWLINE HOMEPAGE NEWLINE INHERITED NEWLINE
 #
-# Each ebuild is sourced in a subshell of its own, whose output is collected here: none of them holds the descriptor
-# that the replies go to, and as a command substitution drops NULs none can put one in. Names that are not an ebuild's
-# affair start with __portcache_. What an ebuild may have set (`set -u`, IFS) is in force in these functions as well, so
-# they are written to bear it.
+# Each ebuild is sourced in its own subshell, whose output is collected here: no ebuild has the descriptor of the replies,
+# and none can write a NUL, since command substitutions drop them. Internal names start with __portcache_. Settings of an
+# ebuild (`set -u`, IFS) also apply in these functions, which are written for that.
 
-# Honest mistakes end in command_not_found_handle. This does not shut anything in: that is the sandbox's work.
+# Honest mistakes end in command_not_found_handle. This contains nothing: that is the sandbox's task.
 # shellcheck disable=SC2123 # on purpose
 PATH=/nonexistent
 # As in Portage: both are on in bash 5.2 by default and break ebuilds, and BASH_COMPAT does not turn them off.
 shopt -u patsub_replacement globskipdots 2>/dev/null
 shopt -s expand_aliases
-# So that an endless recursion ends at once.
+# Ends an endless recursion at once.
 FUNCNEST=1000
 
-# __portcache_die WHAT-IT-DOES: this ebuild fails, wherever this is called. From within a subshell only the message gets
-# out, and that is enough: the reader of the reply takes no result that stands beside it.
+# __portcache_die WHAT-IT-DOES: makes the ebuild fail, wherever it is called. From a subshell only the message gets out, which
+# is enough: the reader of the reply ignores results beside it.
 __portcache_die() {
   builtin printf '\036died\n%s\036' "${1//$'\036'/ }" >&"$__portcache_reply_fd"
   exit 1
@@ -63,12 +62,12 @@ command_not_found_handle() {
   __portcache_die "runs the command $1"
 }
 
-# Not for global scope (PMS 12.3), as all those of phases, of which only these are worth a message of their own.
+# Not for global scope (PMS 12.3), like all functions of phases; only these have a message of their own.
 for __portcache_name in use useq usev usex use_with use_enable in_iuse has_version best_version portageq; do
   eval "$__portcache_name() { __portcache_die 'calls $__portcache_name in global scope'; }"
 done
 
-# PMS 12.3.5 and 12.3.16: messages, which nobody reads here
+# PMS 12.3.5 and 12.3.16: messages, which nobody reads
 for __portcache_name in einfo einfon elog ewarn eerror eqawarn ebegin debug-print{,-function,-section}; do
   eval "$__portcache_name() { :; }"
 done
@@ -109,7 +108,7 @@ inherit() {
 __portcache_inherit() {
   local ECLASS=$1 __portcache_exported=() __portcache_file
   # PMS 3.1.6
-  [[ $1 == [A-Za-z_]* && $1 != *[!A-Za-z0-9_.-]* ]] || __portcache_die "inherits '$1', which is no name of an eclass"
+  [[ $1 == [A-Za-z_]* && $1 != *[!A-Za-z0-9_.-]* ]] || __portcache_die "inherits '$1', which is not a valid name of an eclass"
   for __portcache_file in "${__portcache_eclass_folders[@]/%//$1.eclass}"; do
     [[ ! -f $__portcache_file ]] || break
   done
@@ -125,7 +124,7 @@ __portcache_inherit() {
   source "$__portcache_file" || __portcache_die "inherits $ECLASS.eclass, which ends with status $?"
   [[ $__portcache_eapi == [0-7] ]] || __portcache_restrict+=" ${RESTRICT-}"
   ((${#__portcache_exported[@]} == 0)) || __portcache_export
-  # In Portage's order: an eclass after those that it inherits itself.
+  # In Portage's order: an eclass comes after those that it inherits itself.
   [[ " ${INHERITED-} " == *" $ECLASS "* ]] || INHERITED+=" $ECLASS"
 }
 
@@ -138,7 +137,7 @@ __portcache_export() {
   done
 }
 
-# PMS 10.3. What it declares is defined at the end of the eclass.
+# PMS 10.3. The functions are defined at the end of the eclass.
 EXPORT_FUNCTIONS() {
   [[ -n ${ECLASS-} ]] || __portcache_die 'calls EXPORT_FUNCTIONS outside of an eclass'
   __portcache_exported+=("$@")
@@ -162,11 +161,11 @@ __portcache_ver_split() {
 # __portcache_ver_range RANGE LAST: sets the caller's `first` and `last`.
 __portcache_ver_range() {
   local pattern='^([0-9]+)(-([0-9]*))?$'
-  [[ $1 =~ $pattern ]] || __portcache_die "calls ver_cut or ver_rs with '$1', which is no range"
+  [[ $1 =~ $pattern ]] || __portcache_die "calls ver_cut or ver_rs with '$1', which is not a range"
   first=$((10#${BASH_REMATCH[1]})) last=$2
   if [[ -z ${BASH_REMATCH[2]} ]]; then last=$first; fi
   if [[ -n ${BASH_REMATCH[3]} ]]; then last=$((10#${BASH_REMATCH[3]})); fi
-  ((first <= last)) || [[ $1 == *- ]] || __portcache_die "calls ver_cut or ver_rs with '$1', which is no range"
+  ((first <= last)) || [[ $1 == *- ]] || __portcache_die "calls ver_cut or ver_rs with '$1', which is not a range"
   if ((last > $2)); then last=$2; fi
 }
 
@@ -188,7 +187,7 @@ ver_rs() {
   while (($# >= 2)); do
     __portcache_ver_range "$1" $((${#parts[@]} / 2 - 1))
     for ((index = first; index <= last; index++)); do
-      # There is nothing before the first component unless something is.
+      # The first separator exists only where the version has one.
       if ((index > 0)) || [[ -n ${parts[0]-} ]]; then parts[2 * index]=$2; fi
     done
     shift 2
@@ -202,17 +201,17 @@ ver_test() {
     version=$1
     shift
   fi
-  [[ $# == 2 && $1 == -@(eq|ne|lt|le|gt|ge) ]] || __portcache_die "calls ver_test with '$*', which is no comparison"
+  [[ $# == 2 && $1 == -@(eq|ne|lt|le|gt|ge) ]] || __portcache_die "calls ver_test with '$*', which is not a comparison"
   __portcache_compare_versions "$version" "$2"
   test "$order" "$1" 0
 }
 
-# These all set the caller's `order` to -1, 0 or 1, which is 0 before. They are many and small, since bash copies all of
-# a function whenever it calls it.
+# These set the caller's `order`, which is 0 before, to -1, 0 or 1. They are many and small, since bash copies a whole
+# function with each call.
 __portcache_compare_texts() {
   if [[ $1 == "$2" ]]; then order=0; elif [[ $1 < $2 ]]; then order=-1; else order=1; fi
 }
-# Of any length; nothing is 0.
+# Numbers of any length; an empty one is 0.
 __portcache_compare_numbers() {
   local a=${1#"${1%%[!0]*}"} b=${2#"${2%%[!0]*}"}
   if ((${#a} == ${#b})); then __portcache_compare_texts "$a" "$b"; else order=$((${#a} < ${#b} ? -1 : 1)); fi
@@ -233,7 +232,7 @@ __portcache_compare_versions() {
   [[ $a == "$1" && $b == "$2" ]] || __portcache_compare_ends "${1#"$a"}" "${2#"$b"}"
 }
 
-# Algorithm 3.3: with a zero in front, but for the first, it is a decimal fraction.
+# Algorithm 3.3: a component with a leading zero, except for the first one, is a decimal fraction.
 __portcache_compare_components() {
   if [[ -z $3 && ($1 == 0* || $2 == 0*) ]]; then
     __portcache_compare_texts "${1%"${1##*[!0]}"}" "${2%"${2##*[!0]}"}"
@@ -242,7 +241,7 @@ __portcache_compare_components() {
   fi
 }
 
-# What may follow the numbers: letter, suffixes, revision (PMS 3.2). Algorithms 3.4 and 3.7.
+# Letter, suffixes and revision after the numbers (PMS 3.2). Algorithms 3.4 and 3.7.
 readonly __portcache_version_end='^([a-z]?)((_(alpha|beta|pre|rc|p)[0-9]*)*)(-r([0-9]+))?$'
 __portcache_compare_ends() {
   local a b
@@ -255,7 +254,7 @@ __portcache_compare_ends() {
   [[ $order != 0 ]] || __portcache_compare_numbers "${a[6]}" "${b[6]}"
 }
 
-# Algorithms 3.5 and 3.6. To have no suffix ranks as well: below _p and above the others.
+# Algorithms 3.5 and 3.6. No suffix ranks below _p and above the others.
 declare -rA __portcache_suffix=([_alpha]=1 [_beta]=2 [_pre]=3 [_rc]=4 [none]=5 [_p]=6)
 __portcache_compare_suffixes() {
   local x=$1 y=$2 p q m n
@@ -267,11 +266,11 @@ __portcache_compare_suffixes() {
   done
 }
 
-# __portcache_begin PF PV PR EAPI: what is different for each ebuild.
+# __portcache_begin PF PV PR EAPI: sets up what differs for each ebuild.
 # shellcheck disable=SC2034 # variables for ebuilds
 __portcache_begin() {
   local build=/var/tmp/portage/$CATEGORY/$1
-  # PMS 11.1, what is legal in global scope. Ebuilds may name the folders, not use them; TMPDIR is as it was.
+  # PMS 11.1: the variables for global scope. Ebuilds may name the folders, not use them; TMPDIR stays as it was.
   PF=$1 PV=$2 PR=$3 PVR=${1#"$PN-"} P=$PN-$2
   FILESDIR=$build/files DISTDIR=$build/distdir WORKDIR=$build/work S=$build/work/$P T=$build/temp HOME=$build/homedir
   EPREFIX='' USE=''
@@ -281,14 +280,14 @@ __portcache_begin() {
   readonly __portcache_reply_fd __portcache_eapi=$4
   __portcache_restrict=''
 
-  # Functions that this EAPI has not, or that eclasses define themselves for it (PMS 12.3).
+  # Functions that this EAPI does not have, or that eclasses define for it (PMS 12.3).
   if [[ $4 == [0-3] ]]; then unset -f nonfatal; fi
   if [[ $4 == [0-5] ]]; then unset -f get_libdir; fi
   if [[ $4 == [0-6] ]]; then unset -f ver_cut ver_rs ver_test; fi
   if [[ $4 != [0-7] ]]; then unset -f hasv hasq; fi
   if [[ $4 != [0-8] ]]; then unset -f assert; fi
 
-  # PMS 6. An older bash than 5.3 is as near to it as can be without.
+  # PMS 6. A bash before 5.3 comes as close as it can.
   case $4 in
     [0-5]) BASH_COMPAT=3.2 ;;
     [67]) BASH_COMPAT=4.2 ;;
@@ -298,8 +297,8 @@ __portcache_begin() {
   if [[ $4 != [0-5] ]]; then shopt -s failglob; fi
 }
 
-# What the ebuild and its eclasses have left. Functions of theirs may have the names of commands used here: in POSIX
-# mode bash finds the special builtins (unset, set, trap) before functions.
+# Reports the ebuild's variables. Functions of ebuild and eclasses may have the names of commands used here: in POSIX mode
+# bash finds the special builtins (unset, set, trap) before functions.
 __portcache_report() {
   POSIXLY_CORRECT=1
   unset -f unset set trap printf
@@ -307,35 +306,35 @@ __portcache_report() {
   set +x -f
   unset -v IFS || return
   __portcache_values=()
-  # From EAPI 8 on RESTRICT accumulates (PMS 10.2), before it is as it was left.
+  # RESTRICT accumulates from EAPI 8 on (PMS 10.2); before, the last value counts.
   for __portcache_value in \
     "${EAPI:-0}" "${SRC_URI-}" "${RESTRICT-} $__portcache_restrict" "${HOMEPAGE-}" "${INHERITED-}"; do
-    # Split and joined again: runs of white space become one blank.
-    # shellcheck disable=SC2086 # to be split
+    # Split and joined again, so that each run of white space becomes one blank.
+    # shellcheck disable=SC2086 # split on purpose
     set -- $__portcache_value
     __portcache_values+=("$*")
   done
   printf '\036evaluated\n%s\n%s\n%s\n%s\n%s\n\036' "${__portcache_values[@]}" >&"$__portcache_reply_fd"
 }
 
-# No ebuild replaces these.
+# Ebuilds cannot replace these.
 readonly -f __portcache_{die,inherit,export,begin,report,ver_split,ver_range}
 readonly -f __portcache_compare_{texts,numbers,versions,components,ends,suffixes}
 
 mapfile -d '' -t __portcache_list
-# No pattern is to find a file.
+# Patterns must not match any file.
 cd -- "$TMPDIR" || exit
 CATEGORY=${__portcache_list[0]} PN=${__portcache_list[1]}
 __portcache_folder=${__portcache_list[2]}
-# The last folder that has an eclass gives it: so from the last to the first, to take the first found.
+# The last folder with an eclass counts, so they are searched from last to first.
 for ((__portcache_at = 3 + __portcache_list[3]; __portcache_at > 3; __portcache_at--)); do
   __portcache_eclass_folders+=("${__portcache_list[__portcache_at]}")
 done
 
-# Not in a function: what is declared in global scope has to be global.
+# Not in a function, so that declarations in global scope are global.
 for ((__portcache_at = 4 + __portcache_list[3]; __portcache_at < ${#__portcache_list[@]}; __portcache_at += 4)); do
   __portcache_reply=$(
-    # One command, so that it is read before the ebuild can define aliases.
+    # One command, so that bash parses it before the ebuild can define aliases.
     {
       exec {__portcache_reply_fd}>&1 2>&1 >/dev/null
       __portcache_begin "${__portcache_list[@]:__portcache_at:4}"

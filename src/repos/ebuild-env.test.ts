@@ -6,7 +6,7 @@ afterAll(() => fixture[Symbol.dispose]());
 
 const EAPIS = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-/** An ebuild of each EAPI, all in one bash, with what it leaves in SRC_URI or why it fails, by EAPI. */
+/** Evaluates an ebuild of each EAPI, all in one bash; returns SRC_URI or the reason of the failure, by EAPI. */
 async function inEachEapi(text: string): Promise<Readonly<Record<string, string>>> {
   const evaluations = await fixture.evaluateAll(
     Object.fromEntries(EAPIS.map((eapi) => [eapi, `EAPI=${eapi}\n${text}\n`])),
@@ -19,7 +19,7 @@ async function inEachEapi(text: string): Promise<Readonly<Record<string, string>
   );
 }
 
-/** The same value for EAPIs given as "0-5". */
+/** Expands keys such as "0-5" to EAPIs. */
 function byEapi(values: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const all = Object.entries(values).flatMap(([range, value]) => {
     const [first = 0, last = first] = range.split("-").map(Number);
@@ -39,7 +39,7 @@ test("an unknown EAPI fails and is not sourced", async () => {
   expect(await fixture.failure("EAPI=5-progress\nexit 7\n")).toBe("has the unknown EAPI 5-progress");
 });
 
-test("an EAPI that is set late, twice, or otherwise than the first line says fails", async () => {
+test("an EAPI that is set late, twice, or differs from the first line fails", async () => {
   expect(await fixture.failure("DESCRIPTION=x\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 0");
   expect(await fixture.failure("EAPI=7\nEAPI=8\n")).toBe("sets EAPI to 8, but its first line says 7");
   expect(await fixture.failure("EAPI=8\nunset EAPI\n")).toBe("sets EAPI to 0, but its first line says 8");
@@ -76,11 +76,11 @@ test.each<[string, string, Readonly<Record<string, string>>]>([
   ["edo", "edo true", { "0-9": "it runs the command edo" }],
   ["pipestatus", "pipestatus", { "0-9": "it runs the command pipestatus" }],
   ["insinto", "insinto /", { "0-9": "it runs the command insinto" }],
-])("%s is there as the EAPI has it", async (_, text, expected) => {
+])("%s exists as the EAPI defines it", async (_, text, expected) => {
   expect(await inEachEapi(text)).toEqual(byEapi(expected));
 });
 
-test("messages and debug commands are there, and nobody sees them", async () => {
+test("message and debug functions exist, and print nothing", async () => {
   const names = "einfo einfon elog ewarn eerror eqawarn ebegin debug-print debug-print-function debug-print-section";
   const calls = names.split(" ").map((name) => `${name} "to be seen" by -n nobody || die`);
   const text = `EAPI=8\n${calls.join("\n")}\neend 0 || die\neend 3 bad; SRC_URI=$?$(einfo x)$(debug-print y)\n`;
@@ -104,7 +104,7 @@ test.each([
   expect((await fixture.metadata(`EAPI=8\nsrc_compile() { ${name} x; }\n`)).eapi).toBe("8");
 });
 
-test("external commands die, also where nobody looks", async () => {
+test("external commands die, also where their status is ignored", async () => {
   for (const text of [
     "sed s/a/b/",
     "x=$(cat /etc/passwd 2>/dev/null)",
@@ -116,7 +116,7 @@ test("external commands die, also where nobody looks", async () => {
   expect((await fixture.metadata("EAPI=8\ntype -P sed >/dev/null || SRC_URI=none\n")).srcUri).toBe("none");
 });
 
-test("variables tell the package, and PVR has a revision only where the name has", async () => {
+test("variables describe the package, and PVR has a revision only where the name has one", async () => {
   const text = 'EAPI=8\nSRC_URI="$CATEGORY $PN $PV $PR $PVR $P $PF $EBUILD_PHASE"\n[[ $S == $WORKDIR/$P ]] || die S\n';
   const srcUri = async (version: string) => (await fixture.metadata(text, version)).srcUri;
   expect(await srcUri("1.2")).toBe("app-misc foo 1.2 r0 1.2 foo-1.2 foo-1.2 depend");
@@ -124,7 +124,7 @@ test("variables tell the package, and PVR has a revision only where the name has
   expect(await srcUri("1.2-r0")).toBe("app-misc foo 1.2 r0 1.2-r0 foo-1.2 foo-1.2-r0 depend");
 });
 
-test("folders that may be named are absolute, and what ebuilds set is not set before", async () => {
+test("variables for folders are absolute, and variables of ebuilds are unset before", async () => {
   const names = "FILESDIR DISTDIR WORKDIR S T HOME TMPDIR"
     .split(" ")
     .map((name) => `[[ $${name} == /* ]] || die ${name}`);
@@ -135,7 +135,7 @@ test("folders that may be named are absolute, and what ebuilds set is not set be
   expect(await inEachEapi(text)).toEqual(byEapi({ "0-9": "" }));
 });
 
-test("BASH_COMPAT is what the EAPI asks for, and not exported", async () => {
+test("BASH_COMPAT is as the EAPI requires, and not exported", async () => {
   const [version] = Bun.spawnSync(["bash", "-c", "echo $((BASH_VERSINFO[0]*100+BASH_VERSINFO[1]))"])
     .stdout.toString()
     .split("\n");
@@ -145,7 +145,7 @@ test("BASH_COMPAT is what the EAPI asks for, and not exported", async () => {
   ).toEqual(byEapi({ "0-5": "3.2", "6-7": "4.2", "8": "5.0", "9": newest }));
 });
 
-test("a pattern without a match fails from EAPI 6 on, and stands for itself before", async () => {
+test("a pattern without a match fails from EAPI 6 on, and stays as it is before", async () => {
   const found = await inEachEapi("for x in no-such-*; do SRC_URI=$x; done");
   expect(found["5"]).toBe("no-such-*");
   expect(Object.values(found).map((value) => value.includes("no match: no-such-*"))).toEqual(
@@ -156,13 +156,13 @@ test("a pattern without a match fails from EAPI 6 on, and stands for itself befo
   );
 });
 
-test("no pattern finds the folders of the machine", async () => {
+test("no pattern matches files of the machine", async () => {
   expect((await fixture.metadata('EAPI=5\nfor x in [a-o]* [q-z]*; do SRC_URI+=" $x"; done\n')).srcUri).toBe(
     "[a-o]* [q-z]*",
   );
 });
 
-test("the options of the shell are those that Portage has", async () => {
+test("shell options are those of Portage", async () => {
   const text =
     'for o in extglob nullglob globskipdots patsub_replacement expand_aliases dotglob; do shopt -q $o && SRC_URI+="$o "; done; :';
   expect(await inEachEapi(text)).toEqual(byEapi({ "0-9": "expand_aliases" }));
@@ -196,18 +196,18 @@ test("runs of white space become one blank", async () => {
   });
 });
 
-test("a value is not taken for a pattern, an option or an escape", async () => {
+test("values are not interpreted as patterns, options or escapes", async () => {
   const text = "EAPI=8\nSRC_URI='-n * ? [a-z] \\n ~ $HOME `x` {a,b}'\n";
   expect((await fixture.metadata(text)).srcUri).toBe("-n * ? [a-z] \\n ~ $HOME `x` {a,b}");
 });
 
-test("a SRC_URI of 400 KB comes whole", async () => {
+test("a SRC_URI of 400 KB is complete", async () => {
   const uri = "https://example.org/a/rather/long/path/to/some/file/that/is/wanted-";
   const { srcUri } = await fixture.metadata(`EAPI=8\nfor ((i = 0; i < 6000; i++)); do SRC_URI+=" ${uri}$i"; done\n`);
   expect(srcUri.length).toBeGreaterThan(400_000);
   expect(srcUri).toBe(Array.from({ length: 6000 }, (_, i) => `${uri}${i}`).join(" "));
 });
 
-test("bytes that are no UTF-8 do not keep an ebuild from being evaluated", async () => {
+test("an ebuild with invalid UTF-8 is evaluated", async () => {
   expect((await fixture.metadata("EAPI=8\nSRC_URI=$'\\xff\\xc3\\xa4'\n")).srcUri).toBe("\ufffdä");
 });

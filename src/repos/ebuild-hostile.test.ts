@@ -17,7 +17,7 @@ test.each([
   ["a report", `printf '${FAKE}'`],
   ["a reply", `printf 'foo-1\\0000\\000${FAKE}\\000'`],
   ["megabytes", "for ((i = 0; i < 20000; i++)); do printf '%0200d' 0; done"],
-])("%s on standard output reach nobody", async (_, text) => {
+])("%s on standard output have no effect", async (_, text) => {
   const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual(expect.objectContaining({ kind: "evaluated" }));
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
@@ -35,20 +35,20 @@ test.each([
   ["a record of another kind", `${"printf '\\036something\\n8\\na\\n\\n\\n\\n\\036' >&2; exit 0"}`],
   ["a report and a failure", `printf '${FAKE}' >&2; exit 1`],
   ["a report to every descriptor", `for fd in /dev/fd/*; do printf '${FAKE}' >&"\${fd##*/}"; done 2>/dev/null; :`],
-])("%s among its complaints makes it fail, and the next one is fine", async (_, text) => {
+])("%s on standard error makes an ebuild fail, and not the next one", async (_, text) => {
   const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual({ kind: "failed", reason: "leaves a malformed report" });
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
 });
 
-test("to end bash itself is no way to be believed", async () => {
+test("a report of an ebuild that ends bash is not accepted", async () => {
   const found = await fixture.evaluateAll({ "1": GOOD, "2": `${GOOD}kill -9 $$\n`, "3": GOOD });
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(srcUriOf(found["2"])).toMatch(/^made bash end with status 137/);
   expect(srcUriOf(found["3"])).toMatch(/^was not reached, because foo-2 made bash end/);
 });
 
-test("a flood of complaints is ended", async () => {
+test("a flood on standard error is stopped", async () => {
   using small = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 1000, outputBytes: 100_000 }) });
   const found = await small.evaluateAll({
     "1": GOOD,
@@ -59,7 +59,7 @@ test("a flood of complaints is ended", async () => {
   expect(srcUriOf(found["2"])).toBe("wrote too much");
 });
 
-/** Whatever it does, its own report is right, or it fails. */
+// Whatever an ebuild does, its report is right, or it fails.
 test.each([
   "set -e",
   "set -eu",
@@ -107,7 +107,7 @@ test.each([
   "f() { SRC_URI=https://example.org/$P.tgz; }; SRC_URI=; f",
   "ulimit -c 0",
   "wait; jobs; times; hash -r; enable -a; history; bind 2>/dev/null",
-])("an ebuild may do this and is told right: %s", async (text) => {
+])("an ebuild may do this, and its report is right: %s", async (text) => {
   const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n:\n`, "2": GOOD });
   expect(srcUriOf(found["1"])).toBe("https://example.org/foo-1.tgz");
   expect(found["2"]).not.toHaveProperty("complaint");
@@ -131,7 +131,7 @@ test.each([
   "__portcache_report() { :; }",
   "unset -f __portcache_report",
   "source() { :; }; exit 0",
-])("an ebuild that does this fails, and does no harm to the next: %s", async (text) => {
+])("an ebuild that does this fails, and does not affect the next: %s", async (text) => {
   const found = await fixture.evaluateAll({ "1": `${GOOD}${text}\n`, "2": GOOD });
   expect(found["1"]).toEqual({
     kind: "failed",
@@ -140,7 +140,7 @@ test.each([
   expect(srcUriOf(found["2"])).toBe("https://example.org/foo-2.tgz");
 });
 
-test("none of the environment's own functions can be replaced or taken away", async () => {
+test("no function of the environment can be replaced or removed", async () => {
   const all = 'while read -r _ _ name; do [[ $name != __portcache_* ]] || own+=" $name"; done < <(declare -F)';
   const own = (await fixture.metadata(`EAPI=8\n${all}\nSRC_URI=$own\n`)).srcUri.split(" ");
   expect(own.length).toBeGreaterThan(10);

@@ -5,7 +5,7 @@ import { createEbuildFixture } from "../testing/ebuilds.ts";
 const fixture = createEbuildFixture();
 afterAll(() => fixture[Symbol.dispose]());
 
-/** What the commands print, with "=" and their status where that is not 0, in one ebuild. */
+/** Runs commands in one ebuild; returns their outputs, with "=" and a status other than 0. */
 async function run(commands: readonly string[], eapi = "8"): Promise<readonly string[]> {
   const lines = commands.map((command) => `out=$(${command}); status=$?; SRC_URI+=" [$out\${status#0}]"`);
   const { srcUri } = await fixture.metadata(`EAPI=${eapi}\n${lines.join("\n")}\n`, "2.3.4_rc5-r6");
@@ -57,7 +57,7 @@ const REPLACEMENTS: readonly (readonly [string, string])[] = [
   ["ver_rs 1 '*' 1.2", "1*2"],
 ];
 
-test.each(["7", "8", "9"])("ver_cut and ver_rs cut and replace as PMS 12.3.14 has it, in EAPI %s", async (eapi) => {
+test.each(["7", "8", "9"])("ver_cut and ver_rs work as in PMS 12.3.14, in EAPI %s", async (eapi) => {
   const vectors = [...CUTS, ...REPLACEMENTS];
   const found = await run(
     vectors.map(([command]) => command),
@@ -79,7 +79,7 @@ const COMPARISONS = `
   1_p -gt 1, 1_p0 -lt 1_p0_p, 1 -le 1, 1 -ge 1, 1 -le 2, 2 -ge 1, 1.1.1 -lt 1.1.10, 1.09 -lt 1.1, 1.9 -lt 1.10,
   1a -lt 1.0, 1.2.3_rc1-r1 -lt 1.2.3`;
 
-test("ver_test compares as PMS 3.3 has it", async () => {
+test("ver_test compares as in PMS 3.3", async () => {
   const commands = COMPARISONS.split(",").map((comparison) => `ver_test ${comparison.trim()}`);
   expect((await run(commands)).map((status, i) => [commands[i], status])).toEqual(commands.map((one) => [one, ""]));
 });
@@ -122,7 +122,7 @@ test.each([
   expect(await fixture.failure(`EAPI=8\nx=$(${command} 2>/dev/null || :)\n`)).toContain(`calls ${command.slice(0, 3)}`);
 });
 
-test("up to EAPI 6 there are none of these, and an eclass may define them", async () => {
+test("these functions do not exist up to EAPI 6, where an eclass may define them", async () => {
   fixture.eclass("eapi7-ver", "ver_cut() { echo theirs; }\n");
   expect(await fixture.metadata("EAPI=6\ninherit eapi7-ver\nSRC_URI=$(ver_cut 1)\n")).toMatchObject({
     srcUri: "theirs",
@@ -152,7 +152,7 @@ const version: fc.Arbitrary<Version> = fc.record({
   }),
   revision: fc.constantFrom("", "", "0", "1", "01", "2"),
 });
-/** Often alike up to some point. */
+/** Generates versions that often have the same start. */
 const pair = fc.oneof(
   fc.tuple(version, version),
   fc.tuple(version, version).map(([a, b]) => [a, { ...b, numbers: a.numbers }] as const),
@@ -182,7 +182,7 @@ function suffixes(a: Version["suffixes"], b: Version["suffixes"]): number {
   return 0;
 }
 
-/** Algorithm 3.1 of PMS, to the letter. */
+/** Implements algorithm 3.1 of PMS literally. */
 function order(a: Version, b: Version): number {
   const rest = a.numbers.slice(1, b.numbers.length).map((one, i) => component(one, b.numbers[i + 1]!));
   const numbers = [integers(a.numbers[0]!, b.numbers[0]!), ...rest, compare(a.numbers.length, b.numbers.length)];
@@ -190,7 +190,7 @@ function order(a: Version, b: Version): number {
   return [...numbers, ...ends].find((one) => one !== 0) ?? 0;
 }
 
-test("ver_test compares any two versions as the algorithms of PMS do", async () => {
+test("ver_test compares any two versions as the algorithms of PMS", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(pair, { minLength: 100, maxLength: 200 }), async (pairs) => {
       const lines = pairs.map(([a, b]) => {

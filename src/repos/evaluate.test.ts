@@ -21,7 +21,7 @@ const good = (version: string): Evaluation => ({
 });
 const failed = (reason: string) => ({ kind: "failed", reason }) as const;
 
-test("every ebuild of a package is told, those that fail with a reason", async () => {
+test("every ebuild of a package is evaluated, and failures have a reason", async () => {
   const found = await fixture.evaluateAll({
     "1": GOOD,
     "2": "EAPI=8\ndie gone\n",
@@ -36,7 +36,7 @@ test("every ebuild of a package is told, those that fail with a reason", async (
   });
 });
 
-test("what one ebuild leaves behind does not reach the next", async () => {
+test("an ebuild does not affect the next", async () => {
   const found = await fixture.evaluateAll({
     "1": "EAPI=8\nRESTRICT=test\nHOMEPAGE=x\nLEFT=1\nset -u\nshopt -s nullglob\ncd /\nreadonly PV\nhas() { :; }\n",
     "2": "EAPI=8\nhas a b && die has\n[[ ! -v LEFT && $PV == 2 && $- != *u* ]] || die left\nSRC_URI=$(echo no-*)\n",
@@ -45,7 +45,7 @@ test("what one ebuild leaves behind does not reach the next", async () => {
   expect(found["2"]).toMatchObject({ kind: "failed", reason: expect.stringContaining("no match: no-*") });
 });
 
-test("an ebuild that is no version of the package, or is not there, fails alone", async () => {
+test("an ebuild that is missing, or not a version of the package, fails alone", async () => {
   writeFileSync(`${fixture.folder}/foo-1.ebuild`, GOOD);
   const evaluations = await createEvaluator(createTestSandbox()).evaluate({
     category: "app-misc",
@@ -65,7 +65,7 @@ test("an ebuild that is no version of the package, or is not there, fails alone"
   });
 });
 
-test("nothing is run where there is nothing to evaluate", async () => {
+test("bash does not run without valid ebuilds", async () => {
   const sandbox: Sandbox = { ...createTestSandbox(), run: () => Promise.reject(new Error("It was run")) };
   const request = { category: "app-misc", package: "foo", folder: fixture.folder, eclassFolders: [] };
   const { evaluate } = createEvaluator(sandbox);
@@ -74,13 +74,13 @@ test("nothing is run where there is nothing to evaluate", async () => {
   expect([...unknown]).toEqual([["foo-1", failed("has the unknown EAPI 11")]]);
 });
 
-test("a sandbox that cannot be started is not held against the ebuilds", async () => {
+test("a sandbox that cannot be started is not a failure of the ebuilds", async () => {
   const sandbox: Sandbox = { ...createTestSandbox(), run: () => Promise.reject(new Error("no bash")) };
   using broken = createEbuildFixture({ sandbox });
   expect(await broken.evaluate(GOOD).catch((error: Error) => error.message)).toBe("no bash");
 });
 
-test("the sandbox shows the package and the eclasses, and nothing else of the tree", async () => {
+test("the sandbox has the package and the eclasses, and nothing else of the repository", async () => {
   const jobs: SandboxJob[] = [];
   const plain = createTestSandbox();
   const sandbox: Sandbox = {
@@ -99,7 +99,7 @@ test("the sandbox shows the package and the eclasses, and nothing else of the tr
   expect(jobs[0]?.script.length).toBeLessThan(100 * 1024);
 });
 
-test("the folder's path may have blanks, newlines, quotes and patterns in it", async () => {
+test("the folder's path may contain blanks, newlines, quotes and patterns", async () => {
   using odd = createEbuildFixture({ name: " a  b\n*'\"$x`\\ [c]é&" });
   odd.eclass("odd", "SRC_URI=odd\n");
   odd.eclass("master-odd", "SRC_URI+=' master'\n", "master");
@@ -107,7 +107,7 @@ test("the folder's path may have blanks, newlines, quotes and patterns in it", a
   expect(await odd.metadata("EAPI=0\ninherit odd master-odd\n")).toMatchObject({ srcUri: "odd master" });
 });
 
-test("what an ebuild complains of stands with its own result, shortened and on one line", async () => {
+test("a complaint belongs to its ebuild's result, shortened and on one line", async () => {
   const found = await fixture.evaluateAll({
     "1": GOOD,
     "2": `${GOOD}echo one >&2\nprintf '\\e[31mtwo\\t\\n' >&2\n`,
@@ -120,7 +120,7 @@ test("what an ebuild complains of stands with its own result, shortened and on o
   expect(found["4"]).toEqual(good("4"));
 });
 
-test("what bash complains of is told without the folder", async () => {
+test("complaints do not contain the folder", async () => {
   expect(await fixture.evaluate("EAPI=8\nSRC_URI=x\ncd /no/such || :\n")).toMatchObject({
     kind: "evaluated",
     complaint: "foo-1.2-r3.ebuild: line 3: cd: /no/such: No such file or directory",
@@ -147,7 +147,7 @@ test.each([
   expect(await fixture.failure(text)).toMatch(reason);
 });
 
-test("a return without a failure ends the ebuild well", async () => {
+test("an ebuild may end with return 0", async () => {
   expect(await fixture.evaluate(`${GOOD}return 0\ndie\n`)).toEqual(good("1.2"));
 });
 
@@ -160,17 +160,17 @@ test.each([
   "read -r x < <(die inside); :",
   "{ die inside; } >&- 2>&- || :",
   "f() { local x=$(die inside); }; f",
-])("a die is found wherever it is: %s", async (text) => {
+])("a die counts wherever it is: %s", async (text) => {
   expect(await fixture.failure(`EAPI=8\n${text}\n`)).toContain("died: inside");
 });
 
-test("the message of a die is short and on one line, whatever it holds", async () => {
+test("the message of a die is shortened and on one line", async () => {
   expect(await fixture.failure("EAPI=8\ndie $'a\\n\\tb\\x1ec\\e[31m\\x01d'\n")).toBe("died: a b c [31m d");
   expect((await fixture.failure("EAPI=8\ndie $(printf '%05000d' 0)\n")).length).toBeLessThan(1100);
   expect(await fixture.failure("EAPI=8\nIFS=x; die a b\n")).toBe("died: a b");
 });
 
-/** A run that has ended so, having written this. */
+/** Creates the result of a run with this end and output. */
 function ended(end: SandboxEnd, output: string): Sandbox {
   const result = { end, exit: end === "exit" ? 137 : 0, output: new TextEncoder().encode(output), errors: "no\nmore" };
   return { kind: "none", run: async () => result, stop: async () => {} };
@@ -187,7 +187,7 @@ test.each<[SandboxEnd, string]>([
   ["output", "wrote too much"],
   ["stopped", "was stopped with the server"],
   ["exit", "made bash end with status 137: no more"],
-])("where a run ended for %s, those that had reported keep their results", async (end, why) => {
+])("where a run ends by %s, earlier results are kept", async (end, why) => {
   using cut = createEbuildFixture({
     sandbox: ended(end, reply("1") + (end === "exit" ? "" : reply("2").slice(0, 20))),
   });
@@ -198,7 +198,7 @@ test.each<[SandboxEnd, string]>([
   });
 });
 
-test("one that never ends fails, and those before it keep their results", async () => {
+test("an endless ebuild fails, and earlier results are kept", async () => {
   using quick = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 300 }) });
   expect(await quick.evaluateAll({ "1": GOOD, "2": "EAPI=8\nwhile :; do :; done\n", "3": GOOD })).toEqual({
     "1": good("1"),
@@ -207,7 +207,7 @@ test("one that never ends fails, and those before it keep their results", async 
   });
 });
 
-test("one that is waited for in vain counts as one that never ends", async () => {
+test("an ebuild with an endless background process counts as endless", async () => {
   using quick = createEbuildFixture({ sandbox: createTestSandbox({ timeMs: 300 }) });
   expect(await quick.evaluate(`${GOOD}while :; do :; done &\n`)).toEqual(failed("took too long"));
 });
@@ -216,15 +216,15 @@ test.each([
   ["a reply in the name of the next one", reply("2") + reply("1") + reply("2")],
   ["a reply twice", reply("1") + reply("1") + reply("2")],
   ["the last reply twice", reply("1") + reply("2") + reply("2")],
-  ["a reply of an unknown one", reply("1") + reply("3")],
+  ["a reply of an unknown ebuild", reply("1") + reply("3")],
   ["replies in another order", reply("2") + reply("1")],
   ["a field too many", `x\x00${reply("1")}${reply("2")}`],
   ["a field too many between", `${reply("1")}\x00${reply("2")}`],
   ["a field too many at the end", `${reply("1")}${reply("2")}\x00`],
   ["something after the end", `${reply("1")}${reply("2")}x`],
   ["half a reply after which bash has ended", `${reply("1")}foo-2\x000`],
-])("output that has %s is not believed at all", async (_, output) => {
-  using spoilt = createEbuildFixture({ sandbox: ended("exit", output) });
+])("output with %s is not accepted at all", async (_, output) => {
+  using tampered = createEbuildFixture({ sandbox: ended("exit", output) });
   const reason = "is in a package whose report was tampered with";
-  expect(await spoilt.evaluateAll({ "1": GOOD, "2": GOOD })).toEqual({ "1": failed(reason), "2": failed(reason) });
+  expect(await tampered.evaluateAll({ "1": GOOD, "2": GOOD })).toEqual({ "1": failed(reason), "2": failed(reason) });
 });

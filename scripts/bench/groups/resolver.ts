@@ -17,7 +17,7 @@ function rateOf(output: string, begin: string): number {
 
 interface Round {
   readonly alone: number;
-  readonly shutIn: number;
+  readonly sandboxed: number;
   readonly theirs: number;
 }
 
@@ -29,7 +29,7 @@ async function compare(checkout: string, tree: string): Promise<Round> {
   const [output, exit] = [await child.stdout.text(), await child.exited];
   const theirs = rateOf(output, "Portage's ebuild.sh depend");
   if (exit !== 0 || Number.isNaN(theirs)) throw new Error(`no comparison came of it:\n${output.slice(-2000)}`);
-  return { alone: rateOf(output, "ours, bash alone"), shutIn: rateOf(output, "ours, shut in"), theirs };
+  return { alone: rateOf(output, "ours, bash alone"), sandboxed: rateOf(output, "ours, sandboxed"), theirs };
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
@@ -56,7 +56,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
     ),
     row(
       "the same in bubblewrap",
-      rounds.map(({ shutIn }) => shutIn),
+      rounds.map(({ sandboxed }) => sandboxed),
     ),
   ];
 }

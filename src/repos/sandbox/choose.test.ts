@@ -7,7 +7,7 @@ import { findProgram } from "./programs.ts";
 let folder: TempFolder | undefined;
 afterEach(() => folder?.remove());
 
-/** A folder with these programs alone; where it is a text, a script instead. */
+/** Creates a folder with these programs alone; a text becomes a script. */
 async function install(programs: Readonly<Record<string, string | true>>): Promise<string> {
   folder = createTempFolder();
   chmodSync(folder.path, 0o755);
@@ -21,14 +21,14 @@ async function install(programs: Readonly<Record<string, string | true>>): Promi
 const BASIC = { bash: true, nice: true, chroot: true } as const;
 const UTIL_LINUX = { unshare: true, umount: true } as const;
 
-test("bubblewrap comes first, and plain bash only where it is wanted", async () => {
+test("bubblewrap is preferred, and plain bash used only on request", async () => {
   const best = await chooseSandbox({ wanted: "best" });
   expect(best).toMatchObject({ sandbox: { kind: "bubblewrap" }, tried: [] });
   const none = await chooseSandbox({ wanted: "none" });
   expect(none).toMatchObject({ sandbox: { kind: "none" }, tried: [] });
 });
 
-test("unshare comes second, with a word on how to get bubblewrap", async () => {
+test("without bubblewrap unshare is used, and the problem names the missing package", async () => {
   const { sandbox, tried } = await chooseSandbox({
     wanted: "best",
     folders: await install({ ...BASIC, ...UTIL_LINUX }),
@@ -37,7 +37,7 @@ test("unshare comes second, with a word on how to get bubblewrap", async () => {
   expect(tried).toEqual([{ kind: "bubblewrap", problem: "bwrap is not installed (emerge sys-apps/bubblewrap)" }]);
 });
 
-test("a way that fails is told with what it says", async () => {
+test("the problem of a sandbox that fails has its error message", async () => {
   const fails = "echo 'bwrap: No permissions to create new namespace' >&2; exit 1";
   const folders = await install({ ...BASIC, bwrap: fails });
   const { sandbox, tried } = await chooseSandbox({ wanted: "best", folders });
@@ -48,9 +48,9 @@ test("a way that fails is told with what it says", async () => {
   expect(tried[1]?.problem).toBe("unshare is not installed (emerge sys-apps/util-linux)");
 });
 
-// Each a bubblewrap with other arguments than it was given.
+// Each script runs bubblewrap with changed arguments.
 test.each([
-  ["that shuts nothing in", "*) ;;", "files of the machine can be seen"],
+  ["without any isolation", "*) ;;", "files of the machine can be seen"],
   [
     "with the machine's /etc",
     "--remount-ro) with+=(--ro-bind /etc /etc --remount-ro) ;;",
@@ -60,7 +60,7 @@ test.each([
   ["with the machine's /proc", "--proc) with+=(--ro-bind /proc); ;;", "processes of the machine can be seen"],
   ["without a /proc", "--proc) with+=(--dir) ;;", "process substitution does not work"],
   ["without a writable /tmp", "1777) with+=(0555) ;;", "here-strings do not work"],
-])("a bubblewrap %s is found out", async (_, change, problem) => {
+])("a bubblewrap %s is detected", async (_, change, problem) => {
   const bwrap = `with=()
     while [[ $1 != -- ]]; do case $1 in ${change} *) with+=("$1") ;; esac; shift; done
     if ((\${#with[@]} == 0)); then shift; exec "$@"; fi

@@ -1,8 +1,7 @@
 /**
- * Which way of shutting bash in works on this machine: proved by a script run in it that looks for what it needs, and
- * for what it must not see.
+ * Chooses a sandbox that works on this machine. Proves it by a script that checks for what ebuilds need, and for what they
+ * must not see.
  */
-
 import { reasonOf } from "../../lib/error-reason.ts";
 import { bubblewrapCommand, plainCommand, type Run, unshareCommand } from "./command.ts";
 import { createSandbox, SANDBOX_LIMITS, type SandboxBackend } from "./create.ts";
@@ -13,21 +12,21 @@ import type { Sandbox, SandboxKind } from "./sandbox.ts";
 
 export interface TriedSandbox {
   readonly kind: SandboxKind;
-  /** A sentence without a full stop, with what to do about it where that is known. */
+  /** A sentence without a full stop, with a remedy where one is known. */
   readonly problem: string;
 }
 
 export interface ChosenSandbox {
-  /** Undefined where no way works that is wanted. */
+  /** Undefined where no sandbox works that is allowed. */
   readonly sandbox: Sandbox | undefined;
-  /** What does not work, in the order in which it was tried. */
+  /** Sandboxes that do not work, in the order tried. */
   readonly tried: readonly TriedSandbox[];
 }
 
 export interface SandboxOptions {
   readonly isRoot?: boolean;
   readonly limits?: Partial<RunLimits>;
-  /** Where its programs are looked for, as in PATH. */
+  /** Where to find programs, as in PATH. */
   readonly folders?: string;
 }
 
@@ -57,21 +56,21 @@ async function findCommand(kind: SandboxKind, find: Find): Promise<(run: Run) =>
     return (run) => bubblewrapCommand(bwrap, bash, run);
   }
   if (kind === "unshare") {
-    const tools = { unshare: await find("unshare"), umount: await find("umount") };
-    return (run) => unshareCommand(tools, bash, run);
+    const programs = { unshare: await find("unshare"), umount: await find("umount") };
+    return (run) => unshareCommand(programs, bash, run);
   }
   return (run) => plainCommand(bash, run);
 }
 
-async function findWay(kind: SandboxKind, isRoot: boolean, find: Find): Promise<SandboxBackend> {
+async function findBackend(kind: SandboxKind, isRoot: boolean, find: Find): Promise<SandboxBackend> {
   const command = await findCommand(kind, find);
   const nice = await find("nice");
   const chroot = isRoot ? await find("chroot") : undefined;
-  // The server is to go on answering.
+  // At low priority, so that the server keeps answering.
   return { kind, chroot, command: (run) => [nice.path, "-n", "10", ...command(run)] };
 }
 
-/** @throws {Error} that says what is wrong with it */
+/** @throws {Error} with the reason why the sandbox does not work */
 async function prove(sandbox: Sandbox, advice: string): Promise<void> {
   let wasReached = false;
   const socket = {
@@ -85,25 +84,25 @@ async function prove(sandbox: Sandbox, advice: string): Promise<void> {
     const file = "/etc/passwd";
     const input = Buffer.from([sandbox.kind, file, `${listener.port}`].map((field) => `${field}\0`).join(""));
     const { end, exit, output, errors } = await sandbox.run({ script: probe, input, readable: [file] });
-    const said = new TextDecoder().decode(output);
-    if (said === "works" && errors === "" && (!wasReached || sandbox.kind === "none")) return;
-    const how = said === "works" ? "" : said;
-    const why = [how, errors.trim().split("\n", 1)[0]].filter(Boolean).join(": ");
+    const finding = new TextDecoder().decode(output);
+    if (finding === "works" && errors === "" && (!wasReached || sandbox.kind === "none")) return;
+    const problem = finding === "works" ? "" : finding;
+    const why = [problem, errors.trim().split("\n", 1)[0]].filter(Boolean).join(": ");
     throw new Error(`${sandbox.kind} does not work here (${why || `${end} ${exit}`})${advice}`);
   } finally {
     listener.stop(true);
   }
 }
 
-/** @throws {Error} that says why it does not work here */
+/** @throws {Error} with the reason why the sandbox does not work here */
 export async function openSandbox(
   kind: SandboxKind,
   { isRoot = process.getuid?.() === 0, limits, folders }: SandboxOptions = {},
 ): Promise<Sandbox> {
-  const sandbox = createSandbox(await findWay(kind, isRoot, createFind(folders)), { ...SANDBOX_LIMITS, ...limits });
+  const sandbox = createSandbox(await findBackend(kind, isRoot, createFind(folders)), { ...SANDBOX_LIMITS, ...limits });
   const advice = isRoot
-    ? ": in a container it takes the right to mount"
-    : ": users have to be allowed user namespaces (CONFIG_USER_NS, sysctl user.max_user_namespaces)";
+    ? ": a container needs the right to mount"
+    : ": user namespaces must be enabled (CONFIG_USER_NS, sysctl user.max_user_namespaces)";
   await prove(sandbox, kind === "none" ? "" : advice);
   return sandbox;
 }

@@ -9,12 +9,12 @@ const user = { uid: 65_520, chroot: program("/usr/bin/chroot", "/lib64/libc.so.6
 const readable = ["/var/db/repos/a b/eclass/", "/var/db/repos/a b", "/var/db/repos/a b"];
 const script = "echo 'x'\n\"$y\"";
 
-/** Where the arguments stand one after the other. */
+/** Finds the arguments in this order. */
 function at(argv: readonly string[], ...wanted: readonly string[]): number {
   return argv.findIndex((_, i) => wanted.every((text, j) => argv[i + j] === text));
 }
 
-test("the script keeps its lines behind the limits, which are in bash's units", () => {
+test("limits are in bash's units, and the script keeps its line numbers", () => {
   const limited = limitScript(script, { cpuSeconds: 20, memoryBytes: 1024 ** 3, processes: 64 });
   expect(limited.split("\n").length).toBe(2);
   expect(limited).toEndWith(`;${script}`);
@@ -23,7 +23,7 @@ test("the script keeps its lines behind the limits, which are in bash's units", 
   }
 });
 
-test("bubblewrap is given each folder once, those outside first, and all of the script in one argument", () => {
+test("bubblewrap gets each folder once, outer ones first, and the script in one argument", () => {
   const argv = bubblewrapCommand(bwrap, bash, { script, readable, user: undefined });
   const [repo = "", eclass = ""] = ["/var/db/repos/a b", "/var/db/repos/a b/eclass"];
   const shown = argv.flatMap((option, i) => (option === "--ro-bind-try" ? [argv.slice(i + 1, i + 3)] : []));
@@ -32,11 +32,11 @@ test("bubblewrap is given each folder once, those outside first, and all of the 
     [eclass, eclass],
   ]);
   expect(argv.slice(argv.indexOf("--"))).toEqual(["--", "/bin/bash", "--noprofile", "--norc", "-c", script]);
-  // Their parents are for all to pass, whatever the machine's are.
+  // Parent folders are accessible for all, whatever the machine's are.
   expect(at(argv, "--perms", "0755", "--dir", "/var/db/repos")).toBeWithin(0, argv.indexOf("--ro-bind-try"));
 });
 
-test("an ordinary user gets a user namespace, root becomes another user", () => {
+test("an ordinary user gets a user namespace, and root changes to another user", () => {
   const ordinary = bubblewrapCommand(bwrap, bash, { script, readable, user: undefined });
   expect(ordinary).toContain("--unshare-user");
   expect(ordinary).not.toContain("--cap-add");
@@ -46,12 +46,12 @@ test("an ordinary user gets a user namespace, root becomes another user", () => 
     root.indexOf("--"),
   );
 
-  const tools = {
+  const programs = {
     unshare: program("/usr/bin/unshare"),
     umount: program("/bin/umount", "/lib64/a.so", "/usr/lib64/b.so"),
   };
-  expect(unshareCommand(tools, bash, { script, readable, user: undefined })).toContain("--user");
-  const unshared = unshareCommand(tools, bash, { script, readable, user });
+  expect(unshareCommand(programs, bash, { script, readable, user: undefined })).toContain("--user");
+  const unshared = unshareCommand(programs, bash, { script, readable, user });
   expect(unshared).not.toContain("--user");
   const last = ["65520", script, "/bin/bash", "/bin/umount", "/usr/bin/chroot", "/tmp/lib64:/tmp/usr/lib64"];
   expect(at(unshared, ...last)).toBeGreaterThan(0);

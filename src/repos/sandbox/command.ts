@@ -1,7 +1,7 @@
 /**
- * What to run to have bash run a script shut in, for each way of doing it: pure, text in and arguments out. The script
- * finds no file but bash, its libraries, three devices, a /proc of its own processes, a /tmp of 16 MiB and what it may
- * read; no network, no other process, no privilege. All that holds for native code as well, which bash can load.
+ * Builds the command lines that run a bash script in each kind of sandbox. The script sees no files but bash, its libraries,
+ * three devices, a /proc of its own processes, a /tmp of 16 MiB and its readable paths; no network, no other processes, no
+ * privileges. All this holds for native code as well, which bash can load. Pure.
  */
 import { dirname, resolve } from "node:path";
 import lifeline from "./lifeline.bash" with { type: "text" };
@@ -11,11 +11,11 @@ import setUp from "./unshare.bash" with { type: "text" };
 export interface Run {
   readonly script: string;
   readonly readable: readonly string[];
-  /** The user to become, which root does; others stay who they are. */
+  /** The user to change to, for root alone. */
   readonly user: { readonly uid: number; readonly chroot: Program } | undefined;
 }
 
-/** For each process, but for `processes`: these are all that the user has, in that user namespace where there is one. */
+/** Limits of each process, except that `processes` counts all of the user, in its user namespace where there is one. */
 export interface Limits {
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
@@ -27,14 +27,14 @@ const DEVICES = ["/dev/null", "/dev/zero", "/dev/urandom"];
 const LINKS = { fd: "fd", stdin: "fd/0", stdout: "fd/1", stderr: "fd/2" };
 
 /**
- * The script behind limits that it cannot raise again, and the first to go when the machine is short of memory; all on its
- * first line, so that its lines keep their numbers.
+ * Puts limits before the script that it cannot raise, and makes it the kernel's first choice when memory runs out. They go on
+ * the script's first line, so that its lines keep their numbers.
  */
 export function limitScript(script: string, { cpuSeconds, memoryBytes, processes }: Limits): string {
   const sizes = `ulimit -v ${Math.floor(memoryBytes / 1024)};ulimit -f ${TMP_BYTES / 1024};ulimit -c 0`;
   const counts = `ulimit -n 64;ulimit -t ${cpuSeconds};ulimit -u ${processes}`;
   const rank = "echo 1000 >/proc/self/oom_score_adj";
-  // A limit that is lower already is well, though bash complains.
+  // bash complains about a limit that is lower already, which is fine.
   return `umask 022;{ ${sizes};${counts};${rank};} 2>/dev/null;${script}`;
 }
 
@@ -42,11 +42,11 @@ function runBash(bash: Program, script: string): readonly string[] {
   return [bash.path, "--noprofile", "--norc", "-c", script];
 }
 
-function become({ uid, chroot }: NonNullable<Run["user"]>): readonly string[] {
+function changeUser({ uid, chroot }: NonNullable<Run["user"]>): readonly string[] {
   return [chroot.path, `--userspec=${uid}:${uid}`, `--groups=${uid}`, "/"];
 }
 
-/** Each once, folders before what lies in them. */
+/** Returns each path once, folders before their contents. */
 function inOrder(paths: readonly string[]): readonly string[] {
   return [...new Set(paths.map((path) => resolve(path)))].sort((a, b) => a.length - b.length);
 }
@@ -57,9 +57,9 @@ function parentsOf(path: string): readonly string[] {
 }
 
 /**
- * Root makes no user namespace but becomes another user, since no limit on processes binds root's. Process 1 is the
- * script's own bash, so that all ends with it; where the user changes it is a bash that stays with root, as only that
- * is told when bubblewrap ends.
+ * Root uses no user namespace but changes to another user, since root's processes have no limit on their number. Process 1 is
+ * the script's bash, so that everything ends with it; with another user it is a bash of root, since only that gets the signal
+ * when bubblewrap ends.
  */
 export function bubblewrapCommand(bwrap: Program, bash: Program, { script, readable, user }: Run): readonly string[] {
   const programs = user ? [bash, user.chroot] : [bash];
@@ -73,7 +73,7 @@ export function bubblewrapCommand(bwrap: Program, bash: Program, { script, reada
     ...[bwrap.path, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"],
     ...["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL", ...privileges],
     ...["--perms", "1777", "--size", `${TMP_BYTES}`, "--tmpfs", "/tmp", "--proc", "/proc"],
-    // bubblewrap would make them itself, but some versions for their owner alone.
+    // bubblewrap would create them itself, but some versions make them accessible to their owner alone.
     ...inOrder([...needed, ...DEVICES, ...wanted].flatMap(parentsOf)).flatMap((path) => [
       "--perms",
       "0755",
@@ -85,24 +85,24 @@ export function bubblewrapCommand(bwrap: Program, bash: Program, { script, reada
     ...needed.flatMap((path) => ["--ro-bind", path, path]),
     ...wanted.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--remount-ro", "/", "--chdir", "/", "--"],
-    ...(user ? [...runBash(bash, first), ...become(user)] : []),
+    ...(user ? [...runBash(bash, first), ...changeUser(user)] : []),
     ...runBash(bash, script),
   ];
 }
 
-/** Ends when descriptor 3, a socket or pipe, is closed at its other end. */
+/** Ends the command when the other end of descriptor 3, a socket or pipe, is closed. */
 function withLifeline(bash: Program, command: readonly string[]): readonly string[] {
   return [...runBash(bash, lifeline), bash.path, ...command];
 }
 
-export interface UnshareTools {
+export interface UnsharePrograms {
   readonly unshare: Program;
   readonly umount: Program;
 }
 
-/** As with bubblewrap, by sandbox-unshare.bash. It needs a lifeline, as unshare does not end with who started it. */
+/** Sets up the same as bubblewrap by unshare.bash. Needs a lifeline, since unshare outlives the process that started it. */
 export function unshareCommand(
-  { unshare, umount }: UnshareTools,
+  { unshare, umount }: UnsharePrograms,
   bash: Program,
   { script, readable, user }: Run,
 ): readonly string[] {
@@ -118,7 +118,7 @@ export function unshareCommand(
   ]);
 }
 
-/** Shut in by nothing but limits (and, where root starts it, by being another user). It needs a lifeline. */
+/** Runs bash with limits alone, and for root as another user. Needs a lifeline. */
 export function plainCommand(bash: Program, { script, user }: Run): readonly string[] {
-  return withLifeline(bash, [...(user ? become(user) : []), ...runBash(bash, script)]);
+  return withLifeline(bash, [...(user ? changeUser(user) : []), ...runBash(bash, script)]);
 }

@@ -1,5 +1,5 @@
 /**
- * A sandbox out of one way to shut bash in: how many runs at once, which user each is, when it stops.
+ * Creates a sandbox from a backend: limits concurrent runs, gives each its own user, and stops them all at the end.
  */
 import { release } from "node:os";
 import { createSemaphore } from "../../lib/semaphore.ts";
@@ -12,7 +12,7 @@ import type { Sandbox, SandboxJob, SandboxKind, SandboxResult } from "./sandbox.
 export interface SandboxBackend {
   readonly kind: SandboxKind;
   command(run: Run): readonly string[];
-  /** For root, which becomes another user with it. */
+  /** Set for root, who changes to another user with it. */
   readonly chroot: Program | undefined;
 }
 
@@ -26,9 +26,9 @@ const PROCESSES = 64;
 const RUNS_AT_ONCE = 3;
 
 /**
- * Users that nobody is, one for each run under way, so that a limit on a user's processes binds that run alone: neither
- * distributions nor systemd give out these numbers. They go round, from anywhere, as what has been killed may count for
- * a while, and as root may have another sandbox.
+ * Unused user ids, one for each concurrent run, so that a limit on a user's processes concerns that run alone: neither
+ * distributions nor systemd assign these. They are used in turn from a random one, since killed processes count for a while,
+ * and since root may have another sandbox.
  */
 const FIRST_UID = 65_520;
 const UIDS = 13;
@@ -38,19 +38,19 @@ function spareUids(): number[] {
   return Array.from({ length: UIDS }, (_, i) => FIRST_UID + ((start + i) % UIDS));
 }
 
-/** Older kernels count the processes of a user over all user namespaces. */
+/** Returns false for older kernels, which count the processes of a user over all user namespaces. */
 function countsByNamespace(): boolean {
   const [major = 0, minor = 0] = release().split(".").map(Number);
   return major > 5 || (major === 5 && minor >= 14);
 }
 
 export function createSandbox(way: SandboxBackend, limits: RunLimits): Sandbox {
-  const places = createSemaphore(RUNS_AT_ONCE);
+  const slots = createSemaphore(RUNS_AT_ONCE);
   const uids = spareUids();
   const stopping = new AbortController();
   const running = new Set<Promise<SandboxResult>>();
 
-  /** Where the limit is on processes that others have started too, it comes on top of these. */
+  /** Adds the processes that the user already has, where the limit counts these too. */
   async function processLimit(): Promise<number> {
     if (way.chroot || (way.kind !== "none" && countsByNamespace())) return PROCESSES;
     const uid = process.getuid?.();
@@ -72,20 +72,20 @@ export function createSandbox(way: SandboxBackend, limits: RunLimits): Sandbox {
       input,
       limits,
       signal: stopping.signal,
-      othersWait: () => places.waiting > 0,
+      othersWait: () => slots.waiting > 0,
     });
   }
 
   return {
     kind: way.kind,
     async run(job) {
-      const leave = await places.acquire();
+      const release = await slots.acquire();
       const uid = uids.shift();
-      if (uid === undefined) throw new Error("Cannot run bash: more runs at once than users for them");
+      if (uid === undefined) throw new Error("Cannot run bash: no unused user id is left");
       const result = start(job, uid).finally(() => {
         uids.push(uid);
         running.delete(result);
-        leave();
+        release();
       });
       running.add(result);
       return result;

@@ -1,6 +1,6 @@
 /**
- * What the author of an ebuild might try, under each way to shut bash in, for root and for an ordinary user. A way that
- * does not work here fails: these are claims about bubblewrap and unshare, not about this machine.
+ * Tries in each sandbox what the author of an ebuild might try. A sandbox that does not work here fails the test: these are
+ * claims about bubblewrap and unshare, not about this machine.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import type { Sandbox, SandboxResult } from "./sandbox.ts";
 
 const isRoot = process.getuid?.() === 0;
 const OUTPUT_BYTES = 4 * 1024 ** 2;
-/** For what would never end by itself, so that the tests do. */
+/** Limits for scripts that never end by themselves. */
 const BRIEF = { timeMs: 800 };
 const ENDLESS = "while :; do :; done";
 const FORK_BOMB = "f() { f | f & f; }; f";
@@ -22,7 +22,7 @@ interface Outcome extends SandboxResult {
   readonly tookMs: number;
 }
 
-/** At the start of a script, so that all that it starts is known by its command line. */
+/** Creates a text for the start of a script, by which its processes are found. */
 function createMark(): string {
   return `mark-${crypto.randomUUID()}`;
 }
@@ -41,7 +41,7 @@ function withMark(mark: string): readonly string[] {
 
 const folder = createTempFolder();
 afterAll(() => folder.remove());
-const tree = folder.file("a tree");
+const repository = folder.file("a repository");
 const secret = folder.file("secret");
 let connections = 0;
 const listener = Bun.listen({
@@ -61,35 +61,39 @@ afterAll(() => {
 });
 
 beforeAll(() => {
-  mkdirSync(tree, { mode: 0o755 });
-  writeFileSync(`${tree}/file`, "content of the tree", { mode: 0o644 });
+  mkdirSync(repository, { mode: 0o755 });
+  writeFileSync(`${repository}/file`, "content of the repository", { mode: 0o644 });
   writeFileSync(secret, "of the server", { mode: 0o600 });
-  // Writable for all, as far as permissions go.
-  mkdirSync(`${tree}/open`);
-  Bun.spawnSync(["chmod", "777", `${tree}/open`]);
+  // Permissions alone would make it writable for all.
+  mkdirSync(`${repository}/open`);
+  Bun.spawnSync(["chmod", "777", `${repository}/open`]);
 });
 
-/** Every run has to be over in time and to leave nothing. */
 /**
- * Sandboxes of one process use the same users, as a server has but one sandbox: what an earlier test left for process 1 of
- * the machine to reap still counts, and bash waits seconds before it tries again to fork.
+ * Waits until the processes of earlier tests are reaped: sandboxes of one process share their users, since a server has only
+ * one sandbox, and with too many processes bash waits seconds before it forks again.
  */
 async function untilReaped(): Promise<void> {
   const isLeft = ({ uid }: { readonly uid: number }) => isRoot && uid >= 65_520 && uid < 65_534;
   for (let i = 0; i < 100 && (await readProcesses()).some(isLeft); i++) await Bun.sleep(50);
 }
 
+/** Runs a script, which must end in time and leave no process. */
 async function runIn(sandbox: Sandbox, script: string, input = ""): Promise<Outcome> {
-  const begunAt = performance.now();
+  const startedAt = performance.now();
   const mark = createMark();
-  const result = await sandbox.run({ script: `: ${mark}\n${script}`, input: Buffer.from(input), readable: [tree] });
-  const tookMs = performance.now() - begunAt;
+  const result = await sandbox.run({
+    script: `: ${mark}\n${script}`,
+    input: Buffer.from(input),
+    readable: [repository],
+  });
+  const tookMs = performance.now() - startedAt;
   expect(withMark(mark)).toEqual([]);
   if (result.end === "time") expect(tookMs).toBeWithin(BRIEF.timeMs - 1, BRIEF.timeMs + 10_000);
   return { ...result, text: new TextDecoder().decode(result.output), tookMs };
 }
 
-/** How long the slowest of the fastest 95 % of requests to a server in this very process take. */
+/** Measures the 95th percentile of response times of a server in this process. */
 async function slowestRequest(whileIt: Promise<unknown>): Promise<number> {
   let isOver = false;
   void whileIt.finally(() => {
@@ -97,9 +101,9 @@ async function slowestRequest(whileIt: Promise<unknown>): Promise<number> {
   });
   const times: number[] = [];
   while (!isOver) {
-    const begunAt = performance.now();
+    const startedAt = performance.now();
     await (await fetch(server.url)).text();
-    times.push(performance.now() - begunAt);
+    times.push(performance.now() - startedAt);
     await Bun.sleep(5);
   }
   times.sort((a, b) => a - b);
@@ -117,7 +121,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
   beforeEach(untilReaped);
   const run = (script: string, input?: string) => runIn(sandbox, script, input);
 
-  test("an endless loop and a fork bomb end with their time, and meanwhile the server answers", async () => {
+  test("an endless loop and a fork bomb are killed in time, while the server keeps answering", async () => {
     const runs = Promise.all([runIn(brief, ENDLESS), runIn(brief, FORK_BOMB)]);
     const slowestMs = await slowestRequest(runs);
     expect((await runs).map(({ end }) => end)).toEqual(["time", "time"]);
@@ -125,7 +129,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(slowestMs).toBeLessThan(BRIEF.timeMs / 2);
   });
 
-  test("what is left in the background ends with the script", async () => {
+  test("background processes end with the script", async () => {
     const [plain, daemon] = await Promise.all([
       run(`(${ENDLESS}) & exit 3`),
       run(`set -m; (exec >/dev/null 2>&1 </dev/null; ${ENDLESS}) & disown; exit 4`),
@@ -135,7 +139,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(Math.max(plain.tookMs, daemon.tookMs)).toBeLessThan(8000);
   });
 
-  test("closed descriptors keep no run from its end", async () => {
+  test("a run with closed descriptors ends as well", async () => {
     const [all, held] = await Promise.all([
       runIn(brief, `exec 0<&- 1>&- 2>&-; ${ENDLESS}`),
       runIn(brief, `exec 5>&1 6>&2; (${ENDLESS}) & wait`),
@@ -144,7 +148,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(held.end).toBe("time");
   });
 
-  test("one process has only so much memory, and so have all together", async () => {
+  test("memory is limited for each process, and for all together", async () => {
     const little = await openSandbox(kind, { limits: { memoryBytes: 96 * 1024 ** 2 } });
     const one = await runIn(little, "x=xxxxxxxx; while :; do x+=$x; done");
     expect(one.end === "memory" || (one.end === "exit" && one.exit !== 0)).toBe(true);
@@ -152,7 +156,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(many).toMatchObject({ end: "memory" });
   });
 
-  test("a flood of output is cut off, and so is one of errors", async () => {
+  test("a flood of output or errors is stopped", async () => {
     const flood = 'printf -v x %100000s; while :; do echo $x$x$x"$x"; done';
     const [output, errors] = await Promise.all([run(flood), run(`exec >&2; ${flood}`)]);
     expect(output).toMatchObject({ end: "output", errors: "" });
@@ -161,7 +165,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(errors.errors.length).toBe(64 * 1024);
   });
 
-  test("input that is never read, and input that is written to", async () => {
+  test("input may stay unread, and writing to it has no effect", async () => {
     const input = "x".repeat(3_000_000);
     expect(await run(":", input)).toMatchObject({ end: "exit", exit: 0, errors: "" });
     expect(await run("read -r -N 10 x; echo $x >&0; echo $x", input)).toMatchObject({
@@ -170,7 +174,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     });
   });
 
-  test("limits can't be raised", async () => {
+  test("limits cannot be raised", async () => {
     const raise =
       "for l in c f n t u v; do ulimit -$l unlimited && echo raised $l; done 2>/dev/null; ulimit -Hn; ulimit -Hu";
     const { text } = await run(raise);
@@ -179,7 +183,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     if (isRoot || kind !== "none") expect(text).toBe("64\n64\n");
   });
 
-  test("nothing is inherited: environment, descriptors, signals' dispositions", async () => {
+  test("environment, descriptors and signal dispositions are not inherited", async () => {
     process.env["PORTCACHE_SECRET"] = "of the server";
     const { text } = await run("declare -px; printf '%s\n' /proc/self/fd/*; trap -p; umask; pwd");
     const names = [...text.matchAll(/^declare -x (\w+)/gm)].map(([, name]) => name);
@@ -189,7 +193,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     expect(text).toContain("\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\n/proc/self/fd/3\n0022\n/\n");
   });
 
-  test("a run that is stopped is over at once, and nothing starts afterwards", async () => {
+  test("stop() ends runs at once, and no run starts afterwards", async () => {
     const other = await openSandbox(kind);
     const runs = [ENDLESS, ENDLESS, ENDLESS, "echo begun"].map((script) => runIn(other, script));
     await Bun.sleep(100);
@@ -213,19 +217,19 @@ describe.each(["bubblewrap", "unshare"] as const)("%s", (kind) => {
   beforeEach(untilReaped);
   const run = (script: string, input?: string) => runIn(sandbox, script, input);
 
-  test("processes of another run do not count", async () => {
+  test("processes of another run do not count for the limit", async () => {
     const forty = "exec 7<> <(:); for i in {1..40}; do (read -r -u 7) & done; echo all";
     const outcomes = await Promise.all([run(forty), run(forty)]);
     for (const outcome of outcomes) expect(outcome).toMatchObject({ end: "exit", exit: 0, text: "all\n", errors: "" });
   });
 
-  test("no process outside can be seen or hit", async () => {
+  test("no process outside is visible, or can be killed", async () => {
     const { text, end } = await run(`kill -9 ${process.pid}; kill -9 -1; kill -9 $PPID; echo /proc/[0-9]*; kill -9 0`);
     expect(end).toBe("exit");
     expect(text.trim().split(" ").length).toBeLessThan(3);
   });
 
-  test("no file is there but bash, what it needs and what is to be read", async () => {
+  test("only bash, its libraries and the readable files exist", async () => {
     const names = [
       "/etc",
       "/root",
@@ -241,22 +245,22 @@ describe.each(["bubblewrap", "unshare"] as const)("%s", (kind) => {
     ];
     const { text } = await run(`
       for file in ${names.join(" ")} /proc/*/cwd/etc /proc/self/task/*/root/etc; do [[ ! -e $file ]] || echo "sees $file"; done
-      echo $(<"${tree}/file"); echo "${folder.path}"/*
+      echo $(<"${repository}/file"); echo "${folder.path}"/*
       for file in /proc/*/environ; do mapfile -d '' -t got <$file; echo \${got[@]}; done 2>/dev/null`);
-    expect(text).toStartWith(`content of the tree\n${tree}\n`);
+    expect(text).toStartWith(`content of the repository\n${repository}\n`);
     expect(text).not.toContain("sees");
     expect(text).not.toContain("SECRET");
   });
 
-  test("nothing can be written but 16 MiB in /tmp", async () => {
+  test("only /tmp is writable, up to 16 MiB", async () => {
     const { text } = await run(`
-      for file in /x /bin/x /dev/x "${tree}/x" "${tree}/open/x" "${tree}/file" /proc/x /proc/sys/kernel/hostname /lib/x; do
+      for file in /x /bin/x /dev/x "${repository}/x" "${repository}/open/x" "${repository}/file" /proc/x /proc/sys/kernel/hostname /lib/x; do
         (: >>"$file") 2>/dev/null && echo "writes $file"; done
       printf -v x %1000000s
       { for i in {1..40}; do printf %s $x"$x" >/tmp/$i || break; done; } 2>/dev/null; echo $i`);
     expect(text).not.toContain("writes");
     expect(Number(text)).toBeWithin(14, 19);
-    expect(readdirSync(tree).sort()).toEqual(["file", "open"]);
+    expect(readdirSync(repository).sort()).toEqual(["file", "open"]);
   });
 
   test("there is no network", async () => {
@@ -269,7 +273,7 @@ describe.each(["bubblewrap", "unshare"] as const)("%s", (kind) => {
     expect(connections).toBe(0);
   });
 
-  test("native code out of its input is no better off", async () => {
+  test("native code from the input can do no more", async () => {
     const setsid = await findProgram("setsid");
     const [loader] = setsid?.libraries ?? [];
     const mark = createMark();
@@ -284,8 +288,8 @@ describe.each(["bubblewrap", "unshare"] as const)("%s", (kind) => {
   });
 });
 
-// Not with unshare, where nothing of what is to be read can be executed.
-test("with all programs of the machine it is no better off in bubblewrap", async () => {
+// Not with unshare, where readable files cannot be executed.
+test("all programs of the machine can do no more in bubblewrap", async () => {
   const sandbox = await openSandbox("bubblewrap");
   const readable = ["/usr", "/bin", "/sbin", "/lib", "/lib64"].filter((path) => existsSync(path));
   const mark = createMark();

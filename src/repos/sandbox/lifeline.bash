@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Runs the command given as arguments for as long as somebody holds the other end of descriptor 3: when that is closed,
-# as it is when the server is killed, the whole process group goes at once.
+# Runs the command given as arguments. Kills the whole process group when the other end of descriptor 3 is closed, as it is
+# when the server is killed.
 exec 4>&2 2>/dev/null
 (
   read -r -u 3

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Tells whether a sandbox does what it is for: prints "works", or what is wrong as a part of a sentence.
-# Standard input: KIND FILE PORT, each with a NUL at its end. FILE is to be read, PORT listens on 127.0.0.1.
+# Checks that a sandbox works: prints "works", or the problem as a part of a sentence.
+# Standard input: KIND FILE PORT, each with a NUL at its end. FILE must be readable, PORT listens on 127.0.0.1.
 problem() {
   printf %s "$1"
   exit 1
@@ -8,11 +8,11 @@ problem() {
 mapfile -d '' -t given
 kind=${given[0]} file=${given[1]} port=${given[2]}
 
-# What ebuilds need. Without it bash goes on, and comes to other results.
+# Ebuilds need these. Without them bash goes on, with other results.
 BASH_COMPAT=3.2
 { read -r word <<<here && [[ $word == here ]]; } || problem 'here-strings do not work'
 { read -r word < <(printf 'there\n') && [[ $word == there ]]; } || problem 'process substitution does not work'
-{ read -r word <"$file" && [[ -n $word ]]; } || problem 'what is to be read cannot be read'
+{ read -r word <"$file" && [[ -n $word ]]; } || problem 'readable files cannot be read'
 
 for limit in c f n t u v; do
   [[ $(ulimit "-H$limit") != unlimited ]] || problem "there is no limit (ulimit -$limit)"

@@ -1,5 +1,5 @@
 /**
- * What runs on the machine, out of /proc: which processes belong to a run, how much memory they hold, how they are ended.
+ * Reads /proc for the processes of a run and the memory that they use, and kills them.
  */
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -10,11 +10,11 @@ export interface ProcessInfo {
   readonly session: number;
   readonly uid: number;
   readonly threads: number;
-  /** Resident memory, what is shared with other processes included. */
+  /** Resident memory, including memory shared with other processes. */
   readonly rssBytes: number;
 }
 
-/** So many are read before the event loop gets its turn: about a millisecond. */
+/** How many processes to read before yielding to the event loop: about a millisecond. */
 const READ_AT_ONCE = 40;
 
 function readProcess(pid: string): ProcessInfo | undefined {
@@ -22,7 +22,7 @@ function readProcess(pid: string): ProcessInfo | undefined {
   try {
     status = readFileSync(`/proc/${pid}/status`, "latin1");
   } catch {
-    return undefined; // It has ended.
+    return undefined; // The process has ended.
   }
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
   return {
@@ -35,7 +35,7 @@ function readProcess(pid: string): ProcessInfo | undefined {
   };
 }
 
-/** All processes that this user can see. */
+/** Returns all processes that this user can see. */
 export async function readProcesses(): Promise<readonly ProcessInfo[]> {
   const processes: ProcessInfo[] = [];
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
@@ -47,7 +47,7 @@ export async function readProcesses(): Promise<readonly ProcessInfo[]> {
   return processes;
 }
 
-/** Those that the process has started, and those that they have, and so on; without itself. */
+/** Returns the children of a process, their children, and so on. */
 export function descendantsOf(top: number, processes: readonly ProcessInfo[]): readonly ProcessInfo[] {
   const children = Map.groupBy(processes, ({ parent }) => parent);
   const found = [...(children.get(top) ?? [])];
@@ -59,6 +59,6 @@ export function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It has ended by itself just now.
+    // The process has ended meanwhile.
   }
 }

@@ -1,21 +1,21 @@
 /**
- * Where the programs are that a sandbox is made of, and which libraries each of them needs to run.
+ * Finds the programs that a sandbox runs, and the libraries that each of them needs.
  */
 import { realpath } from "node:fs/promises";
 
 export interface Program {
-  /** Where it was found. */
+  /** Path in one of the folders. */
   readonly path: string;
-  /** The file itself: `path` may be a link, to one file for many programs. */
+  /** Real path: `path` may be a link to one file for many programs. */
   readonly file: string;
-  /** Absolute paths of its libraries and their loader; none for a static program. */
+  /** Absolute paths of libraries and loader; empty for a static program. */
   readonly libraries: readonly string[];
 }
 
-/** Where programs are, as a service may have been started with any PATH. */
+/** Default folders, since a service may have been started with any PATH. */
 export const PROGRAM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Where linkers put the path of the loader: first of all sections. */
+/** Linkers put the path of the loader first of all sections. */
 const HEAD_BYTES = 4096;
 const LOADER = /\/[\w/.+-]+\/ld[\w.+-]*\.so(?:\.\d+)*(?=\0)/;
 
@@ -27,7 +27,7 @@ export async function findProgram(name: string, folders = PROGRAM_FOLDERS): Prom
   return { path, file, libraries: await librariesOf(file) };
 }
 
-/** Asks the loader, as ldd does; of the program nothing runs. */
+/** Asks the loader, as ldd does, without running the program. */
 async function librariesOf(file: string): Promise<readonly string[]> {
   const head = await Bun.file(file).slice(0, HEAD_BYTES).bytes();
   const loader = LOADER.exec(Buffer.from(head).toString("latin1"))?.[0];

@@ -23,10 +23,10 @@ function processesWith(mark: string): number {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && commandLine(name).includes(mark)).length;
 }
 
-/** Whether it came to be so in time. */
-async function comesTrue(isSo: () => boolean, withinMs: number): Promise<boolean> {
+/** Returns whether the condition was true in time. */
+async function becomesTrue(condition: () => boolean, withinMs: number): Promise<boolean> {
   for (const deadline = performance.now() + withinMs; performance.now() < deadline; await Bun.sleep(5)) {
-    if (isSo()) return true;
+    if (condition()) return true;
   }
   return false;
 }
@@ -42,19 +42,19 @@ describe.each(KINDS)("%s", (kind) => {
     return { ...rest, text: new TextDecoder().decode(output) };
   }
 
-  test("input, output, errors and exit status are those of the script", async () => {
+  test("the script gets its input, and the result has its output, errors and exit status", async () => {
     const copy = `mapfile -d '' -t got; printf '%s\\0' "\${got[@]}"; printf 'not \\xc3\\xa9 well' >&2; exit 7`;
     expect(await run(copy, { input: "a\0b \n\0" })).toEqual({
       ...{ end: "exit", exit: 7, text: "a\0b \n\0", errors: "not é well" },
     });
     expect(await run("(kill -SEGV $BASHPID); exit $?")).toMatchObject({ end: "exit", exit: 139 });
-    // The lines of a script keep their numbers.
+    // Line numbers are those of the script.
     expect((await run(":\nnosuch")).errors).toContain("line 2: nosuch: command not found");
   });
 
-  // Without a sandbox, root's bash is somebody else, who may not look into folders of root's.
+  // Without a sandbox, root's bash runs as another user, who cannot access root's folders.
   const named = isRoot && kind === "none" ? () => undefined : test;
-  named("what is to be read lies at its very path, however that is named", async () => {
+  named("readable files have their own paths, whatever their names", async () => {
     const names = [
       "plain",
       "with blanks ",
@@ -85,7 +85,7 @@ describe.each(KINDS)("%s", (kind) => {
     expect(result).toMatchObject({ end: "exit", exit: 0, text: "over\n", errors: "" });
   });
 
-  test("three run at once, the others after them", async () => {
+  test("three scripts run at once, the others after them", async () => {
     const script = "begun=$EPOCHREALTIME; read -rt 0.5 <> <(:); echo $begun $EPOCHREALTIME";
     const runs = await Promise.all(Array.from({ length: 5 }, () => run(script)));
     const times = runs.map(({ text }) => text.split(" ").map(Number) as [number, number]);
@@ -93,7 +93,7 @@ describe.each(KINDS)("%s", (kind) => {
     expect(Math.max(...atOnce)).toBe(3);
   });
 
-  test("no descriptor stays open in the server", async () => {
+  test("runs leave no descriptors open", async () => {
     await run(":");
     const before = readdirSync("/proc/self/fd").length;
     for (let i = 0; i < 10; i++) await run(":", { input: "x".repeat(i * 1000) });
@@ -102,7 +102,7 @@ describe.each(KINDS)("%s", (kind) => {
     expect(readdirSync("/proc/self/fd").length).toBeLessThan(before + 4);
   });
 
-  test("nothing is left when the server is killed", async () => {
+  test("no process is left when the server is killed", async () => {
     const mark = `mark-${crypto.randomUUID()}`;
     const script = `: ${mark}\n(while :; do :; done) & while :; do :; done`;
     const code = `import { openSandbox } from ${JSON.stringify(join(import.meta.dir, "choose.ts"))};
@@ -110,39 +110,36 @@ describe.each(KINDS)("%s", (kind) => {
       const job = { script: ${JSON.stringify(script)}, input: new Uint8Array(), readable: [] };
       await Promise.all([sandbox.run(job), sandbox.run(job)]);`;
     const server = Bun.spawn([process.execPath, "-e", code], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
-    // Bun itself, both scripts and the loops in their backgrounds, at least.
-    expect(await comesTrue(() => processesWith(mark) >= 5, 5000)).toBe(true);
+    // At least Bun, both scripts and their loops in the background.
+    expect(await becomesTrue(() => processesWith(mark) >= 5, 5000)).toBe(true);
     await Bun.sleep(100);
     server.kill("SIGKILL");
     await server.exited;
-    expect(await comesTrue(() => processesWith(mark) === 0, 1000)).toBe(true);
+    expect(await becomesTrue(() => processesWith(mark) === 0, 1000)).toBe(true);
   });
 });
 
-// In a mount namespace of the test's own, where the test is root but for the machine an ordinary user.
-test.each(["bubblewrap", "unshare"])(
-  "what is mounted within what is to be read is read-only as well: %s",
-  async (kind) => {
-    const tree = folder.file(`mounted ${kind}`);
-    mkdirSync(`${tree}/in it`, { recursive: true });
-    const script = `: >"${tree}/x"; : >"${tree}/in it/x"; echo "${tree}/in it"/*`;
-    const code = `import { openSandbox } from ${JSON.stringify(join(import.meta.dir, "choose.ts"))};
+// In its own mount namespace, where an ordinary user is root.
+test.each(["bubblewrap", "unshare"])("mounts within readable folders are read-only as well: %s", async (kind) => {
+  const mounted = folder.file(`mounted ${kind}`);
+  mkdirSync(`${mounted}/in it`, { recursive: true });
+  const script = `: >"${mounted}/x"; : >"${mounted}/in it/x"; echo "${mounted}/in it"/*`;
+  const code = `import { openSandbox } from ${JSON.stringify(join(import.meta.dir, "choose.ts"))};
     const sandbox = await openSandbox(${JSON.stringify(kind)}, { isRoot: false });
-    const job = { script: ${JSON.stringify(script)}, input: new Uint8Array(), readable: [${JSON.stringify(tree)}] };
+    const job = { script: ${JSON.stringify(script)}, input: new Uint8Array(), readable: [${JSON.stringify(mounted)}] };
     const { output, errors } = await sandbox.run(job);
     console.log(new TextDecoder().decode(output) + errors);`;
-    const prepare = 'mount -t tmpfs -o mode=777,noexec none "$0/in it" && : >"$0/in it/file" && exec "$@"';
-    const child = Bun.spawn(
-      ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", prepare, tree, process.execPath, "-e", code],
-      { stdin: "ignore", stderr: "inherit" },
-    );
-    const said = await child.stdout.text();
-    expect(said).toStartWith(`${tree}/in it/file\n`);
-    expect(said.match(/Read-only file system/g)?.length).toBe(2);
-  },
-);
+  const prepare = 'mount -t tmpfs -o mode=777,noexec none "$0/in it" && : >"$0/in it/file" && exec "$@"';
+  const child = Bun.spawn(
+    ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", prepare, mounted, process.execPath, "-e", code],
+    { stdin: "ignore", stderr: "inherit" },
+  );
+  const output = await child.stdout.text();
+  expect(output).toStartWith(`${mounted}/in it/file\n`);
+  expect(output.match(/Read-only file system/g)?.length).toBe(2);
+});
 
-test("a command that isn't there is an error", async () => {
+test("a missing command is an error", async () => {
   const limits = { timeMs: 1000, memoryBytes: 1e9, outputBytes: 1000 };
   const options = { kind: "none", input: new Uint8Array(), limits, signal: new AbortController().signal } as const;
   const failure = await runCommand({ ...options, argv: ["/nonexistent/bash"] }).catch((error: Error) => error.message);

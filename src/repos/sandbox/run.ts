@@ -1,6 +1,6 @@
 /**
- * Runs one command that shuts bash in: feeds its input, keeps as much of its outputs as allowed, ends it for time,
- * memory, output or because it is to stop, and answers once nothing of it runs any more.
+ * Runs one sandboxed command: writes its input, keeps its outputs up to the limits, kills it when it exceeds a limit or has to
+ * stop, and resolves when none of its processes is left.
  */
 import { closeSync } from "node:fs";
 import { reasonOf } from "../../lib/error-reason.ts";
@@ -9,7 +9,7 @@ import type { SandboxEnd, SandboxKind, SandboxResult } from "./sandbox.ts";
 
 export interface RunLimits {
   readonly timeMs: number;
-  /** Resident, of all its processes together. */
+  /** Resident memory of all its processes together. */
   readonly memoryBytes: number;
   readonly outputBytes: number;
 }
@@ -19,9 +19,9 @@ export interface RunOptions {
   readonly kind: SandboxKind;
   readonly input: Uint8Array;
   readonly limits: RunLimits;
-  /** Ends it. */
+  /** Kills the command. */
   readonly signal: AbortSignal;
-  /** Whether others wait for its place: then it does not get all of its time. */
+  /** Whether other runs wait for its slot: then it gets less time. */
   readonly othersWait?: () => boolean;
 }
 
@@ -29,20 +29,25 @@ const ENVIRONMENT = { PATH: "/nonexistent", HOME: "/tmp", TMPDIR: "/tmp", LC_ALL
 const ERRORS_KEPT_BYTES = 64 * 1024;
 const ERRORS_MAX_BYTES = 1024 * 1024;
 const WATCH_MS = 200;
-/** What is longer under way than this is no honest ebuild (the slowest seen takes 1 s), and gives way to those that wait. */
-const GIVE_WAY_MS = 2000;
+/** The time of a run while others wait: the slowest honest ebuild takes 1 s. */
+const CONTENDED_TIME_MS = 2000;
 const KILL_AGAIN_MS = 20;
-/** For what has been killed to be gone, and for outputs that something still holds to end. */
-const PATIENCE_MS = 2000;
+/** How long to wait for killed processes to end, and for outputs that other processes still hold. */
+const EXIT_WAIT_MS = 2000;
 
-interface Kept {
+interface KeptOutput {
   readonly chunks: readonly Uint8Array[];
   readonly over: Promise<void>;
   cancel(): void;
 }
 
-/** Reads to the end, so that it never waits for its reader; `onTooMuch` once it was over `maxBytes`. */
-function keep(stream: ReadableStream<Uint8Array>, keptBytes: number, maxBytes: number, onTooMuch: () => void): Kept {
+/** Reads to the end, so that the writer never blocks; calls `onTooMuch` beyond `maxBytes`. */
+function keep(
+  stream: ReadableStream<Uint8Array>,
+  keptBytes: number,
+  maxBytes: number,
+  onTooMuch: () => void,
+): KeptOutput {
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   async function read(): Promise<void> {
@@ -58,9 +63,9 @@ function keep(stream: ReadableStream<Uint8Array>, keptBytes: number, maxBytes: n
   return { chunks, over: read().catch(() => undefined), cancel: () => void reader.cancel().catch(() => undefined) };
 }
 
-/** Ends what the process has started, whereupon it ends by itself; or it, if it has started nothing. */
+/** Kills the descendants of a process, whereupon it ends by itself; kills the process if it has none. */
 async function killRun(top: number, isOver: () => boolean): Promise<void> {
-  for (let againMs = KILL_AGAIN_MS; !isOver(); againMs = Math.min(2 * againMs, PATIENCE_MS)) {
+  for (let againMs = KILL_AGAIN_MS; !isOver(); againMs = Math.min(2 * againMs, EXIT_WAIT_MS)) {
     const processes = await readProcesses().catch(() => []);
     const started = descendantsOf(top, processes);
     if (isOver()) return;
@@ -69,9 +74,9 @@ async function killRun(top: number, isOver: () => boolean): Promise<void> {
   }
 }
 
-/** Ends what a run that is over has left behind: only one without a pid namespace of its own can. */
+/** Kills processes that an ended run has left behind, which only a run without its own pid namespace can do. */
 async function killSession(session: number): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await Bun.sleep(KILL_AGAIN_MS)) {
+  for (const deadline = Date.now() + EXIT_WAIT_MS; Date.now() < deadline; await Bun.sleep(KILL_AGAIN_MS)) {
     const processes = await readProcesses().catch(() => []);
     const left = processes.filter((one) => one.session === session && one.rssBytes > 0);
     if (left.length === 0) return;
@@ -79,15 +84,15 @@ async function killSession(session: number): Promise<void> {
   }
 }
 
-/** Resolves when the promise does, or when it is not worth waiting for it any longer. */
-async function patiently(promise: Promise<unknown>): Promise<void> {
+/** Resolves when the promise does, or after EXIT_WAIT_MS. */
+async function waitBriefly(promise: Promise<unknown>): Promise<void> {
   const timer = Promise.withResolvers<void>();
-  const timeout = setTimeout(timer.resolve, PATIENCE_MS);
+  const timeout = setTimeout(timer.resolve, EXIT_WAIT_MS);
   await Promise.race([promise, timer.promise]);
   clearTimeout(timeout);
 }
 
-/** @throws {Error} when it can't be started */
+/** @throws {Error} when the command cannot be started */
 function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
   try {
     return Bun.spawn({
@@ -95,7 +100,7 @@ function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
       cwd: "/",
       env: ENVIRONMENT,
       detached: true,
-      // The socket is the lifeline, which all but bubblewrap need (sandbox-lifeline.bash).
+      // The socket is the lifeline, which all but bubblewrap need (lifeline.bash).
       stdio: [input, "pipe", "pipe", ...(kind === "bubblewrap" ? [] : (["socket-fd"] as const))],
     });
   } catch (error) {
@@ -103,7 +108,7 @@ function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
   }
 }
 
-/** @throws {Error} when the command can't be started */
+/** @throws {Error} when the command cannot be started */
 export async function runCommand({
   argv,
   kind,
@@ -133,7 +138,7 @@ export async function runCommand({
   const timer = setTimeout(() => finish("time"), limits.timeMs);
   const startedAt = performance.now();
   const watch = setInterval(() => {
-    if (performance.now() - startedAt > GIVE_WAY_MS && othersWait?.()) finish("time");
+    if (performance.now() - startedAt > CONTENDED_TIME_MS && othersWait?.()) finish("time");
     void watchMemory();
   }, WATCH_MS);
   const tooMuch = () => finish("output");
@@ -147,7 +152,7 @@ export async function runCommand({
   clearInterval(watch);
   if (typeof lifeline === "number") closeSync(lifeline);
   if (kind === "none" || end !== "exit") await killSession(child.pid);
-  await patiently(Promise.all([output.over, errors.over]));
+  await waitBriefly(Promise.all([output.over, errors.over]));
   output.cancel();
   errors.cancel();
   return { end, exit, output: Buffer.concat(output.chunks), errors: Buffer.concat(errors.chunks).toString("utf8") };

@@ -1,19 +1,18 @@
 # shellcheck shell=bash
-# Shuts bash in with the tools of util-linux, for machines without bubblewrap. Run as process 1 of new network, pid, ipc,
-# uts and mount namespaces (and a user namespace, where not by root) it makes a root folder that has bash, what is to be
-# read, a /proc of its own and a small /tmp, parts with the machine's root folder for good, and runs the script without
-# any privilege.
+# Sets up a sandbox with the programs of util-linux, for machines without bubblewrap. Runs as process 1 of new network, pid,
+# ipc, uts and mount namespaces, and for others than root of a user namespace. Makes a root folder with bash, the readable
+# paths, a new /proc and a small /tmp, gives up the machine's root folder for good, and runs the script without privileges.
 # Arguments: UID SCRIPT BASH UMOUNT LAST LIBRARIES NUMBER FILE… READABLE…
-# Root changes to UID, and for others it is empty. LAST is chroot for root and unshare for others. LIBRARIES are the
-# folders of umount's libraries below /tmp, with colons between. The first NUMBER paths are bash and what it and LAST need.
+# Root changes to UID, which is empty for others. LAST is chroot for root and unshare for others. LIBRARIES are the folders
+# of umount's libraries below /tmp, separated by colons. The first NUMBER paths are bash and what bash and LAST need.
 set -eu
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-# So that /tmp is everybody's; nothing else will be writable.
+# Makes /tmp writable for all; nothing else will be writable.
 umask 0
 uid=$1 script=$2 bash=$3 umount=$4 last=$5 libraries=$6 number=$7
 shift 7
 
-# The new root folder covers one that is everywhere and holds nothing that is needed.
+# The new root folder covers a folder that every machine has and that holds nothing needed here.
 root=/sys
 table='' folders=() files=()
 # add SOURCE PLACE TYPE OPTIONS: a line of fstab(5)
@@ -25,13 +24,13 @@ add() {
   done
   table+=$line$'0 0\n'
 }
-# show PATH OPTIONS: what is there, at the same path
+# show PATH OPTIONS: mounts the path at the same place
 show() {
   if [[ ! -e $1 ]]; then return; fi
   if [[ -d $1 ]]; then folders+=("$root$1"); else folders+=("$root${1%/*}") files+=("$root$1"); fi
   add "$1" "$1" none "$2"
 }
-# The one folder that stays writable when the root folder no longer is.
+# The only folder that stays writable.
 add "$root/tmp" /tmp none bind,nosuid,nodev
 add none /proc proc nosuid,nodev,noexec
 for path in /dev/{null,zero,urandom}; do show "$path" bind; done
@@ -42,10 +41,10 @@ mount -n -t tmpfs -o nosuid,nodev,size=16m,nr_inodes=16k,mode=755 none $root
 mkdir -p $root/{proc,tmp} "${folders[@]}"
 for path in "${files[@]}"; do : >"$path"; done
 cp -P /dev/{fd,stdin,stdout,stderr} $root/dev
-# In a file, as libmount reads no pipes; the /proc to come hides it.
+# In a file, since libmount reads no pipes; the new /proc hides it.
 printf %s "$table" >$root/proc/table
 mount -n -a -T $root/proc/table
-# What is mounted within what is to be read came along as it was; what was mounted in the covered folder is not there.
+# Mounts within the readable paths came along writable; mounts in the covered folder do not exist here.
 while read -r _ _ _ _ path options _; do
   printf -v path %b "$path"
   if [[ $path == "$root"/* && $path != "$root"/@(tmp|proc|dev/*) && $options == rw* && -e $path ]]; then
@@ -57,17 +56,17 @@ mount -n -o remount,bind,ro $root
 cd $root
 pivot_root . tmp
 cd /
-# One of the machine's programs is needed afterwards. Bash is not to have it, so it is run from a descriptor.
+# One of the machine's programs is needed afterwards. It runs from a descriptor, so that bash cannot find it.
 exec 9<"/tmp$last"
 LD_LIBRARY_PATH=$libraries "/tmp$umount" -n -l /tmp
-# shellcheck disable=SC2123 # it is to be that
+# shellcheck disable=SC2123 # on purpose
 PATH=/nonexistent
 if [[ -z $uid ]]; then
-  # In a user namespace without a mapping nobody has a privilege, least of all over what belongs to the one around it.
+  # In a user namespace without a mapping nobody has privileges, least of all over the namespace around it.
   exec -a unshare /proc/self/fd/9 --user "$bash" --noprofile --norc -c "exec 9<&-;$script"
 fi
-# Process 1 stays with root: the end of the server reaches it alone, as what changes its user is no longer told of it.
+# Process 1 stays with root, since a process that changes its user no longer gets the signal when the server ends.
 exec 8>&2 2>/dev/null
 (exec -a chroot /proc/self/fd/9 --userspec="$uid:$uid" --groups="$uid" / "$bash" --noprofile --norc -c "exec 9<&-;$script" 2>&8 8>&-)
-# Not left out: bash may become its last command.
+# Needed, since bash would replace itself by its last command.
 exit $?

@@ -1,6 +1,5 @@
 /**
- * Most tests of a sandbox say other things for root than for an ordinary user: where root runs them, this runs them once
- * more as one.
+ * Runs the tests of sandboxes a second time as an ordinary user, where root runs them: most of them behave differently then.
  */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
@@ -9,7 +8,7 @@ const isRoot = process.getuid?.() === 0;
 const FILES = ["choose.test.ts", "hostile.test.ts", "run.test.ts"];
 
 test.skipIf(!isRoot)(
-  "an ordinary user is as safe (who has to be able to read this checkout)",
+  "the sandbox is as safe for an ordinary user (who needs access to this checkout)",
   async () => {
     const become = ["chroot", "--userspec=65534:65534", "--groups=65534", "--skip-chdir", "/"];
     const files = FILES.map((name) => join(import.meta.dir, name));
@@ -19,10 +18,10 @@ test.skipIf(!isRoot)(
       stderr: "pipe",
       stdout: "ignore",
     });
-    const [said, exit] = await Promise.all([child.stderr.text(), child.exited]);
-    expect({ exit, said: exit === 0 ? "" : said }).toEqual({ exit: 0, said: "" });
-    expect(said).toMatch(/^ 0 fail$/m);
-    expect(said).not.toContain("(skip)");
+    const [errors, exit] = await Promise.all([child.stderr.text(), child.exited]);
+    expect({ exit, errors: exit === 0 ? "" : errors }).toEqual({ exit: 0, errors: "" });
+    expect(errors).toMatch(/^ 0 fail$/m);
+    expect(errors).not.toContain("(skip)");
   },
   60_000,
 );
