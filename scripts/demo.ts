@@ -21,7 +21,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Fetches as Portage does (FETCHCOMMAND of make.globals); says how long it took and whether the bytes are right. */
+/** Fetches as Portage does (FETCHCOMMAND of make.globals). @returns the time it took @throws {Error} on wrong bytes */
 async function wget(url: string, name: string, target: string): Promise<string> {
   const startedAt = performance.now();
   const command = ["wget", "-q", "-t", "3", "-T", "60", "--passive-ftp", "-O", target, `${url}/distfiles/${name}`];
@@ -33,16 +33,16 @@ async function wget(url: string, name: string, target: string): Promise<string> 
 }
 
 using folder = createTempFolder("portcache-demo-");
-const tree = writeRepository(folder.file("tree"));
-tree.put("app-misc/hello", { dist: { [small]: dist[small] ?? "" } });
-tree.put("sys-kernel/firmware", { dist: { [large]: dist[large] ?? "" } });
+const repository = writeRepository(folder.file("repository"));
+repository.put("app-misc/hello", { dist: { [small]: dist[small] ?? "" } });
+repository.put("sys-kernel/firmware", { dist: { [large]: dist[large] ?? "" } });
 const files = new Map(Object.entries(dist));
 await using first = await startFakeUpstream({ files });
 await using second = await startFakeUpstream({ files });
 first.setFault(large, { kind: "reset", at: 20 * MIB });
 
 const settings = {
-  repo: { repos: [tree.location] },
+  repo: { repos: [repository.location] },
   fetcher: { mirrors: [first.url, second.url], strategy: "ordered" },
 };
 const server = await startExecutable({ settings, args: process.argv.slice(2) });

@@ -19,14 +19,14 @@ const MIB = 1024 * 1024;
 const SAMPLE_MS = 50;
 const FILE = "large-1.0.tar.xz";
 
-/** Clients times file size would be 10 GiB, so this tells bounded from not; the benches tell how much it is. */
+/** Clients times file size would be 10 GiB, so this separates bounded from unbounded; the bench measures how much it is. */
 export const MOST_GROWTH_BYTES = 128 * MIB;
 
 export interface FanOut {
   readonly clients: number;
   readonly sizeBytes: number;
   readonly mirrorBytesPerSecond: number;
-  /** How many of the clients are slow. */
+  /** Number of slow clients. */
   readonly slow: number;
   readonly slowBytesPerSecond: number;
 }
@@ -35,12 +35,12 @@ export interface Client {
   /** Milliseconds from the client's start. */
   readonly firstByteMs: number;
   readonly totalMs: number;
-  /** Whether the response ended well and every byte was the file's. */
+  /** Whether the response was complete and every byte right. */
   readonly right: boolean;
   readonly said: string;
 }
 
-/** Resident memory of a process in bytes. */
+/** Resident memory of a process, in bytes. */
 export interface Memory {
   readonly all: number;
   /** Without the pages of files, such as the executable's own. */
@@ -52,7 +52,7 @@ export interface FanOutResult {
   readonly clients: readonly Client[];
   readonly idle: Memory;
   readonly peak: Memory;
-  /** Seconds of processor time the server took. */
+  /** Processor time of the server, in seconds. */
   readonly cpuSeconds: number;
 }
 
@@ -63,14 +63,14 @@ function memoryOf(pid: number): Memory {
 }
 
 function cpuSecondsOf(pid: number): number {
-  // Behind the name in brackets: utime and stime are the 14th and 15th field, in ticks of 1/100 s.
+  // After the name in brackets: utime and stime are the 14th and 15th field, in ticks of 1/100 s.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
     .split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Takes the file as it comes and compares it with the one that it must be. */
+/** Fetches the file and compares it with the original. */
 async function runClient(url: string, reference: string, bytesPerSecond: number | undefined): Promise<Client> {
   const report = "%{stderr}%{time_starttransfer} %{time_total} %{http_code} %{errormsg}\n";
   const limit = bytesPerSecond === undefined ? [] : ["--limit-rate", String(bytesPerSecond)];
@@ -90,7 +90,7 @@ async function runClient(url: string, reference: string, bytesPerSecond: number 
   };
 }
 
-/** Samples a server's memory until the function given back is called, which tells the most there was. */
+/** Samples a server's memory until the returned function is called, which returns the peak. */
 function watchMemory(server: Server): () => Memory {
   let all = 0;
   let anonymous = 0;
@@ -107,17 +107,17 @@ function watchMemory(server: Server): () => Memory {
   };
 }
 
-/** Runs it once, with a server, a mirror and a store of its own. */
+/** Runs one measurement, with its own server, mirror and store. */
 export async function fanOut(options: FanOut): Promise<FanOutResult> {
   using folder = createTempFolder("portcache-fanout-");
   const content = { size: options.sizeBytes, seed: 1 };
   const reference = folder.file("reference");
   writeFileSync(reference, readContent(content));
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/large", { dist: { [FILE]: content } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/large", { dist: { [FILE]: content } });
   await using mirror = await startFakeUpstream({ files: new Map([[FILE, content]]) });
   mirror.setFault(FILE, { kind: "rate", bytesPerSecond: options.mirrorBytesPerSecond });
-  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } };
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } };
   await using server = await startExecutable({ settings, location: folder.file("store") });
   await Bun.sleep(500);
   const idle = memoryOf(server.pid);
@@ -140,7 +140,7 @@ function mib(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }
 
-/** The lines that tell a person what happened. */
+/** Formats the result for people. */
 function report({ requests, clients, idle, peak, cpuSeconds }: FanOutResult): readonly string[] {
   const slowestFirst = Math.max(...clients.map(({ firstByteMs }) => firstByteMs));
   const totals = clients.map(({ totalMs }) => totalMs / 1000);
@@ -157,12 +157,12 @@ function report({ requests, clients, idle, peak, cpuSeconds }: FanOutResult): re
   ];
 }
 
-/** Whether each had its first byte in the first half of its time: who has to wait for the whole file has it at the end. */
+/** Returns whether each client had its first byte in the first half of its time, that is, before the file was complete. */
 export function isPrompt(clients: readonly Client[]): boolean {
   return clients.every(({ firstByteMs, totalMs }) => firstByteMs < totalMs / 2);
 }
 
-/** Whether every bound was kept. */
+/** Returns whether every bound was kept. */
 export function isGood({ requests, clients, idle, peak }: FanOutResult): boolean {
   return (
     requests === 1 &&

@@ -33,9 +33,12 @@ if (target === undefined) {
 }
 
 using folder = createTempFolder("portcache-screenshot-");
-const tree = writeRepository(folder.file("gentoo"));
+const repository = writeRepository(folder.file("gentoo"));
 for (const [name, [file, content]] of Object.entries(FILES)) {
-  tree.put(name, { dist: { [file]: content }, ebuilds: [{ version: "1", srcUri: `https://example.org/${file}` }] });
+  repository.put(name, {
+    dist: { [file]: content },
+    ebuilds: [{ version: "1", srcUri: `https://example.org/${file}` }],
+  });
 }
 const files = new Map(Object.values(FILES));
 await using near = await startFakeUpstream({ files });
@@ -49,11 +52,11 @@ await using server = await startExecutable({
   settings: {
     storage: { max_size: "2GiB" },
     fetcher: { mirrors: [near.url, far.url, broken.url], read_ahead: 0, src_uri: false },
-    repo: { repos: [tree.location] },
+    repo: { repos: [repository.location] },
   },
 });
 
-/** Fetches as a client with an address of its own would. */
+/** Fetches as a client with its own address. */
 function fetchFrom(address: string, file: string): Promise<number> {
   const url = `${server.url}/distfiles/${encodeURIComponent(file)}`;
   return Bun.spawn(["curl", "-s", "--interface", address, "-o", "/dev/null", url]).exited;

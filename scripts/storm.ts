@@ -32,15 +32,15 @@ export interface StormOptions {
   readonly files: number;
   readonly maxSizeMib: number;
   readonly diskMib: number;
-  /** Seconds; 0: the server is never killed. */
+  /** Seconds between kills; 0: never. */
   readonly killEvery: number;
   readonly onNews?: (text: string) => void;
 }
 
 export interface StormReport {
-  /** How often what came of a request. */
+  /** Number of requests by outcome. */
   readonly verdicts: Readonly<Record<string, number>>;
-  /** What must not be. Empty after a good storm. */
+  /** What must not happen. Empty after a good storm. */
   readonly wrong: readonly string[];
   readonly kills: number;
   readonly peakBytes: number;
@@ -53,7 +53,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   using folder = createTempFolder("portcache-storm-");
   const disk = folder.file("disk");
   const unmount = mountDisk(disk, options.diskMib);
-  const world = createWorld(folder.file("tree"), options.files, random);
+  const world = createWorld(folder.file("repository"), options.files, random);
   const files = Object.fromEntries(
     world.names.map((name) => [name, world.versions(name)[0]?.content ?? { size: 0, seed: 0 }]),
   );
@@ -69,7 +69,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       connect_timeout: "2s",
       src_uri: false,
     },
-    repo: { repos: [world.tree.location] },
+    repo: { repos: [world.repository.location] },
     server: { drain: "1s" },
   };
   const verdicts: Record<string, number> = {};
@@ -111,7 +111,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   async function restart(): Promise<void> {
     const signal = random.percent(75) ? "SIGKILL" : "SIGTERM";
     await host.end(signal);
-    // A server does not start on a disk without a free byte.
+    // A server cannot start on a disk without a free byte.
     fill(disk, 0);
     onNews(`${signal}, ${harmIndex(location, random)}`);
     await host.start();
@@ -131,7 +131,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       const report = (await (await api(location, "rescan", {})).json()) as {
         repositories: { problem: string | null }[];
       };
-      // On a full disk the index keeps what it had.
+      // On a full disk the index stays as it was.
       if (report.repositories.every(({ problem }) => problem === null)) world.settled(before);
       onNews(`rerolled ${file}`);
     },

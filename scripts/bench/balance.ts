@@ -20,7 +20,7 @@ type Phase = "up" | "refusing" | "silent";
 interface Mirror {
   readonly host: Host;
   readonly latencyMs: number;
-  /** At each time in milliseconds from the start. */
+  /** Speed at a time in milliseconds from the start. */
   bytesPerSecond(at: number): number;
   phase(at: number): Phase;
 }
@@ -37,7 +37,7 @@ interface Download {
   readonly size: number;
   readonly queue: Mirror[];
   attempts: Attempt[];
-  /** The one that writes. */
+  /** The mirror that sends. */
   winner: Attempt | undefined;
 }
 
@@ -46,7 +46,7 @@ interface Result {
   readonly firstByteP95Ms: number;
 }
 
-/** mulberry32 */
+/** Draws numbers from 0 to 1 from a seed (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -59,7 +59,7 @@ function createRandom(seed: number): () => number {
 
 const between = (random: () => number, low: number, high: number) => low * (high / low) ** random();
 
-/** Speeds of 200 KB/s to 20 MB/s that jump now and then, and outages of some minutes. */
+/** Draws speeds of 200 KB/s to 20 MB/s that jump now and then, and outages of some minutes. */
 function drawMirror(random: () => number, host: Host, lengthMs: number): Mirror {
   const changes: { readonly at: number; readonly bytesPerSecond: number }[] = [];
   const usual = between(random, 200e3, 20e6);
@@ -87,7 +87,7 @@ interface World {
   readonly downloads: number;
 }
 
-/** What the mirrors and the downloads do at one instant. */
+/** What the mirrors and the downloads do at one time. */
 interface Scene {
   readonly at: number;
   readonly firstBytes: number[];
@@ -118,7 +118,7 @@ function win(download: Download, winner: Attempt, { at, firstBytes }: Scene): vo
   }
 }
 
-/** As fetch/race.ts does it. */
+/** As src/fetch/hedge.ts does it. */
 function seek(download: Download, scene: Scene): void {
   const { at } = scene;
   for (const attempt of [...download.attempts]) {
@@ -133,7 +133,7 @@ function seek(download: Download, scene: Scene): void {
   if (download.attempts.every((one) => at - one.askedAt >= one.hedgeDelayMs)) ask(download, at);
 }
 
-/** Shares the mirror's line among those that it sends to. @returns the bytes that were sent */
+/** Shares the mirror's line among its downloads. @returns the bytes sent */
 function transfer(users: readonly Download[], lineBytes: number): number {
   let sent = 0;
   for (const download of users) {

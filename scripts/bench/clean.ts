@@ -16,11 +16,11 @@ import { createRandom } from "./lib/traces.ts";
 
 const MIB = 1024 * 1024;
 const DAY = 24 * 60 * 60 * 1000;
-/** What is asked for all the time: on disk, one that sendfile serves and one that is read. */
+/** The files that clients ask for meanwhile: one that is sent by sendfile and one that is read. */
 const ASKED = ["asked-0.zip", "asked-1.zip"] as const;
 const CLIENTS = 4;
 
-/** Returns the bytes of all. */
+/** Writes the files. @returns their bytes */
 function fill(location: string, files: number): number {
   const random = createRandom(1);
   const index = openIndex(`${location}/index.sqlite`, `${import.meta.dir}/../../drizzle`);
@@ -57,7 +57,7 @@ interface Latencies {
   readonly worst: number;
 }
 
-/** Hits until told to stop. */
+/** Asks for hits until stopped. */
 function ask({ url }: Server) {
   const taken: number[] = [];
   let going = true;
@@ -103,12 +103,12 @@ async function main(): Promise<void> {
   using folder = createTempFolder("portcache-bench-clean-");
   const location = folder.file("store");
   mkdirSync(location);
-  mkdirSync(folder.file("tree/profiles"), { recursive: true });
-  writeFileSync(folder.file("tree/profiles/repo_name"), "empty\n");
+  mkdirSync(folder.file("repository/profiles"), { recursive: true });
+  writeFileSync(folder.file("repository/profiles/repo_name"), "empty\n");
   const total = fill(location, Number(values.files));
-  // At 100 % of max_size nothing has to go by itself; down to 90 % is a tenth of it.
+  // At 100 % of max_size clean-up does not start by itself; going down to 90 % removes a tenth.
   const storage = { max_size: total + MIB, min_free: 0, memory: 0, scrub: "0" };
-  const repo = { repos: [folder.file("tree")], evaluate: "never" };
+  const repo = { repos: [folder.file("repository")], evaluate: "never" };
   await using server = await startExecutable({ location, settings: { storage, repo, log: { level: "warn" } } });
   await Bun.sleep(4000);
   console.log(`${values.files} files, ${(total / 1e9).toFixed(1)} GB`);

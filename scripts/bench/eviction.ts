@@ -15,11 +15,11 @@ interface Cached {
   usedAt: number;
   uses: number;
   useScore: number;
-  /** GDSF's, which is set at each use. */
+  /** Priority of GDSF, set at each use. */
   priority: number;
 }
 
-/** What a cached file is worth now; `age` is what the last one evicted was worth, for those policies that age by it. */
+/** Returns what a cached file is worth now. `age` is the worth of the last victim, for policies that age by it. */
 export interface Policy {
   readonly name: string;
   onUse(cached: Cached, now: number, age: number): void;
@@ -32,7 +32,7 @@ export const LRU: Policy = { name: "LRU", onUse: () => undefined, worth: ({ used
 
 export const LFU: Policy = { name: "LFU", onUse: () => undefined, worth: ({ uses, usedAt }) => uses + usedAt / 1e15 };
 
-/** Greedy Dual Size Frequency (Cherkasova 1998), with the cost of a miss in packets, as is best for byte hit rates. */
+/** Greedy Dual Size Frequency (Cherkasova 1998), with the cost of a miss in packets, which is best for byte hit rates. */
 export const GDSF: Policy = {
   name: "GDSF",
   onUse(cached, _now, age) {
@@ -61,7 +61,7 @@ export interface Rates {
   readonly requests: number;
 }
 
-/** A store of so many bytes under that policy. */
+/** Simulates a store of that many bytes under a policy. */
 function createModel(policy: Policy, capacity: number) {
   const cached = new Map<number, Cached>();
   const orphanedAt = new Map<number, number>();
@@ -83,7 +83,7 @@ function createModel(policy: Policy, capacity: number) {
 
   return {
     orphan: (file: TracedFile, at: number) => orphanedAt.set(file.id, at),
-    /** Whether it is a hit; from now on the file is there, if it fits at all. */
+    /** Returns whether it is a hit. The file is stored afterwards, if it fits at all. */
     request(file: TracedFile, at: number): boolean {
       const known = cached.get(file.id);
       if (known) {

@@ -20,13 +20,13 @@ const files = new Map([
   ["large.zip", { size: 64 * MIB, seed: 2 }],
 ]);
 const mirror = await startFakeUpstream({ files });
-const tree = writeRepository(folder.file("tree"));
-tree.put("app-misc/some", { dist: Object.fromEntries(files) });
+const repository = writeRepository(folder.file("repository"));
+repository.put("app-misc/some", { dist: Object.fromEntries(files) });
 const settings = {
   server: { address: "127.0.0.1", port: 0 },
   storage: { location: folder.file("store") },
   fetcher: { mirrors: [mirror.url] },
-  repo: { repos: [tree.location] },
+  repo: { repos: [repository.location] },
   log: { level: "error" },
 };
 await Bun.write(folder.file("portcache.toml"), formatSettings(settings));
@@ -42,7 +42,7 @@ const url = `http://127.0.0.1:${port}`;
 const openFiles = () => readdirSync(`/proc/${server.pid}/fd`).length;
 const get = async (name: string) => await (await fetch(`${url}/distfiles/${name}`, { keepalive: false })).bytes();
 
-/** Asks and reads the first bytes, then nothing more. @returns undefined where nothing comes within two seconds */
+/** Requests a file and reads only its first bytes. @returns undefined if nothing arrives within two seconds */
 function slowClient(name: string): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");

@@ -31,7 +31,7 @@ const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
   idle: () => import("./groups/idle.ts"),
   soak: () => import("./groups/soak.ts"),
 };
-/** No group takes as long as that, unless it hangs. */
+/** A group that takes longer hangs. */
 const LIMIT_MS = 6 * 60_000;
 const RESULTS = `${import.meta.dir}/results.json`;
 const PAGE = `${import.meta.dir}/../../docs/benchmarks.md`;
@@ -43,7 +43,7 @@ function say(line: string): void {
 
 async function runGroup(name: string, effort: Effort): Promise<readonly Result[]> {
   const { group } = (await GROUPS[name]?.()) ?? {};
-  if (!group) throw new Error(`There is no group ${name}`);
+  if (!group) throw new Error(`Unknown group ${name}`);
   const at = new Date().toISOString();
   const load = loadAverage();
   say(`${name}: ${group.about} (load average ${load})`);
@@ -54,7 +54,7 @@ async function runGroup(name: string, effort: Effort): Promise<readonly Result[]
   return results;
 }
 
-/** Puts the groups' new results in place of their old ones, in the order of GROUPS. */
+/** Replaces the groups' old results, in the order of GROUPS. */
 function keep(fresh: readonly Result[]): readonly Result[] {
   const before: readonly Result[] = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")) : [];
   const renewed = new Set(fresh.map(({ group }) => group));
@@ -79,7 +79,7 @@ interface Arguments {
   readonly writesPage: boolean;
 }
 
-/** @throws {Error} where there is no such group, option or number */
+/** @throws {Error} for an unknown group or option, or an invalid number */
 function readArguments(args: readonly string[]): Arguments {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -92,9 +92,11 @@ function readArguments(args: readonly string[]): Arguments {
     },
   });
   const unknown = positionals.find((name) => !(name in GROUPS));
-  if (unknown !== undefined) throw new Error(`There is no group ${unknown}: ${Object.keys(GROUPS).join(", ")}`);
+  if (unknown !== undefined)
+    throw new Error(`Unknown group ${unknown}, expected one of ${Object.keys(GROUPS).join(", ")}`);
   const [rounds, seconds, soakSeconds] = [values.rounds, values.seconds, values.soak].map(Number);
-  if (!(rounds && seconds && soakSeconds)) throw new Error("Rounds and seconds are numbers, and not 0");
+  if (!(rounds && seconds && soakSeconds))
+    throw new Error("Expected numbers above 0 for --rounds, --seconds and --soak");
   return {
     groups: positionals.length > 0 ? positionals : Object.keys(GROUPS),
     effort: { rounds, seconds, soakSeconds },
@@ -123,7 +125,7 @@ async function main({ groups, effort, writesPage }: Arguments): Promise<number> 
       exit = 2;
       say(`  CANNOT be measured: ${error instanceof Error ? error.message : error}`);
     }
-    // What a group that failed has left would disturb the next.
+    // Processes that a failed group left behind would disturb the next.
     for (const pid of familyOf(process.pid).slice(1)) process.kill(pid, "SIGKILL");
     took.push(`${name} ${Math.round((performance.now() - begunAt) / 1000)} s`);
     say(`  ${took.at(-1)}`);

@@ -23,7 +23,7 @@ function filesBelow(folder: string): readonly string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
 
-/** Bytes on disk below a folder, of files that are there; with those of holes left out. */
+/** Returns the bytes on disk below a folder, without holes. */
 function bytesBelow(folder: string): number {
   return filesBelow(folder).reduce((sum, path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -44,7 +44,7 @@ export function partsOf(location: string): readonly string[] {
   return readdirSync(join(location, "partial"));
 }
 
-/** By rename, as every tool does that is in its right mind: whoever reads the old file has it to the end. */
+/** Replaces by rename, as every sane tool does: readers of the old file get all of it. */
 function replace(path: string, bytes: Uint8Array, folder: string): void {
   const next = join(folder, "replacement");
   writeFileSync(next, bytes);
@@ -74,18 +74,18 @@ export function meddle(location: string, folder: string, random: Random): string
   return `${deed} ${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
-/** Takes so much room beside the store; 0 gives it back. */
+/** Fills that much of the disk beside the store; 0 frees it. */
 export function fill(folder: string, bytes: number): void {
   const path = join(folder, "filler");
   try {
     if (bytes === 0) rmSync(path, { force: true });
     else writeFileSync(path, new Uint8Array(bytes));
   } catch {
-    // It is full, as it was to be.
+    // The disk is full, as intended.
   }
 }
 
-/** Of a store that nobody runs on. */
+/** Damages the index of a store on which no server runs. */
 export function harmIndex(location: string, random: Random): string {
   const file = random.pick(["index.sqlite", "trees.sqlite"] as const);
   const path = join(location, file);

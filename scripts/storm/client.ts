@@ -6,15 +6,15 @@ import { createHash } from "node:crypto";
 import type { Random } from "./random.ts";
 import type { Version, World } from "./world.ts";
 
-/** What came of one request: "WRONG …" must never be. */
+/** Outcome of one request: "WRONG …" must never occur. */
 export type Verdict = string;
 
 export interface ClientDeps {
   readonly world: World;
   readonly random: Random;
-  /** Of the server, which may be another one after a restart. */
+  /** URL of the server, which may change with a restart. */
   readonly url: () => string;
-  /** Whether the server was, or is, away at some time since that instant, so that a broken connection means nothing. */
+  /** Returns whether the server was away at some time since then, so that a broken connection means nothing. */
   readonly wasAway: (since: number) => boolean;
   readonly signal: AbortSignal;
 }
@@ -30,15 +30,15 @@ interface Asked {
   readonly startedAt: number;
 }
 
-/** Clients of Portage give up after 60 s of silence. */
+/** Portage's wget gives up after 60 s of silence. */
 const FIRST_BYTE_MS = 50_000;
 const REQUEST_MS = 120_000;
 const SLOW_PIECES = 12;
 const SLOW_PAUSE_MS = 120;
-/** Files up to this size are checked before the first byte, of larger ones the last piece waits for that. */
+/** Files up to this size are verified before the first byte; of larger ones the last piece is held back until then. */
 const HELD_BYTES = 4 * 1024 * 1024;
 const LAST_PIECE = 64 * 1024;
-/** Failing is allowed where mirrors lie, but only like this. */
+/** The failures that are allowed where mirrors send wrong bytes. */
 const FAILED_WELL = new Set([502, 504]);
 
 function pathOf(name: string, world: World, random: Random): string {
@@ -68,7 +68,7 @@ function drawRange(size: number, random: Random): string {
 }
 
 function draw({ world, random }: ClientDeps): Asked {
-  // A few files are asked for most of the time.
+  // Most requests are for a few files.
   const name = world.names[Math.min(random.below(world.names.length), random.below(world.names.length))] ?? "";
   const size = world.versions(name)[0]?.content.size ?? 1;
   const headers: Record<string, string> = {};
@@ -116,7 +116,7 @@ function partOf(range: string, size: number): readonly [number, number] | undefi
   return [Number(from), to === "" ? size : Math.min(size, Number(to) + 1)];
 }
 
-/** Which content the answer says it is of; an answer without an ETag says nothing. */
+/** Returns the content that the answer's ETag names; undefined without an ETag. */
 function versionOf(response: Response, asked: Asked, { world }: ClientDeps): Version | string {
   const etag = response.headers.get("etag");
   const version = world.versions(asked.name).find((one) => one.etag === etag);
@@ -141,10 +141,10 @@ function judge(response: Response, body: Uint8Array, asked: Asked, version: Vers
   const said = headers.get("content-range");
   if (said !== `bytes ${part[0]}-${part[1] - 1}/${size}`) return `WRONG Content-Range ${said}`;
   if (isSame(body, version, ...part)) return "range";
-  // What ends before the last piece of a large file coming in is sent before the hash is known (docs/limits.md).
+  // A range that ends before the last piece of a large file coming in is sent before the hash is known (docs/limits.md).
   const unchecked =
     !/; hit/.test(headers.get("cache-status") ?? "") && size > HELD_BYTES && part[1] <= size - LAST_PIECE;
-  return unchecked ? "range of a liar's" : `WRONG bytes in ${said}, ${body.length}`;
+  return unchecked ? "unverified range" : `WRONG bytes in ${said}, ${body.length}`;
 }
 
 async function judgeRefusal(response: Response): Promise<Verdict> {
@@ -171,7 +171,7 @@ async function ask(asked: Asked, leaving: AbortController, deps: ClientDeps): Pr
   );
   if (response.status === 416) return judgeUnsatisfied(response, asked, deps);
   if (response.status === 304) return headers["if-none-match"] ? "304" : "WRONG: 304 unasked";
-  // A content that was rerolled between the drawing and the asking is none any more.
+  // A content that was replaced between the draw and the request is outdated.
   if (response.status === 404 && deps.world.versions(name).length > 1 && /[0-9a-f]{128}$/.test(asked.path))
     return "404";
   if (response.status !== 200 && response.status !== 206) return await judgeRefusal(response);
@@ -183,7 +183,7 @@ async function ask(asked: Asked, leaving: AbortController, deps: ClientDeps): Pr
   return "left";
 }
 
-/** Asks once. @returns what came of it, and of what */
+/** Sends one request. @returns its outcome and its file */
 export async function askOnce(deps: ClientDeps): Promise<{ readonly verdict: Verdict; readonly asked: Asked }> {
   const asked = draw(deps);
   const leaving = new AbortController();

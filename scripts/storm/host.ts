@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Server } from "../../src/testing/executable.ts";
 import type { MirrorOrder, MirrorSettings } from "./mirrors.ts";
 
-/** The drain is a second here. */
+/** The drain time is a second here. */
 const MOST_STOP_MS = 20_000;
 
 export async function startMirrors(settings: MirrorSettings) {
@@ -30,7 +30,7 @@ export async function startMirrors(settings: MirrorSettings) {
   };
 }
 
-/** A disk of its own for the store where that is allowed. */
+/** Mounts a disk for the store where that is allowed. */
 export function mountDisk(path: string, mib: number): () => void {
   mkdirSync(path, { recursive: true });
   const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", path]);
@@ -39,7 +39,7 @@ export function mountDisk(path: string, mib: number): () => void {
   };
 }
 
-/** A request of the API, by the store's socket. */
+/** Sends a request to the API through the store's socket. */
 export function api(location: string, path: string, body?: unknown): Promise<Response> {
   const post = { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } };
   const init = { ...(body === undefined ? {} : post), unix: join(location, "portcache.sock") };
@@ -47,8 +47,8 @@ export function api(location: string, path: string, body?: unknown): Promise<Res
 }
 
 /**
- * The server with its comings and goings.
- * @param onStuck told when it does not end by itself
+ * Runs the server, and restarts and kills it.
+ * @param onStuck called when it does not end by itself
  */
 export function createHost(start: () => Promise<Server>, onStuck: () => void) {
   let server: Server | undefined;
@@ -57,7 +57,7 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
   let kills = 0;
   let logs = "";
   return {
-    /** What all of them have logged. */
+    /** Returns the log of all its processes. */
     get logs() {
       return logs + (awaySince === undefined ? (server?.log() ?? "") : "");
     },
@@ -68,7 +68,7 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
     get kills() {
       return kills;
     },
-    /** Whether it was, or is, away at some time since that instant. */
+    /** Returns whether it was away at some time since then. */
     wasAway: (since: number) => awaySince !== undefined || backAt >= since,
     async start() {
       server = await start();

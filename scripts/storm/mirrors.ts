@@ -11,7 +11,7 @@ import { createRandom, type Random } from "./random.ts";
 export interface MirrorSettings {
   readonly seed: number;
   readonly files: Readonly<Record<string, GeneratedContent>>;
-  /** Bytes a second that each sends at its best. */
+  /** Top speed of each, in bytes per second. */
   readonly rates: readonly number[];
 }
 
@@ -51,7 +51,7 @@ function drawFaults(random: Random): readonly Fault[] {
   return random.pick(moods)();
 }
 
-/** @param honest never lies, and is never gone, so that each file can be had */
+/** @param honest always sends the right bytes and never goes away, so that each file can be fetched */
 function live(mirror: FakeUpstream, bytesPerSecond: number, honest: boolean, random: Random): () => void {
   const atBest: Fault = { kind: "rate", bytesPerSecond };
   let timer: NodeJS.Timeout | undefined;

@@ -6,9 +6,9 @@ import { partsOf, usageOf } from "./chaos.ts";
 import { api, type Host } from "./host.ts";
 import type { World } from "./world.ts";
 
-/** What is under way may end in this time. */
+/** Time for active downloads to end. */
 const QUIET_MS = 30_000;
-/** What a liar left in a part file is found out by the first who asks. */
+/** Wrong bytes in a part file are found by the first request for it. */
 const TRIES = 2;
 
 interface Figures {
@@ -21,14 +21,14 @@ interface Cleaned {
   readonly before: { readonly used_bytes: number };
 }
 
-/** Files below the store's folders that the process has open. */
+/** Returns the files below the store's folders that the process has open. */
 function openFiles(pid: number, location: string): readonly string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
       return /\/(?:distfiles|partial)\b/.test(target) && target.startsWith(location) ? [target] : [];
     } catch {
-      // It was closed meanwhile.
+      // Closed meanwhile.
       return [];
     }
   });

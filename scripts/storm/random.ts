@@ -3,15 +3,15 @@
  */
 
 export interface Random {
-  /** An integer from 0 up to but not including `end`. */
+  /** Returns an integer from 0 up to but not including `end`. */
   below(end: number): number;
-  /** One of them. @throws {RangeError} where there are none */
+  /** Returns one of them. @throws {RangeError} if there are none */
   pick<T>(list: readonly T[]): T;
-  /** True that often, of a hundred times. */
+  /** Returns true with this probability, in percent. */
   percent(share: number): boolean;
 }
 
-/** Steele's and Vigna's splitmix, cut to 32 bits. */
+/** Creates the generator: splitmix by Steele and Vigna, cut to 32 bits. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
 

@@ -11,26 +11,26 @@ export interface Version {
   readonly bytes: Uint8Array;
   readonly etag: string;
   readonly blake2b: string;
-  /** By performance.now(): a request that began later must not get it. */
+  /** By performance.now(); a request that began later must not get it. */
   pastAt: number;
 }
 
 export interface World {
   readonly names: readonly string[];
-  readonly tree: TestRepository;
+  readonly repository: TestRepository;
   readonly largestBytes: number;
-  /** The latest first. */
+  /** Contents, the latest first. */
   versions(name: string): readonly Version[];
-  /** Gives a file another content, in the Manifest as well; the old one is past only when the trees have been read. */
+  /** Replaces a file's content, in the Manifest as well. The old one is outdated once the repositories were scanned. */
   reroll(name: string): GeneratedContent;
-  /** All that was rerolled before that instant is known to the server. */
+  /** Everything replaced before that time is known to the server. */
   settled(before: number): void;
 }
 
 const KIB = 1024;
 const PER_PACKAGE = 4;
 
-/** Small ones, those checked before the first byte, larger ones, and some that come from several sources at once. */
+/** Draws sizes: files verified before the first byte, larger ones, and some that come from several sources at once. */
 function drawSize(i: number, random: Random): number {
   const kind = i % 12;
   if (kind === 11) return (12 + random.below(9)) * KIB * KIB + random.below(KIB);
@@ -42,12 +42,12 @@ function drawSize(i: number, random: Random): number {
 function makeVersion(content: GeneratedContent): Version {
   const { blake2b } = digestsOf(content);
   const bytes = readContent(content);
-  // As the server makes it: the same while incoming, when stored, and after a rebuilt index.
+  // Made like the server's: the same while coming in, when stored, and after the index was rebuilt.
   return { content, bytes, blake2b, etag: `"${blake2b.slice(0, 32)}"`, pastAt: Number.POSITIVE_INFINITY };
 }
 
-export function createWorld(treeFolder: string, count: number, random: Random): World {
-  const tree = writeRepository(treeFolder);
+export function createWorld(repositoryFolder: string, count: number, random: Random): World {
+  const repository = writeRepository(repositoryFolder);
   const names = Array.from({ length: count }, (_, i) => `storm-${i}.tar.xz`);
   const versions = new Map<string, Version[]>();
   const rerolled: { readonly version: Version; readonly at: number }[] = [];
@@ -62,24 +62,24 @@ export function createWorld(treeFolder: string, count: number, random: Random): 
     const dist: Record<string, Content> = {};
     for (const name of own) dist[name] = of(name)[0]?.content ?? "";
     const srcUri = own.map((name) => `https://example.org/${name}`).join(" ");
-    tree.put(`app-storm/package-${number}`, { dist, ebuilds: [{ version: "1.0", srcUri }] });
+    repository.put(`app-storm/package-${number}`, { dist, ebuilds: [{ version: "1.0", srcUri }] });
   }
 
   for (let number = 0; number * PER_PACKAGE < count; number++) put(number);
   return {
     names,
-    tree,
+    repository,
     largestBytes: Math.max(...[...versions.values()].map(([version]) => version?.content.size ?? 0)),
     versions: of,
     reroll(name) {
       const [old] = of(name);
       if (!old) throw new Error(`There is no ${name}`);
-      // Sometimes of the same size, so that only the hash can tell.
+      // Sometimes of the same size, so that only the hash differs.
       const shrink = random.percent(50) ? 0 : random.below(old.content.size);
       const content = { size: old.content.size - shrink, seed: 1000 + random.below(1_000_000) };
       versions.set(name, [makeVersion(content), ...of(name)]);
       put(packageOf(name));
-      tree.markSynced();
+      repository.markSynced();
       rerolled.push({ version: old, at: performance.now() });
       return content;
     },

@@ -16,7 +16,7 @@ import { startUpstream } from "../lib/upstream.ts";
 const KIB = 1024;
 const COUNT = 300;
 const LATENCY_MS = 60;
-/** Cold, of which a round takes 24 s. */
+/** Cold rounds; each takes 24 s. */
 const MOST_ROUNDS = 2;
 
 /** 30 to 300 KiB. */
@@ -28,7 +28,7 @@ function crates(): Files {
   return files;
 }
 
-/** The same bytes for direct and for portcache, with a place for what wget brings. */
+/** Fetches all files into the folder, one wget after the other. @returns milliseconds */
 async function wgetAll(base: string, files: Files, folder: string): Promise<number> {
   mkdirSync(folder, { recursive: true });
   return await runWgets(
@@ -39,13 +39,13 @@ async function wgetAll(base: string, files: Files, folder: string): Promise<numb
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
   const files = crates();
-  const tree = writeRepository(bench.file("tree"));
+  const repository = writeRepository(bench.file("repository"));
   const srcUri = Object.keys(files)
     .map((name) => `https://example.org/${name}`)
     .join(" ");
-  tree.put("app-misc/crates", { dist: files, ebuilds: [{ version: "1", srcUri }] });
+  repository.put("app-misc/crates", { dist: files, ebuilds: [{ version: "1", srcUri }] });
   await using mirror = await startUpstream(files, { kind: "latency", ms: LATENCY_MS });
-  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } };
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } };
   const rounds = Math.min(bench.rounds, MOST_ROUNDS);
   const target = bench.file("target");
   let warm: Server | undefined;

@@ -4,27 +4,27 @@
 import { startExecutable } from "../../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../../src/testing/fake-upstream.ts";
 import { type Load, runWrk } from "../lib/clients.ts";
-import { distfilePath, writeTreeOf } from "../lib/files.ts";
+import { distfilePath, writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { cpuSecondsOf } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";
 
 const DASHBOARDS = 100;
-/** Figures of a quiet server vary by the second; a crowd asks for all but one of its parts in that time, and it for some. */
+/** Figures of a quiet server vary by the second. In this time each page asks for nearly all its data at least once. */
 const QUIET_SECONDS = 20;
 const WATCHED_SECONDS = 40;
 const PEER = "without dashboards";
 const SMALL = Object.fromEntries(
   Array.from({ length: 500 }, (_, i) => [`small-${i}.tar.xz`, { size: 4096, seed: (i % 8) + 1 }]),
 );
-/** Coming in all the while, so that there is news every second. */
+/** Downloaded all the time, so that there are events every second. */
 const LARGE = Object.fromEntries(
   Array.from({ length: 4 }, (_, i) => [`large-${i}.tar.xz`, { size: 512 * 1024 * 1024, seed: i + 1 }]),
 );
 const LARGE_RATE = 256 * 1024;
 
 interface Crowd {
-  /** Resolves with what it heard. */
+  /** Stops, and resolves with what it received. */
   leave(): Promise<{ readonly events: number; readonly bytes: number }>;
 }
 
@@ -48,7 +48,7 @@ async function openDashboards(url: string): Promise<Crowd> {
   };
 }
 
-/** Share of one core that the process takes over so many seconds, in per cent. */
+/** Returns the share of one core that the process takes over that many seconds, in percent. */
 async function cpuShare(pid: number, seconds: number): Promise<number> {
   const [before, startedAt] = [cpuSecondsOf([pid]), performance.now()];
   await Bun.sleep(seconds * 1000);
@@ -57,7 +57,7 @@ async function cpuShare(pid: number, seconds: number): Promise<number> {
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
   const files = { ...SMALL, ...LARGE };
-  const tree = writeTreeOf(bench.file("tree"), files);
+  const repository = writeRepositoryOf(bench.file("repository"), files);
   await using mirror = await startFakeUpstream({ files: new Map(Object.entries(files)) });
   for (const name of Object.keys(LARGE)) {
     mirror.setFault(name, { kind: "rate", after: 0, bytesPerSecond: LARGE_RATE });
@@ -65,7 +65,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   await using server = await startExecutable({
     settings: {
       fetcher: { mirrors: [mirror.url], connections_per_file: 1, read_ahead: 0 },
-      repo: { repos: [tree.location] },
+      repo: { repos: [repository.location] },
       log: { level: "warn" },
     },
   });
@@ -91,7 +91,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const options = { url: server.url, paths, connections: 1, seconds: bench.seconds, folder: bench.file(".") };
   const watchedLoad = async (): Promise<Load> => {
     const others = await openDashboards(server.url);
-    // What opening them costs is over soon.
+    // The cost of opening them is over soon.
     await Bun.sleep(2_000);
     const load = await runWrk(options);
     await others.leave();

@@ -7,7 +7,7 @@ import { startExecutable } from "../../../src/testing/executable.ts";
 import { runCurl, type Transfer } from "../lib/clients.ts";
 import { distfilePath } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
-import { type Mirror, startMirror, startNginxCache, writeLargeTree } from "../lib/line.ts";
+import { type Mirror, startMirror, startNginxCache, writeLargeRepository } from "../lib/line.ts";
 import { watchMemory } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";
 
@@ -20,7 +20,7 @@ const FILES = { [FILE]: { size: 256 * MIB, seed: 1 }, [WARM_UP]: { size: 1024, s
 const MOST_ROUNDS = 3;
 
 interface Measured {
-  /** Of the client that had to wait longest for it. */
+  /** First byte of the client that waited longest. */
   readonly lastFirstByteMs: number;
   readonly mibPerSecond: number;
   readonly requests: number;
@@ -40,7 +40,7 @@ async function fetchAtOnce(url: string, mirror: Mirror, pids: readonly number[])
   const seconds = (performance.now() - startedAt) / 1000;
   const wrong = transfers.filter(({ bytes }) => bytes !== FILES[FILE].size);
   if (wrong.length > 0) throw new Error(`${wrong.length} clients got another number of bytes from ${url}`);
-  // nginx writes its log when an answer is out.
+  // nginx logs a request after its answer.
   await Bun.sleep(200);
   return {
     lastFirstByteMs: Math.max(...transfers.map(({ firstByteMs }) => firstByteMs)),
@@ -51,14 +51,14 @@ async function fetchAtOnce(url: string, mirror: Mirror, pids: readonly number[])
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const tree = writeLargeTree(bench.file("tree"), FILES);
+  const repository = writeLargeRepository(bench.file("repository"), FILES);
   await using mirror = await startMirror({ folder: bench.file("mirror"), files: FILES, mibPerSecond: LINE_MIB });
   const { ours, theirs } = await inTurn(
     Math.min(bench.rounds, MOST_ROUNDS),
     async (round) => {
       const location = bench.file(`store-${round}`);
       const fetcher = { mirrors: [mirror.url], connections_per_file: 1 };
-      const server = await startExecutable({ settings: { fetcher, repo: { repos: [tree] } }, location });
+      const server = await startExecutable({ settings: { fetcher, repo: { repos: [repository] } }, location });
       const measured = await fetchAtOnce(server.url, mirror, [server.pid]);
       await server[Symbol.asyncDispose]();
       rmSync(location, { recursive: true });

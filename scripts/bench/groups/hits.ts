@@ -4,7 +4,7 @@
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
 import { type Load, type LoadOptions, runWrk } from "../lib/clients.ts";
-import { distfilePath, writeFiles, writeTreeOf } from "../lib/files.ts";
+import { distfilePath, writeFiles, writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { startNginx } from "../lib/nginx.ts";
 import { cpuSecondsOf, memoryOf } from "../lib/procfs.ts";
@@ -19,7 +19,7 @@ const PUSHING = "nginx without tcp_nopush";
 interface Size {
   readonly name: string;
   readonly bytes: number;
-  /** Different files of that size. */
+  /** Number of files of that size. */
   readonly files: number;
   readonly connections: number;
 }
@@ -44,7 +44,7 @@ function filesOf({ name, bytes, files }: Size): Readonly<Record<string, Generate
 }
 
 interface Measured extends Load {
-  /** Of the server alone. */
+  /** Processor time of the server alone. */
   readonly serverSeconds: number;
 }
 
@@ -59,7 +59,7 @@ type Figure = (measured: Measured) => number;
 const cpuPerRequest: Figure = ({ serverSeconds, requests }) => (serverSeconds * 1e6) / requests;
 const cpuPerGib: Figure = ({ serverSeconds, cpuSeconds, bytes }) => (serverSeconds + cpuSeconds) / (bytes / GIB);
 
-/** Asks for every file once, so that both sides have them warm. */
+/** Asks for every file once, so that both sides are warm. */
 async function warm(url: string, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const response = await fetch(url + path);
@@ -73,7 +73,7 @@ async function measureSize(size: Size, bench: Bench, server: Server, peer: Peer)
   await warm(server.url, paths);
   await warm(peer.url, paths);
   const options = { paths, connections: size.connections, seconds: bench.seconds, folder: bench.file(".") };
-  // As servers are that have run for a while: the first second goes to compilers.
+  // Measures servers that have run for a while: the first second goes to the JIT.
   await runWrk({ ...options, url: server.url });
   await runWrk({ ...options, url: peer.url });
   const { ours, theirs } = await inTurn(
@@ -94,7 +94,7 @@ async function measureSize(size: Size, bench: Bench, server: Server, peer: Peer)
   return [speed, cost];
 }
 
-/** Why files of a few MiB are slower: the platform sends headers by themselves, as nginx does when it is told to. */
+/** Shows why files of a few MiB are slower: Bun sends headers in a packet of their own, as nginx does without tcp_nopush. */
 async function measurePushing(bench: Bench, server: Server, peer: Peer): Promise<readonly Measurement[]> {
   const measurements = await measureSize(MIDDLE, bench, server, peer);
   return measurements.map(({ goal: _goal, ...figures }) => ({ ...figures, peer: PUSHING }));
@@ -110,8 +110,8 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const files = Object.assign({}, ...sizes.map(filesOf));
   const location = bench.file("store");
   writeFiles(location, files);
-  const tree = writeTreeOf(bench.file("tree"), files);
-  const settings = { fetcher: { mirrors: ["http://127.0.0.1:1"] }, repo: { repos: [tree.location] } };
+  const repository = writeRepositoryOf(bench.file("repository"), files);
+  const settings = { fetcher: { mirrors: ["http://127.0.0.1:1"] }, repo: { repos: [repository.location] } };
   await using server = await startExecutable({ settings, location });
   await using peer = await startNginx({ folder: bench.file("nginx"), server: `root ${location};` });
   const measurements: Measurement[] = [];

@@ -19,7 +19,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
     starts.push(performance.now() - startedAt);
   }
   await using server = await startExecutable({ location: bench.file("store") });
-  // What follows the start, such as finding out which sandbox works, is over by then.
+  // By then the work after the start, such as probing the sandbox, is over.
   await Bun.sleep(3000);
   const before = cpuSecondsOf([server.pid]);
   await Bun.sleep(IDLE_MS);

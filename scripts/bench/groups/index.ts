@@ -12,7 +12,7 @@ import { memoryOf } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";
 
 const MIB = 1024 * 1024;
-/** As ::gentoo has them: categories, packages, and about five distfiles for each. */
+/** Numbers like ::gentoo's: categories, packages, and about five distfiles for each. */
 const CATEGORIES = 170;
 const PACKAGES = 19_000;
 
@@ -62,10 +62,10 @@ async function rescan(location: string, full: boolean): Promise<number> {
   return performance.now() - startedAt;
 }
 
-/** From the start of the process to an answer, in milliseconds. */
-async function start(tree: string, location: string): Promise<{ readonly ms: number; stop(): Promise<void> }> {
+/** Returns the milliseconds from the start of the process to its first answer. */
+async function start(repository: string, location: string): Promise<{ readonly ms: number; stop(): Promise<void> }> {
   const startedAt = performance.now();
-  const server = await startExecutable({ location, settings: { repo: { repos: [tree] } } });
+  const server = await startExecutable({ location, settings: { repo: { repos: [repository] } } });
   const answer = await fetch(`${server.url}/healthz`);
   if (!answer.ok) throw new Error(`healthz answers ${answer.status}`);
   const ms = performance.now() - startedAt;
@@ -79,9 +79,9 @@ async function start(tree: string, location: string): Promise<{ readonly ms: num
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const tree = writeLikeGentoo(bench.file("tree"));
+  const repository = writeLikeGentoo(bench.file("repository"));
   bench.say(`${PACKAGES} packages written`);
-  await grep(tree);
+  await grep(repository);
   const location = bench.file("store");
   const rescans: number[] = [];
   const memory: number[] = [];
@@ -89,7 +89,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
     bench.rounds,
     async () => {
       rmSync(location, { recursive: true, force: true });
-      await using server = await startExecutable({ location, settings: { repo: { repos: [tree] } } });
+      await using server = await startExecutable({ location, settings: { repo: { repos: [repository] } } });
       const startedAt = performance.now();
       while (!server.log().includes(`${PACKAGES} packages`)) {
         await Bun.sleep(10);
@@ -101,15 +101,15 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
       await server.stop();
       return ms;
     },
-    () => grep(tree),
+    () => grep(repository),
   );
   const starts: number[] = [];
   for (let i = 0; i < bench.rounds; i++) {
-    const server = await start(tree, location);
+    const server = await start(repository, location);
     starts.push(server.ms);
     await server.stop();
   }
-  const hits = await measureHitsBesideScans(bench, tree, PACKAGES, rescan);
+  const hits = await measureHitsBesideScans(bench, repository, PACKAGES, rescan);
   const alone = { theirs: [], peer: "" };
   return [
     {

@@ -7,24 +7,24 @@ import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
 import type { Fault } from "../../../src/testing/faults.ts";
 import { runCurl } from "../lib/clients.ts";
-import { distfilePath, type Files, writeTreeOf } from "../lib/files.ts";
+import { distfilePath, type Files, writeRepositoryOf } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
 import { median } from "../lib/statistics.ts";
 import { startUpstream, type Upstream } from "../lib/upstream.ts";
 
 const KIB = 1024;
-/** A round takes 40 s, most of which it waits for a mirror to be asked again. */
+/** A round takes 40 s, most of it waiting until a mirror is asked again. */
 const MOST_ROUNDS = 1;
-/** As the defaults are. */
+/** The defaults. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A mirror that fails is asked again after so long at first. */
+/** After this time a mirror that failed is first asked again. */
 const PROBE_MS = 15_000;
 const LEARNING = 15;
 
 interface World extends AsyncDisposable {
   readonly upstreams: readonly Upstream[];
-  /** Milliseconds to the first byte of file number `i`, all of which comes. */
+  /** Fetches file number `i`. @returns milliseconds to its first byte */
   get(i: number): Promise<number>;
 }
 
@@ -38,11 +38,11 @@ let worlds = 0;
 
 async function createWorld(bench: Bench, strategy: string, files: Files, faults: readonly Fault[][]): Promise<World> {
   const id = worlds++;
-  const tree = writeTreeOf(bench.file(`tree-${id}`), files);
+  const repository = writeRepositoryOf(bench.file(`repository-${id}`), files);
   const upstreams = await Promise.all(faults.map((list) => startUpstream(files, ...list)));
   const settings = {
     fetcher: { mirrors: upstreams.map(({ url }) => url), read_ahead: 0, strategy },
-    repo: { repos: [tree.location] },
+    repo: { repos: [repository.location] },
   };
   const server: Server = await startExecutable({ settings, location: bench.file(`store-${id}`) });
   return {
@@ -58,7 +58,7 @@ async function createWorld(bench: Bench, strategy: string, files: Files, faults:
 const SHARES = [1, 2, 5];
 const SHARED_FILES = 60;
 
-/** @returns by how much the mirror farthest from its due share of the files is off, in percent */
+/** @returns the largest deviation of a mirror from its share of the files, in percent */
 async function shares(bench: Bench): Promise<number> {
   const faults = SHARES.map((factor): Fault[] => [{ kind: "rate", bytesPerSecond: factor * 80 * KIB }]);
   await using world = await createWorld(bench, "adaptive", filesOf(SHARED_FILES + LEARNING, 40 * KIB), faults);
@@ -73,7 +73,7 @@ async function shares(bench: Bench): Promise<number> {
   return 100 * Math.max(...off);
 }
 
-/** @returns what all 40 files together waited more than usual when the first mirror fell silent, and its way back, in ms */
+/** @returns the time that 40 files together lost when the first mirror stalled, and until it was asked again, in ms */
 async function death(bench: Bench): Promise<{ readonly lostMs: number; readonly backMs: number }> {
   await using world = await createWorld(bench, "ordered", filesOf(200, 40 * KIB), [[], []]);
   const usual: number[] = [];

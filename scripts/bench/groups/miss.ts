@@ -8,7 +8,7 @@ import { startExecutable } from "../../../src/testing/executable.ts";
 import { runCurl, type Transfer } from "../lib/clients.ts";
 import { distfilePath } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
-import { type Mirror, startMirror, startMirrorOf, startNginxCache, writeLargeTree } from "../lib/line.ts";
+import { type Mirror, startMirror, startMirrorOf, startNginxCache, writeLargeRepository } from "../lib/line.ts";
 import type { Goal, Measurement } from "../lib/result.ts";
 
 const MIB = 1024 * 1024;
@@ -32,7 +32,7 @@ interface Round {
   readonly nginx: Readonly<Record<string, Transfer>>;
 }
 
-/** One after the other, each asked for the first time; whatever answers has been asked for something before. */
+/** Fetches the files in turn, each for the first time, from servers that have answered something before. */
 async function fetchAll(url: string, names: readonly string[]): Promise<Readonly<Record<string, Transfer>>> {
   await runCurl(url + distfilePath(WARM_UP));
   const transfers: Record<string, Transfer> = {};
@@ -47,15 +47,15 @@ async function fetchAll(url: string, names: readonly string[]): Promise<Readonly
 async function measure(
   bench: Bench,
   mirror: Mirror,
-  tree: string,
+  repository: string,
   names: readonly string[],
   round: number,
 ): Promise<Round> {
   const direct = await fetchAll(mirror.url, names);
   const location = bench.file(`store-${round}`);
-  // One connection, as the others have: a limit by connection is no line that two would share.
+  // One connection, like the peers: the limit is per connection, not a line that two would share.
   const fetcher = { mirrors: [mirror.url], connections_per_file: 1 };
-  const server = await startExecutable({ settings: { fetcher, repo: { repos: [tree] } }, location });
+  const server = await startExecutable({ settings: { fetcher, repo: { repos: [repository] } }, location });
   const ours = await fetchAll(server.url, names);
   await server[Symbol.asyncDispose]();
   rmSync(location, { recursive: true });
@@ -87,14 +87,14 @@ function against(rounds: readonly Round[], side: Side, name: string, what: strin
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
   const rounds = Math.min(bench.rounds, MOST_ROUNDS);
-  const tree = writeLargeTree(bench.file("tree"), FILES);
+  const repository = writeLargeRepository(bench.file("repository"), FILES);
   const folder = bench.file("mirror");
   await using mirror = await startMirror({ folder, files: FILES, mibPerSecond: LINE_MIB });
   const limited: Round[] = [];
-  for (let i = 0; i < rounds; i++) limited.push(await measure(bench, mirror, tree, [SMALL, MIDDLE, LARGE], i));
+  for (let i = 0; i < rounds; i++) limited.push(await measure(bench, mirror, repository, [SMALL, MIDDLE, LARGE], i));
   await using free = await startMirrorOf(folder, undefined);
   const unlimited: Round[] = [];
-  for (let i = 0; i < rounds; i++) unlimited.push(await measure(bench, free, tree, [LARGE], i));
+  for (let i = 0; i < rounds; i++) unlimited.push(await measure(bench, free, repository, [LARGE], i));
 
   const [ours, direct] = (["ours", "direct"] as const).map((side) => figures(limited, side, LARGE, "firstByteMs"));
   const later = (ours ?? []).map((ms, i) => ms - (direct?.[i] ?? Number.NaN));

@@ -6,7 +6,7 @@ import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
 import type { Fault } from "../../../src/testing/faults.ts";
 import { runCurl } from "../lib/clients.ts";
-import { distfilePath, type Files, writeTreeOf } from "../lib/files.ts";
+import { distfilePath, type Files, writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
 import { startUpstream, type Upstream } from "../lib/upstream.ts";
@@ -14,7 +14,7 @@ import { startUpstream, type Upstream } from "../lib/upstream.ts";
 const MB = 1_000_000;
 const SIZE = 200 * 1024 * 1024;
 const FILE = "large-1.0.tar.xz";
-/** Shows the mirrors to a server. */
+/** The file with which a server gets to know the mirrors. */
 const LEARNT = "learnt-1.0.tar.xz";
 /** A round of one case takes half a minute, and the lines are even. */
 const MOST_ROUNDS = 2;
@@ -27,11 +27,11 @@ interface Case {
   readonly what: string;
   readonly peer: string;
   readonly mirrors: readonly Fault[];
-  /** What happens to some of them, by index, once the server knows them. */
+  /** Faults of some mirrors, by index, once the server knows them. */
   readonly later?: Readonly<Record<number, readonly Fault[]>>;
   /** Index of the mirror that curl fetches from. */
   readonly direct: number;
-  /** What all that work could bring, as a multiple of that one. */
+  /** The best possible throughput, as a multiple of that mirror's. */
   readonly possible: number;
   readonly goal: number;
   readonly note: string;
@@ -68,19 +68,19 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** A server that has met the mirrors with one file each, at their best; what is cold is the file. */
+/** Starts a server that knows the mirrors at their best; only the file is cold. */
 async function startLearnt(id: string, files: Files, upstreams: readonly Upstream[], bench: Bench): Promise<Server> {
-  const tree = writeTreeOf(bench.file(`tree-${id}`), files);
+  const repository = writeRepositoryOf(bench.file(`repository-${id}`), files);
   const settings = {
     fetcher: { mirrors: upstreams.map(({ url }) => url), read_ahead: 0 },
-    repo: { repos: [tree.location] },
+    repo: { repos: [repository.location] },
   };
   const server = await startExecutable({ settings, location: bench.file(`store-${id}`) });
   await speed(server.url, LEARNT);
   return server;
 }
 
-/** MB/s */
+/** Returns MB/s. */
 async function speed(base: string, name: string): Promise<number> {
   const { bytes, totalMs } = await runCurl(base + distfilePath(name));
   if (name !== LEARNT && bytes !== SIZE) throw new Error(`${base} sent ${bytes} bytes of ${name}`);

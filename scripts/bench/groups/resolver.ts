@@ -1,12 +1,12 @@
 /**
  * Measures ebuilds sourced without their md5-cache, beside Portage's own `ebuild.sh depend` (bash only, none of its Python), from
- * the checkout and the repository that PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_TREE name. Without them there is nothing to
+ * the checkout and the repository that PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_REPOSITORY name. Without them there is nothing to
  * compare with. Package by package in turn, all on one core; the results are compared, too.
  */
 import type { Bench, Group } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
 
-/** Packages of a round, evenly spread over the tree. */
+/** Packages of a round, evenly spread over the repository. */
 const SAMPLE = "25";
 
 /** `Portage's ebuild.sh depend, bash alone: 12.3 ebuilds/s` */
@@ -21,10 +21,10 @@ interface Round {
   readonly theirs: number;
 }
 
-/** @throws {Error} where no rates came of it, or where what was found differs from what Portage finds */
-async function compare(checkout: string, tree: string): Promise<Round> {
+/** @throws {Error} when there are no rates, or when the results differ from Portage's */
+async function compare(checkout: string, repository: string): Promise<Round> {
   const script = `${import.meta.dir}/../../evaluate-repositories.ts`;
-  const args = ["--portage", checkout, "--sample", SAMPLE, "--only-sample", tree];
+  const args = ["--portage", checkout, "--sample", SAMPLE, "--only-sample", repository];
   const child = Bun.spawn([process.execPath, script, ...args], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
   const [output, exit] = [await child.stdout.text(), await child.exited];
   const theirs = rateOf(output, "Portage's ebuild.sh depend");
@@ -33,13 +33,15 @@ async function compare(checkout: string, tree: string): Promise<Round> {
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const { PORTCACHE_BENCH_PORTAGE: checkout, PORTCACHE_BENCH_TREE: tree } = process.env;
-  if (checkout === undefined || tree === undefined) {
-    bench.say("PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_TREE name no checkout and tree: nothing is measured");
+  const { PORTCACHE_BENCH_PORTAGE: checkout, PORTCACHE_BENCH_REPOSITORY: repository } = process.env;
+  if (checkout === undefined || repository === undefined) {
+    bench.say(
+      "PORTCACHE_BENCH_PORTAGE and PORTCACHE_BENCH_REPOSITORY do not name a checkout and a repository: nothing is measured",
+    );
     return [];
   }
   const rounds: Round[] = [];
-  for (let round = 0; round < bench.rounds; round++) rounds.push(await compare(checkout, tree));
+  for (let round = 0; round < bench.rounds; round++) rounds.push(await compare(checkout, repository));
   const goal = { kind: "at least", value: 1 } as const;
   const row = (what: string, ours: readonly number[]): Measurement => ({
     what,

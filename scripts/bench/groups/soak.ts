@@ -8,7 +8,7 @@ import { type Server, startExecutable } from "../../../src/testing/executable.ts
 import { runWrk } from "../lib/clients.ts";
 import { distfilePath } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
-import { startMirror, writeLargeTree } from "../lib/line.ts";
+import { startMirror, writeLargeRepository } from "../lib/line.ts";
 import { memoryOf, openFilesOf } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";
 import { median } from "../lib/statistics.ts";
@@ -29,9 +29,9 @@ function contents(): Readonly<Record<string, GeneratedContent>> {
 interface Tally {
   requests: number;
   bytes: number;
-  /** Bytes that are not the file's under a status that says they are. */
+  /** Answers with wrong bytes under status 200 or 206. */
   wrong: number;
-  /** What was said instead of the file. */
+  /** What was answered instead of the file. */
   readonly failures: string[];
   aborted: number;
 }
@@ -39,7 +39,7 @@ interface Tally {
 const FILES = contents();
 const NAMES = Object.keys(FILES);
 
-/** A whole file, a range, or the beginning of one and then no more; by the number of the request. */
+/** Requests a whole file, a range, or only the beginning of a file, by the number of the request. */
 async function ask(server: Server, name: string, kind: number, tally: Tally): Promise<void> {
   const content = FILES[name] ?? { size: 0, seed: 0 };
   const start = kind % 3 === 1 ? Math.floor(content.size / 3) : 0;
@@ -66,7 +66,7 @@ async function ask(server: Server, name: string, kind: number, tally: Tally): Pr
   if (!Buffer.from(readContent(content, start, end)).equals(bytes)) tally.wrong++;
 }
 
-/** One client after the other, in a stream, until it is time. */
+/** Runs one client after the other until the time is over. */
 async function stream(server: Server, names: readonly string[], offset: number, until: number, tally: Tally) {
   for (let i = offset; performance.now() < until; i++) {
     const name = names[(i * 7) % names.length] ?? "";
@@ -74,7 +74,7 @@ async function stream(server: Server, names: readonly string[], offset: number, 
   }
 }
 
-/** Has cold files dropped again and again, so that they are misses once more. */
+/** Drops cold files repeatedly, so that they are misses again. */
 async function drop({ location }: Server, until: number): Promise<void> {
   const cold = NAMES.filter((name) => name.startsWith("cold-"));
   for (let i = 0; performance.now() < until; i++) {
@@ -101,9 +101,9 @@ async function load(bench: Bench, server: Server, until: number): Promise<number
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const tree = writeLargeTree(bench.file("tree"), FILES);
+  const repository = writeLargeRepository(bench.file("repository"), FILES);
   await using mirror = await startMirror({ folder: bench.file("mirror"), files: FILES });
-  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree] } };
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository] } };
   await using server = await startExecutable({ settings, location: bench.file("store") });
   const tally: Tally = { requests: 0, bytes: 0, wrong: 0, failures: [], aborted: 0 };
   for (const name of NAMES) await ask(server, name, 0, tally);
@@ -119,7 +119,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   clearInterval(sampler);
   await Bun.sleep(2000);
   bench.say(`${hits} hits by wrk, ${tally.requests} other requests, ${tally.aborted} of them left in the middle`);
-  // The first part is for growing into the load.
+  // The first third is warm-up.
   const third = Math.floor(rss.length / 3);
   const [middle, last] = [rss.slice(third, 2 * third), rss.slice(2 * third)];
   const [filesMiddle, filesLast] = [files.slice(third, 2 * third), files.slice(2 * third)];

@@ -6,12 +6,12 @@ import { writeFileSync } from "node:fs";
 
 export interface Load {
   readonly requests: number;
-  /** Of answers, headers included. */
+  /** Bytes of answers, headers included. */
   readonly bytes: number;
   readonly seconds: number;
   readonly requestsPerSecond: number;
   readonly bytesPerSecond: number;
-  /** Milliseconds from request to the end of its answer. */
+  /** Milliseconds from a request to the end of its answer. */
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly longestMs: number;
@@ -22,16 +22,16 @@ export interface Load {
 export interface LoadOptions {
   /** `http://ADDRESS:PORT` */
   readonly url: string;
-  /** Asked for in turn. */
+  /** Paths to request in turn. */
   readonly paths: readonly string[];
   readonly connections: number;
   readonly seconds: number;
-  /** For the script that wrk runs. */
+  /** Folder for wrk's script. */
   readonly folder: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** wrk's Lua: the paths in turn, and its figures as JSON at the end. */
+/** Lua for wrk: requests the paths in turn, and prints its figures as JSON at the end. */
 function wrkScript({ paths, headers = {} }: LoadOptions): string {
   const fields = Object.entries(headers).map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`);
   return `local paths = {${paths.map((path) => JSON.stringify(path)).join(",")}}
@@ -64,7 +64,7 @@ interface WrkSummary {
   readonly longestUs: number;
 }
 
-/** @throws {Error} when there were broken connections or answers other than 2xx: then the figures mean nothing */
+/** @throws {Error} after broken connections or answers other than 2xx, which make the figures meaningless */
 export async function runWrk(options: LoadOptions): Promise<Load> {
   const script = `${options.folder}/wrk-${crypto.randomUUID()}.lua`;
   writeFileSync(script, wrkScript(options));
@@ -100,7 +100,7 @@ export interface Transfer {
   readonly cpuSeconds: number;
 }
 
-/** Fetches one file with curl. @param output where its bytes go; nowhere by default @throws {Error} unless it came whole */
+/** Fetches one file with curl. @param output where its bytes go; nowhere by default @throws {Error} unless all of it arrives */
 export async function runCurl(url: string, output = "/dev/null", args: readonly string[] = []): Promise<Transfer> {
   const report = "%{time_starttransfer} %{time_total} %{size_download}";
   const child = Bun.spawn(["curl", "-fsS", "-w", report, "-o", output, ...args, url], {
@@ -121,7 +121,7 @@ export async function runCurl(url: string, output = "/dev/null", args: readonly 
 
 /**
  * Fetches files one after the other, each by a wget of its own, with the arguments of Portage's FETCHCOMMAND.
- * @returns milliseconds for all @throws {Error} when one of them does not come
+ * @returns milliseconds for all @throws {Error} when one of them fails
  */
 export async function runWgets(urls: readonly string[], folder: string): Promise<number> {
   const startedAt = performance.now();

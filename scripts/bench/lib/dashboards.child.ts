@@ -7,7 +7,7 @@
  */
 const [url = "", count = "1"] = process.argv.slice(2);
 
-/** Milliseconds, as src/dashboard has them. */
+/** Intervals of src/dashboard, in milliseconds. */
 const POLLS = {
   "history?points=180": 20_000,
   "failures?limit=8": 15_000,
@@ -31,7 +31,7 @@ async function hear(): Promise<void> {
 }
 
 async function poll(path: string, everyMs: number): Promise<void> {
-  // Pages are not opened all at the same moment.
+  // Pages are not all opened at once.
   await Bun.sleep(Math.random() * everyMs);
   for (;;) {
     const response = await fetch(`${url}/api/v1/${path}`);

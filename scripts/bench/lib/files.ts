@@ -9,7 +9,7 @@ import { type GeneratedContent, readContent } from "../../../src/testing/content
 import { type TestRepository, writeRepository } from "../../../src/testing/repository.ts";
 
 const STEP_BYTES = 8 * 1024 * 1024;
-/** Mirrors' files are older than the moment. */
+/** Files of mirrors are not brand new. */
 const AGE_SECONDS = 30 * 24 * 3600;
 
 /** `/distfiles/HH/NAME`, as in the store and at mirrors. */
@@ -35,7 +35,7 @@ function writeContent(path: string, content: GeneratedContent): void {
 
 export type Files = Readonly<Record<string, GeneratedContent>>;
 
-/** Puts the files below `folder`, which is then like a store or a mirror. */
+/** Writes the files below `folder`, in the layout of stores and mirrors. */
 export function writeFiles(folder: string, files: Files): void {
   for (const [name, content] of Object.entries(files)) {
     const path = `${folder}${distfilePath(name)}`;
@@ -44,9 +44,9 @@ export function writeFiles(folder: string, files: Files): void {
   }
 }
 
-/** A tree with one package that wants all of them. */
-export function writeTreeOf(location: string, files: Files): TestRepository {
-  const tree = writeRepository(location);
-  tree.put("app-misc/bench", { dist: files });
-  return tree;
+/** Writes a repository with one package that wants all of them. */
+export function writeRepositoryOf(location: string, files: Files): TestRepository {
+  const repository = writeRepository(location);
+  repository.put("app-misc/bench", { dist: files });
+  return repository;
 }

@@ -4,20 +4,20 @@
  */
 import type { Measurement } from "./result.ts";
 
-/** As whoever runs it wants. */
+/** How thoroughly to measure. */
 export interface Effort {
   /** How often each side is measured, in turn. */
   readonly rounds: number;
   /** Seconds for which a load generator runs in one round. */
   readonly seconds: number;
-  /** Seconds of everything at once. */
+  /** Seconds of the soak. */
   readonly soakSeconds: number;
 }
 
 export interface Bench extends Effort {
-  /** A folder of the group's own, removed after it; a subfolder of the system's temporary one. */
+  /** Returns a path in the group's own temporary folder, which is removed after it. */
   file(name: string): string;
-  /** Tells a person what is going on. */
+  /** Prints what is going on. */
   say(line: string): void;
 }
 
@@ -25,7 +25,7 @@ export interface Group {
   readonly name: string;
   /** One sentence: what is compared with what. */
   readonly about: string;
-  /** @throws {Error} where something cannot be measured at all */
+  /** @throws {Error} when something cannot be measured at all */
   run(bench: Bench): Promise<readonly Measurement[]>;
 }
 

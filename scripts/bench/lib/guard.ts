@@ -7,7 +7,7 @@ import { mkdtempSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Set for the guarded one. */
+/** Set for the guarded process. */
 const MARK = "PORTCACHE_BENCH_GUARDED";
 const GUARD = 'cat >/dev/null; kill -KILL -- "-$1" 2>/dev/null; rm -rf -- "$2"';
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
@@ -16,7 +16,7 @@ async function guard(script: string): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "portcache-bench-"));
   const child = Bun.spawn([process.execPath, script, ...process.argv.slice(2)], {
     env: { ...process.env, [MARK]: "1", TMPDIR: folder },
-    // Ctrl-C is for this process to hear, and reaches the other through the guard.
+    // This process handles Ctrl-C; it reaches the other one through the guard.
     detached: true,
     stdio: ["ignore", "inherit", "inherit"],
   });
@@ -33,7 +33,7 @@ async function guard(script: string): Promise<number> {
 }
 
 /**
- * Runs the script again under guard, with the same arguments, and `main` in it.
+ * Runs the script again under guard, with the same arguments; there it runs `main`.
  * @param script the absolute path of the program that calls this @returns the exit status
  */
 export async function runGuarded(script: string, main: () => Promise<number>): Promise<number> {

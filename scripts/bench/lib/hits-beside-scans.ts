@@ -5,23 +5,23 @@
 import { writeFileSync } from "node:fs";
 import { formatSettings, type Server, startExecutable } from "../../../src/testing/executable.ts";
 import { type Load, runWrk } from "./clients.ts";
-import { distfilePath, writeFiles, writeTreeOf } from "./files.ts";
+import { distfilePath, writeFiles, writeRepositoryOf } from "./files.ts";
 import type { Bench } from "./group.ts";
 import type { Goal, Measurement } from "./result.ts";
 
 const FILES = { "bench-hit-1.tar.xz": { size: 4096, seed: 1 }, "bench-hit-2.tar.xz": { size: 4096, seed: 2 } };
-/** So long a first scan goes on, with hits beside it. */
+/** How long a first scan lasts, with hits beside it. */
 const SECONDS = 1;
-/** As much as single rounds without a scan differ by; with scans on the event loop it was thirty times as long. */
+/** Single rounds without a scan differ by this much; with scans on the event loop it was thirty times as long. */
 const NO_DELAY: Goal = { kind: "at most", value: 2 };
 
-/** A server that has the files, with a small tree that wants them. */
+/** Starts a server that has the files, with a small repository that wants them. */
 async function startWith(
   bench: Bench,
 ): Promise<{ readonly server: Server; configure(repos: readonly string[]): void }> {
   const location = bench.file("hits-store");
   writeFiles(location, FILES);
-  const small = writeTreeOf(bench.file("hits-tree"), FILES).location;
+  const small = writeRepositoryOf(bench.file("hits-repository"), FILES).location;
   const server = await startExecutable({ location, settings: { repo: { repos: [small] } } });
   for (const name of Object.keys(FILES)) {
     const answer = await fetch(server.url + distfilePath(name));
@@ -42,7 +42,7 @@ async function startWith(
   };
 }
 
-/** Waits until the log says so once more than before. */
+/** Waits until the log has one more line of this kind. */
 async function untilLogged(server: Server, text: string, times: number): Promise<void> {
   const startedAt = performance.now();
   while (server.log().split(text).length <= times) {
@@ -56,10 +56,10 @@ interface Kind {
   readonly measured: Load[];
 }
 
-/** @param again looks through the trees of the server on that store, once */
+/** @param again rescans the repositories of the server on that store */
 export async function measureHitsBesideScans(
   bench: Bench,
-  tree: string,
+  repository: string,
   packages: number,
   again: (location: string, full: boolean) => Promise<unknown>,
 ): Promise<readonly Measurement[]> {
@@ -89,7 +89,7 @@ export async function measureHitsBesideScans(
 
   for (let round = 0; round < bench.rounds; round++) {
     without.push(await hit());
-    configure([tree]);
+    configure([repository]);
     first.measured.push(await hit());
     await untilLogged(server, scanned, round + 1);
     rescans.measured.push(await whileScanning(false));

@@ -9,25 +9,25 @@ import { type Files, writeFiles } from "./files.ts";
 import { type Nginx, startNginx } from "./nginx.ts";
 
 export interface Mirror extends Nginx {
-  /** Requests for files that it has answered so far. */
+  /** Number of requests for files answered so far. */
   requests(): number;
 }
 
 export interface MirrorOptions {
   readonly folder: string;
   readonly files: Files;
-  /** Of each connection; without limit where undefined. */
+  /** Speed of each connection; undefined: no limit. */
   readonly mibPerSecond?: number;
 }
 
-/** Hands the files out by nginx with two workers, so that it is never what is waited for. */
+/** Serves the files by nginx with two workers, so that the mirror is never the bottleneck. */
 export async function startMirror({ folder, files, mibPerSecond }: MirrorOptions): Promise<Mirror> {
   writeFiles(`${folder}/files`, files);
   writeFileSync(`${folder}/files/distfiles/layout.conf`, "[structure]\n0=filename-hash BLAKE2B 8\n");
   return await startMirrorOf(folder, mibPerSecond);
 }
 
-/** The same over files that are there already; another log. */
+/** Starts a mirror over existing files, with another log. */
 export async function startMirrorOf(folder: string, mibPerSecond: number | undefined): Promise<Mirror> {
   const run = `${folder}/nginx-${mibPerSecond ?? "free"}`;
   const limit = mibPerSecond === undefined ? "" : `limit_rate ${mibPerSecond}m;`;
@@ -43,13 +43,13 @@ export async function startMirrorOf(folder: string, mibPerSecond: number | undef
   };
 }
 
-/** nginx as a cache in front of a mirror, one worker; a new and empty one each time. */
+/** Starts nginx with one worker as a new, empty cache in front of a mirror. */
 export async function startNginxCache(folder: string, mirror: string): Promise<Nginx> {
   mkdirSync(`${folder}/cache`, { recursive: true });
   return await startNginx({
     folder,
     http: `proxy_cache_path ${folder}/cache levels=1:2 keys_zone=c:10m max_size=50g use_temp_path=off;`,
-    // Without the time-out of a minute the others would ask the mirror, too; without HTTP/1.1 there is no keep-alive.
+    // With the default lock time-out of 5 s the others would ask the mirror, too; without HTTP/1.1 there is no keep-alive.
     server: `location / {
       proxy_pass ${mirror};
       proxy_http_version 1.1;
@@ -63,8 +63,8 @@ export async function startNginxCache(folder: string, mirror: string): Promise<N
   });
 }
 
-/** A tree that wants the files; contents that several share are hashed once, as a GiB takes seconds. */
-export function writeLargeTree(location: string, files: Files): string {
+/** Writes a repository that wants the files. Shared contents are hashed once, as a GiB takes seconds. */
+export function writeLargeRepository(location: string, files: Files): string {
   const known = new Map<string, ReturnType<typeof digestsOf>>();
   const digests = (content: GeneratedContent) => {
     const key = `${content.size}/${content.seed}`;
@@ -73,7 +73,7 @@ export function writeLargeTree(location: string, files: Files): string {
     return { digests: found };
   };
   const dist = Object.fromEntries(Object.entries(files).map(([name, content]) => [name, digests(content)]));
-  const tree = writeRepository(location);
-  tree.put("app-misc/bench", { dist });
-  return tree.location;
+  const repository = writeRepository(location);
+  repository.put("app-misc/bench", { dist });
+  return repository.location;
 }

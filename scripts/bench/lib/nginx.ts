@@ -7,29 +7,29 @@ import { familyOf } from "./procfs.ts";
 export interface Nginx extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** Master and workers. */
+  /** Process ids of master and workers. */
   pids(): readonly number[];
   stop(): Promise<void>;
 }
 
 export interface NginxOptions {
-  /** For its configuration, logs and temporary files; made here. */
+  /** Folder for configuration, logs and temporary files; created here. */
   readonly folder: string;
-  /** What stands in the `server` block, such as `root /srv;`. */
+  /** Content of the `server` block, such as `root /srv;`. */
   readonly server: string;
-  /** What stands in the `http` block before it, such as `proxy_cache_path`. */
+  /** Content of the `http` block before it, such as `proxy_cache_path`. */
   readonly http?: string;
-  /** 1 by default. */
+  /** Number of workers, 1 by default. */
   readonly workers?: number;
-  /** Writes a line for each request, as Debian's configuration does; it does not by default, which is faster. */
+  /** Whether to log each request, as Debian's configuration does; false by default, which is faster. */
   readonly accessLog?: boolean;
-  /** tcp_nopush, which Debian turns on: headers leave with the begin of the file, not in a packet of their own. */
+  /** tcp_nopush, which Debian turns on: headers leave with the start of the file, not in a packet of their own. */
   readonly nopush?: boolean;
 }
 
 const START_MS = 10_000;
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
@@ -40,7 +40,7 @@ export function freePort(): number {
 function configuration(options: NginxOptions, port: number) {
   const { folder, server, http = "", workers = 1, accessLog = false, nopush = true } = options;
   const temps = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-  // Debian's own settings for files: sendfile and tcp_nopush. Root's workers would be nobody's, who may not read here.
+  // Debian's own settings for files: sendfile and tcp_nopush. Workers of root would run as nobody, who may not read here.
   return `daemon off;
 ${process.getuid?.() === 0 ? "user root;" : ""}
 worker_processes ${workers};

@@ -6,17 +6,17 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Ticks of /proc/PID/stat; 100 on every Linux that runs here (sysconf(_SC_CLK_TCK)). */
 const TICKS_PER_SECOND = 100;
 
-/** The process and its children, such as nginx's workers. */
+/** Returns the process and its children, such as nginx's workers. */
 export function familyOf(pid: number): readonly number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return [pid, ...(children === "" ? [] : children.split(" ").map(Number).flatMap(familyOf))];
 }
 
-/** Processor time of these processes together, user and system, in seconds. */
+/** Returns the processor time of these processes together, user and system, in seconds. */
 export function cpuSecondsOf(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
-    // Behind the name in brackets: utime and stime are the 14th and 15th field.
+    // After the name in brackets: utime and stime are the 14th and 15th field.
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");
@@ -25,7 +25,7 @@ export function cpuSecondsOf(pids: readonly number[]): number {
   return ticks / TICKS_PER_SECOND;
 }
 
-/** A field of /proc/PID/status in bytes, of all these together: VmRSS, VmHWM (the most there was), RssAnon. */
+/** Returns a field of /proc/PID/status in bytes, summed over the processes: VmRSS, VmHWM (the peak), RssAnon. */
 export function memoryOf(pids: readonly number[], field: "VmRSS" | "VmHWM" | "RssAnon" = "VmRSS"): number {
   let bytes = 0;
   for (const pid of pids) {
@@ -39,12 +39,12 @@ export function openFilesOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Processes that ran or wanted to, on the average of the last minute: what else disturbed a measurement. */
+/** Returns the load average of the last minute, which tells whether something disturbed a measurement. */
 export function loadAverage(): number {
   return Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
 }
 
-/** Watches memory (resident bytes) until the function given back is called, which tells the most there was. */
+/** Watches resident memory until the returned function is called, which returns the peak in bytes. */
 export function watchMemory(pids: readonly number[], everyMs = 50): () => number {
   let most = memoryOf(pids);
   const timer = setInterval(() => {

@@ -4,7 +4,7 @@
  */
 import { median, type Ratio, ratioOf } from "./statistics.ts";
 
-/** A bound on the ratio to the peer, or where there is no peer on the figure itself. */
+/** A bound on the ratio to the peer, or on the figure itself if there is no peer. */
 export interface Goal {
   readonly kind: "at least" | "at most";
   readonly value: number;
@@ -13,13 +13,13 @@ export interface Goal {
 export interface Measurement {
   /** What was measured, such as "4 KiB, 64 connections". */
   readonly what: string;
-  /** Of the figures: "requests/s", "GiB/s", "ms", "MiB", … */
+  /** Unit of the figures: "requests/s", "GiB/s", "ms", "MiB", … */
   readonly unit: string;
-  /** By round, measured in turn with the peer's. */
+  /** Our figures by round, measured in turn with the peer's. */
   readonly ours: readonly number[];
-  /** Empty where there is none to compare with. */
+  /** The peer's figures; empty if there is no peer. */
   readonly theirs: readonly number[];
-  /** Who the peer is, such as "nginx, one worker". */
+  /** Name of the peer, such as "nginx, one worker". */
   readonly peer: string;
   readonly goal?: Goal;
   readonly note?: string;
@@ -28,12 +28,12 @@ export interface Measurement {
 /** A measurement as it is kept in JSON. */
 export interface Result extends Measurement {
   readonly group: string;
-  /** When it was measured, ISO 8601. */
+  /** Time of the measurement, ISO 8601. */
   readonly at: string;
-  /** Of the machine, when the group began: others at work make all figures worse, ratios less so. */
+  /** Load average when the group started: other work makes all figures worse, ratios less so. */
   readonly load: number;
   readonly ratio?: Ratio;
-  /** Whether the goal is reached, by the ratio of medians; undefined where there is no goal. */
+  /** Whether the goal is reached, by the ratio of medians; undefined if there is no goal. */
   readonly reached?: boolean;
 }
 
@@ -52,14 +52,14 @@ export function judge(measurement: Measurement, group: string, at: string, load:
   };
 }
 
-/** Three digits that count. */
+/** Formats a number with three significant digits. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
   return digits > 3 ? value.toPrecision(2) : value.toFixed(digits);
 }
 
-/** One line for a terminal. */
+/** Formats one line for a terminal. */
 export function resultLine({ what, unit, ours, theirs, peer, ratio, goal, reached, note }: Result): string {
   const parts = [`  ${what}: ${figure(median(ours))} ${unit}`];
   if (ratio) {
@@ -76,7 +76,7 @@ function goalText({ goal, reached, ratio, unit }: Result): string {
   return `${goal.kind === "at least" ? "≥" : "≤"} ${Number(goal.value.toFixed(2))}${ratio ? "" : ` ${unit}`}${reached ? "" : " **missed**"}`;
 }
 
-/** The table of docs/benchmarks.md, GitHub's Markdown. */
+/** Formats the table of docs/benchmarks.md. */
 export function resultTable(results: readonly Result[]): string {
   const rows = results.map((result) => {
     const { group, what, unit, ours, theirs, peer, ratio } = result;

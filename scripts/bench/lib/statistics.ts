@@ -2,7 +2,7 @@
  * Computes ratios of what was measured in turn, A B A B (pure): medians, with the smallest and the largest of the single rounds.
  */
 
-/** The middle one, or the mean of the two in the middle. */
+/** Returns the middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -11,14 +11,14 @@ export function median(values: readonly number[]): number {
 }
 
 export interface Ratio {
-  /** Median of ours through median of theirs. */
+  /** Our median divided by theirs. */
   readonly median: number;
-  /** Of the rounds, each by itself. */
+  /** Ratios of the single rounds. */
   readonly min: number;
   readonly max: number;
 }
 
-/** @param ours and theirs by round, measured one right after the other */
+/** @param ours and theirs by round, measured one after the other */
 export function ratioOf(ours: readonly number[], theirs: readonly number[]): Ratio {
   const rounds = ours.map((value, i) => value / (theirs[i] ?? Number.NaN)).filter((ratio) => !Number.isNaN(ratio));
   return { median: median(ours) / median(theirs), min: Math.min(...rounds), max: Math.max(...rounds) };

@@ -21,7 +21,7 @@ export interface TraceEvent {
 export interface Trace {
   readonly name: string;
   readonly events: readonly TraceEvent[];
-  /** Of all files asked for. */
+  /** Bytes of all files requested. */
   readonly footprint: number;
 }
 
@@ -29,7 +29,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Numbers from 0 to 1 that a seed brings back (mulberry32). */
+/** Draws numbers from 0 to 1 from a seed (mulberry32). */
 export function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -40,7 +40,7 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-/** Sizes like those of ::gentoo's distfiles: half under 300 KiB, one in a hundred over 100 MiB. */
+/** Draws sizes like those of ::gentoo's distfiles: half under 300 KiB, one in a hundred over 100 MiB. */
 function drawSize(random: () => number): number {
   const normal = Math.sqrt(-2 * Math.log(random() || 1e-9)) * Math.cos(2 * Math.PI * random());
   return Math.round(Math.min(1500 * MIB, Math.max(KIB, 300 * KIB * Math.exp(2.2 * normal))));
@@ -78,7 +78,7 @@ export function zipfTrace(seed: number, { files = 15_000, requests = 150_000, sk
   const rankOf = all.map((_, i) => i).sort(() => random() - 0.5);
   const draw = zipf(files, skew, random);
   const events = Array.from({ length: requests }, (_, i): TraceEvent => {
-    // A thousandth of the ranks change hands with every hundred requests.
+    // Every hundred requests a thousandth of the ranks are swapped.
     if (i % 100 === 0) {
       for (let n = 0; n < files / 1000; n++) {
         const [a, b] = [Math.floor(random() * files), Math.floor(random() * files)];
@@ -98,7 +98,7 @@ interface Package {
   files: readonly TracedFile[];
 }
 
-/** Packages and what files their versions have. */
+/** Draws packages and the files of their versions. */
 function createPackages(machines: number, random: () => number) {
   let ids = 0;
   const fresh = (size: number): TracedFile => ({ id: ids++, size });
@@ -115,7 +115,7 @@ function createPackages(machines: number, random: () => number) {
       const users = Array.from({ length: machines }, (_, machine) => machine).filter(() => random() < share);
       return { everyDays: 7 + 200 * random() ** 2, users, crates, files: filesOf(crates) };
     },
-    /** Gives what is not of the next version; most crates stay what they are. */
+    /** Moves on to the next version, and returns the files it drops; most crates stay. */
     release(one: Package): readonly TracedFile[] {
       const before = one.files;
       one.files = one.crates ? before.map((file) => (random() < 0.15 ? fresh(file.size) : file)) : filesOf(false);
@@ -124,7 +124,7 @@ function createPackages(machines: number, random: () => number) {
   };
 }
 
-/** What machines ask for. */
+/** Draws what machines ask for. */
 function createRequests(random: () => number) {
   const events: TraceEvent[] = [];
 
@@ -136,7 +136,7 @@ function createRequests(random: () => number) {
     events,
     use({ users, files, everyDays }: Package, at: number): void {
       for (const _ of users) if (random() < 0.85) ask(files, at + (random() * 8 + 0.1) * DAY);
-      // Rebuilds and other flags: the same version again.
+      // Rebuilds and changed USE flags ask for the same version again.
       for (const _ of users) if (random() < 0.08) ask(files, at + random() * everyDays * DAY);
     },
     retire(files: readonly TracedFile[], at: number): void {

@@ -19,9 +19,9 @@ export interface UpstreamAnswer {
 export interface Upstream extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`, as a mirror is configured. */
   readonly url: string;
-  /** From the next request on, for every file. */
+  /** Sets the faults of every file, from the next request on. */
   setFaults(...faults: Fault[]): Promise<void>;
-  /** Requests for files, the connections they came over, and bytes of bodies sent. */
+  /** Returns the number of requests for files, of their connections, and of bytes sent. */
   count(): Promise<{ readonly requests: number; readonly connections: number; readonly bytes: number }>;
   stop(): Promise<void>;
 }
