@@ -1,0 +1,139 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { createFileRows } from "./files.ts";
+import { createHostRows } from "./hosts.ts";
+import { openIndex } from "./open.ts";
+import { createOrphanRows } from "./orphans.ts";
+
+const MIGRATIONS = `${import.meta.dir}/../../drizzle`;
+const DISTFILE = "foo-1.tar.gz" as DistfileName;
+const SNAPSHOT = "snapshots/gentoo-latest.tar.xz" as MirrorPath;
+const SUM = "snapshots/gentoo-latest.tar.xz.md5sum" as MirrorPath;
+
+let folder: TempFolder;
+let path: string;
+
+/** Makes an index as the migrations up to that number leave it. */
+function makeOldIndex(lastMigration: number): Database {
+  const old = folder.file("drizzle");
+  cpSync(MIGRATIONS, old, { recursive: true });
+  const journalPath = `${old}/meta/_journal.json`;
+  const journal: { entries: { idx: number }[] } = JSON.parse(readFileSync(journalPath, "utf8"));
+  journal.entries = journal.entries.filter(({ idx }) => idx <= lastMigration);
+  writeFileSync(journalPath, JSON.stringify(journal));
+  openIndex(path, old).close();
+  return new Database(path);
+}
+
+function insert(index: Database, table: string, row: Readonly<Record<string, string | number | null>>): void {
+  const columns = Object.keys(row);
+  index
+    .query(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`)
+    .run(...Object.values(row));
+}
+
+beforeEach(() => {
+  folder = createTempFolder();
+  path = folder.file("index.sqlite");
+});
+afterEach(() => folder.remove());
+
+test("files of both kinds, their uses, partials and statistics of hosts outlive the move into one table", () => {
+  const old = makeOldIndex(8);
+  const file = { size: 3, blake2b: "ab", stamp: "3:1:1", last_modified_at: 1, source: "http://mirror.test/f" };
+  const use = { stored_at: 5, used_at: 6, uses: 7, heat: 2.5 };
+  const orphan = { wanted_once: 1, orphaned_at: 9, verified_at: 8, bad_stamp: "bad" };
+  insert(old, "distfiles", { name: DISTFILE, sha512: "cd", ...file, ...use, ...orphan });
+  const metadata = {
+    etag: '"e"',
+    last_modified: "Tue, 02 Jan 2024 03:04:05 GMT",
+    cache_control: "max-age=5",
+    expires_at: 10,
+    date_at: 11,
+    answered_at: 12,
+    initial_age_ms: 13,
+  };
+  insert(old, "mirror_files", { path: SNAPSHOT, stem: SNAPSHOT, ...file, ...metadata, ...use, outdated: 1 });
+  insert(old, "mirror_files", { path: SUM, stem: SNAPSHOT, ...file, ...metadata, ...use, verified_at: 14, uses: 1 });
+  insert(old, "partials", { name: "bar.zip", url: "http://u/", etag: '"p"', total: 20 });
+  insert(old, "mirror_partials", {
+    path: "releases/x",
+    url: "http://m/",
+    etag: null,
+    last_modified: "then",
+    total: 30,
+  });
+  const counts = { speed_bytes: 1, delivered: 2, absent: 3, failed: 4, strikes: 5, open_for_ms: 6 };
+  const times = { first_byte_ms: 1.5, recent_first_byte_ms: "[1,2]", seen_at: 7, asked_at: 8, carrying: 9 };
+  insert(old, "places", { place: "http://mirror.test", ...counts, ...times, bytes_per_second: null, open_until: null });
+  insert(old, "settings", { key: "trees_well_at", value: "77" });
+  old.close();
+
+  const index = openIndex(path, MIGRATIONS);
+  expect(index.damages).toEqual([]);
+  const rows = createFileRows(index.db);
+  expect([rows.count(), rows.bytes()]).toEqual([3, 9]);
+  const seen = { size: 3, blake2b: "ab", stamp: "3:1:1", source: "http://mirror.test/f" };
+  const used = { storedAt: 5, usedAt: 6, uses: 7, useScore: 2.5 };
+  expect(rows.get(DISTFILE)).toEqual({
+    name: DISTFILE,
+    sha512: "cd",
+    ...seen,
+    ...used,
+    wantedOnce: true,
+    orphanedAt: 9,
+    verifiedAt: 8,
+    badStamp: "bad",
+  });
+  expect(rows.getMirrorFile(SNAPSHOT)).toMatchObject({
+    row: { name: SNAPSHOT, sha512: null, ...seen, ...used, wantedOnce: false, orphanedAt: null, verifiedAt: null },
+    metadata: {
+      etag: '"e"',
+      lastModified: "Tue, 02 Jan 2024 03:04:05 GMT",
+      cacheControl: "max-age=5",
+      expiresAt: 10,
+      dateAt: 11,
+      answeredAt: 12,
+      initialAgeMs: 13,
+      outdated: true,
+    },
+  });
+  expect(rows.getMirrorFile(SUM)).toMatchObject({ row: { uses: 1, verifiedAt: 14 }, metadata: { outdated: false } });
+  expect(rows.ofStem(SNAPSHOT).map(({ name }) => name)).toEqual([SNAPSHOT, SUM]);
+  const partials = ["bar.zip", "releases/x"].map((name) => rows.partial(name as FileName));
+  expect(partials).toEqual([
+    { name: "bar.zip" as DistfileName, url: "http://u/", etag: '"p"', lastModified: null, total: 20 },
+    { name: "releases/x" as MirrorPath, url: "http://m/", etag: null, lastModified: "then", total: 30 },
+  ]);
+  expect(createHostRows(index.db).all()).toMatchObject([
+    {
+      host: "http://mirror.test",
+      stats: { firstByteMs: 1.5, recentFirstByteMs: [1, 2], delivered: 2, absent: 3, failed: 4, strikes: 5, seenAt: 7 },
+      lastRequestAt: 8,
+      activeRequests: 9,
+    },
+  ]);
+  expect(createOrphanRows(index.db).currentAt()).toBe(77);
+  const tables = index.db.$client.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'");
+  expect(tables.all().map(({ name }) => name)).not.toContainAnyValues(["distfiles", "mirror_files", "places"]);
+  index.close();
+});
+
+test("a mirror file that is forgotten takes its metadata along", () => {
+  const index = openIndex(path, MIGRATIONS);
+  const rows = createFileRows(index.db);
+  const metadata = { etag: null, lastModified: null, cacheControl: "", expiresAt: null };
+  const times = { dateAt: 1, answeredAt: 1, initialAgeMs: 0, outdated: false };
+  rows.putMirrorFile(
+    { name: SNAPSHOT, size: 1, stamp: "1", source: "", storedAt: 1, usedAt: 1 },
+    { ...metadata, ...times },
+  );
+  expect(rows.getMirrorFile(SNAPSHOT)?.metadata).toMatchObject(times);
+  rows.forget(SNAPSHOT);
+  expect([rows.getMirrorFile(SNAPSHOT), rows.ofStem(SNAPSHOT), rows.bytes()]).toEqual([undefined, [], 0]);
+  index.close();
+});
