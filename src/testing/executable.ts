@@ -23,6 +23,8 @@ export interface ServerOptions {
   /** Folder of the store; one of its own, removed with the server, where it is not given. */
   readonly location?: string;
   readonly args?: readonly string[];
+  /** Path of another executable than the one that scripts/build makes. */
+  readonly executable?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -113,7 +115,7 @@ export async function startExecutable(options: ServerOptions = {}): Promise<Serv
   const storage = { location, ...settings["storage"] };
   writeFileSync(configFile, formatSettings({ ...settings, server, fetcher, storage }));
   const logFile = folder.file("log");
-  const child = Bun.spawn([executablePath(), "serve", "--config", configFile, ...args], {
+  const child = Bun.spawn([options.executable ?? executablePath(), "serve", "--config", configFile, ...args], {
     cwd: "/",
     env: environment(env),
     stdin: "ignore",
