@@ -179,7 +179,7 @@ test("an action that is running is refused a second time, other commands are not
   await serve();
   const { child, ended } = start("verify", "--rate", "100KiB");
   await Bun.sleep(500);
-  expect(await run("verify")).toMatchObject({ exit: 1, stderr: expect.stringContaining("under way already") });
+  expect(await run("verify")).toMatchObject({ exit: 1, stderr: expect.stringContaining("already running") });
   expect(await run("index")).toMatchObject({ exit: 0, stderr: "" });
   expect(await run("status")).toMatchObject({ exit: 0, stderr: "" });
   child.kill("SIGINT");
@@ -263,7 +263,7 @@ test("on a read-only disk, commands that read work, and commands that write say 
       args,
       1,
       "",
-      expect.stringMatching(/^portcache: Cannot use the store .+\(storage\.location chooses another\): .+\n$/),
+      expect.stringMatching(/^portcache: Cannot use the store .+\(set storage\.location to use another\): .+\n$/),
     ]);
   }
 });

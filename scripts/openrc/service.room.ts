@@ -182,7 +182,7 @@ test("settings in conf.d override those in the file", async () => {
 test("a wrong configuration, or one that the user may not read, fails the start with the reason", async () => {
   writeFileSync(CONFIG, "[storage]\nmax_size = 'plenty'\n");
   const wrong = await service("start");
-  expect([wrong.exit, wrong.text]).toEqual([1, expect.stringContaining("storage.max_size is")]);
+  expect([wrong.exit, wrong.text]).toEqual([1, expect.stringContaining("storage.max_size: expected a size")]);
   configure();
   chmodSync(CONFIG, 0o600);
   const secret = await service("start");
@@ -194,7 +194,7 @@ test("a wrong configuration, or one that the user may not read, fails the start 
 test("a missing repository is reported, and the service starts", async () => {
   configure('[repo]\nrepos = ["/var/db/repos/gentoo", "/var/db/repos/guru"]\n');
   const started = await service("start");
-  expect([started.exit, started.text]).toEqual([0, expect.stringContaining("/var/db/repos/guru is not there")]);
+  expect([started.exit, started.text]).toEqual([0, expect.stringContaining("/var/db/repos/guru is missing")]);
   expect(await healthy()).toBe("ok");
 });
 

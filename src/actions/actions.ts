@@ -59,7 +59,7 @@ function stoppable<Request, Report>(action: Action<Request, Report>, stopping: A
 function single<Request, Report>(name: string, action: Action<Request, Report>): Action<Request, Report> {
   let running = false;
   return async (request, run) => {
-    if (running) throw new ActionError(409, `Cannot ${name}: that is under way already, somebody else asked for it`);
+    if (running) throw new ActionError(409, `Cannot start ${name}: it is already running`);
     running = true;
     try {
       return await action(request, run);

@@ -173,7 +173,7 @@ async function inspect(loaded: LoadedConfig): Promise<Report> {
   const found = discoverConfigured(loaded.config);
   const writable = canWrite(storage.location);
   const problems = [
-    ...(writable ? [] : [`The store ${storage.location} cannot be written (change storage.location)`]),
+    ...(writable ? [] : [`The store ${storage.location} cannot be written (set storage.location to use another)`]),
     ...tlsProblems(server),
     ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
     ...found.problems.map(maskCredentials),

@@ -35,7 +35,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
     if (error instanceof StoreLockedError) throw error;
     throw new ActionError(
       422,
-      `Cannot use the store ${location} (storage.location chooses another): ${reasonOf(error)}`,
+      `Cannot use the store ${location} (set storage.location to use another): ${reasonOf(error)}`,
     );
   }
 }

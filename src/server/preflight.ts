@@ -54,7 +54,7 @@ export function startObstacle({ server, storage }: Config): string | undefined {
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;
   const problems = [
-    ...(canWrite(location) ? [] : [`Cannot write the store ${location} (storage.location chooses another)`]),
+    ...(canWrite(location) ? [] : [`Cannot write the store ${location} (set storage.location to use another)`]),
     ...tlsProblems(server),
   ];
   return [...problems, ...listenProblems(server)][0];

@@ -80,7 +80,9 @@ function checkStore(location: string): void {
     mkdirSync(location, { recursive: true });
     accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new StartError(`Cannot write the store ${location} (storage.location chooses another): ${reasonOf(error)}`);
+    throw new StartError(
+      `Cannot write the store ${location} (set storage.location to use another): ${reasonOf(error)}`,
+    );
   }
 }
 
