@@ -10,7 +10,7 @@ import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { type ArgumentDeps, resolveArguments } from "./fetch-arguments.ts";
 
@@ -147,7 +147,7 @@ async function fetchAll(
   const timer = setInterval(reportProgress, PROGRESS_EVERY_MS);
   try {
     const atOnce = Math.max(1, Math.floor(parts.maxDownloads() / 2));
-    await unlessStopped(Promise.all(Array.from({ length: atOnce }, work)), signal);
+    await abortable(Promise.all(Array.from({ length: atOnce }, work)), signal);
     reportProgress();
   } finally {
     clearInterval(timer);
@@ -164,7 +164,7 @@ export function createFetch(parts: FetchDeps): Action<FetchRequest, FetchReport>
     }
     const startedAt = performance.now();
     onProgress(progressOf("reading repositories"));
-    await unlessStopped(parts.repositoriesReady(), signal);
+    await abortable(parts.repositoriesReady(), signal);
     const { names, unresolved } = await resolveArguments(request, parts, signal);
     const fetched = await fetchAll([...names], parts, onProgress, signal);
     const failed: Result[] = unresolved.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));

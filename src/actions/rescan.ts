@@ -3,7 +3,7 @@
  */
 import type { RescanReport, RescanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 
 export interface RescanParts {
@@ -16,7 +16,7 @@ export function createRescan({ scans, onRepositoriesChanged }: RescanParts): Act
     const startedAt = performance.now();
     const total = scans.status().length;
     onProgress(progressOf("reading Manifests", { total }));
-    await unlessStopped(scans.rescan({ full }), signal);
+    await abortable(scans.rescan({ full }), signal);
     onRepositoriesChanged();
     const repositories = scans
       .status()

@@ -10,7 +10,7 @@ import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
-import type { Window } from "../upstream/stall-watchdog.ts";
+import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import type { ByteRange } from "./byte-ranges.ts";
 import { checkHeaders } from "./check-headers.ts";
 import type { PartWriter } from "./part-writer.ts";
@@ -139,19 +139,19 @@ export interface OpenedResponse {
 export async function* chunksOf(
   { response, first }: OpenedResponse,
   record: RequestRecorder,
-  watch: Window,
+  watch: TransferWatch,
   clock: Clock,
 ): AsyncGenerator<Uint8Array> {
   let bytes = first;
   let waitedMs = 0;
   while (bytes !== undefined) {
     record.received(bytes.length, waitedMs);
-    watch.fed(bytes.length);
+    watch.received(bytes.length);
     yield bytes;
     const before = clock.now();
-    watch.waiting(true);
+    watch.setWaiting(true);
     bytes = await response.read();
-    watch.waiting(false);
+    watch.setWaiting(false);
     waitedMs = Math.max(0, clock.now() - before);
   }
 }
@@ -208,7 +208,7 @@ export async function receiveFrom(
   assembly: Assembly,
   opened: OpenedResponse,
   record: RequestRecorder,
-  watch: Window,
+  watch: TransferWatch,
   clock: Clock,
 ): Promise<void> {
   try {

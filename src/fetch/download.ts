@@ -8,7 +8,7 @@ import type { Hasher } from "../distfile/hasher.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Ticket } from "../lib/priority-semaphore.ts";
@@ -174,7 +174,7 @@ export function startDownload(plan: DownloadPlan, upstream: UpstreamClient, deps
   const fetchFrom = (sources: SourceList) => fetchWithFailover(assembly, sources, limits, upstream, clock, log, stop);
 
   async function fetchAll(sources: SourceList): Promise<ComputedDigests> {
-    if (!(await unlessStopped(part.reserve(), stop))) passThrough();
+    if (!(await abortable(part.reserve(), stop))) passThrough();
     try {
       return await fetchFrom(sources);
     } catch (error) {
@@ -200,10 +200,10 @@ export function startDownload(plan: DownloadPlan, upstream: UpstreamClient, deps
 
   async function run(): Promise<void> {
     try {
-      const sources = await unlessStopped(plan.findSources(), stop);
+      const sources = await abortable(plan.findSources(), stop);
       phase = "waiting";
       ticket = plan.requestSlot(urgent);
-      slot.take(await unlessStopped(ticket.granted, stop, (late) => late()));
+      slot.take(await abortable(ticket.granted, stop, (late) => late()));
       phase = "fetching";
       const startedAt = performance.now();
       writer.startHolding();

@@ -6,7 +6,7 @@ import type { ComputedDigests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Range } from "../upstream/range.ts";
@@ -155,7 +155,7 @@ async function fetchFromQueue(context: DownloadContext): Promise<ComputedDigests
   const { assembly, queue, openRecords, clock, stop } = context;
   try {
     for (let source = queue.next(assembly.receivedBytes); source; source = queue.next(assembly.receivedBytes)) {
-      if (queue.again) await unlessStopped(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
+      if (queue.again) await abortable(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
       if (!isComplete(assembly) && !(await fetchRest(context, source))) continue;
       const computed = await verifyFile(context);
       if (computed) return computed;
@@ -167,7 +167,7 @@ async function fetchFromQueue(context: DownloadContext): Promise<ComputedDigests
 }
 
 async function searchFurther({ more }: SourceList, stop: AbortSignal): Promise<SourceList | undefined> {
-  return more ? await unlessStopped(more(), stop) : undefined;
+  return more ? await abortable(more(), stop) : undefined;
 }
 
 /**

@@ -15,8 +15,7 @@ import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { createPin, systemResolve } from "../upstream/pinned-address.ts";
-import { tryConnect } from "../upstream/probe.ts";
+import { createPinAddress } from "../upstream/pinned-address.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
 import { startDownload } from "./download.ts";
 import { createLineCapacity } from "./parallelism.ts";
@@ -116,7 +115,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
         proxy: "",
         privateNetworks: true,
         slots: createSemaphore(100),
-        pin: createPin({ resolve: systemResolve, tryConnect, clock: systemClock }),
+        pinAddress: createPinAddress({ clock: systemClock }),
       },
       {},
     ),

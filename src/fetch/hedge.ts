@@ -5,7 +5,7 @@
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
@@ -129,7 +129,7 @@ export async function firstResponse(
       if (!inTime && !exhausted && candidates.size < MAX_CANDIDATES) askNext();
       if (candidates.size === 0) return undefined;
       const mayAsk = !exhausted && candidates.size < MAX_CANDIDATES;
-      const event = await unlessStopped(nextEvent(candidates, mayAsk, clock), stop);
+      const event = await abortable(nextEvent(candidates, mayAsk, clock), stop);
       if (!event) continue;
       const { candidate, opened, error } = event;
       candidates.delete(candidate);

@@ -3,7 +3,7 @@
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
 import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
@@ -42,7 +42,7 @@ export async function openResponse(
 ): Promise<OpenedResponse> {
   const { writer, revalidation } = assembly;
   const hashed = hasExpectedHash(assembly);
-  const url = await unlessStopped(source.locate(), stop);
+  const url = await abortable(source.locate(), stop);
   // Without a hash, what another source said or sent of its file holds for that source alone.
   const begun = writer.position > 0 || assembly.url !== "";
   const ifRange = hashed ? undefined : ifRangeFor(assembly, url);
@@ -51,7 +51,7 @@ export async function openResponse(
   const { trustedOrigin } = source;
   const conditions = offset === 0 ? revalidation?.conditionalHeaders(source) : undefined;
   const request = { method: "GET", url, trustedOrigin, offset, end, validator: ifRange, conditions } as const;
-  const releaseSlot = await unlessStopped(upstream.slots.acquire(), stop, (late) => late());
+  const releaseSlot = await abortable(upstream.slots.acquire(), stop, (late) => late());
   const askedAt = clock.now();
   const response = await upstream
     .send(request, stop)

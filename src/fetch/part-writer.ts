@@ -4,7 +4,7 @@
  */
 import type { ComputedDigests } from "../distfile/digests.ts";
 import type { Hasher, HashJob } from "../distfile/hasher.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import { type ByteRange, createByteRanges } from "./byte-ranges.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { createPassthroughBuffer, type PassthroughBuffer } from "./passthrough-buffer.ts";
@@ -149,7 +149,7 @@ export function createPartWriter(
 
   async function pushThrough(into: PassthroughBuffer, fresh: Uint8Array): Promise<void> {
     if (fresh.length === 0) return;
-    await unlessStopped(into.push(fresh), stop);
+    await abortable(into.push(fresh), stop);
     await job.feed(fresh);
     const { front } = ranges;
     ranges.add(front, front + fresh.length);

@@ -5,7 +5,7 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createWindow, type Window } from "../upstream/stall-watchdog.ts";
+import { createTransferWatch, type TransferWatch } from "../upstream/stall-watchdog.ts";
 
 export interface ThroughputMeter {
   received(bytes: number): void;
@@ -85,8 +85,8 @@ export function createThroughputWatch(
   isTooSlow: (bytesPerSecond: number) => boolean,
   onSlow: (error: SourceError) => void,
   { stepMs }: SlownessLimit,
-): Window {
-  return createWindow(stepMs, STEPS, (bytes) => {
+): TransferWatch {
+  return createTransferWatch(stepMs, STEPS, (bytes) => {
     const bytesPerSecond = (1000 * bytes) / (STEPS * stepMs);
     if (!isTooSlow(bytesPerSecond)) return false;
     onSlow(new SlowSourceError(bytesPerSecond));

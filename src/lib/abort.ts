@@ -1,26 +1,18 @@
 /**
- * Waiting that a stop signal cuts short.
+ * Resolves or rejects as the promise does, or rejects with the signal's reason if that comes first.
+ * @param onLate called with a value that comes after the abort, to give back what it stands for
  */
-
-/**
- * The promise's outcome, or the signal's reason as a rejection if that comes first.
- * @param onLate gets the value where it comes after all, to give back what it stands for
- */
-export async function unlessStopped<T>(
-  promise: Promise<T>,
-  stop: AbortSignal,
-  onLate?: (value: T) => void,
-): Promise<T> {
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const onStop = () => {
-    reject(stop.reason);
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal, onLate?: (value: T) => void): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => {
+    reject(signal.reason);
     if (onLate) void promise.then(onLate, () => undefined);
   };
-  if (stop.aborted) onStop();
-  stop.addEventListener("abort", onStop, { once: true });
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([promise, stopped]);
+    return await Promise.race([promise, aborted]);
   } finally {
-    stop.removeEventListener("abort", onStop);
+    signal.removeEventListener("abort", onAbort);
   }
 }

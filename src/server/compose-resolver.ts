@@ -16,8 +16,7 @@ import { createMasters, type MastersDeps } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createResolver, type Resolver, type ResolverDeps } from "../resolver/resolver.ts";
 import { createUriOrder } from "../resolver/uri-order.ts";
-import { createPin, systemResolve } from "../upstream/pinned-address.ts";
-import { tryConnect } from "../upstream/probe.ts";
+import { createPinAddress } from "../upstream/pinned-address.ts";
 import type { UpstreamSettings } from "../upstream/request.ts";
 
 /** As configured at the time of each request. */
@@ -43,7 +42,7 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
       return fetcher.private_networks;
     },
     slots: createSemaphore(TRANSFERS),
-    pin: createPin({ resolve: systemResolve, tryConnect, clock }),
+    pinAddress: createPinAddress({ clock }),
   };
 }
 

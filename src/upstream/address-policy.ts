@@ -1,7 +1,7 @@
 /**
- * Which addresses a URL that nobody configured may lead to: those of the public internet, unless
- * `[fetcher] private_networks` allows the others (RFC 6890 and the IANA special-purpose registries).
- * Pure; fetch/pin.ts sees to it that the address checked is the one connected to.
+ * Decides whether an address is on the public internet (RFC 6890 and the IANA special-purpose registries): URLs that nobody
+ * configured may lead to no other, unless `[fetcher] private_networks` allows it. Pure; pinned-address.ts ensures that the address
+ * checked is the one connected to.
  */
 import { BlockList, isIP } from "node:net";
 
@@ -23,7 +23,7 @@ const SPECIAL_V4 = [
   "240.0.0.0/4",
 ] as const;
 
-/** Prefixes that carry an IPv4 address inside (NAT64, 6to4, Teredo, mapped) are refused whole but for mapped ones. */
+/** Includes the prefixes that embed an IPv4 address (NAT64, 6to4, Teredo), except mapped addresses, which are unmapped. */
 const SPECIAL_V6 = [
   "::/128",
   "::1/128",
@@ -54,7 +54,7 @@ function specialAddresses(): BlockList {
 
 const SPECIAL = specialAddresses();
 
-/** `::ffff:10.0.0.1`, however spelt, is 10.0.0.1 to the kernel. */
+/** Unmaps `::ffff:10.0.0.1`, in any spelling, which is 10.0.0.1 to the kernel. */
 function unmapped(address: string): string {
   if (isIP(address) !== 6) return address;
   const canonical = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname.slice(1, -1);
@@ -64,7 +64,7 @@ function unmapped(address: string): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }
 
-/** Whether a literal IP address is on the public internet. */
+/** Returns whether a literal IP address is on the public internet. */
 export function isPublicAddress(address: string): boolean {
   const plain = unmapped(address);
   const family = isIP(plain);

@@ -1,12 +1,12 @@
 /**
- * A small text file at a configured origin, such as a mirror's layout.conf.
+ * Fetches a small text file from a configured origin, such as a mirror's layout.conf.
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { UpstreamClient } from "./request.ts";
 
 const MAX_BYTES = 64 * 1024;
 
-/** @throws {SourceError} also where it is longer than 64 KiB */
+/** @throws {SourceError} when it can't be had, or is longer than 64 KiB */
 export async function getText(upstream: UpstreamClient, url: string, trustedOrigin: string): Promise<string> {
   const response = await upstream.send({ method: "GET", url, trustedOrigin, offset: 0 });
   const pieces: Uint8Array[] = [];

@@ -1,16 +1,16 @@
 /**
- * Requests that come back: what is sent upstream names this store, and a request that names it already is a loop
- * (Via, RFC 9110 section 7.6.3; CDN-Loop, RFC 8586).
+ * Detects requests that loop: each request upstream names this store in Via (RFC 9110, section 7.6.3) and CDN-Loop (RFC 8586), and
+ * a request that names it already has been here before.
  */
 
 export interface LoopGuard {
-  /** Whether a request has been through this store. */
+  /** Returns whether the request has passed through this store. */
   isLoop(headers: Headers): boolean;
-  /** What goes upstream on behalf of a request: its own path so far, and this store. */
+  /** Returns the loop headers of upstream requests on behalf of a request: its own, extended by this store. */
   headersFor(headers: Headers | undefined): Readonly<Record<string, string>>;
 }
 
-/** A chain longer than this is cut at its old end: it is a chain of caches, not a place to carry data. */
+/** A longer chain loses its oldest entries, so that clients cannot make upstream requests of any size. */
 const MAX_LENGTH = 2000;
 
 export function createLoopGuard(id: string): LoopGuard {

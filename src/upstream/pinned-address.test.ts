@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createPin } from "./pinned-address.ts";
-import { type Connection, tryConnect } from "./probe.ts";
+import { type Connection, createPinAddress, tryConnect } from "./pinned-address.ts";
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   "one.test": ["9.9.9.9"],
@@ -14,7 +13,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 function createPinning(connections: Readonly<Record<string, Connection>> = {}) {
   const clock = createFakeClock();
   const tried: string[] = [];
-  const pin = createPin({
+  const pinAddress = createPinAddress({
     resolve: async (name) => NAMES[name] ?? Promise.reject(new Error("ENOTFOUND")),
     tryConnect: async (url) => {
       tried.push(new URL(url).hostname);
@@ -22,11 +21,11 @@ function createPinning(connections: Readonly<Record<string, Connection>> = {}) {
     },
     clock,
   });
-  const pinHost = async (host: string) => await pin(new URL(`http://${host}/x?y=1`));
+  const pinHost = async (host: string) => await pinAddress(new URL(`http://${host}/x?y=1`));
   return { pinHost, tried, clock };
 }
 
-test("a URL is pinned to the address that was checked; with one address nothing is tried", async () => {
+test("a URL is pinned to the checked address, and a single address is not tried first", async () => {
   const { pinHost, tried } = createPinning();
   expect(await pinHost("one.test:81")).toEqual({
     url: "http://9.9.9.9:81/x?y=1",
@@ -36,7 +35,7 @@ test("a URL is pinned to the address that was checked; with one address nothing 
   expect(tried).toEqual([]);
 });
 
-test("a host is refused when any of its addresses is private, loopback or not to be found, however it is spelt", async () => {
+test("a host is refused when one of its addresses is not public, however it is spelt, and when it has none", async () => {
   const { pinHost, tried } = createPinning();
   for (const host of [
     ...["half.test", "mapped.test", "none.test", "other.test", "localhost"],
@@ -53,7 +52,7 @@ test("a host is refused when any of its addresses is private, loopback or not to
   expect(tried).toEqual([]);
 });
 
-test("of several addresses the first that takes a connection is used, and remembered for a minute", async () => {
+test("of several addresses the first that accepts a connection is used, and cached for a minute", async () => {
   const { pinHost, tried, clock } = createPinning({ "[2a00:1450:4001::1]": "refused" });
   expect((await pinHost("two.test")).url).toBe("http://8.8.8.8/x?y=1");
   expect((await pinHost("two.test")).url).toBe("http://8.8.8.8/x?y=1");
@@ -63,7 +62,7 @@ test("of several addresses the first that takes a connection is used, and rememb
   expect(tried.length).toBe(4);
 });
 
-test("where the first takes a connection the others are left alone", async () => {
+test("when the first accepts a connection the others are not tried", async () => {
   const { pinHost, tried, clock } = createPinning();
   expect((await pinHost("two.test")).url).toBe("http://[2a00:1450:4001::1]/x?y=1");
   clock.set(clock.now() + 1000);
@@ -71,20 +70,20 @@ test("where the first takes a connection the others are left alone", async () =>
   expect(tried).toEqual(["[2a00:1450:4001::1]"]);
 });
 
-test("where none takes a connection the first is tried, so that the error is told", async () => {
+test("when none accepts a connection the first is used, so that fetch() reports the error", async () => {
   const { pinHost } = createPinning({ "[2a00:1450:4001::1]": "refused", "8.8.8.8": "silent" });
   expect((await pinHost("two.test")).url).toBe("http://[2a00:1450:4001::1]/x?y=1");
 });
 
-test("one that stays silent is not waited for: a quarter of a second later the next one is tried", async () => {
+test("after a quarter of a second of silence the next address is tried", async () => {
   const { promise: silence, resolve: end } = Promise.withResolvers<Connection>();
   const clock = createFakeClock();
-  const pin = createPin({
+  const pinAddress = createPinAddress({
     resolve: async () => ["2a00:1450:4001::1", "8.8.8.8"],
     tryConnect: async (url) => (url.includes("8.8.8.8") ? "connected" : await silence),
     clock,
   });
-  const pinned = pin(new URL("http://two.test/"));
+  const pinned = pinAddress(new URL("http://two.test/"));
   await clock.advance(249);
   expect(Bun.peek.status(pinned)).toBe("pending");
   await clock.advance(1);
@@ -92,7 +91,7 @@ test("one that stays silent is not waited for: a quarter of a second later the n
   end("silent");
 });
 
-test("a name that nobody answers for in ten seconds is a time-out, and of a thousand addresses few are tried", async () => {
+test("a name that does not resolve in ten seconds is a time-out, and of a thousand addresses few are tried", async () => {
   const clock = createFakeClock();
   const tried: string[] = [];
   const tryNone = async (url: string): Promise<Connection> => {
@@ -100,16 +99,16 @@ test("a name that nobody answers for in ten seconds is a time-out, and of a thou
     return "refused";
   };
   const { promise: never } = Promise.withResolvers<readonly string[]>();
-  const silent = createPin({ resolve: () => never, tryConnect: tryNone, clock })(new URL("http://slow.test/"));
+  const silent = createPinAddress({ resolve: () => never, tryConnect: tryNone, clock })(new URL("http://slow.test/"));
   const outcome = silent.catch((error: unknown) => error);
   await clock.advance(10_000);
   expect(await outcome).toMatchObject({ kind: "timeout" });
   const many = Array.from({ length: 1000 }, (_, i) => `9.9.${i >> 8}.${i & 255}`);
-  await createPin({ resolve: async () => many, tryConnect: tryNone, clock })(new URL("http://many.test/"));
+  await createPinAddress({ resolve: async () => many, tryConnect: tryNone, clock })(new URL("http://many.test/"));
   expect(tried.length).toBeLessThan(20);
 });
 
-test("a connection that stands, one refused and one that nobody answers are told apart", async () => {
+test("tryConnect() tells an accepted connection from a refused one", async () => {
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   expect(await tryConnect(`http://127.0.0.1:${listener.port}/`, 1000)).toBe("connected");
   const { port } = listener;

@@ -1,52 +1,72 @@
 /**
- * Which bytes of a file are asked for, and which ones an answer brings by its status line and headers (RFC 9110, sections 14.2
- * and 15.3.7).
+ * Writes the Range of a request, and reads from the status line and headers of a response which bytes of the file its body has
+ * (RFC 9110, sections 14 and 15.3.7).
  */
 import { SourceError } from "../distfile/errors.ts";
-import { parseContentRange } from "./content-range.ts";
 
-/** What is wanted of a file. */
+/** The part of a file that is requested. */
 export interface Range {
-  /** Bytes already had: the rest is asked for. */
+  /** Bytes that are here already: the rest is requested. */
   readonly offset: number;
-  /** The byte after the last one wanted; undefined: to the file's end. */
+  /** The byte after the last one requested; undefined: to the end of the file. */
   readonly end?: number | undefined;
 }
 
-/** Bytes of the body, where the headers tell. */
-export function lengthOf(response: Response): number | undefined {
+export interface ContentRange {
+  readonly first: number;
+  readonly last: number;
+  /** Undefined when the sender does not know it. */
+  readonly total: number | undefined;
+}
+
+/** Parses `bytes FIRST-LAST/TOTAL` or `bytes FIRST-LAST/*`; undefined for anything else, and for numbers that contradict. */
+export function parseContentRange(text: string | null): ContentRange | undefined {
+  const match = /^bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(text?.trim() ?? "");
+  if (!match) return undefined;
+  const first = Number(match[1]);
+  const last = Number(match[2]);
+  const total = match[3] === "*" ? undefined : Number(match[3]);
+  if (last < first || (total !== undefined && last >= total)) return undefined;
+  return { first, last, total };
+}
+
+/** Returns the length of the body, if the headers have it. */
+export function contentLength(response: Response): number | undefined {
   const text = response.headers.get("content-length");
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** The Range header; undefined where all of the file is wanted. */
-export function rangeOf({ offset, end }: Range): string | undefined {
+/** Returns the Range header; undefined when the whole file is requested. */
+export function rangeHeader({ offset, end }: Range): string | undefined {
   if (end !== undefined) return `bytes=${offset}-${end - 1}`;
   return offset > 0 ? `bytes=${offset}-` : undefined;
 }
 
-/** What a status means, where it is neither a body nor a redirect. */
-function failureOf(status: number, offset: number): SourceError {
+/** The error for a status that is neither a body nor a redirect. */
+function statusError(status: number, offset: number): SourceError {
   if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`, { status });
-  // No file is too short for a range from its start: it takes none.
+  // A range from the start is never beyond the end of a file: this server just takes no ranges.
   if (status === 416 && offset > 0)
     return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
   return new SourceError("failed", `answered ${status}`, { status });
 }
 
-/** Where in the file the body begins and how long the file is, by the status line and headers. */
-export function placeOf(response: Response, request: Range): { offset: number; total: number | undefined } {
-  if (response.status === 200) return { offset: 0, total: lengthOf(response) };
-  const asked = rangeOf(request);
-  if (response.status !== 206 || asked === undefined) throw failureOf(response.status, request.offset);
+/**
+ * Returns where in the file the body starts, and how long the file is.
+ * @throws {SourceError} when the response is no part of the file that was requested
+ */
+export function responseRange(response: Response, request: Range): { offset: number; total: number | undefined } {
+  if (response.status === 200) return { offset: 0, total: contentLength(response) };
+  const requested = rangeHeader(request);
+  if (response.status !== 206 || requested === undefined) throw statusError(response.status, request.offset);
   const range = parseContentRange(response.headers.get("content-range"));
   const end = request.end ?? range?.total;
   if (range?.first !== request.offset || (end !== undefined && range.last !== end - 1)) {
-    throw new SourceError("bad", `answers ${asked} with ${response.headers.get("content-range")}`);
+    throw new SourceError("bad", `answered ${requested} with ${response.headers.get("content-range")}`);
   }
-  const length = lengthOf(response);
+  const length = contentLength(response);
   if (length !== undefined && length !== range.last - range.first + 1) {
-    throw new SourceError("bad", `answers a range with a Content-Length of ${length} that contradicts it`);
+    throw new SourceError("bad", `answered a range with a Content-Length of ${length} that contradicts it`);
   }
   return { offset: range.first, total: range.total };
 }

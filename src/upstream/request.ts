@@ -1,18 +1,15 @@
 /**
- * One GET (or HEAD) at one source: identity encoding, redirects by rule, a connect time-out, a stall watchdog,
- * resumption by Range and If-Range (RFC 9110, sections 13.1.5, 14), and every way it can fail as a SourceError.
+ * Sends a GET or HEAD upstream: identity encoding, redirects by rule, a connect time-out, a stall watchdog, resumption by Range and
+ * If-Range (RFC 9110, sections 13.1.5 and 14). Every failure is a SourceError.
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
-import { unlessStopped } from "../lib/abort.ts";
+import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { parseHttpDate } from "./http-date.ts";
-import type { Pin, PinnedUrl } from "./pinned-address.ts";
-import { tryConnect } from "./probe.ts";
-import { lengthOf, placeOf, type Range, rangeOf } from "./range.ts";
-import type { Window } from "./stall-watchdog.ts";
-import { createWatchdog } from "./watchdog.ts";
+import { type PinAddress, tryConnect } from "./pinned-address.ts";
+import { contentLength, type Range, rangeHeader, responseRange } from "./range.ts";
+import { createStallWatchdog, type TransferWatch } from "./stall-watchdog.ts";
 
 export interface UpstreamSettings {
   /** From the start to a connection. */
@@ -20,34 +17,34 @@ export interface UpstreamSettings {
   /** From one byte to the next, and from the connection to the headers. */
   readonly stallTimeoutMs: number;
   readonly userAgent: string;
-  /** Proxy's URL; empty for none. */
+  /** URL of the proxy; empty for none. */
   readonly proxy: string;
   /** Whether URLs that nobody configured may lead to loopback, private and link-local addresses. */
   readonly privateNetworks: boolean;
-  readonly pin: Pin;
-  /** Places for transfers of files: the platform makes no more than 256 requests at once, and others have to get through. */
+  readonly pinAddress: PinAddress;
+  /** Slots for transfers of files: the platform sends no more than 256 requests at once, and others must get through. */
   readonly slots: Semaphore;
 }
 
 export interface UpstreamRequest extends Range {
   readonly method: "GET" | "HEAD";
   readonly url: string;
-  /** Trusted by being configured: this origin is not checked for its address. */
+  /** A configured origin, whose address is not checked. */
   readonly trustedOrigin: string | undefined;
-  /** Strong ETag, or Last-Modified, of the file that the rest must belong to. */
+  /** Strong ETag, or Last-Modified, of the file that is to be continued. */
   readonly validator?: string | undefined;
-  /** Under which 304 is an answer; with no range. */
+  /** Conditional headers, for a request without a range: the response may be 304. */
   readonly conditions?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface UpstreamResponse {
   /** Whether it is a range (206) and not the whole file. */
   readonly partial: boolean;
-  /** First byte of the body within the file; 0 where the source ignored the range. */
+  /** Where the body starts in the file; 0 when the source ignored the range. */
   readonly offset: number;
-  /** Size of the whole file where the source tells. */
+  /** Size of the whole file, if the source sends it. */
   readonly total: number | undefined;
-  /** A strong ETag, the only kind that a resumption may rest on. */
+  /** A strong ETag, the only kind that allows resumption. */
   readonly etag: string | undefined;
   /** Milliseconds since the epoch. */
   readonly lastModifiedAt: number | undefined;
@@ -55,45 +52,45 @@ export interface UpstreamResponse {
   /** All header fields. */
   readonly fields: Headers;
   readonly contentEncoding: string;
-  /** Whether the end of the body can be told from a break: by length or by chunks. */
+  /** Whether a cut can be told from the end of the body: by its length or by chunks. */
   readonly delimited: boolean;
-  /** The next piece, undefined at the end. @throws {SourceError} */
+  /** Returns the next piece, undefined at the end. @throws {SourceError} */
   read(): Promise<Uint8Array | undefined>;
-  /** Ends the exchange where the body was not read to its end. */
+  /** Ends the exchange before the end of the body. */
   close(): void;
 }
 
 /** `Via` and `CDN-Loop`, by which a request that comes back is recognised (RFC 9110 section 7.6.3, RFC 8586). */
 type LoopHeaders = Readonly<Record<string, string>>;
 
-/** Sends requests upstream on behalf of one request to this server, and with its loop headers. */
+/** Sends requests upstream on behalf of one request to this server, with that one's loop headers. */
 export interface UpstreamClient {
   /**
-   * Sends the request, and returns once the headers of a usable response are there.
-   * @param stop aborts the exchange; its reason is what read() throws
+   * Sends the request, and resolves once the headers of a usable response are there.
+   * @param signal aborts the exchange; its reason is what read() throws
    * @throws {SourceError}
-   * @throws {NotModifiedError} under the conditions of the request
+   * @throws {NotModifiedError} on 304, if the request has conditions
    */
-  send(request: UpstreamRequest, stop?: AbortSignal): Promise<UpstreamResponse>;
+  send(request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamResponse>;
   /** Slots for transfers of files, shared by all clients. */
   readonly slots: Semaphore;
 }
 
 const MAX_REDIRECTS = 10;
-const DISMISS_BYTES = 16 * 1024;
-const DISMISS_MS = 2_000;
+const MAX_DRAIN_BYTES = 16 * 1024;
+const MAX_DRAIN_MS = 2_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 interface Exchange {
   readonly response: Response;
   readonly controller: AbortController;
-  /** Stops listening for the stop signal. */
+  /** Stops listening to the caller's signal. */
   readonly end: () => void;
 }
 
-function asSourceError(error: unknown, when = ""): SourceError {
+function asSourceError(error: unknown, prefix = ""): SourceError {
   if (error instanceof SourceError) return error;
-  return new SourceError("failed", `${when}${maskCredentials(reasonOf(error))}`, { cause: error });
+  return new SourceError("failed", `${prefix}${maskCredentials(reasonOf(error))}`, { cause: error });
 }
 
 async function sendOnce(
@@ -101,22 +98,22 @@ async function sendOnce(
   target: URL,
   settings: UpstreamSettings,
   loopHeaders: LoopHeaders,
-  stop: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Exchange> {
-  const free = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
-  const range = rangeOf(request);
-  const pinned: PinnedUrl | undefined = free ? undefined : await settings.pin(target);
+  const anyAddress = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
+  const range = rangeHeader(request);
+  const pinned = anyAddress ? undefined : await settings.pinAddress(target);
   const controller = new AbortController();
-  const onStop = () => controller.abort(stop.reason);
-  stop.addEventListener("abort", onStop, { once: true });
-  if (stop.aborted) onStop();
-  // fetch() does not tell when the connection stands. Halfway through the connect time-out a second connection is
-  // tried beside it: where that stands, the source is up and only slow to answer.
+  const onAbort = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  // fetch() does not report when it is connected. Halfway through the connect time-out a second connection is tried: if that one
+  // is accepted, the source is up and only slow to answer.
   let answered = false;
   const probe = setTimeout(async () => {
     if (settings.proxy !== "") return;
-    // A refusal is an answer, which fetch() reports itself.
     const connection = await tryConnect(pinned?.url ?? target.href, settings.connectTimeoutMs / 2);
+    // fetch() reports a refusal itself.
     if (connection !== "silent" || answered) return;
     controller.abort(new SourceError("timeout", `no connection within ${settings.connectTimeoutMs / 1000} s`));
   }, settings.connectTimeoutMs / 2);
@@ -127,7 +124,7 @@ async function sendOnce(
     const response = await fetch(pinned?.url ?? target.href, {
       method: request.method,
       redirect: "manual",
-      // Without this Bun unpacks what it was told is packed, and a .gz would be stored unpacked.
+      // Otherwise Bun unpacks a body with Content-Encoding, and a .gz would be stored unpacked.
       decompress: false,
       timeout: false,
       signal: controller.signal,
@@ -143,9 +140,9 @@ async function sendOnce(
       ...(pinned && target.protocol === "https:" ? { tls: { serverName: pinned.serverName } } : {}),
       ...(settings.proxy === "" ? {} : { proxy: settings.proxy }),
     });
-    return { response, controller, end: () => stop.removeEventListener("abort", onStop) };
+    return { response, controller, end: () => signal.removeEventListener("abort", onAbort) };
   } catch (error) {
-    stop.removeEventListener("abort", onStop);
+    signal.removeEventListener("abort", onAbort);
     throw asSourceError(controller.signal.aborted ? controller.signal.reason : error);
   } finally {
     answered = true;
@@ -154,37 +151,37 @@ async function sendOnce(
   }
 }
 
-/** What is left of a body that is not wanted is read, where it is short, so that the connection lives on. */
-async function dismiss({ response, controller, end }: Exchange): Promise<void> {
-  const timer = setTimeout(() => controller.abort(), DISMISS_MS);
+/** Reads the rest of an unwanted body, if it is short, so that the connection can be used again. */
+async function drain({ response, controller, end }: Exchange): Promise<void> {
+  const timer = setTimeout(() => controller.abort(), MAX_DRAIN_MS);
   try {
-    let left = DISMISS_BYTES;
+    let left = MAX_DRAIN_BYTES;
     for await (const bytes of response.body ?? []) {
       left -= bytes.length;
       if (left < 0) break;
     }
     if (left < 0) controller.abort();
   } catch {
-    // Then it is gone.
+    // The connection is gone.
   } finally {
     clearTimeout(timer);
     end();
   }
 }
 
-async function follow(
+async function followRedirects(
   request: UpstreamRequest,
   settings: UpstreamSettings,
   loopHeaders: LoopHeaders,
-  stop: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Exchange> {
   let target = new URL(request.url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const exchange = await sendOnce(request, target, settings, loopHeaders, stop);
+    const exchange = await sendOnce(request, target, settings, loopHeaders, signal);
     if (!REDIRECTS.has(exchange.response.status)) return exchange;
-    void dismiss(exchange);
+    void drain(exchange);
     const location = exchange.response.headers.get("location") ?? "";
-    if (!URL.canParse(location, target.href)) throw new SourceError("failed", `redirects to nowhere (${location})`);
+    if (!URL.canParse(location, target.href)) throw new SourceError("failed", `redirects to no URL (${location})`);
     target = new URL(location, target.href);
     if (target.protocol !== "http:" && target.protocol !== "https:") {
       throw new SourceError("bad", `redirects to ${target.protocol}, only http and https are followed`);
@@ -193,43 +190,57 @@ async function follow(
   throw new SourceError("failed", `redirects more than ${MAX_REDIRECTS} times`);
 }
 
-function bodyReader(exchange: Exchange, watchdog: Window): UpstreamResponse["read"] {
+function bodyReader(exchange: Exchange, watchdog: TransferWatch): UpstreamResponse["read"] {
   const reader = exchange.response.body?.getReader();
+  const { signal } = exchange.controller;
   return async () => {
     if (!reader) return undefined;
-    watchdog.waiting(true);
+    watchdog.setWaiting(true);
     try {
-      // An abort ends the platform's read as a rule; where it does not, the wait ends all the same.
-      const { done, value } = await unlessStopped(reader.read(), exchange.controller.signal);
+      // An abort usually ends the platform's read; if it does not, the wait ends all the same.
+      const { done, value } = await abortable(reader.read(), signal);
       if (done) watchdog.stop();
-      else watchdog.fed(value.length);
+      else watchdog.received(value.length);
       return done ? undefined : value;
     } catch (error) {
       watchdog.stop();
-      const { signal } = exchange.controller;
       throw asSourceError(signal.aborted ? signal.reason : error, "broke off: ");
     } finally {
-      watchdog.waiting(false);
+      watchdog.setWaiting(false);
     }
   };
+}
+
+const PREFERRED_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
+/**
+ * Parses Last-Modified in its preferred form (RFC 9110, section 5.6.7) into milliseconds since the epoch; undefined for other forms
+ * and for dates before 1970. It becomes the file's mtime.
+ * @param now replaces a date in the future (section 8.8.2.1)
+ */
+function parseHttpDate(text: string | null, now: number): number | undefined {
+  if (text === null || !PREFERRED_DATE.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) || at < 0 ? undefined : Math.min(at, now);
 }
 
 async function send(
   request: UpstreamRequest,
   settings: UpstreamSettings,
   loopHeaders: LoopHeaders,
-  stop: AbortSignal,
+  signal: AbortSignal,
 ): Promise<UpstreamResponse> {
-  const exchange = await follow(request, settings, loopHeaders, stop);
+  const exchange = await followRedirects(request, settings, loopHeaders, signal);
   const { response, controller } = exchange;
+  const { headers } = response;
   if (response.status === 304 && Object.keys(request.conditions ?? {}).length > 0) {
-    void dismiss(exchange);
-    throw new NotModifiedError(maskCredentials(request.url), response.headers);
+    void drain(exchange);
+    throw new NotModifiedError(maskCredentials(request.url), headers);
   }
   try {
-    const { offset, total } = placeOf(response, request);
-    const etag = response.headers.get("etag");
-    const watchdog = createWatchdog(settings.stallTimeoutMs, () => {
+    const { offset, total } = responseRange(response, request);
+    const etag = headers.get("etag");
+    const watchdog = createStallWatchdog(settings.stallTimeoutMs, () => {
       controller.abort(new SourceError("timeout", `stalled for ${settings.stallTimeoutMs / 1000} s`));
     });
     return {
@@ -237,11 +248,11 @@ async function send(
       offset,
       total,
       etag: etag !== null && /^"[^"]*"$/.test(etag) ? etag : undefined,
-      lastModifiedAt: parseHttpDate(response.headers.get("last-modified"), Date.now()),
-      fields: response.headers,
-      contentType: response.headers.get("content-type") ?? "",
-      contentEncoding: response.headers.get("content-encoding") ?? "",
-      delimited: lengthOf(response) !== undefined || response.headers.has("transfer-encoding"),
+      lastModifiedAt: parseHttpDate(headers.get("last-modified"), Date.now()),
+      fields: headers,
+      contentType: headers.get("content-type") ?? "",
+      contentEncoding: headers.get("content-encoding") ?? "",
+      delimited: contentLength(response) !== undefined || headers.has("transfer-encoding"),
       read: bodyReader(exchange, watchdog),
       close() {
         watchdog.stop();
@@ -250,14 +261,14 @@ async function send(
       },
     };
   } catch (error) {
-    void dismiss(exchange);
+    void drain(exchange);
     throw asSourceError(error);
   }
 }
 
 export function createUpstreamClient(settings: UpstreamSettings, loopHeaders: LoopHeaders): UpstreamClient {
   return {
-    send: (request, stop = new AbortController().signal) => send(request, settings, loopHeaders, stop),
+    send: (request, signal = new AbortController().signal) => send(request, settings, loopHeaders, signal),
     slots: settings.slots,
   };
 }

@@ -1,44 +1,58 @@
 /**
- * How many bytes came of late: a window that slides in steps. Only time in which somebody waits for bytes counts, so that a
- * slow disk or client of ours is not held against a source.
+ * Watches how many bytes of a transfer arrive. Only time in which a reader waits for bytes counts, so that a slow disk or a slow
+ * client of ours is not blamed on the source.
  */
 
-export interface Window {
-  /** Bytes arrived. */
-  fed(bytes: number): void;
-  /** Tells whether somebody waits for bytes now. */
-  waiting(now: boolean): void;
+/** Counts the bytes of one transfer over a sliding window. */
+export interface TransferWatch {
+  received(bytes: number): void;
+  /** Sets whether a reader waits for bytes now. */
+  setWaiting(waiting: boolean): void;
   stop(): void;
 }
 
-/** @param look gets the bytes of the last `steps` steps, after each step once there are so many; true ends it */
-export function createWindow(stepMs: number, steps: number, look: (bytes: number) => boolean): Window {
-  const seen: number[] = [];
+/** @param check called after each step with the bytes of the last `steps` steps, once there are so many; true ends the watch */
+export function createTransferWatch(stepMs: number, steps: number, check: (bytes: number) => boolean): TransferWatch {
+  const window: number[] = [];
   let current = 0;
   let isWaiting = false;
   const timer = setInterval(() => {
     if (!isWaiting) {
-      // The reader is busy elsewhere: what it will find waiting for it can't be judged by the clock.
-      seen.length = 0;
+      // The reader is busy: bytes that arrived meanwhile can't be timed.
+      window.length = 0;
       current = 0;
       return;
     }
-    seen.push(current);
+    window.push(current);
     current = 0;
-    if (seen.length < steps) return;
-    const bytes = seen.reduce((sum, one) => sum + one, 0);
-    seen.shift();
-    if (look(bytes)) clearInterval(timer);
+    if (window.length < steps) return;
+    const bytes = window.reduce((sum, one) => sum + one, 0);
+    window.shift();
+    if (check(bytes)) clearInterval(timer);
   }, stepMs);
   return {
-    fed(bytes) {
+    received(bytes) {
       current += bytes;
     },
-    waiting(now) {
-      isWaiting = now;
+    setWaiting(waiting) {
+      isWaiting = waiting;
     },
     stop() {
       clearInterval(timer);
     },
   };
+}
+
+/** At a lower rate a client times out before the file ends. */
+const MIN_BYTES_PER_SECOND = 1024;
+const STEPS = 4;
+
+/** Calls `onStall` once, when less than 1 KiB/s arrived over `stallMs`. */
+export function createStallWatchdog(stallMs: number, onStall: () => void): TransferWatch {
+  const needed = (MIN_BYTES_PER_SECOND * stallMs) / 1000;
+  return createTransferWatch(stallMs / STEPS, STEPS, (bytes) => {
+    if (bytes >= needed) return false;
+    onStall();
+    return true;
+  });
 }

@@ -2,6 +2,7 @@
  * Keeps one repository in sync with its URL: waits until a sync is due, syncs, reports the state, and logs it. A failed sync
  * leaves the repository as it was.
  */
+import { abortable } from "../../lib/abort.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -181,29 +182,6 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     }
   }
 
-  /** Waits for the promise, unless stop() is called first. @throws {unknown} the signal's reason */
-  async function unlessStopped<T>(promise: Promise<T>): Promise<T> {
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    try {
-      signal.throwIfAborted();
-      return await Promise.race([promise, stopped]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  async function acquireSlot(): Promise<() => void> {
-    const slot = slots.acquire();
-    try {
-      return await unlessStopped(slot);
-    } catch (error) {
-      void slot.then((release) => release());
-      throw error;
-    }
-  }
-
   async function notify(synced: SyncedRepository): Promise<void> {
     try {
       await deps.onSynced(synced);
@@ -228,9 +206,9 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     for (;;) {
       await sweep();
       await untilDue();
-      const release = await acquireSlot();
+      const release = await abortable(slots.acquire(), signal, (late) => late());
       const synced = await attempt().finally(release);
-      if (synced) await unlessStopped(notify(synced));
+      if (synced) await abortable(notify(synced), signal);
     }
   }
 

@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import { SourceError } from "../distfile/errors.ts";
+import { parseContentRange, type Range, rangeHeader, responseRange } from "./range.ts";
+
+test("a Content-Range is accepted only if it is consistent", () => {
+  expect(parseContentRange("bytes 5-9/10")).toEqual({ first: 5, last: 9, total: 10 });
+  expect(parseContentRange("bytes 5-9/*")).toEqual({ first: 5, last: 9, total: undefined });
+  for (const text of [null, "", "bytes 5-9/9", "bytes 9-5/10", "bytes */10", "items 1-2/3", "bytes 1-2/3, 4-5/6"]) {
+    expect(parseContentRange(text)).toBeUndefined();
+  }
+});
+
+test("the Range header requests what is missing", () => {
+  const rows: [Range, string | undefined][] = [
+    [{ offset: 0 }, undefined],
+    [{ offset: 5 }, "bytes=5-"],
+    [{ offset: 0, end: 10 }, "bytes=0-9"],
+    [{ offset: 5, end: 10 }, "bytes=5-9"],
+  ];
+  for (const [range, header] of rows) expect(rangeHeader(range)).toBe(header);
+});
+
+function outcomeOf(status: number, headers: Record<string, string>, request: Range): unknown {
+  try {
+    return responseRange(new Response(null, { status, headers }), request);
+  } catch (error) {
+    return error instanceof SourceError ? error.kind : error;
+  }
+}
+
+test("a response is accepted only if it is the file, or the very range that was requested", () => {
+  const rest: Range = { offset: 5 };
+  const rows: [number, Record<string, string>, Range, unknown][] = [
+    [200, { "content-length": "10" }, { offset: 0 }, { offset: 0, total: 10 }],
+    [200, {}, rest, { offset: 0, total: undefined }],
+    [206, { "content-range": "bytes 5-9/10" }, rest, { offset: 5, total: 10 }],
+    [206, { "content-range": "bytes 5-7/10", "content-length": "3" }, { offset: 5, end: 8 }, { offset: 5, total: 10 }],
+    [206, { "content-range": "bytes 4-9/10" }, rest, "bad"],
+    [206, { "content-range": "bytes 5-8/10" }, rest, "bad"],
+    [206, { "content-range": "bytes 5-9/10", "content-length": "4" }, rest, "bad"],
+    [206, {}, rest, "bad"],
+    [206, { "content-range": "bytes 0-9/10" }, { offset: 0 }, "failed"],
+    [404, {}, rest, "absent"],
+    [410, {}, rest, "absent"],
+    [416, {}, rest, "bad"],
+    [416, {}, { offset: 0, end: 5 }, "failed"],
+    [503, {}, rest, "failed"],
+  ];
+  for (const [status, headers, request, expected] of rows) {
+    expect([status, headers, outcomeOf(status, headers, request)]).toEqual([status, headers, expected]);
+  }
+});
