@@ -145,7 +145,7 @@ test("resolve shows where a file can be fetched, and which repositories want it"
     "--mirror",
     upstream.url,
   ]);
-  expect([without.exit, without.stderr]).toEqual([1, expect.stringContaining("No ebuild repository was found")]);
+  expect([without.exit, without.stderr]).toEqual([1, expect.stringContaining("No ebuild repository found")]);
   expect(without.stderr).toContain("not cloned yet");
   expect((await runExecutable(["resolve", "plain-1.zip", ...options])).stdout).toContain(
     "overlay: dev-test/plain (plain-1)",

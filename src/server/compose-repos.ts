@@ -9,7 +9,8 @@ import type { Logger } from "../lib/log.ts";
 import { type DiscoveredRepositories, discoverRepositories } from "../repos/discover.ts";
 import { type ConfiguredRepositories, createRepositoryScans } from "../repos/repositories.ts";
 import { scanRepository } from "../repos/scan.ts";
-import { createSync, type SyncedTree } from "../repos/sync/sync.ts";
+import { createSync } from "../repos/sync/sync.ts";
+import type { SyncedRepository } from "../repos/sync/sync-repository.ts";
 import { syncedLocation } from "../repos/sync/versions.ts";
 import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
@@ -87,7 +88,7 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
     log,
   });
 
-  async function heed({ location, first }: SyncedTree): Promise<void> {
+  async function heed({ location, first }: SyncedRepository): Promise<void> {
     if (first) {
       found = discoverConfigured(config);
       await scans.configure(found.repositories);

@@ -3,14 +3,15 @@
  */
 import { rmSync } from "node:fs";
 import { configure, getLogger, type LogRecord, reset } from "@logtape/logtape";
-import { createSync, type Sync, type SyncedTree, type SyncStatus } from "../repos/sync/sync.ts";
+import { createSync, type Sync } from "../repos/sync/sync.ts";
+import type { SyncedRepository, SyncStatus } from "../repos/sync/sync-repository.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { createRemote, QUIET_GIT, type Remote, until } from "./sync-remotes.ts";
 
 export interface Syncing {
   readonly sync: Sync;
   readonly clock: ReturnType<typeof createFakeClock>;
-  readonly events: readonly SyncedTree[];
+  readonly events: readonly SyncedRepository[];
   /** Returns the status of the first repository. */
   status(): SyncStatus;
   /** Resolves when no sync is running. */
@@ -50,7 +51,7 @@ export async function startSync(
     ],
   });
   const clock = createFakeClock();
-  const events: SyncedTree[] = [];
+  const events: SyncedRepository[] = [];
   const sync = createSync({
     urls,
     folder,

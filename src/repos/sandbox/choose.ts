@@ -3,7 +3,7 @@
  * must not see.
  */
 import { reasonOf } from "../../lib/error-reason.ts";
-import { bubblewrapCommand, plainCommand, type Run, unshareCommand } from "./command.ts";
+import { bubblewrapCommand, plainCommand, type SandboxedScript, unshareCommand } from "./command.ts";
 import { createSandbox, SANDBOX_LIMITS, type SandboxBackend } from "./create.ts";
 import probe from "./probe.bash" with { type: "text" };
 import { findProgram, type Program } from "./programs.ts";
@@ -49,7 +49,7 @@ function createFind(folders: string | undefined): Find {
   };
 }
 
-async function findCommand(kind: SandboxKind, find: Find): Promise<(run: Run) => readonly string[]> {
+async function findCommand(kind: SandboxKind, find: Find): Promise<(run: SandboxedScript) => readonly string[]> {
   const bash = await find("bash");
   if (kind === "bubblewrap") {
     const bwrap = await find("bwrap");

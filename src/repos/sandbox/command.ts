@@ -8,7 +8,7 @@ import lifeline from "./lifeline.bash" with { type: "text" };
 import type { Program } from "./programs.ts";
 import setUp from "./unshare.bash" with { type: "text" };
 
-export interface Run {
+export interface SandboxedScript {
   readonly script: string;
   readonly readable: readonly string[];
   /** The user to change to, for root alone. */
@@ -16,7 +16,7 @@ export interface Run {
 }
 
 /** Limits of each process, except that `processes` counts all of the user, in its user namespace where there is one. */
-export interface Limits {
+export interface ProcessLimits {
   readonly cpuSeconds: number;
   readonly memoryBytes: number;
   readonly processes: number;
@@ -30,7 +30,7 @@ const LINKS = { fd: "fd", stdin: "fd/0", stdout: "fd/1", stderr: "fd/2" };
  * Puts limits before the script that it cannot raise, and makes it the kernel's first choice when memory runs out. They go on
  * the script's first line, so that its lines keep their numbers.
  */
-export function limitScript(script: string, { cpuSeconds, memoryBytes, processes }: Limits): string {
+export function limitScript(script: string, { cpuSeconds, memoryBytes, processes }: ProcessLimits): string {
   const sizes = `ulimit -v ${Math.floor(memoryBytes / 1024)};ulimit -f ${TMP_BYTES / 1024};ulimit -c 0`;
   const counts = `ulimit -n 64;ulimit -t ${cpuSeconds};ulimit -u ${processes}`;
   const rank = "echo 1000 >/proc/self/oom_score_adj";
@@ -42,7 +42,7 @@ function runBash(bash: Program, script: string): readonly string[] {
   return [bash.path, "--noprofile", "--norc", "-c", script];
 }
 
-function changeUser({ uid, chroot }: NonNullable<Run["user"]>): readonly string[] {
+function changeUser({ uid, chroot }: NonNullable<SandboxedScript["user"]>): readonly string[] {
   return [chroot.path, `--userspec=${uid}:${uid}`, `--groups=${uid}`, "/"];
 }
 
@@ -61,7 +61,11 @@ function parentsOf(path: string): readonly string[] {
  * the script's bash, so that everything ends with it; with another user it is a bash of root, since only that gets the signal
  * when bubblewrap ends.
  */
-export function bubblewrapCommand(bwrap: Program, bash: Program, { script, readable, user }: Run): readonly string[] {
+export function bubblewrapCommand(
+  bwrap: Program,
+  bash: Program,
+  { script, readable, user }: SandboxedScript,
+): readonly string[] {
   const programs = user ? [bash, user.chroot] : [bash];
   const needed = inOrder(programs.flatMap(({ path, libraries }) => [path, ...libraries]));
   const wanted = inOrder(readable);
@@ -104,7 +108,7 @@ export interface UnsharePrograms {
 export function unshareCommand(
   { unshare, umount }: UnsharePrograms,
   bash: Program,
-  { script, readable, user }: Run,
+  { script, readable, user }: SandboxedScript,
 ): readonly string[] {
   const last = user?.chroot ?? unshare;
   const folders = new Set(umount.libraries.map((path) => `/tmp${dirname(path)}`));
@@ -119,6 +123,6 @@ export function unshareCommand(
 }
 
 /** Runs bash with limits alone, and for root as another user. Needs a lifeline. */
-export function plainCommand(bash: Program, { script, user }: Run): readonly string[] {
+export function plainCommand(bash: Program, { script, user }: SandboxedScript): readonly string[] {
   return withLifeline(bash, [...(user ? changeUser(user) : []), ...runBash(bash, script)]);
 }

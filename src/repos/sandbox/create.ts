@@ -3,15 +3,15 @@
  */
 import { release } from "node:os";
 import { createSemaphore } from "../../lib/semaphore.ts";
-import { limitScript, type Run } from "./command.ts";
+import { limitScript, type SandboxedScript } from "./command.ts";
 import { readProcesses } from "./processes.ts";
 import type { Program } from "./programs.ts";
-import { type RunLimits, runCommand } from "./run.ts";
+import { type RunLimits, runSandboxed } from "./run.ts";
 import type { Sandbox, SandboxJob, SandboxKind, SandboxResult } from "./sandbox.ts";
 
 export interface SandboxBackend {
   readonly kind: SandboxKind;
-  command(run: Run): readonly string[];
+  command(run: SandboxedScript): readonly string[];
   /** Set for root, who changes to another user with it. */
   readonly chroot: Program | undefined;
 }
@@ -66,7 +66,7 @@ export function createSandbox(way: SandboxBackend, limits: RunLimits): Sandbox {
     };
     const user = way.chroot && { uid, chroot: way.chroot };
     const argv = way.command({ script: limitScript(script, perProcess), readable, user });
-    return runCommand({
+    return runSandboxed({
       argv,
       kind: way.kind,
       input,

@@ -125,7 +125,7 @@ describe.each(["bubblewrap", "unshare", "none"] as const)("%s", (kind) => {
     const runs = Promise.all([runIn(brief, ENDLESS), runIn(brief, FORK_BOMB)]);
     const slowestMs = await slowestRequest(runs);
     expect((await runs).map(({ end }) => end)).toEqual(["time", "time"]);
-    // Whoever is held up by the runs waits for their end.
+    // A server that the runs delay would only answer after their end.
     expect(slowestMs).toBeLessThan(BRIEF.timeMs / 2);
   });
 

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createTempFolder } from "../../testing/temp.ts";
 import { openSandbox } from "./choose.ts";
-import { runCommand } from "./run.ts";
+import { runSandboxed } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 const KINDS = ["bubblewrap", "unshare", "none"] as const;
@@ -142,6 +142,8 @@ test.each(["bubblewrap", "unshare"])("mounts within readable folders are read-on
 test("a missing command is an error", async () => {
   const limits = { timeMs: 1000, memoryBytes: 1e9, outputBytes: 1000 };
   const options = { kind: "none", input: new Uint8Array(), limits, signal: new AbortController().signal } as const;
-  const failure = await runCommand({ ...options, argv: ["/nonexistent/bash"] }).catch((error: Error) => error.message);
+  const failure = await runSandboxed({ ...options, argv: ["/nonexistent/bash"] }).catch(
+    (error: Error) => error.message,
+  );
   expect(failure).toStartWith("Cannot run /nonexistent/bash: ");
 });

@@ -14,7 +14,7 @@ export interface RunLimits {
   readonly outputBytes: number;
 }
 
-export interface RunOptions {
+export interface SandboxedCommand {
   readonly argv: readonly string[];
   readonly kind: SandboxKind;
   readonly input: Uint8Array;
@@ -109,14 +109,14 @@ function start(argv: readonly string[], kind: SandboxKind, input: Uint8Array) {
 }
 
 /** @throws {Error} when the command cannot be started */
-export async function runCommand({
+export async function runSandboxed({
   argv,
   kind,
   input,
   limits,
   signal,
   othersWait,
-}: RunOptions): Promise<SandboxResult> {
+}: SandboxedCommand): Promise<SandboxResult> {
   if (signal.aborted) return { end: "stopped", exit: 0, output: new Uint8Array(), errors: "" };
   const child = start(argv, kind, input);
   const lifeline = child.stdio[3];

@@ -19,7 +19,7 @@ import { createRemote, manifestLine, type Remote } from "../../testing/sync-remo
 import { endSync, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
 import { buildFromGit } from "./git.ts";
-import { createRun } from "./run-command.ts";
+import { createCommandRunner } from "./run-command.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);
@@ -179,7 +179,7 @@ test("user@host:path uses ssh without prompts", async () => {
   const ssh = `#!/bin/sh\necho "$@" > ${temp.file("called")}\nfor command; do :; done\nexec sh -c "$command"\n`;
   writeFileSync(temp.file("ssh"), ssh, { mode: 0o755 });
   const environment = { PATH: `${temp.path}:${process.env["PATH"]}` };
-  const run = createRun({ environment, clock: systemClock, signal: new AbortController().signal });
+  const run = createCommandRunner({ environment, clock: systemClock, signal: new AbortController().signal });
   const target = temp.file("built");
   const commit = await buildFromGit({ url: `git@host:${remote.path}`, target, previous: undefined, run });
   expect([commit, existsSync(join(target, "profiles/repo_name"))]).toEqual([remote.git("rev-parse", "HEAD"), true]);

@@ -5,7 +5,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Run, RunError } from "./run-command.ts";
+import { CommandError, type RunCommand } from "./run-command.ts";
 import { type SyncUrl, splitCredentials } from "./url.ts";
 import type { Version, VersionBuild } from "./versions.ts";
 
@@ -82,18 +82,18 @@ async function clone(git: Git, target: string): Promise<string> {
   try {
     return await commitOf(git, "HEAD");
   } catch (cause) {
-    throw new RunError("the repository is empty", { cause });
+    throw new CommandError("the repository is empty", { cause });
   }
 }
 
 /** Copies files of the previous version as hard links, or with their contents where the file system has no hard links. */
-async function copy(run: Run, from: string, names: readonly string[], to: string): Promise<void> {
+async function copy(run: RunCommand, from: string, names: readonly string[], to: string): Promise<void> {
   const files = ["--", ...names.map((name) => join(from, name))];
   if (names.length === 0) return;
   try {
     await run(["cp", "-al", "-t", to, ...files]);
   } catch (error) {
-    if (!(error instanceof RunError)) throw error;
+    if (!(error instanceof CommandError)) throw error;
     await run(["rm", "-rf", "--", ...names.map((name) => join(to, name))]);
     await run(["cp", "-a", "-t", to, ...files]);
   }
@@ -129,7 +129,7 @@ async function isSound(git: Git): Promise<boolean> {
     await git.local("fsck", "--no-dangling", "--no-progress");
     return true;
   } catch (error) {
-    if (error instanceof RunError) return false;
+    if (error instanceof CommandError) return false;
     throw error;
   }
 }
@@ -141,7 +141,7 @@ async function checkOut(git: Git, target: string, commit: string): Promise<void>
 
 /**
  * Builds a version in `build.target`. Resolves with its commit; undefined where it equals the previous version.
- * @throws {RunError} {unknown} what `run` throws
+ * @throws {CommandError} {unknown} what `run` throws
  */
 export async function buildFromGit(build: VersionBuild): Promise<string | undefined> {
   const { target, previous, run } = build;
@@ -153,7 +153,7 @@ export async function buildFromGit(build: VersionBuild): Promise<string | undefi
       return commit;
     } catch (error) {
       // A new clone replaces objects that a power failure destroyed.
-      if (!(error instanceof RunError) || (await isSound(git))) throw error;
+      if (!(error instanceof CommandError) || (await isSound(git))) throw error;
       await run(["rm", "-rf", "--", ...(await readdir(target)).map((name) => join(target, name))]);
     }
   }

@@ -17,7 +17,7 @@ const OPTIONS = [
 
 /**
  * Builds a version in `target`. Resolves with whether it differs from the previous one.
- * @throws {RunError} {unknown} what `run` throws
+ * @throws {CommandError} {unknown} what `run` throws
  */
 export async function buildFromRsync({ url, target, previous, run }: VersionBuild): Promise<boolean> {
   const { url: clean, password } = splitCredentials(url);

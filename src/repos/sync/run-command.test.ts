@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createFakeClock, type FakeClock } from "../../testing/fake-clock.ts";
 import { processesOf, until } from "../../testing/sync-remotes.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
-import { createRun, type Run } from "./run-command.ts";
+import { createCommandRunner, type RunCommand } from "./run-command.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);
@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 let temp: TempFolder;
 let clock: FakeClock;
 let stopping: AbortController;
-let run: Run;
+let run: RunCommand;
 
 beforeEach(() => {
   temp = createTempFolder();
@@ -24,7 +24,7 @@ beforeEach(() => {
     GIT_DIR: "/",
     EDITOR: "x",
   };
-  run = createRun({ environment, clock, signal: stopping.signal });
+  run = createCommandRunner({ environment, clock, signal: stopping.signal });
 });
 afterEach(() => temp.remove());
 
@@ -60,7 +60,7 @@ test("a failure has the command's errors on one line, without progress, credenti
 });
 
 test("a missing program is reported with its package", async () => {
-  const bare = createRun({ environment: { PATH: temp.path }, clock, signal: stopping.signal });
+  const bare = createCommandRunner({ environment: { PATH: temp.path }, clock, signal: stopping.signal });
   for (const program of ["sh", "nice"])
     expect(Bun.spawnSync(["ln", "-s", Bun.which(program) ?? "", temp.path]).success).toBe(true);
   expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed (emerge dev-vcs/git)");

@@ -7,16 +7,16 @@ import type { Clock } from "../../lib/clock.ts";
 import { maskCredentials } from "../../lib/url.ts";
 
 /** A command that failed; the message is a sentence part for people, without credentials. */
-export class RunError extends Error {}
+export class CommandError extends Error {}
 
-export interface RunOptions {
+export interface CommandOptions {
   /** Variables in addition to those of all commands. */
   readonly variables?: Readonly<Record<string, string>>;
   /** How long the command may write nothing; only for commands that report progress. */
   readonly silenceMs?: number;
 }
 
-export interface RunDeps {
+export interface CommandRunnerDeps {
   /** Environment of the process; commands get little of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -25,10 +25,10 @@ export interface RunDeps {
 
 /**
  * Resolves with the end of the standard output once the command, and everything that it started, has ended.
- * @throws {RunError} when it fails or takes too long
+ * @throws {CommandError} when it fails or takes too long
  * @throws {unknown} the signal's reason
  */
-export type Run = (command: readonly string[], options?: RunOptions) => Promise<string>;
+export type RunCommand = (command: readonly string[], options?: CommandOptions) => Promise<string>;
 
 const WRAPPER = `exec 3<&0
 { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
@@ -68,15 +68,15 @@ function complaintOf(errors: string): string {
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }
 
-function failure(program: string, exit: number, errors: string): RunError {
+function failure(program: string, exit: number, errors: string): CommandError {
   const install = PACKAGES[program];
   if (exit === NOT_FOUND && install !== undefined) {
-    return new RunError(`${program} is not installed (emerge ${install})`);
+    return new CommandError(`${program} is not installed (emerge ${install})`);
   }
-  return new RunError(complaintOf(errors) || `${program} ended with status ${exit}`);
+  return new CommandError(complaintOf(errors) || `${program} ended with status ${exit}`);
 }
 
-export function createRun({ environment, clock, signal }: RunDeps): Run {
+export function createCommandRunner({ environment, clock, signal }: CommandRunnerDeps): RunCommand {
   const inherited = Object.fromEntries(
     INHERITED.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
   );
@@ -134,7 +134,7 @@ export function createRun({ environment, clock, signal }: RunDeps): Run {
     await child.stdin.end();
     const [output, errors] = await outputs;
     signal.throwIfAborted();
-    if (ended !== undefined) throw new RunError(`${program} was stopped: ${ended}`);
+    if (ended !== undefined) throw new CommandError(`${program} was stopped: ${ended}`);
     if (exit !== 0) throw failure(program, exit, errors);
     return output;
   };

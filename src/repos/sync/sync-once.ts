@@ -7,14 +7,14 @@ import { dirname, join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
 import { buildFromGit } from "./git.ts";
 import { buildFromRsync } from "./rsync.ts";
-import { type Run, RunError } from "./run-command.ts";
+import { CommandError, type RunCommand } from "./run-command.ts";
 import { isRsyncUrl, maskedUrl } from "./url.ts";
 import type { Versions } from "./versions.ts";
 
 export interface SyncOnceDeps {
   readonly url: string;
   readonly versions: Versions;
-  readonly run: Run;
+  readonly run: RunCommand;
   readonly clock: Clock;
 }
 
@@ -37,8 +37,8 @@ const FULL_BYTES = 4 * 1024 * 1024;
 /** Adds to the error that the disk is full, where it is. */
 async function explained(error: unknown, path: string): Promise<unknown> {
   const { bavail, bsize } = await statfs(path);
-  if (!(error instanceof RunError) || bavail * bsize >= FULL_BYTES) return error;
-  return new RunError(`${error.message}; the disk is full: ${Math.floor((bavail * bsize) / 1024)} KiB are free`);
+  if (!(error instanceof CommandError) || bavail * bsize >= FULL_BYTES) return error;
+  return new CommandError(`${error.message}; the disk is full: ${Math.floor((bavail * bsize) / 1024)} KiB are free`);
 }
 
 async function isA(kind: "isFile" | "isDirectory", path: string): Promise<boolean> {
@@ -62,7 +62,7 @@ async function isEbuildRepository(path: string): Promise<boolean> {
 
 /**
  * Resolves with whether there is a new current version.
- * @throws {RunError} {Error} errors of the file system; {unknown} what `run` throws
+ * @throws {CommandError} {Error} errors of the file system; {unknown} what `run` throws
  */
 export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
   const { url, versions, run, clock } = deps;
@@ -71,7 +71,7 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
     const { isNew, commit } = await build(target, deps);
     if (isNew) {
       if (!(await isEbuildRepository(target))) {
-        throw new RunError("not an ebuild repository: it has neither profiles nor a Manifest");
+        throw new CommandError("not an ebuild repository: it has neither profiles nor a Manifest");
       }
       // A current version must be completely on disk, whenever the power fails.
       await run(["sync", "-f", target]);

@@ -8,7 +8,7 @@ import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Semaphore } from "../../lib/semaphore.ts";
 import { maskCredentials } from "../../lib/url.ts";
-import { createRun } from "./run-command.ts";
+import { createCommandRunner } from "./run-command.ts";
 import { syncOnce } from "./sync-once.ts";
 import { maskedUrl } from "./url.ts";
 import { createVersions } from "./versions.ts";
@@ -105,7 +105,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
   const stopping = new AbortController();
   const { signal } = stopping;
   const masked = maskedUrl(url);
-  const run = createRun({ environment: deps.environment, clock, signal });
+  const run = createCommandRunner({ environment: deps.environment, clock, signal });
   const versions = createVersions(folder, url);
   const { location } = versions;
   let cloning = false;

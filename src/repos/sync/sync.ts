@@ -14,8 +14,6 @@ import {
 } from "./sync-repository.ts";
 import { folderNameOf } from "./url.ts";
 
-export type { SyncedRepository as SyncedTree, SyncStatus } from "./sync-repository.ts";
-
 export interface SyncDeps {
   readonly urls: readonly string[];
   /** LOCATION/repos. */
@@ -56,7 +54,9 @@ export function createSync(deps: SyncDeps): Sync {
   let configuring: Promise<void> = Promise.resolve();
 
   function start(url: string): RepositorySync {
-    return createRepositorySync({ ...deps, url, intervalMs: () => intervalMs, slots });
+    const { folder, environment, clock, log, onSynced } = deps;
+    const every = () => intervalMs;
+    return createRepositorySync({ url, folder, intervalMs: every, environment, clock, log, slots, onSynced });
   }
 
   async function apply(urls: readonly string[]): Promise<void> {

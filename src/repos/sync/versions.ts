@@ -6,7 +6,7 @@
 import { readlinkSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Run } from "./run-command.ts";
+import type { RunCommand } from "./run-command.ts";
 import { folderNameOf } from "./url.ts";
 
 export interface Version {
@@ -22,7 +22,7 @@ export interface VersionBuild {
   /** Empty folder to build in; useless after a failure. */
   readonly target: string;
   readonly previous: Version | undefined;
-  readonly run: Run;
+  readonly run: RunCommand;
 }
 
 export interface Versions {
@@ -43,7 +43,7 @@ export interface Versions {
    * of its few threads for files for seconds.
    * @throws {unknown} what `run` throws
    */
-  sweep(run: Run): Promise<void>;
+  sweep(run: RunCommand): Promise<void>;
 }
 
 const SYNCED = "synced";
