@@ -85,7 +85,7 @@ test("a link in the store is not served", async () => {
 test("passwords of mirrors are sent to mirrors alone", async () => {
   const base = await start([mirror.url.replace("http://", "http://someone:secret@")]);
   const text = await (await fetch(`${base}/absent.zip`)).text();
-  expect(text).toContain(`http://***@${new URL(mirror.url).host} answered 404`);
+  expect(text).toContain(`http://***@${new URL(mirror.url).host}: answered 404`);
   expect(text).not.toContain("secret");
   expect(mirror.requests.at(-1)?.headers["authorization"]).toBe(`Basic ${btoa("someone:secret")}`);
 });
