@@ -76,13 +76,13 @@ beforeAll(async () => {
   bad = await startFakeUpstream({ files });
   good.setFault(SLOW, { kind: "rate", bytesPerSecond: 400 * KIB });
   bad.setFault("*", { kind: "status", status: 500 });
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/hello", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/hello", { dist });
   server = await startExecutable({
     settings: {
       server: { admin_token: TOKEN },
       fetcher: { mirrors: [bad.url, good.url], strategy: "ordered", read_ahead: 0 },
-      repo: { repos: [tree.location] },
+      repo: { repos: [repository.location] },
     },
   });
   browser = await launchBrowser(FOREIGN_NAME);

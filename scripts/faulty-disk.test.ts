@@ -85,11 +85,11 @@ beforeAll(async () => {
     dist[wellName(i)] = well;
     mirror.files.set(wellName(i), well);
   }
-  writeRepository(folder.file("tree")).put("app-misc/some", { dist });
+  writeRepository(folder.file("repository")).put("app-misc/some", { dist });
   server = await startExecutable({
     location,
     settings: {
-      repo: { repos: [folder.file("tree")], evaluate: "never" },
+      repo: { repos: [folder.file("repository")], evaluate: "never" },
       fetcher: { mirrors: [mirror.url], read_ahead: 0 },
       storage: { min_free: 0 },
     },

@@ -28,13 +28,13 @@ const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs"
 
 beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/two", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/two", { dist });
   server = await start();
 });
 
 async function start(): Promise<Server> {
-  const repo = { repos: [folder.file("tree")] };
+  const repo = { repos: [folder.file("repository")] };
   return await startExecutable({
     location,
     settings: { repo, fetcher: { mirrors: [mirror.url] }, storage: { min_free: 0 } },

@@ -29,7 +29,7 @@ const isRight = (name: string) => Buffer.compare(readFileSync(pathOf(name)), rea
 
 beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
-  writeRepository(folder.file("tree")).put("app-misc/many", { dist });
+  writeRepository(folder.file("repository")).put("app-misc/many", { dist });
   for (const name of names) {
     mkdirSync(pathOf(name).replace(/\/[^/]*$/, ""), { recursive: true });
     writeFileSync(pathOf(name), readContent(dist[name]!));
@@ -44,7 +44,7 @@ async function start(storage: Readonly<Record<string, string | number>>): Promis
   const fetcher = { mirrors: [mirror.url], read_ahead: 0 };
   const settings = {
     fetcher,
-    repo: { repos: [folder.file("tree")] },
+    repo: { repos: [folder.file("repository")] },
     storage: { min_free: 0, scrub: "0", ...storage },
   };
   return await startExecutable({ location, settings });

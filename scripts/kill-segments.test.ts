@@ -32,8 +32,8 @@ for (const index of ["as it was left", "deleted"]) {
   test.concurrent(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
     await using ending = new AsyncDisposableStack();
     const folder = ending.use(createTempFolder("portcache-kill-"));
-    const tree = writeRepository(folder.file("tree"));
-    tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
+    const repository = writeRepository(folder.file("repository"));
+    repository.put("app-misc/large", { dist: { [FILE]: CONTENT } });
     const mirrors: FakeUpstream[] = [];
     for (let i = 0; i < 3; i++) {
       const mirror = await startFakeUpstream({ files: new Map([[FILE, CONTENT]]) });
@@ -41,7 +41,7 @@ for (const index of ["as it was left", "deleted"]) {
       mirrors.push(mirror);
       ending.defer(mirror.close);
     }
-    const settings = { fetcher: { mirrors: mirrors.map(({ url }) => url) }, repo: { repos: [tree.location] } };
+    const settings = { fetcher: { mirrors: mirrors.map(({ url }) => url) }, repo: { repos: [repository.location] } };
     let withGaps = 0;
     let left = 0;
     for (let round = 0; round <= KILLS; round++) {

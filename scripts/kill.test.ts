@@ -21,7 +21,7 @@ const RATE = 2.5 * MIB;
 const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: Server | undefined;
 let random: () => number;
@@ -39,7 +39,7 @@ function createRandom(seed: number): () => number {
 
 beforeEach(async () => {
   folder = createTempFolder("portcache-kill-");
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
   mirror = await startFakeUpstream();
   random = createRandom(SEED);
   console.log(`SEED=${SEED} brings the same moments back`);
@@ -53,7 +53,7 @@ afterEach(async () => {
 });
 
 async function start(): Promise<Server> {
-  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [tree.location] } };
+  const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } };
   server = await startExecutable({ settings, location: folder.file("store") });
   return server;
 }
@@ -131,7 +131,7 @@ for (const [state, damage] of damages) {
       const slow = { kind: "rate", bytesPerSecond: RATE } as const;
       mirror.setFault(name, slow, ...(name.startsWith("whole") ? [{ kind: "ignore-range" } as const] : []));
     }
-    tree.put("app-misc/many", { dist: Object.fromEntries(files) });
+    repository.put("app-misc/many", { dist: Object.fromEntries(files) });
     let continued = 0;
     let parts = new Map<string, number>();
     for (let round = 0; round <= KILLS; round++) {
@@ -175,7 +175,7 @@ test("killed right behind a commit it has the file, and asks for it no more", as
     (_, i) => [`f-${i}.zip`, { size: i % 2 === 0 ? 3000 : 5 * MIB, seed: i }] as const,
   );
   for (const [name, content] of files) mirror.files.set(name, content);
-  tree.put("app-misc/some", { dist: Object.fromEntries(files) });
+  repository.put("app-misc/some", { dist: Object.fromEntries(files) });
   for (const [name, content] of files) {
     expect(await get((await start()).url, name, content)).toBe(true);
     await kill();
@@ -191,7 +191,7 @@ test("killed right behind a commit it has the file, and asks for it no more", as
 test("a part that is whole but for its name, and has upstream's time, is taken and not swept", async () => {
   const content = { size: 5 * MIB, seed: 1 };
   mirror.files.set("f.zip", content);
-  tree.put("app-misc/one", { dist: { "f.zip": content } });
+  repository.put("app-misc/one", { dist: { "f.zip": content } });
   const part = folder.file("store/partial/f.zip");
   mkdirSync(folder.file("store/partial"), { recursive: true });
   writeFileSync(part, readContent(content));
@@ -207,7 +207,7 @@ test("killed in its first scans it knows all packages after one that ends", asyn
   const packages = 1500;
   for (let i = 0; i < packages; i++) {
     const sha512 = i.toString(16).padStart(128, "0");
-    tree.put(`cat-${i % 30}/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
+    repository.put(`cat-${i % 30}/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
   }
   for (let round = 0; round < 6; round++) {
     // From nothing each time, and the last of them goes on from where the one before was killed.
@@ -227,14 +227,14 @@ test("killed in its first scans it knows all packages after one that ends", asyn
     expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining(`cat-${i % 30}/p-${i}`)]);
   }
   await kill();
-  using trees = new Database(folder.file("store/trees.sqlite"));
-  expect(trees.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
+  using repositories = new Database(folder.file("store/trees.sqlite"));
+  expect(repositories.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
 });
 
-test("what the trees want is read anew where its file is damaged, and the server goes on", async () => {
+test("what the repositories want is read anew where its file is damaged, and the server goes on", async () => {
   const sha512 = "a".repeat(128);
   for (let i = 0; i < 300; i++)
-    tree.put(`cat/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
+    repository.put(`cat/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
   const { url } = await start();
   expect((await fetch(`${url}/distfiles/p-7.zip`)).status).toBe(404);
   await server?.stop();

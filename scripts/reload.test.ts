@@ -22,7 +22,7 @@ const SMALL = { size: 50_000, seed: 2 };
 const folder = createTempFolder();
 let first: FakeUpstream;
 let second: FakeUpstream;
-let trees: readonly [TestRepository, TestRepository];
+let repositories: readonly [TestRepository, TestRepository];
 let server: Server;
 
 beforeAll(async () => {
@@ -34,10 +34,10 @@ beforeAll(async () => {
       ["other.zip", SMALL],
     ]),
   });
-  trees = [writeRepository(folder.file("one")), writeRepository(folder.file("two"))];
-  trees[0].put("app-misc/one", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
-  trees[1].put("app-misc/two", { dist: { "other.zip": SMALL } });
-  const settings = { fetcher: { mirrors: [first.url], unknown: "deny" }, repo: { repos: [trees[0].location] } };
+  repositories = [writeRepository(folder.file("one")), writeRepository(folder.file("two"))];
+  repositories[0].put("app-misc/one", { dist: { "large.zip": LARGE, "small.zip": SMALL } });
+  repositories[1].put("app-misc/two", { dist: { "other.zip": SMALL } });
+  const settings = { fetcher: { mirrors: [first.url], unknown: "deny" }, repo: { repos: [repositories[0].location] } };
   server = await startExecutable({ settings });
 });
 
@@ -73,14 +73,14 @@ async function signal(): Promise<string> {
 const address = { address: "127.0.0.1", port: 0 };
 const status = async (name: string) => (await fetch(`${server.url}/distfiles/${name}`)).status;
 
-test("during a transfer: mirrors, trees and limits are others, the transfer completes, settings that need a restart are named", async () => {
+test("during a transfer: mirrors, repositories and limits are others, the transfer completes, settings that need a restart are named", async () => {
   const transfer = await fetch(`${server.url}/distfiles/large.zip`, { decompress: false });
   expect([transfer.status, await status("small.zip"), await status("other.zip")]).toEqual([200, 404, 404]);
   const told = await reload({
     server: { ...address, port: 1 },
     storage: { max_size: "2GiB" },
     fetcher: { mirrors: [second.url], unknown: "deny" },
-    repo: { repos: trees.map(({ location }) => location) },
+    repo: { repos: repositories.map(({ location }) => location) },
   });
   expect(told).toContain("server.port: 0 -> 1 needs a restart");
   expect(told).toContain("storage.max_size: 50GiB -> 2GiB");
@@ -103,7 +103,7 @@ test("a broken configuration changes nothing and says why", async () => {
 });
 
 test("the log's level changes in both directions, and the change is told in each", async () => {
-  const settings = { server: address, repo: { repos: trees.map(({ location }) => location) } };
+  const settings = { server: address, repo: { repos: repositories.map(({ location }) => location) } };
   const quiet = await reload({ ...settings, log: { level: "error" } });
   expect(quiet).toContain("log.level: info -> error");
   const from = server.log().length;

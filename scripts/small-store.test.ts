@@ -34,7 +34,7 @@ if (mountable) Bun.spawnSync(["umount", probe]);
 
 beforeAll(async () => {
   mirror = await startFakeUpstream({ files: new Map<string, Content>(Object.entries(dist)) });
-  writeRepository(folder.file("tree")).put("app-misc/many", { dist });
+  writeRepository(folder.file("repository")).put("app-misc/many", { dist });
 });
 afterAll(async () => {
   await mirror.close();
@@ -76,7 +76,7 @@ for (const { label, disk, storage, most, least } of limits) {
       mkdirSync(location);
       Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${disk}`, "tmpfs", location]);
       const settings = {
-        repo: { repos: [folder.file("tree")] },
+        repo: { repos: [folder.file("repository")] },
         fetcher: { mirrors: [mirror.url], read_ahead: 0 },
         storage,
       };

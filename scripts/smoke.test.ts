@@ -1,5 +1,5 @@
 /**
- * The compiled executable, started from the root folder, between a tree, a mirror and its clients.
+ * The compiled executable, started from the root folder, between a repository, a mirror and its clients.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -21,7 +21,7 @@ const folder = createTempFolder();
 let mirror: FakeUpstream;
 let server: Server;
 
-const settings = () => ({ fetcher: { mirrors: [mirror.url] }, repo: { repos: [folder.file("tree")] } });
+const settings = () => ({ fetcher: { mirrors: [mirror.url] }, repo: { repos: [folder.file("repository")] } });
 const hashed = (name: string) =>
   layoutPath({ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }, name as DistfileName);
 const get = (name: string, init?: RequestInit) =>
@@ -43,8 +43,8 @@ beforeAll(async () => {
   mirror = await startFakeUpstream({ files });
   mirror.setFault("bad-small.zip", { kind: "corrupt", at: 1 });
   mirror.setFault("bad-large.zip", { kind: "corrupt", at: 1 });
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/foo", { dist: Object.fromEntries(files) });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/foo", { dist: Object.fromEntries(files) });
   server = await startExecutable({ settings: settings() });
 });
 

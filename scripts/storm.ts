@@ -1,13 +1,13 @@
 /**
  * Puts the compiled executable through a storm: many clients with whole files, ranges, aborts and slow reads; mirrors that are
  * unequal, send wrong bytes, break off and stall; a store far too small, on a disk of its own that fills up; replaced files,
- * Manifests that change, kill -9, damaged indexes, SIGHUP. Every answer that completes must be right, and afterwards nothing
- * may be left behind: no open file, no part, no reservation.
+ * Manifests that change, kill -9, damaged indexes, SIGHUP. Every response that completes must be right, and afterwards no open
+ * file, no part and no reservation may be left.
  *
  *   bun scripts/storm.ts [--seconds 60] [--seed N] [--clients 20] [--files 36] [--max-size-mib 48] [--disk-mib 88]
  *     [--kill-every 9] [--verbose]
  *
- * The seed is printed, and decides everything but the timing of processes. The small disk takes root; without root the store is
+ * The printed seed decides everything but the timing of processes. The small disk takes root; without root the store is
  * in a plain folder. Exits 1 if something was wrong.
  */
 import { tmpdir } from "node:os";
@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startExecutable } from "../src/testing/executable.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { fill, harmIndex, meddle, usageOf } from "./storm/chaos.ts";
-import { askOnce } from "./storm/client.ts";
+import { damageIndex, fill, meddle, usageOf } from "./storm/chaos.ts";
+import { sendRequest } from "./storm/client.ts";
 import { api, createHost, mountDisk, startMirrors } from "./storm/host.ts";
 import { checkQuiet } from "./storm/quiet.ts";
 import { createRandom } from "./storm/random.ts";
@@ -32,15 +32,15 @@ export interface StormOptions {
   readonly files: number;
   readonly maxSizeMib: number;
   readonly diskMib: number;
-  /** Seconds between kills; 0: never. */
+  /** Seconds; 0: the server is never killed. */
   readonly killEvery: number;
   readonly onNews?: (text: string) => void;
 }
 
 export interface StormReport {
-  /** Number of requests by outcome. */
-  readonly verdicts: Readonly<Record<string, number>>;
-  /** What must not happen. Empty after a good storm. */
+  /** Requests by outcome. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Violations; empty after a good storm. */
   readonly wrong: readonly string[];
   readonly kills: number;
   readonly peakBytes: number;
@@ -72,31 +72,31 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     repo: { repos: [world.repository.location] },
     server: { drain: "1s" },
   };
-  const verdicts: Record<string, number> = {};
+  const outcomes: Record<string, number> = {};
   const wrong: string[] = [];
   const host = createHost(
     () => startExecutable({ settings, location }),
-    () => note("WRONG: it does not end", "SIGTERM"),
+    () => note("WRONG: the server does not end", "SIGTERM"),
   );
   const ending = new AbortController();
   let peakBytes = 0;
 
-  function note(verdict: string, of: string): void {
-    if (verdict.startsWith("WRONG")) {
-      wrong.push(`${verdict} (${of})`);
-      onNews(`${verdict} (${of})`);
+  function note(outcome: string, of: string): void {
+    if (outcome.startsWith("WRONG")) {
+      wrong.push(`${outcome} (${of})`);
+      onNews(`${outcome} (${of})`);
     }
-    const kind = verdict.startsWith("WRONG") ? "WRONG" : verdict;
-    verdicts[kind] = (verdicts[kind] ?? 0) + 1;
+    const kind = outcome.startsWith("WRONG") ? "WRONG" : outcome;
+    outcomes[kind] = (outcomes[kind] ?? 0) + 1;
   }
 
   async function client(number: number): Promise<void> {
     const own = createRandom(seed + 7919 * (number + 1));
     const deps = { world, random: own, url: () => host.server.url, wasAway: host.wasAway, signal: ending.signal };
     while (!ending.signal.aborted) {
-      const { verdict, asked } = await askOnce(deps);
-      note(verdict, `${asked.method} ${asked.path} ${JSON.stringify(asked.headers)} ${asked.read}`);
-      if (verdict === "server away") await Bun.sleep(100);
+      const { outcome, request } = await sendRequest(deps);
+      note(outcome, `${request.method} ${request.path} ${JSON.stringify(request.headers)} ${request.read}`);
+      if (outcome === "server away") await Bun.sleep(100);
     }
   }
 
@@ -111,13 +111,13 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   async function restart(): Promise<void> {
     const signal = random.percent(75) ? "SIGKILL" : "SIGTERM";
     await host.end(signal);
-    // A server cannot start on a disk without a free byte.
+    // A server does not start on a disk without a free byte.
     fill(disk, 0);
-    onNews(`${signal}, ${harmIndex(location, random)}`);
+    onNews(`${signal}, ${damageIndex(location, random)}`);
     await host.start();
   }
 
-  const deeds: readonly (() => unknown)[] = [
+  const actions: readonly (() => unknown)[] = [
     () => onNews(meddle(location, disk, random)),
     () => onNews(meddle(location, disk, random)),
     () => host.server.signal("SIGHUP"),
@@ -126,14 +126,14 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     () => fill(disk, 0),
     async () => {
       const file = random.pick(world.names);
-      await mirrors.order({ kind: "put", file, content: world.reroll(file) });
+      await mirrors.order({ kind: "put", file, content: world.replace(file) });
       const before = performance.now();
       const report = (await (await api(location, "rescan", {})).json()) as {
         repositories: { problem: string | null }[];
       };
       // On a full disk the index stays as it was.
-      if (report.repositories.every(({ problem }) => problem === null)) world.settled(before);
-      onNews(`rerolled ${file}`);
+      if (report.repositories.every(({ problem }) => problem === null)) world.markRead(before);
+      onNews(`replaced ${file} in its Manifest`);
     },
     async () => await (await api(location, "verify", { repair: random.percent(50), bytes_per_second: 0 })).text(),
     async () => await (await api(location, "clean", {})).text(),
@@ -153,10 +153,10 @@ export async function storm(options: StormOptions): Promise<StormReport> {
         await restart();
         killedAt = performance.now();
       }
-      const deed = random.pick(deeds);
+      const action = random.pick(actions);
       const begunAt = performance.now();
-      const done = (async () => await deed())().catch((error: unknown) => {
-        if (!host.wasAway(begunAt)) note(`WRONG: ${error}`, String(deed));
+      const done = (async () => await action())().catch((error: unknown) => {
+        if (!host.wasAway(begunAt)) note(`WRONG: ${error}`, String(action));
       });
       doing.add(done);
       void done.finally(() => doing.delete(done));
@@ -174,7 +174,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
       .split("\n")
       .filter((line) => /unexpected error occurred|TypeError|RangeError|unhandled/i.test(line));
     wrong.push(...trouble.slice(0, 5));
-    return { verdicts, wrong, kills: host.kills, peakBytes, rss: { first, last } };
+    return { outcomes, wrong, kills: host.kills, peakBytes, rss: { first, last } };
   } finally {
     ending.abort();
     if (wrong.length > 0) await Bun.write(join(tmpdir(), `portcache-storm-${seed}.log`), host.logs);

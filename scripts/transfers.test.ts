@@ -26,15 +26,15 @@ test("with as many downloads as there may be, a HEAD still gets through", async 
   closers.push(() => folder.remove());
   const dist: Record<string, Content> = {};
   for (let i = 0; i <= CLIENTS; i++) dist[`f${i}`] = { size: 40 * 1024, seed: i + 1 };
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/many", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/many", { dist });
   const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
   closers.push(mirror.close);
   for (let i = 0; i < CLIENTS; i++) mirror.setFault(`f${i}`, { kind: "stall", at: 10 * 1024 });
   const server = await startExecutable({
     settings: {
       fetcher: { mirrors: [mirror.url], max_downloads: CLIENTS, read_ahead: 0, stall_timeout: "5m" },
-      repo: { repos: [tree.location] },
+      repo: { repos: [repository.location] },
     },
     location: folder.file("store"),
   });

@@ -78,13 +78,13 @@ const later = {
 };
 
 /** Unpacks the real Manifests, and gives every name in them. */
-async function readRealNames(tree: string): Promise<readonly string[]> {
-  mkdirSync(tree);
+async function readRealNames(repository: string): Promise<readonly string[]> {
+  mkdirSync(repository);
   if (!existsSync(MANIFESTS)) return [];
-  expect(await Bun.spawn(["tar", "-xf", MANIFESTS, "-C", tree]).exited).toBe(0);
+  expect(await Bun.spawn(["tar", "-xf", MANIFESTS, "-C", repository]).exited).toBe(0);
   const names = new Set<string>();
-  for (const manifest of globSync("*/*/Manifest", { cwd: tree })) {
-    const text = readFileSync(join(tree, manifest), "utf8");
+  for (const manifest of globSync("*/*/Manifest", { cwd: repository })) {
+    const text = readFileSync(join(repository, manifest), "utf8");
     for (const [, name] of text.matchAll(/^DIST (\S+) /gm)) names.add(name ?? "");
   }
   return [...names].sort();
@@ -137,12 +137,12 @@ beforeAll(async () => {
   mirrors = await Promise.all([1, 0].map((other) => startFakeUpstream({ files: new Map(at(other)) })));
   for (const { files } of mirrors)
     for (const [name, content] of Object.entries(later)) files.set(`${name}.zip`, content);
-  const tree = writeRepository(folder.file("tree"), { name: "test" });
-  tree.put("app-misc/many", { dist: Object.fromEntries(distfiles.map(({ name, content }) => [name, content])) });
-  tree.put("app-misc/later", {
+  const repository = writeRepository(folder.file("repository"), { name: "test" });
+  repository.put("app-misc/many", { dist: Object.fromEntries(distfiles.map(({ name, content }) => [name, content])) });
+  repository.put("app-misc/later", {
     dist: { "cached.zip": later.cached, "cold.zip": later.cold, "incoming.zip": later.incoming },
   });
-  const repos = [tree.location, ...(real.length > 0 ? [folder.file("guru")] : [])];
+  const repos = [repository.location, ...(real.length > 0 ? [folder.file("guru")] : [])];
   server = await startExecutable({
     settings: { fetcher: { mirrors: mirrors.map(({ url }) => url) }, repo: { repos } },
   });

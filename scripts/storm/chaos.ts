@@ -1,6 +1,6 @@
 /**
- * Does to the server's files what others might while it runs: touches, replaces and removes stored files, fills the disk, and
- * removes or damages the index.
+ * Does to the server's files what other programs might: touches, replaces and removes stored files, fills the disk, and removes
+ * or damages the index.
  */
 import {
   existsSync,
@@ -23,7 +23,7 @@ function filesBelow(folder: string): readonly string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true);
 }
 
-/** Returns the bytes on disk below a folder, without holes. */
+/** Returns the bytes that the storm's files below a folder take on disk, holes not counted. */
 function bytesBelow(folder: string): number {
   return filesBelow(folder).reduce((sum, path) => {
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -44,20 +44,23 @@ export function partsOf(location: string): readonly string[] {
   return readdirSync(join(location, "partial"));
 }
 
-/** Replaces by rename, as every sane tool does: readers of the old file get all of it. */
+/** Replaces by rename, as tools do: a reader of the old file reads it to the end. */
 function replace(path: string, bytes: Uint8Array, folder: string): void {
   const next = join(folder, "replacement");
   writeFileSync(next, bytes);
   renameSync(next, path);
 }
 
-/** @param folder on the store's file system, but not in the store */
+/**
+ * Changes or removes one stored file.
+ * @param folder on the store's file system, but not in the store
+ */
 export function meddle(location: string, folder: string, random: Random): string {
   const files = filesBelow(join(location, "distfiles"));
   if (files.length === 0) return "found nothing to touch";
   const path = random.pick(files);
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  const deeds: Readonly<Record<string, () => void>> = {
+  const actions: Readonly<Record<string, () => void>> = {
     removed: () => rmSync(path, { force: true }),
     touched: () => utimesSync(path, new Date(), new Date(1_000_000_000_000 + random.below(1_000_000) * 1000)),
     replaced: () => replace(path, new Uint8Array(size).fill(random.below(256)), folder),
@@ -65,16 +68,16 @@ export function meddle(location: string, folder: string, random: Random): string
     emptied: () => replace(path, new Uint8Array(), folder),
     "made longer": () => truncateSync(path, size + 1),
   };
-  const deed = random.pick(Object.keys(deeds));
+  const action = random.pick(Object.keys(actions));
   try {
-    deeds[deed]?.();
+    actions[action]?.();
   } catch (error) {
-    return `${deed}: ${error}`;
+    return `${action}: ${error}`;
   }
-  return `${deed} ${path.slice(path.lastIndexOf("/") + 1)}`;
+  return `${action} ${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
-/** Fills that much of the disk beside the store; 0 frees it. */
+/** Takes this much space beside the store; 0 frees it. */
 export function fill(folder: string, bytes: number): void {
   const path = join(folder, "filler");
   try {
@@ -85,14 +88,14 @@ export function fill(folder: string, bytes: number): void {
   }
 }
 
-/** Damages the index of a store on which no server runs. */
-export function harmIndex(location: string, random: Random): string {
+/** Removes or damages an index of a stopped server, or leaves it. */
+export function damageIndex(location: string, random: Random): string {
   const file = random.pick(["index.sqlite", "trees.sqlite"] as const);
   const path = join(location, file);
-  const harm = random.pick(["left", "left", "removed", "cut", "garbage"] as const);
-  if (harm === "left" || !existsSync(path)) return "index as it was";
-  if (harm === "garbage") writeFileSync(path, new Uint8Array(50_000).fill(7));
-  else if (harm === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
+  const damage = random.pick(["left", "left", "removed", "cut", "garbage"] as const);
+  if (damage === "left" || !existsSync(path)) return "index as it was";
+  if (damage === "garbage") writeFileSync(path, new Uint8Array(50_000).fill(7));
+  else if (damage === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
   else for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
-  return `${file} ${harm}`;
+  return `${file} ${damage}`;
 }

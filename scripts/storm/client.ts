@@ -1,27 +1,27 @@
 /**
  * Plays one client of the storm: requests files in every way, reads them fast, slowly or not to the end, and compares each
- * answer that completes with the file.
+ * response that completes with the file.
  */
 import { createHash } from "node:crypto";
 import type { Random } from "./random.ts";
 import type { Version, World } from "./world.ts";
 
-/** Outcome of one request: "WRONG …" must never occur. */
-export type Verdict = string;
+/** How one request ended; "WRONG …" must never happen. */
+export type Outcome = string;
 
 export interface ClientDeps {
   readonly world: World;
   readonly random: Random;
-  /** URL of the server, which may change with a restart. */
+  /** The server's URL, which changes with a restart. */
   readonly url: () => string;
-  /** Returns whether the server was away at some time since then, so that a broken connection means nothing. */
+  /** Returns whether the server was down at any time since that instant, so that a broken connection means nothing. */
   readonly wasAway: (since: number) => boolean;
   readonly signal: AbortSignal;
 }
 
 type Read = "whole" | "slowly" | "leave";
 
-interface Asked {
+interface ClientRequest {
   readonly name: string;
   readonly path: string;
   readonly method: "GET" | "HEAD";
@@ -35,11 +35,11 @@ const FIRST_BYTE_MS = 50_000;
 const REQUEST_MS = 120_000;
 const SLOW_PIECES = 12;
 const SLOW_PAUSE_MS = 120;
-/** Files up to this size are verified before the first byte; of larger ones the last piece is held back until then. */
+/** Files up to this size are verified before the first byte is sent; of larger ones only the last piece waits. */
 const HELD_BYTES = 4 * 1024 * 1024;
 const LAST_PIECE = 64 * 1024;
-/** The failures that are allowed where mirrors send wrong bytes. */
-const FAILED_WELL = new Set([502, 504]);
+/** How a request may fail where mirrors send wrong bytes. */
+const ALLOWED_ERRORS = new Set([502, 504]);
 
 function pathOf(name: string, world: World, random: Random): string {
   const digest = (algorithm: string) => createHash(algorithm).update(name).digest("hex");
@@ -67,8 +67,8 @@ function drawRange(size: number, random: Random): string {
   ]);
 }
 
-function draw({ world, random }: ClientDeps): Asked {
-  // Most requests are for a few files.
+function draw({ world, random }: ClientDeps): ClientRequest {
+  // A few files get most of the requests.
   const name = world.names[Math.min(random.below(world.names.length), random.below(world.names.length))] ?? "";
   const size = world.versions(name)[0]?.content.size ?? 1;
   const headers: Record<string, string> = {};
@@ -116,85 +116,88 @@ function partOf(range: string, size: number): readonly [number, number] | undefi
   return [Number(from), to === "" ? size : Math.min(size, Number(to) + 1)];
 }
 
-/** Returns the content that the answer's ETag names; undefined without an ETag. */
-function versionOf(response: Response, asked: Asked, { world }: ClientDeps): Version | string {
+/** Returns the version that the response claims to be by its ETag, or what is wrong with it. */
+function versionOf(response: Response, request: ClientRequest, { world }: ClientDeps): Version | string {
   const etag = response.headers.get("etag");
-  const version = world.versions(asked.name).find((one) => one.etag === etag);
+  const version = world.versions(request.name).find((one) => one.etag === etag);
   if (!version) return `WRONG ETag ${etag}`;
-  if (version.pastAt < asked.startedAt) return "WRONG content: one that no Manifest has any more";
+  if (version.outdatedAt < request.startedAt) return "WRONG content: no Manifest lists it any more";
   return version;
 }
 
-function judgeHead(response: Response, asked: Asked, version: Version): Verdict {
+function checkHead(response: Response, request: ClientRequest, version: Version): Outcome {
   const length = response.headers.get("content-length");
   if (response.status === 206 || response.status === 416) return "HEAD";
-  return length === String(version.bytes.length) ? "HEAD" : `WRONG length ${length} for HEAD of ${asked.name}`;
+  return length === String(version.bytes.length) ? "HEAD" : `WRONG length ${length} for HEAD of ${request.name}`;
 }
 
-function judge(response: Response, body: Uint8Array, asked: Asked, version: Version): Verdict {
+function checkBody(response: Response, body: Uint8Array, request: ClientRequest, version: Version): Outcome {
   const { status, headers } = response;
   const size = version.bytes.length;
-  if (asked.method === "HEAD") return judgeHead(response, asked, version);
+  if (request.method === "HEAD") return checkHead(response, request, version);
   if (status === 200) return isSame(body, version, 0, size) ? "whole" : `WRONG bytes, ${body.length} of ${size}`;
-  const part = partOf(asked.headers["range"] ?? "", size);
-  if (!part) return `WRONG status ${status} for ${asked.headers["range"]} of ${size}`;
+  const part = partOf(request.headers["range"] ?? "", size);
+  if (!part) return `WRONG status ${status} for ${request.headers["range"]} of ${size}`;
   const said = headers.get("content-range");
   if (said !== `bytes ${part[0]}-${part[1] - 1}/${size}`) return `WRONG Content-Range ${said}`;
   if (isSame(body, version, ...part)) return "range";
-  // A range that ends before the last piece of a large file coming in is sent before the hash is known (docs/limits.md).
+  // A range that ends before the last piece of a large file is sent while the file is downloaded and not yet verified
+  // (docs/limits.md).
   const unchecked =
     !/; hit/.test(headers.get("cache-status") ?? "") && size > HELD_BYTES && part[1] <= size - LAST_PIECE;
   return unchecked ? "unverified range" : `WRONG bytes in ${said}, ${body.length}`;
 }
 
-async function judgeRefusal(response: Response): Promise<Verdict> {
+async function checkError(response: Response): Promise<Outcome> {
   const text = await response.text();
-  if (/ENOSPC|no space/i.test(text)) return `WRONG: a client was told of ${text.trim()}`;
-  if (FAILED_WELL.has(response.status)) return `${response.status}`;
+  if (/ENOSPC|no space/i.test(text)) return `WRONG: a client saw the server's disk error: ${text.trim()}`;
+  if (ALLOWED_ERRORS.has(response.status)) return `${response.status}`;
   return `WRONG status ${response.status}: ${text.trim().slice(0, 200)}`;
 }
 
-function judgeUnsatisfied(response: Response, asked: Asked, { world }: ClientDeps): Verdict {
+function checkUnsatisfied(response: Response, request: ClientRequest, { world }: ClientDeps): Outcome {
   const said = response.headers.get("content-range");
-  const could = world.versions(asked.name).some(({ bytes }) => {
-    return said === `bytes */${bytes.length}` && !partOf(asked.headers["range"] ?? "", bytes.length);
+  const could = world.versions(request.name).some(({ bytes }) => {
+    return said === `bytes */${bytes.length}` && !partOf(request.headers["range"] ?? "", bytes.length);
   });
-  return could ? "416" : `WRONG 416 with ${said} for ${asked.headers["range"]}`;
+  return could ? "416" : `WRONG 416 with ${said} for ${request.headers["range"]}`;
 }
 
-async function ask(asked: Asked, leaving: AbortController, deps: ClientDeps): Promise<Verdict> {
-  const { method, headers, name } = asked;
-  const late = setTimeout(() => leaving.abort(new Error("WRONG: no answer in 50 s")), FIRST_BYTE_MS);
+async function exchange(request: ClientRequest, leaving: AbortController, deps: ClientDeps): Promise<Outcome> {
+  const { method, headers, name } = request;
+  const late = setTimeout(() => leaving.abort(new Error("WRONG: no response in 50 s")), FIRST_BYTE_MS);
   const { signal } = leaving;
-  const response = await fetch(`${deps.url()}${asked.path}`, { method, headers, signal, decompress: false }).finally(
+  const response = await fetch(`${deps.url()}${request.path}`, { method, headers, signal, decompress: false }).finally(
     () => clearTimeout(late),
   );
-  if (response.status === 416) return judgeUnsatisfied(response, asked, deps);
+  if (response.status === 416) return checkUnsatisfied(response, request, deps);
   if (response.status === 304) return headers["if-none-match"] ? "304" : "WRONG: 304 unasked";
-  // A content that was replaced between the draw and the request is outdated.
-  if (response.status === 404 && deps.world.versions(name).length > 1 && /[0-9a-f]{128}$/.test(asked.path))
+  // The content may have been replaced since the request was drawn.
+  if (response.status === 404 && deps.world.versions(name).length > 1 && /[0-9a-f]{128}$/.test(request.path))
     return "404";
-  if (response.status !== 200 && response.status !== 206) return await judgeRefusal(response);
-  const version = versionOf(response, asked, deps);
+  if (response.status !== 200 && response.status !== 206) return await checkError(response);
+  const version = versionOf(response, request, deps);
   if (typeof version === "string") return version;
-  const body = await readBody(response, asked.read, version.bytes.length, deps.random);
-  if (body !== "left") return judge(response, body, asked, version);
+  const body = await readBody(response, request.read, version.bytes.length, deps.random);
+  if (body !== "left") return checkBody(response, body, request, version);
   leaving.abort(new Error("left"));
   return "left";
 }
 
-/** Sends one request. @returns its outcome and its file */
-export async function askOnce(deps: ClientDeps): Promise<{ readonly verdict: Verdict; readonly asked: Asked }> {
-  const asked = draw(deps);
+/** Sends one random request and checks the response. */
+export async function sendRequest(
+  deps: ClientDeps,
+): Promise<{ readonly outcome: Outcome; readonly request: ClientRequest }> {
+  const request = draw(deps);
   const leaving = new AbortController();
   const over = setTimeout(() => leaving.abort(new Error("WRONG: not done in 120 s")), REQUEST_MS);
   try {
-    return { verdict: await ask(asked, leaving, deps), asked };
+    return { outcome: await exchange(request, leaving, deps), request };
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
-    if (said.startsWith("WRONG")) return { verdict: said, asked };
-    if (deps.wasAway(asked.startedAt)) return { verdict: "server away", asked };
-    return { verdict: /refused|unable to connect/i.test(said) ? `WRONG: ${said}` : "broken off", asked };
+    if (said.startsWith("WRONG")) return { outcome: said, request };
+    if (deps.wasAway(request.startedAt)) return { outcome: "server away", request };
+    return { outcome: /refused|unable to connect/i.test(said) ? `WRONG: ${said}` : "broken off", request };
   } finally {
     clearTimeout(over);
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Server } from "../../src/testing/executable.ts";
 import type { MirrorOrder, MirrorSettings } from "./mirrors.ts";
 
-/** The drain time is a second here. */
+/** The storm's server drains for one second. */
 const MOST_STOP_MS = 20_000;
 
 export async function startMirrors(settings: MirrorSettings) {
@@ -30,7 +30,7 @@ export async function startMirrors(settings: MirrorSettings) {
   };
 }
 
-/** Mounts a disk for the store where that is allowed. */
+/** Mounts a small disk for the store where that is allowed. @returns what unmounts it */
 export function mountDisk(path: string, mib: number): () => void {
   mkdirSync(path, { recursive: true });
   const { exitCode } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", path]);
@@ -47,8 +47,8 @@ export function api(location: string, path: string, body?: unknown): Promise<Res
 }
 
 /**
- * Runs the server, and restarts and kills it.
- * @param onStuck called when it does not end by itself
+ * Starts, ends and restarts the server, and collects its logs.
+ * @param onStuck called when the server had to be killed
  */
 export function createHost(start: () => Promise<Server>, onStuck: () => void) {
   let server: Server | undefined;
@@ -57,7 +57,7 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
   let kills = 0;
   let logs = "";
   return {
-    /** Returns the log of all its processes. */
+    /** The log of all servers so far. */
     get logs() {
       return logs + (awaySince === undefined ? (server?.log() ?? "") : "");
     },
@@ -68,7 +68,7 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
     get kills() {
       return kills;
     },
-    /** Returns whether it was away at some time since then. */
+    /** Returns whether the server was down at any time since that instant. */
     wasAway: (since: number) => awaySince !== undefined || backAt >= since,
     async start() {
       server = await start();

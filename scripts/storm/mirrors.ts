@@ -1,7 +1,7 @@
 /**
- * Runs the storm's mirrors in a process of their own: each changes its behaviour every second or so, and one stays honest.
- * Started by storm.ts with its settings as JSON; prints the URLs in its first line, and then reads lines: contents of files that
- * were changed, or "calm", after which all are honest.
+ * Runs the storm's mirrors in a process of their own: all but one change their faults every second or so.
+ * Started by storm.ts with its settings as JSON. Prints the URLs in its first line, then reads orders, one per line: the new
+ * content of a file, or "calm", which ends all faults.
  */
 import type { GeneratedContent } from "../../src/testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../../src/testing/fake-upstream.ts";
@@ -11,7 +11,7 @@ import { createRandom, type Random } from "./random.ts";
 export interface MirrorSettings {
   readonly seed: number;
   readonly files: Readonly<Record<string, GeneratedContent>>;
-  /** Top speed of each, in bytes per second. */
+  /** Bytes per second that each mirror sends at most. */
   readonly rates: readonly number[];
 }
 
@@ -20,12 +20,12 @@ export type MirrorOrder =
   | { readonly kind: "calm" };
 
 const KIB = 1024;
-const LEAST_MOOD_MS = 400;
-const MOODS_MS = 1500;
+const SHORTEST_FAULT_MS = 400;
+const FAULT_SPREAD_MS = 1500;
 
 function drawFaults(random: Random): readonly Fault[] {
   const after = random.below(3 * KIB) * KIB;
-  const moods: readonly (() => readonly Fault[])[] = [
+  const choices: readonly (() => readonly Fault[])[] = [
     () => [],
     () => [],
     () => [{ kind: "ignore-range" }],
@@ -48,16 +48,19 @@ function drawFaults(random: Random): readonly Fault[] {
     () => [{ kind: "etag", etag: random.pick(["none", "weak", "changing"]) }, { kind: "chunked" }],
     () => [{ kind: "close-delimited" }, { kind: "latency", ms: random.below(800) }],
   ];
-  return random.pick(moods)();
+  return random.pick(choices)();
 }
 
-/** @param honest always sends the right bytes and never goes away, so that each file can be fetched */
-function live(mirror: FakeUpstream, bytesPerSecond: number, honest: boolean, random: Random): () => void {
+/**
+ * Changes a mirror's faults again and again. @returns what ends them
+ * @param reliable has no faults, so that every file can be had
+ */
+function vary(mirror: FakeUpstream, bytesPerSecond: number, reliable: boolean, random: Random): () => void {
   const atBest: Fault = { kind: "rate", bytesPerSecond };
   let timer: NodeJS.Timeout | undefined;
   function change(): void {
-    mirror.setFault("*", atBest, ...(honest ? [] : drawFaults(random)));
-    timer = setTimeout(change, LEAST_MOOD_MS + random.below(MOODS_MS));
+    mirror.setFault("*", atBest, ...(reliable ? [] : drawFaults(random)));
+    timer = setTimeout(change, SHORTEST_FAULT_MS + random.below(FAULT_SPREAD_MS));
   }
   change();
   return () => {
@@ -71,7 +74,7 @@ async function main(settings: MirrorSettings): Promise<void> {
   const files = new Map(Object.entries(settings.files));
   const mirrors = await Promise.all(settings.rates.map(() => startFakeUpstream({ files })));
   const calm = mirrors.map((mirror, i) =>
-    live(mirror, settings.rates[i] ?? KIB, i === 0, createRandom(random.below(2 ** 31))),
+    vary(mirror, settings.rates[i] ?? KIB, i === 0, createRandom(random.below(2 ** 31))),
   );
   console.log(JSON.stringify(mirrors.map(({ url }) => url)));
   for await (const line of console) {

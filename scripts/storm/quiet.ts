@@ -1,14 +1,14 @@
 /**
- * Checks what must be true after a storm: each file can be had, and nothing is left behind.
+ * Checks the server after a storm: every file can be fetched, and nothing is left behind.
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { partsOf, usageOf } from "./chaos.ts";
 import { api, type Host } from "./host.ts";
 import type { World } from "./world.ts";
 
-/** Time for active downloads to end. */
+/** Time for running requests and downloads to end. */
 const QUIET_MS = 30_000;
-/** Wrong bytes in a part file are found by the first request for it. */
+/** The first request may fail on wrong bytes that a mirror left in a part file. */
 const TRIES = 2;
 
 interface Figures {
@@ -21,14 +21,14 @@ interface Cleaned {
   readonly before: { readonly used_bytes: number };
 }
 
-/** Returns the files below the store's folders that the process has open. */
+/** Returns the files of the store that the process has open. */
 function openFiles(pid: number, location: string): readonly string[] {
   return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
       return /\/(?:distfiles|partial)\b/.test(target) && target.startsWith(location) ? [target] : [];
     } catch {
-      // Closed meanwhile.
+      // The file was closed meanwhile.
       return [];
     }
   });
@@ -45,7 +45,7 @@ async function findMissing(world: World, url: string): Promise<readonly string[]
       right = response.status === 200 && version !== undefined && Buffer.compare(body, version.bytes) === 0;
       if (!right) tries.push(`${response.status} with ${body.length} bytes`);
     }
-    if (tries.length === TRIES) missing.push(`${name} can't be had afterwards: ${tries.join(", ")}`);
+    if (tries.length === TRIES) missing.push(`${name} cannot be fetched afterwards: ${tries.join(", ")}`);
   }
   return missing;
 }
@@ -67,7 +67,7 @@ async function findLeft({ server: { location, pid } }: Host, maxBytes: number): 
   return facts.flatMap(([good, fact]) => (good ? [] : [fact])).join("; ");
 }
 
-/** @returns what is wrong */
+/** Waits until the server is quiet. @returns what is wrong */
 export async function checkQuiet(world: World, host: Host, maxBytes: number): Promise<readonly string[]> {
   const { url, location } = host.server;
   await (await api(location, "rescan", {})).text();

@@ -5,13 +5,13 @@
 export interface Random {
   /** Returns an integer from 0 up to but not including `end`. */
   below(end: number): number;
-  /** Returns one of them. @throws {RangeError} if there are none */
+  /** Returns one of the list. @throws {RangeError} if it is empty */
   pick<T>(list: readonly T[]): T;
-  /** Returns true with this probability, in percent. */
+  /** Returns true in `share` of a hundred calls. */
   percent(share: number): boolean;
 }
 
-/** Creates the generator: splitmix by Steele and Vigna, cut to 32 bits. */
+/** Creates a splitmix generator (Steele and Vigna), cut to 32 bits. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
 
@@ -27,7 +27,7 @@ export function createRandom(seed: number): Random {
   return {
     below,
     pick(list) {
-      if (list.length === 0) throw new RangeError("Cannot pick one of none");
+      if (list.length === 0) throw new RangeError("Cannot pick from an empty list");
       return list[below(list.length)] as (typeof list)[number];
     },
     percent: (share) => below(100) < share,

@@ -1,6 +1,5 @@
 /**
- * Keeps what a storm knows to be right: the files with all contents they ever had, the repository that wants them, and since
- * when a content is outdated.
+ * Keeps what is right in a storm: the files with every content that they had, when each became outdated, and their repository.
  */
 import { type Content, digestsOf, type GeneratedContent, readContent } from "../../src/testing/content.ts";
 import { type TestRepository, writeRepository } from "../../src/testing/repository.ts";
@@ -11,26 +10,26 @@ export interface Version {
   readonly bytes: Uint8Array;
   readonly etag: string;
   readonly blake2b: string;
-  /** By performance.now(); a request that began later must not get it. */
-  pastAt: number;
+  /** By performance.now(): a request sent later must not get this version. */
+  outdatedAt: number;
 }
 
 export interface World {
   readonly names: readonly string[];
   readonly repository: TestRepository;
   readonly largestBytes: number;
-  /** Contents, the latest first. */
+  /** Returns a file's versions, the newest first. */
   versions(name: string): readonly Version[];
-  /** Replaces a file's content, in the Manifest as well. The old one is outdated once the repositories were scanned. */
-  reroll(name: string): GeneratedContent;
-  /** Everything replaced before that time is known to the server. */
-  settled(before: number): void;
+  /** Gives a file another content, in the Manifest as well; the old one is outdated once the server has read the Manifest. */
+  replace(name: string): GeneratedContent;
+  /** Marks that the server has read all Manifests that were changed before that instant. */
+  markRead(before: number): void;
 }
 
 const KIB = 1024;
 const PER_PACKAGE = 4;
 
-/** Draws sizes: files verified before the first byte, larger ones, and some that come from several sources at once. */
+/** Draws a small size, one of a file verified before its first byte, a larger one, or one of a file fetched in segments. */
 function drawSize(i: number, random: Random): number {
   const kind = i % 12;
   if (kind === 11) return (12 + random.below(9)) * KIB * KIB + random.below(KIB);
@@ -42,15 +41,15 @@ function drawSize(i: number, random: Random): number {
 function makeVersion(content: GeneratedContent): Version {
   const { blake2b } = digestsOf(content);
   const bytes = readContent(content);
-  // Made like the server's: the same while coming in, when stored, and after the index was rebuilt.
-  return { content, bytes, blake2b, etag: `"${blake2b.slice(0, 32)}"`, pastAt: Number.POSITIVE_INFINITY };
+  // The server makes the same ETag while it downloads, from the store, and after the index was rebuilt.
+  return { content, bytes, blake2b, etag: `"${blake2b.slice(0, 32)}"`, outdatedAt: Number.POSITIVE_INFINITY };
 }
 
 export function createWorld(repositoryFolder: string, count: number, random: Random): World {
   const repository = writeRepository(repositoryFolder);
   const names = Array.from({ length: count }, (_, i) => `storm-${i}.tar.xz`);
   const versions = new Map<string, Version[]>();
-  const rerolled: { readonly version: Version; readonly at: number }[] = [];
+  const replaced: { readonly version: Version; readonly at: number }[] = [];
   for (const [i, name] of names.entries()) {
     versions.set(name, [makeVersion({ size: drawSize(i, random), seed: i + 1 })]);
   }
@@ -71,21 +70,21 @@ export function createWorld(repositoryFolder: string, count: number, random: Ran
     repository,
     largestBytes: Math.max(...[...versions.values()].map(([version]) => version?.content.size ?? 0)),
     versions: of,
-    reroll(name) {
+    replace(name) {
       const [old] = of(name);
       if (!old) throw new Error(`There is no ${name}`);
-      // Sometimes of the same size, so that only the hash differs.
+      // Half of them have the same size, so that only the hash differs.
       const shrink = random.percent(50) ? 0 : random.below(old.content.size);
       const content = { size: old.content.size - shrink, seed: 1000 + random.below(1_000_000) };
       versions.set(name, [makeVersion(content), ...of(name)]);
       put(packageOf(name));
       repository.markSynced();
-      rerolled.push({ version: old, at: performance.now() });
+      replaced.push({ version: old, at: performance.now() });
       return content;
     },
-    settled(before) {
+    markRead(before) {
       const now = performance.now();
-      for (const { version, at } of rerolled) if (at < before) version.pastAt = Math.min(version.pastAt, now);
+      for (const { version, at } of replaced) if (at < before) version.outdatedAt = Math.min(version.outdatedAt, now);
     },
   };
 }
