@@ -4,8 +4,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { readContent } from "../src/testing/content.ts";
 import {
   executablePath,
@@ -15,6 +13,7 @@ import {
   startExecutable,
 } from "../src/testing/executable.ts";
 import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 
 setDefaultTimeout(60_000);
@@ -81,7 +80,7 @@ function fillDistdir(): void {
   });
 }
 
-const storedPath = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+const storedPath = (name: string) => folder.file(`store${distfilePath(name)}`);
 
 /** Expects that the store has whole files only. @returns how many */
 function expectWholeFiles(): number {

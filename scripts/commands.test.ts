@@ -3,8 +3,6 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import {
   executablePath,
   formatSettings,
@@ -14,6 +12,7 @@ import {
 } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 
 let folder: TempFolder;
@@ -124,7 +123,7 @@ for (const where of ["without a server", "with a server"]) {
       0,
       expect.stringMatching(/^2 files read, 6 B, in .+\.\nNo bad files\.\n$/),
     ]);
-    writeFileSync(folder.file(`store/distfiles/${standardFolder("two-1.tar" as DistfileName)}/two-1.tar`), "tvo");
+    writeFileSync(folder.file(`store${distfilePath("two-1.tar")}`), "tvo");
     const bad = await run("verify", "--json");
     expect([bad.exit, JSON.parse(bad.stdout).bad]).toEqual([
       1,

@@ -5,13 +5,12 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
+import { dirname } from "node:path";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
-import { untilStored } from "../src/testing/stored.ts";
+import { distfilePath, untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -30,7 +29,7 @@ interface Case {
 
 const cases: Case[] = [];
 
-const folderOf = (name: string) => standardFolder(name as DistfileName);
+const folderOf = (name: string) => dirname(distfilePath(name));
 const wellName = (i: number) => `well-${i}.zip`;
 const folders = new Set(Array.from({ length: 80 }, (_, i) => folderOf(wellName(i))));
 
@@ -109,7 +108,7 @@ async function expectRight(name: string, content: Content): Promise<void> {
   expect([name, answer.status, Buffer.compare(bytes, readContent(content))]).toEqual([name, 200, 0]);
 }
 
-const pathOf = (name: string) => `${location}/distfiles/${folderOf(name)}/${name}`;
+const pathOf = (name: string) => location + distfilePath(name);
 
 /** What has its final name is whole, whatever the index knows of it. */
 function expectWhole(name: string, content: Content): void {

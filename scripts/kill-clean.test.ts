@@ -5,12 +5,11 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const KIB = 1024;
@@ -24,7 +23,7 @@ for (let i = 0; i < FILES; i++) dist[`f-${i}.zip`] = Buffer.alloc(SIZE, `${i} `)
 const names = Object.keys(dist);
 let mirror: FakeUpstream;
 
-const pathOf = (name: string) => `${location}/distfiles/${standardFolder(name as DistfileName)}/${name}`;
+const pathOf = (name: string) => location + distfilePath(name);
 const isRight = (name: string) => Buffer.compare(readFileSync(pathOf(name)), readContent(dist[name]!)) === 0;
 
 beforeAll(async () => {

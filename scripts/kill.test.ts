@@ -5,13 +5,12 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, type ReceivedRequest, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { createRandom } from "../src/testing/random.ts";
 import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
-import { untilStored } from "../src/testing/stored.ts";
+import { distfilePath, untilStored } from "../src/testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -25,17 +24,6 @@ let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: Server | undefined;
 let random: () => number;
-
-/** Numbers from 0 to 1 that a seed brings back (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 beforeEach(async () => {
   folder = createTempFolder("portcache-kill-");
@@ -79,7 +67,7 @@ async function get(url: string, name: string, content: GeneratedContent): Promis
 }
 
 function storedPath(name: string): string {
-  return folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+  return folder.file(`store${distfilePath(name)}`);
 }
 
 /** What the index must be whenever nobody has it open. */

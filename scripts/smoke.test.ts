@@ -5,12 +5,11 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
-import { layoutPath } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { readContent } from "../src/testing/content.ts";
 import { formatSettings, runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -22,8 +21,7 @@ let mirror: FakeUpstream;
 let server: Server;
 
 const settings = () => ({ fetcher: { mirrors: [mirror.url] }, repo: { repos: [folder.file("repository")] } });
-const hashed = (name: string) =>
-  layoutPath({ kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] }, name as DistfileName);
+const hashed = (name: string) => distfilePath(name).slice("/distfiles/".length);
 const get = (name: string, init?: RequestInit) =>
   fetch(`${server.url}/distfiles/${name}`, { ...init, decompress: false });
 
@@ -100,7 +98,7 @@ test("layout.conf announces the layouts", async () => {
 });
 
 test("a small file comes from the mirror once, whole and with all its headers both times", async () => {
-  const cold = await get(hashed("small.tar.gz") ?? "");
+  const cold = await get(hashed("small.tar.gz"));
   await expectContent(cold, SMALL);
   expect(cold.headers.get("cache-status")).toBe("portcache; fwd=uri-miss; stored");
   const warm = await get("small.tar.gz");
@@ -121,7 +119,7 @@ test("a small file comes from the mirror once, whole and with all its headers bo
 
 test("a large file streams through the hash worker, and is then served from the disk", async () => {
   await expectContent(await get("large.tar.xz"), LARGE);
-  const warm = await get(hashed("large.tar.xz") ?? "");
+  const warm = await get(hashed("large.tar.xz"));
   expect(warm.headers.get("cache-status")).toBe("portcache; hit");
   expect(warm.headers.get("content-length")).toBe(String(LARGE.size));
   await expectContent(warm, LARGE);

@@ -5,13 +5,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { type Content, type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 /** FETCHCOMMAND of Portage's make.globals. */
@@ -154,7 +152,7 @@ test("resolve shows where a file can be fetched, and which repositories want it"
 
 test("evaluations are known after a restart without bash", async () => {
   await server.stop();
-  rmSync(join(server.location, "distfiles", standardFolder("plain-1.zip" as DistfileName), "plain-1.zip"));
+  rmSync(server.location + distfilePath("plain-1.zip"));
   server = await start({ evaluate: "never" });
   expect((await wget("plain-1.zip"))?.length).toBe(wanted.get("plain-1.zip")?.size);
   await server.stop();

@@ -5,12 +5,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { standardFolder } from "../src/distfile/layout.ts";
-import type { DistfileName } from "../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
+import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -114,8 +113,9 @@ function quote(path: string): string {
     .join("");
 }
 
+/** Returns the path below `/distfiles/` by the hash of the name. */
 function hashedPath(name: string): string {
-  return `${standardFolder(name as DistfileName)}/${name}`;
+  return distfilePath(name).slice("/distfiles/".length);
 }
 
 /** From the smallest to the largest, each by the same factor larger than the one before. */

@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import type { RequestOutcome, RequestRecorder } from "../../src/distfile/source.ts";
 import { createHosts, type Host } from "../../src/mirrors/hosts.ts";
 import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from "../../src/mirrors/selection.ts";
+import { createRandom } from "../../src/testing/random.ts";
 
 const STEP_MS = 20;
 const STALL_MS = 20_000;
@@ -44,17 +45,6 @@ interface Download {
 interface Result {
   readonly share: number;
   readonly firstByteP95Ms: number;
-}
-
-/** Draws numbers from 0 to 1 from a seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const between = (random: () => number, low: number, high: number) => low * (high / low) ** random();

@@ -5,14 +5,15 @@
  *   scripts/build && bun scripts/bench/clean.ts [--files 100000]
  */
 import { lstatSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { standardFolder } from "../../src/distfile/layout.ts";
 import type { DistfileName } from "../../src/distfile/name.ts";
 import { createFileRows } from "../../src/index/files.ts";
 import { openIndex } from "../../src/index/open.ts";
 import { type Server, startExecutable } from "../../src/testing/executable.ts";
+import { createRandom } from "../../src/testing/random.ts";
+import { distfilePath } from "../../src/testing/stored.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";
-import { createRandom } from "./lib/traces.ts";
 
 const MIB = 1024 * 1024;
 const DAY = 24 * 60 * 60 * 1000;
@@ -28,9 +29,8 @@ function fill(location: string, files: number): number {
   const now = Date.now();
   let total = 0;
   function put(name: string, size: number, usedAt: number, useScore: number): void {
-    const folder = `${location}/distfiles/${standardFolder(name as DistfileName)}`;
-    const path = `${folder}/${name}`;
-    mkdirSync(folder, { recursive: true });
+    const path = location + distfilePath(name);
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "");
     truncateSync(path, size);
     const { mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });

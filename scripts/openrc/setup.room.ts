@@ -5,10 +5,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { layoutPath } from "../../src/distfile/layout.ts";
-import type { DistfileName } from "../../src/distfile/name.ts";
 import { readContent } from "../../src/testing/content.ts";
 import { writeRepository } from "../../src/testing/repository.ts";
+import { distfilePath } from "../../src/testing/stored.ts";
 import { healthy, LOG, run, service, URL_OF_SERVER } from "./service.ts";
 
 const CONTENT = { size: 50_000, seed: 7 };
@@ -37,8 +36,7 @@ afterAll(async () => {
 
 /** No mirror can be reached from here: it has to be in the store. */
 function putIntoStore(store: string): void {
-  const layout = { kind: "filename-hash", algorithm: "BLAKE2B", cutoffs: [8] } as const;
-  const path = `${store}/distfiles/${layoutPath(layout, "some-1.tar.gz" as DistfileName)}`;
+  const path = store + distfilePath("some-1.tar.gz");
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, readContent(CONTENT));
 }

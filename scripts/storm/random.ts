@@ -1,6 +1,7 @@
 /**
- * Draws numbers from a seed, so that a storm can be repeated.
+ * Draws numbers and choices from a seed, so that a storm can be repeated.
  */
+import { createRandom as createNumbers } from "../../src/testing/random.ts";
 
 export interface Random {
   /** Returns an integer from 0 up to but not including `end`. */
@@ -11,19 +12,9 @@ export interface Random {
   percent(share: number): boolean;
 }
 
-/** Creates a splitmix generator (Steele and Vigna), cut to 32 bits. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-
-  function next(): number {
-    state = (state + 0x9e3779b9) >>> 0;
-    let mixed = state;
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    return (mixed ^ (mixed >>> 15)) >>> 0;
-  }
-
-  const below = (end: number) => next() % end;
+  const next = createNumbers(seed);
+  const below = (end: number) => Math.floor(next() * end);
   return {
     below,
     pick(list) {

@@ -3,8 +3,9 @@
  */
 import { startExecutable } from "../../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../../src/testing/fake-upstream.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { type Load, runWrk } from "../lib/clients.ts";
-import { distfilePath, writeRepositoryOf } from "../lib/files.ts";
+import { writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { cpuSecondsOf } from "../lib/procfs.ts";
 import type { Measurement } from "../lib/result.ts";

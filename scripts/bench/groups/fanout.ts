@@ -4,8 +4,8 @@
  */
 import { rmSync } from "node:fs";
 import { startExecutable } from "../../../src/testing/executable.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { runCurl, type Transfer } from "../lib/clients.ts";
-import { distfilePath } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { type Mirror, startMirror, startNginxCache, writeLargeRepository } from "../lib/line.ts";
 import { watchMemory } from "../lib/procfs.ts";

@@ -3,8 +3,9 @@
  */
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { type Load, type LoadOptions, runWrk } from "../lib/clients.ts";
-import { distfilePath, writeFiles, writeRepositoryOf } from "../lib/files.ts";
+import { writeFiles, writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import { startNginx } from "../lib/nginx.ts";
 import { cpuSecondsOf, memoryOf } from "../lib/procfs.ts";

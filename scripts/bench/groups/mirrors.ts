@@ -6,8 +6,9 @@
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
 import type { Fault } from "../../../src/testing/faults.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { runCurl } from "../lib/clients.ts";
-import { distfilePath, type Files, writeRepositoryOf } from "../lib/files.ts";
+import { type Files, writeRepositoryOf } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
 import { median } from "../lib/statistics.ts";

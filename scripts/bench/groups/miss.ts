@@ -5,8 +5,8 @@
 import { rmSync } from "node:fs";
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { startExecutable } from "../../../src/testing/executable.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { runCurl, type Transfer } from "../lib/clients.ts";
-import { distfilePath } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
 import { type Mirror, startMirror, startMirrorOf, startNginxCache, writeLargeRepository } from "../lib/line.ts";
 import type { Goal, Measurement } from "../lib/result.ts";

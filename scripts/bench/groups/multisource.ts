@@ -5,8 +5,9 @@
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
 import type { Fault } from "../../../src/testing/faults.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { runCurl } from "../lib/clients.ts";
-import { distfilePath, type Files, writeRepositoryOf } from "../lib/files.ts";
+import { type Files, writeRepositoryOf } from "../lib/files.ts";
 import { type Bench, type Group, inTurn } from "../lib/group.ts";
 import type { Measurement } from "../lib/result.ts";
 import { startUpstream, type Upstream } from "../lib/upstream.ts";

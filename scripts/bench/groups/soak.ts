@@ -5,8 +5,8 @@
 import type { GeneratedContent } from "../../../src/testing/content.ts";
 import { readContent } from "../../../src/testing/content.ts";
 import { type Server, startExecutable } from "../../../src/testing/executable.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { runWrk } from "../lib/clients.ts";
-import { distfilePath } from "../lib/files.ts";
 import type { Bench, Group } from "../lib/group.ts";
 import { startMirror, writeLargeRepository } from "../lib/line.ts";
 import { memoryOf, openFilesOf } from "../lib/procfs.ts";

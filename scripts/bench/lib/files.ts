@@ -3,25 +3,13 @@
  * portcache has the folder as its store; a peer serves the same files from it, or a mirror of ours does.
  */
 import { closeSync, mkdirSync, openSync, utimesSync, writeSync } from "node:fs";
-import { nameHash } from "../../../src/distfile/layout.ts";
-import { type DistfileName, parseDistfileName } from "../../../src/distfile/name.ts";
 import { type GeneratedContent, readContent } from "../../../src/testing/content.ts";
 import { type TestRepository, writeRepository } from "../../../src/testing/repository.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 
 const STEP_BYTES = 8 * 1024 * 1024;
 /** Files of mirrors are not brand new. */
 const AGE_SECONDS = 30 * 24 * 3600;
-
-/** `/distfiles/HH/NAME`, as in the store and at mirrors. */
-export function distfilePath(name: string): string {
-  return `/distfiles/${nameHash("BLAKE2B", parsed(name)).slice(0, 2)}/${name}`;
-}
-
-function parsed(name: string): DistfileName {
-  const distfile = parseDistfileName(name);
-  if (distfile === undefined) throw new Error(`${name} is no name of a distfile`);
-  return distfile;
-}
 
 function writeContent(path: string, content: GeneratedContent): void {
   const fd = openSync(path, "w");

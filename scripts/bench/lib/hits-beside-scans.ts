@@ -4,8 +4,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { formatSettings, type Server, startExecutable } from "../../../src/testing/executable.ts";
+import { distfilePath } from "../../../src/testing/stored.ts";
 import { type Load, runWrk } from "./clients.ts";
-import { distfilePath, writeFiles, writeRepositoryOf } from "./files.ts";
+import { writeFiles, writeRepositoryOf } from "./files.ts";
 import type { Bench } from "./group.ts";
 import type { Goal, Measurement } from "./result.ts";
 

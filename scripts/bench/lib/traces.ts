@@ -4,6 +4,7 @@
  * them; machines update once a week and ask for what their packages need, some for hundreds of small files that most versions
  * share, and now and then a machine with an old repository asks for an old version.
  */
+import { createRandom } from "../../../src/testing/random.ts";
 
 export interface TracedFile {
   readonly id: number;
@@ -28,17 +29,6 @@ export interface Trace {
 const DAY = 24 * 60 * 60 * 1000;
 const KIB = 1024;
 const MIB = 1024 * KIB;
-
-/** Draws numbers from 0 to 1 from a seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Draws sizes like those of ::gentoo's distfiles: half under 300 KiB, one in a hundred over 100 MiB. */
 function drawSize(random: () => number): number {
