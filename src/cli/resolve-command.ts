@@ -66,7 +66,7 @@ function listed(label: string, values: readonly string[]): readonly (readonly st
 function toText(resolved: Resolved, paint: Output["paint"]): string {
   if (!resolved.found) return `${paint("bold", resolved.file)}\n  ${paint("red", "No repository wants it.")}`;
   const { entry, packages, uris, mirrors, mirrorsLast, restrict, refusals } = resolved;
-  const wanting = packages.map(({ repo, package: name, ebuilds }) => {
+  const wantedBy = packages.map(({ repo, package: name, ebuilds }) => {
     return `${repo}: ${name} (${ebuilds.length > 0 ? ebuilds.join(", ") : "in its Manifest, but in no ebuild"})`;
   });
   const restrictions = restrict.fetch ? ["fetch"] : restrict.mirror ? ["mirror"] : [];
@@ -74,7 +74,7 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
     ["Size", `${formatCount(entry.size)} bytes`],
     ...(entry.blake2b === undefined ? [] : [["BLAKE2B", entry.blake2b]]),
     ...(entry.sha512 === undefined ? [] : [["SHA512", entry.sha512]]),
-    ...listed("Wanted by", wanting),
+    ...listed("Wanted by", wantedBy),
     ...listed("RESTRICT", restrictions),
     ...(mirrorsLast ? [] : listed("Mirrors", mirrors)),
     ...listed("SRC_URI", uris.map(oneLine)),
@@ -131,17 +131,17 @@ async function urlsAtMirrors(name: DistfileName, entry: WantedBy["entry"] | unde
   );
 }
 
-async function urisOf({ uris: candidates }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
-  const urls = candidates.map((one) => (one.kind === "url" ? [one.url] : urlsAtMirrors(one.name, undefined, mirrors)));
+async function urisOf({ uris }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
+  const urls = uris.map((one) => (one.kind === "url" ? [one.url] : urlsAtMirrors(one.name, undefined, mirrors)));
   return (await Promise.all(urls)).flat();
 }
 
 async function resolveOne(
   name: DistfileName,
-  wanting: readonly WantedBy[],
+  wantedBy: readonly WantedBy[],
   { resolver, mirrors, unknown }: { resolver: Resolver; mirrors: Mirrors; unknown: "mirrors" | "deny" },
 ): Promise<Resolved> {
-  const [first] = wanting;
+  const [first] = wantedBy;
   if (!first)
     return {
       file: name,
@@ -154,10 +154,10 @@ async function resolveOne(
     file: name,
     found: true,
     entry: first.entry,
-    packages: resolution.packages.map(({ repository, name: wanted, fetchables: wishes }) => ({
+    packages: resolution.packages.map(({ repository, name: packageName, fetchables }) => ({
       repo: repository.name,
-      package: wanted,
-      ebuilds: wishes.map(({ pf }) => pf),
+      package: packageName,
+      ebuilds: fetchables.map(({ pf }) => pf),
     })),
     uris: await urisOf(resolution, mirrors),
     mirrors: permission.mirrors === "never" ? [] : await urlsAtMirrors(name, first.entry, mirrors),
@@ -187,7 +187,7 @@ export async function resolve(
   }
   const found = discoverConfigured(config);
   const log = await openLog(config.log.level, config.log.format);
-  const { wantedBy: wanting, problems } = await scanWantedBy(found.repositories, names);
+  const { wantedBy, problems } = await scanWantedBy(found.repositories, names);
   const notes = found.pending.map(
     (url) => `The repository ${maskCredentials(url)} is not cloned yet; the server will do that`,
   );
@@ -198,7 +198,7 @@ export async function resolve(
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
-    wantedBy: (name) => wanting.get(name) ?? [],
+    wantedBy: (name) => wantedBy.get(name) ?? [],
     entriesOf: () => new Map(),
     discovered: () => found,
     rows: { get: () => [], put: () => undefined },
@@ -213,7 +213,7 @@ export async function resolve(
   });
   const deps = { resolver, mirrors, unknown: config.fetcher.unknown };
   const resolved: Resolved[] = [];
-  for (const name of names) resolved.push(await resolveOne(name, wanting.get(name) ?? [], deps));
+  for (const name of names) resolved.push(await resolveOne(name, wantedBy.get(name) ?? [], deps));
   output.out(render(resolved, json, output.paint));
   await (await sandbox)?.sandbox?.stop();
   return resolved.every((one) => one.found) ? 0 : 1;
