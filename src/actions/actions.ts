@@ -3,7 +3,6 @@
  */
 
 import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
-import type { Cache } from "../cache/cache.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Eviction } from "../eviction/evict.ts";
@@ -20,7 +19,7 @@ import { createVerifyAction } from "./verify.ts";
 import type { Verify } from "./verify-files.ts";
 
 export interface ActionParts {
-  readonly cache: Cache;
+  readonly lookup: FetchDeps["lookup"];
   readonly flights: FetchDeps["flights"];
   readonly store: ImportParts["store"];
   readonly rows: ImportParts["rows"];
@@ -33,7 +32,6 @@ export interface ActionParts {
   readonly configuredRepositories: ConfiguredRepositories;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
-  readonly upstream: FetchDeps["upstream"];
   readonly maxDownloads: () => number;
   /** Sees to it that the trees are known as they are on disk. */
   readonly refreshRepositories: (known: boolean) => Promise<void>;
@@ -70,12 +68,11 @@ function single<Request, Report>(name: string, action: Action<Request, Report>):
 }
 
 function fetchParts(parts: ActionParts): FetchDeps {
-  const { cache, flights, wantedBy, configuredRepositories, resolver, entriesOf } = parts;
+  const { lookup, flights, wantedBy, configuredRepositories, resolver, entriesOf } = parts;
   const repositories = () => configuredRepositories.discovered().repositories;
   return {
-    cache,
+    lookup,
     flights,
-    upstream: parts.upstream,
     maxDownloads: parts.maxDownloads,
     repositoriesReady: () => parts.refreshRepositories(false),
     sizeOf: (name) => wantedBy(name)[0]?.entry.size,

@@ -1,8 +1,10 @@
 /**
- * Resolves the arguments of `fetch` (names, URIs as emerge prints them, packages) to distfiles.
+ * Resolves the arguments of `fetch` (names, paths of mirror files, URIs as emerge prints them,
+ * packages) to files.
  */
 
 import type { FetchRequest } from "../api/action-schemas.ts";
+import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { VersionFiles } from "../resolver/package-files.ts";
@@ -23,14 +25,14 @@ export interface ArgumentDeps {
   readonly namesOfUris: (uris: ReadonlySet<string>, signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
 }
 
-/** An argument that names no distfile, and why. */
+/** An argument that names no file, and why. */
 export interface UnresolvedArgument {
   readonly name: string;
   readonly reason: string;
 }
 
 export interface ResolvedArguments {
-  readonly names: ReadonlySet<DistfileName>;
+  readonly names: ReadonlySet<FileName>;
   readonly unresolved: readonly UnresolvedArgument[];
 }
 
@@ -38,7 +40,7 @@ export interface ResolvedArguments {
 const PACKAGE = /^([A-Za-z0-9_][\w.+-]*)\/([A-Za-z0-9_][\w+-]*)$/;
 
 interface Collected {
-  readonly names: Set<DistfileName>;
+  readonly names: Set<FileName>;
   readonly unresolved: UnresolvedArgument[];
   /** URIs whose last part is no known distfile: SRC_URI may rename them. */
   readonly renamed: string[];
@@ -46,8 +48,12 @@ interface Collected {
 
 function addItem(item: string, { names, unresolved, renamed }: Collected, deps: ArgumentDeps): void {
   if (!isUris(item)) {
-    const name = parseDistfileName(item);
-    if (name === undefined) unresolved.push({ name: item, reason: "is not the name of a distfile" });
+    const name = parseFileName(item);
+    if (name === undefined)
+      unresolved.push({
+        name: item,
+        reason: "is neither the name of a distfile nor a path below snapshots/, releases/ or experimental/",
+      });
     else names.add(name);
     return;
   }

@@ -4,10 +4,10 @@
  */
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
-import type { Cache } from "../cache/cache.ts";
-import type { DistfileRequest, LookupResult, NotFound } from "../cache/result.ts";
+import type { MirrorFileResult } from "../cache/mirror-files/lookup.ts";
+import type { LookupResult, NotFound } from "../cache/result.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { abortable } from "../lib/abort.ts";
@@ -15,12 +15,11 @@ import { reasonOf } from "../lib/error-reason.ts";
 import { type ArgumentDeps, resolveArguments } from "./fetch-arguments.ts";
 
 export interface FetchDeps extends ArgumentDeps {
-  /** A cache without read-ahead: it fetches nothing but what it is asked for. */
-  readonly cache: Pick<Cache, "lookup">;
+  /** Answers as to a client that waits for as long as it takes; fetches nothing but this file. */
+  readonly lookup: (name: FileName) => Promise<LookupResult | MirrorFileResult>;
   readonly flights: Pick<Flights, "all">;
-  readonly upstream: DistfileRequest["upstream"];
   /** Returns the size of a file if a repository knows it. */
-  readonly sizeOf: (name: DistfileName) => number | undefined;
+  readonly sizeOf: (name: FileName) => number | undefined;
   readonly maxDownloads: () => number;
   /** Resolves when the repositories have been read as they are now. */
   readonly repositoriesReady: () => Promise<void>;
@@ -28,15 +27,13 @@ export interface FetchDeps extends ArgumentDeps {
 
 type Result = FetchReport["results"][number];
 
-/** No deadline of its own: sources have theirs. The longest timer that there is. */
-const NO_DEADLINE_MS = 2 ** 31 - 1;
 const PROGRESS_EVERY_MS = 200;
 
 function attemptsText(attempts: readonly Attempt[]): string {
   return attempts.map(({ source, detail }) => `${source} ${detail}`).join("; ");
 }
 
-function notFound(name: DistfileName, { kind, attempts, note, wantedBy }: NotFound): Result {
+function notFound(name: FileName, { kind, attempts, note, wantedBy }: NotFound): Result {
   const reason = [note, attemptsText(attempts), wantedBy.length > 0 ? `wanted by ${wantedBy.join(", ")}` : ""];
   return {
     name,
@@ -49,7 +46,7 @@ function notFound(name: DistfileName, { kind, attempts, note, wantedBy }: NotFou
   };
 }
 
-async function waitForEnd(name: DistfileName, download: Download): Promise<Result> {
+async function waitForEnd(name: FileName, download: Download): Promise<Result> {
   try {
     // No file is that long: this resolves at its end.
     await download.reached(Number.MAX_SAFE_INTEGER);
@@ -63,10 +60,11 @@ async function waitForEnd(name: DistfileName, download: Download): Promise<Resul
   return { name, outcome: "failed", bytes: 0, reason: "was fetched, but the store could not keep it" };
 }
 
-async function resultOf(name: DistfileName, found: LookupResult): Promise<Result> {
+async function resultOf(name: FileName, found: LookupResult | MirrorFileResult): Promise<Result> {
   switch (found.kind) {
     case "stored": {
-      const outcome = found.status.kind === "hit" ? "present" : "fetched";
+      const { status } = found;
+      const outcome = status.kind === "forwarded" && status.response === "full" ? "fetched" : "present";
       return { name, outcome, bytes: found.stored.file.size, reason: null };
     }
     case "incoming":
@@ -75,16 +73,16 @@ async function resultOf(name: DistfileName, found: LookupResult): Promise<Result
       return await waitForEnd(name, found.download);
     case "head":
     case "late":
+    case "not-stored":
       return { name, outcome: "failed", bytes: 0, reason: "no source answered in time" };
     default:
       return notFound(name, found);
   }
 }
 
-async function fetchOne(name: DistfileName, { cache, upstream }: FetchDeps): Promise<Result> {
-  const wanted = { name, aliases: [], content: undefined, method: "GET", upstream } as const;
+async function fetchOne(name: FileName, { lookup }: FetchDeps): Promise<Result> {
   try {
-    return await resultOf(name, await cache.lookup(wanted, NO_DEADLINE_MS));
+    return await resultOf(name, await lookup(name));
   } catch (error) {
     return { name, outcome: "failed", bytes: 0, reason: reasonOf(error) };
   }
@@ -106,14 +104,14 @@ function summarise(results: readonly Result[], tookMs: number): FetchReport {
 
 /** Fetches all files, half of `max_downloads` at a time. */
 async function fetchAll(
-  names: readonly DistfileName[],
+  names: readonly FileName[],
   parts: FetchDeps,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   const waiting = [...names];
-  const active = new Set<DistfileName>();
+  const active = new Set<FileName>();
   const sizes = new Map(names.map((name) => [name, parts.sizeOf(name)]));
   const sizesKnown = [...sizes.values()].every((size) => size !== undefined);
   let doneBytes = 0;

@@ -57,7 +57,7 @@ test("files come by name, each once, and what can't be had is told with the reas
   const reasons = Object.fromEntries(first.results.map(({ name, reason }) => [name, reason]));
   expect(reasons["c.tar"]).toContain("wanted by gentoo: app-misc/a");
   expect(reasons["none.tar"]).toContain("No repository knows this file");
-  expect(reasons["x/y"]).toContain("not the name of a distfile");
+  expect(reasons["x/y"]).toContain("neither the name of a distfile nor a path");
   const again = await bring({ names: ["a.tar"] });
   expect(again).toMatchObject({ files: 1, fetched: 0, present: 1, failed: 0 });
   expect(mirror.fileRequests("a.tar").length).toBe(1);

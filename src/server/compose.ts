@@ -14,7 +14,7 @@ import { recover } from "../cache/recover.ts";
 import { createStoredFiles } from "../cache/stored-files.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
-import type { FileName } from "../distfile/mirror-path.ts";
+import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
@@ -57,6 +57,8 @@ export interface Server {
 const UNKNOWN_DOWNLOADS = 4;
 /** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
 const DOWNLOADS_ASIDE = 32;
+/** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
+const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
 /** What nobody asks for goes from memory after one to two times as long: while few ask, the disk does as well. */
 const RELEASE_EVERY_MS = 15_000;
@@ -204,9 +206,14 @@ export function compose(parts: Parts): Server {
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = createFlush([rows, hosts, stats], log);
+  // A user who names files wants these and no others, so nothing is read ahead.
+  const exactCache = createDistfileCache({ missed: () => undefined, served: () => undefined });
+  const ownGet = { method: "GET", upstream: ownUpstream } as const;
   const composedActions = composeActions({
-    // Whoever names files wants these and no others.
-    cache: createDistfileCache({ missed: () => undefined, served: () => undefined }),
+    lookup: (name) =>
+      isMirrorPath(name)
+        ? mirrorFiles.mirrorFileCache.lookup({ ...ownGet, name, directives: new Map() }, NO_DEADLINE_MS)
+        : exactCache.lookup({ ...ownGet, name, aliases: [], content: undefined }, NO_DEADLINE_MS),
     flights,
     store,
     rows,
@@ -219,7 +226,6 @@ export function compose(parts: Parts): Server {
     configuredRepositories,
     resolver,
     entriesOf: repositoryRows.entriesOf,
-    upstream: ownUpstream,
     maxDownloads: () => config.fetcher.max_downloads,
     refreshRepositories,
     onRepositoriesChanged,

@@ -1,0 +1,64 @@
+/**
+ * Treats distfiles and mirror files alike in everything but serving: fetch, drop, verify, the file list, search and top lists.
+ */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
+import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
+
+const SNAPSHOT = "snapshots/gentoo-20260810.tar.xz";
+const quiet = { onProgress: () => undefined, signal: new AbortController().signal };
+
+let box: TwoMirrors;
+
+beforeEach(async () => {
+  box = await startTwoMirrors();
+  box.put(`/${SNAPSHOT}`, { size: 5000, seed: 1 });
+  box.put("one.zip", { size: 3000, seed: 2 });
+});
+afterEach(async () => await box[Symbol.asyncDispose]());
+
+async function json<T>(path: string): Promise<T> {
+  return (await (await box.get(path)).response.json()) as T;
+}
+
+test("fetch stores both kinds, once each", async () => {
+  const { actions } = await box.start();
+  const names = [SNAPSHOT, "one.zip", "snapshots/none.tar.xz", "snapshots/../x"];
+  const first = await actions.fetch({ names, packages: [] }, quiet);
+  const outcomes = Object.fromEntries(first.results.map(({ name, outcome }) => [name, outcome]));
+  expect(outcomes).toEqual({
+    [SNAPSHOT]: "fetched",
+    "one.zip": "fetched",
+    "snapshots/none.tar.xz": "absent",
+    "snapshots/../x": "failed",
+  });
+  expect(existsSync(box.storedAt(`/${SNAPSHOT}`))).toBe(true);
+  const again = await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
+  expect(again).toMatchObject({ files: 2, present: 2, fetched: 0, failed: 0 });
+  expect(box.asked(`/${SNAPSHOT}`)).toEqual([1, 0]);
+});
+
+test("the file list, search, top lists and details know both kinds", async () => {
+  const { actions } = await box.start();
+  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
+  const { files } = await json<Files>("/api/v1/files?sort=size&order=desc");
+  expect(files.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
+  expect((await json<Files>("/api/v1/files?q=20260810")).total).toBe(1);
+  const { largest } = await json<Top>("/api/v1/top");
+  expect(largest.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
+  expect(await json<FileDetails>(`/api/v1/files/${encodeURIComponent(SNAPSHOT)}`)).toMatchObject({
+    name: SNAPSHOT,
+    state: "stored",
+  });
+});
+
+test("verify reads both kinds, and drop removes both", async () => {
+  const { actions } = await box.start();
+  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
+  expect(await actions.verify({ repair: false, bytes_per_second: 0 }, quiet)).toMatchObject({ files: 2, bad: [] });
+  const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, quiet);
+  expect(dropped).toMatchObject({ files: 2, bytes: 8000 });
+  expect(existsSync(box.storedAt(`/${SNAPSHOT}`))).toBe(false);
+  expect((await json<Files>("/api/v1/files")).total).toBe(0);
+});
