@@ -30,7 +30,7 @@ type Result = FetchReport["results"][number];
 const PROGRESS_EVERY_MS = 200;
 
 function attemptsText(attempts: readonly Attempt[]): string {
-  return attempts.map(({ source, detail }) => `${source} ${detail}`).join("; ");
+  return attempts.map(({ source, detail }) => `${source}: ${detail}`).join("; ");
 }
 
 function notFound(name: FileName, { kind, attempts, note, wantedBy }: NotFound): Result {

@@ -17,7 +17,7 @@ const SHOWN_CHARACTERS = 120;
 export function describeGiven(given: unknown): string {
   if (given === undefined) return "nothing";
   // JSON has no infinite numbers.
-  const spelt = typeof given === "number" ? String(given) : JSON.stringify(given);
-  const text = maskCredentials(given instanceof Date ? given.toISOString() : spelt);
+  const json = typeof given === "number" ? String(given) : JSON.stringify(given);
+  const text = maskCredentials(given instanceof Date ? given.toISOString() : json);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }

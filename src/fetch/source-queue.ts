@@ -77,15 +77,7 @@ export function createSourceQueue<S>(sources: readonly S[]): SourceQueue<S> {
 }
 
 /** Error codes of the platform's client and resolver that mean: no connection. */
-const NO_CONNECTION = new Set([
-  "ConnectionRefused",
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "ETIMEDOUT",
-  "FailedToOpenSocket",
-]);
+const NO_CONNECTION = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT"]);
 
 function codeOf(cause: unknown): string {
   return cause instanceof Error && "code" in cause ? String(cause.code) : "";

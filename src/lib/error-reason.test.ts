@@ -74,7 +74,7 @@ test("failures of TLS name what is wrong with the certificate", () => {
   }
 });
 
-test("failed system calls have the words of errno(3), and the file where it is asked for", async () => {
+test("failed system calls have the words of errno(3), and name the file on request", async () => {
   using folder = createTempFolder();
   const [file, full] = [folder.file("f"), folder.file("full")];
   writeFileSync(file, "x");

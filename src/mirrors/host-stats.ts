@@ -7,7 +7,7 @@ import type { RequestOutcome } from "../distfile/source.ts";
 export interface HostStats {
   /** Exponential moving average; undefined before the first sample. */
   readonly firstByteMs: number | undefined;
-  /** The newest samples, oldest first: their distribution tells what is late. */
+  /** The newest samples, oldest first: their distribution shows what is late. */
   readonly recentFirstByteMs: readonly number[];
   /** Throughput of one transfer while a reader waited for bytes; averaged; undefined before the first sample. */
   readonly bytesPerSecond: number | undefined;

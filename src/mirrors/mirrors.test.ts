@@ -24,9 +24,9 @@ function createLayoutRows() {
 test("layout.conf is fetched once a day for all requests, and the stored one is used when that fails", async () => {
   const clock = createFakeClock();
   let answer: () => Promise<string> = async () => "[structure]\n0=filename-hash BLAKE2B 8\n";
-  const asked: string[] = [];
+  const requests: string[] = [];
   const getText = (url: string) => {
-    asked.push(url);
+    requests.push(url);
     return answer();
   };
   const layouts = createLayouts({ rows: createLayoutRows(), clock, getText });
@@ -37,12 +37,12 @@ test("layout.conf is fetched once a day for all requests, and the stored one is 
     "1b/foo-1.tar.gz",
   ]);
   await path();
-  expect(asked).toEqual(["http://m.test/distfiles/layout.conf"]);
+  expect(requests).toEqual(["http://m.test/distfiles/layout.conf"]);
   clock.set(clock.now() + DAY);
   answer = () => Promise.reject(new SourceError("timeout", "silence"));
   expect(await path()).toBe("1b/foo-1.tar.gz");
   expect(await path()).toBe("1b/foo-1.tar.gz");
-  expect(asked.length).toBe(2);
+  expect(requests.length).toBe(2);
 });
 
 test("a mirror without a valid layout.conf has the flat layout, and one that does not answer fails", async () => {

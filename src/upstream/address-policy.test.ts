@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { isPublicAddress } from "./address-policy.ts";
 
-test("only addresses of the public internet are public, however they are spelt", () => {
+test("only addresses of the public internet are public, in any spelling", () => {
   for (const address of ["8.8.8.8", "2a00:1450:4001::1", "192.167.255.255", "172.32.0.1", "::ffff:8.8.8.8"]) {
     expect([address, isPublicAddress(address)]).toEqual([address, true]);
   }

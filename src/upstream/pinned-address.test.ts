@@ -35,7 +35,7 @@ test("a URL is pinned to the checked address, and a single address is not tried 
   expect(tried).toEqual([]);
 });
 
-test("a host is refused when one of its addresses is not public, however it is spelt, and when it has none", async () => {
+test("a host is refused when one of its addresses is not public, in any spelling, and when it has none", async () => {
   const { pinHost, tried } = createPinning();
   for (const host of [
     ...["half.test", "mapped.test", "none.test", "other.test", "localhost"],

@@ -52,7 +52,7 @@ export interface UpstreamResponse {
   /** All header fields. */
   readonly fields: Headers;
   readonly contentEncoding: string;
-  /** Whether a cut can be told from the end of the body: by its length or by chunks. */
+  /** Whether the body has a length or chunks, so that a cut does not look like its end. */
   readonly delimited: boolean;
   /** Returns the next piece, undefined at the end. @throws {SourceError} */
   read(): Promise<Uint8Array | undefined>;
