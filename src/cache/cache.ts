@@ -14,7 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import { inTime, notFound } from "./answer.ts";
 import type { InUse } from "./in-use.ts";
-import type { Task } from "./miss.ts";
+import type { FetchTask } from "./miss.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import type { RecentHits } from "./recent-hits.ts";
 import type { DistfileRequest, LookupResult, StoredResult } from "./result.ts";
@@ -43,7 +43,7 @@ export interface CacheDeps {
   readonly repositoriesScanned: () => boolean;
   readonly unknown: "mirrors" | "deny";
   /** Brings one content, or says why that can't be had: joined to the download under way, else by a new one. */
-  readonly fetchContent: (task: Task) => Promise<LookupResult | readonly Attempt[]>;
+  readonly fetchContent: (task: FetchTask) => Promise<LookupResult | readonly Attempt[]>;
   readonly clock: Clock;
   readonly log: Logger;
 }

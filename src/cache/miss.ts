@@ -16,7 +16,6 @@ import { type BeginDeps, type FetchTarget, keyOf, startDistfileDownload } from "
 export interface MissDeps extends BeginDeps {
   readonly flights: Flights;
   readonly negativeCache: NegativeCache;
-  readonly readAhead: Pick<ReadAhead, "missed" | "served">;
 }
 
 /** Whether a failure is worth remembering: absence, and where another content may do instead also its not being had. */
@@ -24,7 +23,7 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
   return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
 }
 
-export interface Task {
+export interface FetchTask {
   readonly target: FetchTarget;
   readonly request: DistfileRequest;
   /** An outdated file of that name is in the store. */
@@ -35,7 +34,8 @@ export interface Task {
 
 /** What brings this content, or why that can't be had: joined to the download under way, else a new one. */
 export async function fetchTarget(
-  { target, request, stale, another }: Task,
+  { target, request, stale, another }: FetchTask,
+  readAhead: Pick<ReadAhead, "missed" | "served">,
   deps: MissDeps,
 ): Promise<LookupResult | readonly Attempt[]> {
   const key = keyOf(target);
@@ -56,8 +56,8 @@ export async function fetchTarget(
   joined?.raisePriority();
   try {
     const found = await incoming(download, status);
-    if (joined) deps.readAhead.served(target.name);
-    else if (target.expected && target.keep) deps.readAhead.missed(target.name, target.expected);
+    if (joined) readAhead.served(target.name);
+    else if (target.expected && target.keep) readAhead.missed(target.name, target.expected);
     return found;
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;

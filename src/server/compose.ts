@@ -134,15 +134,10 @@ export function compose(parts: Parts): Server {
     },
     siblings: (name, content) => resolver.siblings(name, content),
     room: eviction.spareBytes,
-    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, missDeps, onArrived),
+    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, prefetchDeps, onArrived),
     log,
   });
-  const lineCapacity = createLineCapacity(clock);
-  const findSources = stats.counters.measureResolving(createOffer(config, resolver, mirrors));
-  const downloads = createPrioritySemaphore(() => config.fetcher.max_downloads);
-  const unknownDownloads = createSemaphore(UNKNOWN_DOWNLOADS);
-  const aside = createSemaphore(DOWNLOADS_ASIDE);
-  const missDepsWith = (ahead: MissDeps["readAhead"]): MissDeps & { readonly wantedBy: typeof wantedBy } => ({
+  const missDeps: MissDeps = {
     store,
     rows,
     flights,
@@ -153,24 +148,21 @@ export function compose(parts: Parts): Server {
       get connections() {
         return config.fetcher.connections_per_file;
       },
-      lineCapacity,
+      lineCapacity: createLineCapacity(clock),
     },
     clock,
     log,
-    wantedBy,
-    findSources,
+    findSources: stats.counters.measureResolving(createOffer(config, resolver, mirrors)),
     reserve: composedStore.reserve,
     inUse,
     onStoreTrouble: composedStore.onTrouble,
-    downloads,
-    unknownDownloads,
-    aside,
-    readAhead: ahead,
-  });
-  const missDeps = missDepsWith(readAhead);
+    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
+    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    aside: createSemaphore(DOWNLOADS_ASIDE),
+  };
+  const prefetchDeps = { ...missDeps, wantedBy };
 
   function createDistfileCache(ahead: Pick<ReadAhead, "missed" | "served">): Cache {
-    const deps = missDepsWith(ahead);
     return createCache({
       storedFiles,
       recentHits,
@@ -185,7 +177,7 @@ export function compose(parts: Parts): Server {
       get unknown() {
         return config.fetcher.unknown;
       },
-      fetchContent: (task) => fetchTarget(task, deps),
+      fetchContent: (task) => fetchTarget(task, ahead, missDeps),
       clock,
       log,
     });
@@ -202,7 +194,7 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
-  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, missDeps);
+  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, prefetchDeps);
   const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
 
   const flushMemory = createFlush([rows, hosts, stats], log);
