@@ -1,22 +1,22 @@
 /**
- * Which files are asked for just now, so that clean-up leaves them alone. From the look-up to the moment in which the
- * platform has opened the file a name alone is held; whoever has the file open keeps it, whatever becomes of its name.
+ * Notes which files are requested just now, so that clean-up leaves them alone. From the look-up to the moment in which the
+ * platform has opened the file nothing but a name is held; who has the file open keeps it, whatever becomes of its name.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface InUse {
-  /** It is looked up, or fetched; ends with the call of the function given back. */
+  /** A file is looked up, or fetched, until the returned function is called. */
   enter(name: FileName): () => void;
-  /** It is answered now, all at once. */
+  /** A file is served now, all at once. */
   note(name: FileName): void;
-  /** Whether it is in use, or was since that instant. */
+  /** Whether a file is in use, or was since that instant. */
   has(name: FileName, since: number): boolean;
 }
 
-/** The platform opens a file in the same turn of the event loop in which it is given the answer (measured); to be sure. */
+/** For safety: the platform opens a file in the same turn of the event loop in which it gets the response (measured). */
 const LINGER_MS = 1000;
-/** Who was asked for longer ago than one or two of these is forgotten: no clean-up takes so long. */
+/** A request longer ago than one or two of these is forgotten: no clean-up takes so long. */
 const GENERATION_MS = 10 * 60 * 1000;
 
 export function createInUse(clock: Clock): InUse {

@@ -1,5 +1,5 @@
 /**
- * Which files no source had a moment ago; bounded, so that random names cost no memory.
+ * Remembers for a while which files no source had; bounded, so that random names cost no memory.
  */
 import type { Attempt } from "../distfile/errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -9,7 +9,7 @@ const MAX_ENTRIES = 10_000;
 export interface NegativeCache {
   get(key: string): readonly Attempt[] | undefined;
   add(key: string, attempts: readonly Attempt[]): void;
-  /** A tree changed: what was asked for in vain may have sources now. */
+  /** Forgets all, as when a repository changed: what was asked for in vain may have sources now. */
   clear(): void;
 }
 
@@ -20,7 +20,7 @@ export function createNegativeCache(ttl: () => number, clock: Clock): NegativeCa
     get(key) {
       const entry = entries.get(key);
       if (!entry) return undefined;
-      // One from the future was made before the clock was set back, or the time was made shorter.
+      // An entry from the future was made before the clock was set back, or before the time to live was made shorter.
       if (clock.now() < entry.until && clock.now() >= entry.until - ttl()) return entry.attempts;
       entries.delete(key);
       return undefined;

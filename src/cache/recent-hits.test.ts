@@ -11,7 +11,7 @@ const STORED: StoredContent = {
 
 function bench() {
   const state = { now: 1_000_000, revision: 1, same: true, looks: 0 };
-  const known = createRecentHits({
+  const hits = createRecentHits({
     store: {
       isSame() {
         state.looks++;
@@ -21,47 +21,47 @@ function bench() {
     revision: () => state.revision,
     clock: { now: () => state.now },
   });
-  known.put(NAME, STORED, state.revision);
-  return { state, known };
+  hits.put(NAME, STORED, state.revision);
+  return { state, hits };
 }
 
 test("the disk is looked at for every request, also for bytes held in memory", () => {
-  const { state, known } = bench();
+  const { state, hits } = bench();
   for (let i = 0; i < 50; i++) {
-    expect(known.get(NAME, true)).toBe(STORED);
+    expect(hits.get(NAME, true)).toBe(STORED);
     state.now += 10;
   }
   expect(state.looks).toBe(50);
   state.same = false;
-  expect(known.get(NAME, true)).toBeUndefined();
+  expect(hits.get(NAME, true)).toBeUndefined();
   state.same = true;
-  expect(known.get(NAME, true)).toBeUndefined();
+  expect(hits.get(NAME, true)).toBeUndefined();
 });
 
-test("another revision of the trees, and a row that changed, void what is known", () => {
-  const { state, known } = bench();
+test("another revision of the repositories, and a row that changed, void an entry", () => {
+  const { state, hits } = bench();
   state.revision++;
-  expect(known.get(NAME, false)).toBeUndefined();
-  known.put(NAME, STORED, state.revision);
-  known.forget(NAME);
-  expect(known.get(NAME, false)).toBeUndefined();
+  expect(hits.get(NAME, false)).toBeUndefined();
+  hits.put(NAME, STORED, state.revision);
+  hits.forget(NAME);
+  expect(hits.get(NAME, false)).toBeUndefined();
 });
 
-test("what was looked for before the trees changed is not put", () => {
-  const { state, known } = bench();
-  known.forget(NAME);
-  const before = known.revision;
+test("what was looked for before the repositories changed is not put", () => {
+  const { state, hits } = bench();
+  hits.forget(NAME);
+  const before = hits.revision;
   state.revision++;
-  known.put(NAME, STORED, before);
-  expect(known.get(NAME, false)).toBeUndefined();
+  hits.put(NAME, STORED, before);
+  expect(hits.get(NAME, false)).toBeUndefined();
 });
 
 test("in a rush held bytes are looked after every 100 ms, those on disk always", () => {
-  const { state, known } = bench();
+  const { state, hits } = bench();
   const run = (held: boolean, requests: number) => {
     state.looks = 0;
     for (let i = 0; i < requests; i++) {
-      known.get(NAME, held);
+      hits.get(NAME, held);
       state.now += 0.5;
     }
     return state.looks;
@@ -72,17 +72,17 @@ test("in a rush held bytes are looked after every 100 ms, those on disk always",
   run(true, 1000);
   state.same = false;
   state.now += 101;
-  expect(known.get(NAME, true)).toBeUndefined();
+  expect(hits.get(NAME, true)).toBeUndefined();
 });
 
-test("a clock that is set back makes nothing known for longer", () => {
-  const { state, known } = bench();
+test("a clock that is set back makes no entry last longer", () => {
+  const { state, hits } = bench();
   for (let i = 0; i < 1000; i++) {
-    known.get(NAME, true);
+    hits.get(NAME, true);
     state.now += 0.5;
   }
   state.now -= 3_600_000;
   state.looks = 0;
-  known.get(NAME, true);
+  hits.get(NAME, true);
   expect(state.looks).toBe(1);
 });

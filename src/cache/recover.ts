@@ -1,6 +1,6 @@
 /**
- * Makes the index agree with the disk after a start: rows of files that are gone go, files without a row get one
- * (unread: they are hashed when first asked for). Runs beside the serving; lookups need none of it.
+ * Makes the index agree with the disk after a start: forgets rows of files that are gone, and adds rows for files without one
+ * (unread: they are hashed when first asked for). Runs while requests are served; look-ups need none of it.
  */
 import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";

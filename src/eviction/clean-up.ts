@@ -42,7 +42,7 @@ export interface CleanOptions {
 
 /** Part files that nobody continues go after a day. */
 const PART_AGE_MS = 24 * 60 * 60 * 1000;
-/** Work in one step, so that a hit never waits long; and turns of the event loop between two, as a hit takes a few. */
+/** Length of one step, so that a hit never waits long, and turns of the event loop between two, as a hit takes a few. */
 const STEP_MS = 0.2;
 const TURNS = 4;
 /** Where many victims turned out to be in use, others are selected. */
@@ -79,7 +79,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     );
   }
 
-  /** From the question whether it is in use to the answer that there is none, nothing in between lets others run. */
+  /** Between the check whether it is in use and the call of remove() there is no await: nobody can come in between. */
   async function removeNow({ name }: Victim, since: number): Promise<"removed" | "in use" | "not forgotten"> {
     if (deps.inUse(name, since)) return "in use";
     const gone = store.remove(name);
@@ -98,7 +98,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     }
   }
 
-  /** A full disk takes no notes, and is what a clean-up is to help against. */
+  /** Where the disk is full that fails, and clean-up goes on: it is there to help against that. */
   function flush(): void {
     try {
       rows.flush();
@@ -112,7 +112,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     const before = reservations.usage();
     const parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
     const left = () => (dryRun ? target() - tally.bytes : target());
-    /** What the index has not forgotten counts on: to go on by its sums would empty the store. */
+    /** Rows that could not be forgotten still count: to go on by such sums would empty the store. */
     let miscounted = false;
 
     async function take(victim: Victim, since: number): Promise<void> {

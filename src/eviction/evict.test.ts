@@ -23,7 +23,7 @@ let rows: FileRows;
 let store: Store;
 let clock: ReturnType<typeof createFakeClock>;
 let limits: Limits;
-let well: boolean;
+let current: boolean;
 
 beforeEach(() => {
   folder = createTempFolder();
@@ -33,7 +33,7 @@ beforeEach(() => {
   clock = createFakeClock();
   clock.set(1000 * DAY);
   limits = { maxSize: 100 * KIB, minFree: 0, maxAgeMs: 0, orphanGraceMs: 30 * DAY };
-  well = false;
+  current = false;
 });
 afterEach(() => {
   index.close();
@@ -51,22 +51,22 @@ function put(name: string, size: number, more: Partial<NewFileRow> = {}): void {
   rows.put({ name: name as DistfileName, size, ...row, ...more });
 }
 
-async function evictOver(more: Partial<EvictionDeps> = {}) {
+async function evictionOver(more: Partial<EvictionDeps> = {}) {
   const inUse = createInUse(clock);
-  const evict = createEviction({
+  const eviction = createEviction({
     store,
     rows,
     orphans: createOrphanRows(index.db),
     limits: () => limits,
     keep: () => [],
     refetchCost: () => 1,
-    repositoriesCurrent: () => well,
+    repositoriesCurrent: () => current,
     inUse: inUse.has,
     clock,
     log: await openLog("error", "text"),
     ...more,
   });
-  return { evict, inUse };
+  return { eviction, inUse };
 }
 
 const there = () => "abcdefghij".split("").filter((name) => existsSync(path(name)));
@@ -74,10 +74,10 @@ const there = () => "abcdefghij".split("").filter((name) => existsSync(path(name
 test("the oldest go until the low mark is reached; dry, the same are named and none goes", async () => {
   for (const [i, name] of ["a", "b", "c", "d", "e"].entries())
     put(name, 25 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
-  const { evict } = await evictOver();
-  const dry = await evict.clean({ dryRun: true });
+  const { eviction } = await evictionOver();
+  const dry = await eviction.clean({ dryRun: true });
   expect(there()).toEqual(["a", "b", "c", "d", "e"]);
-  const report = await evict.clean();
+  const report = await eviction.clean();
   expect(report.removed).toEqual(dry.removed);
   expect(report.removed.map(({ name, reason }) => `${name} ${reason}`)).toEqual(["a space", "b space"]);
   expect(report.total).toEqual({ files: 2, bytes: 50 * KIB });
@@ -89,54 +89,54 @@ test("the oldest go until the low mark is reached; dry, the same are named and n
 test("an index that takes no notes, as on a full disk, neither keeps clean-up from its work nor makes it empty the store", async () => {
   for (const [i, name] of ["a", "b", "c", "d"].entries()) put(name, 30 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
   rows.touch("d" as DistfileName, clock.now());
-  well = true;
-  const { evict } = await evictOver();
+  current = true;
+  const { eviction } = await evictionOver();
   index.db.run("PRAGMA query_only = ON");
-  expect((await evict.clean()).removed.map(({ name }) => name as string)).toEqual(["a"]);
+  expect((await eviction.clean()).removed.map(({ name }) => name as string)).toEqual(["a"]);
   expect(there()).toEqual(["b", "c", "d"]);
   index.db.run("PRAGMA query_only = OFF");
-  await evict.clean();
+  await eviction.clean();
   expect([there(), rows.names() as readonly string[]]).toEqual([
     ["b", "c", "d"],
     ["b", "c", "d"],
   ]);
 });
 
-test("what matches keep stays, and what is over the limits then is told", async () => {
+test("what matches keep stays, and the report says how much is over the limits then", async () => {
   put("a", 60 * KIB);
   put("b", 60 * KIB);
-  const { evict } = await evictOver({ keep: () => ["a", "b*"] });
-  const report = await evict.clean();
+  const { eviction } = await evictionOver({ keep: () => ["a", "b*"] });
+  const report = await eviction.clean();
   expect([report.total.files, report.over]).toEqual([0, 20 * KIB]);
 });
 
-test("a file asked for between the choice and the removal stays, and another goes in its place", async () => {
+test("a file requested between selection and removal stays, and another goes in its place", async () => {
   for (const [i, name] of ["a", "b", "c"].entries()) put(name, 40 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
   let asked = false;
-  const { evict, inUse } = await evictOver({
+  const { eviction, inUse } = await evictionOver({
     onSelected: () => {
       if (!asked) inUse.enter("a" as DistfileName)();
       asked = true;
       return Promise.resolve();
     },
   });
-  const report = await evict.clean();
+  const report = await eviction.clean();
   expect(report.inUse).toBe(1);
   expect(there()).toEqual(["a", "c"]);
 });
 
 test("one that is being looked up or fetched stays however long that takes", async () => {
   put("a", 200 * KIB);
-  const { evict, inUse } = await evictOver();
+  const { eviction, inUse } = await evictionOver();
   const leave = inUse.enter("a" as DistfileName);
   clock.set(clock.now() + DAY);
-  expect((await evict.clean()).total.files).toBe(0);
+  expect((await eviction.clean()).total.files).toBe(0);
   leave();
   clock.set(clock.now() + DAY);
-  expect((await evict.clean()).total.files).toBe(1);
+  expect((await eviction.clean()).total.files).toBe(1);
 });
 
-test("an orphan's time counts only while the trees are well, and it is revived when wanted again", async () => {
+test("an orphan's time counts only while the repositories are current, and it is revived when wanted again", async () => {
   const repositories = createRepositoryRows(index.db);
   const [id] = repositories.configure([{ name: "gentoo", location: "/tree" }]);
   const want = (...names: string[]) => {
@@ -147,58 +147,58 @@ test("an orphan's time counts only while the trees are well, and it is revived w
   put("a", 1, { orphanedAt: null });
   put("b", 1);
   put("j", 1);
-  well = true;
-  const { evict } = await evictOver();
-  await evict.tick();
+  current = true;
+  const { eviction } = await evictionOver();
+  await eviction.tick();
   want("b");
-  await evict.tick();
+  await eviction.tick();
   expect(rows.get("a" as DistfileName)?.orphanedAt).toBe(clock.now());
-  // Forty days in which the trees could not be told, as while the server was off, are none.
+  // Forty days in which the repositories could not be read, as while the server was off, do not count.
   clock.set(clock.now() + 40 * DAY);
-  await evict.tick();
+  await eviction.tick();
   expect(there()).toEqual(["a", "b", "j"]);
   for (let day = 0; day < 29 * 24; day++) {
     clock.set(clock.now() + DAY / 24);
-    await evict.tick();
+    await eviction.tick();
   }
   expect(there()).toEqual(["a", "b", "j"]);
   want("a", "b");
-  await evict.tick();
+  await eviction.tick();
   expect(rows.get("a" as DistfileName)?.orphanedAt).toBeNull();
   want("b");
   for (let hours = 0; hours < 31 * 24; hours++) {
     clock.set(clock.now() + DAY / 24);
-    await evict.tick();
+    await eviction.tick();
   }
-  // One that no tree ever knew is no orphan.
+  // One that no repository ever knew is no orphan.
   expect(there()).toEqual(["b", "j"]);
 });
 
-test("room is promised up to the limit, made by removing, and refused where it can't be had", async () => {
+test("room is reserved up to the limit, made by removing, and refused where it can't be had", async () => {
   for (const name of ["a", "b", "c"]) put(name, 30 * KIB, { usedAt: clock.now() - DAY });
-  const { evict } = await evictOver();
-  expect(await evict.reserve(101 * KIB)).toBeUndefined();
-  const [first, second] = await Promise.all([evict.reserve(40 * KIB), evict.reserve(40 * KIB)]);
+  const { eviction } = await evictionOver();
+  expect(await eviction.reserve(101 * KIB)).toBeUndefined();
+  const [first, second] = await Promise.all([eviction.reserve(40 * KIB), eviction.reserve(40 * KIB)]);
   expect([first, second].every((reservation) => reservation !== undefined)).toBe(true);
   expect(rows.bytes() + 80 * KIB).toBeLessThanOrEqual(100 * KIB);
   const left = there().length;
-  const none = evict.reserve(100 * KIB);
+  const none = eviction.reserve(100 * KIB);
   for (let i = 0; i < 10; i++) await clock.advance(1000);
   expect(await none).toBeUndefined();
-  // For what can't be had nothing is thrown out.
+  // For what can't be had nothing is removed.
   expect(there()).toHaveLength(left);
   first?.release();
   second?.release();
-  expect(await evict.reserve(100 * KIB)).toBeDefined();
+  expect(await eviction.reserve(100 * KIB)).toBeDefined();
 });
 
 test("parts that nobody continues count, and go after a day", async () => {
   writeFileSync(folder.file("store/partial/x"), new Uint8Array(50 * KIB));
   store = openStore(folder.file("store"));
   clock.set(Date.now());
-  const { evict } = await evictOver();
-  expect(evict.spareBytes()).toBe(50 * KIB);
+  const { eviction } = await evictionOver();
+  expect(eviction.spareBytes()).toBe(50 * KIB);
   clock.set(Date.now() + 2 * DAY);
-  expect((await evict.clean()).parts).toBe(1);
-  expect(evict.spareBytes()).toBe(100 * KIB);
+  expect((await eviction.clean()).parts).toBe(1);
+  expect(eviction.spareBytes()).toBe(100 * KIB);
 });

@@ -1,6 +1,6 @@
 /**
- * Who asks: requests, hits and bytes by address. Counted in memory and written in batches; only those seen last are
- * kept, as addresses of IPv6 come and go without end.
+ * Counts requests, hits and bytes by client address. Counted in memory and written in batches; only the addresses seen last are
+ * kept, as those of IPv6 come and go without end.
  */
 import { desc, sql } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";
@@ -10,10 +10,10 @@ export type ClientRow = typeof clients.$inferSelect;
 
 export interface ClientCounts {
   count(address: string, hit: boolean, bytes: number, now: number): void;
-  /** Most bytes first, those not written yet included. */
+  /** Returns the clients with most bytes first, counts that are not written yet included. */
   top(limit: number): readonly ClientRow[];
   flush(): void;
-  /** Forgets all of them, also on disk. */
+  /** Forgets all clients, also on disk. */
   clear(): void;
 }
 
@@ -31,7 +31,7 @@ function merge(into: Counts, more: ClientRow): void {
 
 export function createClientCounts(db: IndexDatabase): ClientCounts {
   let pending = new Map<string, Counts>();
-  /** Whether the table is known to be. */
+  /** Whether the table is known to be empty. */
   let empty = false;
 
   function write(batch: Iterable<ClientRow>): void {

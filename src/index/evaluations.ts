@@ -1,5 +1,5 @@
 /**
- * What ebuilds said when they were sourced, so that bash is not run for them again after a restart.
+ * Keeps what ebuilds said when they were sourced, so that bash is not run for them again after a restart.
  */
 import { and, eq, notInArray } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";
@@ -9,7 +9,7 @@ import { evaluations } from "./schema.ts";
 export interface EvaluationRow {
   /** Package name and version with revision. */
   readonly pf: string;
-  /** Of the ebuild. */
+  /** MD5 of the ebuild. */
   readonly md5: string;
   /** NAME\tMD5 pairs, as in md5-cache. */
   readonly eclasses: string;
@@ -19,7 +19,7 @@ export interface EvaluationRow {
   readonly homepage: string;
 }
 
-/** Which package; `location` is a configured repository's. */
+/** Identifies a package; `location` is a configured repository's. */
 export interface EvaluatedPackage {
   readonly location: string;
   readonly category: string;
@@ -28,7 +28,7 @@ export interface EvaluatedPackage {
 
 export interface EvaluationRows {
   get(key: EvaluatedPackage): readonly EvaluationRow[];
-  /** Adds rows, and forgets those of versions that are not `present` any more. */
+  /** Adds rows, and forgets the rows of versions that are not `present` any more. */
   put(key: EvaluatedPackage, rows: readonly EvaluationRow[], present: readonly string[]): void;
 }
 

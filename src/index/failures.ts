@@ -1,6 +1,6 @@
 /**
- * What went wrong lately, and why: one row for each file and kind of failure, with how often it happened. Kept in
- * memory and written in batches; only the latest are kept, so that random names fill nothing.
+ * Keeps what failed lately, and why: one row for each file and kind of failure, with how often it happened. Held in memory and
+ * written in batches; only the latest are kept, so that random names fill nothing.
  */
 import { and, desc, eq } from "drizzle-orm";
 import type { FailureKind } from "../distfile/response-outcome.ts";
@@ -11,7 +11,7 @@ import { failures } from "./schema.ts";
 export type FailureRow = typeof failures.$inferSelect;
 
 export interface Failures {
-  /** @param reason in words, for people */
+  /** @param reason a sentence for people */
   add(file: string, kind: FailureKind, reason: string): void;
   /** The latest first. */
   latest(limit: number): readonly FailureRow[];
@@ -20,13 +20,13 @@ export interface Failures {
 }
 
 const MAX_FAILURES = 500;
-/** Whoever asks for random names must not push out what went wrong with real ones. */
+/** Requests for random names must not push out the failures of real ones. */
 const MAX_ABSENT = 250;
 const MAX_REASON = 2000;
 
 export function createFailures(db: IndexDatabase, clock: Clock): Failures {
   const newestFirst = db.select().from(failures).orderBy(desc(failures.lastAt)).limit(MAX_FAILURES).all();
-  /** The one longest ago at the front. */
+  /** The oldest first. */
   const rows = new Map(newestFirst.toReversed().map((row) => [`${row.kind} ${row.file}`, row]));
   const changed = new Set<string>();
   const forgotten = new Map<string, FailureRow>();
@@ -75,7 +75,7 @@ export function createFailures(db: IndexDatabase, clock: Clock): Failures {
           db.insert(failures).values(row).onConflictDoUpdate({ target, set: row }).run();
         }
       });
-      // Only now: where it could not be written it is tried again.
+      // Only now: what could not be written is tried again.
       changed.clear();
       forgotten.clear();
     },

@@ -1,5 +1,5 @@
 /**
- * Stored files as lists for people: searched, sorted and cut into pages, and those that stand out. Read only.
+ * Lists stored files of both kinds for people: searched, sorted and cut into pages. Read only.
  */
 import { asc, desc, type SQL, sql } from "drizzle-orm";
 import type { FileRow } from "./files.ts";
@@ -24,7 +24,7 @@ export interface FileTotals {
 }
 
 export interface FileList {
-  /** Of those that match. */
+  /** Totals of the files that match. */
   totals(q: string): FileTotals;
   page(query: ListQuery): readonly FileRow[];
 }
@@ -37,13 +37,13 @@ const COLUMNS = {
   uses: files.uses,
 } as const;
 
-/** LIKE takes % and _ for more than they are; SQLite compares ASCII letters in any case. */
+/** % and _ are wildcards of LIKE; SQLite compares ASCII letters in any case. */
 function matches(q: string): SQL | undefined {
   if (q === "") return undefined;
   return sql`${files.name} like ${`%${q.replace(/[\\%_]/g, "\\$&")}%`} escape '\\'`;
 }
 
-/** @param all of all files, as somebody keeps them anyway */
+/** @param all gives the totals of all files, where they are kept anyway */
 export function createFileList(db: IndexDatabase, all?: () => FileTotals): FileList {
   return {
     totals(q) {

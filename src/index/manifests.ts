@@ -1,5 +1,5 @@
 /**
- * Manifests as last read, package by package: what a scan knows of them and writes. Looking up what they want is
+ * Keeps Manifests as last read, package by package, for the scan that reads and writes them. Looking up what they want is
  * repositories.ts.
  */
 import { and, eq, inArray, notInArray, sql } from "drizzle-orm";
@@ -30,7 +30,7 @@ export interface ManifestRows {
    */
   replace(repositoryId: number, packages: readonly PackageEntries[]): number;
   remove(repositoryId: number, category: string, packages: readonly string[]): void;
-  /** Removes some of what belongs to other repositories than these, which nobody can look up. @returns whether there was any */
+  /** Removes some of the Manifests of other repositories than these, which nobody can look up. @returns whether there was any */
   prune(repositoryIds: readonly number[]): boolean;
 }
 
@@ -40,7 +40,7 @@ const PRUNED_AT_ONCE = 300;
 const { placeholder } = sql;
 
 /**
- * Drizzle's statement as SQLite's own, with values in the order of the columns: a tree of ::gentoo's size is a hundred thousand
+ * Drizzle's statement as SQLite's own, with values in the order of the columns: a repository of ::gentoo's size is a hundred thousand
  * of them, and what Drizzle adds to each takes as long as SQLite does.
  */
 function prepareInsert(db: IndexDatabase, insert: { toSQL(): { readonly sql: string } }) {

@@ -1,5 +1,5 @@
 /**
- * Which mirrors had the files of which repositories, counted over restarts.
+ * Counts which mirrors had the files of which repositories, over restarts.
  */
 import { sql } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";

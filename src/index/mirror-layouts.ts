@@ -1,5 +1,5 @@
 /**
- * The layout.conf of each mirror as last fetched, over restarts.
+ * Keeps the layout.conf of each mirror as last fetched, over restarts.
  */
 import { eq } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";

@@ -91,7 +91,7 @@ test("a damaged index is set aside and a new one made, whatever is wrong with it
   }
 });
 
-test("what the trees want lies in a file of its own, and a damaged one of those takes nothing else along", () => {
+test("Manifests have a database of their own, and a damaged one takes nothing else along", () => {
   const trees = folder.file("trees.sqlite");
   for (const damage of [() => writeFileSync(trees, "garbage ".repeat(2000)), () => rmSync(trees)]) {
     const before = openIndex(path, MIGRATIONS);
@@ -109,7 +109,7 @@ test("what the trees want lies in a file of its own, and a damaged one of those 
   }
 });
 
-test("with the index lost, what the trees wanted belongs to none of the repositories configured anew", () => {
+test("with the index lost, scanned Manifests belong to none of the repositories configured anew", () => {
   const before = openIndex(path, MIGRATIONS);
   const [id = 0] = createRepositoryRows(before.db).configure([{ name: "t", location: "/t" }]);
   createRepositoryRows(before.db).replace(id, [

@@ -1,6 +1,7 @@
 /**
- * Opens the index and beside it trees.sqlite, or makes new ones where they are missing or damaged: everything in them can
- * be found again on disk. A damaged file is set aside as `….damaged`, never deleted, and never believed.
+ * Opens the index and beside it trees.sqlite, or makes new ones where they are missing or damaged: everything in them can be found
+ * again on disk. A damaged file is set aside as `….damaged`, never deleted, and never trusted. Also reads the index of a store that
+ * another process may be using.
  */
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
@@ -20,13 +21,13 @@ export interface Damage {
 
 export interface Index {
   readonly path: string;
-  /** What the trees want; undefined where that is in memory, so that nobody else can write it. */
+  /** Path of trees.sqlite, which has the Manifests; undefined where they are in memory, so that nobody else can write them. */
   readonly treesPath?: string;
-  /** Both of them. */
+  /** Both databases. */
   readonly db: IndexDatabase;
   /** Why it is in memory alone and ends with the process, where that is so. */
   readonly refused?: string;
-  /** Of files that were there and are not used, the name and why. */
+  /** Files that were there and are not used, and why. */
   readonly damages: readonly Damage[];
   /** Writes back the log and closes; the files are then whole without their -wal. */
   close(): void;
@@ -34,7 +35,7 @@ export interface Index {
 
 const LONG_LOG_BYTES = 16 * 1024 * 1024;
 
-/** Whether the log of the index at that path is due to be written back. */
+/** Whether the write-ahead log of an index is due to be written back. */
 export function isLogLong(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > LONG_LOG_BYTES;
 }
@@ -49,10 +50,10 @@ export function isIndexDamage(error: unknown): error is Error {
   return error instanceof Error && error.cause !== undefined && isIndexDamage(error.cause);
 }
 
-/** Those that say that the disk takes nothing: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
+/** Result codes that say that the disk takes nothing: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 const REFUSED = new Set([10, 13, 14]);
 
-/** What the disk said, where an error says that it takes nothing; Drizzle wraps SQLite's own. */
+/** Why the disk takes nothing, where an error says so; Drizzle wraps SQLite's own. */
 function refusalIn(error: unknown): string | undefined {
   if (error instanceof SQLiteError) return REFUSED.has(error.errno & 0xff) ? reasonOf(error) : undefined;
   return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;
@@ -62,8 +63,8 @@ class DamagedIndexError extends Error {}
 
 /** Reads all pages. @throws {Error} of which isIndexDamage() is true, where they don't fit together */
 export function checkWhole(client: Database): void {
-  const verdict = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-  if (verdict?.quick_check !== "ok") throw new DamagedIndexError(verdict?.quick_check ?? "no answer to quick_check");
+  const result = client.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+  if (result?.quick_check !== "ok") throw new DamagedIndexError(result?.quick_check ?? "no answer to quick_check");
 }
 
 interface OpenFile {
@@ -72,11 +73,11 @@ interface OpenFile {
 }
 
 interface FileKind {
-  /** Of its migrations. */
+  /** Folder of its migrations. */
   readonly folder: string;
-  /** Where it is noted which of them were applied. */
+  /** Table that lists the migrations that were applied. */
   readonly table: string;
-  /** What the start reads of it, where it is not looked through at once: that takes 100 ms for a tree of ::gentoo's size. */
+  /** Query that the start makes in place of a check of all pages: that takes 100 ms for a repository of ::gentoo's size. */
   readonly probe?: string;
 }
 
@@ -105,7 +106,7 @@ function openFile(path: string, kind: FileKind): OpenFile {
   }
 }
 
-/** Keeps a damaged file, if it is there, out of the way; who has it open goes on with it. */
+/** Moves a damaged file, if it is there, out of the way; a process that has it open keeps it. */
 export function setAside(path: string): void {
   if (!existsSync(path)) return;
   rmSync(`${path}.damaged`, { recursive: true, force: true });
@@ -113,7 +114,7 @@ export function setAside(path: string): void {
   for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
 }
 
-/** The file, or a new one in its place where it is damaged; that goes into `damages`. */
+/** Opens the file, or a new one in its place where it is damaged; the damage goes into `damages`. */
 function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFile {
   try {
     return openFile(path, kind);
@@ -126,14 +127,14 @@ function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFil
   }
 }
 
-/** Where what the trees want lies, by the path of the index. */
+/** Path of trees.sqlite, by that of the index. */
 export function treesPathBeside(path: string): string {
   return `${dirname(path)}/trees.sqlite`;
 }
 
 const MEMORY = ":memory:";
 
-/** Adds the trees' tables to the index: those of a file, or for an index in memory tables of its own. */
+/** Adds the tables of Manifests to the index: those of trees.sqlite, or for an index in memory tables of its own. */
 function addTrees({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {
   if (path === MEMORY) {
     migrateTo(db, kind);
@@ -184,7 +185,7 @@ export function openIndex(path: string, migrationsFolder: string): Index {
   };
 }
 
-/** Where the disk is full or broken an index in memory has to do: clients get their files all the same. */
+/** Opens the index, or one in memory where the disk is full or broken: clients get their files all the same. */
 export function openIndexOrNone(path: string, migrationsFolder: string): Index {
   try {
     return openIndex(path, migrationsFolder);

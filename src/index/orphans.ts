@@ -9,7 +9,7 @@ import { files, repositories, settings } from "./schema.ts";
 import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface OrphanRows {
-  /** Notes of the next files by name after that one whether they are wanted; undefined when none is left. */
+  /** Marks the next files by name after that one; returns the last of them, undefined when none is left. */
   mark(after: string, limit: number, now: number): string | undefined;
   /** When all repositories were last known to be current. */
   currentAt(): number | undefined;
@@ -20,7 +20,7 @@ export interface OrphanRows {
 const CURRENT_AT = "repositories_current_at";
 
 export function createOrphanRows(db: IndexDatabase): OrphanRows {
-  // Another content of the same name is wanted instead: this one nobody gets any more. Old hashes do not tell.
+  // Where another content of the name is wanted instead, this one is not wanted any more. Old hashes do not bind.
   const sameContent = sql`${distEntries.name} = ${files.name} AND ${distEntries.size} = ${files.size} AND (
     ${distEntries.blake2b} IS NULL OR ${files.blake2b} IS NULL OR ${distEntries.blake2b} = ${files.blake2b})`;
   // Drizzle leaves out tables' names in what it selects from one table, but not in SQL within SQL.

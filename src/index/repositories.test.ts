@@ -30,26 +30,26 @@ function add(repositoryId: number, cp: string, ...entries: DistEntry[]): number 
   return rows.replace(repositoryId, [{ category, package: name, stamp: "s", entries }]);
 }
 
-const tree = (name: string) => ({ name, location: `/trees/${name}` });
+const repository = (name: string) => ({ name, location: `/trees/${name}` });
 const byName = (name: string) => rows.entriesByName(name as DistfileName);
 const packagesOf = (found: ReturnType<typeof byName>) =>
   found.map((by) => `${by.repository}:${by.category}/${by.package}`);
 
 test("look-ups come in the order of the repositories, then of categories and packages", () => {
-  const [second = 0, first = 0] = rows.configure([tree("second"), tree("first")]);
+  const [second = 0, first = 0] = rows.configure([repository("second"), repository("first")]);
   add(second, "x/b", entry("f", 1, { blake2b: A }));
   add(second, "x/a", entry("f", 1, { blake2b: A }));
   add(second, "a/z", entry("f", 1, { blake2b: A }));
   add(first, "z/z", entry("f", 1, { blake2b: A }));
   expect(packagesOf(byName("f"))).toEqual(["second:a/z", "second:x/a", "second:x/b", "first:z/z"]);
-  expect(rows.configure([tree("first"), tree("second")])).toEqual([first, second]);
+  expect(rows.configure([repository("first"), repository("second")])).toEqual([first, second]);
   const order = ["first:z/z", "second:a/z", "second:x/a", "second:x/b"];
   expect(packagesOf(byName("f"))).toEqual(order);
   expect(packagesOf(rows.entriesByDigest(A))).toEqual(order);
 });
 
 test("an entry comes back as it went in", () => {
-  const [id = 0] = rows.configure([tree("t")]);
+  const [id = 0] = rows.configure([repository("t")]);
   const entries = [
     entry("github.com%2Fx%2F@v%2Fv1.zip", 17_263_615_692, { blake2b: A, sha512: B }),
     entry("sha-only", 1, { sha512: A }),
@@ -64,7 +64,7 @@ test("an entry comes back as it went in", () => {
 });
 
 test("a digest is found as BLAKE2B and as SHA512, whole, once per package", () => {
-  const [id = 0] = rows.configure([tree("t")]);
+  const [id = 0] = rows.configure([repository("t")]);
   add(id, "c/one", entry("x", 1, { blake2b: A, sha512: B }));
   add(id, "c/two", entry("y", 1, { blake2b: B, sha512: A }));
   add(id, "c/near", entry("z", 1, { blake2b: A_BUT_LAST, sha512: A_BUT_LAST }));
@@ -75,7 +75,7 @@ test("a digest is found as BLAKE2B and as SHA512, whole, once per package", () =
 });
 
 test("replacing a package leaves the new entries alone, and tells whether they differ from the old", () => {
-  const [id = 0] = rows.configure([tree("t")]);
+  const [id = 0] = rows.configure([repository("t")]);
   const keep = entry("keep", 1, { blake2b: A });
   expect(add(id, "c/p", keep, entry("gone", 2), entry("resized", 3), entry("rehashed", 4, { blake2b: A }))).toBe(1);
   const now = [keep, entry("resized", 33), entry("rehashed", 4, { blake2b: B }), entry("new", 5)];
@@ -90,7 +90,7 @@ test("replacing a package leaves the new entries alone, and tells whether they d
 });
 
 test("stamps are kept by package, and removed with it", () => {
-  const [id = 0, other = 0] = rows.configure([tree("t"), tree("other")]);
+  const [id = 0, other = 0] = rows.configure([repository("t"), repository("other")]);
   add(other, "c/p", entry("f", 1));
   rows.replace(id, [
     { category: "c", package: "p", stamp: "1:2:3", entries: [entry("f", 1)] },
@@ -108,14 +108,14 @@ test("stamps are kept by package, and removed with it", () => {
 });
 
 test("a repository that is no longer configured wants nothing any more; a renamed one keeps it", () => {
-  const [stays = 0, goes = 0] = rows.configure([tree("stays"), tree("goes")]);
+  const [stays = 0, goes = 0] = rows.configure([repository("stays"), repository("goes")]);
   add(stays, "c/p", entry("f", 1));
   add(goes, "c/p", entry("f", 1), entry("g", 1));
   expect(rows.configure([{ name: "renamed", location: "/trees/stays" }])).toEqual([stays]);
   expect(packagesOf(byName("f"))).toEqual(["renamed:c/p"]);
   expect(rows.counts()).toEqual({ packages: 1, distfiles: 1 });
   // Its id is nobody else's as long as anything of it is there.
-  const [, other = 0] = rows.configure([tree("stays"), tree("other")]);
+  const [, other = 0] = rows.configure([repository("stays"), repository("other")]);
   expect([other > goes, packagesOf(byName("g"))]).toEqual([true, []]);
   while (rows.prune(rows.ids())) expect(packagesOf(byName("f"))).toEqual(["stays:c/p"]);
   expect(db.select().from(distEntries).all()).toHaveLength(1);
@@ -124,7 +124,7 @@ test("a repository that is no longer configured wants nothing any more; a rename
 });
 
 test("a batch that fails changes nothing", () => {
-  const [id = 0] = rows.configure([tree("t")]);
+  const [id = 0] = rows.configure([repository("t")]);
   add(id, "c/p", entry("f", 1));
   const broken = { ...entry("h", 1), name: null } as unknown as DistEntry;
   expect(() =>

@@ -1,6 +1,6 @@
 /**
- * Which repositories there are and what they want, as last scanned: the two look-ups that every request makes, by name and
- * by digest. Their Manifests are the scan's business (manifests.ts), most often in a thread, which says when it changed them.
+ * Looks up which repositories there are and what they want, as last scanned: by name and by digest, as every request does. Their
+ * Manifests are read and written by the scan (manifests.ts), most often in a thread, which says when it changed them.
  */
 import { and, eq, max, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
@@ -19,22 +19,22 @@ export interface RepositoryCounts {
 
 export interface RepositoryRows extends ManifestRows {
   /**
-   * Makes these the repositories, in this order, and forgets all others; what they wanted is found no more, and prune()
-   * removes it. Returns their ids in the same order.
+   * Makes these the repositories, in this order, and forgets all others, whose Manifests are found no more until prune() removes
+   * them. Returns the ids in the same order.
    */
   configure(wanted: readonly { readonly name: string; readonly location: string }[]): readonly number[];
-  /** Of those that are configured. */
+  /** Ids of the configured repositories. */
   ids(): readonly number[];
   /** First repository first, then by category and package. */
   entriesByName(name: FileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
   entriesByDigest(digest: string): readonly WantedBy[];
-  /** What the package wants, by name. */
+  /** The DIST entries of a package, by name. */
   entriesOf(location: string, category: string, name: string): ReadonlyMap<string, DistEntry>;
   counts(): RepositoryCounts;
   /** Another number whenever what is wanted may have changed. */
   readonly revision: number;
-  /** To be called when others wrote Manifests. */
+  /** To be called when another thread wrote Manifests. */
   noteChange(): void;
 }
 

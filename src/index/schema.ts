@@ -8,7 +8,7 @@ import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
-/** Facts of this store that are no table of their own: `id`, the random name it is known by in Via and CDN-Loop. */
+/** Single values: `id`, the random name of the store in Via and CDN-Loop, and when the repositories were last current. */
 export const settings = sqliteTable("settings", {
   key: text("key").primaryKey(),
   value: text("value").notNull(),
@@ -82,7 +82,7 @@ export const httpMetadata = sqliteTable(
   (table) => [index("http_metadata_stem").on(table.stem)],
 );
 
-/** What is known of files coming in beyond their bytes in partial/: needed to resume them under a validator. */
+/** What is needed to resume files coming in, beyond their bytes in partial/. */
 export const partials = sqliteTable("partials", {
   name: text("name").$type<FileName>().primaryKey(),
   url: text("url").notNull(),
@@ -111,7 +111,7 @@ export const mirrorLayouts = sqliteTable("mirror_layouts", {
   fetchedAt: integer("fetched_at").notNull(),
 });
 
-/** What ebuilds said when they were sourced; it holds as long as the ebuild and its eclasses are these. */
+/** What ebuilds said when they were sourced; valid as long as the ebuild and its eclasses are these. */
 export const evaluations = sqliteTable(
   "evaluations",
   {
@@ -189,7 +189,7 @@ export const statistics = sqliteTable(
   (table) => [primaryKey({ columns: [table.resolution, table.at] })],
 );
 
-/** Who asked; empty where `[server] client_statistics` is off. */
+/** Clients; empty where `[server] client_statistics` is off. */
 export const clients = sqliteTable("clients", {
   address: text("address").primaryKey(),
   requests: integer("requests").notNull(),
@@ -199,7 +199,7 @@ export const clients = sqliteTable("clients", {
   lastSeen: integer("last_seen").notNull(),
 });
 
-/** What went wrong lately. */
+/** Failures of late. */
 export const failures = sqliteTable(
   "failures",
   {

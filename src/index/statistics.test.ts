@@ -111,19 +111,19 @@ test("what a wrong clock put into the future does not stay", () => {
 
 test("what can't be written is kept, with what comes meanwhile", () => {
   const counts = createStatistics(index.db, clock);
-  const known = createClientCounts(index.db);
+  const clientCounts = createClientCounts(index.db);
   counts.add("hits", 1);
-  known.count("::1", true, 10, NOON);
+  clientCounts.count("::1", true, 10, NOON);
   index.db.run("create trigger full before insert on statistics begin select raise(abort, 'full'); end");
   index.db.run("create trigger full_too before insert on clients begin select raise(abort, 'full'); end");
   expect(() => counts.flush()).toThrow();
-  expect(() => known.flush()).toThrow();
+  expect(() => clientCounts.flush()).toThrow();
   counts.add("hits", 1);
-  known.count("::1", false, 5, NOON + 1);
+  clientCounts.count("::1", false, 5, NOON + 1);
   index.db.run("drop trigger full");
   index.db.run("drop trigger full_too");
   counts.flush();
-  known.flush();
+  clientCounts.flush();
   expect(createStatistics(index.db, clock).allTime().hits).toBe(2);
   expect(createClientCounts(index.db).top(5)).toEqual([
     { address: "::1", requests: 2, hits: 1, bytes: 15, firstSeen: NOON, lastSeen: NOON + 1 },
@@ -131,15 +131,15 @@ test("what can't be written is kept, with what comes meanwhile", () => {
 });
 
 test("clients that come and go without end do not fill the table: those seen last stay", () => {
-  const known = createClientCounts(index.db);
+  const clientCounts = createClientCounts(index.db);
   for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 900; i++) known.count(`fd00::${round}:${i}`, true, 1, NOON + round * 1000 + i);
-    known.flush();
+    for (let i = 0; i < 900; i++) clientCounts.count(`fd00::${round}:${i}`, true, 1, NOON + round * 1000 + i);
+    clientCounts.flush();
   }
   const rows = index.db.select().from(clients).all();
   expect([rows.length, rows.filter(({ address }) => address.startsWith("fd00::2:")).length]).toEqual([1000, 900]);
-  known.clear();
-  expect(known.top(5)).toEqual([]);
+  clientCounts.clear();
+  expect(clientCounts.top(5)).toEqual([]);
 });
 
 test("failures of one file count as one, the latest stay, and they outlive a restart", () => {

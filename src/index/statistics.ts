@@ -1,6 +1,6 @@
 /**
- * What came of requests, and how many bytes that took, in buckets of a minute, an hour and a day (UTC) that outlive
- * restarts. Counted in memory, as a hit must not wait for the disk, and written in batches. Old buckets are forgotten,
+ * Counts outcomes of requests and their bytes in buckets of a minute, an hour and a day (UTC) that outlive restarts.
+ * Counted in memory, as a hit must not wait for the disk, and written in batches. Old buckets are forgotten,
  * so the table never has more than some four thousand rows.
  */
 import { and, eq, gte, lt, or, sql } from "drizzle-orm";
@@ -8,7 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
 import { statistics } from "./schema.ts";
 
-/** What is counted; bytes of answers by what came of the request, bytes fetched by the kind of their source. */
+/** The counters: requests and bytes sent by outcome, bytes fetched by kind of source. */
 export const MEASURES = [
   "hits",
   "misses",
@@ -112,7 +112,7 @@ export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
 
   return {
     add(measure, amount, now = clock.now()) {
-      // One division less for each request; a clock set back is heeded too.
+      // One division less for each request; a clock set back counts too.
       if (now - currentAt >= MINUTE_MS || now < currentAt) {
         currentAt = beginOf(now, "minute");
         current = pending.get(currentAt) ?? zeros();

@@ -1,5 +1,5 @@
 /**
- * The name a store goes by in Via (RFC 9110, section 7.6.3) and CDN-Loop (RFC 8586): drawn once, kept in the index,
+ * Gives the name of a store in Via (RFC 9110, section 7.6.3) and CDN-Loop (RFC 8586): drawn once, kept in the index,
  * so that two portcaches in one chain never take each other for themselves.
  */
 import { randomBytes } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * The tables of trees.sqlite: what the trees want, as last scanned. A file of its own beside the index, as a scan writes it
- * from a thread for up to seconds at a time, and SQLite has one writer per file: nobody who writes to the index waits for it.
+ * Declares the tables of trees.sqlite: the Manifests of ebuild repositories, as last scanned. A file of its own beside the index, as
+ * a scan writes it from a thread for up to seconds at a time, and SQLite has one writer per file: writes to the index do not wait.
  * `drizzle-kit generate --config=drizzle-trees.config.ts` turns this into drizzle/trees/*.sql.
  */
 import { sql } from "drizzle-orm";

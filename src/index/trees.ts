@@ -1,7 +1,7 @@
 /**
- * trees.sqlite for the one that writes it, a scan in a thread (trees-schema.ts). It writes in few large transactions, each
- * of which readers see whole or not at all. Into empty tables the indexes that only look-ups need are made behind the rows:
- * sorting them once costs a third of putting each row into its place (measured).
+ * Opens trees.sqlite for the scan, which writes it in a thread (trees-schema.ts), in few large transactions, each of which readers
+ * see whole or not at all. For empty tables, the indexes that only look-ups need are made after the rows: sorting them once costs a
+ * third of putting each row into its place (measured).
  */
 import { Database } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
@@ -10,14 +10,14 @@ import { checkWhole } from "./open.ts";
 import * as schema from "./schema.ts";
 
 export interface TreesWriter {
-  /** Looks through all of it. @throws {Error} of which isIndexDamage() is true */
+  /** Checks all pages. @throws {Error} of which isIndexDamage() is true */
   check(): void;
   readonly rows: ManifestRows;
   /** Whether what is wanted may have changed since the last commit. */
   readonly changed: boolean;
   begin(): void;
   commit(): void;
-  /** Writes back the log and closes. What was not committed is lost. */
+  /** Writes back the log and closes; what was not committed is lost. */
   close(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * One server per store. SQLite's own file lock is used because the kernel drops it with the process, however that
- * ends, and because it works the same on every libc; the row inside says who holds it.
+ * Locks the store for one server. SQLite's file lock is used because the kernel drops it with the process, however that ends, and
+ * because it works the same on every libc; the row inside says who holds it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import { readFileSync, statSync } from "node:fs";
@@ -12,13 +12,13 @@ function isBusy(error: unknown): boolean {
 }
 
 export interface StoreLock {
-  /** Whether the file that is locked still is the one that others would find. */
+  /** Whether the locked file still is the one that another process would find. */
   readonly holds: boolean;
   release(): void;
 }
 
 export class StoreLockedError extends Error {
-  /** As the one who holds it has put it. */
+  /** Description of the process that holds it, such as "portcache serve (process 4711)". */
   readonly holder: string;
 
   constructor(location: string, holder: string) {
@@ -28,13 +28,13 @@ export class StoreLockedError extends Error {
   }
 }
 
-/** Tells a file from another of its name; undefined where there is none. */
+/** Identifies a file by device and inode; undefined where there is none. */
 function fileAt(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
-/** Whether a process holds it, as the kernel tells (proc_locks(5)): asking SQLite would take the lock for a moment. */
+/** Whether a process holds the lock, by proc_locks(5): asking SQLite would take it for a moment. */
 export function isStoreLocked(location: string): boolean {
   const inode = statSync(`${location}/portcache.lock`, { throwIfNoEntry: false })?.ino;
   if (inode === undefined) return false;
@@ -49,12 +49,12 @@ function readHolder(database: Database): string {
     const row = database.query<{ name: string }, []>("SELECT name FROM holder").get();
     return row?.name ?? NOBODY_KNOWN;
   } catch {
-    // It is being written just now.
+    // It is being written at this moment.
     return NOBODY_KNOWN;
   }
 }
 
-/** Who holds it, such as "portcache serve (process 4711)"; undefined where nobody does. */
+/** Returns who holds the lock, such as "portcache serve (process 4711)"; undefined where nobody does. */
 export function storeHolder(location: string): string | undefined {
   try {
     if (!isStoreLocked(location)) return undefined;
@@ -71,7 +71,7 @@ export function storeHolder(location: string): string | undefined {
   }
 }
 
-/** Where the disk is full nobody is told who holds it, and that is all. */
+/** Notes who holds the lock. Where the disk is full others do not learn it, and that is all. */
 function note(database: Database, holder: string): void {
   try {
     database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");
@@ -85,7 +85,7 @@ function note(database: Database, holder: string): void {
 }
 
 /**
- * @param holder what a second server is told, such as "portcache serve, process 4711"
+ * @param holder what a second server reports, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
  */
 export function lockStore(location: string, holder: string): StoreLock {
@@ -94,10 +94,10 @@ export function lockStore(location: string, holder: string): StoreLock {
   try {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("BEGIN IMMEDIATE");
-    // Somebody who is refused just now reads who holds it, which must not be in the holder's way.
+    // A process that is refused reads who holds it, which must not be in the holder's way.
     database.exec("PRAGMA busy_timeout = 1000");
     note(database, holder);
-    // An open write transaction is the lock; others can still read who holds it.
+    // An open write transaction is the lock; other processes can still read who holds it.
     if (!database.inTransaction) database.exec("BEGIN IMMEDIATE");
   } catch (error) {
     if (!isBusy(error)) {

@@ -23,10 +23,10 @@ function filled(limitBytes: number, loads: string[] = []): MemoryCache {
   });
 }
 
-async function use(hot: MemoryCache, i: number, times = 1, file = fileOf(i)): Promise<Blob | undefined> {
+async function use(cache: MemoryCache, i: number, times = 1, file = fileOf(i)): Promise<Blob | undefined> {
   let body: Blob | undefined;
   for (let time = 0; time < times; time++) {
-    body = hot.use(nameOf(i), file);
+    body = cache.use(nameOf(i), file);
     await Bun.sleep(0);
   }
   return body;
@@ -34,42 +34,42 @@ async function use(hot: MemoryCache, i: number, times = 1, file = fileOf(i)): Pr
 
 test("a file is there from its second use on, and read once", async () => {
   const loads: string[] = [];
-  const hot = filled(64 * KIB, loads);
-  expect(await use(hot, 1)).toBeUndefined();
-  expect((await use(hot, 1, 5))?.size).toBe(KIB);
+  const cache = filled(64 * KIB, loads);
+  expect(await use(cache, 1)).toBeUndefined();
+  expect((await use(cache, 1, 5))?.size).toBe(KIB);
   expect(loads).toEqual(["/store/1"]);
-  expect([hot.files, hot.bytes]).toEqual([1, KIB]);
+  expect([cache.files, cache.bytes]).toEqual([1, KIB]);
 });
 
 test("bytes of another stamp are not given out", async () => {
-  const hot = filled(64 * KIB);
-  await use(hot, 1, 2);
-  expect(await use(hot, 1, 1, fileOf(1, 2 * KIB, "2"))).toBeUndefined();
-  expect((await use(hot, 1, 1, fileOf(1, 2 * KIB, "2")))?.size).toBe(2 * KIB);
-  expect(hot.bytes).toBe(2 * KIB);
+  const cache = filled(64 * KIB);
+  await use(cache, 1, 2);
+  expect(await use(cache, 1, 1, fileOf(1, 2 * KIB, "2"))).toBeUndefined();
+  expect((await use(cache, 1, 1, fileOf(1, 2 * KIB, "2")))?.size).toBe(2 * KIB);
+  expect(cache.bytes).toBe(2 * KIB);
 });
 
 test("it holds no more than its limit, whatever is asked for", async () => {
-  const hot = filled(10 * KIB);
+  const cache = filled(10 * KIB);
   for (let i = 0; i < 2000; i++) {
-    await use(hot, (i * 7919) % 97, 1 + (i % 3), fileOf((i * 7919) % 97, 1 + ((i * 31) % (2 * KIB))));
-    expect(hot.bytes).toBeLessThanOrEqual(10 * KIB);
+    await use(cache, (i * 7919) % 97, 1 + (i % 3), fileOf((i * 7919) % 97, 1 + ((i * 31) % (2 * KIB))));
+    expect(cache.bytes).toBeLessThanOrEqual(10 * KIB);
   }
-  expect(hot.bytes).toBeGreaterThan(5 * KIB);
+  expect(cache.bytes).toBeGreaterThan(5 * KIB);
 });
 
 test("what is asked for often stays when a thousand others pass by once", async () => {
-  const hot = filled(10 * KIB);
-  for (let i = 0; i < 10; i++) await use(hot, i, 20);
-  for (let i = 100; i < 1100; i++) await use(hot, i);
-  for (let i = 0; i < 10; i++) expect((await use(hot, i))?.size).toBe(KIB);
+  const cache = filled(10 * KIB);
+  for (let i = 0; i < 10; i++) await use(cache, i, 20);
+  for (let i = 100; i < 1100; i++) await use(cache, i);
+  for (let i = 0; i < 10; i++) expect((await use(cache, i))?.size).toBe(KIB);
 });
 
 test("what is asked for often now displaces what was once", async () => {
-  const hot = filled(10 * KIB);
-  for (let i = 0; i < 10; i++) await use(hot, i, 5);
-  for (let round = 0; round < 3000; round++) for (let i = 50; i < 60; i++) await use(hot, i);
-  for (let i = 50; i < 60; i++) expect((await use(hot, i))?.size).toBe(KIB);
+  const cache = filled(10 * KIB);
+  for (let i = 0; i < 10; i++) await use(cache, i, 5);
+  for (let round = 0; round < 3000; round++) for (let i = 50; i < 60; i++) await use(cache, i);
+  for (let i = 50; i < 60; i++) expect((await use(cache, i))?.size).toBe(KIB);
 });
 
 test("large files, files of a large share, and all files where nothing may be held are left to the disk", async () => {
@@ -80,41 +80,41 @@ test("large files, files of a large share, and all files where nothing may be he
 
 test("a file that can't be read is asked for again at its next use", async () => {
   let fail = true;
-  const hot = createMemoryCache({
+  const cache = createMemoryCache({
     limitBytes: () => 64 * KIB,
     load: async () => {
       if (fail) throw new Error("EIO");
       return new Blob(["x"]);
     },
   });
-  await use(hot, 1, 2);
-  expect(hot.files).toBe(0);
+  await use(cache, 1, 2);
+  expect(cache.files).toBe(0);
   fail = false;
-  expect(await (await use(hot, 1, 2))?.text()).toBe("x");
+  expect(await (await use(cache, 1, 2))?.text()).toBe("x");
 });
 
 test("a limit that is lowered holds from the next use on", async () => {
   let limit = 10 * KIB;
-  const hot = createMemoryCache({
+  const cache = createMemoryCache({
     limitBytes: () => limit,
     load: async ({ size }) => new Blob([new Uint8Array(size)]),
   });
-  for (let i = 0; i < 10; i++) await use(hot, i, 2);
-  expect(hot.bytes).toBe(10 * KIB);
+  for (let i = 0; i < 10; i++) await use(cache, i, 2);
+  expect(cache.bytes).toBe(10 * KIB);
   limit = 3 * KIB;
-  await use(hot, 0);
-  expect(hot.bytes).toBeLessThanOrEqual(3 * KIB);
+  await use(cache, 0);
+  expect(cache.bytes).toBeLessThanOrEqual(3 * KIB);
 });
 
 test("what was asked for in neither of the last two periods is let go, the rest stays", async () => {
-  const hot = filled(64 * KIB);
-  await use(hot, 1, 2);
-  await use(hot, 2, 2);
-  hot.release();
-  await use(hot, 2);
-  hot.release();
-  expect([hot.holds(nameOf(1)), hot.holds(nameOf(2)), hot.bytes]).toEqual([false, true, KIB]);
-  hot.release();
-  hot.release();
-  expect([hot.files, hot.bytes]).toEqual([0, 0]);
+  const cache = filled(64 * KIB);
+  await use(cache, 1, 2);
+  await use(cache, 2, 2);
+  cache.release();
+  await use(cache, 2);
+  cache.release();
+  expect([cache.holds(nameOf(1)), cache.holds(nameOf(2)), cache.bytes]).toEqual([false, true, KIB]);
+  cache.release();
+  cache.release();
+  expect([cache.files, cache.bytes]).toEqual([0, 0]);
 });

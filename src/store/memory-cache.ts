@@ -7,7 +7,7 @@ import type { Store, StoredFile } from "./store.ts";
 import { createTinyLfu } from "./tiny-lfu.ts";
 
 export interface MemoryCacheDeps {
-  /** Bytes held at most, as it is set now; 0: none. */
+  /** Most bytes to hold, as configured now; 0: none. */
   readonly limitBytes: () => number;
   /** Reads the file's bytes; undefined where it is no longer the one that was described. */
   readonly load: (file: StoredFile) => Promise<Blob | undefined>;
@@ -15,14 +15,14 @@ export interface MemoryCacheDeps {
 
 export interface MemoryCache {
   /**
-   * The bytes of this very file, if they are held. Counts a use, and where they are worth holding begins to load them for
-   * the next time.
+   * Returns the bytes of this very file, if they are held. Counts a use, and begins to load bytes that are worth holding for the
+   * next time.
    */
   use(name: FileName, file: StoredFile): Blob | undefined;
-  /** Whether bytes of that name are held. */
+  /** Whether bytes of this name are held. */
   holds(name: FileName): boolean;
   forget(name: FileName): void;
-  /** Lets go of what was not asked for since the call before the last. @returns bytes let go */
+  /** Drops files that were not asked for since the call before the last. @returns bytes freed */
   release(): number;
   /** Bytes held now. */
   readonly bytes: number;
@@ -31,19 +31,19 @@ export interface MemoryCache {
 
 /** Far beyond it sendfile costs less than copying from memory (measured). */
 const LARGEST_BYTES = 2 * 1024 * 1024;
-/** One file gets no more than such a part of all. */
+/** One file gets no more than this part of the limit. */
 const LARGEST_SHARE = 8;
-/** Names whose frequency is followed. */
+/** How many names TinyLFU counts. */
 const NAMES_FOLLOWED = 4096;
 /** How many files are looked at to find which to displace: the cost of a request must not grow with what is held. */
 const LOOKED_AT = 32;
-/** Files read at once; the others have their turn at their next use. */
+/** How many files are read at once; others are read at their next use. */
 const LOADS_AT_ONCE = 4;
 
 interface Held {
   readonly body: Blob;
   readonly stamp: string;
-  /** In which period it was last asked for; release() begins another. */
+  /** The period in which it was last asked for; release() begins another. */
   period: number;
 }
 
@@ -124,7 +124,7 @@ export function createMemoryCache({ limitBytes, load }: MemoryCacheDeps): Memory
       }
       if (known) forget(name);
       if (loading.has(name) || loading.size >= LOADS_AT_ONCE) return undefined;
-      // Reading what is not to be had any more is the next request's business to find out.
+      // That a file can't be read is for the next request to find out.
       if (displacedBy(frequency, file.size)) void fill(name, file).catch(() => undefined);
       return undefined;
     },

@@ -60,16 +60,16 @@ export interface PartFile {
   /** Bytes that were there when it was opened. */
   readonly length: number;
   write(bytes: Uint8Array, position: number): Promise<void>;
-  /** Notes that of `total` bytes only the first `front` count, until truncate(). */
+  /** Marks that of `total` bytes only the first `front` count, until truncate(). */
   mark(front: number, total: number): Promise<void>;
   truncate(length: number): Promise<void>;
   /** Whether it can get a final name. */
   readonly named: boolean;
   /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
   moveTo(path: string, modifiedAt: number): Promise<void>;
-  /** Gives up the name, so that another download can have it; `keep` leaves the bytes there for it to continue. */
+  /** Gives up the name, so that another download can have it; `keep` leaves the bytes for that one to continue. */
   leave(keep: boolean): void;
-  /** Once nobody reads from it, and after leave(). */
+  /** Closes the file, once nobody reads from it and after leave(). */
   close(): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ export function openPartFile(path: string, resume: boolean): PartFile {
   return partFile(path, openSync(path, flags, 0o644));
 }
 
-/** Cuts off what lies behind gaps, where a crash left some. @returns the bytes there are; 0 where there is no file */
+/** Cuts off the bytes behind gaps, where a crash left some. @returns the bytes left; 0 where there is no file */
 export function cutToFront(path: string): number {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (!stats?.isFile()) return 0;
@@ -113,7 +113,7 @@ function partFile(path: string | undefined, fd: number): PartFile {
   let unsynced = 0;
   let syncing = false;
 
-  /** Its outcome does not matter: the fsync before the rename reports what went wrong. */
+  /** Syncs while the download goes on. Its outcome does not matter: the fsync before the rename reports what went wrong. */
   function syncInPassing(): void {
     if (unsynced < SYNC_EVERY_BYTES || syncing) return;
     unsynced = 0;
@@ -145,7 +145,7 @@ function partFile(path: string | undefined, fd: number): PartFile {
     truncate: (length) => truncateTo(fd, length),
     async moveTo(finalPath, modifiedAt) {
       if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
-      // Whatever the umask: the folder is to be exported and read by others.
+      // Whatever the umask: the folder may be exported.
       await setMode(fd, 0o644);
       await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
       await syncAll(fd);

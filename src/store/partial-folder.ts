@@ -22,7 +22,7 @@ export interface PartialFolder {
   leftBytes(): number;
 }
 
-/** The part file, or undefined where something else has its name. */
+/** Opens the part file; undefined where something else has its name. */
 function openNamed(path: string, resume: boolean): PartFile | undefined {
   try {
     return openPartFile(path, resume);

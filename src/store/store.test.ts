@@ -46,7 +46,7 @@ test("a committed file lies under its name's hash, mode 0644, with upstream's mt
   expect(readdirSync(`${location}/partial`)).toEqual([]);
 });
 
-test("what somebody else puts in the place of a file just stored does not pass for it", async () => {
+test("a file that somebody else puts in the place of one just stored is not taken for it", async () => {
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
@@ -62,7 +62,7 @@ test("what somebody else puts in the place of a file just stored does not pass f
   expect(store.isSame(file)).toBe(false);
 });
 
-test("a kept part is there for the next opener, one not wanted or empty is not", async () => {
+test("a part file that is kept is there for the next download, an empty one or one not kept is not", async () => {
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
@@ -97,7 +97,7 @@ test("of a part that a crash left with gaps only what lies before them is there,
   again.leave(true);
   await again.close();
   expect(readFileSync(`${location}/partial/${name}`, "utf8")).toBe("cont");
-  // One that tells of another length than it has was not marked by us.
+  // A mark that gives another length than the file has is not ours.
   const foreign = Buffer.concat([crashed.subarray(0, 900), crashed.subarray(-51)]);
   writeFileSync(`${location}/partial/${name}`, foreign);
   const taken = store.openPart(name, resumeAll);
@@ -171,7 +171,7 @@ test("a second lock on a store fails, naming who holds the first", () => {
   lockStore(location, "process 3").release();
 });
 
-test("a file removed is gone from the call on, and one that comes in its place meanwhile stays", async () => {
+test("a removed file is gone from the call on, and one that comes in its place meanwhile stays", async () => {
   const { store } = newStore();
   const put = async () => {
     const part = store.openPart(name, resumeAll);

@@ -1,10 +1,10 @@
 /**
- * A whole file on disk: what is known of it by looking at it, and how its name is made to last.
+ * Describes a whole file on disk by its metadata, and makes its name last.
  */
 import { type BigIntStats, lstatSync } from "node:fs";
 import { open } from "node:fs/promises";
 
-/** A file as it lies in the store. */
+/** A file in the store. */
 export interface StoredFile {
   readonly path: string;
   readonly size: number;
@@ -28,7 +28,7 @@ export function statFile(path: string): StoredFile | undefined {
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return stats?.isFile() ? describe(path, stats) : undefined;
   } catch {
-    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no file to be had.
+    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no such file.
     return undefined;
   }
 }
@@ -42,7 +42,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Where it fails there is nothing to be done: what is not on the disk by now is missed after a power cut. */
+/** Syncs folders. Where that fails nothing can be done: a name that is not on the disk by then is missed after a power cut. */
 export function settleFolders(paths: readonly string[]): void {
   for (const path of paths) syncFolder(path).catch(() => undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * Counts how often names were asked for of late (pure): counts that fade, in bounded memory, after TinyLFU (Einziger, Friedman
- * and Manes, 2017), with exact counts as names are few.
+ * Counts how often names were asked for lately (pure): counts that fade, in bounded memory, after TinyLFU (Einziger, Friedman and
+ * Manes, 2017), with exact counts as names are few.
  */
 
 export interface TinyLfu {
@@ -10,7 +10,7 @@ export interface TinyLfu {
   estimate(name: string): number;
 }
 
-/** @param names after ten uses for each of so many, all counts are halved and those at nothing forgotten */
+/** @param names after ten uses for each of so many, all counts are halved and those at zero are forgotten */
 export function createTinyLfu(names: number): TinyLfu {
   const counts = new Map<string, number>();
   let uses = 0;

@@ -1,6 +1,6 @@
 /**
  * Decides how long a mirror's response is fresh (RFC 9111, section 4.2), as pure functions over its metadata. Mirrors say little:
- * where they say nothing the name tells most. A file with a date in its path never changes as a rule; anything else
+ * where they say nothing the name says most. A file with a date in its path never changes as a rule; anything else
  * (`gentoo-latest.tar.xz`, `latest-stage3.txt`, a binhost's `Packages`) may change any day, and revalidation costs a 304.
  */
 import type { MirrorPath } from "../../distfile/mirror-path.ts";

@@ -24,7 +24,7 @@ export function isStorable(fields: Headers): boolean {
 export function metadataOf(fields: Headers, askedAt: number, now: number): HttpMetadata {
   const dateAt = dateOf(fields, "date") ?? now;
   const age = fields.get("age") ?? "";
-  const told = /^\d+$/.test(age) ? 1000 * Number(age) : 0;
+  const ageMs = /^\d+$/.test(age) ? 1000 * Number(age) : 0;
   const expires = fields.get("expires");
   return {
     // Validators as they have to be given back, byte by byte.
@@ -35,7 +35,7 @@ export function metadataOf(fields: Headers, askedAt: number, now: number): HttpM
     dateAt,
     answeredAt: now,
     // A mirror's clock that is behind ours makes its files look old: that costs a revalidation, no more.
-    initialAgeMs: Math.max(0, now - dateAt, told + Math.max(0, now - askedAt)),
+    initialAgeMs: Math.max(0, now - dateAt, ageMs + Math.max(0, now - askedAt)),
     outdated: false,
   };
 }
