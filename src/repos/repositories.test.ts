@@ -223,7 +223,7 @@ test("a failure of the index is a problem of the repository, which the next scan
     },
   };
   const started = await start();
-  expect(started.status()).toMatchObject([{ problem: "database or disk is full" }]);
+  expect(started.status()).toMatchObject([{ problem: "cannot be scanned: database or disk is full" }]);
   rows = Object.assign(rows, { replace });
   await started.rescan();
   expect([wanted("a-1"), started.status()[0]?.problem]).toEqual([true, undefined]);

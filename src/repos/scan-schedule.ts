@@ -6,7 +6,7 @@
  */
 import { realpathSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { reasonWithPath } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { readMarkers } from "./markers.ts";
@@ -163,7 +163,7 @@ export function createScanSchedule({
         removed: 0,
         skipped: 0,
         unreadable: [],
-        problem: reasonOf(error),
+        problem: `cannot be scanned: ${reasonWithPath(error)}`,
       };
     }
     const endedAt = clock.now();

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
 import { isIndexDamage } from "../index/open.ts";
 import { openTreesWriter, type TreesWriter } from "../index/trees.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { reasonWithPath } from "../lib/error-reason.ts";
 import { type ScanReport, scanSteps } from "../repos/scan.ts";
 import type { ThreadReply, ThreadRequest } from "./scan-thread.ts";
 
@@ -58,7 +58,7 @@ function scanAndReply(message: ThreadRequest): void {
     const tookMs = Math.round(performance.now() - startedAt);
     reply({ kind: "scanned", report: report && { ...report, tookMs } });
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = reasonWithPath(error);
     // If the file was removed, the server reads one that nobody can write any more.
     reply({ kind: "failed", reason, damaged: isIndexDamage(error) || !existsSync(message.path) });
   }
