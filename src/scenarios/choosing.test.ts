@@ -1,6 +1,6 @@
 /**
- * The whole server over several mirrors that are slow, dead, silent or get better: what it gives each of them to do, and how
- * long clients wait.
+ * Tests the whole server over several mirrors that are slow, dead, silent or get better: how many requests each gets, and how long
+ * clients wait.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, readContent } from "../testing/content.ts";
@@ -27,8 +27,8 @@ async function createWorld(mirrorCount: number, files: number, size: number): Pr
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size, seed: i + 1 };
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/many", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/many", { dist });
   const mirrors: FakeUpstream[] = [];
   for (let i = 0; i < mirrorCount; i++) {
     const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
@@ -41,7 +41,7 @@ async function createWorld(mirrorCount: number, files: number, size: number): Pr
     async start(settings = {}) {
       const urls = mirrors.map(({ url }) => url);
       const location = folder.file("store");
-      const server = ending.use(await startServer({ location, mirrors: urls, repos: [tree.location], settings }));
+      const server = ending.use(await startServer({ location, mirrors: urls, repos: [repository.location], settings }));
       await server.settled;
       return server;
     },
@@ -99,7 +99,7 @@ test.concurrent("a mirror that dies costs one file a moment, and it is asked aga
   expect(asked(first)).toBeGreaterThanOrEqual(6);
 });
 
-test.concurrent("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once that is learnt", async () => {
+test.concurrent("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once the statistics show it", async () => {
   const size = 100 * KIB;
   await using world = await createWorld(4, 40, size);
   const [refusing, silent, trickling, good] = world.mirrors as [FakeUpstream, FakeUpstream, FakeUpstream, FakeUpstream];

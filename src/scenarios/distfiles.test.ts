@@ -19,14 +19,14 @@ const other = { size: 200_000, seed: 3 };
 const unknown = { size: 150_000, seed: 4 };
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "small.zip": small, "large.zip": large, "nowhere.zip": other } });
+  repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "small.zip": small, "large.zip": large, "nowhere.zip": other } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>([
       ["small.zip", small],
@@ -46,7 +46,7 @@ afterEach(async () => {
 async function start(
   settings: Record<string, string> = {},
   mirrors = [mirror.url],
-  repos = [tree.location],
+  repos = [repository.location],
 ): Promise<string> {
   await server?.stop();
   server = await startServer({ location: folder.file("store"), mirrors, repos, settings });
@@ -144,7 +144,7 @@ test("ranges and validators work on a file coming in, without asking upstream ag
   expect(mirror.fileRequests("large.zip").length).toBe(1);
 });
 
-test("HEAD of a file that is not here asks upstream by HEAD and downloads nothing", async () => {
+test("HEAD of a file that is not stored asks upstream by HEAD and downloads nothing", async () => {
   const base = await start();
   const head = await fetch(`${base}/large.zip`, { method: "HEAD" });
   expect([head.status, head.headers.get("content-length")]).toEqual([200, String(large.size)]);
@@ -154,7 +154,7 @@ test("HEAD of a file that is not here asks upstream by HEAD and downloads nothin
   expect(existsSync(pathOf("large.zip"))).toBe(false);
 });
 
-test("404 says who was asked and who wants the file, and is remembered until a tree changes", async () => {
+test("404 says who was asked and who wants the file, and is remembered until a repository changes", async () => {
   const base = await start();
   const first = await fetch(`${base}/nowhere.zip`);
   const text = await first.text();
@@ -165,8 +165,8 @@ test("404 says who was asked and who wants the file, and is remembered until a t
   expect(
     mirror.fileRequests("nowhere.zip").length + mirror.requests.filter(({ path }) => path.includes("nowhere")).length,
   ).toBe(1);
-  tree.put("app-misc/two", { dist: { "nowhere.zip": small } });
-  tree.markSynced();
+  repository.put("app-misc/two", { dist: { "nowhere.zip": small } });
+  repository.markSynced();
   mirror.files.set("nowhere.zip", other);
   const found = await fetch(`${base}/nowhere.zip`);
   expect(await right(found, other)).toBe(true);
@@ -184,11 +184,11 @@ test("a failure is 502 and a time-out 504, neither is remembered", async () => {
   expect(await right(await fetch(`${base}/small.zip`), small)).toBe(true);
 });
 
-test("a name no tree knows comes unverified, is checked once a tree knows it, and may be denied", async () => {
+test("a name that no repository knows comes unverified, is checked once one knows it, and may be denied", async () => {
   let base = await start();
   expect(await right(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
   expect(statusOf(await fetch(`${base}/unknown.zip`))).toBe("portcache; hit");
-  tree.put("app-misc/three", { dist: { "unknown.zip": other } });
+  repository.put("app-misc/three", { dist: { "unknown.zip": other } });
   mirror.files.set("unknown.zip", other);
   await start();
   base = `${server?.url}/distfiles`;
@@ -230,7 +230,7 @@ test("a damaged part file is noticed and started over", async () => {
   expect(Buffer.compare(readFileSync(pathOf("large.zip")), readContent(large))).toBe(0);
 });
 
-test("with the index lost or overwritten by garbage the files still hit", async () => {
+test("with the index lost or overwritten by garbage the files are still hits", async () => {
   await start();
   await fetch(`${server?.url}/distfiles/small.zip`).then((response) => response.bytes());
   for (const damage of [
@@ -247,7 +247,7 @@ test("with the index lost or overwritten by garbage the files still hit", async 
   expect(mirror.fileRequests("small.zip").length).toBe(1);
 });
 
-test("with the index lost a file that somebody changed meanwhile goes to nobody, however early it is asked for", async () => {
+test("with the index lost a file that somebody changed meanwhile is served to nobody, however early it is requested", async () => {
   await start();
   await fetch(`${server?.url}/distfiles/small.zip`).then((response) => response.bytes());
   await server?.stop();
@@ -256,7 +256,7 @@ test("with the index lost a file that somebody changed meanwhile goes to nobody,
   expect(await right(await fetch(`${await start()}/small.zip`), small)).toBe(true);
 });
 
-test("a stored file damaged behind our back is fetched again, never served", async () => {
+test("a stored file that is damaged on disk is fetched again, never served", async () => {
   const base = await start();
   await fetch(`${base}/small.zip`).then((response) => response.bytes());
   await untilStored(`${base}/small.zip`);
@@ -274,11 +274,15 @@ test("a stored file damaged behind our back is fetched again, never served", asy
   expect(statusOf(await fetch(`${base}/small.zip`))).toBe("portcache; fwd=uri-miss; stored");
 });
 
-test("by content-hash each client gets its own of two files of one name; by name the first tree's is served", async () => {
-  const second = writeRepository(folder.file("tree2"), { name: "overlay" });
+test("by content-hash each client gets its own of two files of one name; by name the first repository's is served", async () => {
+  const second = writeRepository(folder.file("second"), { name: "overlay" });
   second.put("app-misc/own", { dist: { "small.zip": other } });
   const twin = await startFakeUpstream({ files: new Map([["small.zip", other]]) });
-  const base = await start({ "fetcher.strategy": "ordered" }, [twin.url, mirror.url], [tree.location, second.location]);
+  const base = await start(
+    { "fetcher.strategy": "ordered" },
+    [twin.url, mirror.url],
+    [repository.location, second.location],
+  );
   const { sha512, blake2b } = digestsOf(other);
   expect(await right(await fetch(`${base}/small.zip`), small)).toBe(true);
   const byDigest = await fetch(`${base}/${blake2b.slice(0, 2)}/${blake2b}`);
@@ -314,7 +318,7 @@ test("each mirror is asked by its own layout", async () => {
   }
 });
 
-test("bad names are 400, other methods 405, loops 508, strangers 403, and healthz is always there", async () => {
+test("bad names are 400, other methods 405, loops 508, unlisted clients 403, and healthz is always there", async () => {
   const base = await start({ "server.allow": "192.0.2.0/24" });
   const ask = async (path: string, init?: RequestInit) => (await fetch(`${base}${path}`, init)).status;
   expect(await ask("/")).toBe(400);

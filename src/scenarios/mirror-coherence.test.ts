@@ -1,6 +1,6 @@
 /**
- * Mirrors that are synced at different times: a file, its digests and its signature as clients get them through the server are
- * of one time, nothing becomes older again, and no file is put together from two.
+ * Tests mirrors that are synced at different times: clients get a file, its digests and its signature of one time, nothing becomes
+ * older again, and no file is put together from two.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -30,7 +30,7 @@ const text = async (path: string, headers: Record<string, string> = {}) =>
 const isAll = async (path: string, content: Content) =>
   Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
 
-test("what belongs together comes from one mirror", async () => {
+test("a file, its digests and its signature come from one mirror", async () => {
   for (const path of [SUM, SIGNATURE, FILE]) box.put(path, `${path} of the second`, box.second);
   box.put(SIGNATURE, "of the first", box.first);
   await box.start({ "fetcher.strategy": "round-robin" });
@@ -44,7 +44,7 @@ test("what belongs together comes from one mirror", async () => {
   ]);
 });
 
-test("one that has changed makes the others be asked for again", async () => {
+test("a changed file has its companions revalidated", async () => {
   box.put(FILE, OLD);
   box.put(SUM, md5Line(OLD));
   box.say(SUM, { "Cache-Control": "max-age=1000" });
@@ -62,7 +62,7 @@ test("one that has changed makes the others be asked for again", async () => {
   expect(await isAll(FILE, NEW)).toBe(true);
 });
 
-test("a mirror that was synced earlier takes nothing back", async () => {
+test("a mirror that was synced earlier does not replace a newer file", async () => {
   box.put(FILE, "new");
   box.put(FILE, "old", box.second);
   box.second.lastModified.set(FILE, YESTERDAY);
@@ -90,7 +90,7 @@ test("a mirror that stays silent is not waited for", async () => {
   expect(box.asked(dated)).toEqual([1, 1]);
 });
 
-test("a slow mirror is waited for where it gave what belongs to the file", async () => {
+test("a slow mirror is waited for where it gave the companions of the file", async () => {
   box.put(SUM, "sum");
   box.put(FILE, "of the first", box.first);
   box.put(FILE, "of the second", box.second);
@@ -131,7 +131,7 @@ test("a transfer that breaks off is not finished with another file: the client's
   expect(Buffer.compare(readFileSync(box.storedAt(FILE)), readContent(NEW))).toBe(0);
 });
 
-test("a file that is not the one of its digest file is asked of another mirror", async () => {
+test("a file that does not match its digest file is fetched from another mirror", async () => {
   const right: Content = { size: MIB, seed: 3 };
   const wrong: Content = { size: MIB, seed: 4 };
   box.put(SUM, md5Line(right));
@@ -148,7 +148,7 @@ test("a file that is not the one of its digest file is asked of another mirror",
   expect(box.asked("/snapshots/other")).toEqual([1, 0]);
 });
 
-test("where no mirror has the one of the digest file there is none, and nothing is stored", async () => {
+test("where no mirror has a file that matches the digest file, none is served or stored", async () => {
   box.put(SUM, md5Line(OLD));
   box.put(FILE, { size: MIB, seed: 5 });
   await box.start();
@@ -158,7 +158,7 @@ test("where no mirror has the one of the digest file there is none, and nothing 
   expect(existsSync(box.storedAt(FILE))).toBe(false);
 });
 
-test("a digest file that is older than the file at the same mirror is no reason against it", async () => {
+test("a digest file that is older than the file at the same mirror does not count against it", async () => {
   const small: Content = { size: MIB, seed: 6 };
   box.put(SUM, md5Line(OLD));
   box.say(SUM, { "Cache-Control": "max-age=1000" });

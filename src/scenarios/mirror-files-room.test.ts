@@ -1,6 +1,6 @@
 /**
- * What else than distfiles a mirror carries, in a store that is too small for it: it goes by the same policy as distfiles, and
- * reaches its clients where it can't be kept.
+ * Tests mirror files in a store that is too small for them: they are cleaned up by the same policy as distfiles, and reach their
+ * clients where they can't be stored.
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
@@ -27,7 +27,7 @@ const days = () =>
 const storedBytes = async () =>
   ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
 
-test("clean-up counts them and removes those worth least, but for what keep names", async () => {
+test("clean-up counts mirror files and removes those worth least, but for those that keep names", async () => {
   const small = {
     "storage.max_size": "13MiB",
     "storage.min_free": "0",
@@ -51,7 +51,7 @@ test("clean-up counts them and removes those worth least, but for what keep name
   expect(await isRight(snapshot(gone), contentOf(gone))).toBe(true);
 });
 
-test("distfiles and these are weighed against each other", async () => {
+test("distfiles and mirror files are weighed against each other", async () => {
   const names = ["a.tar", "b.tar", "c.tar"];
   for (const [i, name] of names.entries()) box.put(name, { size: 2 * MIB, seed: 100 + i });
   const server = await box.start({ "storage.max_size": "9MiB", "storage.min_free": "0" });
@@ -63,7 +63,7 @@ test("distfiles and these are weighed against each other", async () => {
   expect((await box.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
 });
 
-test("one that does not fit is passed on, to many at once, and nothing of it stays", async () => {
+test("a file that does not fit is passed on, to many clients at once, and nothing of it stays", async () => {
   const path = "/releases/stage3.tar.xz";
   const content: Content = { size: 9 * MIB, seed: 50 };
   box.put(path, content);
@@ -88,7 +88,7 @@ test("a folder where the file should be, or a file where its folder should, is l
   expect(await (await box.get("/healthz")).response.text()).toBe("ok\n");
 });
 
-test("one whose bytes the disk has lost is found by verify, and goes to nobody any more", async () => {
+test("verify finds a file whose bytes have rotted, and it is served to nobody any more", async () => {
   const server = await box.start();
   const path = snapshot(10);
   const run = { onProgress: () => undefined, signal: new AbortController().signal };
@@ -109,7 +109,7 @@ test("one whose bytes the disk has lost is found by verify, and goes to nobody a
   expect(await verify(true)).toMatchObject({ unverified: 2, bad: [] });
 });
 
-test("one that somebody changed on disk is asked for again, and what a link points to is not served", async () => {
+test("a file that somebody changed on disk is fetched again, and the target of a link is not served", async () => {
   const path = snapshot(10);
   await box.start();
   expect(await isRight(path, contentOf(10))).toBe(true);

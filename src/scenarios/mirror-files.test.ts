@@ -1,6 +1,6 @@
 /**
- * What else than distfiles a mirror carries, as clients get it through the server: stored, revalidated and kept current by
- * RFC 9111, from mirrors that change and misbehave.
+ * Tests mirror files as clients get them through the server: stored and revalidated by RFC 9111, from mirrors that change and
+ * misbehave.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -40,7 +40,7 @@ test("a file is stored under its path and is a hit with its age from then on", a
   expect(box.asked(STAGE)).toEqual([1, 0]);
 });
 
-test("what the mirror says of its freshness is passed on, with the age that it gave", async () => {
+test("the mirror's freshness fields are passed on, with the age that it gave", async () => {
   box.put(LATEST, "one");
   box.say(LATEST, { "Cache-Control": "public, max-age=500", Age: "100", Expires: "0" });
   await box.start();
@@ -55,7 +55,7 @@ test("what the mirror says of its freshness is passed on, with the age that it g
   expect(age).toBeLessThan(160);
 });
 
-test("a stale one is asked for with its validators, and a 304 makes it fresh", async () => {
+test("a stale file is revalidated with its validators, and a 304 makes it fresh", async () => {
   box.put(LATEST, "one");
   box.say(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
@@ -71,7 +71,7 @@ test("a stale one is asked for with its validators, and a 304 makes it fresh", a
   expect(box.asked(LATEST)).toEqual([2, 0]);
 });
 
-test("another one replaces the old one", async () => {
+test("a changed file replaces the old one", async () => {
   box.put(LATEST, "one");
   box.say(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
@@ -83,7 +83,7 @@ test("another one replaces the old one", async () => {
   expect(readFileSync(box.storedAt(LATEST), "utf8")).toBe("other");
 });
 
-test("with no mirror to ask the old one is served, unless it must not be", async () => {
+test("without a reachable mirror the stale file is served, unless it must not be", async () => {
   const strict = "/snapshots/strict.txt";
   box.put(LATEST, "one");
   box.put(strict, "one");
@@ -102,7 +102,7 @@ test("with no mirror to ask the old one is served, unless it must not be", async
   expect((await box.get(LATEST, { "cache-control": "no-cache" })).status).toBe(504);
 });
 
-test("404 is the answer only where every mirror says so, and is remembered; trouble is not", async () => {
+test("404 is the answer only where every mirror says so, and is remembered; failures are not", async () => {
   await box.start();
   const path = "/snapshots/none.txt";
   expect((await box.get(path)).status).toBe(404);
@@ -118,7 +118,7 @@ test("404 is the answer only where every mirror says so, and is remembered; trou
   expect((await box.get(broken)).status).toBe(200);
 });
 
-test("one that all mirrors have removed is gone here, too", async () => {
+test("a file that all mirrors have removed is removed here, too", async () => {
   box.put(LATEST, "one");
   box.say(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
@@ -128,7 +128,7 @@ test("one that all mirrors have removed is gone here, too", async () => {
   expect(existsSync(box.storedAt(LATEST))).toBe(false);
 });
 
-test("many at once cost one request, and read along while it comes in", async () => {
+test("many clients at once cost one request, and get bytes as they come in", async () => {
   box.put(STAGE, LARGE);
   box.first.setFault(STAGE, { kind: "rate", bytesPerSecond: 20 * MIB });
   await box.start();
@@ -138,7 +138,7 @@ test("many at once cost one request, and read along while it comes in", async ()
   expect(box.asked(STAGE)).toEqual([1, 0]);
 });
 
-test("what must not be stored is passed on and leaves nothing behind", async () => {
+test("a response that must not be stored is passed on and leaves nothing behind", async () => {
   await box.start();
   for (const control of ["no-store", "private", "private, max-age=60"]) {
     box.put(LATEST, control);
@@ -152,7 +152,7 @@ test("what must not be stored is passed on and leaves nothing behind", async () 
   expect(box.parts()).toEqual([]);
 });
 
-test("paths are decoded once, and only files below the three folders can be asked for", async () => {
+test("paths are decoded once, and only files below the three folders can be requested", async () => {
   const odd = "/snapshots/a%2Fb c+d.tar";
   box.put(odd, "odd");
   box.put("/experimental/x86/y", "y");
@@ -197,7 +197,7 @@ test("ranges and conditions are answered from a stored one and from one still co
   expect(box.asked(STAGE)).toEqual([1, 0]);
 });
 
-test("HEAD downloads nothing, and tells whether the one that is here is current", async () => {
+test("HEAD downloads nothing, and says whether the stored file is current", async () => {
   box.put(LATEST, "one");
   await box.start();
   const absent = await box.get(LATEST, {}, "HEAD");
@@ -216,7 +216,7 @@ test("HEAD downloads nothing, and tells whether the one that is here is current"
   expect(box.first.fileRequests(LATEST).map(({ method }) => method)).toEqual(["HEAD", "GET", "HEAD"]);
 });
 
-test("a client's Cache-Control is heeded", async () => {
+test("a client's Cache-Control is obeyed", async () => {
   box.put(LATEST, "one");
   box.say(LATEST, { "Cache-Control": "max-age=1000", Age: "200" });
   await box.start();
@@ -239,7 +239,7 @@ test("a client's Cache-Control is heeded", async () => {
   expect(box.asked(LATEST)).toEqual([6, 0]);
 });
 
-test("empty files, and those whose size the mirror does not tell, are files like others", async () => {
+test("empty files, and files whose size the mirror does not send, are stored like others", async () => {
   box.put(LATEST, "");
   box.put(STAGE, LARGE);
   box.first.setFault(STAGE, { kind: "chunked" });
@@ -255,7 +255,7 @@ test("empty files, and those whose size the mirror does not tell, are files like
   }
 });
 
-test("a packed file may be told to be packed, a request that comes back is refused", async () => {
+test("a packed file may have a Content-Encoding, and a request that comes back is refused", async () => {
   const packed = `${STAGE}.CONTENTS.gz`;
   box.put(packed, "packed");
   box.put(LATEST, "one");
@@ -270,7 +270,7 @@ test("a packed file may be told to be packed, a request that comes back is refus
   expect((await box.get(packed, { "cdn-loop": loop })).status).toBe(508);
 });
 
-test("after a lost index what is on disk is asked for before it is used, and used where nobody can be asked", async () => {
+test("after a lost index a file is revalidated before it is used, and used where no mirror can be asked", async () => {
   box.put(LATEST, "one");
   box.put(STAGE, LARGE);
   const server = await box.start();
@@ -285,4 +285,24 @@ test("after a lost index what is on disk is asked for before it is used, and use
   await Promise.all([box.first.close(), box.second.close()]);
   const old = await box.get(LATEST);
   expect([old.cache, await old.response.text()]).toEqual(["portcache; fwd=stale", "one"]);
+});
+
+test("the API lists a mirror file with its uses and describes it, and it can be dropped", async () => {
+  box.put(LATEST, "one");
+  const server = await box.start();
+  await (await box.get(LATEST)).response.text();
+  const name = LATEST.slice(1);
+  const api = async (path: string) => await (await fetch(`${server.url}/api/v1/${path}`)).json();
+  expect(await api("files?q=LATEST")).toMatchObject({ total: 1, total_bytes: 3, files: [{ name, size: 3 }] });
+  expect(await api(`files/${encodeURIComponent(name)}`)).toMatchObject({
+    name,
+    state: "stored",
+    stored: { path: box.storedAt(LATEST), verification: "unverified" },
+  });
+  const options = { onProgress: () => undefined, signal: new AbortController().signal };
+  expect(await server.actions.drop({ names: [name, "snapshots/none"] }, options)).toMatchObject({
+    dropped: [{ name, size: 3 }],
+    absent: ["snapshots/none"],
+  });
+  expect(existsSync(box.storedAt(LATEST))).toBe(false);
 });

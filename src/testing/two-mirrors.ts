@@ -1,5 +1,5 @@
 /**
- * A server in front of two fake mirrors that are asked in their order, for tests of what else than distfiles they carry.
+ * Starts a server in front of two fake mirrors that are asked in their order, for tests of mirror files.
  */
 import { readdirSync } from "node:fs";
 import type { Content } from "./content.ts";
