@@ -35,12 +35,12 @@ function withProxy(environment: RepositoriesParts["environment"], proxy: string)
   return { ...environment, http_proxy: proxy, https_proxy: proxy, RSYNC_PROXY: new URL(proxy).host };
 }
 
-/** Where trees of URLs lie. */
+/** Returns the folder of repositories that are cloned from URLs. */
 export function syncFolder({ storage }: Pick<Config, "storage">): string {
   return `${storage.location}/repos`;
 }
 
-/** The repositories that are there, those of URLs included. */
+/** Discovers the configured repositories, those cloned from URLs included. */
 export function discoverConfigured(config: Pick<Config, "repo" | "storage">): DiscoveredRepositories {
   const folder = syncFolder(config);
   return discoverRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
@@ -75,10 +75,10 @@ function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage,
 export function composeRepositories(parts: RepositoriesParts): ConfiguredRepositories {
   const { config, rows, environment, clock, log } = parts;
   let found = discoverConfigured(config);
-  const tellProblems = () => {
+  const logProblems = () => {
     for (const problem of found.problems) log.warn("{problem}", { problem });
   };
-  tellProblems();
+  logProblems();
   const thread = composeScan(parts);
   const scans = createRepositoryScans({
     repositories: found.repositories,
@@ -88,7 +88,7 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
     log,
   });
 
-  async function heed({ location, first }: SyncedRepository): Promise<void> {
+  async function onSynced({ location, first }: SyncedRepository): Promise<void> {
     if (first) {
       found = discoverConfigured(config);
       await scans.configure(found.repositories);
@@ -109,7 +109,7 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
       environment: withProxy(environment, config.fetcher.proxy),
       clock,
       log,
-      onSynced: heed,
+      onSynced,
     });
   }
 
@@ -120,7 +120,7 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
     start: startSync,
     async reconfigure() {
       found = discoverConfigured(config);
-      tellProblems();
+      logProblems();
       await sync?.configure(found.urls, config.repo.sync_interval * MINUTE_MS);
       startSync();
       await scans.configure(found.repositories);
