@@ -1,6 +1,6 @@
 /**
- * kill -9 in the midst of clean-up and of verify: whatever was under way, the next start has an index that agrees with the
- * disk, serves what is whole, and ends what was begun.
+ * Kills the server with kill -9 during clean-up and verify: after the next start the index agrees with the disk, only complete
+ * files are served, and the action can be finished.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -49,8 +49,8 @@ async function start(storage: Readonly<Record<string, string | number>>): Promis
   return await startExecutable({ location, settings });
 }
 
-/** Does not wait for what comes of it. */
-function ask(action: string, body: object): Promise<unknown> {
+/** Runs an action through the socket; its failure is ignored, because the server may be killed. */
+function runAction(action: string, body: object): Promise<unknown> {
   const headers = { "content-type": "application/json" };
   const unix = `${location}/portcache.sock`;
   const init = { method: "POST", unix, headers, body: JSON.stringify(body) };
@@ -69,7 +69,7 @@ function onDisk(): readonly string[] {
   return all.filter((entry) => entry.isFile() && entry.name !== "layout.conf").map(({ name }) => name);
 }
 
-/** Rows for each file and no others, in a sound index. */
+/** Expects a sound index with exactly the files on disk. */
 function expectAgreement(): void {
   using index = new Database(`${location}/index.sqlite`);
   expect(index.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
@@ -77,14 +77,15 @@ function expectAgreement(): void {
   expect(rows.map(({ name }) => name).toSorted()).toEqual(onDisk().toSorted());
 }
 
-async function settled(server: Server): Promise<void> {
+/** Waits until the server has compared the store with its index. */
+async function untilReconciled(server: Server): Promise<void> {
   for (let i = 0; i < 400 && !server.log().includes("found without a row"); i++) await Bun.sleep(25);
 }
 
-test("killed in clean-up again and again it has no row without a file and no file that is not whole", async () => {
+test("after kills during clean-up, rows and files agree and every file is whole", async () => {
   let midway = 0;
   for (let round = 1; round <= 5; round++) {
-    // It is over its limit from the start on, and begins as soon as it has looked through the store.
+    // The store is over its limit from the start, so clean-up begins once the store has been scanned.
     const server = await start({ max_size: FILES * SIZE * (1 - round / 8) });
     const before = onDisk().length;
     for (let i = 0; i < 2000 && onDisk().length === before; i++) await Bun.sleep(0);
@@ -93,8 +94,8 @@ test("killed in clean-up again and again it has no row without a file and no fil
   }
   expect(midway).toBeGreaterThan(0);
   const server = await start({ max_size: FILES * SIZE * 0.3 });
-  await settled(server);
-  await ask("clean", {});
+  await untilReconciled(server);
+  await runAction("clean", {});
   expect(onDisk().length).toBe(Math.round(0.9 * 0.3 * FILES));
   for (const name of onDisk()) expect([name, isRight(name)]).toEqual([name, true]);
   for (const name of names.slice(0, 200)) {
@@ -106,11 +107,11 @@ test("killed in clean-up again and again it has no row without a file and no fil
   expectAgreement();
 }, 60_000);
 
-test("killed in verify --repair no client ever gets a bad file, and the next one mends what is left", async () => {
+test("after kills during verify --repair no file is half repaired, and the next run repairs the rest", async () => {
   const storage = { max_size: "1GiB" };
   const first = await start(storage);
-  await settled(first);
-  await ask("verify", { bytes_per_second: 0 });
+  await untilReconciled(first);
+  await runAction("verify", { bytes_per_second: 0 });
   expect(await first.stop()).toBe(0);
   await first[Symbol.asyncDispose]();
   const flipped = onDisk().filter((_, i) => i % 10 === 0);
@@ -123,19 +124,19 @@ test("killed in verify --repair no client ever gets a bad file, and the next one
   }
   for (let round = 0; round < 3; round++) {
     const server = await start(storage);
-    await settled(server);
-    const verifying = ask("verify", { repair: true, bytes_per_second: 10_000_000 });
+    await untilReconciled(server);
+    const verifying = runAction("verify", { repair: true, bytes_per_second: 10_000_000 });
     await Bun.sleep(300 + 250 * round);
     await kill(server);
     await verifying;
-    // What was bad is as it was, gone, or right by now: never half of anything.
+    // A bad file is unchanged, gone, or repaired: never half written.
     for (const name of flipped) {
       if (existsSync(pathOf(name))) expect(readFileSync(pathOf(name)).length).toBe(SIZE);
     }
   }
   const server = await start(storage);
-  await settled(server);
-  await ask("verify", { repair: true, bytes_per_second: 0 });
+  await untilReconciled(server);
+  await runAction("verify", { repair: true, bytes_per_second: 0 });
   for (const name of onDisk()) expect([name, isRight(name)]).toEqual([name, true]);
   for (const name of flipped) {
     const answer = await fetch(`${server.url}/distfiles/${name}`, { decompress: false });

@@ -1,6 +1,6 @@
 /**
- * kill -9 at random moments: in the middle of downloads, of a first scan, right behind a commit. Whatever became of the
- * index, the next start serves what is whole and goes on with the part files where the mirror lets it.
+ * Kills the server with kill -9 at random moments: during downloads, during the first scan, right after a commit. The next
+ * start serves every complete file and resumes the part files, whatever happened to the index.
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
@@ -30,7 +30,7 @@ beforeEach(async () => {
   repository = writeRepository(folder.file("repository"));
   mirror = await startFakeUpstream();
   random = createRandom(SEED);
-  console.log(`SEED=${SEED} brings the same moments back`);
+  console.log(`SEED=${SEED} repeats the same moments`);
 });
 
 afterEach(async () => {
@@ -52,12 +52,12 @@ async function kill(): Promise<void> {
   server = undefined;
 }
 
-/** Whether the file came whole and right; false where the connection broke. */
+/** Fetches a file and checks it. @returns false if the connection broke */
 async function get(url: string, name: string, content: GeneratedContent): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/distfiles/${name}`, { decompress: false });
     const bytes = await answer.bytes();
-    // What says that it is whole has to be right, however the server ended.
+    // A response that completes must be right, even if the server is killed.
     expect([name, answer.status, Buffer.compare(bytes, readContent(content))]).toEqual([name, 200, 0]);
     return true;
   } catch (error) {
@@ -70,7 +70,7 @@ function storedPath(name: string): string {
   return folder.file(`store${distfilePath(name)}`);
 }
 
-/** What the index must be whenever nobody has it open. */
+/** Expects that both databases of a stopped server are sound. */
 function expectSoundIndex(): void {
   for (const file of ["index", "trees"]) {
     using database = new Database(folder.file(`store/${file}.sqlite`));
@@ -78,7 +78,7 @@ function expectSoundIndex(): void {
   }
 }
 
-/** Bytes left by name of file. */
+/** Returns the sizes of the part files by name. */
 function partFiles(): Map<string, number> {
   const partial = folder.file("store/partial");
   return new Map(readdirSync(partial).map((name) => [name, statSync(`${partial}/${name}`).size]));
@@ -106,13 +106,13 @@ const damages: readonly (readonly [string, () => void])[] = [
   ],
 ];
 
-/** The first request for a file that came after those counted before. */
+/** Returns the first GET of a file since the mirror had `before` requests. */
 function firstRequest(name: string, before: number): ReceivedRequest | undefined {
   return mirror.requests.slice(before).find(({ file, method }) => file === name && method === "GET");
 }
 
 for (const [state, damage] of damages) {
-  test(`killed in the midst of ${DOWNLOADS} downloads, with ${state} all come right, and parts are continued`, async () => {
+  test(`after kills during ${DOWNLOADS} downloads, with ${state}, all files are right and part files are resumed`, async () => {
     const files = downloads();
     for (const [name, content] of files) {
       mirror.files.set(name, content);
@@ -120,7 +120,7 @@ for (const [state, damage] of damages) {
       mirror.setFault(name, slow, ...(name.startsWith("whole") ? [{ kind: "ignore-range" } as const] : []));
     }
     repository.put("app-misc/many", { dist: Object.fromEntries(files) });
-    let continued = 0;
+    let resumed = 0;
     let parts = new Map<string, number>();
     for (let round = 0; round <= KILLS; round++) {
       const { url } = await start();
@@ -141,13 +141,13 @@ for (const [state, damage] of damages) {
         const request = firstRequest(name, before);
         if (!request || bytes === 0 || stored.includes(name)) continue;
         expect([name, request.range]).toEqual([name, `bytes=${bytes}-`]);
-        if (name.startsWith("ranged")) continued++;
+        if (name.startsWith("ranged")) resumed++;
       }
       parts = partFiles();
       if (round === KILLS - 1) damage();
     }
-    // How many there are is a matter of the moments; that each of them is continued was seen above.
-    expect(continued).toBeGreaterThan(0);
+    // Their number depends on the moments of the kills.
+    expect(resumed).toBeGreaterThan(0);
     for (const [name, content] of files) {
       expect([name, Buffer.compare(readFileSync(storedPath(name)), readContent(content))]).toEqual([name, 0]);
     }
@@ -157,7 +157,7 @@ for (const [state, damage] of damages) {
   }, 30_000);
 }
 
-test("killed right behind a commit it has the file, and asks for it no more", async () => {
+test("a file that was committed right before a kill is served without another request upstream", async () => {
   const files = Array.from(
     { length: 5 },
     (_, i) => [`f-${i}.zip`, { size: i % 2 === 0 ? 3000 : 5 * MIB, seed: i }] as const,
@@ -176,14 +176,14 @@ test("killed right behind a commit it has the file, and asks for it no more", as
   }
 });
 
-test("a part that is whole but for its name, and has upstream's time, is taken and not swept", async () => {
+test("a complete part file with upstream's modification time is committed, not deleted as old", async () => {
   const content = { size: 5 * MIB, seed: 1 };
   mirror.files.set("f.zip", content);
   repository.put("app-misc/one", { dist: { "f.zip": content } });
   const part = folder.file("store/partial/f.zip");
   mkdirSync(folder.file("store/partial"), { recursive: true });
   writeFileSync(part, readContent(content));
-  // What a kill between the setting of the time and the rename leaves.
+  // A kill between setting the time and renaming leaves such a part.
   utimesSync(part, new Date(), new Date("2001-02-03"));
   const { url } = await start();
   await Bun.sleep(200);
@@ -191,14 +191,14 @@ test("a part that is whole but for its name, and has upstream's time, is taken a
   expect(mirror.fileRequests("f.zip")).toEqual([]);
 });
 
-test("killed in its first scans it knows all packages after one that ends", async () => {
+test("after kills during first scans, one complete scan finds all packages", async () => {
   const packages = 1500;
   for (let i = 0; i < packages; i++) {
     const sha512 = i.toString(16).padStart(128, "0");
     repository.put(`cat-${i % 30}/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
   }
   for (let round = 0; round < 6; round++) {
-    // From nothing each time, and the last of them goes on from where the one before was killed.
+    // Each scan starts from nothing, but the last one continues a killed one.
     if (round < 5)
       for (const suffix of ["", "-wal", "-shm"]) {
         rmSync(folder.file(`store/index.sqlite${suffix}`), { force: true });
@@ -219,7 +219,7 @@ test("killed in its first scans it knows all packages after one that ends", asyn
   expect(repositories.query("SELECT count(DISTINCT name) AS n FROM dist_entries").get()).toEqual({ n: packages });
 });
 
-test("what the repositories want is read anew where its file is damaged, and the server goes on", async () => {
+test("a damaged database of the repositories is rebuilt by a scan while the server runs", async () => {
   const sha512 = "a".repeat(128);
   for (let i = 0; i < 300; i++)
     repository.put(`cat/p-${i}`, { dist: { [`p-${i}.zip`]: { digests: { size: 1 + i, sha512 } } } });
@@ -229,7 +229,7 @@ test("what the repositories want is read anew where its file is damaged, and the
   await server?.[Symbol.asyncDispose]();
   const path = folder.file("store/trees.sqlite");
   const bytes = readFileSync(path);
-  // A page that nothing needs at the start.
+  // This page is not read at the start.
   using database = new Database(path);
   const page = database.query("SELECT rootpage FROM sqlite_schema WHERE name = 'dist_entries_sha512'").values()[0]?.[0];
   bytes.fill(0xff, (Number(page) - 1) * 4096, Number(page) * 4096);
@@ -248,7 +248,7 @@ test("what the repositories want is read anew where its file is damaged, and the
   }
   expect(text).toContain("cat/p-7");
   expect(existsSync(`${path}.damaged`)).toBe(true);
-  // Somebody removes it while it is in use.
+  // Removed while it is in use.
   rmSync(path);
   await fetch(`${again.url}/distfiles/unknown.zip`);
   for (let waited = 0; !existsSync(path) && waited < 10_000; waited += 50) await Bun.sleep(50);
@@ -257,7 +257,7 @@ test("what the repositories want is read anew where its file is damaged, and the
   expectSoundIndex();
 });
 
-test("a killed server holds the store no more, a living one does and goes on", async () => {
+test("a killed server releases the store; a running one keeps a second server out", async () => {
   await start();
   await kill();
   const { pid, configFile, url } = await start();

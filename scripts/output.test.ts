@@ -1,6 +1,6 @@
 /**
- * Output that cannot be written: a full disk, a reader that has left, a descriptor that is closed. A command ends with at most
- * one line and a sensible exit code; the server goes on.
+ * Takes away the output: a full disk, a reader that has left, a closed descriptor. A command ends with at most one line and a
+ * sensible exit code; the server continues.
  */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const settings = [
   "repo.sync_interval=0",
 ];
 
-/** Runs the executable with a shell's redirections; its own exit code comes from the first part of a pipe. */
+/** Runs the executable with a redirection or a pipe of bash. @returns its own exit code, also in a pipe */
 function shell(command: string, redirection: string): { readonly exit: number; readonly stderr: string } {
   const script = `"$0" "$@" ${redirection}; exit "\${PIPESTATUS[0]}"`;
   const argv = ["bash", "-c", script, executablePath(), ...command.split(" ")];
@@ -46,12 +46,12 @@ const PRINTING = [
   command.includes("--help") || command === "--version" ? command : `${command} ${settings.join(" ")}`,
 );
 
-/** Without the lines of the log, which a command may write as well. */
+/** Returns the lines of standard error that are not log lines. */
 function complaints(stderr: string): readonly string[] {
   return stderr.split("\n").filter((line) => line !== "" && !/^\d{4}-\d\d-\d\dT\S+ (INF|WRN|ERR) /.test(line));
 }
 
-test("a command whose output has no space says so in one line and fails", () => {
+test("a command whose output meets a full disk says so in one line and fails", () => {
   for (const command of PRINTING) {
     const { exit, stderr } = shell(command, ">/dev/full");
     const line = "portcache: cannot write output: no space left on device";
@@ -59,21 +59,21 @@ test("a command whose output has no space says so in one line and fails", () => 
   }
 }, 60_000);
 
-test("a command whose reader has left ends without a word, as if by SIGPIPE", () => {
+test("a command whose reader has left ends silently, as if by SIGPIPE", () => {
   for (const command of PRINTING) {
     const { exit, stderr } = shell(command, "| { exec <&-; }");
     expect([command, exit, complaints(stderr)]).toEqual([command, 141, []]);
   }
 }, 60_000);
 
-test("a command without standard output, or with an error output that is full, does what it does", () => {
+test("a closed standard output and a full error output do not change the exit code", () => {
   for (const redirection of [">&-", "2>/dev/full", "2>&-"]) {
     expect([redirection, shell("--version", redirection)]).toEqual([redirection, { exit: 0, stderr: "" }]);
     expect([redirection, shell("bogus", redirection).exit]).toEqual([redirection, 2]);
   }
 });
 
-test("the server goes on when neither its output nor its log can be written", async () => {
+test("the server continues when neither its output nor its log can be written", async () => {
   const port = 20_000 + (process.pid % 10_000);
   const argv = [executablePath(), "serve", ...settings, "--address", "127.0.0.1", "--port", String(port)];
   const full = Bun.file("/dev/full");

@@ -1,5 +1,5 @@
 /**
- * SIGHUP: a new configuration comes into force in the running executable, and no transfer notices.
+ * Tests SIGHUP: the running executable takes over a new configuration without disturbing transfers.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -48,7 +48,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** Waits until the log has it behind what it had before; a busy machine may take its time. */
+/** Waits until the log matches the pattern behind position `from`. @returns the log from there on */
 async function logged(pattern: RegExp, from: number): Promise<string> {
   for (let i = 0; i < 200; i++) {
     if (pattern.test(server.log().slice(from))) return server.log().slice(from);
@@ -57,7 +57,7 @@ async function logged(pattern: RegExp, from: number): Promise<string> {
   throw new Error(`${pattern} is not in the log:\n${server.log().slice(from)}`);
 }
 
-/** Gives it these settings beside its store, and waits until it has heeded them. */
+/** Writes these settings, sends SIGHUP and waits until they are in force. @returns the new part of the log */
 async function reload(settings: Settings): Promise<string> {
   const storage = { location: server.location, ...settings["storage"] };
   writeFileSync(server.configFile, formatSettings({ ...settings, storage }));
@@ -73,25 +73,25 @@ async function signal(): Promise<string> {
 const address = { address: "127.0.0.1", port: 0 };
 const status = async (name: string) => (await fetch(`${server.url}/distfiles/${name}`)).status;
 
-test("during a transfer: mirrors, repositories and limits are others, the transfer completes, settings that need a restart are named", async () => {
+test("a reload changes mirrors, repositories and limits during a transfer, and names settings that need a restart", async () => {
   const transfer = await fetch(`${server.url}/distfiles/large.zip`, { decompress: false });
   expect([transfer.status, await status("small.zip"), await status("other.zip")]).toEqual([200, 404, 404]);
-  const told = await reload({
+  const log = await reload({
     server: { ...address, port: 1 },
     storage: { max_size: "2GiB" },
     fetcher: { mirrors: [second.url], unknown: "deny" },
     repo: { repos: repositories.map(({ location }) => location) },
   });
-  expect(told).toContain("server.port: 0 -> 1 needs a restart");
-  expect(told).toContain("storage.max_size: 50GiB -> 2GiB");
-  expect(told).toContain(`fetcher.mirrors: ["${first.url}"] -> ["${second.url}"]`);
-  expect(told).toMatch(/SIGHUP: reloaded the configuration from \S+portcache\.toml, 3 settings changed/);
+  expect(log).toContain("server.port: 0 -> 1 needs a restart");
+  expect(log).toContain("storage.max_size: 50GiB -> 2GiB");
+  expect(log).toContain(`fetcher.mirrors: ["${first.url}"] -> ["${second.url}"]`);
+  expect(log).toMatch(/SIGHUP: reloaded the configuration from \S+portcache\.toml, 3 settings changed/);
   expect([await status("small.zip"), await status("other.zip")]).toEqual([200, 200]);
   expect(Buffer.compare(await transfer.bytes(), readContent(LARGE))).toBe(0);
   expect(first.fileRequests("large.zip").length).toBe(1);
 });
 
-test("a broken configuration changes nothing and says why", async () => {
+test("an invalid configuration changes nothing, and the log says why", async () => {
   const good = readFileSync(server.configFile, "utf8");
   writeFileSync(server.configFile, '[fetcher]\nmirors = ["http://127.0.0.1:1"]\n');
   expect(await signal()).toMatch(
@@ -102,7 +102,7 @@ test("a broken configuration changes nothing and says why", async () => {
   expect(await signal()).toContain(" 0 settings changed");
 });
 
-test("the log's level changes in both directions, and the change is told in each", async () => {
+test("the log level changes in both directions, and both changes are logged", async () => {
   const settings = { server: address, repo: { repos: repositories.map(({ location }) => location) } };
   const quiet = await reload({ ...settings, log: { level: "error" } });
   expect(quiet).toContain("log.level: info -> error");
@@ -114,7 +114,7 @@ test("the log's level changes in both directions, and the change is told in each
   await logged(/small\.zip/, from);
 });
 
-test("as many files may be open as the hard limit lets, however low the soft limit was", async () => {
+test("the server raises its soft limit of open files to the hard limit", async () => {
   const serve = `${executablePath()} --address 127.0.0.1 --port 0 --location ${folder.file("limited")}`;
   const command = `ulimit -Sn 256; ulimit -Hn 3000; exec ${serve} --set repo.repos=${folder.file("one")}`;
   const child = Bun.spawn(["bash", "-c", command], { cwd: "/", stdout: "pipe", stderr: "ignore" });
@@ -128,7 +128,7 @@ test("as many files may be open as the hard limit lets, however low the soft lim
   }
 });
 
-test("a storm of signals is heeded once more at its end, and the server goes on", async () => {
+test("fifty signals at once are handled, and the server continues", async () => {
   const from = server.log().length;
   for (let i = 0; i < 50; i++) server.signal("SIGHUP");
   await logged(/SIGHUP: .*\n/, from);

@@ -1,5 +1,5 @@
 /**
- * The compiled executable, started from the root folder, between a repository, a mirror and its clients.
+ * Checks that the compiled executable works at all: commands, downloads, ranges, errors, restart. It runs in the root folder.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
@@ -52,14 +52,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-test("--version says which one it is, --help what it can", async () => {
-  const said = await runExecutable(["--version"]);
-  expect(said.stdout).toContain(version);
-  expect(said.exit).toBe(0);
+test("--version prints the version, and --help the commands", async () => {
+  const printed = await runExecutable(["--version"]);
+  expect(printed.stdout).toContain(version);
+  expect(printed.exit).toBe(0);
   expect((await runExecutable(["--help"])).stdout).toContain("serve");
 });
 
-test("check tells good settings from bad ones, and changes nothing", async () => {
+test("check accepts good settings, rejects bad ones, and changes nothing", async () => {
   const file = folder.file("check.toml");
   const location = folder.file("unborn");
   await Bun.write(file, formatSettings({ ...settings(), storage: { location } }));
@@ -74,7 +74,7 @@ test("check tells good settings from bad ones, and changes nothing", async () =>
   expect(bad.stderr).toContain("mirrors");
 });
 
-test("a certificate that is none ends with 2 and names the setting, an address that is not ours with 1", async () => {
+test("an invalid certificate exits with 2 and names the setting; an address of another machine exits with 1", async () => {
   const junk = folder.file("junk.pem");
   await Bun.write(junk, "no certificate");
   const start = (...flags: string[]) => runExecutable(["--port", "0", "--location", folder.file("s"), ...flags]);
@@ -86,18 +86,18 @@ test("a certificate that is none ends with 2 and names the setting, an address t
   expect(foreign.stderr).toContain("server.address 192.0.2.1");
 });
 
-test("it says where it listens once it answers", async () => {
+test("the server prints its URL once it answers requests", async () => {
   const health = await fetch(`${server.url}/healthz`);
   expect([health.status, (await health.text()).trim()]).toEqual([200, "ok"]);
   expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
 });
 
-test("layout.conf announces the layouts", async () => {
+test("layout.conf lists the layouts", async () => {
   const answer = await get("layout.conf");
   expect(await answer.text()).toBe("[structure]\n0=filename-hash BLAKE2B 8\n1=flat\n");
 });
 
-test("a small file comes from the mirror once, whole and with all its headers both times", async () => {
+test("a small file is fetched from the mirror once, and miss and hit have the same headers", async () => {
   const cold = await get(hashed("small.tar.gz"));
   await expectContent(cold, SMALL);
   expect(cold.headers.get("cache-status")).toBe("portcache; fwd=uri-miss; stored");
@@ -117,7 +117,7 @@ test("a small file comes from the mirror once, whole and with all its headers bo
   expect(mirror.fileRequests("small.tar.gz").filter(({ method }) => method === "GET").length).toBe(1);
 });
 
-test("a large file streams through the hash worker, and is then served from the disk", async () => {
+test("a large file is hashed by the worker and then served from disk", async () => {
   await expectContent(await get("large.tar.xz"), LARGE);
   const warm = await get(hashed("large.tar.xz"));
   expect(warm.headers.get("cache-status")).toBe("portcache; hit");
@@ -125,7 +125,7 @@ test("a large file streams through the hash worker, and is then served from the 
   await expectContent(warm, LARGE);
 });
 
-test("ranges, conditions and HEAD", async () => {
+test("ranges, conditional requests and HEAD follow RFC 9110", async () => {
   const whole = await get("large.tar.xz", { method: "HEAD" });
   expect(whole.headers.get("content-length")).toBe(String(LARGE.size));
   expect((await whole.arrayBuffer()).byteLength).toBe(0);
@@ -146,7 +146,7 @@ test("ranges, conditions and HEAD", async () => {
   expect((await get("large.tar.xz", { headers: { "If-None-Match": etag } })).status).toBe(304);
 });
 
-test("what nobody has is 404 with a reason, what is no file is refused", async () => {
+test("a file that no mirror has is 404 with a reason, and POST is refused", async () => {
   const absent = await get("absent-1.tar.gz");
   expect(absent.status).toBe(404);
   expect(await absent.text()).toContain("absent-1.tar.gz");
@@ -167,7 +167,7 @@ test("a file with a wrong hash never completes and is never stored", async () =>
   }
 });
 
-test("the store is a mirror on disk, and the embedded migrations made the index", () => {
+test("the store has the layout of a mirror, and the index comes from the embedded migrations", () => {
   const stored = `${server.location}/distfiles/${hashed("small.tar.gz")}`;
   expect(Buffer.compare(readFileSync(stored), readContent(SMALL))).toBe(0);
   expect(statSync(stored).mode & 0o777).toBe(0o644);
@@ -176,7 +176,7 @@ test("the store is a mirror on disk, and the embedded migrations made the index"
   expect(index.query("SELECT count(*) AS n FROM __drizzle_migrations").get()).toEqual({ n: expect.any(Number) });
 });
 
-test("a second server on the store says who holds it", async () => {
+test("a second server on the same store exits and names the process that holds it", async () => {
   const second = await runExecutable(["serve", "--config", server.configFile]);
   expect(second.exit).toBe(1);
   expect(second.stderr).toContain(String(server.pid));
@@ -185,7 +185,7 @@ test("a second server on the store says who holds it", async () => {
   expect([third.exit, third.stderr]).toEqual([1, expect.stringContaining("answers at")]);
 });
 
-test("killed and started again it serves what it has; SIGTERM ends it with 0", async () => {
+test("after kill -9 and a restart, stored files are served; SIGTERM exits with 0", async () => {
   const { location } = server;
   await server.stop("SIGKILL");
   const requests = mirror.requests.length;
