@@ -77,12 +77,12 @@ async function keep(i: number): Promise<void> {
 
 async function verifyOver(more: Partial<VerifyDeps> = {}) {
   const log = await openLog("error", "text");
-  const bring = async ({ name }: DistEntry) => {
+  const prefetch = async ({ name }: DistEntry) => {
     brought.push(name);
     await keep(Number(/\d+/.exec(name)?.[0]));
     return true;
   };
-  return createVerify({ store, rows, hasher, wantedBy, bring, clock: systemClock, log, ...more });
+  return createVerify({ store, rows, hasher, wantedBy, prefetch, clock: systemClock, log, ...more });
 }
 
 /** As a disk does it: nothing tells of it but the bytes. */
@@ -129,7 +129,7 @@ test("what can't be fetched again is removed, what is gone is forgotten, what wa
   flip(1);
   rmSync(store.stat(nameOf(2))!.path);
   utimesSync(store.stat(nameOf(4))!.path, 5, 5);
-  const verify = await verifyOver({ bring: () => Promise.resolve(false) });
+  const verify = await verifyOver({ prefetch: () => Promise.resolve(false) });
   const report = await verify.all({ repair: true, bytesPerSecond: 0 });
   expect(report.bad).toMatchObject([{ name: nameOf(1), outcome: "removed", repository: "gentoo" }]);
   expect(report.missing).toBe(1);

@@ -19,7 +19,7 @@ export interface VerifyDeps {
   readonly hasher: Hasher;
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
   /** Fetches a file that is not there. Resolves with whether it is now. */
-  readonly bring: (entry: DistEntry) => Promise<boolean>;
+  readonly prefetch: (entry: DistEntry) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -118,7 +118,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     await gone;
     const entry = wanted.map((by) => by.entry).find(hasHash);
     try {
-      return entry && (await deps.bring(entry)) ? "refetched" : "removed";
+      return entry && (await deps.prefetch(entry)) ? "refetched" : "removed";
     } catch (error) {
       log.warn("Cannot fetch {file} again: {error}", { file: name, error });
       return "removed";

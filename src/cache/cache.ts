@@ -14,11 +14,10 @@ import type { Logger } from "../lib/log.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import { inTime, notFound } from "./answer.ts";
 import type { InUse } from "./in-use.ts";
-import type { FetchTask } from "./miss.ts";
+import { type DistfileDownloads, type FetchTarget, keyOf } from "./miss.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import type { RecentHits } from "./recent-hits.ts";
 import type { DistfileRequest, LookupResult, StoredResult } from "./result.ts";
-import { type FetchTarget, keyOf } from "./start-download.ts";
 import type { StoredContent, StoredFiles } from "./stored-files.ts";
 
 export interface Cache {
@@ -34,7 +33,7 @@ export interface CacheDeps {
   readonly memoryCache: Pick<MemoryCache, "use" | "holds">;
   readonly rows: Pick<FileRows, "touch">;
   readonly inUse: Pick<InUse, "enter" | "note">;
-  readonly readAhead: Pick<ReadAhead, "served">;
+  readonly readAhead: Pick<ReadAhead, "missed" | "served">;
   readonly flights: Pick<Flights, "waitUntilStored">;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
   /** Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. */
@@ -42,14 +41,14 @@ export interface CacheDeps {
   /** Whether every repository has been read since the start. */
   readonly repositoriesScanned: () => boolean;
   readonly unknown: "mirrors" | "deny";
-  /** Brings one content, or says why that can't be had: joined to the download under way, else by a new one. */
-  readonly fetchContent: (task: FetchTask) => Promise<LookupResult | readonly Attempt[]>;
+  readonly distfileDownloads: Pick<DistfileDownloads, "fetch">;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 export function createCache(deps: CacheDeps): Cache {
-  const { storedFiles, recentHits, memoryCache, rows, inUse, readAhead, flights, wantedBy, clock, log } = deps;
+  const { storedFiles, recentHits, memoryCache, rows, inUse, readAhead, flights, distfileDownloads } = deps;
+  const { wantedBy, clock, log } = deps;
 
   function serveStored(
     name: DistfileName,
@@ -119,6 +118,16 @@ export function createCache(deps: CacheDeps): Cache {
     return found === "stale" ? undefined : found;
   }
 
+  /** Fetches one content, or returns why it can't be had. */
+  async function fetchContent(request: DistfileRequest, target: FetchTarget, stale: boolean, another: boolean) {
+    const fetched = await distfileDownloads.fetch({ target, request, stale, another });
+    if (!("kind" in fetched) || fetched.kind !== "incoming") return fetched;
+    const isJoined = fetched.status.kind === "forwarded" && fetched.status.collapsed;
+    if (isJoined) readAhead.served(target.name);
+    else if (target.expected && target.keep) readAhead.missed(target.name, target.expected);
+    return fetched;
+  }
+
   async function fetchAny(request: DistfileRequest, stale: boolean): Promise<LookupResult> {
     const by = wantedBy(request.name);
     if (by.length === 0 && deps.unknown === "deny") {
@@ -130,7 +139,7 @@ export function createCache(deps: CacheDeps): Cache {
     for (const target of targets) {
       const stored = await findAgain(request, target, target === targets[0]);
       if (stored) return stored;
-      const fetched = await deps.fetchContent({ target, request, stale, another: targets.length > 1 });
+      const fetched = await fetchContent(request, target, stale, targets.length > 1);
       if ("kind" in fetched) return fetched;
       attempts.push(...fetched);
     }

@@ -6,18 +6,18 @@ import { createFetchHistory } from "./fetch-history.ts";
 
 const name = "foo-1.tar.gz" as DistfileName;
 
-/** Notes what it is told. */
-function createSource(label: string, told: string[]): Source {
-  const trial: RequestRecorder = {
-    firstByte: (ms) => told.push(`answered ${ms}`),
-    received: (bytes, ms) => told.push(`received ${bytes} ${ms}`),
-    end: (outcome) => told.push(`end ${outcome}`),
+/** Collects what it was called with. */
+function createSource(label: string, calls: string[]): Source {
+  const recorder: RequestRecorder = {
+    firstByte: (ms) => calls.push(`first byte ${ms}`),
+    received: (bytes, ms) => calls.push(`received ${bytes} ${ms}`),
+    end: (outcome) => calls.push(`end ${outcome}`),
   };
   return {
     label,
     trustedOrigin: undefined,
     locate: async () => `${label}/x`,
-    startRequest: () => trial,
+    startRequest: () => recorder,
     hedgeDelayMs: () => 7,
     expectedMs: () => 8,
     status: () => ({ host: label, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
@@ -25,42 +25,42 @@ function createSource(label: string, told: string[]): Source {
   };
 }
 
-function createWorld() {
+function setUp() {
   const clock = createFakeClock();
   const received: [string, number][] = [];
   const ended: RequestOutcome[] = [];
   const downloads: string[] = [];
-  const stories = createFetchHistory({
+  const fetchHistory = createFetchHistory({
     clock,
     onReceived: (source, bytes) => received.push([source, bytes]),
     onRequestEnded: (_source, outcome) => ended.push(outcome),
     onEnded: (outcome, ms) => downloads.push(`${outcome} ${ms}`),
   });
-  return { clock, received, ended, downloads, stories };
+  return { clock, received, ended, downloads, fetchHistory };
 }
 
-test("each request to a source is noted with its times, and the source hears all of it", async () => {
-  const { clock, received, ended, downloads, stories } = createWorld();
-  const told: string[] = [];
-  const chapter = stories.start(name);
-  const offer: SourceList = { sources: () => [createSource("a", told)], refusals: [] };
-  const [source] = chapter.record(offer).sources();
+test("each request is recorded with its times, and the source's own recorder gets all calls", async () => {
+  const { clock, received, ended, downloads, fetchHistory } = setUp();
+  const calls: string[] = [];
+  const recorder = fetchHistory.start(name);
+  const list: SourceList = { sources: () => [createSource("a", calls)], refusals: [] };
+  const [source] = recorder.record(list).sources();
   expect([source?.label, await source?.locate(), source?.hedgeDelayMs(), source?.expectedMs(1)]).toEqual([
     "a",
     "a/x",
     7,
     8,
   ]);
-  const trial = source?.startRequest(100);
-  trial?.firstByte(5);
-  trial?.received(60, 0);
+  const request = source?.startRequest(100);
+  request?.firstByte(5);
+  request?.received(60, 0);
   clock.set(clock.now() + 30);
-  trial?.received(40, 25);
-  trial?.end("delivered");
-  trial?.end("cancelled");
-  chapter.end("stored");
-  expect(told).toEqual(["answered 5", "received 60 0", "received 40 25", "end delivered", "end cancelled"]);
-  expect(stories.of(name)).toMatchObject([
+  request?.received(40, 25);
+  request?.end("delivered");
+  request?.end("cancelled");
+  recorder.end("stored");
+  expect(calls).toEqual(["first byte 5", "received 60 0", "received 40 25", "end delivered", "end cancelled"]);
+  expect(fetchHistory.of(name)).toMatchObject([
     {
       outcome: "stored",
       receivedBytes: 100,
@@ -77,25 +77,25 @@ test("each request to a source is noted with its times, and the source hears all
   ]);
 });
 
-test("sources found by looking further belong to the same story", async () => {
-  const { stories } = createWorld();
-  const chapter = stories.start(name);
+test("requests to sources found by searching further belong to the same entry", async () => {
+  const { fetchHistory } = setUp();
+  const recorder = fetchHistory.start(name);
   const more = async (): Promise<SourceList> => ({ sources: () => [createSource("b", [])], refusals: [] });
-  const further = await chapter.record({ sources: () => [], refusals: [], more }).more?.();
+  const further = await recorder.record({ sources: () => [], refusals: [], more }).more?.();
   further?.sources()[0]?.startRequest(1).end("absent");
-  expect(stories.of(name)[0]?.requests).toMatchObject([{ source: "b", outcome: "absent" }]);
+  expect(fetchHistory.of(name)[0]?.requests).toMatchObject([{ source: "b", outcome: "absent" }]);
 });
 
-test("the newest stories are kept, and of each the newest requests", () => {
-  const { stories } = createWorld();
-  const first = stories.start(name);
+test("the newest entries are kept, and the newest requests of each", () => {
+  const { fetchHistory } = setUp();
+  const first = fetchHistory.start(name);
   for (let i = 0; i < 100; i++) {
     const [source] = first.record({ sources: () => [createSource(`s${i}`, [])], refusals: [] }).sources();
     source?.startRequest(1).end("failed");
   }
-  const tried = stories.of(name)[0]?.requests ?? [];
-  expect([tried.length, tried.at(-1)?.source]).toEqual([40, "s99"]);
-  for (let i = 0; i < 500; i++) stories.start(`other-${i}` as DistfileName);
-  expect(stories.of(name)).toEqual([]);
-  expect(stories.of("other-0" as DistfileName).length).toBe(1);
+  const requests = fetchHistory.of(name)[0]?.requests ?? [];
+  expect([requests.length, requests.at(-1)?.source]).toEqual([40, "s99"]);
+  for (let i = 0; i < 500; i++) fetchHistory.start(`other-${i}` as DistfileName);
+  expect(fetchHistory.of(name)).toEqual([]);
+  expect(fetchHistory.of("other-0" as DistfileName).length).toBe(1);
 });

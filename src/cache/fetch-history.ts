@@ -1,6 +1,6 @@
 /**
- * What happened in each download of late: which sources were asked, how soon and how much each gave, and what came of it.
- * For people who ask why a file is here or is not. Held in memory, of the newest downloads only.
+ * Records the newest downloads: which sources were asked, how soon and how much each sent, and how it ended. Kept in memory, to
+ * explain why a file is stored or is not.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source, SourceList } from "../distfile/source.ts";
@@ -18,36 +18,37 @@ export interface FetchRequestEntry {
 
 export type DownloadOutcome = "stored" | "passed-through" | "failed";
 
+/** One download. */
 export interface FetchEntry {
   readonly name: FileName;
   readonly startedAt: number;
   endedAt: number | undefined;
   outcome: DownloadOutcome | undefined;
-  /** The latest last; of very many the latest ones. */
+  /** The newest requests, oldest first. */
   readonly requests: readonly FetchRequestEntry[];
-  /** From all of them together, what was thrown away included. */
+  /** Bytes received from all sources together, including those discarded since. */
   receivedBytes: number;
 }
 
-/** A story that goes on. */
+/** Records a download under way. */
 export interface FetchRecorder {
   readonly entry: FetchEntry;
-  /** The same sources, each request to one of which is noted. */
-  record(offer: SourceList): SourceList;
+  /** Returns the same sources, whose requests are recorded. */
+  record(list: SourceList): SourceList;
   end(outcome: DownloadOutcome): void;
 }
 
 export interface FetchHistory {
   start(name: FileName): FetchRecorder;
-  /** Of this name, the latest first. */
+  /** Returns the downloads of this name, the newest first. */
   of(name: FileName): readonly FetchEntry[];
 }
 
 export interface FetchHistoryDeps {
   readonly clock: Clock;
-  /** Told of all bytes that come in, the thrown away included. */
+  /** Called for all bytes received, including those discarded since. */
   readonly onReceived: (source: string, bytes: number) => void;
-  /** Told of each request to a source when it has ended. */
+  /** Called for each request to a source when it has ended. */
   readonly onRequestEnded: (source: string, outcome: RequestOutcome) => void;
   readonly onEnded: (outcome: DownloadOutcome, ms: number) => void;
 }
@@ -55,21 +56,17 @@ export interface FetchHistoryDeps {
 const MAX_ENTRIES = 500;
 const MAX_REQUESTS = 40;
 
-export function createFetchHistory({
-  clock,
-  onReceived,
-  onRequestEnded: onTried,
-  onEnded,
-}: FetchHistoryDeps): FetchHistory {
+export function createFetchHistory(deps: FetchHistoryDeps): FetchHistory {
+  const { clock, onReceived, onRequestEnded, onEnded } = deps;
   /** Oldest first. */
-  const stories: FetchEntry[] = [];
+  const entries: FetchEntry[] = [];
 
-  function watchSource(source: Source, tried: FetchRequestEntry[], story: FetchEntry): Source {
+  function recordSource(source: Source, requests: FetchRequestEntry[], entry: FetchEntry): Source {
     return {
       ...source,
       startRequest(bytes) {
-        const trial = source.startRequest(bytes);
-        const one: FetchRequestEntry = {
+        const recorder = source.startRequest(bytes);
+        const request: FetchRequestEntry = {
           source: source.label,
           askedAt: clock.now(),
           firstByteMs: undefined,
@@ -77,65 +74,65 @@ export function createFetchHistory({
           endedAt: undefined,
           outcome: undefined,
         };
-        tried.push(one);
-        if (tried.length > MAX_REQUESTS) tried.shift();
+        requests.push(request);
+        if (requests.length > MAX_REQUESTS) requests.shift();
         return {
-          ...trial,
+          ...recorder,
           firstByte(afterMs) {
-            one.firstByteMs ??= afterMs;
-            trial.firstByte(afterMs);
+            request.firstByteMs ??= afterMs;
+            recorder.firstByte(afterMs);
           },
           received(count, waitedMs) {
-            one.bytes += count;
-            story.receivedBytes += count;
+            request.bytes += count;
+            entry.receivedBytes += count;
             onReceived(source.label, count);
-            trial.received(count, waitedMs);
+            recorder.received(count, waitedMs);
           },
           end(outcome) {
-            if (one.outcome === undefined) {
-              one.outcome = outcome;
-              one.endedAt = clock.now();
-              onTried(source.label, outcome);
+            if (request.outcome === undefined) {
+              request.outcome = outcome;
+              request.endedAt = clock.now();
+              onRequestEnded(source.label, outcome);
             }
-            trial.end(outcome);
+            recorder.end(outcome);
           },
         };
       },
     };
   }
 
-  function watch(offer: SourceList, tried: FetchRequestEntry[], story: FetchEntry): SourceList {
-    const { more } = offer;
+  function recordList(list: SourceList, requests: FetchRequestEntry[], entry: FetchEntry): SourceList {
+    const { more } = list;
     return {
-      ...offer,
-      sources: () => offer.sources().map((source) => watchSource(source, tried, story)),
-      ...(more ? { more: async () => watch(await more(), tried, story) } : {}),
+      ...list,
+      sources: () => list.sources().map((source) => recordSource(source, requests, entry)),
+      ...(more ? { more: async () => recordList(await more(), requests, entry) } : {}),
     };
   }
 
   return {
     start(name) {
-      const tried: FetchRequestEntry[] = [];
-      const story: FetchEntry = {
+      const requests: FetchRequestEntry[] = [];
+      const entry: FetchEntry = {
         name,
         startedAt: clock.now(),
         endedAt: undefined,
         outcome: undefined,
-        requests: tried,
+        requests,
         receivedBytes: 0,
       };
-      stories.push(story);
-      if (stories.length > MAX_ENTRIES) stories.shift();
+      entries.push(entry);
+      if (entries.length > MAX_ENTRIES) entries.shift();
       return {
-        entry: story,
-        record: (offer) => watch(offer, tried, story),
+        entry,
+        record: (list) => recordList(list, requests, entry),
         end(outcome) {
-          story.outcome = outcome;
-          story.endedAt = clock.now();
-          onEnded(outcome, Math.max(0, story.endedAt - story.startedAt));
+          entry.outcome = outcome;
+          entry.endedAt = clock.now();
+          onEnded(outcome, Math.max(0, entry.endedAt - entry.startedAt));
         },
       };
     },
-    of: (name) => stories.filter((story) => story.name === name).toReversed(),
+    of: (name) => entries.filter((entry) => entry.name === name).toReversed(),
   };
 }

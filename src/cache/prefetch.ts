@@ -1,32 +1,43 @@
 /**
- * Brings a file into the store that nobody waits for yet.
+ * Fetches a distfile into the store before a client waits for it.
  */
 import { contentKey, type DistEntry, hasHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
+import type { Flights } from "../fetch/flights.ts";
+import type { Store } from "../store/store.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import type { MissDeps } from "./miss.ts";
-import { keyOf, startDistfileDownload } from "./start-download.ts";
+import { type DistfileDownloads, keyOf } from "./miss.ts";
+import type { NegativeCache } from "./negative-cache.ts";
+
+export interface PrefetchDeps {
+  readonly distfileDownloads: Pick<DistfileDownloads, "start">;
+  readonly flights: Pick<Flights, "join">;
+  readonly negativeCache: Pick<NegativeCache, "get">;
+  readonly store: Pick<Store, "stat">;
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  readonly upstream: UpstreamClient;
+}
 
 /**
- * Resolves with whether it was fetched now: false where it is there, is coming in, or can't be had.
- * @param onArrived told when its bytes are here, which the disk has yet to take for good
+ * Resolves with whether the file was fetched now: false where it is stored, is coming in, or can't be had.
+ * @param onArrived called when its bytes are here, which the disk has yet to sync
  */
-export async function prefetch(
-  entry: DistEntry,
-  upstream: UpstreamClient,
-  deps: MissDeps & { readonly wantedBy: (name: DistfileName) => readonly WantedBy[] },
-  onArrived: () => void = () => undefined,
-): Promise<boolean> {
-  const { name } = entry;
-  // Nothing but a hash tells that it is the file; and by name the first tree's content counts.
-  const [first] = contentsOf(deps.wantedBy(name));
-  if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
-  const target = { name, expected: entry, keep: true };
-  const key = keyOf(target);
-  if (deps.store.stat(name) || deps.negativeCache.get(key) || deps.flights.join(key)) return false;
-  const download = deps.flights.start(key, () => startDistfileDownload(target, upstream, deps, false));
-  void download.arrived.then(onArrived);
-  await download.ended;
-  return download.stored;
+export type Prefetch = (entry: DistEntry, onArrived?: () => void) => Promise<boolean>;
+
+export function createPrefetch(deps: PrefetchDeps): Prefetch {
+  const { distfileDownloads, flights, negativeCache, store, wantedBy, upstream } = deps;
+  return async (entry, onArrived = () => undefined) => {
+    const { name } = entry;
+    // Only a hash tells that it is the file; and by name the first repository's content counts.
+    const [first] = contentsOf(wantedBy(name));
+    if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
+    const target = { name, expected: entry, keep: true };
+    const key = keyOf(target);
+    if (store.stat(name) || negativeCache.get(key) || flights.join(key)) return false;
+    const download = distfileDownloads.start(target, upstream, false);
+    void download.arrived.then(onArrived);
+    await download.ended;
+    return download.stored;
+  };
 }

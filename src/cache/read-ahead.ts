@@ -1,20 +1,20 @@
 /**
- * Fetches what a client will ask for next: the other files of the ebuild that one was missed of. A few at a time, so
- * that most places are left to files somebody waits for; what a client asks for meanwhile is its own from then on.
+ * Fetches ahead what a client will request next: the other files of the ebuild that wants the file just missed. Only a few at a
+ * time, so that most download slots are left to files that clients wait for.
  */
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Prefetch } from "./prefetch.ts";
 
 export interface ReadAheadDeps {
-  /** Most at once, asked for each time; 0: none. */
+  /** How many files are fetched ahead at once, read each time; 0: none. */
   readonly maxDownloads: number;
-  /** The other files of those ebuilds, in the order in which they will be asked for. */
+  /** Finds the other files of the ebuilds that want the file, in the order in which they will be requested. */
   readonly siblings: (name: DistfileName, content: Digests) => Promise<readonly DistEntry[]>;
-  /** How many bytes the store may still take. */
+  /** Returns how many bytes the store may still take. */
   readonly room: () => number;
-  /** Brings the file into the store, if it is not there. Resolves with whether it was fetched now. */
-  readonly prefetch: (entry: DistEntry, onArrived: () => void) => Promise<boolean>;
+  readonly prefetch: Prefetch;
   readonly log: Logger;
 }
 
@@ -23,29 +23,29 @@ export interface ReadAhead {
   missed(name: DistfileName, content: Digests): void;
   /** A client gets a file, from the store or while it comes in. */
   served(name: DistfileName): void;
-  /** Of files fetched ahead since the start, those that a client asked for afterwards are used. */
+  /** How many files were fetched ahead since the start, and how many of them a client requested afterwards. */
   readonly counts: { readonly fetched: number; readonly used: number };
   stop(): void;
 }
 
 const MAX_WAITING = 10_000;
-/** So many times the places may be begun and not yet synced to the disk. */
+/** So many times `maxDownloads` files may be started and not yet synced to disk. */
 const MAX_UNSTORED_FACTOR = 4;
 
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
-  const { siblings, room, prefetch: bring, log } = deps;
+  const { siblings, room, prefetch, log } = deps;
   const waiting = new Map<DistfileName, DistEntry>();
-  /** Fetched ahead, and nobody has asked for it since. */
+  /** Files fetched ahead that no client has requested since. */
   const unused = new Set<DistfileName>();
   let fetched = 0;
   let used = 0;
-  let told = 0;
+  let logged = 0;
   let running = 0;
   let unstored = 0;
   let stopped = false;
 
   async function expand(name: DistfileName, content: Digests): Promise<void> {
-    // The client's own answer goes first: looking up what else its ebuild wants would hold it up (measured: 2 ms).
+    // The client's own response goes first: looking up what else its ebuild wants would delay it (measured: 2 ms).
     await Bun.sleep(1);
     if (stopped) return;
     let left = room();
@@ -57,7 +57,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     }
   }
 
-  async function bringNext(entry: DistEntry): Promise<void> {
+  async function prefetchNext(entry: DistEntry): Promise<void> {
     let arrived = false;
     const onArrived = () => {
       if (arrived) return;
@@ -67,7 +67,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     };
     unstored++;
     try {
-      if (!(await bring(entry, onArrived))) return;
+      if (!(await prefetch(entry, onArrived))) return;
       fetched++;
       unused.add(entry.name);
       const [oldest] = unused;
@@ -87,19 +87,19 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
       if (!next) break;
       waiting.delete(next.name);
       running++;
-      void bringNext(next);
+      void prefetchNext(next);
     }
-    if (unstored > 0 || fetched === told) return;
-    told = fetched;
+    if (unstored > 0 || fetched === logged) return;
+    logged = fetched;
     log.info("fetched ahead since the start: {fetched} files, of these used: {used}", { fetched, used });
   }
 
   return {
     missed(name, content) {
-      // One that was waiting for its turn has told of its siblings already.
+      // The siblings of a file that was waiting are waiting as well.
       if (deps.maxDownloads === 0 || stopped || waiting.delete(name)) return;
       expand(name, content).then(fill, (error: unknown) => {
-        log.warn("Cannot find out what will be asked for after {file}: {error}", { file: name, error });
+        log.warn("Cannot find out what will be requested after {file}: {error}", { file: name, error });
       });
     },
     served(name) {

@@ -1,159 +1,161 @@
 /**
- * From a wanted content to a download under way, and from its last byte to a file in the store.
+ * Starts a download that is stored: opens the part file that an earlier download left, remembers what it may be resumed under, and
+ * puts the complete file into the store and the index. What differs between distfiles and mirror files is a policy.
  */
-import { contentKey, type Digests, hasHash } from "../distfile/digests.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import { type Digests, hasHash } from "../distfile/digests.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { Reservation } from "../distfile/reservation.ts";
 import type { SourceList } from "../distfile/source.ts";
-import { type CompletedDownload, type Download, type DownloadDeps, startDownload } from "../fetch/download.ts";
-import type { Validator } from "../fetch/resume.ts";
-import type { FileRows } from "../index/files.ts";
-import type { PrioritySemaphore, Ticket } from "../lib/priority-semaphore.ts";
-import type { Semaphore } from "../lib/semaphore.ts";
-import type { PartFile } from "../store/part-file.ts";
-import type { Store } from "../store/store.ts";
+import type { CompletedDownload, Download, DownloadPlan } from "../fetch/download.ts";
+import type { Revalidation, Validator } from "../fetch/resume.ts";
+import type { FileRows, PartialRow } from "../index/files.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Ticket } from "../lib/priority-semaphore.ts";
+import type { Store, StoredFile } from "../store/store.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import type { FetchHistory } from "./fetch-history.ts";
+import type { DownloadOutcome, FetchHistory } from "./fetch-history.ts";
 import type { InUse } from "./in-use.ts";
-import { openReservedPart, type ReservedPartDeps } from "./reserved-part.ts";
+import { openReservedPart } from "./reserved-part.ts";
 
-export interface BeginDeps extends DownloadDeps, ReservedPartDeps {
-  readonly store: Store;
-  readonly rows: FileRows;
-  /** Whom to ask for this content, undefined where no tree knows the name. */
-  readonly findSources: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
-  readonly downloads: PrioritySemaphore;
-  /** Places for names that no tree knows. */
-  readonly unknownDownloads: Semaphore;
-  readonly inUse: InUse;
-  readonly fetchHistory: Pick<FetchHistory, "start">;
-  /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
-  readonly onStoreTrouble: (error: unknown) => void;
-}
-
-/** One content of a name, as it is to be fetched. */
-export interface FetchTarget {
-  readonly name: DistfileName;
+/** What makes a file valid, and where it comes from. */
+export interface DownloadPolicy {
+  readonly name: FileName;
+  /** What the Manifest says; undefined where no package wants the name, and for mirror files. */
   readonly expected: Digests | undefined;
-  /** False for what may be passed on but not kept. */
-  readonly keep: boolean;
+  /** By RFC 9111, for mirror files. */
+  readonly revalidation: Revalidation | undefined;
+  /** Whether the file may be stored under its name. */
+  readonly storable: boolean;
+  findSources(): Promise<SourceList>;
+  /** @param hereBytes how many bytes an earlier download left */
+  requestSlot(urgent: boolean, hereBytes: number): Ticket;
+  /** Puts the row of the stored file into the index. */
+  putRow(file: StoredFile, completed: CompletedDownload): void;
 }
 
-/** Tells downloads apart. */
-export function keyOf(target: FetchTarget): string {
-  return `${target.name}/${contentKey(target.expected)}/${target.keep ? "keep" : "pass"}`;
+export interface StartDownloadDeps {
+  /** Starts the download itself. */
+  readonly download: (plan: DownloadPlan, upstream: UpstreamClient) => Download;
+  readonly store: Pick<Store, "openPart" | "commit">;
+  readonly rows: Pick<FileRows, "partial" | "putPartial" | "forgetPartial">;
+  /** Reserves room for so many bytes, made if need be; undefined where it can't be had. */
+  readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
+  /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
+  readonly onStoreTrouble: (error: unknown) => void;
+  readonly inUse: Pick<InUse, "enter">;
+  readonly fetchHistory: Pick<FetchHistory, "start">;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
-async function keepFile(
-  { name, expected }: FetchTarget,
-  part: PartFile,
-  finished: CompletedDownload,
-  deps: BeginDeps,
-): Promise<boolean> {
-  const { computed, lastModifiedAt, url } = finished;
-  const now = deps.clock.now();
-  const file = await deps.store.commit(part, name, lastModifiedAt ?? now);
-  if (!file) {
-    deps.log.warn("Cannot store {file}: a file or folder is in its way", { file: name });
-    return false;
-  }
-  const { size, blake2b, sha512 = null } = computed;
-  const wanted = expected ? { wantedOnce: true, orphanedAt: null } : {};
-  const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
-  try {
-    deps.rows.put({ name, size, blake2b, sha512, stamp: file.stamp, source: url, ...times, ...wanted });
-    deps.rows.forgetPartial(name);
-  } catch (error) {
-    // The file is where it belongs; it gets its row when it is next asked for, or at the next start.
-    deps.log.warn("Cannot note in the index that {file} is stored: {error}", { file: name, error });
-  }
-  return true;
+/** @param urgent whether a client waits for the file; else the download's raisePriority() is called when one does */
+export type StartDownload = (policy: DownloadPolicy, upstream: UpstreamClient, urgent: boolean) => Download;
+
+function validatorFrom({ url, etag, lastModified, total }: PartialRow): Validator {
+  return { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined, total };
 }
 
-/**
- * Starts a download; a complete and right file is put into the store and the index.
- * @param urgent whether a client waits for it; else the download's raisePriority() tells when one does
- */
-export function startDistfileDownload(
-  target: FetchTarget,
-  upstream: UpstreamClient,
-  deps: BeginDeps,
-  urgent = true,
-): Download {
-  const { name, expected, keep } = target;
-  const { rows } = deps;
-  const remembered = expected ? undefined : rows.partial(name);
-  const bound = expected !== undefined && hasHash(expected);
-  const resumable = (length: number) => (bound ? length <= expected.size : length < (remembered?.total ?? 0));
-  const reserved = openReservedPart(name, keep ? resumable : undefined, deps);
-  const { part, named } = reserved;
-  const leave = deps.inUse.enter(name);
-  const recorder = deps.fetchHistory.start(name);
-  let continuable = remembered !== undefined && part.length > 0;
+export function createStartDownload(deps: StartDownloadDeps): StartDownload {
+  const { store, rows, reserve, onStoreTrouble, inUse, fetchHistory, clock, log } = deps;
 
-  function rememberValidator({ url, etag, total }: Validator): void {
-    if (!named || etag === undefined) return;
-    try {
-      rows.putPartial({ name, url, etag, lastModified: null, total });
-      continuable = true;
-    } catch (error) {
-      // Then it can't be resumed after a restart, and that is all.
-      deps.log.warn("Cannot remember how {file} may be continued: {error}", { file: name, error });
+  return (policy, upstream, urgent) => {
+    const { name, expected, revalidation, storable } = policy;
+    const hashed = expected !== undefined && hasHash(expected);
+    const remembered = expected ? undefined : rows.partial(name);
+    const isResumable = (length: number) => (hashed ? length <= expected.size : length < (remembered?.total ?? 0));
+    const reserved = openReservedPart(name, storable ? isResumable : undefined, store, reserve, onStoreTrouble);
+    const { part, named } = reserved;
+    const leave = inUse.enter(name);
+    const recorder = fetchHistory.start(name);
+    let hasValidator = remembered !== undefined && part.length > 0;
+    let confirmed = false;
+
+    function rememberValidator({ url, etag, lastModified, total }: Validator): void {
+      if (!named) return;
+      try {
+        rows.putPartial({ name, url, etag: etag ?? null, lastModified: lastModified ?? null, total });
+        hasValidator = true;
+      } catch (error) {
+        // Then it can't be resumed after a restart, and that is all.
+        log.warn("Cannot remember how to resume {file}: {error}", { file: name, error });
+      }
     }
-  }
 
-  async function commit(completed: CompletedDownload): Promise<boolean> {
-    if (!named) return false;
-    try {
-      const stored = await keepFile(target, named, completed, deps);
-      if (stored) deps.onStoreTrouble(undefined);
-      return stored;
-    } catch (error) {
-      // What a disk says that it could not sync may be anything when it is read again.
-      reserved.markBad();
-      deps.onStoreTrouble(error);
-      deps.log.debug("Cannot keep {file}: {error}. It is passed on to its clients.", { file: name, error });
-      return false;
+    function putRow(file: StoredFile, completed: CompletedDownload): void {
+      try {
+        policy.putRow(file, completed);
+        rows.forgetPartial(name);
+      } catch (error) {
+        // The file is where it belongs; it gets its row when it is requested next, or at the next start.
+        log.warn("Cannot note in the index that {file} is stored: {error}", { file: name, error });
+      }
     }
-  }
 
-  function requestSlot(isUrgent: boolean): Ticket {
-    if (expected) return deps.downloads.acquire({ bytes: expected.size - part.length, urgent: isUrgent });
-    return { granted: deps.unknownDownloads.acquire(), raisePriority: () => undefined };
-  }
+    async function commit(completed: CompletedDownload): Promise<boolean> {
+      if (!named || revalidation?.isStorable(completed.fields) === false) return false;
+      try {
+        const file = await store.commit(named, name, completed.lastModifiedAt ?? clock.now());
+        if (!file) {
+          log.warn("Cannot store {file}: a file or folder is in its way", { file: name });
+          return false;
+        }
+        putRow(file, completed);
+        onStoreTrouble(undefined);
+        return true;
+      } catch (error) {
+        // After a failed sync the bytes may be anything when they are read again.
+        reserved.markBad();
+        onStoreTrouble(error);
+        log.debug("Cannot store {file}: {error}. It is passed through to its clients.", { file: name, error });
+        return false;
+      }
+    }
 
-  const download = startDownload(
-    {
-      name,
-      expected,
-      part: {
-        ...part,
-        named: named !== undefined,
-        validator:
-          part.length > 0 && remembered
-            ? { ...remembered, etag: remembered.etag ?? undefined, lastModified: undefined }
-            : undefined,
-        // Where nobody knows how large it is, room is reserved while it grows.
-        reserve: async () => expected === undefined || (await reserved.reserve(expected.size)),
-        rememberValidator,
+    const download = deps.download(
+      {
+        name,
+        expected,
+        part: {
+          ...part,
+          named: named !== undefined,
+          validator: part.length > 0 && remembered ? validatorFrom(remembered) : undefined,
+          // Where the size is not known, room is reserved while the file grows.
+          reserve: async () => expected === undefined || (await reserved.reserve(expected.size)),
+          rememberValidator,
+        },
+        revalidation: revalidation && {
+          ...revalidation,
+          confirmed(response) {
+            confirmed = true;
+            revalidation.confirmed(response);
+          },
+        },
+        urgent,
+        requestSlot: (isUrgent) => policy.requestSlot(isUrgent, part.length),
+        findSources: async () => recorder.record(await policy.findSources()),
+        commit,
       },
-      revalidation: undefined,
-      urgent,
-      requestSlot,
-      findSources: async () => recorder.record(await deps.findSources(name, expected)),
-      commit,
-    },
-    upstream,
-    deps,
-  );
-  const complain = (error: unknown) => {
-    deps.log.error("Cannot close the part file of {file}: {error}", { file: name, error });
+      upstream,
+    );
+
+    function outcome(): DownloadOutcome {
+      if (download.stored || confirmed) return "stored";
+      return download.computed ? "passed-through" : "failed";
+    }
+
+    /** Without hash and validator the bytes can't be resumed. A complete mirror file that may not be stored is not kept either. */
+    function isWorthResuming(): boolean {
+      return hashed || (hasValidator && !(revalidation && download.computed));
+    }
+
+    const onCloseError = (error: unknown) => {
+      log.error("Cannot close the part file of {file}: {error}", { file: name, error });
+    };
+    void download.ended.then(() => recorder.end(outcome()));
+    download.ended.then(() => reserved.leave(isWorthResuming())).catch(onCloseError);
+    download.over.then(reserved.close).catch(onCloseError);
+    void download.over.then(leave);
+    return download;
   };
-  void download.ended.then(() =>
-    recorder.end(download.stored ? "stored" : download.computed ? "passed-through" : "failed"),
-  );
-  // Bytes that nothing ties to a content can't be resumed, so they are not kept either.
-  download.ended.then(() => reserved.leave(bound || continuable)).catch(complain);
-  download.over.then(reserved.close).catch(complain);
-  void download.over.then(leave);
-  return download;
 }

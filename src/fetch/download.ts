@@ -133,7 +133,8 @@ function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Log
   return new UnavailableError(`No source has ${name}`, [attempt], { cause: error });
 }
 
-export function startDownload(plan: DownloadPlan, upstream: UpstreamClient, deps: DownloadDeps): Download {
+/** Creates a download and runs it from now on. */
+export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, deps: DownloadDeps): Download {
   const { name, expected, part, revalidation } = plan;
   const { hasher, limits, clock, log } = deps;
   const stopper = new AbortController();

@@ -17,7 +17,7 @@ import type { Fault } from "../testing/faults.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
-import { startDownload } from "./download.ts";
+import { createDownload } from "./download.ts";
 import { createLineCapacity } from "./parallelism.ts";
 
 setDefaultTimeout(60_000);
@@ -86,7 +86,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
   const path = folder.file(`part-${downloads++}`);
   const fd = openSync(path, "w+");
   const startedAt = performance.now();
-  const download = startDownload(
+  const download = createDownload(
     {
       name: FILE as DistfileName,
       expected,

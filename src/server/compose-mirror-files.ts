@@ -1,11 +1,12 @@
 /**
  * Puts together the cache of mirror files: what their downloads and look-ups need.
  */
+import { createMirrorFilePolicies } from "../cache/mirror-files/download-policy.ts";
 import { createMirrorFileCache, type MirrorFileCache, type MirrorFileCacheDeps } from "../cache/mirror-files/lookup.ts";
-import { askHead, type MirrorFileDownloadDeps, startMirrorFileDownload } from "../cache/mirror-files/start-download.ts";
 import { createStoredMirrorFiles } from "../cache/mirror-files/stored-files.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
-import type { BeginDeps } from "../cache/start-download.ts";
+import type { StartDownload } from "../cache/start-download.ts";
+import type { FileRows } from "../index/files.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 
@@ -14,8 +15,8 @@ export interface MirrorFileParts
   readonly storedFiles: MirrorFileCacheDeps["storedFiles"] &
     Parameters<typeof createStoredMirrorFiles>[0]["storedFiles"];
   readonly mirrors: Mirrors;
-  /** What distfiles are downloaded with. */
-  readonly downloadDeps: BeginDeps;
+  readonly rows: FileRows;
+  readonly startDownload: StartDownload;
   readonly negativeTtlMs: () => number;
 }
 
@@ -31,17 +32,17 @@ const DOWNLOAD_SLOTS = 16;
 const UNREACHABLE_MS = 15_000;
 
 export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
-  const { storedFiles, mirrors, downloadDeps, flights, inUse, clock, log } = parts;
-  const { rows } = downloadDeps;
+  const { storedFiles, rows, mirrors, startDownload, flights, inUse, clock, log } = parts;
   const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, clock, log });
   const absent = createNegativeCache(parts.negativeTtlMs, clock);
   const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
-  const deps: MirrorFileDownloadDeps = {
-    ...downloadDeps,
+  const policies = createMirrorFilePolicies({
+    rows,
     storedMirrorFiles,
     sources: mirrors.mirrorFileSources,
     slots: createSemaphore(DOWNLOAD_SLOTS),
-  };
+    clock,
+  });
   return {
     mirrorFileCache: createMirrorFileCache({
       storedFiles,
@@ -51,8 +52,9 @@ export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles 
       flights,
       absent,
       unreachable,
-      startDownload: ({ name, upstream }, stored) => startMirrorFileDownload(name, stored, upstream, deps),
-      askHead: ({ name, upstream }) => askHead(name, upstream, deps),
+      startDownload: ({ name, upstream }, stored) =>
+        startDownload(policies.policyOf(name, stored, upstream), upstream, true),
+      askHead: ({ name, upstream }) => policies.askHead(name, upstream),
       clock,
       log,
     }),

@@ -1,7 +1,7 @@
 /**
  * Puts together what finds out where files can be had, for the server and for `portcache resolve`.
  */
-import type { BeginDeps } from "../cache/start-download.ts";
+import type { DistfileDownloadsDeps } from "../cache/miss.ts";
 import type { Config } from "../config/schema.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -89,7 +89,7 @@ export function createOffer(
   { fetcher }: Pick<Config, "fetcher">,
   resolver: Pick<Resolver, "sources">,
   mirrors: Mirrors,
-): BeginDeps["findSources"] {
+): DistfileDownloadsDeps["findSources"] {
   return async (name, content) => {
     const uris = fetcher.src_uri ? content : undefined;
     if (uris) return await resolver.sources(name, uris);

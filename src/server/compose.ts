@@ -6,15 +6,16 @@ import { composeActions } from "../actions/actions.ts";
 import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
 import { type Cache, createCache } from "../cache/cache.ts";
-import { fetchTarget, type MissDeps } from "../cache/miss.ts";
+import { createDistfileDownloads } from "../cache/miss.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
-import { prefetch } from "../cache/prefetch.ts";
+import { createPrefetch } from "../cache/prefetch.ts";
 import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
+import { createStartDownload } from "../cache/start-download.ts";
 import { createStoredFiles } from "../cache/stored-files.ts";
-import type { DistEntry } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
+import { createDownload } from "../fetch/download.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
@@ -127,6 +128,44 @@ export function compose(parts: Parts): Server {
   });
   const { rows, recentHits, memoryCache, eviction, inUse } = composedStore;
   const storedFiles = createStoredFiles({ store, rows, hasher, clock, log });
+  const findSources = stats.counters.measureResolving(createOffer(config, resolver, mirrors));
+  const limits = {
+    get connections() {
+      return config.fetcher.connections_per_file;
+    },
+    lineCapacity: createLineCapacity(clock),
+  };
+  const aside = createSemaphore(DOWNLOADS_ASIDE);
+  const startDownload = createStartDownload({
+    download: (plan, upstream) => createDownload(plan, upstream, { hasher, aside, limits, clock, log }),
+    store,
+    rows,
+    reserve: composedStore.reserve,
+    onStoreTrouble: composedStore.onTrouble,
+    inUse,
+    fetchHistory: stats.fetchHistory,
+    clock,
+    log,
+  });
+  const distfileDownloads = createDistfileDownloads({
+    startDownload,
+    flights,
+    negativeCache,
+    rows,
+    findSources,
+    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
+    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    clock,
+    log,
+  });
+  const prefetch = createPrefetch({
+    distfileDownloads,
+    flights,
+    negativeCache,
+    store,
+    wantedBy,
+    upstream: ownUpstream,
+  });
   const readAhead = createReadAhead({
     get maxDownloads() {
       const { read_ahead, max_downloads } = config.fetcher;
@@ -134,33 +173,9 @@ export function compose(parts: Parts): Server {
     },
     siblings: (name, content) => resolver.siblings(name, content),
     room: eviction.spareBytes,
-    prefetch: (entry, onArrived) => prefetch(entry, ownUpstream, prefetchDeps, onArrived),
+    prefetch,
     log,
   });
-  const missDeps: MissDeps = {
-    store,
-    rows,
-    flights,
-    negativeCache,
-    fetchHistory: stats.fetchHistory,
-    hasher,
-    limits: {
-      get connections() {
-        return config.fetcher.connections_per_file;
-      },
-      lineCapacity: createLineCapacity(clock),
-    },
-    clock,
-    log,
-    findSources: stats.counters.measureResolving(createOffer(config, resolver, mirrors)),
-    reserve: composedStore.reserve,
-    inUse,
-    onStoreTrouble: composedStore.onTrouble,
-    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
-    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
-    aside: createSemaphore(DOWNLOADS_ASIDE),
-  };
-  const prefetchDeps = { ...missDeps, wantedBy };
 
   function createDistfileCache(ahead: Pick<ReadAhead, "missed" | "served">): Cache {
     return createCache({
@@ -177,7 +192,7 @@ export function compose(parts: Parts): Server {
       get unknown() {
         return config.fetcher.unknown;
       },
-      fetchContent: (task) => fetchTarget(task, ahead, missDeps),
+      distfileDownloads,
       clock,
       log,
     });
@@ -186,16 +201,16 @@ export function compose(parts: Parts): Server {
   const cache = createDistfileCache(readAhead);
   const mirrorFiles = composeMirrorFiles({
     storedFiles,
+    rows,
     mirrors,
-    downloadDeps: missDeps,
+    startDownload,
     flights,
     inUse,
     negativeTtlMs: () => config.fetcher.negative_ttl,
     clock,
     log,
   });
-  const bringAgain = (entry: DistEntry) => prefetch(entry, ownUpstream, prefetchDeps);
-  const verify = createVerify({ store, rows, hasher, wantedBy, bring: bringAgain, clock, log });
+  const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
 
   const flushMemory = createFlush([rows, hosts, stats], log);
   // A user who names files wants these and no others, so nothing is read ahead.

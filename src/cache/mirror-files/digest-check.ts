@@ -1,7 +1,7 @@
 /**
- * Whether a file that has come in is the one that its digest file tells of (`F.md5sum`, `F.DIGESTS` …), where clients have got
- * that from here: Portage refuses a snapshot that is not. Mirrors in the middle of a sync have one of today and the other of
- * yesterday. Where the digest here is what is old, the mirror's own decides.
+ * Checks a complete mirror file against its stored digest file (`F.md5sum`, `F.DIGESTS` …): Portage refuses a snapshot that does
+ * not match. In the middle of a sync a mirror may have one of today and the other of yesterday; where the stored digest file is
+ * the outdated one, the mirror's own decides.
  */
 import { readFileSync } from "node:fs";
 import { digestIn, type NamedDigest } from "../../distfile/digest-file.ts";
@@ -20,40 +20,44 @@ export interface DigestCheckDeps {
 }
 
 const SUFFIXES = [".DIGESTS", ".sha512", ".sha256", ".md5sum"] as const;
-/** Those of Gentoo have some hundred bytes. */
-const MOST_BYTES = 64 * 1024;
+/** Gentoo's digest files have some hundred bytes. */
+const MAX_BYTES = 64 * 1024;
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-interface Told {
-  readonly by: MirrorPath;
+interface StoredDigest {
+  readonly digestFile: MirrorPath;
   readonly digest: NamedDigest;
 }
 
-/** What a digest file that is here says of it. */
-async function toldHere(path: MirrorPath, { storedMirrorFiles }: DigestCheckDeps): Promise<Told | undefined> {
+/** Finds the file's digest in a stored digest file. */
+async function storedDigest(
+  path: MirrorPath,
+  { storedMirrorFiles }: DigestCheckDeps,
+): Promise<StoredDigest | undefined> {
   for (const suffix of SUFFIXES) {
-    const by = companionOf(path, suffix);
-    const found = by === path ? undefined : await storedMirrorFiles.find(by);
-    if (!found || found.stored.file.size > MOST_BYTES) continue;
+    const digestFile = companionOf(path, suffix);
+    const found = digestFile === path ? undefined : await storedMirrorFiles.find(digestFile);
+    if (!found || found.stored.file.size > MAX_BYTES) continue;
     try {
       const digest = digestIn(readFileSync(found.stored.file.path, "utf8"), nameOf(path));
-      if (digest) return { by, digest };
+      if (digest) return { digestFile, digest };
     } catch {
-      // Gone since: then nobody gets it from here.
+      // It was removed meanwhile: then no client gets it from here.
     }
   }
   return undefined;
 }
 
-async function toldThere(
-  { by }: Told,
+/** Fetches the file's digest from the mirror that the file came from. */
+async function mirrorDigest(
+  digestFile: MirrorPath,
   path: MirrorPath,
-  { url }: CompleteFile,
+  url: string,
   upstream: UpstreamClient,
-  deps: DigestCheckDeps,
+  { sources }: DigestCheckDeps,
 ): Promise<NamedDigest | undefined> {
-  const source = deps.sources(by).find((one) => isFrom(url, one));
+  const source = sources(digestFile).find((one) => isFrom(url, one));
   if (source?.trustedOrigin === undefined) return undefined;
   try {
     const text = await getText(upstream, await source.locate(), source.trustedOrigin);
@@ -64,21 +68,22 @@ async function toldThere(
   }
 }
 
-/** What is wrong with the file, in words; undefined where nothing is known against it. */
+/** Returns what is wrong with the file, in words; undefined where nothing is known against it. */
 export async function checkDigest(
   path: MirrorPath,
   file: CompleteFile,
   upstream: UpstreamClient,
   deps: DigestCheckDeps,
 ): Promise<string | undefined> {
-  const told = await toldHere(path, deps);
-  if (!told) return undefined;
-  const isRight = async ({ algorithm, hex }: NamedDigest) => {
+  const stored = await storedDigest(path, deps);
+  if (!stored) return undefined;
+  const { digestFile, digest } = stored;
+  const matches = async ({ algorithm, hex }: NamedDigest) => {
     const computed = algorithm === "blake2b" ? file.computed.blake2b : await file.digestBy(algorithm);
     return computed === undefined || computed === hex;
   };
-  if (await isRight(told.digest)) return undefined;
-  const current = await toldThere(told, path, file, upstream, deps);
-  if (current && (await isRight(current))) return undefined;
-  return `has another file than its ${nameOf(told.by)} tells of`;
+  if (await matches(digest)) return undefined;
+  const current = await mirrorDigest(digestFile, path, file.url, upstream, deps);
+  if (current && (await matches(current))) return undefined;
+  return `has another file than its ${nameOf(digestFile)} tells of`;
 }

@@ -1,15 +1,15 @@
 /**
- * Which mirror to ask first (pure). Mirrors are synced at different times, so a file, its digests and its signature should come
- * from one: the one that gave the newest of them, as long as it is in order.
+ * Prefers the mirror that sent the newest of a file, its digests and its signature, as long as its circuit is closed (pure):
+ * mirrors are synced at different times, and these files only match if they are of one time.
  */
 import type { Source } from "../../distfile/source.ts";
 
-/** Whether a file with that URL came from this mirror. */
+/** Returns whether a file with that URL came from this mirror. */
 export function isFrom(url: string, { label }: Pick<Source, "label">): boolean {
   return url.startsWith(`${label}/`);
 }
 
-/** @param siblings the one that changed last first */
+/** @param siblings the stored files of the same stem, the one stored last first */
 export function preferred<S extends Pick<Source, "label" | "expectedMs">>(
   sources: readonly S[],
   siblings: readonly { readonly source: string }[],

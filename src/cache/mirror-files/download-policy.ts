@@ -1,0 +1,111 @@
+/**
+ * Downloads a mirror file by RFC 9111: with conditional headers where an older file is stored, verified by its digest file, and
+ * stored with its HTTP metadata where that is allowed.
+ */
+import { SourceError } from "../../distfile/errors.ts";
+import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
+import type { Source, SourceList } from "../../distfile/source.ts";
+import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
+import type { FileRows } from "../../index/files.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Semaphore } from "../../lib/semaphore.ts";
+import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
+import type { DownloadPolicy } from "../start-download.ts";
+import { checkDigest } from "./digest-check.ts";
+import { isDated } from "./freshness.ts";
+import { isStorable, metadataOf } from "./http-metadata.ts";
+import { isFrom, preferred } from "./preferred-mirror.ts";
+import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
+
+export interface MirrorFilePolicyDeps {
+  readonly rows: Pick<FileRows, "putMirrorFile" | "outdateOthers" | "ofStem">;
+  readonly storedMirrorFiles: StoredMirrorFiles;
+  /** Returns the mirrors in the order to try. */
+  readonly sources: (path: MirrorPath) => readonly Source[];
+  readonly slots: Semaphore;
+  readonly clock: Clock;
+}
+
+export interface MirrorFilePolicies {
+  /** @param before the stored file, whose changes are requested; undefined where there is none */
+  policyOf(path: MirrorPath, before: StoredMirrorFile | undefined, upstream: UpstreamClient): DownloadPolicy;
+  /**
+   * Asks mirrors for a file by HEAD.
+   * @throws {UnavailableError} when none has it
+   */
+  askHead(path: MirrorPath, upstream: UpstreamClient): Promise<UpstreamHead>;
+}
+
+/** An ETag means something only to the mirror that gave it; mirroring keeps the modification time, which all mirrors know. */
+function conditionalHeaders(file: StoredMirrorFile | undefined, source: Source): Readonly<Record<string, string>> {
+  if (!file) return {};
+  const { etag, lastModified } = file.metadata;
+  return {
+    ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
+    ...(etag === null || !isFrom(file.source, source) ? {} : { "if-none-match": etag }),
+  };
+}
+
+/** @throws {SourceError} when another mirror's file is older: what clients have seen must not become older again */
+function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
+  if (!file?.metadata.lastModified || lastModifiedAt === undefined || isFrom(file.source, source)) return;
+  if (lastModifiedAt < Date.parse(file.metadata.lastModified)) {
+    throw new SourceError("bad", "has an older one than is here");
+  }
+}
+
+export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFilePolicies {
+  const { rows, storedMirrorFiles, sources, slots, clock } = deps;
+
+  function sourcesOf(path: MirrorPath): SourceList {
+    return { sources: () => preferred(sources(path), rows.ofStem(stemOf(path))), refusals: [] };
+  }
+
+  return {
+    policyOf(path, before, upstream) {
+      // Of the response that counts: when it was requested, and when it came.
+      let [askedAt, answeredAt] = [clock.now(), clock.now()];
+      return {
+        name: path,
+        expected: undefined,
+        storable: true,
+        revalidation: {
+          conditionalHeaders(source) {
+            askedAt = clock.now();
+            return conditionalHeaders(before, source);
+          },
+          checkResponse(source, response) {
+            answeredAt = clock.now();
+            checkNotOlder(before, source, response);
+          },
+          sameAtAllMirrors: isDated(path) || rows.ofStem(stemOf(path)).every(({ name }) => name === path),
+          checkDigest: (file) => checkDigest(path, file, upstream, { storedMirrorFiles, sources }),
+          isStorable,
+          confirmed({ url, fields }) {
+            if (before) storedMirrorFiles.freshen(before, { url, fields, askedAt });
+          },
+        },
+        findSources: async () => sourcesOf(path),
+        requestSlot: () => ({ granted: slots.acquire(), raisePriority: () => undefined }),
+        putRow({ stamp }, { computed, fields, url }) {
+          const { size, blake2b } = computed;
+          const now = clock.now();
+          const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
+          const row = { name: path, size, blake2b, stamp, source: url, ...times };
+          rows.putMirrorFile(row, metadataOf(fields, askedAt, answeredAt));
+          // A file with a date comes once; the stored files of its stem were made together with it or are of another time.
+          const isNews = before ? before.stored.digests.blake2b !== blake2b : !isDated(path);
+          if (isNews) rows.outdateOthers(path);
+        },
+      };
+    },
+    async askHead(path, upstream) {
+      const release = await slots.acquire();
+      try {
+        return await headFrom(path, undefined, sourcesOf(path), upstream);
+      } finally {
+        release();
+      }
+    },
+  };
+}
