@@ -1,5 +1,5 @@
 /**
- * Fifty clients at once on one cold file, at a size that a test can wait for; fanout.ts tells of larger ones.
+ * Lets fifty clients fetch one cold file at once, of a size that suits a test; fanout.ts measures larger ones.
  */
 import { expect, test } from "bun:test";
 import { type FanOutResult, fanOut, isPrompt, MOST_GROWTH_BYTES } from "./fanout.ts";
@@ -16,7 +16,7 @@ function expectGood({ requests, clients, idle, peak }: FanOutResult): void {
   expect(peak.all - idle.all).toBeLessThan(MOST_GROWTH_BYTES);
 }
 
-test("fifty clients share one download of a slow mirror, each with its first byte at once, in bounded memory", async () => {
+test("fifty clients share one download from a slow mirror, get their first bytes early, and memory stays bounded", async () => {
   const result = await fanOut({
     clients: CLIENTS,
     sizeBytes: SIZE,
@@ -25,11 +25,11 @@ test("fifty clients share one download of a slow mirror, each with its first byt
     slowBytesPerSecond: MIB,
   });
   expectGood(result);
-  // Else the bytes would have been there before anybody could share anything.
+  // Shorter transfers would end before they could be shared.
   expect(Math.min(...result.clients.map(({ totalMs }) => totalMs))).toBeGreaterThan(1500);
 }, 30_000);
 
-test("twenty slow ones among them cost no more, and hold nobody up", async () => {
+test("twenty slow clients among them cause no further requests and delay no other client", async () => {
   const result = await fanOut({
     clients: CLIENTS,
     sizeBytes: SIZE,
@@ -39,7 +39,7 @@ test("twenty slow ones among them cost no more, and hold nobody up", async () =>
   });
   expectGood(result);
   const totals = result.clients.map(({ totalMs }) => totalMs);
-  // The median: one that was held up by a busy machine is let catch up by its own client.
+  // The median, because a slow client that a busy machine delayed may catch up.
   const slow = totals.slice(0, 20).sort((a, b) => a - b)[10];
   expect(slow).toBeGreaterThan(5000);
   expect(Math.max(...totals.slice(20))).toBeLessThan(slow ?? 0);

@@ -1,6 +1,6 @@
 /*
- * A disk that fails as told, preloaded into a process (ld.so(8), LD_PRELOAD) by the tests. The file named in the variable
- * FAULTS holds one line,
+ * Makes calls on files fail, preloaded into a process (ld.so(8), LD_PRELOAD) by the tests. The file that the variable
+ * FAULTS names holds one line,
  *   CALL PATHPART ERRNO SKIP
  * and from the SKIPth call on, every CALL on a file whose path contains PATHPART fails. Calls are counted anew when the line
  * is another; each failure adds a byte to the file of that name with ".hits" behind it. Without headers, so that a compiler is
@@ -31,7 +31,7 @@ static char known[256];
 static int calls;
 
 static int fails(const char *call, const char *path) {
-  char line[256], wanted[32], part[128];
+  char line[256], expected[32], part[128];
   int error, skip, length, control;
   int (*next_open)(const char *, int, ...) = NEXT(open64);
   const char *name = getenv("FAULTS");
@@ -42,8 +42,8 @@ static int fails(const char *call, const char *path) {
   close(control);
   if (length <= 0) return 0;
   line[length] = 0;
-  if (sscanf(line, "%31s %127s %d %d", wanted, part, &error, &skip) != 4) return 0;
-  if (strcmp(wanted, call) != 0 || !strstr(path, part)) return 0;
+  if (sscanf(line, "%31s %127s %d %d", expected, part, &error, &skip) != 4) return 0;
+  if (strcmp(expected, call) != 0 || !strstr(path, part)) return 0;
   if (strcmp(line, known) != 0) {
     strcpy(known, line);
     calls = 0;
@@ -72,10 +72,10 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, long at) {
   return fd_fails("pwrite", fd) ? -1 : next(fd, bytes, length, at);
 }
 
-#define ON_FD(name, told, parameters, arguments)                                                                          \
+#define ON_FD(name, call, parameters, arguments)                                                                          \
   int name parameters {                                                                                                  \
     int(*next) parameters = NEXT(name);                                                                                  \
-    return fd_fails(told, fd) ? -1 : next arguments;                                                                     \
+    return fd_fails(call, fd) ? -1 : next arguments;                                                                     \
   }
 
 ON_FD(fsync, "fsync", (int fd), (fd))

@@ -1,7 +1,7 @@
 /**
- * A disk that fails at each write of a download: full, over quota, broken. A library preloaded into the executable makes the
- * calls fail that go through the C library; those that the platform makes itself are made to fail by strace(1), --inject. Every client gets its whole file in one answer, nothing half-written stays, and once the disk is well the store
- * takes files again.
+ * Fails each disk operation of a download with EIO, ENOSPC or EDQUOT: calls of the C library by a preloaded library, system calls
+ * of the runtime by strace --inject. Every client gets its complete file in one response, nothing half-written stays, and the
+ * store takes files again once the disk works.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,9 +21,9 @@ interface Case {
   readonly fault: string;
   readonly name: string;
   readonly content: { readonly size: number; readonly seed: number };
-  /** A mirror gives wrong bytes first, so that the download starts over. */
-  readonly lies: boolean;
-  /** Whether it is stored in spite of it. */
+  /** Whether a mirror sends wrong bytes first, so that the download starts over. */
+  readonly corrupt: boolean;
+  /** Whether the file is stored in spite of the fault. */
   readonly stored: boolean;
 }
 
@@ -33,7 +33,7 @@ const folderOf = (name: string) => dirname(distfilePath(name));
 const wellName = (i: number) => `well-${i}.zip`;
 const folders = new Set(Array.from({ length: 80 }, (_, i) => folderOf(wellName(i))));
 
-/** Each in a folder of its own, which is yet to be made. */
+/** Returns a name whose folder of the store does not exist yet. */
 function newName(i: number): string {
   for (let n = 0; ; n++) {
     const name = `f-${i}-${n}.tar.xz`;
@@ -43,27 +43,27 @@ function newName(i: number): string {
   }
 }
 
-function add(fault: string, size: number, { lies = false, stored = false } = {}): void {
+function add(fault: string, size: number, { corrupt = false, stored = false } = {}): void {
   const name = newName(cases.length);
-  cases.push({ fault, name, content: { size, seed: 100 + cases.length }, lies, stored });
+  cases.push({ fault, name, content: { size, seed: 100 + cases.length }, corrupt, stored });
 }
 
 for (const size of [300_000, 9 * MIB + 5]) {
   for (const error of ["EIO", "ENOSPC", "EDQUOT"]) {
-    // Counted by thread.
+    // strace counts calls by thread.
     for (const first of size > MIB ? [1, 2, 4] : [1]) add(`inject=pwrite64:error=${error}:when=${first}+`, size);
     add(`inject=openat:error=${error}`, size);
   }
   for (const error of [EIO, ENOSPC]) {
     for (const call of ["fsync", "rename", "fchmod", "futimens"]) add(`${call} /partial/ ${error} 0`, size);
-    // The file has its name by then, and may have lost it after a power cut: it is not relied on.
+    // The file is renamed by then, but a power cut could undo that: it does not count as stored.
     add(`fsync /distfiles/ ${error} 0`, size);
     add(`mkdir /distfiles/ ${error} 0`, size);
     add(`pwrite index.sqlite ${error} 0`, size, { stored: true });
   }
 }
-add(`ftruncate /partial/ ${EIO} 0`, 300_000, { lies: true });
-// Sent on its way in passing; only the sync at the end counts.
+add(`ftruncate /partial/ ${EIO} 0`, 300_000, { corrupt: true });
+// Syncing during the download is only a hint; the fsync at the end counts.
 add(`fdatasync /partial/ ${EIO} 0`, 34 * MIB, { stored: true });
 
 const folder = createTempFolder("portcache-faulty-");
@@ -110,13 +110,13 @@ async function expectRight(name: string, content: Content): Promise<void> {
 
 const pathOf = (name: string) => location + distfilePath(name);
 
-/** What has its final name is whole, whatever the index knows of it. */
+/** Expects that a file under its final name is complete, whatever the index says. */
 function expectWhole(name: string, content: Content): void {
   if (!existsSync(pathOf(name))) return;
   expect([name, Buffer.compare(readFileSync(pathOf(name)), readContent(content))]).toEqual([name, 0]);
 }
 
-/** Makes calls on this file's part fail. Gives a function that ends that and tells whether any did. */
+/** Lets system calls on a part file fail. @returns what ends that and says whether any call failed */
 async function inject(fault: string, name: string): Promise<() => Promise<boolean>> {
   const seen = folder.file("strace");
   const part = `${location}/partial/${name}`;
@@ -137,8 +137,8 @@ async function inject(fault: string, name: string): Promise<() => Promise<boolea
   ];
   const strace = Bun.spawn(command, { stderr: "pipe", stdout: "ignore" });
   const reader = strace.stderr.getReader();
-  const told = (await reader.read()).value ?? new Uint8Array();
-  if (!Buffer.from(told).includes("attached")) throw new Error(`strace cannot attach: ${Buffer.from(told)}`);
+  const message = Buffer.from((await reader.read()).value ?? []);
+  if (!message.includes("attached")) throw new Error(`strace cannot attach: ${message}`);
   return async () => {
     strace.kill("SIGINT");
     await strace.exited;
@@ -146,20 +146,21 @@ async function inject(fault: string, name: string): Promise<() => Promise<boolea
   };
 }
 
+/** Lets calls of the C library fail, as the preloaded library reads from its file. @returns as inject() */
 async function preload(fault: string): Promise<() => Promise<boolean>> {
   rmSync(`${control}.hits`, { force: true });
   writeFileSync(control, fault);
   return async () => {
-    // Some calls come after the client has its file.
+    // Some calls are made after the client has its file.
     for (let waits = 0; waits < 200 && !existsSync(`${control}.hits`); waits++) await Bun.sleep(10);
     writeFileSync(control, "");
     return existsSync(`${control}.hits`);
   };
 }
 
-for (const [i, { fault, name, content, lies, stored }] of cases.entries()) {
-  test(`${fault} at ${content.size} bytes${lies ? ", after a lie" : ""}: the client gets its file`, async () => {
-    if (lies) mirror.setFault(name, { kind: "corrupt", at: 1000, times: 1 });
+for (const [i, { fault, name, content, corrupt, stored }] of cases.entries()) {
+  test(`${fault} at ${content.size} bytes${corrupt ? ", after wrong bytes" : ""}: the client gets its file`, async () => {
+    if (corrupt) mirror.setFault(name, { kind: "corrupt", at: 1000, times: 1 });
     const end = await (fault.startsWith("inject") ? inject(fault, name) : preload(fault));
     try {
       await expectRight(name, content);
@@ -171,7 +172,7 @@ for (const [i, { fault, name, content, lies, stored }] of cases.entries()) {
     if (stored) expect(existsSync(pathOf(name))).toBe(true);
     for (let tries = 0; tries < 100 && readdirSync(`${location}/partial`).length > 0; tries++) await Bun.sleep(10);
     expect(readdirSync(`${location}/partial`)).toEqual([]);
-    // Well again: the next one is stored, and that is told.
+    // The disk works again: the next file is stored, and the server is healthy.
     await expectRight(wellName(i), { size: 50_000, seed: 99 });
     await untilStored(`${server.url}/distfiles/${wellName(i)}`);
     expect(existsSync(pathOf(wellName(i)))).toBe(true);
@@ -181,11 +182,11 @@ for (const [i, { fault, name, content, lies, stored }] of cases.entries()) {
   }, 20_000);
 }
 
-test("the log told once each time that the store takes no files, and once that it does again", () => {
+test("each outage of the store is logged once, and so is its end", () => {
   const log = server.log();
   const refused = log.match(/The store takes no files/g)?.length ?? 0;
   expect(refused).toBeGreaterThan(0);
-  // However many files were refused in this minute or two.
+  // Many more files were refused than that.
   expect(refused).toBeLessThan(5);
   expect(log.match(/The store takes files again/g)?.length).toBe(refused);
   expect(log).not.toMatch(/TypeError|ReferenceError| at .*\(/);

@@ -1,6 +1,6 @@
 /**
- * A store on a file system that runs full: clients get their files all the same, no part stays behind, and when there is room
- * again files come in again. Mounts a small tmpfs; where that is not allowed it counts as skipped.
+ * Fills the store's disk: clients still get their files, no part file stays, and files are stored again once there is space.
+ * Mounts a small tmpfs; skipped where that is not allowed.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -62,7 +62,7 @@ function fill(): string {
     try {
       for (;;) writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
     } catch {
-      // Full, as it was to be.
+      // The disk is full, as intended.
     }
   }
   return filler;
@@ -71,7 +71,7 @@ function fill(): string {
 const health = async () => await (await fetch(`${server.url}/healthz`)).text();
 
 test.skipIf(!mounted)(
-  "a full disk costs no client its file, and new ones are stored again when there is room",
+  "on a full disk clients still get their files, and files are stored again once there is space",
   async () => {
     expect(await get("small.zip")).toBe("right");
     const filler = fill();
@@ -87,7 +87,7 @@ test.skipIf(!mounted)(
   },
 );
 
-test.skipIf(!mounted)("it starts on a full disk, and everything is there after the next start", async () => {
+test.skipIf(!mounted)("the server starts on a full disk, and is healthy after a restart with space", async () => {
   expect(await server.stop()).toBe(0);
   const filler = fill();
   server = await start();

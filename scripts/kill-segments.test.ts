@@ -1,6 +1,6 @@
 /**
- * kill -9 while a file comes from several mirrors at once: what lies behind gaps is never taken for bytes, and what counts is gone
- * on from.
+ * Kills the server with kill -9 while segments of a file are downloaded from several mirrors: the download resumes at the first
+ * gap, and nothing behind a gap is used.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
@@ -17,19 +17,20 @@ const FILE = "large-1.0.tar.xz";
 const CONTENT: GeneratedContent = { size: 40 * MIB + 777, seed: 5 };
 const KILLS = 3;
 
-/** Bytes of the part that count, by the mark at its end where it has one. */
-function frontOf(part: Buffer): number {
+/** Returns the number of bytes before the first gap, which the mark at the end of a part with gaps states. */
+function bytesBeforeGap(part: Buffer): number {
   const mark = /portcache part: (\d{15}) of \d{15}\n$/.exec(part.subarray(-51).toString("latin1"));
   return mark ? Number(mark[1]) : part.length;
 }
 
-function firstByteAsked(mirrors: readonly FakeUpstream[], before: readonly number[]): number {
+/** Returns the lowest position requested since the mirrors had `before` requests. */
+function lowestPosition(mirrors: readonly FakeUpstream[], before: readonly number[]): number {
   const requests = mirrors.flatMap((mirror, i) => mirror.fileRequests(FILE).slice(before[i]));
   return Math.min(...requests.map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0)));
 }
 
 for (const index of ["as it was left", "deleted"]) {
-  test.concurrent(`killed while three mirrors send a file, with the index ${index}: it comes right, from where it has no gaps`, async () => {
+  test.concurrent(`after kills during a download from three mirrors, with the index ${index}, it resumes at the first gap`, async () => {
     await using ending = new AsyncDisposableStack();
     const folder = ending.use(createTempFolder("portcache-kill-"));
     const repository = writeRepository(folder.file("repository"));
@@ -51,17 +52,17 @@ for (const index of ["as it was left", "deleted"]) {
       const answer = fetch(`${server.url}/distfiles/${FILE}`).then((response) => response.bytes());
       if (round === KILLS) {
         expect(Buffer.compare(await answer, readContent(CONTENT))).toBe(0);
-        expect(firstByteAsked(mirrors, before)).toBe(left);
+        expect(lowestPosition(mirrors, before)).toBe(left);
         break;
       }
       const ended = answer.catch(() => undefined);
-      // Others have joined the first by then, and brought something.
+      // More mirrors have joined the first by then, and delivered bytes.
       await Bun.sleep(1_600 + 150 * round);
       await server.stop("SIGKILL");
       await ended;
-      expect(firstByteAsked(mirrors, before)).toBe(left);
+      expect(lowestPosition(mirrors, before)).toBe(left);
       const part = readFileSync(folder.file(`store/partial/${FILE}`));
-      left = frontOf(part);
+      left = bytesBeforeGap(part);
       if (part.length > CONTENT.size) withGaps++;
       expect(Buffer.compare(part.subarray(0, left), readContent(CONTENT, 0, left))).toBe(0);
       if (index === "deleted") rmSync(folder.file("store/index.sqlite"));

@@ -1,6 +1,5 @@
 /**
- * The executable as emerge-webrsync meets it: real wget with its options fetches a snapshot, its digest and its signature; and as
- * kill -9 leaves it in the midst of one.
+ * Fetches a snapshot, its digest and its signature from the executable as emerge-webrsync does, also across kill -9.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -13,7 +12,7 @@ import { createTempFolder, type TempFolder } from "../src/testing/temp.ts";
 const MIB = 1024 * 1024;
 const NAME = "gentoo-20260821.tar.xz";
 const SNAPSHOT: Content = { size: 8 * MIB + 11, seed: 3 };
-/** As bin/emerge-webrsync has it beside Portage's own FETCHCOMMAND. */
+/** The command of bin/emerge-webrsync, beside Portage's FETCHCOMMAND. */
 const WGET = ["wget", "--continue", "--no-verbose", "-t", "3", "-T", "60", "--passive-ftp"];
 
 let folder: TempFolder;
@@ -53,7 +52,7 @@ const requests = () =>
 const command = async (...args: readonly string[]) =>
   await runExecutable([...args, "--config", folder.file("portcache.toml"), "--json"]);
 
-test("wget gets snapshot, digest and signature, once from the mirror and then from the store; commands know of them", async () => {
+test("snapshot, digest and signature are fetched from the mirror once and then from the store; commands count them", async () => {
   const { url } = await start();
   for (const client of ["one", "two"]) {
     for (const suffix of [".md5sum", ".gpgsig", ""]) {
@@ -66,7 +65,7 @@ test("wget gets snapshot, digest and signature, once from the mirror and then fr
   }
   expect(requests()).toEqual([".md5sum", ".gpgsig", ""].map((suffix) => `GET /snapshots/${NAME}${suffix}`));
 
-  // A client that broke off goes on, one that has all asks for no more.
+  // An interrupted client resumes; one that has the current file downloads nothing.
   writeFileSync(folder.file("part"), readContent(SNAPSHOT, 0, 3 * MIB));
   expect(await run(...WGET, "-O", "part", `${url}/snapshots/${NAME}`)).toBe(0);
   expect(Buffer.compare(readFileSync(folder.file("part")), readContent(SNAPSHOT))).toBe(0);
@@ -87,7 +86,7 @@ test("wget gets snapshot, digest and signature, once from the mirror and then fr
   expect(existsSync(folder.file(`store/snapshots/${NAME}`))).toBe(false);
 }, 30_000);
 
-test("killed in the midst of a snapshot it goes on with it under the mirror's validator, and serves nothing before it is whole", async () => {
+test("after a kill, a snapshot resumes under the mirror's validator and is served only when complete", async () => {
   const path = `/snapshots/${NAME}`;
   mirror.setFault(path, { kind: "rate", bytesPerSecond: 4 * MIB });
   const { url } = await start();

@@ -1,6 +1,6 @@
 /**
- * Facts of the platform that the design rests on. Where an upgrade changes one this goes red, so that the design can be
- * changed: some are faults of the platform, and their end would be good news.
+ * Checks facts about Bun that the design relies on (docs/platform.md). If an upgrade changes one, a test fails and the design can
+ * follow; some of them are faults of Bun, and a failing test is good news.
  */
 import { afterAll, expect, test } from "bun:test";
 import { unlinkSync } from "node:fs";
@@ -13,7 +13,7 @@ const folder = createTempFolder();
 const CONTENT = { size: 3_000_000, seed: 1 };
 await Bun.write(folder.file("data"), readContent(CONTENT));
 
-/** Sends ten bytes at a time; each comes on its own, as bytes from a download do. */
+/** Streams ten bytes at a time with pauses, as a download does. */
 function pulled(pull: (controller: ReadableStreamDefaultController, call: number) => void): Response {
   let call = 0;
   const stream = new ReadableStream(
@@ -31,7 +31,7 @@ function pulled(pull: (controller: ReadableStreamDefaultController, call: number
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
-  // A throw in a stream would be printed otherwise.
+  // Otherwise an error in a stream would be printed.
   development: false,
   fetch(request) {
     switch (new URL(request.url).pathname) {
@@ -65,21 +65,21 @@ async function curl(path: string, ...args: string[]): Promise<{ exit: number; bo
   return { exit, body: Buffer.from(body), head: (await Bun.file(folder.file("head")).text()).toLowerCase() };
 }
 
-test("a streamed body loses its Content-Length and goes out in chunks", async () => {
+test("a streamed body loses its Content-Length and is sent in chunks", async () => {
   const { exit, body, head } = await curl("/stream");
   expect([exit, body.toString()]).toEqual([0, "01234567890123456789"]);
   expect(head).toContain("transfer-encoding: chunked");
   expect(head).not.toContain("content-length");
 });
 
-test("a throw while streaming resets the connection, closing early looks whole", async () => {
+test("an error in a stream resets the connection, but a stream closed early looks complete", async () => {
   const thrown = await curl("/throws");
   expect([thrown.exit, thrown.body.toString()]).toEqual([56, "0123456789"]);
   const closed = await curl("/closes");
   expect([closed.exit, closed.body.toString()]).toEqual([0, "0123456789"]);
 });
 
-test("a file as a body is answered in ranges, under If-Range", async () => {
+test("a file as a body honours Range and If-Range", async () => {
   const range = ["-H", "Range: bytes=2000000-2000009"];
   for (const more of [[], ["-H", 'If-Range: "e"']]) {
     const { head, body } = await curl("/file", ...range, ...more);
@@ -95,7 +95,7 @@ test("a file as a body is answered in ranges, under If-Range", async () => {
   expect(beyond.head).toContain("content-range: bytes */3000000");
 });
 
-test("fetch leaves bodies packed that say they are packed only under decompress: false", async () => {
+test("fetch leaves a gzip body compressed only with decompress: false", async () => {
   const text = "hello ".repeat(1000);
   await using upstream = await startFakeUpstream({ files: new Map([["f", text]]) });
   upstream.setFault("f", { kind: "gzip" });
@@ -104,7 +104,7 @@ test("fetch leaves bodies packed that say they are packed only under decompress:
   expect(await (await fetch(url)).text()).toBe(text);
 });
 
-test("fetch throws where a body ends short of its length", async () => {
+test("fetch fails if a body is shorter than its length", async () => {
   await using upstream = await startFakeUpstream({ files: new Map([["f", CONTENT]]) });
   for (const framing of ["length", "chunked"] as const) {
     const cut = { kind: "close", at: 1_000_000 } as const;
@@ -114,7 +114,7 @@ test("fetch throws where a body ends short of its length", async () => {
   }
 });
 
-test("a file unlinked one turn after it was given as an answer is sent whole (clean-up leaves it its name for a second)", async () => {
+test("a file that is unlinked right after the response was returned is sent completely", async () => {
   for (const size of [1000, 3_000_000]) {
     const content = { size, seed: 2 };
     await Bun.write(folder.file("unlinked"), readContent(content));

@@ -1,6 +1,6 @@
 /**
- * A release: the same bytes twice, tarballs with all that a box needs, an overlay that fits them, executables for every
- * kind of machine.
+ * Makes a release twice and checks that it is reproducible, complete, matched by the overlay, and has executables for every kind
+ * of machine.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
@@ -19,13 +19,13 @@ function run(command: readonly string[], env: Readonly<Record<string, string>> =
   return stdout.toString();
 }
 
-/** Packed in a hurry: how well is not what is tested. */
+/** Makes a release with the fastest compression, because its size does not matter here. */
 function release(name: string, zone: string): string {
   const out = folder.file(name);
   mkdirSync(out);
   cpSync(overlay, `${out}/overlay`, { recursive: true });
-  const places = ["--outdir", out, "--overlay", `${out}/overlay`];
-  run([`${import.meta.dir}/release`, "--target", "linux-x64", ...places], { XZ_OPT: "-0", TZ: zone, LC_ALL: "C" });
+  const folders = ["--outdir", out, "--overlay", `${out}/overlay`];
+  run([`${import.meta.dir}/release`, "--target", "linux-x64", ...folders], { XZ_OPT: "-0", TZ: zone, LC_ALL: "C" });
   return out;
 }
 
@@ -39,7 +39,7 @@ beforeAll(() => {
 
 afterAll(() => folder.remove());
 
-test("twice the same bytes", () => {
+test("two releases of the same sources have the same bytes", () => {
   const digest = (out: string) =>
     new Bun.CryptoHasher("sha256").update(readFileSync(`${out}/${TARBALL}`)).digest("hex");
   expect(digest(second)).toBe(digest(first));
@@ -47,7 +47,7 @@ test("twice the same bytes", () => {
   expect(run(["sh", "-c", `cd ${first} && sha256sum --check --quiet SHA256SUMS`])).toBe("");
 });
 
-test("the tarball has everything that the ebuild installs, and tells nobody where it was made", () => {
+test("the tarball has everything that the ebuild installs, and no path of the build machine", () => {
   run(["tar", "-xf", `${first}/${TARBALL}`, "-C", folder.path]);
   const [ebuild = ""] = readdirSync(`${overlay}/app-portage/portcache-bin`).filter((name) => name.endsWith(".ebuild"));
   const text = readFileSync(`${overlay}/app-portage/portcache-bin/${ebuild}`, "utf8");
@@ -74,7 +74,7 @@ test("the Manifest has the tarball's size and digests", () => {
   expect(manifest).toBe(`DIST ${TARBALL} ${bytes.length} BLAKE2B ${digest("blake2b512")} SHA512 ${digest("sha512")}\n`);
 });
 
-test("every tarball that the ebuild names is one that a release makes, and the other way round", () => {
+test("the ebuild names exactly the tarballs that a release makes", () => {
   const [ebuild = ""] = readdirSync(`${overlay}/app-portage/portcache-bin`).filter((name) => name.endsWith(".ebuild"));
   const text = readFileSync(`${overlay}/app-portage/portcache-bin/${ebuild}`, "utf8");
   const named = [...text.matchAll(/\$\{MY_URI\}-(\S+)\.tar\.xz/g)].map(([, kind]) => `linux-${kind}`);
@@ -83,7 +83,7 @@ test("every tarball that the ebuild names is one that a release makes, and the o
   expect(ebuild).toBe(`portcache-bin-${version}.ebuild`);
 });
 
-test("the overlay is one: bash reads its ebuilds, an XML parser its metadata", () => {
+test("the overlay is valid: bash parses its ebuilds, and an XML parser its metadata", () => {
   const files = readdirSync(overlay, { recursive: true, encoding: "utf8" });
   const ebuilds = files.filter((name) => name.endsWith(".ebuild"));
   expect(ebuilds.length).toBe(3);
@@ -101,7 +101,7 @@ test("the overlay is one: bash reads its ebuilds, an XML parser its metadata", (
   expect(readFileSync(`${overlay}/metadata/layout.conf`, "utf8")).toContain("masters = gentoo\n");
 });
 
-/** What the kernel looks at: the machine, and which loader is to run it. */
+/** Reads what the kernel needs to run an executable: the machine, and the path of the loader. */
 function readElf(path: string): { readonly machine: number; readonly interpreter: string } {
   const bytes = new Uint8Array(4096);
   readSync(openSync(path, "r"), bytes, 0, bytes.length, 0);
@@ -136,7 +136,7 @@ test.each([
   300_000,
 );
 
-test("the one of the tarball runs", async () => {
+test("the executable in the tarball runs", async () => {
   const { stdout } = Bun.spawnSync([folder.file(`${NAME}/portcache`), "--version"], { cwd: "/" });
   expect(stdout.toString()).toBe((await runExecutable(["--version"])).stdout);
 });

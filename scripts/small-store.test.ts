@@ -1,7 +1,6 @@
 /**
- * A store that is too small for what is asked of it, on a file system of its own: 200 files by 20 clients at once, and each
- * gets the right bytes, whichever limit is met first: max_size, min_free, or the disk itself. Where a tmpfs may not be mounted
- * it counts as skipped.
+ * Requests more files than the store can hold, on its own tmpfs: 20 clients get the right bytes of 200 files, whether max_size,
+ * min_free or the disk is the limit. Skipped where a tmpfs cannot be mounted.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
@@ -19,7 +18,7 @@ const LARGEST = 6 * MIB;
 const folder = createTempFolder("portcache-small-");
 const dist: Record<string, GeneratedContent> = {};
 for (let i = 0; i < FILES; i++) {
-  // From 20 KiB to 6 MiB, most of them small: 300 MiB together.
+  // From 20 KB to 6 MiB, most of them small, 300 MiB in all.
   dist[`f-${i}.zip`] = {
     size: Math.round(20_000 + ((LARGEST - 20_000) * ((i * 61) % FILES) ** 2) / FILES ** 2),
     seed: i + 1,
@@ -41,7 +40,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-/** Bytes that the store's files take, those coming in too. */
+/** Returns the bytes that the store's files and parts take on disk. */
 function usage(location: string): number {
   let bytes = 0;
   for (const sub of ["distfiles", "partial"]) {
@@ -57,7 +56,7 @@ interface Limit {
   readonly label: string;
   readonly disk: string;
   readonly storage: Readonly<Record<string, string | number>>;
-  /** Most that may be in use; least that may be free. */
+  /** Bytes in use at most, and free bytes at least. */
   readonly most: number;
   readonly least: number;
 }
@@ -70,7 +69,7 @@ const limits: readonly Limit[] = [
 
 for (const { label, disk, storage, most, least } of limits) {
   test.skipIf(!mountable)(
-    `${FILES} files by ${CLIENTS} clients, bound by ${label}: all get the right bytes`,
+    `with ${label} as the limit, ${CLIENTS} clients get the right bytes of ${FILES} files`,
     async () => {
       const location = folder.file(`store-${disk}`);
       mkdirSync(location);
@@ -94,7 +93,7 @@ for (const { label, disk, storage, most, least } of limits) {
         const names = Object.keys(dist);
         let next = 0;
         async function client(): Promise<void> {
-          // Some of those before once more: some are hits, some have gone.
+          // Every second request repeats an earlier file, which may have been removed by then.
           for (let i = next++; i < 2 * FILES; i = next++) {
             const name = names[i % 2 === 0 ? i / 2 : Math.floor((i * 7919) % Math.max(1, i)) % FILES]!;
             const answer = await fetch(`${server.url}/distfiles/${name}`, { decompress: false });
@@ -108,11 +107,11 @@ for (const { label, disk, storage, most, least } of limits) {
         console.log(`${label}: most in use ${(peak / MIB).toFixed(1)} MiB, least free ${(floor / MIB).toFixed(1)} MiB`);
         expect(peak).toBeLessThanOrEqual(most + LARGEST);
         expect(floor).toBeGreaterThanOrEqual(least - LARGEST);
-        // It is in use, not just passed on.
+        // The store is used: not every file is just passed on.
         expect(peak).toBeGreaterThan(most / 4);
         expect(server.log()).not.toMatch(/TypeError|ReferenceError/);
         const { length } = server.log().match(/passed on/g) ?? [];
-        console.log(`${label}: ${length} lines of the log tell of files passed on`);
+        console.log(`${label}: the log mentions ${length} files that were passed on`);
       } finally {
         await server[Symbol.asyncDispose]();
         Bun.spawnSync(["umount", "--lazy", location]);

@@ -12,7 +12,7 @@ import { type TestRepository, writeRepository } from "../src/testing/repository.
 import { distfilePath } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
-/** FETCHCOMMAND of Portage's make.globals. */
+/** Options of FETCHCOMMAND in Portage's make.globals. */
 const FETCH = ["-t", "3", "-T", "60", "--passive-ftp", "-U", "Portage (Gentoo, https://www.gentoo.org) distfile-fetch"];
 const CRATES = 300;
 
@@ -22,12 +22,12 @@ let gentoo: TestRepository;
 let overlay: TestRepository;
 let server: Server;
 let repos: readonly string[];
-const wanted = new Map<string, GeneratedContent>();
+const contents = new Map<string, GeneratedContent>();
 
 /** Serves a new file at the upstream's path. */
 function plant(name: string, path: string): Record<string, Content> {
-  const content = { size: 30_000 + wanted.size, seed: 500 + wanted.size };
-  wanted.set(name, content);
+  const content = { size: 30_000 + contents.size, seed: 500 + contents.size };
+  contents.set(name, content);
   upstream.files.set(path, content);
   return { [name]: content };
 }
@@ -97,13 +97,13 @@ async function wget(name: string): Promise<Buffer | undefined> {
 }
 
 test("wget gets files by every kind of SRC_URI that no mirror has, among them 300 of one package", async () => {
-  const names = [...wanted.keys()];
+  const names = [...contents.keys()];
   expect(names.length).toBe(CRATES + 7);
   const queue = [...names];
   const wrong: string[] = [];
   const work = async () => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      const content = wanted.get(name);
+      const content = contents.get(name);
       if (!content || !(await wget(name))?.equals(readContent(content))) wrong.push(name);
     }
   };
@@ -122,7 +122,7 @@ test("resolve shows where a file can be fetched, and which repositories want it"
     {
       file: "r-1.zip",
       found: true,
-      size: wanted.get("r-1.zip")?.size,
+      size: contents.get("r-1.zip")?.size,
       blake2b: expect.stringMatching(/^[0-9a-f]{128}$/),
       packages: [{ repo: "overlay", package: "dev-test/restricted", ebuilds: ["restricted-1"] }],
       uris: [`${upstream.url}/r-1.zip`],
@@ -154,7 +154,7 @@ test("evaluations are known after a restart without bash", async () => {
   await server.stop();
   rmSync(server.location + distfilePath("plain-1.zip"));
   server = await start({ evaluate: "never" });
-  expect((await wget("plain-1.zip"))?.length).toBe(wanted.get("plain-1.zip")?.size);
+  expect((await wget("plain-1.zip"))?.length).toBe(contents.get("plain-1.zip")?.size);
   await server.stop();
   server = await start();
 });

@@ -1,6 +1,6 @@
 /**
- * More downloads than the platform makes requests at once: what is no transfer gets through all the same. On the executable, as
- * clients inside the server's process would share its requests.
+ * Starts more downloads than the runtime sends requests at once, and sends a HEAD. Runs the executable, because clients in the
+ * server's process would share its limit of requests.
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Socket } from "bun";
@@ -13,7 +13,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 setDefaultTimeout(60_000);
 
 const CLIENTS = 256;
-/** src/server/compose-resolver.ts */
+/** As in src/server/compose-resolver.ts. */
 const TRANSFERS = 224;
 const closers: (() => unknown)[] = [];
 
@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-test("with as many downloads as there may be, a HEAD still gets through", async () => {
+test("while the maximum of downloads runs, a HEAD still reaches the mirror", async () => {
   const folder = createTempFolder("portcache-transfers-");
   closers.push(() => folder.remove());
   const dist: Record<string, Content> = {};
@@ -52,6 +52,6 @@ test("with as many downloads as there may be, a HEAD still gets through", async 
   const asked = () => mirror.requests.filter(({ file }) => file !== "layout.conf").length;
   while (asked() < TRANSFERS) await Bun.sleep(20);
   expect((await fetch(`${server.url}/distfiles/f${CLIENTS}`, { method: "HEAD" })).status).toBe(200);
-  // It overtook those that wait for a place.
+  // It overtook the downloads that wait for a slot.
   expect(asked()).toBe(TRANSFERS + 1);
 });

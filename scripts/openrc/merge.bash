@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Inside scripts/openrc/room: makes the smallest Gentoo machine that Portage accepts, merges the package into /mnt/target, and
+# Inside scripts/openrc/container: makes the smallest Gentoo machine that Portage accepts, merges the package into /mnt/target, and
 # lays that root over the machine. To be run by scripts/portage-merge.
 set -euo pipefail
 work=$1
@@ -8,7 +8,7 @@ step() { printf '\n== %s\n' "$*"; }
 must() { "$@" || { printf 'FAILED: %s\n' "$*" >&2; exit 1; }; }
 
 step "a machine with Portage"
-# The room installs these by hand; here the package does.
+# The container installs these by hand; here the package does.
 rm -rf /usr/bin/portcache /etc/init.d/portcache /etc/conf.d/portcache /etc/portcache
 userdel portcache 2>/dev/null || true
 groupdel portcache 2>/dev/null || true

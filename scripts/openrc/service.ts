@@ -1,5 +1,5 @@
 /**
- * Runs commands and the service as a person at the machine would, for tests in scripts/openrc/room.
+ * Runs commands and the service as a person at the machine would, for tests in scripts/openrc/container.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 
@@ -33,12 +33,12 @@ export async function healthy(url = URL_OF_SERVER): Promise<string> {
   return `does not answer:\n${existsSync(LOG) ? readFileSync(LOG, "utf8") : ""}`;
 }
 
-export const answersNot = () =>
+export const isDown = () =>
   fetch(`${URL_OF_SERVER}/healthz`).then(
     () => false,
     () => true,
   );
-/** Numbers of the processes that belong to the service's user. */
+/** Returns the pids of the service user's processes. */
 export async function processesOfUser(): Promise<string[]> {
   const user = Number((await run("id", "-u", "portcache")).text);
   const numbers = readdirSync("/proc").filter((name) => /^\d+$/.test(name));

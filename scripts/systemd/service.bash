@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Inside scripts/systemd/room: tests the unit under a real systemd, as a person at the machine would use it.
+# Inside scripts/systemd/container: tests the unit under a real systemd, as a person at the machine would use it.
 set -euo pipefail
 
 must() { "$@" || { printf 'FAILED: %s\n' "$*"; exit 1; }; }
@@ -25,7 +25,7 @@ must inside 'touch /var/cache/portcache/some && rm /var/cache/portcache/some'
 for path in /etc/some /usr/some /var/some /var/log/some /project/some; do mustnot inside "touch $path"; done
 mustnot inside 'ls /root'
 
-printf '\n== the sandbox for ebuilds works all the same\n'
+printf '\n== the sandbox for ebuilds still works\n'
 for _ in $(seq 50); do journalctl --no-pager --unit portcache | grep -q sandbox && break; sleep 0.1; done
 must journalctl --no-pager --output=cat --unit portcache
 must grep -q 'sandbox: bubblewrap' <(journalctl --no-pager --unit portcache)

@@ -1,6 +1,6 @@
 /**
  * Tests what docs/service.md tells a person to type, under a real OpenRC, on a machine that has only the executable.
- * Runs in scripts/openrc/room, as root, on a disposable machine.
+ * Runs in scripts/openrc/container, as root, on a disposable machine.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,16 +11,16 @@ import { distfilePath } from "../../src/testing/stored.ts";
 import { healthy, LOG, run, service, URL_OF_SERVER } from "./service.ts";
 
 const CONTENT = { size: 50_000, seed: 7 };
-const BROUGHT = ["/etc/init.d/portcache", "/etc/conf.d/portcache", "/etc/portcache", "/var/cache/portcache", LOG];
+const INSTALLED = ["/etc/init.d/portcache", "/etc/conf.d/portcache", "/etc/portcache", "/var/cache/portcache", LOG];
 
 beforeAll(async () => {
   await service("stop");
-  for (const path of [...BROUGHT, "/var/db/repos/gentoo"]) rmSync(path, { recursive: true, force: true });
+  for (const path of [...INSTALLED, "/var/db/repos/gentoo"]) rmSync(path, { recursive: true, force: true });
   await run("userdel", "portcache");
   await run("groupdel", "portcache");
   mkdirSync("/root/download", { recursive: true });
   renameSync("/usr/bin/portcache", "/root/download/portcache");
-  // As emerge --sync leaves it, in the place that repos.conf names.
+  // As emerge --sync leaves it, where repos.conf says.
   const repository = writeRepository("/srv/gentoo", { name: "gentoo" });
   repository.put("app-misc/some", { dist: { "some-1.tar.gz": CONTENT } });
   mkdirSync("/etc/portage/repos.conf", { recursive: true });
@@ -34,7 +34,7 @@ afterAll(async () => {
   await service("stop");
 });
 
-/** No mirror can be reached from here: it has to be in the store. */
+/** Puts the file into the store, because no mirror can be reached from here. */
 function putIntoStore(store: string): void {
   const path = store + distfilePath("some-1.tar.gz");
   mkdirSync(dirname(path), { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * Tests the init script under a real OpenRC. Runs in scripts/openrc/room, as root, on a disposable machine.
+ * Tests the init script under a real OpenRC. Runs in scripts/openrc/container, as root, on a disposable machine.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import {
@@ -15,7 +15,7 @@ import {
 import { readContent } from "../../src/testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../../src/testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../../src/testing/repository.ts";
-import { answersNot, healthy, LOG, processesOfUser, run, serverPid, service, URL_OF_SERVER } from "./service.ts";
+import { healthy, isDown, LOG, processesOfUser, run, serverPid, service, URL_OF_SERVER } from "./service.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = { size: 12 * MIB, seed: 1 };
@@ -68,7 +68,7 @@ test("start creates the store and the log for the user, and serves files that th
   expect(readFileSync(LOG, "utf8")).toContain("small.zip");
 });
 
-test("the server has no privileges, and the sandbox for ebuilds works nevertheless", async () => {
+test("the server has no privileges, and the sandbox for ebuilds still works", async () => {
   await service("start");
   await healthy();
   const status = readFileSync(`/proc/${serverPid()}/status`, "utf8");
@@ -126,7 +126,7 @@ test("stop lets a transfer finish, then nothing listens and nothing is left runn
   const [whole, stopped] = await Promise.all([transfer.bytes(), service("stop")]);
   expect(Buffer.compare(whole, readContent(LARGE))).toBe(0);
   expect(stopped.exit).toBe(0);
-  expect(await answersNot()).toBe(true);
+  expect(await isDown()).toBe(true);
   expect((await service("status")).exit).toBe(3);
   expect(await processesOfUser()).toEqual([]);
 });
