@@ -127,7 +127,7 @@ for (const where of ["without a server", "with a server"]) {
     const bad = await run("verify", "--json");
     expect([bad.exit, JSON.parse(bad.stdout).bad]).toEqual([
       1,
-      [{ name: "two-1.tar", size: 3, problem: "has other bytes than its Manifest says", outcome: "unrepaired" }],
+      [{ name: "two-1.tar", size: 3, problem: "does not match its Manifest", outcome: "unrepaired" }],
     ]);
     const mended = await run("verify", "--repair", "--rate", "0");
     expect([mended.exit, mended.stdout]).toEqual([

@@ -1,7 +1,6 @@
 /**
- * Puts together what can be asked for beside files. One of a kind at a time: two that clean up would tell half of it each.
+ * Puts together the actions. Most run once at a time: two clean-ups at once would each report half.
  */
-
 import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
@@ -33,19 +32,19 @@ export interface ActionParts {
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
   readonly maxDownloads: () => number;
-  /** Sees to it that the trees are known as they are on disk. */
+  /** Resolves when the repositories are known as they are on disk. */
   readonly refreshRepositories: (known: boolean) => Promise<void>;
-  /** To be called when the trees may have changed. */
+  /** Called when the repositories may have changed. */
   readonly onRepositoriesChanged: () => void;
 }
 
 export interface ComposedActions {
   readonly actions: Actions;
-  /** Ends those under way, for this reason, and lets none begin. */
+  /** Ends the actions under way for this reason, and lets none start. */
   stop(reason: string): void;
 }
 
-/** The same action, which ends at `stopping` too. */
+/** Returns the action such that `stopping` ends it as well. */
 function stoppable<Request, Report>(action: Action<Request, Report>, stopping: AbortSignal): Action<Request, Report> {
   return async (request, { onProgress, signal }: ActionOptions) => {
     stopping.throwIfAborted();
@@ -53,7 +52,7 @@ function stoppable<Request, Report>(action: Action<Request, Report>, stopping: A
   };
 }
 
-/** The same action, which refuses to run twice at once. */
+/** Returns the action such that it refuses to run twice at once. */
 function single<Request, Report>(name: string, action: Action<Request, Report>): Action<Request, Report> {
   let running = false;
   return async (request, run) => {

@@ -1,7 +1,6 @@
 /**
- * `drop`: removes files from the store. Who is being sent one gets it whole; the next who asks makes it be fetched again.
+ * Removes files from the store. A client being sent one gets it whole; the next request fetches it again.
  */
-
 import type { DropReport, DropRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError } from "../api/actions.ts";
 import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
@@ -17,7 +16,7 @@ export interface DropParts {
 export function parseNames(given: readonly string[]): readonly FileName[] {
   return [...new Set(given)].map((text) => {
     const name = parseFileName(text);
-    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is no file name`);
+    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is not a file name`);
     return name;
   });
 }

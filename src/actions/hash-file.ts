@@ -1,5 +1,5 @@
 /**
- * Whether a stored file still has the bytes it should have: those that a Manifest wants, else those it was stored with.
+ * Compares a stored file with its Manifest entries, or with the digest under which it was stored.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { type ComputedDigests, compareDigests, type Digests } from "../distfile/digests.ts";
@@ -9,42 +9,51 @@ import type { FileRow } from "../index/files.ts";
 import type { StoredFile } from "../store/store.ts";
 
 /**
- * "right": what a Manifest wants. "stale": as it was stored, but Manifests want something else by now. "unverified": as
- * it was stored, and no Manifest says what it should be. "wrong": neither what a Manifest wants nor what was stored.
+ * "right": matches a Manifest. "stale": as it was stored, but Manifests list other content by now. "unverified": as it was
+ * stored, and no Manifest lists it. "wrong": neither.
  */
-export type Verdict = "right" | "stale" | "unverified" | "wrong";
+export type Verification = "right" | "stale" | "unverified" | "wrong";
 
-/** Pure. @param known BLAKE2B of the bytes as they were stored; null where they were never read */
-export function judgeFile(contents: readonly Digests[], known: string | null, computed: ComputedDigests): Verdict {
-  const verdicts = contents.map((content) => compareDigests(content, computed));
-  if (verdicts.includes("same")) return "right";
+/** Compares the computed digests (pure). @param known BLAKE2B when it was stored; null if it was never read */
+export function verifyDigests(
+  contents: readonly Digests[],
+  known: string | null,
+  computed: ComputedDigests,
+): Verification {
+  const comparisons = contents.map((content) => compareDigests(content, computed));
+  if (comparisons.includes("same")) return "right";
   const unchanged = known === computed.blake2b;
-  if (contents.length === 0 || verdicts.includes("unknown"))
+  if (contents.length === 0 || comparisons.includes("unknown"))
     return unchanged || known === null ? "unverified" : "wrong";
   return unchanged ? "stale" : "wrong";
 }
 
-/** Waits as long as reading so many bytes should take, and no longer than that. */
-export type Pace = (bytes: number, signal: AbortSignal) => Promise<void>;
+/** Waits until that many more bytes may be read. */
+export type RateLimit = (bytes: number, signal: AbortSignal) => Promise<void>;
 
 const SLICE_BYTES = 1024 * 1024;
 
 /**
- * Reads a whole file no faster than the pace allows.
- * @throws {Error} where it can't be read, and the signal's reason
+ * Hashes a whole file no faster than the rate limit allows.
+ * @throws {Error} if it cannot be read, and the signal's reason
  */
-export async function hashSlowly(
+export async function hashAtRate(
   file: StoredFile,
-  options: { readonly sha512: boolean; readonly pace: Pace; readonly hasher: Hasher; readonly signal: AbortSignal },
+  options: {
+    readonly sha512: boolean;
+    readonly rateLimit: RateLimit;
+    readonly hasher: Hasher;
+    readonly signal: AbortSignal;
+  },
 ): Promise<ComputedDigests> {
-  const { sha512, pace, hasher, signal } = options;
+  const { sha512, rateLimit, hasher, signal } = options;
   const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const job = hasher.open(fd, { sha512 });
   try {
     for (let at = 0; at < file.size; at += SLICE_BYTES) {
       const end = Math.min(file.size, at + SLICE_BYTES);
       job.advance(end);
-      await pace(end - at, signal);
+      await rateLimit(end - at, signal);
     }
     return await job.finish(file.size);
   } finally {
@@ -53,7 +62,7 @@ export async function hashSlowly(
   }
 }
 
-export interface Checked {
+export interface VerifiedFile {
   readonly name: FileName;
   readonly file: StoredFile;
   readonly row: FileRow | undefined;

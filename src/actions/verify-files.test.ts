@@ -14,9 +14,9 @@ import { openStore, type Store } from "../store/store.ts";
 import { digestsOf, readContent } from "../testing/content.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { judgeFile } from "./hash-file.ts";
+import { verifyDigests } from "./hash-file.ts";
 import { createScrub } from "./scrub.ts";
-import { createPace, createVerify, type VerifyDeps } from "./verify-files.ts";
+import { createRateLimit, createVerify, type VerifyDeps } from "./verify-files.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const FILES = 60;
@@ -137,7 +137,7 @@ test("what can't be fetched again is removed, what is gone is forgotten, what wa
   expect(rows.get(nameOf(4))?.stamp).toBe(store.stat(nameOf(4))!.stamp);
 });
 
-test("judgeFile() tells wrong from stale, and what nobody can tell", () => {
+test("verifyDigests() tells right, stale, unverified and wrong apart", () => {
   const [is, other] = [digestsOf("is"), digestsOf("other")];
   const sizeOnly = { size: is.size };
   const table = [
@@ -154,7 +154,7 @@ test("judgeFile() tells wrong from stale, and what nobody can tell", () => {
     [[sizeOnly], other.blake2b, is, "wrong"],
   ] as const;
   for (const [i, [contents, known, computed, verdict]] of table.entries()) {
-    expect([i, judgeFile(contents, known, computed)]).toEqual([i, verdict]);
+    expect([i, verifyDigests(contents, known, computed)]).toEqual([i, verdict]);
   }
 });
 
@@ -203,7 +203,7 @@ test("the pace keeps to its rate over many pieces and does not catch up on idle 
       return Promise.resolve();
     },
   };
-  const pace = createPace(() => 1000, clock);
+  const pace = createRateLimit(() => 1000, clock);
   const { signal } = new AbortController();
   for (let i = 0; i < 10; i++) await pace(100, signal);
   // Each waits for all that are due before it, as this clock does not go on.

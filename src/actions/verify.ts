@@ -1,7 +1,6 @@
 /**
- * `verify`: reads the whole store again, and with `repair` mends what is bad.
+ * Verifies the whole store, and repairs bad files if asked to.
  */
-
 import type { VerifyReport, VerifyRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
 import type { Verify } from "./verify-files.ts";
@@ -18,8 +17,8 @@ export function createVerifyAction({
       bytesPerSecond,
       signal,
       onProgress({ files, totalFiles, bytes, totalBytes, bad }) {
-        const doing = bad === 0 ? "verifying" : `verifying, ${bad} bad`;
-        onProgress(progressOf(doing, { done: files, total: totalFiles, bytes, total_bytes: totalBytes }));
+        const step = bad === 0 ? "verifying" : `verifying, ${bad} bad`;
+        onProgress(progressOf(step, { done: files, total: totalFiles, bytes, total_bytes: totalBytes }));
       },
     });
     return {

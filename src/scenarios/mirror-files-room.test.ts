@@ -103,7 +103,7 @@ test("verify finds a file whose bytes have rotted, and it is served to nobody an
   index.run("UPDATE files SET stamp = ? WHERE name = ?", [stamp, path.slice(1)]);
   index.close();
   expect((await box.get(path)).cache).toBe("portcache; hit");
-  const bad = { name: path.slice(1), size: 2 * MIB, problem: "has other bytes than were stored" };
+  const bad = { name: path.slice(1), size: 2 * MIB, problem: "does not match the digest it was stored with" };
   expect(await verify(false)).toMatchObject({ unverified: 1, bad: [{ ...bad, outcome: "unrepaired" }] });
   expect(await isRight(path, contentOf(10))).toBe(true);
   expect(await verify(true)).toMatchObject({ unverified: 2, bad: [] });

@@ -1,5 +1,5 @@
 /**
- * Puts together what answers over HTTP: files, the dashboard, and the API over the state of the whole server.
+ * Puts together what answers over HTTP: files, the dashboard, the API and metrics.
  */
 import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
@@ -45,9 +45,9 @@ export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degr
 
 export interface ComposedApp {
   readonly app: App;
-  /** Ends the streams of those who watch, which would go on for ever. */
+  /** Ends the event streams, which never end by themselves. */
   closeEvents(): void;
-  /** Answers a request that came by the store's own socket. */
+  /** Answers a request that came over the store's socket. */
   answerBySocket(request: Request): Response | Promise<Response>;
 }
 
@@ -60,7 +60,7 @@ export function composeApp(parts: AppParts): ComposedApp {
   const state = createApiState({ ...parts, unavailableReason, degradedReason, eviction });
   const events = createEvents({
     state,
-    onError: (error) => parts.log.error("Cannot tell those who watch: {error}", { error }),
+    onError: (error) => parts.log.error("Cannot send events to watchers: {error}", { error }),
   });
   const metrics = createRegistry(
     createMetrics({

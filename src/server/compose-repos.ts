@@ -1,5 +1,5 @@
 /**
- * Puts together what keeps the trees: those on disk scanned, those given as URLs synced, and both known to all who ask.
+ * Puts together the ebuild repositories: scans those on disk, syncs those given as URLs.
  */
 import type { Config } from "../config/schema.ts";
 import { type Index, setAside } from "../index/open.ts";
@@ -21,7 +21,7 @@ export interface RepositoriesParts {
   readonly onIndexDamage: () => void;
   /** Script of the scanning thread. */
   readonly scanWorkerUrl: string;
-  /** What git and rsync need of the process's environment. */
+  /** Environment of the process, of which git and rsync need some. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -29,7 +29,7 @@ export interface RepositoriesParts {
 
 const MINUTE_MS = 60_000;
 
-/** The proxy is for all that is fetched; rsync wants it without a scheme (rsync(1), RSYNC_PROXY). */
+/** Adds the proxy for git and rsync; rsync takes it without a scheme (rsync(1), RSYNC_PROXY). */
 function withProxy(environment: RepositoriesParts["environment"], proxy: string): RepositoriesParts["environment"] {
   if (proxy === "") return environment;
   return { ...environment, http_proxy: proxy, https_proxy: proxy, RSYNC_PROXY: new URL(proxy).host };
@@ -46,7 +46,7 @@ export function discoverConfigured(config: Pick<Config, "repo" | "storage">): Di
   return discoverRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
 }
 
-/** An index in memory is this thread's alone. */
+/** Scans in this thread, as no other can open an index in memory. */
 function scanHere(rows: RepositoryRows): ScanThread {
   return {
     async scan(request, signal) {
@@ -65,7 +65,9 @@ function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage,
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
     onDamage() {
-      log.warn("{path} is damaged or gone, and is made anew; a damaged one is {path}.damaged", { path: treesPath });
+      log.warn("{path} is damaged or gone and is rebuilt; a damaged one is kept as {path}.damaged", {
+        path: treesPath,
+      });
       setAside(treesPath);
       onIndexDamage();
     },

@@ -1,12 +1,11 @@
 /**
- * Puts together what finds out where files can be had, for the server and for `portcache resolve`.
+ * Puts together the resolver, which finds the sources of a file, for the server and for `portcache resolve`.
  */
 import type { DistfileDownloadsDeps } from "../cache/miss.ts";
 import type { Config } from "../config/schema.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createSemaphore } from "../lib/semaphore.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import { createMetadataReader } from "../repos/ebuild-metadata.ts";
@@ -16,35 +15,6 @@ import { createMasters, type MastersDeps } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createResolver, type Resolver, type ResolverDeps } from "../resolver/resolver.ts";
 import { createUriOrder } from "../resolver/uri-order.ts";
-import { createPinAddress } from "../upstream/pinned-address.ts";
-import type { UpstreamSettings } from "../upstream/request.ts";
-
-/** As configured at the time of each request. */
-/** Of the 256 requests that the platform makes at once so many are left for layout.conf, HEAD and the like. */
-const TRANSFERS = 256 - 32;
-
-export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
-  const { fetcher } = config;
-  return {
-    get connectTimeoutMs() {
-      return fetcher.connect_timeout;
-    },
-    get stallTimeoutMs() {
-      return fetcher.stall_timeout;
-    },
-    get userAgent() {
-      return fetcher.user_agent === "" ? userAgent : fetcher.user_agent;
-    },
-    get proxy() {
-      return fetcher.proxy;
-    },
-    get privateNetworks() {
-      return fetcher.private_networks;
-    },
-    slots: createSemaphore(TRANSFERS),
-    pinAddress: createPinAddress({ clock }),
-  };
-}
 
 export interface ResolverParts {
   readonly evaluate: Config["repo"]["evaluate"];
@@ -54,7 +24,7 @@ export interface ResolverParts {
   readonly rows: EvaluationRows;
   readonly mirrors: Mirrors;
   readonly hosts: Hosts;
-  /** Asked for when an ebuild has to be evaluated for the first time. */
+  /** Called when the first ebuild has to be evaluated. */
   readonly sandbox: () => Promise<ChosenSandbox>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -66,9 +36,9 @@ export function composeResolver(parts: ResolverParts): Resolver {
   let ready: Evaluator | undefined;
 
   async function evaluator(): Promise<Evaluator | string> {
-    if (parts.evaluate === "never") return 'is not evaluated, as repo.evaluate is "never"';
+    if (parts.evaluate === "never") return 'is not evaluated: repo.evaluate is "never"';
     const { sandbox } = await parts.sandbox();
-    if (!sandbox) return "is not evaluated, as no sandbox works here (portcache check says why)";
+    if (!sandbox) return "is not evaluated: no sandbox works here (portcache check says why)";
     ready ??= createEvaluator(sandbox);
     return ready;
   }
@@ -84,8 +54,8 @@ export function composeResolver(parts: ResolverParts): Resolver {
   });
 }
 
-/** Without SRC_URI mirrors are all there is, and RESTRICT is not looked at. */
-export function createOffer(
+/** Returns what finds the sources of a content: with `src_uri = false` the mirrors alone, whatever RESTRICT says. */
+export function createFindSources(
   { fetcher }: Pick<Config, "fetcher">,
   resolver: Pick<Resolver, "sources">,
   mirrors: Mirrors,

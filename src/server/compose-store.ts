@@ -1,8 +1,6 @@
 /**
- * Puts together what is known of stored files (their rows, recent hits and the bodies of small ones in memory, kept in step), and
- * what keeps the store in order: clean-up and scrub, each on its clock.
+ * Puts together the store: rows, recent hits and the memory cache, kept in step; clean-up and scrub, each on its timer; health.
  */
-
 import { createScrub } from "../actions/scrub.ts";
 import type { Verify } from "../actions/verify-files.ts";
 import { createInUse, type InUse } from "../cache/in-use.ts";
@@ -26,7 +24,7 @@ export interface StoreParts {
   readonly mirrors: () => readonly string[];
   readonly store: Store;
   readonly db: IndexDatabase;
-  /** Another number whenever what the repositories want may have changed. */
+  /** Changes whenever the files that the repositories want may have changed. */
   readonly repositoriesRevision: () => number;
   readonly configuredRepositories: ConfiguredRepositories;
   readonly hosts: Hosts;
@@ -41,33 +39,33 @@ export interface ComposedStore {
   readonly memoryCache: MemoryCache;
   readonly eviction: Eviction;
   readonly inUse: InUse;
-  /** Room for a file of so many bytes, made if need be; undefined where it can't be had. */
+  /** Reserves room for a file, removing others if need be; undefined if there is none. */
   reserve(bytes: number): Promise<Reservation | undefined>;
-  /** Told when the store does not take bytes, and with undefined when it has taken a file again. */
+  /** Takes the error with which the store refused bytes; undefined when it has stored a file. */
   onTrouble(error: unknown): void;
-  /** What the store can't do now, or undefined. */
+  /** Returns why the store takes no files; undefined while it does. */
   degradedReason(): string | undefined;
   /** Starts clean-up and scrub; the repositories and the store have been scanned. */
   start(verify: Verify): void;
   stop(): Promise<void>;
 }
 
-/** As often as repositories are scanned: what no Manifest wants any more is known by then. */
+/** As often as repositories are rescanned: new orphans are known by then. */
 const TICK_EVERY_MS = 15 * 60 * 1000;
-/** How much harder than from a mirror it is to get a file again: from its author's host, from one that is out of order
- * now, and where nobody knows whence it came, as after an import. */
-const FROM_ELSEWHERE = 2;
-const FROM_OUT_OF_ORDER = 8;
-const FROM_NOWHERE = 8;
+/** Cost of fetching a file again, relative to a mirror: from a host of SRC_URI, from a host that is unavailable now, and from an
+ * unknown source, as after an import. */
+const SRC_URI_COST = 2;
+const UNAVAILABLE_COST = 8;
+const UNKNOWN_COST = 8;
 
-/** Whether all configured repositories are there and were read without problems. */
+/** Tells whether all configured repositories are there and were read without problems. */
 function areCurrent({ scans, discovered, scanned }: ConfiguredRepositories): boolean {
   const { repositories, problems } = discovered();
   if (!scanned() || repositories.length === 0 || problems.length > 0) return false;
   return scans.status().every(({ problem, unreadable }) => problem === undefined && unreadable === 0);
 }
 
-/** The beginning of a URL up to its path. */
+/** Returns the URL up to its path. */
 function originOf(url: string): string {
   const path = url.indexOf("/", url.indexOf("://") + 3);
   return path < 0 ? url : url.slice(0, path);
@@ -84,10 +82,10 @@ export function composeStore(parts: StoreParts): ComposedStore {
   });
 
   function refetchCost(source: string): number {
-    if (source === "") return FROM_NOWHERE;
+    if (source === "") return UNKNOWN_COST;
     if (mirrors().some((mirror) => source.startsWith(mirror))) return 1;
-    const works = hosts.at(originOf(source)).expectedMs(1) !== undefined;
-    return works ? FROM_ELSEWHERE : FROM_OUT_OF_ORDER;
+    const isAvailable = hosts.at(originOf(source)).expectedMs(1) !== undefined;
+    return isAvailable ? SRC_URI_COST : UNAVAILABLE_COST;
   }
 
   const eviction = createEviction({
@@ -123,15 +121,15 @@ export function composeStore(parts: StoreParts): ComposedStore {
     ticking = ticking.then(tick);
   }
 
-  const trouble = createStoreHealth({ store, room: eviction.spareBytes, log });
+  const health = createStoreHealth({ store, room: eviction.spareBytes, log });
 
   async function reserve(bytes: number): Promise<Reservation | undefined> {
     const reservation = await eviction.reserve(bytes);
     const { max_size } = storage();
     if (reservation || stopping.signal.aborted) return reservation;
     if (max_size > 0 && bytes > max_size)
-      log.info("{bytes} bytes are more than max_size, passed on unstored", { bytes });
-    else trouble.report(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
+      log.info("{bytes} bytes are more than max_size: passed through unstored", { bytes });
+    else health.report(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
     return undefined;
   }
 
@@ -142,8 +140,8 @@ export function composeStore(parts: StoreParts): ComposedStore {
     eviction,
     inUse,
     reserve,
-    onTrouble: trouble.report,
-    degradedReason: trouble.degradedReason,
+    onTrouble: health.report,
+    degradedReason: health.degradedReason,
     start(verify) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);
@@ -152,7 +150,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     async stop() {
       clearInterval(timer);
       stopping.abort(new Error("portcache is shutting down"));
-      trouble.stop();
+      health.stop();
       await Promise.all([eviction.stop(), ticking, scrubbing]);
     },
   };

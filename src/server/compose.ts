@@ -1,5 +1,5 @@
 /**
- * Puts the rooms together over one configuration: the only place that knows them all.
+ * Composes the rooms into a server over one configuration: the only place that knows them all.
  */
 
 import { composeActions } from "../actions/actions.ts";
@@ -13,63 +13,90 @@ import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStartDownload } from "../cache/start-download.ts";
 import { createStoredFiles } from "../cache/stored-files.ts";
+import type { Config } from "../config/schema.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
+import type { DashboardFiles } from "../http/dashboard.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
+import type { Index } from "../index/open.ts";
 import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createRepositoryRefresh } from "../repos/refresh.ts";
+import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
+import type { Store } from "../store/store.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeMirrorFiles } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
-import type { Parts } from "./compose-parts.ts";
 import { composeRepositories } from "./compose-repos.ts";
-import { composeResolver, createOffer, upstreamSettings } from "./compose-resolver.ts";
+import { composeResolver, createFindSources } from "./compose-resolver.ts";
 import { composeStore } from "./compose-store.ts";
+import { upstreamSettings } from "./upstream-settings.ts";
+
+/** Parts that whoever starts a server opens, and closes after it. */
+export interface Parts {
+  /** Its values may change; reconfigure() is called when they have. */
+  readonly config: Config;
+  readonly store: Store;
+  readonly index: Index;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly sandbox: () => Promise<ChosenSandbox>;
+  /** Undefined where it is not built. */
+  readonly dashboard?: DashboardFiles | undefined;
+  /** Scripts of the threads. */
+  readonly hashWorkerUrl: string;
+  readonly scanWorkerUrl: string;
+  readonly userAgent: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called when a query finds the index damaged. */
+  readonly onIndexDamage: () => void;
+}
 
 export interface Server {
   readonly app: App;
   readonly actions: Actions;
-  /** Answers a request that came by the socket of the store. */
+  /** Answers a request that came over the store's socket. */
   answerBySocket(request: Request): Response | Promise<Response>;
-  /** From now on /healthz says that no new clients are wanted, and actions under way end. */
+  /** Makes /healthz say that the server is shutting down, and ends the actions under way. */
   drain(): void;
-  /** Resolves when the index agrees with the disk, and the trees have been read. */
+  /** Resolves when the index agrees with the disk and the repositories have been read. */
   settle(): Promise<void>;
-  /** Work that goes on beside the requests; resolves when the first round of it is done. */
+  /** Starts the work beside the requests; resolves when its first round is done. */
   startBackground(): Promise<void>;
-  /** To be called when the configuration has changed: what does not look at it by itself is set up by it again. */
+  /** Applies a changed configuration to the parts that do not read it at each use. */
   reconfigure(): Promise<void>;
-  /** Ends downloads and background work and writes back what is only in memory. */
+  /** Ends downloads and background work, and writes back what is only in memory. */
   stop(): Promise<void>;
 }
 
-/** Names that no tree knows must not cost upstream much. */
+/** Downloads at once of names that no repository knows: random names must not cost upstream much. */
 const UNKNOWN_DOWNLOADS = 4;
-/** Downloads that go at the speed of slow clients, with 5 MiB in memory each, beside those that count. */
+/** Downloads at the speed of slow clients, with 5 MiB in memory each, beside those that hold a slot. */
 const DOWNLOADS_ASIDE = 32;
 /** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
-/** What nobody asks for goes from memory after one to two times as long: while few ask, the disk does as well. */
+/** Bodies that nobody requests leave memory after one to two periods: the disk serves few requests as well. */
 const RELEASE_EVERY_MS = 15_000;
-/** So many bytes let go are worth a collection (13 ms, after a rush): nothing else makes one while nobody asks. */
+/** Released bytes that are worth a garbage collection (13 ms): an idle process makes none by itself. */
 const WORTH_COLLECTING = 4 * 1024 * 1024;
 const FLUSH_EVERY_MS = 5_000;
-/** Trees are looked at so often even when nobody asks for anything. */
+/** Repositories are rescanned this often even if no miss asks for it. */
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
 
-/** Gives back what nobody asks for any more, to the system as well. */
+/** Releases bodies that nobody requests, and returns the memory to the system. */
 function releaseMemory(memoryCache: Pick<MemoryCache, "release">): void {
   if (memoryCache.release() >= WORTH_COLLECTING) Bun.gc(true);
 }
@@ -128,7 +155,7 @@ export function compose(parts: Parts): Server {
   });
   const { rows, recentHits, memoryCache, eviction, inUse } = composedStore;
   const storedFiles = createStoredFiles({ store, rows, hasher, clock, log });
-  const findSources = stats.counters.measureResolving(createOffer(config, resolver, mirrors));
+  const findSources = stats.counters.measureResolving(createFindSources(config, resolver, mirrors));
   const limits = {
     get connections() {
       return config.fetcher.connections_per_file;
@@ -292,7 +319,7 @@ export function compose(parts: Parts): Server {
     },
     async reconfigure() {
       await configuredRepositories.reconfigure();
-      // Other mirrors and trees may have what these had not.
+      // New mirrors and repositories may have what was absent before.
       forgetFailures();
     },
     async stop() {
