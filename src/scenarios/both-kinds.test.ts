@@ -33,10 +33,10 @@ test("fetch stores both kinds, once each", async () => {
     "snapshots/none.tar.xz": "absent",
     "snapshots/../x": "failed",
   });
-  expect(existsSync(box.storedAt(`/${SNAPSHOT}`))).toBe(true);
+  expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(true);
   const again = await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
   expect(again).toMatchObject({ files: 2, present: 2, fetched: 0, failed: 0 });
-  expect(box.asked(`/${SNAPSHOT}`)).toEqual([1, 0]);
+  expect(box.requests(`/${SNAPSHOT}`)).toEqual([1, 0]);
 });
 
 test("the file list, search, top lists and details know both kinds", async () => {
@@ -59,6 +59,6 @@ test("verify reads both kinds, and drop removes both", async () => {
   expect(await actions.verify({ repair: false, bytes_per_second: 0 }, quiet)).toMatchObject({ files: 2, bad: [] });
   const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, quiet);
   expect(dropped).toMatchObject({ files: 2, bytes: 8000 });
-  expect(existsSync(box.storedAt(`/${SNAPSHOT}`))).toBe(false);
+  expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(false);
   expect((await json<Files>("/api/v1/files")).total).toBe(0);
 });

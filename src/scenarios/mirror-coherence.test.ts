@@ -38,7 +38,7 @@ test("a file, its digests and its signature come from one mirror", async () => {
   expect(await text(SUM)).toBe(`${SUM} of the second`);
   expect(await text(SIGNATURE)).toBe(`${SIGNATURE} of the second`);
   expect(await text(FILE)).toBe(`${FILE} of the second`);
-  expect([box.asked(SIGNATURE), box.asked(FILE)]).toEqual([
+  expect([box.requests(SIGNATURE), box.requests(FILE)]).toEqual([
     [0, 1],
     [0, 1],
   ]);
@@ -47,8 +47,8 @@ test("a file, its digests and its signature come from one mirror", async () => {
 test("a changed file has its companions revalidated", async () => {
   box.put(FILE, OLD);
   box.put(SUM, md5Line(OLD));
-  box.say(SUM, { "Cache-Control": "max-age=1000" });
-  box.say(FILE, { "Cache-Control": "max-age=1000" });
+  box.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
+  box.setHeaders(FILE, { "Cache-Control": "max-age=1000" });
   await box.start();
   expect(await isAll(FILE, OLD)).toBe(true);
   expect(await text(SUM)).toBe(md5Line(OLD));
@@ -66,7 +66,7 @@ test("a mirror that was synced earlier does not replace a newer file", async () 
   box.put(FILE, "new");
   box.put(FILE, "old", box.second);
   box.second.lastModified.set(FILE, YESTERDAY);
-  box.say(FILE, { "Cache-Control": "max-age=0" });
+  box.setHeaders(FILE, { "Cache-Control": "max-age=0" });
   box.second.setFault(FILE);
   await box.start();
   expect(await text(FILE)).toBe("new");
@@ -77,7 +77,7 @@ test("a mirror that was synced earlier does not replace a newer file", async () 
   box.second.setFault(FILE, { kind: "unconditional" });
   const kept = await box.get(FILE, { "cache-control": "max-age=0" });
   expect([kept.cache, await kept.response.text()]).toEqual(["portcache; fwd=stale", "new"]);
-  expect(readFileSync(box.storedAt(FILE), "utf8")).toBe("new");
+  expect(readFileSync(box.storedPath(FILE), "utf8")).toBe("new");
 });
 
 test("a mirror that stays silent is not waited for", async () => {
@@ -87,7 +87,7 @@ test("a mirror that stays silent is not waited for", async () => {
   // Longer than the test may take: nobody waits for that.
   await box.start({ "fetcher.stall_timeout": "120s" });
   expect(await text(dated)).toBe("dated");
-  expect(box.asked(dated)).toEqual([1, 1]);
+  expect(box.requests(dated)).toEqual([1, 1]);
 });
 
 test("a slow mirror is waited for where it gave the companions of the file", async () => {
@@ -98,7 +98,7 @@ test("a slow mirror is waited for where it gave the companions of the file", asy
   await box.start({ "fetcher.stall_timeout": "20s" });
   expect(await text(SUM)).toBe("sum");
   expect(await text(FILE)).toBe("of the first");
-  expect(box.asked(FILE)).toEqual([1, 0]);
+  expect(box.requests(FILE)).toEqual([1, 0]);
 });
 
 test("a transfer that breaks off goes on at a mirror with the same size and date, whatever its ETag", async () => {
@@ -125,10 +125,10 @@ test("a transfer that breaks off is not finished with another file: the client's
   await box.start();
   const broken = await box.get(FILE);
   await expect(broken.response.bytes()).rejects.toThrow();
-  expect(existsSync(box.storedAt(FILE))).toBe(false);
+  expect(existsSync(box.storedPath(FILE))).toBe(false);
   await box.first.close();
   expect(await isAll(FILE, NEW)).toBe(true);
-  expect(Buffer.compare(readFileSync(box.storedAt(FILE)), readContent(NEW))).toBe(0);
+  expect(Buffer.compare(readFileSync(box.storedPath(FILE)), readContent(NEW))).toBe(0);
 });
 
 test("a file that does not match its digest file is fetched from another mirror", async () => {
@@ -140,12 +140,12 @@ test("a file that does not match its digest file is fetched from another mirror"
   await box.start();
   await text(SUM);
   expect(await isAll(FILE, right)).toBe(true);
-  expect(box.asked(FILE)).toEqual([1, 1]);
-  expect(Buffer.compare(readFileSync(box.storedAt(FILE)), readContent(right))).toBe(0);
+  expect(box.requests(FILE)).toEqual([1, 1]);
+  expect(Buffer.compare(readFileSync(box.storedPath(FILE)), readContent(right))).toBe(0);
   // It was late with one file, which is no reason not to ask it for others.
   box.put("/snapshots/other", "other");
   await text("/snapshots/other");
-  expect(box.asked("/snapshots/other")).toEqual([1, 0]);
+  expect(box.requests("/snapshots/other")).toEqual([1, 0]);
 });
 
 test("where no mirror has a file that matches the digest file, none is served or stored", async () => {
@@ -155,13 +155,13 @@ test("where no mirror has a file that matches the digest file, none is served or
   await text(SUM);
   const answer = await box.get(FILE);
   expect([answer.status, await answer.response.text()]).toEqual([502, expect.stringContaining("md5sum tells of")]);
-  expect(existsSync(box.storedAt(FILE))).toBe(false);
+  expect(existsSync(box.storedPath(FILE))).toBe(false);
 });
 
 test("a digest file that is older than the file at the same mirror does not count against it", async () => {
   const small: Content = { size: MIB, seed: 6 };
   box.put(SUM, md5Line(OLD));
-  box.say(SUM, { "Cache-Control": "max-age=1000" });
+  box.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
   box.put(FILE, small);
   await box.start();
   await text(SUM);

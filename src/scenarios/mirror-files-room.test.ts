@@ -23,7 +23,7 @@ afterEach(async () => await box[Symbol.asyncDispose]());
 const isRight = async (path: string, content: Content) =>
   Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
 const days = () =>
-  Array.from({ length: 10 }, (_, i) => 10 + i).filter((day) => existsSync(box.storedAt(snapshot(day))));
+  Array.from({ length: 10 }, (_, i) => 10 + i).filter((day) => existsSync(box.storedPath(snapshot(day))));
 const storedBytes = async () =>
   ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
 
@@ -69,22 +69,22 @@ test("a file that does not fit is passed on, to many clients at once, and nothin
   box.put(path, content);
   await box.start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   expect(await Promise.all([0, 1, 2].map(() => isRight(path, content)))).toEqual([true, true, true]);
-  expect(existsSync(box.storedAt(path))).toBe(false);
+  expect(existsSync(box.storedPath(path))).toBe(false);
   for (let i = 0; i < 100 && box.parts().length > 0; i++) await Bun.sleep(20);
   expect(box.parts()).toEqual([]);
 });
 
 test("a folder where the file should be, or a file where its folder should, is left alone and fails no client", async () => {
   await box.start();
-  mkdirSync(box.storedAt("/snapshots/here/mine"), { recursive: true });
-  writeFileSync(box.storedAt("/snapshots/plain"), "mine");
+  mkdirSync(box.storedPath("/snapshots/here/mine"), { recursive: true });
+  writeFileSync(box.storedPath("/snapshots/plain"), "mine");
   box.put("/snapshots/here", "theirs");
   box.put("/snapshots/plain/below", "theirs");
   for (const path of ["/snapshots/here", "/snapshots/plain/below"]) {
     expect(await (await box.get(path)).response.text()).toBe("theirs");
   }
-  expect(existsSync(box.storedAt("/snapshots/here/mine"))).toBe(true);
-  expect(readFileSync(box.storedAt("/snapshots/plain"), "utf8")).toBe("mine");
+  expect(existsSync(box.storedPath("/snapshots/here/mine"))).toBe(true);
+  expect(readFileSync(box.storedPath("/snapshots/plain"), "utf8")).toBe("mine");
   expect(await (await box.get("/healthz")).response.text()).toBe("ok\n");
 });
 
@@ -96,9 +96,9 @@ test("verify finds a file whose bytes have rotted, and it is served to nobody an
   for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
   expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unverified: 2, bad: [] });
   // As a disk that rots: nothing but the bytes is another.
-  const index = new Database(box.storedAt("/index.sqlite"));
-  writeFileSync(box.storedAt(path), readContent(contentOf(12)));
-  const { size, mtimeNs, ctimeNs } = statSync(box.storedAt(path), { bigint: true });
+  const index = new Database(box.storedPath("/index.sqlite"));
+  writeFileSync(box.storedPath(path), readContent(contentOf(12)));
+  const { size, mtimeNs, ctimeNs } = statSync(box.storedPath(path), { bigint: true });
   const stamp = `${size}:${mtimeNs}:${ctimeNs}`;
   index.run("UPDATE files SET stamp = ? WHERE name = ?", [stamp, path.slice(1)]);
   index.close();
@@ -114,18 +114,18 @@ test("a file that somebody changed on disk is fetched again, and the target of a
   await box.start();
   expect(await isRight(path, contentOf(10))).toBe(true);
   const touched = new Date("2020-01-01");
-  utimesSync(box.storedAt(path), touched, touched);
+  utimesSync(box.storedPath(path), touched, touched);
   expect((await box.get(path)).cache).toBe("portcache; hit");
   for (const meddled of ["other", Buffer.from(readContent(contentOf(11)))]) {
-    writeFileSync(box.storedAt(path), meddled);
+    writeFileSync(box.storedPath(path), meddled);
     expect(await isRight(path, contentOf(10))).toBe(true);
     expect((await box.get(path)).cache).toBe("portcache; hit");
   }
-  expect(box.asked(path)).toEqual([3, 0]);
-  rmSync(box.storedAt(path));
-  symlinkSync("/etc/passwd", box.storedAt(path));
+  expect(box.requests(path)).toEqual([3, 0]);
+  rmSync(box.storedPath(path));
+  symlinkSync("/etc/passwd", box.storedPath(path));
   expect(await isRight(path, contentOf(10))).toBe(true);
   // Put there by hand, of a time after the mirror's own.
-  writeFileSync(box.storedAt(snapshot(11)), "mine");
+  writeFileSync(box.storedPath(snapshot(11)), "mine");
   expect(await isRight(snapshot(11), contentOf(11))).toBe(true);
 });

@@ -36,13 +36,13 @@ test("a file is stored under its path and is a hit with its age from then on", a
   expect(second.headers.get("last-modified")).toBe(LAST_MODIFIED);
   expect(second.headers.get("etag")).toMatch(/^"[0-9a-f]+"$/);
   expect(await isLarge(second)).toBe(true);
-  expect(Buffer.compare(readFileSync(box.storedAt(STAGE)), readContent(LARGE))).toBe(0);
-  expect(box.asked(STAGE)).toEqual([1, 0]);
+  expect(Buffer.compare(readFileSync(box.storedPath(STAGE)), readContent(LARGE))).toBe(0);
+  expect(box.requests(STAGE)).toEqual([1, 0]);
 });
 
 test("the mirror's freshness fields are passed on, with the age that it gave", async () => {
   box.put(LATEST, "one");
-  box.say(LATEST, { "Cache-Control": "public, max-age=500", Age: "100", Expires: "0" });
+  box.setHeaders(LATEST, { "Cache-Control": "public, max-age=500", Age: "100", Expires: "0" });
   await box.start();
   const told = async () => {
     const { headers } = await box.get(LATEST);
@@ -57,10 +57,10 @@ test("the mirror's freshness fields are passed on, with the age that it gave", a
 
 test("a stale file is revalidated with its validators, and a 304 makes it fresh", async () => {
   box.put(LATEST, "one");
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
   const first = await (await box.get(LATEST)).response.text();
-  box.say(LATEST, { "Cache-Control": "max-age=60" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=60" });
   const second = await box.get(LATEST);
   expect([first, await second.response.text()]).toEqual(["one", "one"]);
   expect(second.cache).toBe("portcache; fwd=stale; fwd-status=304");
@@ -68,27 +68,27 @@ test("a stale file is revalidated with its validators, and a 304 makes it fresh"
   expect(headers["if-none-match"]).toMatch(/^"[0-9a-f]{32}"$/);
   expect(headers["if-modified-since"]).toBe(LAST_MODIFIED);
   expect((await box.get(LATEST)).cache).toBe("portcache; hit");
-  expect(box.asked(LATEST)).toEqual([2, 0]);
+  expect(box.requests(LATEST)).toEqual([2, 0]);
 });
 
 test("a changed file replaces the old one", async () => {
   box.put(LATEST, "one");
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
   const before = await box.get(LATEST);
   box.put(LATEST, "other");
   const after = await box.get(LATEST);
   expect([after.cache, await after.response.text()]).toEqual(["portcache; fwd=stale; stored", "other"]);
   expect(after.headers.get("etag")).not.toBe(before.headers.get("etag"));
-  expect(readFileSync(box.storedAt(LATEST), "utf8")).toBe("other");
+  expect(readFileSync(box.storedPath(LATEST), "utf8")).toBe("other");
 });
 
 test("without a reachable mirror the stale file is served, unless it must not be", async () => {
   const strict = "/snapshots/strict.txt";
   box.put(LATEST, "one");
   box.put(strict, "one");
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
-  box.say(strict, { "Cache-Control": "max-age=0, must-revalidate" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
+  box.setHeaders(strict, { "Cache-Control": "max-age=0, must-revalidate" });
   await box.start();
   await box.get(LATEST);
   await box.get(strict);
@@ -120,12 +120,12 @@ test("404 is the answer only where every mirror says so, and is remembered; fail
 
 test("a file that all mirrors have removed is removed here, too", async () => {
   box.put(LATEST, "one");
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
   await box.start();
   await box.get(LATEST);
   for (const mirror of [box.first, box.second]) mirror.files.delete(LATEST);
   expect((await box.get(LATEST)).status).toBe(404);
-  expect(existsSync(box.storedAt(LATEST))).toBe(false);
+  expect(existsSync(box.storedPath(LATEST))).toBe(false);
 });
 
 test("many clients at once cost one request, and get bytes as they come in", async () => {
@@ -135,19 +135,19 @@ test("many clients at once cost one request, and get bytes as they come in", asy
   const answers = await Promise.all(Array.from({ length: 12 }, () => box.get(STAGE)));
   expect(await Promise.all(answers.map(isLarge))).toEqual(Array.from({ length: 12 }, () => true));
   expect(answers.filter(({ cache }) => cache === "portcache; fwd=uri-miss; stored; collapsed").length).toBe(11);
-  expect(box.asked(STAGE)).toEqual([1, 0]);
+  expect(box.requests(STAGE)).toEqual([1, 0]);
 });
 
 test("a response that must not be stored is passed on and leaves nothing behind", async () => {
   await box.start();
   for (const control of ["no-store", "private", "private, max-age=60"]) {
     box.put(LATEST, control);
-    box.say(LATEST, { "Cache-Control": control });
+    box.setHeaders(LATEST, { "Cache-Control": control });
     const answer = await box.get(LATEST);
     expect([answer.cache, await answer.response.text()]).toEqual(["portcache; fwd=uri-miss", control]);
-    expect(existsSync(box.storedAt(LATEST))).toBe(false);
+    expect(existsSync(box.storedPath(LATEST))).toBe(false);
   }
-  expect(box.asked(LATEST)).toEqual([3, 0]);
+  expect(box.requests(LATEST)).toEqual([3, 0]);
   for (let i = 0; i < 100 && box.parts().length > 0; i++) await Bun.sleep(20);
   expect(box.parts()).toEqual([]);
 });
@@ -194,7 +194,7 @@ test("ranges and conditions are answered from a stored one and from one still co
   expect((await box.get(STAGE, { "if-match": '"other"' })).status).toBe(412);
   const beyond = await box.get(STAGE, { range: `bytes=${10 * MIB}-` });
   expect([beyond.status, beyond.headers.get("content-range")]).toEqual([416, `bytes */${9 * MIB + 5}`]);
-  expect(box.asked(STAGE)).toEqual([1, 0]);
+  expect(box.requests(STAGE)).toEqual([1, 0]);
 });
 
 test("HEAD downloads nothing, and says whether the stored file is current", async () => {
@@ -206,10 +206,10 @@ test("HEAD downloads nothing, and says whether the stored file is current", asyn
     "3",
     "portcache; fwd=uri-miss",
   ]);
-  expect(existsSync(box.storedAt(LATEST))).toBe(false);
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
+  expect(existsSync(box.storedPath(LATEST))).toBe(false);
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
   await (await box.get(LATEST)).response.text();
-  box.say(LATEST, { "Cache-Control": "max-age=60" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=60" });
   const same = await box.get(LATEST, {}, "HEAD");
   expect([same.cache, same.headers.get("etag") !== null]).toEqual(["portcache; fwd=stale; fwd-status=304", true]);
   expect((await box.get(LATEST)).cache).toBe("portcache; hit");
@@ -218,7 +218,7 @@ test("HEAD downloads nothing, and says whether the stored file is current", asyn
 
 test("a client's Cache-Control is obeyed", async () => {
   box.put(LATEST, "one");
-  box.say(LATEST, { "Cache-Control": "max-age=1000", Age: "200" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=1000", Age: "200" });
   await box.start();
   expect((await box.get(LATEST, { "cache-control": "only-if-cached" })).status).toBe(504);
   await (await box.get(LATEST)).response.text();
@@ -233,10 +233,10 @@ test("a client's Cache-Control is obeyed", async () => {
     asked,
   ]);
   expect((await box.get(LATEST, { pragma: "no-cache" })).cache).toBe(asked);
-  box.say(LATEST, { "Cache-Control": "max-age=0" });
+  box.setHeaders(LATEST, { "Cache-Control": "max-age=0" });
   expect(await cacheOf("no-cache")).toBe(asked);
   expect(await cacheOf("max-stale=60")).toBe("portcache; hit");
-  expect(box.asked(LATEST)).toEqual([6, 0]);
+  expect(box.requests(LATEST)).toEqual([6, 0]);
 });
 
 test("empty files, and files whose size the mirror does not send, are stored like others", async () => {
@@ -259,8 +259,8 @@ test("a packed file may have a Content-Encoding, and a request that comes back i
   const packed = `${STAGE}.CONTENTS.gz`;
   box.put(packed, "packed");
   box.put(LATEST, "one");
-  box.say(packed, { "Content-Encoding": "x-gzip" });
-  box.say(LATEST, { "Content-Encoding": "gzip" });
+  box.setHeaders(packed, { "Content-Encoding": "x-gzip" });
+  box.setHeaders(LATEST, { "Content-Encoding": "gzip" });
   await box.start();
   const { response, headers } = await box.get(packed);
   expect([await response.text(), headers.get("content-encoding")]).toEqual(["packed", null]);
@@ -277,7 +277,7 @@ test("after a lost index a file is revalidated before it is used, and used where
   for (const path of [LATEST, STAGE]) await (await box.get(path)).response.bytes();
   const etag = (await box.get(STAGE)).headers.get("etag");
   await server.stop();
-  for (const suffix of ["", "-wal", "-shm"]) rmSync(box.storedAt(`/index.sqlite${suffix}`), { force: true });
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(box.storedPath(`/index.sqlite${suffix}`), { force: true });
   await box.start();
   const again = await box.get(STAGE);
   expect([again.cache, again.headers.get("etag")]).toEqual(["portcache; fwd=stale; fwd-status=304", etag]);
@@ -297,12 +297,12 @@ test("the API lists a mirror file with its uses and describes it, and it can be 
   expect(await api(`files/${encodeURIComponent(name)}`)).toMatchObject({
     name,
     state: "stored",
-    stored: { path: box.storedAt(LATEST), verification: "unverified" },
+    stored: { path: box.storedPath(LATEST), verification: "unverified" },
   });
   const options = { onProgress: () => undefined, signal: new AbortController().signal };
   expect(await server.actions.drop({ names: [name, "snapshots/none"] }, options)).toMatchObject({
     dropped: [{ name, size: 3 }],
     absent: ["snapshots/none"],
   });
-  expect(existsSync(box.storedAt(LATEST))).toBe(false);
+  expect(existsSync(box.storedPath(LATEST))).toBe(false);
 });

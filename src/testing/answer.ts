@@ -1,5 +1,5 @@
 /**
- * What an honest mirror answers: requests as they stand on the wire, single ranges and validators by RFC 9110.
+ * Parses requests and plans the answers of a mirror without faults: single ranges and validators by RFC 9110.
  */
 import { createHash } from "node:crypto";
 import { type Content, readContent, sizeOf } from "./content.ts";
@@ -13,10 +13,10 @@ export interface Request {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Every file of a fake upstream is of this time, but for those that are given another. */
+/** Last-Modified of every file of a fake upstream, unless a test sets another. */
 export const LAST_MODIFIED = "Tue, 02 Jan 2024 03:04:05 GMT";
 
-/** A request's head, without the empty line that ends it. */
+/** Parses the head of a request, without the empty line at its end. */
 export function parseRequest(head: string): Request {
   const [first = "", ...lines] = head.split("\r\n");
   const [method = "", target = ""] = first.split(" ");
@@ -28,13 +28,13 @@ export function parseRequest(head: string): Request {
   return { method, target, headers };
 }
 
-/** Strong, and the same for the same content. */
+/** Returns a strong ETag, the same for the same content. */
 export function etagOf(content: Content): string {
   const what = typeof content === "object" && "seed" in content ? JSON.stringify(content) : readContent(content);
   return `"${createHash("sha256").update(what).digest("hex").slice(0, 32)}"`;
 }
 
-/** [start, end) of a single range; "unsatisfiable", or undefined where the header is to be ignored. */
+/** Returns [start, end) of a single range, "unsatisfiable", or undefined for a header that is ignored. */
 function parseRange(header: string, size: number): readonly [number, number] | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header);
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
@@ -80,7 +80,7 @@ export function planAbsent(request: Request): Plan {
   return plan;
 }
 
-/** The answer to a GET or HEAD of a file that is there. */
+/** Plans the answer to a GET or HEAD of a file that the mirror has. */
 export function planFile(request: Request, content: Content, lastModified = LAST_MODIFIED): Plan {
   const plan = newPlan(request, content);
   const etag = etagOf(content);
@@ -98,14 +98,14 @@ export function planFile(request: Request, content: Content, lastModified = LAST
   const { range, "if-range": ifRange } = request.headers;
   if (range === undefined || (ifRange !== undefined && ifRange !== etag && ifRange !== lastModified)) return plan;
   const size = sizeOf(content);
-  const wanted = parseRange(range, size);
-  if (wanted === "unsatisfiable") {
+  const requested = parseRange(range, size);
+  if (requested === "unsatisfiable") {
     plan.status = 416;
     plan.end = 0;
     plan.headers["Content-Range"] = `bytes */${size}`;
-  } else if (wanted) {
+  } else if (requested) {
     plan.status = 206;
-    [plan.start, plan.end] = wanted;
+    [plan.start, plan.end] = requested;
     plan.headers["Content-Range"] = `bytes ${plan.start}-${plan.end - 1}/${size}`;
   }
   return plan;

@@ -1,12 +1,12 @@
 /**
- * What is in a test's distfiles: given bytes, or pseudo-random ones of any length that are made while they are read.
- * Generated content is one block over and over in which every page carries its number, so that no two pages of a file,
- * nor the same page of two seeds, are alike: bytes put in a wrong place are always noticed.
+ * Makes the contents of test distfiles: given bytes, or pseudo-random bytes of any length that are generated when they are read.
+ * Generated content repeats one block in which every page carries its number, so that no two pages of a file, nor the same page
+ * of two seeds, are alike: bytes at a wrong position are always noticed.
  */
 import { createHash } from "node:crypto";
 import type { Digests } from "../distfile/digests.ts";
 
-/** Bytes made from a seed; two contents of one seed share their beginning. */
+/** Content generated from a seed; contents with the same seed share their beginning. */
 export interface GeneratedContent {
   readonly size: number;
   readonly seed: number;
@@ -20,7 +20,7 @@ const STAMP_BYTES = 8;
 
 const blocks = new Map<number, Uint8Array>();
 
-/** A block of pseudo-random bytes (Marsaglia's xorshift32), kept for the next time. */
+/** Returns a cached block of pseudo-random bytes (Marsaglia's xorshift32). */
 function blockOf(seed: number): Uint8Array {
   const known = blocks.get(seed);
   if (known) return known;
@@ -75,12 +75,12 @@ export function sizeOf(content: Content): number {
   return isGenerated(content) ? content.size : bytesOf(content).length;
 }
 
-/** The bytes from `start` up to but not including `end`, both within the content. */
+/** Returns the bytes from `start` up to but not including `end`, both within the content. */
 export function readContent(content: Content, start = 0, end = sizeOf(content)): Uint8Array {
   return isGenerated(content) ? generate(content, start, end) : bytesOf(content).subarray(start, end);
 }
 
-/** The same beginning at another size; given bytes are followed by zeros. */
+/** Returns content with the same beginning and another size; given bytes are followed by zeros. */
 export function resizeContent(content: Content, size: number): Content {
   if (isGenerated(content)) return { ...content, size };
   const bytes = new Uint8Array(size);
@@ -88,7 +88,7 @@ export function resizeContent(content: Content, size: number): Content {
   return bytes;
 }
 
-/** Size and both hashes, as a Manifest has them; takes about 4 s for each GiB. */
+/** Returns size and both hashes, as in a Manifest; takes about 4 s per GiB. */
 export function digestsOf(content: Content): Required<Digests> {
   const size = sizeOf(content);
   const blake2b = createHash("blake2b512");
@@ -101,7 +101,7 @@ export function digestsOf(content: Content): Required<Digests> {
   return { size, blake2b: blake2b.digest("hex"), sha512: sha512.digest("hex") };
 }
 
-/** The Manifest's line about a file; hashes left out of `digests` are left out of it. */
+/** Formats the DIST line of a file, with the hashes that `digests` has. */
 export function distLine(name: string, { size, blake2b, sha512 }: Digests): string {
   const hashes = [...(blake2b ? ["BLAKE2B", blake2b] : []), ...(sha512 ? ["SHA512", sha512] : [])];
   return ["DIST", name, size, ...hashes].join(" ");

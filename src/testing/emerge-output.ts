@@ -1,5 +1,5 @@
 /**
- * What a real `emerge --pretend --fetchonly` (portage 3.0.82) printed for an ebuild whose one file is renamed, one with
+ * Holds the output of a real `emerge --pretend --fetchonly` (portage 3.0.82) for an ebuild whose one file is renamed, one with
  * RESTRICT=mirror, and two with RESTRICT=fetch; hosts replaced.
  */
 export const EMERGE_PRETEND_FETCHONLY = `

@@ -1,6 +1,6 @@
 /**
- * Runs the compiled executable as a user would: a child process with a configuration and a store of its own,
- * started from the root folder. For the tests in scripts/; units are tested without it.
+ * Runs the compiled executable for the tests in scripts/: a child process in the root folder, with a configuration and a store of
+ * its own.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,9 +18,9 @@ export interface Finished {
 }
 
 export interface ServerOptions {
-  /** Besides a loopback address, a free port, the store's folder and no real mirror, which are set unless they are given here. */
+  /** Override the defaults of tests: a loopback address, a free port, the store's folder and a mirror that refuses connections. */
   readonly settings?: Settings;
-  /** Folder of the store; one of its own, removed with the server, where it is not given. */
+  /** Folder of the store; by default a temporary one that is removed with the server. */
   readonly location?: string;
   readonly args?: readonly string[];
   /** Path of another executable than the one that scripts/build makes. */
@@ -34,21 +34,21 @@ export interface Server extends AsyncDisposable {
   readonly pid: number;
   readonly location: string;
   readonly configFile: string;
-  /** What it has written to standard error so far. */
+  /** Returns what it has written to standard error so far. */
   log(): string;
-  /** Resident memory in bytes. */
+  /** Returns the resident memory in bytes. */
   rssBytes(): number;
   /**
-   * Sends the signal (SIGTERM by default) and waits for the end, with which the configuration goes.
-   * @returns the exit code; 128 + N where signal N ended it
+   * Sends the signal, SIGTERM by default, waits for the end, and removes the configuration.
+   * @returns the exit code; 128 + N if signal N ended the process
    */
   stop(signal?: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number>;
   signal(signal: "SIGHUP" | "SIGTERM" | "SIGINT"): void;
 }
 
 const START_MS = 20_000;
-/** Refuses connections: the default would be a mirror of Gentoo's. */
-const NOBODY = "http://127.0.0.1:1";
+/** Refuses connections; the default would be a mirror on the internet. */
+const REFUSING_MIRROR = "http://127.0.0.1:1";
 const READY = /^portcache listening on (http:\/\/\S+)$/m;
 
 /** Where scripts/build puts it. @throws {Error} when it has not been built */
@@ -58,13 +58,13 @@ export function executablePath(): string {
   return path;
 }
 
-/** The environment without settings of whoever runs the tests. */
+/** Returns the environment without the settings of the user who runs the tests. */
 function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const kept: Record<string, string> = {};
+  const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !name.startsWith("PORTCACHE_")) kept[name] = value;
+    if (value !== undefined && !name.startsWith("PORTCACHE_")) env[name] = value;
   }
-  return { ...kept, ...more };
+  return { ...env, ...more };
 }
 
 /** Runs one command to its end. */
@@ -83,7 +83,7 @@ export async function runExecutable(
   return { exit, stdout, stderr };
 }
 
-/** TOML takes JSON's strings, numbers and arrays of these as they are. */
+/** Formats settings as TOML, which takes JSON's strings, numbers and arrays of these. */
 export function formatSettings(settings: Settings): string {
   const sections = Object.entries(settings).map(([section, keys]) => {
     const lines = Object.entries(keys).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
@@ -92,7 +92,7 @@ export function formatSettings(settings: Settings): string {
   return sections.join("\n");
 }
 
-/** Reads on to the end, so that the child never waits for its reader. */
+/** Reads standard output to its end, so that the child never blocks on it. */
 async function readOutput(stdout: ReadableStream<Uint8Array>, onReady: (url: string) => void): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -104,14 +104,14 @@ async function readOutput(stdout: ReadableStream<Uint8Array>, onReady: (url: str
   return text;
 }
 
-/** Starts `portcache serve` and waits until it answers. @throws {Error} with its output when it does not */
+/** Starts `portcache serve` and waits until it answers. @throws {Error} with its output if it does not */
 export async function startExecutable(options: ServerOptions = {}): Promise<Server> {
   const { settings = {}, args = [], env } = options;
   const folder = createTempFolder("portcache-server-");
   const location = options.location ?? folder.file("store");
   const configFile = folder.file("portcache.toml");
   const server = { address: "127.0.0.1", port: 0, ...settings["server"] };
-  const fetcher = { mirrors: [NOBODY], ...settings["fetcher"] };
+  const fetcher = { mirrors: [REFUSING_MIRROR], ...settings["fetcher"] };
   const storage = { location, ...settings["storage"] };
   writeFileSync(configFile, formatSettings({ ...settings, server, fetcher, storage }));
   const logFile = folder.file("log");
@@ -130,7 +130,7 @@ export async function startExecutable(options: ServerOptions = {}): Promise<Serv
     child.kill(signal);
     const exit = await child.exited;
     lastLog ??= readLog();
-    // What is left is the caller's: many are killed, and not disposed of.
+    // Many tests kill a server without disposing of it.
     if (options.location !== undefined) folder.remove();
     return exit;
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createFakeClock } from "./fake-clock.ts";
 
-test("sleepers wake in the order of their times, each before time goes on", async () => {
+test("sleepers wake in the order of their times, each before the clock moves on", async () => {
   const clock = createFakeClock(1000);
   const log: string[] = [];
   const sleeper = async (name: string, ms: number) => {

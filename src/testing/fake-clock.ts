@@ -1,14 +1,14 @@
 /**
- * A clock that stands still until a test moves it.
+ * Provides a clock that stands still until a test moves it.
  */
 import type { Clock } from "../lib/clock.ts";
 
 export interface FakeClock extends Clock {
-  /** Sleepers not yet woken. */
+  /** Number of sleepers that were not woken yet. */
   readonly sleeping: number;
-  /** Moves on by `ms`, waking sleepers in the order of their times and letting each do its work before the next. */
+  /** Moves on by `ms` and wakes sleepers in the order of their times; each runs before the next is woken. */
   advance(ms: number): Promise<void>;
-  /** Jumps without waking anybody, also backwards, as when an administrator sets the clock. */
+  /** Jumps without waking sleepers, also backwards, as when an administrator sets the clock. */
   set(now: number): void;
 }
 
@@ -17,11 +17,11 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Event loop turns that code woken gets before time goes on; enough for a few awaits of real I/O in between. */
-const TURNS = 5;
+/** Rounds of the event loop before the clock moves on; enough for a few awaits of real I/O. */
+const ROUNDS = 5;
 
-async function giveWay(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+async function yieldToEventLoop(): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** @param start milliseconds since the epoch; 2026-01-01 by default */
@@ -60,12 +60,12 @@ export function createFakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
     },
     async advance(ms) {
       const end = now + ms;
-      await giveWay();
+      await yieldToEventLoop();
       for (let next = nextUntil(end); next; next = nextUntil(end)) {
         sleepers.delete(next);
         now = Math.max(now, next.at);
         next.wake();
-        await giveWay();
+        await yieldToEventLoop();
       }
       now = end;
     },

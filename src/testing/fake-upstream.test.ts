@@ -21,14 +21,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-interface Got {
+interface Reply {
   readonly exit: number;
   readonly body: Buffer;
   /** Status line and headers. */
   readonly head: string;
 }
 
-async function curl(url: string, ...args: string[]): Promise<Got> {
+async function curl(url: string, ...args: string[]): Promise<Reply> {
   const command = [
     "curl",
     "-sS",
@@ -52,7 +52,7 @@ function expectBytes(body: Buffer, start = 0, end = SIZE): void {
   expect(Buffer.compare(body, readContent(content, start, end))).toBe(0);
 }
 
-test("files lie where layout.conf says, flat and by name", async () => {
+test("files are found in the layouts of layout.conf", async () => {
   expect((await curl(`${upstream.url}/distfiles/layout.conf`)).body.toString()).toBe(
     "[structure]\n0=filename-hash BLAKE2B 8\n1=flat\n",
   );
@@ -64,7 +64,7 @@ test("files lie where layout.conf says, flat and by name", async () => {
   expect(upstream.fileRequests("f").map(({ path }) => path)).toContain(`/distfiles/${hashed}`);
 });
 
-test("a content-hash mirror, one without layout.conf, and files at paths of their own", async () => {
+test("a mirror may have a content-hash layout, no layout.conf, or files at any path", async () => {
   const text = "[structure]\n0=content-hash SHA512 8:8\n";
   const files = new Map<string, string>([["a%2Fb", "hello"]]);
   await using byContent = await startFakeUpstream({ files, layoutConf: text });
@@ -78,7 +78,7 @@ test("a content-hash mirror, one without layout.conf, and files at paths of thei
   expect((await curl(`${old.url}/pub/x-1.tgz`)).body.toString()).toBe("x");
 });
 
-test("HEAD, ranges and validators are answered as a good mirror does", async () => {
+test("HEAD, ranges and validators follow RFC 9110", async () => {
   const { head } = await curl(flat, "-I");
   expect(head).toContain(`Content-Length: ${SIZE}`);
   expect(head).toContain(`Last-Modified: ${LAST_MODIFIED}`);
@@ -128,7 +128,7 @@ test.each(BROKEN)("%j breaks off exactly there", async (fault, exit, bytes) => {
   expectBytes(got.body, 0, bytes);
 });
 
-test("cuts count from the start of the file or of the answer", async () => {
+test("a cut is at a position of the file or of the answer", async () => {
   upstream.setFault("f", { kind: "close", at: 500 });
   expectBytes((await curl(flat, "-r", "100-")).body, 100, 500);
   expectBytes((await curl(flat, "-r", "501-")).body, 501);
@@ -136,7 +136,7 @@ test("cuts count from the start of the file or of the answer", async () => {
   expectBytes((await curl(flat, "-r", "501-")).body, 501, 1001);
 });
 
-test("a fault may hit the first requests only, or only those with a range", async () => {
+test("a fault can be limited to the first requests, or to those with a range", async () => {
   upstream.setFault("f", { kind: "status", status: 503, headers: { "Retry-After": "7" }, times: 2 });
   const first = await curl(flat);
   expect(first.head).toStartWith("HTTP/1.1 503");
@@ -150,7 +150,7 @@ test("a fault may hit the first requests only, or only those with a range", asyn
   expect((await curl(flat, "-r", "5-")).head).toStartWith("HTTP/1.1 206");
 });
 
-test("faults for * hit every file but layout.conf and those with their own", async () => {
+test("faults of * apply to every file except layout.conf and those with their own", async () => {
   await using other = await startFakeUpstream({
     files: new Map([
       ["a", "a"],
@@ -165,7 +165,7 @@ test("faults for * hit every file but layout.conf and those with their own", asy
   expect((await curl(`${other.url}/distfiles/layout.conf`)).body.toString()).toContain("[structure]");
 });
 
-test("wrong bodies look right from outside", async () => {
+test("wrong bodies have consistent headers", async () => {
   upstream.setFault("f", { kind: "corrupt", at: 654_321 });
   const { body } = await curl(flat);
   const right = readContent(content);
@@ -183,7 +183,7 @@ test("wrong bodies look right from outside", async () => {
   expectBytes(gunzipSync(gzip.body));
 });
 
-test("wrong ranges: ignored, of another file size, from another byte, of other bytes", async () => {
+test("a range can be ignored, or have a wrong total, start or content", async () => {
   const range = () => curl(flat, "-H", "Range: bytes=100-199");
   upstream.setFault("f", { kind: "ignore-range" });
   expectBytes((await range()).body);
@@ -201,7 +201,7 @@ test("wrong ranges: ignored, of another file size, from another byte, of other b
   expect(Buffer.compare(garbage.body, readContent(content, 100, 200))).not.toBe(0);
 });
 
-test("redirects lead elsewhere, or nowhere", async () => {
+test("redirects lead to another URL, or never end", async () => {
   upstream.setFault("f", { kind: "redirect", to: `${upstream.url}/distfiles/layout.conf`, status: 307 });
   const got = await curl(flat, "-L");
   expect(got.head).toStartWith("HTTP/1.1 307");
@@ -210,7 +210,7 @@ test("redirects lead elsewhere, or nowhere", async () => {
   expect((await curl(flat, "-L", "--max-redirs", "5")).exit).toBe(47);
 });
 
-test("bodies without a length are whole all the same", async () => {
+test("bodies without a Content-Length are complete", async () => {
   upstream.setFault("f", { kind: "chunked" });
   const chunked = await curl(flat);
   expect(chunked.head).not.toContain("Content-Length");
@@ -224,7 +224,7 @@ test("bodies without a length are whole all the same", async () => {
   expectBytes(closed.body);
 });
 
-test("validators can be missing, weak or never the same", async () => {
+test("validators can be missing, weak, or different each time", async () => {
   const etag = async (fault: Fault) => {
     upstream.setFault("f", fault);
     return /ETag: (.*)\r/.exec((await curl(flat, "-I")).head)?.[1];
@@ -237,7 +237,7 @@ test("validators can be missing, weak or never the same", async () => {
   expect((await curl(flat, "-r", "0-0")).head).not.toContain("Last-Modified");
 });
 
-test("latency and rates take the time they say", async () => {
+test("latency and rates take the stated time", async () => {
   const timed = async (...faults: Fault[]) => {
     upstream.setFault("f", ...faults);
     const start = performance.now();
@@ -254,7 +254,7 @@ test("latency and rates take the time they say", async () => {
   expect(body.length).toBeLessThan(150);
 });
 
-test("a client that leaves ends its transfer, and memory does not hold what is not sent", async () => {
+test("a client that leaves ends its transfer, and unsent bytes are not buffered", async () => {
   await using big = await startFakeUpstream({ files: new Map([["big", { size: 2 ** 40, seed: 1 }]]) });
   await curl(`${big.url}/distfiles/big`, "--limit-rate", "1M", "--max-time", "0.5");
   const sent = big.bytesSent;
@@ -264,7 +264,7 @@ test("a client that leaves ends its transfer, and memory does not hold what is n
   expect(big.connections).toBe(0);
 });
 
-test("wget takes up by range where a mirror broke off", async () => {
+test("wget resumes by range after a reset", async () => {
   upstream.setFault("f", { kind: "reset", at: 400_000, times: 1 });
   const before = upstream.requests.length;
   const target = folder.file("wget");
@@ -274,7 +274,7 @@ test("wget takes up by range where a mirror broke off", async () => {
   expect(upstream.requests.slice(before).map(({ range }) => range)).toEqual([undefined, "bytes=400000-"]);
 });
 
-test("close() refuses what comes after", async () => {
+test("after close() connections are refused", async () => {
   const gone: FakeUpstream = await startFakeUpstream();
   await gone.close();
   expect((await curl(gone.url)).exit).toBe(7);

@@ -1,7 +1,7 @@
 /**
- * A Gentoo mirror (or any file server) on loopback that misbehaves as told: HTTP/1.1 over raw sockets, so that every
- * fault a network can have can be made. Files lie under /distfiles/ by the layouts of its layout.conf (GLEP 75);
- * those whose name begins with a slash lie at that very path, as SRC_URI would point to.
+ * Runs a Gentoo mirror, or any file server, on loopback with the faults that a test sets: HTTP/1.1 over raw sockets, so that every
+ * fault of a network can be made. Files are at /distfiles/ in the layouts of layout.conf (GLEP 75); a name that begins with a
+ * slash is the path itself, as a SRC_URI points to.
  */
 import { createServer, type Socket } from "node:net";
 import { formatLayoutConf, layoutPath, parseLayoutConf } from "../distfile/layout.ts";
@@ -17,13 +17,13 @@ const STANDARD_LAYOUT_CONF = formatLayoutConf([
 ]);
 
 export interface FakeUpstreamOptions {
-  /** Looked up at each request, so that a test may change it. */
+  /** Read at each request, so that a test may change it. */
   readonly files?: Map<string, Content>;
-  /** Text of layout.conf; null: has none, and is flat. The standard one by default. */
+  /** Text of layout.conf, by default the standard one; null: the mirror has none, and is flat. */
   readonly layoutConf?: string | null;
   /** Port to listen on; a free one by default. */
   readonly port?: number;
-  /** Told of each request for a file before it is answered, so that faults may be set by what was asked so far. */
+  /** Called for each request for a file before it is answered, so that faults may depend on earlier requests. */
   readonly onRequest?: (file: string) => void;
 }
 
@@ -38,7 +38,7 @@ export interface ReceivedRequest {
   readonly at: number;
   /** Counts connections from 1. */
   readonly connection: number;
-  /** The file asked for; undefined where there is none. */
+  /** The requested file; undefined if the mirror has none at that path. */
   readonly file: string | undefined;
 }
 
@@ -47,18 +47,18 @@ export interface FakeUpstream extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly files: Map<string, Content>;
-  /** Last-Modified of files that have another one than the rest. */
+  /** Last-Modified of files that differ from the rest. */
   readonly lastModified: Map<string, string>;
   readonly requests: readonly ReceivedRequest[];
   /** Bytes of bodies given to the network. */
   readonly bytesSent: number;
   /** Connections open now. */
   readonly connections: number;
-  /** The requests for one file ("layout.conf" is one, too). */
+  /** Returns the requests for one file; "layout.conf" counts as one. */
   fileRequests(file: string): readonly ReceivedRequest[];
   /**
-   * What is wrong with a file from the next request on; nothing where no faults are given. "*": every file without
-   * faults of its own, but layout.conf.
+   * Sets the faults of a file from the next request on; without faults it is served correctly. "*": every file without faults
+   * of its own, except layout.conf.
    */
   setFault(file: string, ...faults: Fault[]): void;
   /** Ends all connections and refuses new ones. */
@@ -78,7 +78,7 @@ function decodePath(target: string): string | undefined {
   }
 }
 
-/** Which name a path means, by all the layouts that are announced. */
+/** Returns the file at a path in any of the announced layouts. */
 function nameAt(path: string, files: ReadonlyMap<string, Content>, layoutConf: string | null): string | undefined {
   if (files.has(path)) return path;
   if (!path.startsWith("/distfiles/")) return undefined;
@@ -92,7 +92,7 @@ function nameAt(path: string, files: ReadonlyMap<string, Content>, layoutConf: s
     });
   const named = files.get(last);
   if (named !== undefined && paths(last, named).includes(below)) return last;
-  // A content-hash layout has a digest where others have the name.
+  // A path in a content-hash layout ends with a digest instead of the name.
   if (!layouts.some((layout) => layout.kind === "content-hash")) return undefined;
   return [...files].find(([name, content]) => paths(name, content).includes(below))?.[0];
 }
@@ -106,7 +106,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
   let bytesSent = 0;
   let connected = 0;
 
-  function planHonestly(request: Request, file: string | undefined): Plan {
+  function planWithoutFaults(request: Request, file: string | undefined): Plan {
     if (file === undefined) return planAbsent(request);
     const content = file === "layout.conf" ? (layoutConf ?? "") : (files.get(file) ?? "");
     return planFile(request, content, lastModified.get(file));
@@ -118,14 +118,14 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
     return path === undefined ? undefined : nameAt(path, files, layoutConf);
   }
 
-  /** Faults meet requests for files that are not there, too, if they are set for all. */
+  /** Faults set for "*" also apply to requests for files that do not exist. */
   function faultsOf(file: string | undefined): readonly Planted[] {
     if (file === "layout.conf") return faults.get(file) ?? [];
     return faults.get(file ?? "*") ?? faults.get("*") ?? [];
   }
 
   function plan(request: Request, file: string | undefined): Plan {
-    const planned = planHonestly(request, file);
+    const planned = planWithoutFaults(request, file);
     if (request.method !== "GET" && request.method !== "HEAD") replaceBody(planned, 405, "text/plain", "no\n");
     const kind = request.headers["range"] === undefined ? "whole" : "range";
     for (const planted of faultsOf(file)) {

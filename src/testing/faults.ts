@@ -1,63 +1,62 @@
 /**
- * What can be wrong with a mirror: each fault changes the plan of an answer before it is sent. Pure; the sockets are
- * in fake-upstream.ts.
+ * Lists the faults of mirrors; each changes the plan of an answer before it is sent. Pure; the sockets are in fake-upstream.ts.
  */
 import { gzipSync } from "node:zlib";
 import { type Content, readContent, resizeContent, sizeOf } from "./content.ts";
 
-/** Where in a body something happens: at a position of the file, or after so many bytes of this very answer. */
+/** Where in a body a fault happens: at a position of the file, or after a number of bytes of this answer. */
 export interface Position {
-  /** Byte of the file; an answer that begins behind it is spared. */
+  /** Byte of the file; an answer that begins behind it has no fault. */
   readonly at?: number;
-  /** Bytes of the body sent before. 0 where neither is given. */
+  /** Bytes of the body sent before; 0 if neither is given. */
   readonly after?: number;
 }
 
-/** One type for each of the kinds. */
+/** Makes one type for each kind. */
 type Of<K extends string, More = unknown> = K extends string ? { readonly kind: K } & More : never;
 
 export type Fault = (
   | Of<"reset" | "close" | "stall", Position>
-  /** The request is taken, and nothing comes. */
+  /** Accepts the request and never answers. */
   | Of<"stall-headers">
   | Of<"latency", { readonly ms: number }>
-  /** From the position on; a trickle is a rate of a few bytes. */
+  /** Limits the rate from the position on. */
   | Of<"rate", Position & { readonly bytesPerSecond: number }>
   | Of<"status", { readonly status: number; readonly headers?: Readonly<Record<string, string>> }>
-  /** A page for people under status 200, as of a captive portal. */
+  /** Answers with an HTML page under status 200, as a captive portal does. */
   | Of<"html">
   | Of<"gzip">
-  /** Another size, and a Content-Length that fits it. */
+  /** Sends another size, with a Content-Length that fits it. */
   | Of<"longer" | "shorter", { readonly bytes?: number }>
-  /** The byte at this position of the file is another one. */
+  /** Changes the byte at this position of the file. */
   | Of<"corrupt", { readonly at: number }>
   | Of<"ignore-range">
-  /** Content-Range tells of another file, or a byte off; or other bytes come. Whole answers are spared. */
+  /** States another size or start in Content-Range, or sends other bytes. Answers without a range have no fault. */
   | Of<"wrong-total" | "wrong-start" | "garbage">
   | Of<"redirect", { readonly to: string; readonly status?: number }>
-  /** Each time to another URL of the same file. */
+  /** Redirects to another URL of the same file each time. */
   | Of<"redirect-loop">
   | Of<"chunked" | "close-delimited">
   | Of<"etag", { readonly etag: "none" | "weak" | "changing" }>
   | Of<"no-last-modified">
   /** Sends the file although the conditions of the request ask for 304. */
   | Of<"unconditional">
-  /** Further header fields, or others in place of its own. */
+  /** Adds or replaces header fields. */
   | Of<"headers", { readonly headers: Readonly<Record<string, string>> }>
   | Of<"no-head">
 ) & {
-  /** Only so many requests meet it, then it is over. */
+  /** Number of requests that it affects; unlimited by default. */
   readonly times?: number;
-  /** Only requests with a Range, or without one, meet it. */
+  /** Affects only requests with a Range, or only those without one. */
   readonly on?: "range" | "whole";
 };
 
 export type FaultKind = Fault["kind"];
 
-/** How an answer's end is told: by Content-Length, by chunks, or by closing the connection. */
+/** How an answer's end is marked: by Content-Length, by chunks, or by closing the connection. */
 export type Framing = "length" | "chunked" | "close";
 
-/** An answer as it will be sent; faults change it in place. */
+/** The answer to be sent; faults change it in place. */
 export interface Plan {
   readonly method: string;
   readonly path: string;
@@ -77,7 +76,7 @@ export interface Plan {
   corruptAt: number | undefined;
 }
 
-/** Answers with other bytes than the file's, whole. */
+/** Replaces the whole answer. */
 export function replaceBody(plan: Plan, status: number, type: string, content: Content): void {
   plan.status = status;
   plan.headers = { "Content-Type": type };
@@ -86,7 +85,7 @@ export function replaceBody(plan: Plan, status: number, type: string, content: C
   plan.end = sizeOf(content);
 }
 
-/** Where the fault strikes in this answer, or undefined where it begins behind that. */
+/** Returns the position of the fault, or undefined if the answer begins behind it. */
 function positionIn(plan: Plan, { at, after }: Position): number | undefined {
   if (at === undefined) return plan.start + (after ?? 0);
   return at >= plan.start ? at : undefined;
@@ -208,7 +207,7 @@ const CHANGES: { readonly [K in FaultKind]: Change<K> } = {
   },
 };
 
-/** Changes the plan as the fault says. */
+/** Changes the plan as the fault demands. */
 export function applyFault(plan: Plan, fault: Fault): void {
   // The table pairs each kind with its own fault, which the compiler cannot follow through the look-up.
   const change = CHANGES[fault.kind] as (plan: Plan, fault: Fault) => void;

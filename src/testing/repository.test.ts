@@ -26,7 +26,7 @@ test("a written repository has what Portage requires", () => {
   expect(cache).toContain("SRC_URI=https://example.org/foo-1.tar.gz doc? ( mirror://gnu/bar.zip )\n");
 });
 
-test("put() replaces a package, and remove() removes it, without touching others", () => {
+test("put() replaces a package and remove() removes it, without touching other packages", () => {
   using folder = createTempFolder();
   const repository = writeRepository(folder.path);
   repository.put("app-misc/foo", { ebuilds: [{ version: "1" }, { version: "2", cached: false }] });

@@ -1,14 +1,14 @@
 /**
- * Sends a planned answer over a raw socket, faults and all, never holding more than a chunk of it.
+ * Sends a planned answer with its faults over a raw socket, a chunk at a time.
  */
 import type { Socket } from "node:net";
 import { readContent } from "./content.ts";
 import type { Plan } from "./faults.ts";
 
 const CHUNK_BYTES = 256 * 1024;
-/** A slow sender's chunks come at least so often. */
+/** Chunks per second of a rate-limited answer. */
 const TICKS_PER_SECOND = 20;
-/** RST throws away what the kernel has not sent yet; on loopback this is time enough to send it. */
+/** RST discards what the kernel has not sent yet; on loopback this is time enough to send it. */
 const BEFORE_RESET_MS = 50;
 
 /** Whether the connection can take another request. */
@@ -40,7 +40,7 @@ async function pause(ms: number, { gone }: Sending): Promise<void> {
   });
 }
 
-/** Resolves when the socket takes more, or is gone. */
+/** Resolves when the socket accepts more data, or is gone. */
 async function write(data: string | Uint8Array, { socket, gone }: Sending): Promise<void> {
   if (gone.aborted || socket.write(data)) return;
   await new Promise<void>((resolve) => {
@@ -103,7 +103,7 @@ async function cutOff(kind: "reset" | "close" | "stall", sending: Sending): Prom
   }
 }
 
-/** Sends the whole answer, or as much of it as the plan's faults let through. */
+/** Sends the answer, as far as the plan's faults allow. */
 export async function sendPlan(plan: Plan, sending: Sending): Promise<Outcome> {
   if (plan.latencyMs > 0) await pause(plan.latencyMs, sending);
   if (plan.silent) {

@@ -1,5 +1,5 @@
 /**
- * A whole portcache inside the test's process, over a real store, index, trees and sockets.
+ * Runs a whole server inside the test's process, with a real store, index, repositories and sockets.
  */
 
 import type { Actions } from "../api/actions.ts";
@@ -15,20 +15,20 @@ export interface ServerOptions {
   readonly location: string;
   readonly mirrors: readonly string[];
   readonly repos: readonly string[];
-  /** Further settings, SECTION.KEY and text as on the command line. */
+  /** Further settings by SECTION.KEY, as text, as on the command line. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly actions: Actions;
-  /** Resolves when the store has been looked through and the trees have been read. */
+  /** Resolves when the store and the repositories have been scanned. */
   readonly settled: Promise<void>;
-  /** Ends it in order, as SIGTERM would after the drain. */
+  /** Stops the server as SIGTERM does after the drain. */
   stop(): Promise<void>;
 }
 
-/** @param settings default to short time-outs and no log but errors */
+/** Starts a server. @param settings default to short time-outs, and a log of errors only */
 export async function startServer({ location, mirrors, repos, settings = {} }: ServerOptions): Promise<TestServer> {
   const all = { "fetcher.connect_timeout": "1s", "fetcher.stall_timeout": "1s", "log.level": "error", ...settings };
   const overrides = [

@@ -1,6 +1,5 @@
 /**
- * A folder of a test's own, gone with all that is in it when the test ends: `using folder = createTempFolder();`
- * or `afterEach(() => folder.remove())`.
+ * Creates temporary folders that a test removes: `using folder = createTempFolder();` or `afterEach(() => folder.remove())`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +7,7 @@ import { join } from "node:path";
 
 export interface TempFolder extends Disposable {
   readonly path: string;
-  /** Absolute path of something in the folder. */
+  /** Returns the absolute path of a file in the folder. */
   file(name: string): string;
   /** Removes the folder; a second time does nothing. */
   remove(): void;

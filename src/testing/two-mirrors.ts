@@ -7,7 +7,7 @@ import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
 import { startServer, type TestServer } from "./server.ts";
 import { createTempFolder } from "./temp.ts";
 
-export interface Got {
+export interface Reply {
   readonly status: number;
   readonly cache: string | null;
   readonly headers: Headers;
@@ -17,17 +17,17 @@ export interface Got {
 export interface TwoMirrors extends AsyncDisposable {
   readonly first: FakeUpstream;
   readonly second: FakeUpstream;
-  /** Puts a file there, at both mirrors where none is named. */
+  /** Puts a file on these mirrors; on both by default. */
   put(path: string, content: Content, ...at: FakeUpstream[]): void;
-  /** What both say of it from now on. */
-  say(path: string, headers: Readonly<Record<string, string>>): void;
-  /** Starts the server, or another one on the same store. */
+  /** Sets header fields that both mirrors send with a file from now on. */
+  setHeaders(path: string, headers: Readonly<Record<string, string>>): void;
+  /** Starts the server, or restarts it on the same store. */
   start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
-  get(path: string, headers?: Record<string, string>, method?: string): Promise<Got>;
-  /** How often each was asked for it. */
-  asked(path: string): readonly [number, number];
-  /** Where it lies in the store. */
-  storedAt(path: string): string;
+  get(path: string, headers?: Record<string, string>, method?: string): Promise<Reply>;
+  /** Returns the number of requests for a file at each mirror. */
+  requests(path: string): readonly [number, number];
+  /** Returns the path of a file in the store's folder. */
+  storedPath(path: string): string;
   parts(): readonly string[];
 }
 
@@ -43,7 +43,7 @@ export async function startTwoMirrors(): Promise<TwoMirrors> {
     put(path, content, ...at) {
       for (const mirror of at.length > 0 ? at : mirrors) mirror.files.set(path, content);
     },
-    say(path, headers) {
+    setHeaders(path, headers) {
       for (const mirror of mirrors) mirror.setFault(path, { kind: "headers", headers });
     },
     async start(settings = {}) {
@@ -66,8 +66,8 @@ export async function startTwoMirrors(): Promise<TwoMirrors> {
         response,
       };
     },
-    asked: (path) => [first.fileRequests(path).length, second.fileRequests(path).length],
-    storedAt: (path) => folder.file(`store${path}`),
+    requests: (path) => [first.fileRequests(path).length, second.fileRequests(path).length],
+    storedPath: (path) => folder.file(`store${path}`),
     parts: () => readdirSync(folder.file("store/partial")),
     async [Symbol.asyncDispose]() {
       await server?.stop();
