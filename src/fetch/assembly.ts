@@ -13,7 +13,7 @@ import type { UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import type { ByteRange } from "./byte-ranges.ts";
 import { checkHeaders } from "./check-headers.ts";
-import type { PartWriter } from "./part-writer.ts";
+import type { Part, PartWriter } from "./part-writer.ts";
 import { isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
 
 /** Bytes that came from one source; "before" stands for an earlier download. */
@@ -45,8 +45,34 @@ export interface Assembly {
   url: string;
   /** Bytes received from all sources together, including those discarded since. */
   receivedBytes: number;
+  /** Bytes discarded because they could not be resumed, where no hash is expected. */
+  discardedBytes: number;
   /** Remembers what a file without an expected hash may be resumed under. */
   readonly rememberValidator: (validator: Validator) => void;
+}
+
+export function createAssembly(
+  name: FileName,
+  expected: Digests | undefined,
+  part: Part,
+  writer: PartWriter,
+  revalidation: Revalidation | undefined,
+): Assembly {
+  return {
+    name,
+    expected,
+    writer,
+    revalidation,
+    contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
+    suspectRanges: [],
+    validator: part.validator,
+    lastModifiedAt: undefined,
+    responseFields: undefined,
+    url: "",
+    receivedBytes: 0,
+    discardedBytes: 0,
+    rememberValidator: part.rememberValidator,
+  };
 }
 
 /** Returns whether a Manifest's hash decides, so that any source's bytes will do. */
@@ -72,6 +98,7 @@ export async function discardOtherFile(assembly: Assembly): Promise<void> {
   if (assembly.revalidation && assembly.writer.tail.begun) {
     throw new SourceError("failed", "is not known to have the same file as the one that broke off");
   }
+  assembly.discardedBytes += assembly.writer.position;
   await discardAll(assembly);
 }
 

@@ -14,7 +14,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Ticket } from "../lib/priority-semaphore.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import type { Assembly } from "./assembly.ts";
+import { createAssembly } from "./assembly.ts";
 import { createDownloadSlot } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
@@ -143,20 +143,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   const slot = createDownloadSlot(deps.aside);
   const total = expected?.size ?? part.validator?.total;
   const writer = createPartWriter(part, total, hasher, sha512, stop, slot.yield);
-  const assembly: Assembly = {
-    name,
-    expected,
-    writer,
-    contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
-    suspectRanges: [],
-    validator: part.validator,
-    lastModifiedAt: undefined,
-    revalidation,
-    responseFields: undefined,
-    url: "",
-    receivedBytes: 0,
-    rememberValidator: part.rememberValidator,
-  };
+  const assembly = createAssembly(name, expected, part, writer, revalidation);
   let computed: ComputedDigests | undefined;
   let stored = false;
   let phase: Download["phase"] = "resolving";

@@ -153,8 +153,10 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
 /** Tries the sources of the queue until the file is complete and right; undefined when none is left to try. */
 async function fetchFromQueue(context: DownloadContext): Promise<ComputedDigests | undefined> {
   const { assembly, queue, openRecords, clock, stop } = context;
+  // Bytes that are received and discarded over and over are no progress.
+  const nextSource = () => queue.next(assembly.receivedBytes - assembly.discardedBytes);
   try {
-    for (let source = queue.next(assembly.receivedBytes); source; source = queue.next(assembly.receivedBytes)) {
+    for (let source = nextSource(); source; source = nextSource()) {
       if (queue.again) await abortable(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
       if (!isComplete(assembly) && !(await fetchRest(context, source))) continue;
       const computed = await verifyFile(context);

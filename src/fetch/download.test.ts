@@ -1,0 +1,127 @@
+/**
+ * What a download does beside fetching: its slot, what clients may read and when, storing, passing through, and stopping.
+ */
+import { afterAll, expect, test } from "bun:test";
+import { UnavailableError } from "../distfile/errors.ts";
+import { createHasher } from "../distfile/hasher.ts";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { digestsOf, type GeneratedContent } from "../testing/content.ts";
+import {
+  FILE,
+  recordedSource,
+  startUpstreams,
+  testDownloadDeps,
+  testPart,
+  testUpstreamClient,
+} from "../testing/downloads.ts";
+import { createTempFolder } from "../testing/temp.ts";
+import { createDownload, type DownloadPlan } from "./download.ts";
+
+const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
+const folder = createTempFolder();
+const small: GeneratedContent = { size: 100_000, seed: 31 };
+const large: GeneratedContent = { size: HOLD_LIMIT_BYTES + 1, seed: 32 };
+let parts = 0;
+
+afterAll(() => {
+  hasher.close();
+  folder.remove();
+});
+
+async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}) {
+  const [upstream] = await startUpstreams(content, [[]]);
+  const source = recordedSource({ ends: [], open: 0 }, "a", upstream?.url ?? "");
+  const granted = Promise.withResolvers<() => void>();
+  const events: string[] = [];
+  const plan: DownloadPlan = {
+    name: FILE as DistfileName,
+    expected: digestsOf(content),
+    part: testPart(folder.file(`part-${parts++}`)),
+    revalidation: undefined,
+    urgent: false,
+    findSources: async () => ({ sources: () => [source], refusals: [] }),
+    requestSlot: (urgent) => {
+      events.push(`requested ${urgent}`);
+      return { granted: granted.promise, raisePriority: () => events.push("raised") };
+    },
+    commit: async () => {
+      events.push("commit");
+      return true;
+    },
+    ...more,
+  };
+  const download = createDownload(plan, testUpstreamClient(), await testDownloadDeps(hasher));
+  const grant = () => granted.resolve(() => events.push("released"));
+  return { download, events, grant, [Symbol.asyncDispose]: async () => await upstream?.close() };
+}
+
+test("it waits for a slot, has its priority raised there, and gives the slot back before the file is stored", async () => {
+  await using world = await setUp(small);
+  const { download, events, grant } = world;
+  expect(download.phase).toBe("resolving");
+  await Bun.sleep(5);
+  expect([download.phase, events]).toEqual(["waiting", ["requested false"]]);
+  download.raisePriority();
+  grant();
+  await download.ended;
+  expect(events.slice(0, 4)).toEqual(["requested false", "raised", "released", "commit"]);
+  expect([download.stored, download.hereBytes, download.computed?.size]).toEqual([true, small.size, small.size]);
+});
+
+test("a small file is stored before its clients have the end, a large one is stored after", async () => {
+  for (const [content, isStoredFirst] of [
+    [small, true],
+    [large, false],
+  ] as const) {
+    const storing = Promise.withResolvers<boolean>();
+    await using world = await setUp(content, { commit: () => storing.promise });
+    const { download, grant } = world;
+    grant();
+    await download.arrived;
+    let ended = false;
+    const reading = download.reached(content.size).then(() => {
+      ended = true;
+    });
+    await Bun.sleep(20);
+    expect(ended).toBe(!isStoredFirst);
+    storing.resolve(true);
+    await reading;
+  }
+});
+
+test("a file without room in the store is passed through to its clients", async () => {
+  const part = testPart(folder.file(`part-${parts++}`), { reserve: async () => false });
+  await using world = await setUp(small, { part });
+  const { download, grant, events } = world;
+  const reader = download.open(0, undefined);
+  grant();
+  let bytes = 0;
+  for (let chunk = await reader.read(); chunk; chunk = await reader.read()) bytes += chunk.length;
+  reader.close();
+  await download.ended;
+  expect([bytes, download.stored, download.willStore]).toEqual([small.size, false, false]);
+  expect(events).not.toContain("commit");
+});
+
+test("a file that the store did not take reaches its clients all the same", async () => {
+  await using world = await setUp(small, { commit: async () => false });
+  const { download, grant } = world;
+  grant();
+  await download.ended;
+  await download.reached(small.size);
+  expect([download.stored, download.computed?.size]).toEqual([false, small.size]);
+});
+
+test("a stopped download fails for its clients, also while it waits for a slot, and gives a late slot back", async () => {
+  await using world = await setUp(small);
+  const { download, events, grant } = world;
+  await Bun.sleep(5);
+  download.stop(new Error("portcache is shutting down"));
+  await download.ended;
+  expect(await download.reached(0).catch((error: unknown) => error)).toBeInstanceOf(UnavailableError);
+  grant();
+  await Bun.sleep(0);
+  expect(events).toEqual(["requested false", "released"]);
+  await download.over;
+});

@@ -1,0 +1,112 @@
+/**
+ * Sets up what a download needs in a test: fake upstreams as sources, a part file in a temporary folder, and an upstream client.
+ */
+import { constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import type { Source } from "../distfile/source.ts";
+import type { DownloadDeps } from "../fetch/download.ts";
+import { createLineCapacity } from "../fetch/parallelism.ts";
+import type { Part } from "../fetch/part-writer.ts";
+import { systemClock } from "../lib/clock.ts";
+import { openLog } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
+import { createPinAddress } from "../upstream/pinned-address.ts";
+import { createUpstreamClient, type UpstreamClient } from "../upstream/request.ts";
+import { type Content, readContent } from "./content.ts";
+import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
+import type { Fault } from "./faults.ts";
+
+/** The one file that these upstreams have. */
+export const FILE = "a.tar.xz";
+
+/** How the requests to all sources of a test ended. */
+export interface RequestLog {
+  /** In the order of their ends, with the source's label: `0 late`. */
+  readonly ends: string[];
+  /** Requests started and not ended. */
+  open: number;
+}
+
+export function recordedSource(log: RequestLog, label: string, origin: string, more: Partial<Source> = {}): Source {
+  return {
+    label,
+    trustedOrigin: origin,
+    locate: async () => `${origin}/distfiles/${FILE}`,
+    hedgeDelayMs: () => 300,
+    expectedMs: () => undefined,
+    status: () => ({ host: origin, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
+    rangeIgnored: () => undefined,
+    startRequest() {
+      let ended = false;
+      log.open++;
+      return {
+        firstByte: () => undefined,
+        received: () => undefined,
+        end(outcome) {
+          if (ended) return;
+          ended = true;
+          log.open--;
+          log.ends.push(`${label} ${outcome}`);
+        },
+      };
+    },
+    ...more,
+  };
+}
+
+/** One upstream for each list of faults, all with the same file. */
+export async function startUpstreams(content: Content, faults: readonly (readonly Fault[])[]): Promise<FakeUpstream[]> {
+  return await Promise.all(
+    faults.map(async (list) => {
+      const upstream = await startFakeUpstream({ files: new Map([[FILE, content]]), layoutConf: null });
+      upstream.setFault(FILE, ...list);
+      return upstream;
+    }),
+  );
+}
+
+export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
+  return createUpstreamClient(
+    {
+      connectTimeoutMs: timeoutMs,
+      stallTimeoutMs: timeoutMs,
+      userAgent: "test",
+      proxy: "",
+      privateNetworks: true,
+      slots: createSemaphore(100),
+      pinAddress: createPinAddress({ clock: systemClock }),
+    },
+    {},
+  );
+}
+
+export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<DownloadDeps> {
+  return {
+    hasher,
+    aside: createSemaphore(1),
+    limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
+    clock: systemClock,
+    log: await openLog("error", "text"),
+  };
+}
+
+/** Opens a part file at that path, with the bytes that are there. */
+export function testPart(path: string, more: Partial<Part> = {}): Part {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT);
+  return {
+    fd,
+    length: fstatSync(fd).size,
+    validator: undefined,
+    named: true,
+    reserve: async () => true,
+    write: async (bytes, position) => void writeSync(fd, bytes, 0, bytes.length, position),
+    mark: async () => undefined,
+    truncate: async (length) => ftruncateSync(fd, length),
+    rememberValidator: () => undefined,
+    ...more,
+  };
+}
+
+/** Returns whether the file at that path is the content. */
+export function hasContent(path: string, content: Content): boolean {
+  return Buffer.compare(readFileSync(path), readContent(content)) === 0;
+}
