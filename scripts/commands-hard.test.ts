@@ -120,7 +120,7 @@ test("a killed import leaves whole files, and the next one continues", async () 
   expect([report.present, report.adopted, report.skipped]).toEqual([before, FILES - before, []]);
   expect(expectWholeFiles()).toBe(FILES);
   expect(await run("verify")).toMatchObject({ exit: 0, stdout: expect.stringContaining(`${FILES} files read`) });
-  // What the killed imports left unfinished is in nobody's way.
+  // Unfinished part files of the killed imports do no harm.
   for (const part of readdirSync(folder.file("store/partial")))
     expect(part).toMatch(/^file-\d+\.tar\.gz$|^[0-9a-f-]{36}$/);
 });
@@ -185,7 +185,7 @@ test("an action that is running is refused a second time, other commands are not
   await ended;
 });
 
-test("without a server, concurrent commands take turns, and one that meets a starting server uses it", async () => {
+test("without a server, concurrent commands run one after the other, and a command that meets a starting server uses it", async () => {
   fillDistdir();
   const [one, two, three] = await Promise.all([
     run("import", folder.file("distdir"), "--json"),

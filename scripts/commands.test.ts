@@ -211,7 +211,7 @@ test("the socket has mode 0660, is replaced after a kill, and is removed when th
   expect(statSync(path).mode & 0o777).toBe(0o660);
   await first.stop("SIGKILL");
   expect(existsSync(path)).toBe(true);
-  // Nobody listens on a stale socket: the command runs the action itself.
+  // No server listens on a stale socket: the command runs the action itself.
   expect((await run("index")).exit).toBe(0);
   await server?.[Symbol.asyncDispose]();
   const second = await serve();

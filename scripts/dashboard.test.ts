@@ -262,7 +262,7 @@ test("an action fails without the token and with a wrong one, and runs with the 
   }
   await status.getByRole("button", { name: "Close" }).click();
   await status.waitFor({ state: "detached" });
-  // The token is kept for this tab and nowhere else.
+  // The token is stored for this tab only.
   expect(await page.evaluate<string>("sessionStorage.getItem('portcache-admin-token')")).toBe(TOKEN);
   expect(await page.evaluate<number>("localStorage.length + document.cookie.length")).toBe(0);
   await page.context().close();

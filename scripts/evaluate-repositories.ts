@@ -4,7 +4,7 @@
  *   bun scripts/evaluate-repositories.ts [--sandbox bubblewrap|unshare|none]
  *     [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] REPOSITORY…
  *
- * A REPOSITORY is a path or NAME=PATH, where NAME is another name by which others may call it in their masters. --portage also
+ * A REPOSITORY is a path or NAME=PATH, where NAME is another name of it in the masters of other repositories. --portage also
  * runs Portage's own `bin/ebuild.sh depend` (bash only, none of its Python) on the ebuilds of a sample of packages, all on the
  * same core, and compares results and speed; --only-sample runs nothing else. Exits 1 if ebuilds fail, or if something differs
  * that should not.

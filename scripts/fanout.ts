@@ -162,7 +162,7 @@ export function isPrompt(clients: readonly Client[]): boolean {
   return clients.every(({ firstByteMs, totalMs }) => firstByteMs < totalMs / 2);
 }
 
-/** Returns whether every bound was kept. */
+/** Returns whether all results are within their bounds. */
 export function isGood({ requests, clients, idle, peak }: FanOutResult): boolean {
   return (
     requests === 1 &&

@@ -131,7 +131,7 @@ test("resolve shows where a file can be fetched, and which repositories want it"
     },
     { file: "third-1.zip", uris: [`${upstream.url}/tp/a/third-1.zip`], restrict: { fetch: false, mirror: false } },
   ]);
-  const unknown = await runExecutable(["resolve", "nobody.zip", "plain-1.zip", ...common]);
+  const unknown = await runExecutable(["resolve", "unknown.zip", "plain-1.zip", ...common]);
   expect(unknown.exit).toBe(1);
   expect(JSON.parse(unknown.stdout).map(({ found }: { found: boolean }) => found)).toEqual([false, true]);
   expect((await runExecutable(["resolve", "a/b", ...options])).exit).toBe(2);
@@ -199,7 +199,7 @@ const HOSTILE: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-test("hostile ebuilds are contained and logged, while the server answers others in under 100 ms", async () => {
+test("hostile ebuilds are contained and logged, while the server answers other requests in under 100 ms", async () => {
   const reached: string[] = [];
   const listener = createServer((socket) => reached.push(socket.remoteAddress ?? "") && socket.end());
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));

@@ -1,8 +1,7 @@
 /**
- * Simulates the choice of mirrors, without a network, and compares it with the best possible: random mirrors whose speeds
- * change, that die and come back. A mirror's line is shared by its transfers; the best possible is what the lines that are up
- * could have carried, the fastest of them if there are fewer downloads than lines. One download at a time stays below that by
- * design: work in proportion to speed then means the mirrors' mean speed.
+ * Simulates the choice of mirrors without a network: random mirrors whose speeds change, that die and come back. Compares the bytes
+ * delivered with what the lines that are up could have carried, the fastest of them if there are fewer downloads than lines. One
+ * download at a time stays below that by design: work in proportion to speed then means the mirrors' mean speed.
  *
  *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
  */
@@ -29,7 +28,7 @@ interface Mirror {
 interface Attempt {
   readonly mirror: Mirror;
   readonly request: RequestRecorder;
-  readonly askedAt: number;
+  readonly sentAt: number;
   readonly hedgeDelayMs: number;
 }
 
@@ -38,8 +37,8 @@ interface Download {
   readonly size: number;
   readonly queue: Mirror[];
   attempts: Attempt[];
-  /** The mirror that sends. */
-  winner: Attempt | undefined;
+  /** The attempt whose mirror sends the file. */
+  current: Attempt | undefined;
 }
 
 interface Result {
@@ -83,61 +82,61 @@ interface Scene {
   readonly firstBytes: number[];
 }
 
-function ask(download: Download, at: number): void {
+function sendRequest(download: Download, at: number): void {
   const mirror = download.queue.shift();
   if (!mirror) return;
   const { host } = mirror;
   const hedgeDelayMs = host.hedgeDelayMs();
-  download.attempts.push({ mirror, request: host.startRequest(download.left), askedAt: at, hedgeDelayMs });
+  download.attempts.push({ mirror, request: host.startRequest(download.left), sentAt: at, hedgeDelayMs });
 }
 
 function drop(download: Download, attempt: Attempt, outcome: RequestOutcome): void {
   attempt.request.end(outcome);
   download.attempts = download.attempts.filter((one) => one !== attempt);
   download.queue.push(attempt.mirror);
-  if (download.winner === attempt) download.winner = undefined;
+  if (download.current === attempt) download.current = undefined;
 }
 
-function win(download: Download, winner: Attempt, { at, firstBytes }: Scene): void {
-  winner.request.firstByte(at - winner.askedAt);
-  winner.request.received(1, 0);
-  download.winner = winner;
-  if (download.left === download.size) firstBytes.push(at - (download.attempts[0]?.askedAt ?? at));
-  for (const other of download.attempts.filter((one) => one !== winner)) {
-    drop(download, other, other.askedAt < winner.askedAt ? "late" : "cancelled");
+function accept(download: Download, current: Attempt, { at, firstBytes }: Scene): void {
+  current.request.firstByte(at - current.sentAt);
+  current.request.received(1, 0);
+  download.current = current;
+  if (download.left === download.size) firstBytes.push(at - (download.attempts[0]?.sentAt ?? at));
+  for (const other of download.attempts.filter((one) => one !== current)) {
+    drop(download, other, other.sentAt < current.sentAt ? "late" : "cancelled");
   }
 }
 
-/** As src/fetch/hedge.ts does it. */
-function seek(download: Download, scene: Scene): void {
+/** Takes the first response or hedges, as src/fetch/hedge.ts does. */
+function hedge(download: Download, scene: Scene): void {
   const { at } = scene;
   for (const attempt of [...download.attempts]) {
     const phase = attempt.mirror.phase(at);
-    const waited = at - attempt.askedAt;
+    const waited = at - attempt.sentAt;
     if (phase === "refusing" || waited >= STALL_MS) drop(download, attempt, "unreachable");
     else if (phase === "up" && waited >= attempt.mirror.latencyMs) {
-      win(download, attempt, scene);
+      accept(download, attempt, scene);
       return;
     }
   }
-  if (download.attempts.every((one) => at - one.askedAt >= one.hedgeDelayMs)) ask(download, at);
+  if (download.attempts.every((one) => at - one.sentAt >= one.hedgeDelayMs)) sendRequest(download, at);
 }
 
 /** Shares the mirror's line among its downloads. @returns the bytes sent */
 function transfer(users: readonly Download[], lineBytes: number): number {
   let sent = 0;
   for (const download of users) {
-    const { winner } = download;
-    if (!winner) continue;
+    const { current } = download;
+    if (!current) continue;
     if (lineBytes === 0) {
-      drop(download, winner, "failed");
+      drop(download, current, "failed");
       continue;
     }
     const bytes = Math.min(download.left, lineBytes / users.length);
     download.left -= bytes;
     sent += bytes;
-    winner.request.received(bytes, STEP_MS);
-    if (download.left <= 0) winner.request.end("delivered");
+    current.request.received(bytes, STEP_MS);
+    if (download.left <= 0) current.request.end("delivered");
   }
   return sent;
 }
@@ -166,14 +165,14 @@ export function simulate({ strategy, seed, lengthMs, downloads }: World): Result
     };
     hosts.virtualTimeMs = nextVirtualTime(all, context);
     const queue = rankHosts(all, context).flatMap((host) => mirrors.find((one) => one.host === host) ?? []);
-    return { size, left: size, queue, attempts: [], winner: undefined };
+    return { size, left: size, queue, attempts: [], current: undefined };
   }
 
   let [carried, possible] = [0, 0];
   const firstBytes: number[] = [];
   let active = Array.from({ length: downloads }, begin);
   for (; at < lengthMs; at += STEP_MS) {
-    for (const download of active) if (!download.winner) seek(download, { at, firstBytes });
+    for (const download of active) if (!download.current) hedge(download, { at, firstBytes });
     const lines = mirrors.map((one) => (one.phase(at) === "up" ? (one.bytesPerSecond(at) * STEP_MS) / 1000 : 0));
     possible += lines
       .toSorted((a, b) => b - a)
@@ -181,7 +180,7 @@ export function simulate({ strategy, seed, lengthMs, downloads }: World): Result
       .reduce((sum, line) => sum + line, 0);
     for (const [i, mirror] of mirrors.entries()) {
       const lineBytes = lines[i] ?? 0;
-      const users = active.filter(({ winner }) => winner?.mirror === mirror);
+      const users = active.filter(({ current }) => current?.mirror === mirror);
       carried += transfer(users, lineBytes);
     }
     active = active.map((download) => (download.left <= 0 ? begin() : download));

@@ -58,7 +58,7 @@ interface Latencies {
 }
 
 /** Asks for hits until stopped. */
-function ask({ url }: Server) {
+function sendRequests({ url }: Server) {
   const taken: number[] = [];
   let going = true;
   const clients = Array.from({ length: CLIENTS }, async (_, i) => {
@@ -112,16 +112,16 @@ async function main(): Promise<void> {
   await using server = await startExecutable({ location, settings: { storage, repo, log: { level: "warn" } } });
   await Bun.sleep(4000);
   console.log(`${values.files} files, ${(total / 1e9).toFixed(1)} GB`);
-  const warmUp = ask(server);
+  const warmUp = sendRequests(server);
   await Bun.sleep(2000);
   await warmUp();
   const quiet: Latencies[] = [];
   const busy: Latencies[] = [];
   for (let round = 0; round < 3; round++) {
-    const calm = ask(server);
+    const calm = sendRequests(server);
     await Bun.sleep(4000);
     quiet.push(await calm());
-    const choosing = ask(server);
+    const choosing = sendRequests(server);
     const decided = await clean(server, true);
     busy.push(await choosing());
     console.log(
@@ -129,7 +129,7 @@ async function main(): Promise<void> {
     );
   }
   const rssBefore = server.rssBytes();
-  const removing = ask(server);
+  const removing = sendRequests(server);
   const done = await clean(server, false);
   const meanwhile = await removing();
   const grown = (server.rssBytes() - rssBefore) / MIB;

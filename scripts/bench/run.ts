@@ -14,8 +14,8 @@ import { parseArgs } from "node:util";
 import { createTempFolder } from "../../src/testing/temp.ts";
 import type { Effort, Group } from "./lib/group.ts";
 import { runGuarded } from "./lib/guard.ts";
-import { familyOf, loadAverage } from "./lib/procfs.ts";
-import { judge, type Result, resultLine, resultTable } from "./lib/result.ts";
+import { loadAverage, withChildren } from "./lib/procfs.ts";
+import { type Result, resultLine, resultTable, toResult } from "./lib/result.ts";
 
 /** In the order of the table. */
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
@@ -49,7 +49,7 @@ async function runGroup(name: string, effort: Effort): Promise<readonly Result[]
   say(`${name}: ${group.about} (load average ${load})`);
   using folder = createTempFolder(`${name}-`);
   const measurements = await group.run({ ...effort, file: folder.file, say: (line) => say(`  … ${line}`) });
-  const results = measurements.map((measurement) => judge(measurement, name, at, load));
+  const results = measurements.map((measurement) => toResult(measurement, name, at, load));
   for (const result of results) say(resultLine(result));
   return results;
 }
@@ -126,7 +126,7 @@ async function main({ groups, effort, writesPage }: Arguments): Promise<number> 
       say(`  CANNOT be measured: ${error instanceof Error ? error.message : error}`);
     }
     // Processes that a failed group left behind would disturb the next.
-    for (const pid of familyOf(process.pid).slice(1)) process.kill(pid, "SIGKILL");
+    for (const pid of withChildren(process.pid).slice(1)) process.kill(pid, "SIGKILL");
     took.push(`${name} ${Math.round((performance.now() - begunAt) / 1000)} s`);
     say(`  ${took.at(-1)}`);
   }

@@ -16,12 +16,12 @@ import { median } from "../lib/statistics.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SAMPLE_MS = 2000;
-const HOT = 60;
+const REPEATED = 60;
 const COLD = 40;
 
 function contents(): Readonly<Record<string, GeneratedContent>> {
   const files: Record<string, GeneratedContent> = {};
-  for (let i = 0; i < HOT; i++) files[`hot-${i}.tar.xz`] = { size: (4 + i * 13) * KIB, seed: i + 1 };
+  for (let i = 0; i < REPEATED; i++) files[`repeated-${i}.tar.xz`] = { size: (4 + i * 13) * KIB, seed: i + 1 };
   for (let i = 0; i < COLD; i++) files[`cold-${i}.tar.xz`] = { size: (100 + i * 300) * KIB, seed: i + 100 };
   return files;
 }
@@ -40,7 +40,7 @@ const FILES = contents();
 const NAMES = Object.keys(FILES);
 
 /** Requests a whole file, a range, or only the beginning of a file, by the number of the request. */
-async function ask(server: Server, name: string, kind: number, tally: Tally): Promise<void> {
+async function exchange(server: Server, name: string, kind: number, tally: Tally): Promise<void> {
   const content = FILES[name] ?? { size: 0, seed: 0 };
   const start = kind % 3 === 1 ? Math.floor(content.size / 3) : 0;
   const end = kind % 3 === 1 ? Math.floor(content.size / 2) : content.size;
@@ -70,7 +70,7 @@ async function ask(server: Server, name: string, kind: number, tally: Tally): Pr
 async function stream(server: Server, names: readonly string[], offset: number, until: number, tally: Tally) {
   for (let i = offset; performance.now() < until; i++) {
     const name = names[(i * 7) % names.length] ?? "";
-    await ask(server, name, i, tally);
+    await exchange(server, name, i, tally);
   }
 }
 
@@ -91,7 +91,7 @@ async function drop({ location }: Server, until: number): Promise<void> {
 }
 
 async function load(bench: Bench, server: Server, until: number): Promise<number> {
-  const paths = NAMES.filter((name) => name.startsWith("hot-")).map(distfilePath);
+  const paths = NAMES.filter((name) => name.startsWith("repeated-")).map(distfilePath);
   let requests = 0;
   while (performance.now() < until) {
     const one = await runWrk({ url: server.url, paths, connections: 16, seconds: 10, folder: bench.file(".") });
@@ -106,7 +106,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository] } };
   await using server = await startExecutable({ settings, location: bench.file("store") });
   const tally: Tally = { requests: 0, bytes: 0, wrong: 0, failures: [], aborted: 0 };
-  for (const name of NAMES) await ask(server, name, 0, tally);
+  for (const name of NAMES) await exchange(server, name, 0, tally);
   const until = performance.now() + bench.soakSeconds * 1000;
   const rss: number[] = [];
   const files: number[] = [];

@@ -2,7 +2,7 @@
  * Runs nginx as the peer: in the foreground, on a free port, with its own configuration and folders.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { familyOf } from "./procfs.ts";
+import { withChildren } from "./procfs.ts";
 
 export interface Nginx extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
@@ -100,5 +100,5 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     await stop();
     throw error;
   }
-  return { url, pids: () => familyOf(child.pid), stop, [Symbol.asyncDispose]: stop };
+  return { url, pids: () => withChildren(child.pid), stop, [Symbol.asyncDispose]: stop };
 }

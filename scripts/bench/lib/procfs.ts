@@ -7,9 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 const TICKS_PER_SECOND = 100;
 
 /** Returns the process and its children, such as nginx's workers. */
-export function familyOf(pid: number): readonly number[] {
+export function withChildren(pid: number): readonly number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return [pid, ...(children === "" ? [] : children.split(" ").map(Number).flatMap(familyOf))];
+  return [pid, ...(children === "" ? [] : children.split(" ").map(Number).flatMap(withChildren))];
 }
 
 /** Returns the processor time of these processes together, user and system, in seconds. */
@@ -39,7 +39,7 @@ export function openFilesOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Returns the load average of the last minute, which tells whether something disturbed a measurement. */
+/** Returns the load average of the last minute, which shows whether something disturbed a measurement. */
 export function loadAverage(): number {
   return Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
 }

@@ -37,7 +37,7 @@ export interface Result extends Measurement {
   readonly reached?: boolean;
 }
 
-export function judge(measurement: Measurement, group: string, at: string, load: number): Result {
+export function toResult(measurement: Measurement, group: string, at: string, load: number): Result {
   const { ours, theirs, goal } = measurement;
   const ratio = theirs.length > 0 ? ratioOf(ours, theirs) : undefined;
   const figure = ratio?.median ?? median(ours);

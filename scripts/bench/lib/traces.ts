@@ -45,11 +45,11 @@ function zipf(count: number, skew: number, random: () => number): () => number {
     sums[rank] = sum;
   }
   return () => {
-    const wanted = random() * sum;
+    const target = random() * sum;
     let [low, high] = [0, count - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((sums[middle] ?? sum) < wanted) low = middle + 1;
+      if ((sums[middle] ?? sum) < target) low = middle + 1;
       else high = middle;
     }
     return low;

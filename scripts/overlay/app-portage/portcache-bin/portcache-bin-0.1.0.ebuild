@@ -32,7 +32,7 @@ LICENSE="GPL-3+ Apache-2.0 BSD LGPL-2+ MIT"
 SLOT="0"
 KEYWORDS="-* ~amd64 ~arm64"
 IUSE="cpu_flags_x86_avx2"
-# What strip takes for waste is the program: it lies in a section of the executable.
+# strip would remove the program, which is in a section of its own.
 RESTRICT="strip"
 
 RDEPEND="
