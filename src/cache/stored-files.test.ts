@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createHasher } from "../distfile/hasher.ts";
 import { standardFolder } from "../distfile/layout.ts";
+import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createFileRows } from "../index/files.ts";
 import { openIndex } from "../index/open.ts";
@@ -29,13 +30,13 @@ test("a file that is replaced while it is read is not taken for what was read", 
   const replacing: typeof hasher = {
     ...hasher,
     open(fd, options) {
-      const lane = hasher.open(fd, options);
-      const finish: typeof lane.finish = async (size) => {
-        const digests = await lane.finish(size);
+      const job = hasher.open(fd, options);
+      const finish: typeof job.finish = async (size) => {
+        const digests = await job.finish(size);
         renameSync(folder.file("wrong"), path);
         return digests;
       };
-      return { ...lane, finish };
+      return { ...job, finish };
     },
   };
   const contents = [digestsOf("right")];
@@ -44,6 +45,46 @@ test("a file that is replaced while it is read is not taken for what was read", 
   const after = createStoredFiles({ store, rows, hasher, clock: systemClock, log });
   expect(await after.find(name, contents)).toBe("stale");
   expect(await after.find(name, [digestsOf("wrong")])).toMatchObject({ digests: { size: 5 } });
+  hasher.close();
+  index.close();
+});
+
+test("a file of either kind that was changed on disk is hashed once, and served to nobody", async () => {
+  using folder = createTempFolder();
+  const store = openStore(folder.file("store"));
+  const index = openIndex(folder.file("index.sqlite"), `${import.meta.dir}/../../drizzle`);
+  const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
+  const rows = createFileRows(index.db);
+  let hashed = 0;
+  const counting: typeof hasher = {
+    ...hasher,
+    open(fd, options) {
+      hashed++;
+      return hasher.open(fd, options);
+    },
+  };
+  const log = await openLog("error", "text");
+  const files = createStoredFiles({ store, rows, hasher: counting, clock: systemClock, log });
+  const mirrorFile = "snapshots/gentoo-latest.tar.xz" as MirrorPath;
+  for (const [one, path] of [
+    [name, `distfiles/${standardFolder(name)}/${name}`],
+    [mirrorFile, mirrorFile],
+  ] as const) {
+    const full = folder.file(`store/${path}`);
+    mkdirSync(dirname(full), { recursive: true });
+    writeFileSync(full, "right");
+    const { blake2b } = digestsOf("right");
+    expect(await files.find(one, [])).toMatchObject({ digests: { size: 5, blake2b } });
+    expect(rows.get(one)).toMatchObject({ size: 5, blake2b, badStamp: null });
+    // Touched, as after a copy of the store, but the same bytes.
+    utimesSync(full, 1, 1);
+    expect(await files.find(one, [])).toMatchObject({ file: { modifiedAt: 1000 } });
+    writeFileSync(full, "wrong");
+    hashed = 0;
+    expect([await files.find(one, []), await files.find(one, []), hashed]).toEqual(["stale", "stale", 1]);
+    await files.remove(one);
+    expect([await files.find(one, []), rows.get(one)]).toEqual([undefined, undefined]);
+  }
   hasher.close();
   index.close();
 });
