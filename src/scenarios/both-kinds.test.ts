@@ -1,5 +1,5 @@
 /**
- * Treats distfiles and mirror files alike in everything but serving: fetch, drop, verify, the file list, search and top lists.
+ * Tests that distfiles and mirror files are treated alike by fetch, drop, verify, the file list, search and top lists.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";

@@ -4,13 +4,12 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { FLAT, formatLayoutConf, nameHash, standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import { FLAT, formatLayoutConf, nameHash } from "../distfile/layout.ts";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { untilStored } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const small = { size: 200_000, seed: 1 };
@@ -55,7 +54,7 @@ async function start(
 }
 
 function pathOf(name: string): string {
-  return folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+  return folder.file(`store${distfilePath(name)}`);
 }
 
 async function right(response: Response, content: Content): Promise<boolean> {
@@ -74,7 +73,7 @@ test("a miss is fetched, verified and stored, then hit, with the same validators
   ]);
   expect(await right(cold, small)).toBe(true);
   expect(existsSync(pathOf("small.zip"))).toBe(true);
-  const warm = await fetch(`${base}/${standardFolder("small.zip" as DistfileName)}/small.zip`);
+  const warm = await fetch(server?.url + distfilePath("small.zip"));
   expect(statusOf(warm)).toBe("portcache; hit");
   expect(await right(warm, small)).toBe(true);
   for (const header of ["etag", "last-modified", "content-type", "accept-ranges"]) {
@@ -86,7 +85,7 @@ test("a miss is fetched, verified and stored, then hit, with the same validators
   expect(mirror.fileRequests("layout.conf").length).toBe(1);
 });
 
-test("many at once share one upstream request, wherever they begin", async () => {
+test("many clients at once share one upstream request, whenever they begin", async () => {
   mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 20e6 });
   const base = await start();
   const clients = Array.from({ length: 20 }, async (_, i) => {
@@ -97,7 +96,7 @@ test("many at once share one upstream request, wherever they begin", async () =>
   expect(mirror.fileRequests("large.zip").length).toBe(1);
 });
 
-test("the download goes on when its clients have left", async () => {
+test("a download continues after its clients have left", async () => {
   mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 30e6 });
   const base = await start();
   const leaver = new AbortController();
@@ -111,7 +110,7 @@ test("the download goes on when its clients have left", async () => {
   expect(mirror.fileRequests("large.zip").length).toBe(1);
 });
 
-test("ranges and validators work on a file coming in, without asking upstream again", async () => {
+test("ranges and validators work on a file that is being downloaded, without another request upstream", async () => {
   mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 20e6 });
   const base = await start();
   const whole = await fetch(`${base}/large.zip`);
@@ -154,7 +153,7 @@ test("HEAD of a file that is not stored asks upstream by HEAD and downloads noth
   expect(existsSync(pathOf("large.zip"))).toBe(false);
 });
 
-test("404 says who was asked and who wants the file, and is remembered until a repository changes", async () => {
+test("404 names the sources asked and the packages that want the file, and is remembered until a repository changes", async () => {
   const base = await start();
   const first = await fetch(`${base}/nowhere.zip`);
   const text = await first.text();
@@ -184,7 +183,7 @@ test("a failure is 502 and a time-out 504, neither is remembered", async () => {
   expect(await right(await fetch(`${base}/small.zip`), small)).toBe(true);
 });
 
-test("a name that no repository knows comes unverified, is checked once one knows it, and may be denied", async () => {
+test("an unknown name is served unverified, is verified once a repository knows it, and may be denied", async () => {
   let base = await start();
   expect(await right(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
   expect(statusOf(await fetch(`${base}/unknown.zip`))).toBe("portcache; hit");
@@ -201,7 +200,7 @@ test("a name that no repository knows comes unverified, is checked once one know
   expect(mirror.requests.some(({ path }) => path.includes("never.zip"))).toBe(false);
 });
 
-test("a partial download goes on after a restart where it was", async () => {
+test("a partial download resumes after a restart", async () => {
   mirror.setFault("large.zip", { kind: "stall", at: 7_000_000 });
   let base = await start({ "fetcher.stall_timeout": "60s" });
   const response = await fetch(`${base}/large.zip`);
@@ -214,7 +213,7 @@ test("a partial download goes on after a restart where it was", async () => {
   expect(mirror.fileRequests("large.zip").at(-1)?.range).toMatch(/^bytes=[67]\d{6}-$/);
 });
 
-test("a damaged part file is noticed and started over", async () => {
+test("a damaged part file is detected, and the download starts over", async () => {
   await start();
   await server?.stop();
   writeFileSync(folder.file("store/partial/large.zip"), Buffer.alloc(5_000_000, 1));
@@ -230,7 +229,7 @@ test("a damaged part file is noticed and started over", async () => {
   expect(Buffer.compare(readFileSync(pathOf("large.zip")), readContent(large))).toBe(0);
 });
 
-test("with the index lost or overwritten by garbage the files are still hits", async () => {
+test("if the index is lost or overwritten, the files are still hits", async () => {
   await start();
   await fetch(`${server?.url}/distfiles/small.zip`).then((response) => response.bytes());
   for (const damage of [
@@ -247,12 +246,12 @@ test("with the index lost or overwritten by garbage the files are still hits", a
   expect(mirror.fileRequests("small.zip").length).toBe(1);
 });
 
-test("with the index lost a file that somebody changed meanwhile is served to nobody, however early it is requested", async () => {
+test("if the index is lost, a file that was changed meanwhile is never served, however early it is requested", async () => {
   await start();
   await fetch(`${server?.url}/distfiles/small.zip`).then((response) => response.bytes());
   await server?.stop();
   rmSync(folder.file("store/index.sqlite"));
-  writeFileSync(pathOf("small.zip"), "somebody else's");
+  writeFileSync(pathOf("small.zip"), "another file");
   expect(await right(await fetch(`${await start()}/small.zip`), small)).toBe(true);
 });
 
@@ -274,7 +273,7 @@ test("a stored file that is damaged on disk is fetched again, never served", asy
   expect(statusOf(await fetch(`${base}/small.zip`))).toBe("portcache; fwd=uri-miss; stored");
 });
 
-test("by content-hash each client gets its own of two files of one name; by name the first repository's is served", async () => {
+test("of two files with one name, each is served by content hash, and the first repository's by name", async () => {
   const second = writeRepository(folder.file("second"), { name: "overlay" });
   second.put("app-misc/own", { dist: { "small.zip": other } });
   const twin = await startFakeUpstream({ files: new Map([["small.zip", other]]) });
@@ -318,7 +317,7 @@ test("each mirror is asked by its own layout", async () => {
   }
 });
 
-test("bad names are 400, other methods 405, loops 508, unlisted clients 403, and healthz is always there", async () => {
+test("bad names are 400, other methods 405, loops 508, clients not allowed 403, and healthz always answers", async () => {
   const base = await start({ "server.allow": "192.0.2.0/24" });
   const ask = async (path: string, init?: RequestInit) => (await fetch(`${base}${path}`, init)).status;
   expect(await ask("/")).toBe(400);
@@ -335,7 +334,7 @@ test("bad names are 400, other methods 405, loops 508, unlisted clients 403, and
   expect(await (await fetch(`${server?.url}/healthz`)).text()).toBe("ok\n");
 });
 
-test("two portcaches in a chain deliver, and a pair that names each other does not go round", async () => {
+test("two servers in a chain deliver, and two that name each other do not loop", async () => {
   const base = await start();
   await using near = await startServer({ location: folder.file("near"), mirrors: [`${server?.url}`], repos: [] });
   await near.settled;

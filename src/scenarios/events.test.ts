@@ -88,7 +88,7 @@ test("a subscriber receives status and downloads at once, and then the progress"
   expect(some.length).toBeGreaterThan(1);
 }, 20_000);
 
-test("shutting down ends all streams and accepts no others", async () => {
+test("shutting down ends all streams and accepts no new ones", async () => {
   const events = createEvents({
     state: { status: () => ({}) as never, downloads: () => ({}) as never },
     onError: () => undefined,
@@ -108,7 +108,7 @@ test("a subscriber that reads nothing costs no memory: the events that it misses
     onError: () => undefined,
   });
   const response = events.subscribe(new AbortController().signal);
-  // Of 200 KB a second only the bound and one event are held.
+  // Of 200 KB per second only the limit and one event are buffered.
   await Bun.sleep(4_500);
   events.close();
   expect((await response.bytes()).length).toBeLessThan(700_000);

@@ -1,7 +1,7 @@
 /**
- * Every fault of a mirror, at the start, in the middle and at the last byte of a large file, with mirrors that take ranges and that
- * ignore them, two to four of them: the client gets the whole right file in one response. Lies are found by the digest: they break
- * the client off, and the next asking gets the right file; where nobody else is left no wrong file is ever completed.
+ * Runs every fault of a mirror at the start, in the middle and at the last byte of a large file, over two to four mirrors that honour
+ * or ignore ranges: the client gets the complete file in one response. Wrong bytes are found by the digest: they reset the client,
+ * and its next request gets the right file; without a good mirror no wrong file is ever completed.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, readContent } from "../testing/content.ts";
@@ -13,16 +13,16 @@ import { createTempFolder } from "../testing/temp.ts";
 
 setDefaultTimeout(120_000);
 
-/** So that several mirrors send it where they may. */
+/** Large enough to be fetched in segments. */
 const SIZE = 9 * 1024 * 1024 + 321;
 const CONTENT: Content = { size: SIZE, seed: 3 };
 const SLOW: Fault = { kind: "rate", bytesPerSecond: 4_000_000 };
 const FILE = "large-1.0.tar.xz";
 
-/** What a mirror does at its first request for the file, and at the later ones. */
+/** Faults of a mirror at its first request for the file, and at later ones. */
 type Behaviour = readonly [readonly Fault[], readonly Fault[]];
 
-/** A fault that has no place in the file of its own strikes once the first answer was cut there. */
+/** Makes a fault that has no position of its own happen after the first answer was cut at the position. */
 function afterCut(at: number, fault: Fault): Behaviour {
   return at === 0 ? [[fault], [fault]] : [[{ kind: "reset", at }], [fault]];
 }
@@ -33,54 +33,54 @@ const FAULTS: Readonly<Record<string, (at: number) => Behaviour>> = {
   stall: (at) => [[{ kind: "stall", at }], [{ kind: "stall", at }]],
   trickle: (at) => [[{ kind: "rate", at, bytesPerSecond: 100 }], [{ kind: "rate", at, bytesPerSecond: 100 }]],
   "503": (at) => afterCut(at, { kind: "status", status: 503 }),
-  "garbage in place of a range": (at) => afterCut(at, { kind: "garbage" }),
+  "another file's range": (at) => afterCut(at, { kind: "garbage" }),
   "wrong total": (at) => afterCut(at, { kind: "wrong-total" }),
-  lie: (at) => [[{ kind: "corrupt", at }], [{ kind: "corrupt", at }]],
+  "wrong byte": (at) => [[{ kind: "corrupt", at }], [{ kind: "corrupt", at }]],
 };
 
-/** Its bytes are wrong, and nothing but the digest tells. */
-const LIES = new Set(["garbage in place of a range", "lie"]);
+/** Faults that only the digest detects. */
+const CORRUPTING = new Set(["another file's range", "wrong byte"]);
 
 interface Cell {
   readonly fault: string;
-  readonly place: string;
+  readonly position: string;
   readonly at: number;
   readonly ranges: boolean;
   readonly mirrors: number;
-  /** How many of them, the first ones, have the fault. */
+  /** Number of mirrors with the fault, which come first. */
   readonly faulty: number;
 }
 
 const cells: Cell[] = [];
 for (const fault of Object.keys(FAULTS)) {
-  for (const [place, at] of [
+  for (const [position, at] of [
     ["start", 0],
     ["middle", Math.floor(SIZE / 2)],
     ["last byte", SIZE - 1],
   ] as const) {
     for (const ranges of [true, false]) {
       for (const mirrors of [2, 3, 4]) {
-        cells.push({ fault, place, at, ranges, mirrors, faulty: mirrors === 4 ? 2 : mirrors - 1 });
+        cells.push({ fault, position, at, ranges, mirrors, faulty: mirrors === 4 ? 2 : mirrors - 1 });
       }
-      if (fault === "lie") cells.push({ fault, place, at, ranges, mirrors: 2, faulty: 2 });
+      if (fault === "wrong byte") cells.push({ fault, position, at, ranges, mirrors: 2, faulty: 2 });
     }
   }
 }
 
 async function startMirror(behaviour: Behaviour, ranges: boolean): Promise<FakeUpstream> {
-  let asked = 0;
+  let requests = 0;
   const always: readonly Fault[] = ranges ? [SLOW] : [SLOW, { kind: "ignore-range" }];
   const mirror = await startFakeUpstream({
     files: new Map([[FILE, CONTENT]]),
     onRequest(file) {
-      if (file === FILE) mirror.setFault(FILE, ...always, ...behaviour[asked++ === 0 ? 0 : 1]);
+      if (file === FILE) mirror.setFault(FILE, ...always, ...behaviour[requests++ === 0 ? 0 : 1]);
     },
   });
   return mirror;
 }
 
-/** "right", or how it ended: a status, or a broken transfer. @throws when a wrong file was completed */
-async function ask(url: string): Promise<string> {
+/** Fetches the file. @returns "right", a status, or "broken" @throws if a wrong file was completed */
+async function get(url: string): Promise<string> {
   const response = await fetch(`${url}/distfiles/${FILE}`);
   if (response.status !== 200) {
     await response.bytes();
@@ -94,21 +94,21 @@ async function ask(url: string): Promise<string> {
 
 async function runCell({ fault, at, ranges, mirrors, faulty }: Cell): Promise<readonly string[]> {
   using folder = createTempFolder();
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/large", { dist: { [FILE]: CONTENT } });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/large", { dist: { [FILE]: CONTENT } });
   const behaviourOf = (i: number): Behaviour => (i < faulty ? (FAULTS[fault]?.(at) ?? [[], []]) : [[], []]);
   const upstreams = await Promise.all(Array.from({ length: mirrors }, (_, i) => startMirror(behaviourOf(i), ranges)));
   const server = await startServer({
     location: folder.file("store"),
     mirrors: upstreams.map(({ url }) => url),
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "fetcher.strategy": "ordered", "fetcher.stall_timeout": "2s" },
   });
   try {
     await server.settled;
-    const outcomes = [await ask(server.url)];
-    // Who was broken off asks again, as wget does.
-    while (outcomes.at(-1) === "broken" && outcomes.length < 4) outcomes.push(await ask(server.url));
+    const outcomes = [await get(server.url)];
+    // Retries after a broken transfer, as wget does.
+    while (outcomes.at(-1) === "broken" && outcomes.length < 4) outcomes.push(await get(server.url));
     return outcomes;
   } finally {
     await server.stop();
@@ -116,11 +116,11 @@ async function runCell({ fault, at, ranges, mirrors, faulty }: Cell): Promise<re
   }
 }
 
-/** Faults of every mirror, such that nobody has a file's first byte to give. They take the longest, so they begin first. */
+/** Faults with which no mirror sends a first byte in time. They take the longest, so they begin first. */
 const HOPELESS: Readonly<Record<string, readonly Fault[]>> = {
-  "silent, over their layout.conf too": [{ kind: "stall-headers" }],
-  "late with headers and silent then": [{ kind: "latency", ms: 12_000 }, { kind: "stall" }],
-  "trickling just under the watchdog's eye": [{ kind: "rate", bytesPerSecond: 1100 }],
+  "silent, also for layout.conf": [{ kind: "stall-headers" }],
+  "late with headers and then silent": [{ kind: "latency", ms: 12_000 }, { kind: "stall" }],
+  "trickling just fast enough for the watchdog": [{ kind: "rate", bytesPerSecond: 1100 }],
   "refusing after a while": [
     { kind: "latency", ms: 15_000 },
     { kind: "status", status: 503 },
@@ -128,12 +128,12 @@ const HOPELESS: Readonly<Record<string, readonly Fault[]>> = {
 };
 
 test.concurrent.each(Object.entries(HOPELESS))(
-  "with the default time-outs a verdict comes before the client gives up: all mirrors are %s",
+  "with the default time-outs the response comes before the client gives up: all mirrors are %s",
   async (_name, faults) => {
     using folder = createTempFolder();
-    const tree = writeRepository(folder.file("tree"));
+    const repository = writeRepository(folder.file("repository"));
     const content: Content = { size: 300_000, seed: 8 };
-    tree.put("app-misc/small", { dist: { small: content } });
+    repository.put("app-misc/small", { dist: { small: content } });
     const mirrors = await Promise.all(
       Array.from({ length: 4 }, () => startFakeUpstream({ files: new Map([["small", content]]) })),
     );
@@ -141,14 +141,14 @@ test.concurrent.each(Object.entries(HOPELESS))(
     const server = await startServer({
       location: folder.file("store"),
       mirrors: mirrors.map(({ url }) => url),
-      repos: [tree.location],
+      repos: [repository.location],
       settings: { "fetcher.stall_timeout": "20s", "fetcher.connect_timeout": "10s" },
     });
     try {
       await server.settled;
       const startedAt = performance.now();
       const response = await fetch(`${server.url}/distfiles/small`);
-      // Portage's wget waits for 60 s; a busy machine has some seconds of these.
+      // Portage's wget waits 60 s, and a busy machine takes some seconds of that.
       expect(performance.now() - startedAt).toBeLessThan(55_000);
       expect(response.status === 200 || response.status >= 500).toBe(true);
       await response.body?.cancel();
@@ -161,16 +161,16 @@ test.concurrent.each(Object.entries(HOPELESS))(
 
 test.concurrent.each(
   cells.map((cell) => {
-    const { fault, place, ranges, mirrors, faulty } = cell;
-    return [`${fault}, ${place}, ranges ${ranges ? "taken" : "ignored"}, ${faulty} of ${mirrors}`, cell] as const;
+    const { fault, position, ranges, mirrors, faulty } = cell;
+    const label = `${fault}, ${position}, ranges ${ranges ? "honoured" : "ignored"}, ${faulty} of ${mirrors} mirrors`;
+    return [label, cell] as const;
   }),
-)("%s", async (_name, cell) => {
+)("the client gets the right file, or no complete one: %s", async (_name, cell) => {
   const outcomes = await runCell(cell);
-  const onlyLiars = cell.faulty === cell.mirrors;
-  if (onlyLiars) expect(outcomes).not.toContain("right");
-  else if (LIES.has(cell.fault)) {
+  if (cell.faulty === cell.mirrors) expect(outcomes).not.toContain("right");
+  else if (CORRUPTING.has(cell.fault)) {
     expect(outcomes.at(-1)).toBe("right");
-    // No more than once: what comes after a lie is held until it is checked.
+    // At most once: after wrong bytes the file is held until it is verified.
     expect(outcomes.length).toBeLessThanOrEqual(2);
   } else expect(outcomes).toEqual(["right"]);
 });

@@ -1,19 +1,17 @@
 /**
- * The whole server against mirrors that fail in every way: what the client gets is the right file, or no whole file.
+ * Runs the whole server with mirrors that fail in every way: the client gets the right file, or no complete one.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent, sizeOf } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { untilStored } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
 
-// Slow mirrors are waited for, and the machine may be busy.
+// Slow mirrors take time, and the machine may be busy.
 setDefaultTimeout(60_000);
 
 const SMALL = 300_000;
@@ -52,7 +50,7 @@ for (const size of [SMALL, LARGE]) {
     add(`${kind}-in-the-rest`, size, [{ kind: "reset", at: 1000, times: 1 }], [{ kind }]);
   }
 }
-// Lies are found by the digest: those who had bytes are broken off, so only held files can hide them from the client.
+// Wrong bytes are found by the digest. Clients that received bytes are reset, so only files that are held can hide it from them.
 for (const at of [0, SMALL - 1]) add(`corrupt-at-${at}`, SMALL, [{ kind: "corrupt", at }]);
 add("garbage-in-the-rest", SMALL, [{ kind: "reset", at: 1000 }], [{ kind: "garbage", times: 1 }]);
 
@@ -61,7 +59,7 @@ let second: FakeUpstream;
 let server: TestServer;
 const planted = new Set<string>();
 
-/** Which mirror is asked first depends on what it did before: that one has the faults of the first, for this file. */
+/** Gives the mirror that is asked first the faults of the first; the order depends on what the mirrors did before. */
 function plant(name: string, asked: FakeUpstream, other: FakeUpstream): void {
   const faults = cases.find((one) => one.name === name);
   if (!faults || planted.has(name)) return;
@@ -71,14 +69,14 @@ function plant(name: string, asked: FakeUpstream, other: FakeUpstream): void {
 }
 
 beforeAll(async () => {
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/faults", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/faults", { dist });
   const files = new Map(Object.entries(dist));
   first = await startFakeUpstream({ files, onRequest: (name) => plant(name, first, second) });
   second = await startFakeUpstream({ files, onRequest: (name) => plant(name, second, first) });
   const settings = { "fetcher.strategy": "ordered", "fetcher.max_downloads": "200", "log.level": "error" };
   const mirrors = [first.url, second.url];
-  server = await startServer({ location: folder.file("store"), mirrors, repos: [tree.location], settings });
+  server = await startServer({ location: folder.file("store"), mirrors, repos: [repository.location], settings });
   await server.settled;
 });
 
@@ -90,10 +88,10 @@ afterAll(async () => {
 });
 
 function pathOf(name: string): string {
-  return folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+  return folder.file(`store${distfilePath(name)}`);
 }
 
-test.concurrent.each(cases.map(({ name }) => name))("the client gets the whole right file: %s", async (name) => {
+test.concurrent.each(cases.map(({ name }) => name))("the client gets the complete file: %s", async (name) => {
   const response = await fetch(`${server.url}/distfiles/${name}`);
   const bytes = await response.bytes();
   const content = dist[name] as Content;
@@ -104,17 +102,17 @@ test.concurrent.each(cases.map(({ name }) => name))("the client gets the whole r
   expect(planted.has(name)).toBe(true);
 });
 
-test("where all lie, no client completes the file and the store does not get it", async () => {
+test("if all mirrors send wrong bytes, no client completes the file and it is not stored", async () => {
   for (const size of [SMALL, LARGE]) {
-    const name = `lies-${size}`;
+    const name = `corrupt-${size}`;
     const content = { size, seed: 77 };
-    const tree = writeRepository(folder.file("tree"));
-    tree.put(`app-misc/lies-${size}`, { dist: { [name]: content } });
+    const repository = writeRepository(folder.file("repository"));
+    repository.put(`app-misc/corrupt-${size}`, { dist: { [name]: content } });
     for (const mirror of [first, second]) {
       mirror.files.set(name, content);
       mirror.setFault(name, { kind: "corrupt", at: size - 2 });
     }
-    // Where a scan took long, names that no tree knows are not a reason for another one at once.
+    // After a long scan an unknown name does not cause another one at once.
     await server.actions.rescan({ full: false }, { onProgress: () => undefined, signal: new AbortController().signal });
     let completed = false;
     try {
@@ -122,7 +120,7 @@ test("where all lie, no client completes the file and the store does not get it"
       completed = response.status === 200 && (await response.bytes()).length === size;
       expect(size === SMALL ? response.status : 502).toBe(502);
     } catch {
-      // Broken off, as it must be once bytes have been sent.
+      // The transfer is reset, as it must be after the first bytes.
     }
     expect(completed).toBe(false);
     expect(existsSync(pathOf(name))).toBe(false);

@@ -1,3 +1,6 @@
+/**
+ * Tests fetching ahead of need through the whole server: by file, package, version, and the URIs that emerge prints.
+ */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
@@ -8,13 +11,13 @@ import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 setDefaultTimeout(30_000);
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
   mirror = await startFakeUpstream();
 });
 
@@ -26,12 +29,12 @@ afterEach(async () => {
 });
 
 async function start(settings: Record<string, string> = {}): Promise<TestServer> {
-  const repos = [tree.location];
+  const repos = [repository.location];
   server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos, settings });
   return server;
 }
 
-async function bring(request: Partial<FetchRequest>, onProgress: (progress: Progress) => void = () => undefined) {
+async function runFetch(request: Partial<FetchRequest>, onProgress: (progress: Progress) => void = () => undefined) {
   const { actions } = server ?? (await start());
   const run = { onProgress, signal: new AbortController().signal };
   return await actions.fetch({ names: [], packages: [], ...request }, run);
@@ -40,11 +43,11 @@ async function bring(request: Partial<FetchRequest>, onProgress: (progress: Prog
 const outcomes = ({ results }: FetchReport) =>
   Object.fromEntries(results.map(({ name, outcome }) => [name, outcome]).sort());
 
-test("files come by name, each once, and what can't be had is told with the reason", async () => {
+test("files are fetched by name, each once, and failures have a reason", async () => {
   mirror.files.set("a.tar", "a").set("b.tar", "wrong").set("unknown.tar", "u");
-  tree.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "right", "c.tar": "c" } });
+  repository.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "right", "c.tar": "c" } });
   const names = ["a.tar", "a.tar", "b.tar", "c.tar", "unknown.tar", "none.tar", "x/y"];
-  const first = await bring({ names });
+  const first = await runFetch({ names });
   expect(outcomes(first)).toEqual({
     "a.tar": "fetched",
     "b.tar": "failed",
@@ -58,12 +61,12 @@ test("files come by name, each once, and what can't be had is told with the reas
   expect(reasons["c.tar"]).toContain("wanted by gentoo: app-misc/a");
   expect(reasons["none.tar"]).toContain("No repository knows this file");
   expect(reasons["x/y"]).toContain("neither the name of a distfile nor a path");
-  const again = await bring({ names: ["a.tar"] });
+  const again = await runFetch({ names: ["a.tar"] });
   expect(again).toMatchObject({ files: 1, fetched: 0, present: 1, failed: 0 });
   expect(mirror.fileRequests("a.tar").length).toBe(1);
 });
 
-test("a package brings all its files, or those of one version in all branches, and no others", async () => {
+test("a package has all its files fetched, or those of one version under any USE flag", async () => {
   const dist = Object.fromEntries(
     ["p-1.tar", "p-2.tar", "p-2-doc.tar", "p-2.patch", "p-3.tar"].map((name) => [name, name]),
   );
@@ -73,12 +76,12 @@ test("a package brings all its files, or those of one version in all branches, a
     { version: "2-r1", srcUri: "http://127.0.0.1:1/p-2.tar http://127.0.0.1:1/p-2.patch" },
     { version: "3", srcUri: "http://127.0.0.1:1/p-3.tar", cached: false },
   ];
-  tree.put("app-misc/p", { dist, ebuilds });
-  tree.put("app-misc/q", { dist: { "q.tar": "q" } });
+  repository.put("app-misc/p", { dist, ebuilds });
+  repository.put("app-misc/q", { dist: { "q.tar": "q" } });
   for (const name of Object.keys(dist)) mirror.files.set(name, name);
-  const two = await bring({ packages: ["app-misc/p"], version: "2" });
+  const two = await runFetch({ packages: ["app-misc/p"], version: "2" });
   expect(outcomes(two)).toEqual({ "p-2-doc.tar": "fetched", "p-2.patch": "fetched", "p-2.tar": "fetched" });
-  const all = await bring({ packages: ["app-misc/p", "app-misc/none", "nonsense"] });
+  const all = await runFetch({ packages: ["app-misc/p", "app-misc/none", "nonsense"] });
   expect(outcomes(all)).toEqual({
     "app-misc/none": "failed",
     nonsense: "failed",
@@ -88,12 +91,12 @@ test("a package brings all its files, or those of one version in all branches, a
     "p-2.tar": "present",
     "p-3.tar": "fetched",
   });
-  const none = await bring({ packages: ["app-misc/p"], version: "9" });
+  const none = await runFetch({ packages: ["app-misc/p"], version: "9" });
   expect(none.results[0]?.reason).toBe("has no version 9 in any repository");
 });
 
-test("URIs as emerge prints them name files, renamed ones too", async () => {
-  tree.put("app-misc/one", {
+test("URIs as emerge prints them name files, also renamed ones", async () => {
+  repository.put("app-misc/one", {
     dist: { "one-1.tar.gz": "one", "r-1.tar.gz": "r" },
     ebuilds: [
       {
@@ -103,7 +106,7 @@ test("URIs as emerge prints them name files, renamed ones too", async () => {
     ],
   });
   mirror.files.set("one-1.tar.gz", "one").set("r-1.tar.gz", "r");
-  const report = await bring({
+  const report = await runFetch({
     names: [
       `https://elsewhere.test/distfiles/5a/one-1.tar.gz ${mirror.url}/x/v1.tar.gz`,
       `${mirror.url}/x/v7.tar.gz`,
@@ -117,27 +120,29 @@ test("URIs as emerge prints them name files, renamed ones too", async () => {
   });
 });
 
-test("half of the places are left to clients, and progress tells of each file", async () => {
+test("half of the download slots are left to clients, and progress lists each active file", async () => {
   const names = Array.from({ length: 6 }, (_, i) => `f-${i}.tar`);
   const content = (seed: number) => ({ size: 200_000, seed });
   for (const [i, name] of names.entries()) mirror.files.set(name, content(i));
-  tree.put("app-misc/f", { dist: Object.fromEntries(names.map((name, i) => [name, content(i)])) });
+  repository.put("app-misc/f", { dist: Object.fromEntries(names.map((name, i) => [name, content(i)])) });
   mirror.setFault("*", { kind: "rate", bytesPerSecond: 400_000 });
   await start({ "fetcher.max_downloads": "4" });
-  const told: Progress[] = [];
-  const report = await bring({ names }, (progress) => told.push(progress));
+  const seen: Progress[] = [];
+  const report = await runFetch({ names }, (progress) => seen.push(progress));
   expect(report).toMatchObject({ fetched: 6, failed: 0 });
-  expect(Math.max(...told.map(({ active }) => active.length))).toBe(2);
+  expect(Math.max(...seen.map(({ active }) => active.length))).toBe(2);
   expect(
-    told.some(({ active }) => active.some(({ bytes, size }) => bytes > 0 && bytes < 200_000 && size === 200_000)),
+    seen.some(({ active }) => active.some(({ bytes, size }) => bytes > 0 && bytes < 200_000 && size === 200_000)),
   ).toBe(true);
-  expect(told.at(-1)).toMatchObject({ done: 6, total: 6, bytes: 1_200_000, total_bytes: 1_200_000, active: [] });
+  expect(seen.at(-1)).toMatchObject({ done: 6, total: 6, bytes: 1_200_000, total_bytes: 1_200_000, active: [] });
 });
 
-test("stopped, it begins no more, and those under way come to their end", async () => {
+test("an aborted fetch starts no further downloads and lets the active ones finish", async () => {
   const names = Array.from({ length: 8 }, (_, i) => `f-${i}.tar`);
   for (const [i, name] of names.entries()) mirror.files.set(name, { size: 100_000, seed: i });
-  tree.put("app-misc/f", { dist: Object.fromEntries(names.map((name, i) => [name, { size: 100_000, seed: i }])) });
+  repository.put("app-misc/f", {
+    dist: Object.fromEntries(names.map((name, i) => [name, { size: 100_000, seed: i }])),
+  });
   mirror.setFault("*", { kind: "rate", bytesPerSecond: 200_000 });
   const { actions } = await start({ "fetcher.max_downloads": "2" });
   const stopping = new AbortController();
@@ -147,7 +152,7 @@ test("stopped, it begins no more, and those under way come to their end", async 
   await expect(actions.fetch({ names, packages: [] }, { onProgress, signal: stopping.signal })).rejects.toThrow(
     "enough",
   );
-  const again = await bring({ names: [names[0] ?? ""] });
+  const again = await runFetch({ names: [names[0] ?? ""] });
   expect(again.failed).toBe(0);
   expect(mirror.fileRequests(names[0] ?? "").length).toBe(1);
   expect(mirror.fileRequests(names[7] ?? "").length).toBe(0);

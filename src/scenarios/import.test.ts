@@ -1,3 +1,6 @@
+/**
+ * Tests the import of a DISTDIR or of a mirror's folders into the store, through the whole server.
+ */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -12,20 +15,19 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { ImportReport, Progress } from "../api/action-schemas.ts";
-import { standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
 import { readContent } from "../testing/content.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { distfilePath } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let server: TestServer | undefined;
 
 beforeEach(() => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
   mkdirSync(folder.file("distdir"));
 });
 
@@ -41,7 +43,7 @@ function put(path: string, content: string | Uint8Array): void {
   writeFileSync(full, content);
 }
 
-async function start(settings: Record<string, string> = {}, repos: readonly string[] = [tree.location]) {
+async function start(settings: Record<string, string> = {}, repos: readonly string[] = [repository.location]) {
   server = await startServer({ location: folder.file("store"), mirrors: ["http://127.0.0.1:1"], repos, settings });
   await server.settled;
   return server;
@@ -52,13 +54,13 @@ async function importAll(onProgress: (progress: Progress) => void = () => undefi
   return await actions.import({ folder: folder.file("distdir") }, { onProgress, signal: new AbortController().signal });
 }
 
-const leftIn = (report: ImportReport) =>
+const skippedBy = (report: ImportReport) =>
   Object.fromEntries(report.skipped.map((one) => [one.reason, one.examples.sort()]));
-const pathOf = (name: string) => folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`);
+const pathOf = (name: string) => folder.file(`store${distfilePath(name)}`);
 const get = async (name: string) => await fetch(`${server?.url}/distfiles/${name}`);
 
-/** All that could change of what lies in a folder. */
-function picture(path: string): unknown {
+/** Returns everything about the files in a folder that could change. */
+function snapshot(path: string): unknown {
   return readdirSync(path, { recursive: true, encoding: "utf8" })
     .sort()
     .map((name) => {
@@ -67,10 +69,10 @@ function picture(path: string): unknown {
     });
 }
 
-test("what a Manifest vouches for by name, size and digest is taken in; the rest is told of; the folder stays as it was", async () => {
+test("files that match a Manifest are imported, the others reported with a reason, and the folder stays unchanged", async () => {
   const large = { size: 5_000_000, seed: 1 };
   const sha512 = createHash("sha512").update("old").digest("hex");
-  tree.put("app-misc/a", {
+  repository.put("app-misc/a", {
     dist: {
       "good.tar": "good",
       "large.tar": large,
@@ -100,10 +102,10 @@ test("what a Manifest vouches for by name, size and digest is taken in; the rest
   symlinkSync("nowhere", folder.file("distdir/dangling"));
   execFileSync("mkfifo", [folder.file("distdir/pipe.tar")]);
   utimesSync(folder.file("distdir/good.tar"), 1e9, 1e9);
-  const before = picture(folder.file("distdir"));
+  const before = snapshot(folder.file("distdir"));
   const report = await importAll();
   expect([report.adopted, report.adopted_bytes, report.present]).toEqual([3, 5_000_007, 0]);
-  expect(leftIn(report)).toEqual({
+  expect(skippedBy(report)).toEqual({
     unknown: ["unknown.tar"],
     size: ["short.tar"],
     digest: ["other.tar"],
@@ -115,8 +117,8 @@ test("what a Manifest vouches for by name, size and digest is taken in; the rest
     special: ["pipe.tar"],
   });
   expect(report.scanned).toBe(3 + 13);
-  expect(picture(folder.file("distdir"))).toEqual(before);
-  // A copy of its own, readable by all, with the time it had there.
+  expect(snapshot(folder.file("distdir"))).toEqual(before);
+  // The copy is independent, readable by all, and has the original's time.
   const { nlink, ino, mode, mtimeMs } = statSync(pathOf("good.tar"));
   expect([nlink, mode & 0o777, mtimeMs]).toEqual([1, 0o644, 1e12]);
   expect(ino).not.toBe(statSync(folder.file("distdir/good.tar")).ino);
@@ -132,20 +134,20 @@ test("what a Manifest vouches for by name, size and digest is taken in; the rest
   expect(readdirSync(folder.file("store/partial"))).toEqual([]);
 });
 
-test("run again it finds all there, and takes what is new", async () => {
-  tree.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b" } });
+test("a second import skips what is present and imports what is new", async () => {
+  repository.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b" } });
   put("a.tar", "a");
   expect(await importAll()).toMatchObject({ adopted: 1, present: 0 });
   const { ino } = statSync(pathOf("a.tar"));
   put("b.tar", "b");
-  const told: Progress[] = [];
-  expect(await importAll((progress) => told.push(progress))).toMatchObject({ adopted: 1, present: 1, skipped: [] });
-  expect(told.at(-1)).toMatchObject({ done: 2, total: 2, bytes: 1 });
+  const seen: Progress[] = [];
+  expect(await importAll((progress) => seen.push(progress))).toMatchObject({ adopted: 1, present: 1, skipped: [] });
+  expect(seen.at(-1)).toMatchObject({ done: 2, total: 2, bytes: 1 });
   expect(statSync(pathOf("a.tar")).ino).toBe(ino);
 });
 
-test("a store's file that went bad is replaced", async () => {
-  tree.put("app-misc/a", { dist: { "a.tar": "good" } });
+test("a stored file that was damaged is replaced", async () => {
+  repository.put("app-misc/a", { dist: { "a.tar": "good" } });
   put("a.tar", "good");
   await importAll();
   writeFileSync(pathOf("a.tar"), "evil");
@@ -153,34 +155,34 @@ test("a store's file that went bad is replaced", async () => {
   expect(readFileSync(pathOf("a.tar"), "utf8")).toBe("good");
 });
 
-test("the folders of a mirror are gone through, also two levels of them", async () => {
-  tree.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b", "c.tar": "c" } });
+test("a mirror's folders are imported, up to two levels deep", async () => {
+  repository.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b", "c.tar": "c" } });
   put("1b/a.tar", "a");
   put("ab/cd/b.tar", "b");
   put("layout.conf", "[structure]\n");
   put("ab/cd/ef/c.tar", "c");
   const report = await importAll();
-  expect([report.adopted, leftIn(report)]).toEqual([2, { portage: ["layout.conf"], folder: ["ab/cd/ef"] }]);
+  expect([report.adopted, skippedBy(report)]).toEqual([2, { portage: ["layout.conf"], folder: ["ab/cd/ef"] }]);
 });
 
-test("where trees disagree the first one's content is the one that stays", async () => {
+test("if repositories disagree, the first one's content replaces the second's, and not the reverse", async () => {
   const second = writeRepository(folder.file("second"), { name: "second" });
-  tree.put("app-misc/a", { dist: { "f.tar": "first" } });
+  repository.put("app-misc/a", { dist: { "f.tar": "first" } });
   second.put("app-misc/b", { dist: { "f.tar": "other" } });
-  await start({}, [tree.location, second.location]);
+  await start({}, [repository.location, second.location]);
   put("f.tar", "other");
   expect(await importAll()).toMatchObject({ adopted: 1 });
   put("f.tar", "first");
   expect(await importAll()).toMatchObject({ adopted: 1 });
   put("f.tar", "other");
-  // It is the second's, and the store has the first's.
+  // The folder has the second's content, the store the first's.
   const report = await importAll();
   expect([report.adopted, readFileSync(pathOf("f.tar"), "utf8")]).toEqual([0, "first"]);
 });
 
-test("files with RESTRICT=fetch get in this way", async () => {
+test("files with RESTRICT=fetch are served once they were imported", async () => {
   const ebuild = { version: "1", srcUri: "by-hand-1.tar", restrict: "fetch" };
-  tree.put("app-misc/by-hand", { dist: { "by-hand-1.tar": "bought" }, ebuilds: [ebuild] });
+  repository.put("app-misc/by-hand", { dist: { "by-hand-1.tar": "bought" }, ebuilds: [ebuild] });
   await start();
   const refused = await get("by-hand-1.tar");
   expect([refused.status, await refused.text()]).toEqual([404, expect.stringContaining("portcache import DIR")]);
@@ -190,16 +192,16 @@ test("files with RESTRICT=fetch get in this way", async () => {
   expect([answer.status, await answer.text()]).toEqual([200, "bought"]);
 });
 
-test("a store that is full takes no more, and says which files found no room", async () => {
+test("a full store takes no more files, and the report lists those that did not fit", async () => {
   const content = (seed: number) => readContent({ size: 40_000, seed });
-  tree.put("app-misc/a", { dist: Object.fromEntries([1, 2, 3, 4].map((i) => [`${i}.tar`, content(i)])) });
+  repository.put("app-misc/a", { dist: Object.fromEntries([1, 2, 3, 4].map((i) => [`${i}.tar`, content(i)])) });
   for (const i of [1, 2, 3, 4]) put(`${i}.tar`, content(i));
   await start({ "storage.max_size": "100000", "storage.min_free": "0" });
   const report = await importAll();
   expect([report.adopted, report.skipped]).toEqual([2, [expect.objectContaining({ reason: "full", files: 2 })]]);
 });
 
-test("a folder that is none is refused with the reason", async () => {
+test("a path that is no folder is refused with a reason", async () => {
   await start();
   put("file", "x");
   for (const [path, reason] of [
@@ -211,9 +213,9 @@ test("a folder that is none is refused with the reason", async () => {
   }
 });
 
-test("it stops when told to, and what was taken by then is there", async () => {
+test("an aborted import stops, and the files imported by then stay", async () => {
   const names = Array.from({ length: 300 }, (_, i) => `f-${i}.tar`);
-  tree.put("app-misc/a", { dist: Object.fromEntries(names.map((name) => [name, name])) });
+  repository.put("app-misc/a", { dist: Object.fromEntries(names.map((name) => [name, name])) });
   for (const name of names) put(name, name);
   const { actions } = await start();
   const stopping = new AbortController();
@@ -221,7 +223,7 @@ test("it stops when told to, and what was taken by then is there", async () => {
     signal: stopping.signal,
     onProgress: ({ done }: Progress) => done >= 50 && stopping.abort(new Error("enough")),
   };
-  // expect().rejects would go on with the event loop by itself, within the message that told of the scan's end.
+  // expect().rejects runs the event loop itself, inside the message that reports the end of the scan.
   const outcome = await actions.import({ folder: folder.file("distdir") }, run).catch(({ message }: Error) => message);
   expect(outcome).toBe("enough");
   const { adopted, present } = await importAll();

@@ -34,7 +34,7 @@ test("a file, its digests and its signature come from one mirror", async () => {
   for (const path of [SUM, SIGNATURE, FILE]) box.put(path, `${path} of the second`, box.second);
   box.put(SIGNATURE, "of the first", box.first);
   await box.start({ "fetcher.strategy": "round-robin" });
-  // The first has no digest, so the second gave it; from then on it is asked first.
+  // The first mirror has no digest file, so the second sent it, and is asked first from then on.
   expect(await text(SUM)).toBe(`${SUM} of the second`);
   expect(await text(SIGNATURE)).toBe(`${SIGNATURE} of the second`);
   expect(await text(FILE)).toBe(`${FILE} of the second`);
@@ -52,7 +52,7 @@ test("a changed file has its companions revalidated", async () => {
   await box.start();
   expect(await isAll(FILE, OLD)).toBe(true);
   expect(await text(SUM)).toBe(md5Line(OLD));
-  // The digest came after the file, which may have changed meanwhile: asked once, and from then on both are fresh.
+  // The digest file came after the file, which may have changed meanwhile: it is revalidated once, then both are fresh.
   const caches = async () => [(await box.get(FILE)).cache, (await box.get(SUM)).cache];
   expect(await caches()).toEqual(["portcache; fwd=stale; fwd-status=304", "portcache; hit"]);
   expect(await caches()).toEqual(["portcache; hit", "portcache; hit"]);
@@ -71,12 +71,12 @@ test("a mirror that was synced earlier does not replace a newer file", async () 
   await box.start();
   expect(await text(FILE)).toBe("new");
   await box.first.close();
-  // One that compares dates says that it has none newer; one that wants the very date sends what it has.
+  // A mirror that compares dates has none newer; one that wants the exact date sends its own file.
   const current = await box.get(FILE);
   expect([current.cache, await current.response.text()]).toEqual(["portcache; fwd=stale; fwd-status=304", "new"]);
   box.second.setFault(FILE, { kind: "unconditional" });
-  const kept = await box.get(FILE, { "cache-control": "max-age=0" });
-  expect([kept.cache, await kept.response.text()]).toEqual(["portcache; fwd=stale", "new"]);
+  const answer = await box.get(FILE, { "cache-control": "max-age=0" });
+  expect([answer.cache, await answer.response.text()]).toEqual(["portcache; fwd=stale", "new"]);
   expect(readFileSync(box.storedPath(FILE), "utf8")).toBe("new");
 });
 
@@ -84,7 +84,7 @@ test("a mirror that stays silent is not waited for", async () => {
   const dated = "/snapshots/gentoo-20260821.tar.xz";
   box.put(dated, "dated");
   box.first.setFault(dated, { kind: "stall-headers" });
-  // Longer than the test may take: nobody waits for that.
+  // Longer than the test may take.
   await box.start({ "fetcher.stall_timeout": "120s" });
   expect(await text(dated)).toBe("dated");
   expect(box.requests(dated)).toEqual([1, 1]);
@@ -101,7 +101,7 @@ test("a slow mirror is waited for where it gave the companions of the file", asy
   expect(box.requests(FILE)).toEqual([1, 0]);
 });
 
-test("a transfer that breaks off goes on at a mirror with the same size and date, whatever its ETag", async () => {
+test("an interrupted transfer resumes at a mirror with the same size and date, whatever its ETag", async () => {
   box.put(FILE, OLD);
   box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
   box.second.setFault(FILE, { kind: "headers", headers: { ETag: '"of-the-second"' } });
@@ -117,7 +117,7 @@ test("a transfer that breaks off goes on at a mirror with the same size and date
   expect((await box.get(FILE)).cache).toBe("portcache; hit");
 });
 
-test("a transfer that breaks off is not finished with another file: the client's breaks off, the next one is whole", async () => {
+test("an interrupted transfer is never completed with another file: it is reset, and the next one is complete", async () => {
   box.put(FILE, OLD, box.first);
   box.put(FILE, NEW, box.second);
   box.second.lastModified.set(FILE, YESTERDAY);
@@ -142,13 +142,13 @@ test("a file that does not match its digest file is fetched from another mirror"
   expect(await isAll(FILE, right)).toBe(true);
   expect(box.requests(FILE)).toEqual([1, 1]);
   expect(Buffer.compare(readFileSync(box.storedPath(FILE)), readContent(right))).toBe(0);
-  // It was late with one file, which is no reason not to ask it for others.
+  // It was late with one file only, so it is asked for the next.
   box.put("/snapshots/other", "other");
   await text("/snapshots/other");
   expect(box.requests("/snapshots/other")).toEqual([1, 0]);
 });
 
-test("where no mirror has a file that matches the digest file, none is served or stored", async () => {
+test("if no mirror has a file that matches the digest file, none is served or stored", async () => {
   box.put(SUM, md5Line(OLD));
   box.put(FILE, { size: MIB, seed: 5 });
   await box.start();

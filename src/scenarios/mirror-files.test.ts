@@ -44,12 +44,12 @@ test("the mirror's freshness fields are passed on, with the age that it gave", a
   box.put(LATEST, "one");
   box.setHeaders(LATEST, { "Cache-Control": "public, max-age=500", Age: "100", Expires: "0" });
   await box.start();
-  const told = async () => {
+  const freshness = async () => {
     const { headers } = await box.get(LATEST);
     return [headers.get("cache-control"), headers.get("expires") !== null, Number(headers.get("age"))] as const;
   };
-  expect(await told()).toEqual(["public, max-age=500", true, 100]);
-  const [control, expires, age] = await told();
+  expect(await freshness()).toEqual(["public, max-age=500", true, 100]);
+  const [control, expires, age] = await freshness();
   expect([control, expires]).toEqual(["public, max-age=500", true]);
   expect(age).toBeGreaterThanOrEqual(100);
   expect(age).toBeLessThan(160);
@@ -83,7 +83,7 @@ test("a changed file replaces the old one", async () => {
   expect(readFileSync(box.storedPath(LATEST), "utf8")).toBe("other");
 });
 
-test("without a reachable mirror the stale file is served, unless it must not be", async () => {
+test("without a reachable mirror a stale file is served, unless must-revalidate forbids it", async () => {
   const strict = "/snapshots/strict.txt";
   box.put(LATEST, "one");
   box.put(strict, "one");
@@ -102,7 +102,7 @@ test("without a reachable mirror the stale file is served, unless it must not be
   expect((await box.get(LATEST, { "cache-control": "no-cache" })).status).toBe(504);
 });
 
-test("404 is the answer only where every mirror says so, and is remembered; failures are not", async () => {
+test("404 is the answer only if every mirror says so, and is remembered; failures are not", async () => {
   await box.start();
   const path = "/snapshots/none.txt";
   expect((await box.get(path)).status).toBe(404);
@@ -128,7 +128,7 @@ test("a file that all mirrors have removed is removed here, too", async () => {
   expect(existsSync(box.storedPath(LATEST))).toBe(false);
 });
 
-test("many clients at once cost one request, and get bytes as they come in", async () => {
+test("many clients at once cause one request, and get bytes as they arrive", async () => {
   box.put(STAGE, LARGE);
   box.first.setFault(STAGE, { kind: "rate", bytesPerSecond: 20 * MIB });
   await box.start();
@@ -172,7 +172,7 @@ test("paths are decoded once, and only files below the three folders can be requ
   expect(server.url).toStartWith("http://127.0.0.1:");
 });
 
-test("ranges and conditions are answered from a stored one and from one still coming in", async () => {
+test("ranges and conditional requests work on a stored file and during the download", async () => {
   box.put(STAGE, LARGE);
   box.first.setFault(STAGE, { kind: "rate", bytesPerSecond: 8 * MIB });
   await box.start();
@@ -239,7 +239,7 @@ test("a client's Cache-Control is obeyed", async () => {
   expect(box.requests(LATEST)).toEqual([6, 0]);
 });
 
-test("empty files, and files whose size the mirror does not send, are stored like others", async () => {
+test("empty files, and files whose size the mirror does not send, are stored like any other", async () => {
   box.put(LATEST, "");
   box.put(STAGE, LARGE);
   box.first.setFault(STAGE, { kind: "chunked" });
@@ -255,7 +255,7 @@ test("empty files, and files whose size the mirror does not send, are stored lik
   }
 });
 
-test("a packed file may have a Content-Encoding, and a request that comes back is refused", async () => {
+test("a compressed file may have a Content-Encoding, and a request that loops back is refused", async () => {
   const packed = `${STAGE}.CONTENTS.gz`;
   box.put(packed, "packed");
   box.put(LATEST, "one");

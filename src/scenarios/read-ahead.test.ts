@@ -1,6 +1,6 @@
 /**
- * Reading ahead through the whole server: a miss on one file of an ebuild brings those that Portage will ask for
- * next, and no others.
+ * Tests read-ahead through the whole server: a miss on one file of an ebuild prefetches exactly those that Portage will request
+ * next.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Content } from "../testing/content.ts";
@@ -10,7 +10,7 @@ import { startServer, type TestServer } from "../testing/server.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 const all = ["a.zip", "b.zip", "c.zip", "gui.zip", "old.zip", "new.zip", "both.zip"];
@@ -18,11 +18,11 @@ const dist = Object.fromEntries(all.map((name, i): [string, Content] => [name, {
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
+  repository = writeRepository(folder.file("repository"));
   mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
   const uris = (names: string) => names.replaceAll(/\w+\.zip/g, "http://127.0.0.1:9/$&");
   const common = "a.zip b.zip gui? ( gui.zip ) c.zip both.zip";
-  tree.put("app-misc/foo", {
+  repository.put("app-misc/foo", {
     dist,
     ebuilds: [
       { version: "1", srcUri: uris(`${common} old.zip`), iuse: "gui" },
@@ -30,7 +30,7 @@ beforeEach(async () => {
     ],
   });
   const both = Object.fromEntries(Object.entries(dist).filter(([name]) => name === "both.zip"));
-  tree.put("app-misc/bar", { dist: both, ebuilds: [{ version: "1", srcUri: uris("both.zip") }] });
+  repository.put("app-misc/bar", { dist: both, ebuilds: [{ version: "1", srcUri: uris("both.zip") }] });
 });
 
 afterEach(async () => {
@@ -42,12 +42,12 @@ afterEach(async () => {
 
 async function start(settings: Record<string, string> = {}): Promise<void> {
   const location = folder.file("store");
-  server = await startServer({ location, mirrors: [mirror.url], repos: [tree.location], settings });
+  server = await startServer({ location, mirrors: [mirror.url], repos: [repository.location], settings });
   await server.settled;
 }
 
-/** What the mirror was asked for, once it was quiet for a while after this request. */
-async function askedAfter(name: string, method = "GET"): Promise<readonly string[]> {
+/** Sends a request, waits until the mirror is quiet, and returns the files requested from the mirror so far. */
+async function requestsAfter(name: string, method = "GET"): Promise<readonly string[]> {
   const response = await fetch(`${server?.url}/distfiles/${name}`, { method });
   expect(response.status).toBe(200);
   await response.arrayBuffer();
@@ -55,31 +55,31 @@ async function askedAfter(name: string, method = "GET"): Promise<readonly string
   return mirror.requests.flatMap(({ file }) => (file === undefined || file === "layout.conf" ? [] : [file])).sort();
 }
 
-test("a miss brings what all versions that want the file need, whatever the USE flags: once, then they hit", async () => {
+test("a miss prefetches the files that every version needs with any USE flags, each once", async () => {
   await start();
-  expect(await askedAfter("b.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip"]);
+  expect(await requestsAfter("b.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip"]);
   const response = await fetch(`${server?.url}/distfiles/c.zip`);
   expect(response.headers.get("cache-status")).toBe("portcache; hit");
-  expect(await askedAfter("a.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip"]);
-  // Now it is known which version it is.
-  expect(await askedAfter("new.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip", "new.zip"]);
+  expect(await requestsAfter("a.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip"]);
+  // This file belongs to one version only.
+  expect(await requestsAfter("new.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip", "new.zip"]);
 });
 
-test("a file under a USE flag brings the others, and comes only when it is asked for", async () => {
+test("a file under a USE flag is not prefetched, but prefetches the files of its ebuild", async () => {
   await start();
-  expect(await askedAfter("gui.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip", "gui.zip"]);
+  expect(await requestsAfter("gui.zip")).toEqual(["a.zip", "b.zip", "both.zip", "c.zip", "gui.zip"]);
 });
 
-test("a file that several packages want brings none, HEAD brings none, read_ahead = 0 brings none", async () => {
+test("a file of several packages, a HEAD and read_ahead = 0 prefetch nothing", async () => {
   await start();
-  expect(await askedAfter("both.zip")).toEqual(["both.zip"]);
-  expect(await askedAfter("b.zip", "HEAD")).toEqual(["b.zip", "both.zip"]);
+  expect(await requestsAfter("both.zip")).toEqual(["both.zip"]);
+  expect(await requestsAfter("b.zip", "HEAD")).toEqual(["b.zip", "both.zip"]);
   await server?.stop();
   await start({ "fetcher.read_ahead": "0" });
-  expect((await askedAfter("c.zip")).filter((name) => name === "a.zip")).toEqual([]);
+  expect((await requestsAfter("c.zip")).filter((name) => name === "a.zip")).toEqual([]);
 });
 
-test("nothing comes unasked where the disk has less free than is to be left", async () => {
+test("nothing is prefetched if the disk has less than min_free", async () => {
   await start({ "storage.min_free": "1000TiB" });
-  expect(await askedAfter("b.zip")).toEqual(["b.zip"]);
+  expect(await requestsAfter("b.zip")).toEqual(["b.zip"]);
 });

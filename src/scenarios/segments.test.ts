@@ -1,6 +1,6 @@
 /**
- * The whole server with large files that come from several mirrors at once: who is asked for what, what clients get meanwhile,
- * and what happens when one of them fails, lies or knows no ranges.
+ * Tests segmented downloads through the whole server: which mirror gets which requests, what clients receive meanwhile, and what
+ * happens if a mirror fails, sends wrong bytes or ignores ranges.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -24,7 +24,7 @@ interface World extends AsyncDisposable {
   readonly store: string;
 }
 
-/** Mirrors with these faults, each with the files f0, f1 … */
+/** Starts mirrors with these faults and the files f0, f1 …, and a server. */
 async function createWorld(
   faults: readonly (readonly Fault[])[],
   settings: Record<string, string> = {},
@@ -34,8 +34,8 @@ async function createWorld(
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
   for (let i = 0; i < files; i++) dist[`f${i}`] = { size: SIZE, seed: i + 1 };
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/large", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/large", { dist });
   const mirrors: FakeUpstream[] = [];
   for (const list of faults) {
     const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
@@ -47,7 +47,7 @@ async function createWorld(
   const server = await startServer({
     location: store,
     mirrors: mirrors.map(({ url }) => url),
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "fetcher.read_ahead": "0", "fetcher.stall_timeout": "20s", ...settings },
   });
   begun.use(server);
@@ -68,29 +68,29 @@ function get(server: TestServer, i: number, headers: Record<string, string> = {}
   return fetch(`${server.url}/distfiles/f${i}`, { headers });
 }
 
-/** Bytes of the file that were asked for, by the ranges of all requests to this mirror. */
-function askedOf(mirror: FakeUpstream, file: string): readonly (string | undefined)[] {
+/** Returns the ranges of all requests for a file at this mirror. */
+function rangesOf(mirror: FakeUpstream, file: string): readonly (string | undefined)[] {
   return mirror.fileRequests(file).map(({ range }) => range);
 }
 
-test.concurrent("a large file comes from all mirrors at once, each asked for its own parts over one connection", async () => {
+test.concurrent("a large file is fetched from all mirrors at once, each segment from one over a reused connection", async () => {
   await using world = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
   const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
-  const asked = mirrors.flatMap((mirror) => askedOf(mirror, "f0"));
+  const asked = mirrors.flatMap((mirror) => rangesOf(mirror, "f0"));
   for (const mirror of mirrors) {
-    expect(askedOf(mirror, "f0").length).toBeGreaterThan(0);
+    expect(rangesOf(mirror, "f0").length).toBeGreaterThan(0);
     const connections = new Set(mirror.fileRequests("f0").map(({ connection }) => connection));
     expect(connections.size).toBeLessThanOrEqual(2);
   }
   const starts = asked.map((range) => Number(/^bytes=(\d+)-\d+$/.exec(range ?? "")?.[1]));
   expect(new Set(starts).size).toBe(starts.length);
-  // Hardly anything is asked for twice.
+  // Hardly any bytes are sent twice.
   const sent = mirrors.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
   expect(sent).toBeLessThan(1.5 * SIZE);
 });
 
-test.concurrent("the client's bytes keep coming while several bring the file", async () => {
+test.concurrent("the client receives bytes steadily while several mirrors send segments", async () => {
   await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
   const { server } = world;
   const response = await get(server, 0);
@@ -106,7 +106,7 @@ test.concurrent("the client's bytes keep coming while several bring the file", a
   expect(longest).toBeLessThan(6_000);
 });
 
-test.concurrent("a range far ahead is answered, and nothing is asked twice for it", async () => {
+test.concurrent("a range far ahead is answered without requesting bytes twice", async () => {
   await using world = await createWorld([[slow(3)], [slow(3)]]);
   const { server, mirrors } = world;
   const whole = get(server, 0);
@@ -118,7 +118,7 @@ test.concurrent("a range far ahead is answered, and nothing is asked twice for i
   expect(sent).toBeLessThan(1.5 * SIZE);
 });
 
-test.concurrent("one that ignores ranges is found out, and asked for no further part", async () => {
+test.concurrent("a mirror that ignores ranges gets no further range requests", async () => {
   await using world = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
   const { server, mirrors } = world;
   for (let i = 0; i < 2; i++) await expectRight(await get(server, i), i);
@@ -126,7 +126,7 @@ test.concurrent("one that ignores ranges is found out, and asked for no further 
   expect(ignoring?.requests.filter(({ range }) => range !== undefined).length).toBeLessThanOrEqual(1);
 });
 
-test.concurrent("where others bring nothing more they are let go, and not asked for the next file", async () => {
+test.concurrent("a mirror that adds no speed is dropped, and hardly asked for the next file", async () => {
   await using world = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
   const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
@@ -135,15 +135,15 @@ test.concurrent("where others bring nothing more they are let go, and not asked 
   expect(second.length).toBeLessThanOrEqual(1);
 });
 
-test.concurrent("with one connection per file a file comes from one mirror", async () => {
+test.concurrent("with one connection per file, a file comes from one mirror", async () => {
   await using world = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
   const { server, mirrors } = world;
   await expectRight(await get(server, 0), 0);
-  const asked = mirrors.map((mirror) => askedOf(mirror, "f0"));
+  const asked = mirrors.map((mirror) => rangesOf(mirror, "f0"));
   expect(asked.flat()).toEqual([undefined]);
 });
 
-test.concurrent("one that lies among several is found out: the client is broken off, the next asking gets the right file", async () => {
+test.concurrent("if one of several mirrors sends wrong bytes, only that one counts as failed, and the next request gets the right file", async () => {
   await using world = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
   const { server, mirrors, store } = world;
   mirrors[1]?.setFault("*", slow(4), { kind: "garbage" });
@@ -159,13 +159,13 @@ test.concurrent("one that lies among several is found out: the client is broken 
   const stored = [...new Bun.Glob("distfiles/*/f0").scanSync(store)];
   expect(stored.map((path) => statSync(`${store}/${path}`).size)).toEqual([SIZE]);
   expect(existsSync(`${store}/partial/f0`)).toBe(false);
-  // It is set back, and the honest ones are not.
+  // Only the corrupt mirror has a failure recorded.
   const known = await (await fetch(`${server.url}/api/v1/mirrors`)).json();
   const failed = (known as Mirrors).mirrors.map(({ url, requests }) => [url, requests.failed > 0]);
   expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
 });
 
-test.concurrent("mirrors that refuse ranges give the whole file when they are asked without one", async () => {
+test.concurrent("mirrors that refuse ranges are asked for the whole file", async () => {
   const refuses: Fault = { kind: "status", status: 416, on: "range" };
   await using world = await createWorld([
     [slow(8), refuses],
@@ -175,7 +175,7 @@ test.concurrent("mirrors that refuse ranges give the whole file when they are as
   await expectRight(await get(server, 0), 0);
 });
 
-test.concurrent("a server that is stopped leaves of a file from several mirrors what has no gaps, and nothing else", async () => {
+test.concurrent("a stopped server leaves the part of a segmented download that has no gaps", async () => {
   await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
   const { server, store } = world;
   const body = get(server, 0).then((response) => response.bytes());
@@ -189,7 +189,7 @@ test.concurrent("a server that is stopped leaves of a file from several mirrors 
   expect(Buffer.compare(left, readContent({ size: SIZE, seed: 1 }, 0, left.length))).toBe(0);
 });
 
-test.concurrent("however many files come at once, a host has no more connections than is polite", async () => {
+test.concurrent("many files at once stay within the limit of connections to one host", async () => {
   await using world = await createWorld(
     Array.from({ length: 3 }, () => [slow(2)]),
     { "fetcher.connections_per_file": "3" },
@@ -207,7 +207,7 @@ test.concurrent("however many files come at once, a host has no more connections
     }),
   );
   clearInterval(timer);
-  // Some were fetched from more than one mirror all the same.
+  // Some files were still fetched from more than one mirror.
   expect(
     mirrors.reduce((sum, { requests }) => sum + requests.filter(({ file }) => file !== "layout.conf").length, 0),
   ).toBeGreaterThan(20);

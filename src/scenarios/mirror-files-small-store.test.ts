@@ -27,7 +27,7 @@ const days = () =>
 const storedBytes = async () =>
   ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
 
-test("clean-up counts mirror files and removes those worth least, but for those that keep names", async () => {
+test("clean-up counts mirror files and removes those worth least, except those that `keep` names", async () => {
   const small = {
     "storage.max_size": "13MiB",
     "storage.min_free": "0",
@@ -36,7 +36,7 @@ test("clean-up counts mirror files and removes those worth least, but for those 
   const server = await box.start(small);
   for (let day = 10; day < 18; day++) {
     expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
-    // The one that is used most is worth most.
+    // The most used file is worth most.
     if (day >= 12) expect(await isRight(snapshot(12), contentOf(12))).toBe(true);
   }
   await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
@@ -46,7 +46,7 @@ test("clean-up counts mirror files and removes those worth least, but for those 
   expect(left).toContain(12);
   expect(left.length).toBeLessThanOrEqual(6);
   expect(await storedBytes()).toBe(left.length * 2 * MIB);
-  // What went is fetched again.
+  // Removed files are fetched again.
   const gone = [13, 14, 15].find((day) => !left.includes(day))!;
   expect(await isRight(snapshot(gone), contentOf(gone))).toBe(true);
 });
@@ -63,7 +63,7 @@ test("distfiles and mirror files are weighed against each other", async () => {
   expect((await box.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
 });
 
-test("a file that does not fit is passed on, to many clients at once, and nothing of it stays", async () => {
+test("a file that does not fit is passed on, also to many clients at once, and nothing of it stays", async () => {
   const path = "/releases/stage3.tar.xz";
   const content: Content = { size: 9 * MIB, seed: 50 };
   box.put(path, content);
@@ -74,7 +74,7 @@ test("a file that does not fit is passed on, to many clients at once, and nothin
   expect(box.parts()).toEqual([]);
 });
 
-test("a folder where the file should be, or a file where its folder should, is left alone and fails no client", async () => {
+test("a folder in place of the file, or a file in place of its folder, is left alone and fails no client", async () => {
   await box.start();
   mkdirSync(box.storedPath("/snapshots/here/mine"), { recursive: true });
   writeFileSync(box.storedPath("/snapshots/plain"), "mine");
@@ -88,14 +88,14 @@ test("a folder where the file should be, or a file where its folder should, is l
   expect(await (await box.get("/healthz")).response.text()).toBe("ok\n");
 });
 
-test("verify finds a file whose bytes have rotted, and it is served to nobody any more", async () => {
+test("verify finds a file with damaged bytes, which is not served any more", async () => {
   const server = await box.start();
   const path = snapshot(10);
   const run = { onProgress: () => undefined, signal: new AbortController().signal };
   const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, run);
   for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
   expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unverified: 2, bad: [] });
-  // As a disk that rots: nothing but the bytes is another.
+  // Only the bytes change, as on a failing disk.
   const index = new Database(box.storedPath("/index.sqlite"));
   writeFileSync(box.storedPath(path), readContent(contentOf(12)));
   const { size, mtimeNs, ctimeNs } = statSync(box.storedPath(path), { bigint: true });
@@ -109,7 +109,7 @@ test("verify finds a file whose bytes have rotted, and it is served to nobody an
   expect(await verify(true)).toMatchObject({ unverified: 2, bad: [] });
 });
 
-test("a file that somebody changed on disk is fetched again, and the target of a link is not served", async () => {
+test("a file that was changed on disk is fetched again, and the target of a link is not served", async () => {
   const path = snapshot(10);
   await box.start();
   expect(await isRight(path, contentOf(10))).toBe(true);
@@ -125,7 +125,7 @@ test("a file that somebody changed on disk is fetched again, and the target of a
   rmSync(box.storedPath(path));
   symlinkSync("/etc/passwd", box.storedPath(path));
   expect(await isRight(path, contentOf(10))).toBe(true);
-  // Put there by hand, of a time after the mirror's own.
+  // Put there by hand, with a later time than the mirror's file.
   writeFileSync(box.storedPath(snapshot(11)), "mine");
   expect(await isRight(snapshot(11), contentOf(11))).toBe(true);
 });

@@ -1,5 +1,5 @@
 /**
- * The whole server with many downloads at once: connections that are used again, places given fairly.
+ * Runs many downloads through the whole server: connections are reused, and slots are shared fairly.
  */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { type Content, sizeOf } from "../testing/content.ts";
@@ -25,14 +25,14 @@ async function createWorld(
 ): Promise<{ readonly server: TestServer; readonly mirror: FakeUpstream }> {
   const folder = createTempFolder();
   closers.push(() => folder.remove());
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/many", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/many", { dist });
   const mirror = await startFakeUpstream({ files: new Map(Object.entries(dist)), ...options });
   closers.push(mirror.close);
   const server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "fetcher.read_ahead": "0", "fetcher.stall_timeout": "20s", ...settings },
   });
   closers.push(server.stop);
@@ -45,7 +45,7 @@ async function get(server: TestServer, name: string, content: Content): Promise<
   expect([name, response.status, (await response.bytes()).length]).toEqual([name, 200, sizeOf(content)]);
 }
 
-test("file after file comes over one connection to the mirror, and one that it does not have costs no new one", async () => {
+test("files are fetched one after the other over one connection to the mirror, also after a 404", async () => {
   const dist: Record<string, Content> = {};
   for (let i = 0; i < 12; i++) dist[`f${i}`] = { size: 40 * KIB, seed: i + 1 };
   const { server, mirror } = await createWorld(dist);
@@ -61,7 +61,7 @@ test("file after file comes over one connection to the mirror, and one that it d
   expect(connections.size).toBeLessThanOrEqual(2);
 });
 
-test("small files do not wait for large ones, however many there are", async () => {
+test("small files do not wait behind any number of large ones", async () => {
   const dist: Record<string, Content> = {};
   for (let i = 0; i < 10; i++) dist[`large${i}`] = { size: 40 * MIB, seed: i + 1 };
   for (let i = 0; i < 10; i++) dist[`small${i}`] = { size: 20 * KIB, seed: 50 + i };
@@ -71,7 +71,7 @@ test("small files do not wait for large ones, however many there are", async () 
   const large = Array.from({ length: 10 }, (_, i) =>
     fetch(`${server.url}/distfiles/large${i}`, { signal: stop.signal }).catch(() => undefined),
   );
-  // The large ones are all in the queue, and as many at work as may be.
+  // All large files are queued, and as many are downloaded as may be.
   while (mirror.requests.filter(({ file }) => file?.startsWith("large")).length < 3) await Bun.sleep(10);
   for (let i = 0; i < 10; i++) await get(server, `small${i}`, dist[`small${i}`] as Content);
   expect(mirror.requests.filter(({ file }) => file?.startsWith("large")).length).toBe(3);

@@ -1,29 +1,29 @@
 /**
- * What an attack on the server found, each once: mirrors and clients that do what nobody promised they would not.
+ * Repeats what an attack on the server found: mirrors, clients and files in the store that misbehave.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
+import { dirname } from "node:path";
 import { type Content, digestsOf, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { distfilePath } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const known = { size: 100_000, seed: 1 };
 const unknown = { size: 150_000, seed: 2 };
 
 let folder: TempFolder;
-let tree: TestRepository;
+let repository: TestRepository;
 let mirror: FakeUpstream;
 let server: TestServer | undefined;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/one", { dist: { "known.zip": known } });
+  repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/one", { dist: { "known.zip": known } });
   mirror = await startFakeUpstream({
     files: new Map<string, Content>([
       ["known.zip", known],
@@ -40,7 +40,7 @@ afterEach(async () => {
 });
 
 async function start(mirrors = [mirror.url], settings: Record<string, string> = {}): Promise<string> {
-  server = await startServer({ location: folder.file("store"), mirrors, repos: [tree.location], settings });
+  server = await startServer({ location: folder.file("store"), mirrors, repos: [repository.location], settings });
   await server.settled;
   return `${server.url}/distfiles`;
 }
@@ -49,7 +49,7 @@ async function isRight(response: Response, content: Content): Promise<boolean> {
   return Buffer.compare(await response.bytes(), readContent(content)) === 0;
 }
 
-/** A server that answers every connection with the same bytes; `more` goes on until the peer leaves. */
+/** Starts a server that answers every connection with the same bytes, and repeats `more` until the peer leaves. */
 async function startRaw(answer: string, more?: Uint8Array) {
   let gone = 0;
   const listener = createServer((socket) => {
@@ -76,13 +76,13 @@ async function startRaw(answer: string, more?: Uint8Array) {
 
 test("a link in the store is not served", async () => {
   const base = await start();
-  const name = "unknown.zip" as DistfileName;
-  mkdirSync(folder.file(`store/distfiles/${standardFolder(name)}`));
-  symlinkSync("/etc/passwd", folder.file(`store/distfiles/${standardFolder(name)}/${name}`));
+  const link = folder.file(`store${distfilePath("unknown.zip")}`);
+  mkdirSync(dirname(link));
+  symlinkSync("/etc/passwd", link);
   expect(await isRight(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
 });
 
-test("passwords of mirrors are sent to mirrors alone", async () => {
+test("passwords of mirrors are sent to the mirrors only", async () => {
   const base = await start([mirror.url.replace("http://", "http://someone:secret@")]);
   const text = await (await fetch(`${base}/absent.zip`)).text();
   expect(text).toContain(`http://***@${new URL(mirror.url).host}: answered 404`);
@@ -90,14 +90,14 @@ test("passwords of mirrors are sent to mirrors alone", async () => {
   expect(mirror.requests.at(-1)?.headers["authorization"]).toBe(`Basic ${btoa("someone:secret")}`);
 });
 
-test("what one mirror said of an unknown file does not bind the next", async () => {
-  const liar = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: "x"\r\n\r\n');
-  const base = await start([liar.url, mirror.url], { "fetcher.strategy": "ordered" });
+test("size and ETag of an unknown file at one mirror do not bind the next mirror", async () => {
+  const broken = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 100\r\nETag: "x"\r\n\r\n');
+  const base = await start([broken.url, mirror.url], { "fetcher.strategy": "ordered" });
   expect(await isRight(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
-  liar.close();
+  broken.close();
 });
 
-test("a mirror whose layout.conf is refused is flat, one that stalls over it is passed over and then avoided", async () => {
+test("a mirror that refuses layout.conf counts as flat, and one that stalls over it is skipped and then avoided", async () => {
   const flat = await startFakeUpstream({ files: new Map([["known.zip", known]]), layoutConf: null });
   flat.setFault("layout.conf", { kind: "status", status: 403 });
   const stalls = await startFakeUpstream({ files: new Map([["known.zip", known]]) });
@@ -112,15 +112,15 @@ test("a mirror whose layout.conf is refused is flat, one that stalls over it is 
   await stalls.close();
 });
 
-test("a content-hash request finds what a tree has got since", async () => {
+test("a request by content hash finds a file that a repository has added since", async () => {
   const base = await start();
-  tree.put("app-misc/new", { dist: { "unknown.zip": unknown } });
-  tree.markSynced();
+  repository.put("app-misc/new", { dist: { "unknown.zip": unknown } });
+  repository.markSynced();
   const { blake2b } = digestsOf(unknown);
   expect(await isRight(await fetch(`${base}/${blake2b.slice(0, 2)}/${blake2b}`), unknown)).toBe(true);
 });
 
-test("an endless body that nobody waits for any more is ended", async () => {
+test("an endless download ends when its client leaves", async () => {
   const endless = await startRaw(
     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/octet-stream\r\n\r\n",
     new Uint8Array(65_536),
@@ -138,7 +138,7 @@ test("an endless body that nobody waits for any more is ended", async () => {
   endless.close();
 });
 
-test("an unknown file whose part is whole already is fetched anew, not asked for its end for ever", async () => {
+test("an unknown file whose part is already complete is fetched anew", async () => {
   let base = await start();
   mirror.setFault("unknown.zip", { kind: "stall", at: unknown.size - 1 });
   expect((await fetch(`${base}/unknown.zip`)).status).toBe(504);
@@ -151,7 +151,7 @@ test("an unknown file whose part is whole already is fetched anew, not asked for
   expect(await isRight(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
 });
 
-test("folders and files in the wrong places cost a copy, not the answer", async () => {
+test("a folder in place of a part file, or no folder for parts, does not fail the request", async () => {
   const base = await start();
   mkdirSync(folder.file("store/partial/known.zip"));
   expect(await isRight(await fetch(`${base}/known.zip`), known)).toBe(true);
@@ -159,20 +159,20 @@ test("folders and files in the wrong places cost a copy, not the answer", async 
   expect(await isRight(await fetch(`${base}/unknown.zip`), unknown)).toBe(true);
 });
 
-test("HEAD of an absent name is remembered like GET", async () => {
+test("a 404 for HEAD is remembered like one for GET", async () => {
   const base = await start();
   for (let i = 0; i < 3; i++) expect((await fetch(`${base}/absent.zip`, { method: "HEAD" })).status).toBe(404);
   expect(mirror.requests.filter(({ path }) => path.includes("absent.zip")).length).toBe(1);
 });
 
-test("trees that disagree: the second content serves while the first is not to be had", async () => {
+test("if repositories disagree, the second one's content is served while no mirror has the first one's", async () => {
   const overlay = writeRepository(folder.file("overlay"), { name: "overlay" });
   overlay.put("app-misc/own", { dist: { "known.zip": unknown } });
   mirror.files.set("known.zip", unknown);
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location, overlay.location],
+    repos: [repository.location, overlay.location],
   });
   await server.settled;
   const base = `${server.url}/distfiles`;

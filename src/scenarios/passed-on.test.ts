@@ -1,16 +1,14 @@
 /**
- * A store that takes no files, or no more of one: every client gets its whole file all the same, nothing half-written stays,
- * and memory is bounded. Faults are put into the store's own part files; what a real disk does is in scripts/full-disk.test.ts.
+ * Requests files that the store cannot take: every client still gets its complete file, nothing half-written stays, and memory is
+ * bounded. scripts/full-disk.test.ts does the same with a real disk.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { untilStored } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -27,7 +25,7 @@ let server: TestServer | undefined;
 beforeEach(async () => {
   folder = createTempFolder();
   mirrors = await Promise.all([0, 1].map(() => startFakeUpstream({ files: new Map(Object.entries(dist)) })));
-  writeRepository(folder.file("tree")).put("app-misc/some", { dist });
+  writeRepository(folder.file("repository")).put("app-misc/some", { dist });
 });
 afterEach(async () => {
   await server?.stop();
@@ -39,7 +37,7 @@ afterEach(async () => {
 async function start(settings: Readonly<Record<string, string>>): Promise<string> {
   const urls = mirrors.map(({ url }) => url);
   const location = folder.file("store");
-  server = await startServer({ location, mirrors: urls, repos: [folder.file("tree")], settings });
+  server = await startServer({ location, mirrors: urls, repos: [folder.file("repository")], settings });
   await server.settled;
   return server.url;
 }
@@ -53,12 +51,11 @@ async function expectRight(response: Response, name: string, start = 0): Promise
   expect([name, Buffer.compare(await response.bytes(), readContent(content, start))]).toEqual([name, 0]);
 }
 
-const isStored = (name: string) =>
-  existsSync(folder.file(`store/distfiles/${standardFolder(name as DistfileName)}/${name}`));
+const isStored = (name: string) => existsSync(folder.file(`store${distfilePath(name)}`));
 const parts = () => readdirSync(folder.file("store/partial"));
 const health = async (url: string) => await (await fetch(`${url}/healthz`)).text();
 
-test("files that are larger than max_size are passed on, to many at once, and smaller ones stored", async () => {
+test("files larger than max_size are passed on, also to many clients at once, and smaller ones stored", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   for (const name of Object.keys(dist)) {
     const answers = await Promise.all(Array.from({ length: 6 }, () => get(url, name)));
@@ -72,7 +69,7 @@ test("files that are larger than max_size are passed on, to many at once, and sm
   expect(await health(url)).toBe("ok\n");
 });
 
-test("ranges of what can't be stored are the right bytes, far ahead too", async () => {
+test("ranges of a file that cannot be stored are right, also far ahead", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   for (const [range, from] of [
     ["bytes=5-", 5],
@@ -84,14 +81,14 @@ test("ranges of what can't be stored are the right bytes, far ahead too", async 
   }
 });
 
-test("where min_free can't be kept everything is passed on, and that is told", async () => {
+test("if min_free cannot be reached, every file is passed on and the server is degraded", async () => {
   const url = await start({ "storage.min_free": "100TiB" });
   for (const name of Object.keys(dist)) await expectRight(await get(url, name), name);
   expect(Object.keys(dist).filter(isStored)).toEqual([]);
   expect(await health(url)).toStartWith("degraded: the store takes no files");
 });
 
-test("who comes late to what is passed on gets a stream of its own, past one who has paused", async () => {
+test("a client that joins late gets a stream of its own, and a paused client does not block it", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.stall_timeout": "20s" });
   for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 12 * MIB });
   const early = await get(url, "large.zip");
@@ -104,7 +101,7 @@ test("who comes late to what is passed on gets a stream of its own, past one who
   expect(seen).toBe(24 * MIB + 777);
 });
 
-test("when the last client leaves, what can't be stored is not fetched on", async () => {
+test("a download that cannot be stored ends with its last client", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.stall_timeout": "20s" });
   for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
   const leaving = new AbortController();
@@ -118,7 +115,7 @@ test("when the last client leaves, what can't be stored is not fetched on", asyn
   expect(sent() - before).toBeLessThan(MIB);
 });
 
-test("fetch does not wait for a reader of what can't be stored, but says that it can't", async () => {
+test("fetch reports a file that cannot be stored instead of waiting for a client", async () => {
   await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   const run = { onProgress: () => undefined, signal: new AbortController().signal };
   const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, run);
@@ -129,7 +126,7 @@ test("fetch does not wait for a reader of what can't be stored, but says that it
   ]);
 });
 
-test("clients that take their time over what can't be stored hold up nobody else", async () => {
+test("a slow client of a file that cannot be stored blocks no other client", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0", "fetcher.max_downloads": "1" });
   const slow = (await get(url, "large.zip")).body?.getReader();
   await slow?.read();
@@ -137,7 +134,7 @@ test("clients that take their time over what can't be stored hold up nobody else
   await slow?.cancel();
 });
 
-test("a source that breaks off or lies is gone on from or thrown away, as with what is stored", async () => {
+test("a download that cannot be stored fails over after a reset and after wrong bytes", async () => {
   const url = await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   for (const mirror of mirrors) mirror.setFault("large.zip", { kind: "reset", at: 9 * MIB, times: 1 });
   await expectRight(await get(url, "large.zip"), "large.zip");
@@ -145,7 +142,7 @@ test("a source that breaks off or lies is gone on from or thrown away, as with w
   for (let i = 0; i < 3; i++) await expectRight(await get(url, "small.zip"), "small.zip");
 });
 
-test("a store that is full of what is used less makes room", async () => {
+test("a full store removes less used files for a new one", async () => {
   const url = await start({ "storage.max_size": "25MiB", "storage.min_free": "0" });
   await expectRight(await get(url, "small.zip"), "small.zip");
   await untilStored(`${url}/distfiles/small.zip`);
@@ -153,6 +150,6 @@ test("a store that is full of what is used less makes room", async () => {
   await expectRight(await get(url, "large.zip"), "large.zip");
   await untilStored(`${url}/distfiles/large.zip`);
   expect([isStored("small.zip"), isStored("large.zip")]).toEqual([false, true]);
-  const path = folder.file(`store/distfiles/${standardFolder("large.zip" as DistfileName)}/large.zip`);
+  const path = folder.file(`store${distfilePath("large.zip")}`);
   expect(Buffer.compare(readFileSync(path), readContent(dist["large.zip"]!))).toBe(0);
 });

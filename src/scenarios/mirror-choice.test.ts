@@ -12,7 +12,7 @@ import { createTempFolder } from "../testing/temp.ts";
 setDefaultTimeout(90_000);
 
 const KIB = 1024;
-/** So long that nobody waits for them here: a client that did would be noticed on a busy machine, too. */
+/** Longer than any test waits, so that a client that waited for it would be noticed even on a busy machine. */
 const PATIENT = { "fetcher.stall_timeout": "60s", "fetcher.connect_timeout": "60s" };
 const SOON_MS = 30_000;
 
@@ -21,7 +21,7 @@ interface World extends AsyncDisposable {
   start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
 }
 
-/** Files f0, f1 … of this size at each of so many mirrors. */
+/** Returns files f0, f1 … of this size. */
 async function createWorld(mirrorCount: number, files: number, size: number): Promise<World> {
   await using begun = new AsyncDisposableStack();
   const folder = begun.use(createTempFolder());
@@ -49,7 +49,7 @@ async function createWorld(mirrorCount: number, files: number, size: number): Pr
   };
 }
 
-/** Fetches the file, which has to be right. @returns milliseconds until all of it was there */
+/** Fetches a file and checks it. @returns milliseconds until it was complete */
 async function get(server: TestServer, i: number, size: number): Promise<number> {
   const before = performance.now();
   const response = await fetch(`${server.url}/distfiles/f${i}`);
@@ -80,7 +80,7 @@ test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one aft
   }
 });
 
-test.concurrent("a mirror that dies costs one file a moment, and it is asked again once it is back", async () => {
+test.concurrent("a mirror that dies delays one file briefly, and is asked again once it is back", async () => {
   const size = 20 * KIB;
   await using world = await createWorld(2, 40, size);
   const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
@@ -99,7 +99,7 @@ test.concurrent("a mirror that dies costs one file a moment, and it is asked aga
   expect(asked(first)).toBeGreaterThanOrEqual(6);
 });
 
-test.concurrent("of four mirrors one refuses, one is silent, one trickles: clients hardly notice, once the statistics show it", async () => {
+test.concurrent("with one refusing, one silent and one trickling mirror of four, clients hardly wait longer once this is known", async () => {
   const size = 100 * KIB;
   await using world = await createWorld(4, 40, size);
   const [refusing, silent, trickling, good] = world.mirrors as [FakeUpstream, FakeUpstream, FakeUpstream, FakeUpstream];
@@ -111,12 +111,12 @@ test.concurrent("of four mirrors one refuses, one is silent, one trickles: clien
   const waits: number[] = [];
   for (let i = 10; i < 40; i++) waits.push(await get(server, i, size));
   expect(Math.max(...waits)).toBeLessThan(SOON_MS);
-  // A second source is begun after longer than that.
+  // A second request starts only after a longer wait.
   expect(waits.toSorted((a, b) => a - b)[15]).toBeLessThan(1_000);
   expect(asked(good)).toBeGreaterThan(25);
 });
 
-test.concurrent("a late first byte starts a second source, and the late one is let go as soon as that has answered", async () => {
+test.concurrent("a late first byte starts a second request, and the late one is cancelled once the second is answered", async () => {
   const size = 30 * KIB;
   await using world = await createWorld(2, 8, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
@@ -125,14 +125,14 @@ test.concurrent("a late first byte starts a second source, and the late one is l
   first.setFault("f6", { kind: "latency", ms: 60_000 });
   expect(await get(server, 6, size)).toBeLessThan(SOON_MS);
   expect([first.fileRequests("f6").length, second.fileRequests("f6").length]).toEqual([1, 1]);
-  // The second mirror answered with one connection open, the first one's is gone.
+  // One connection to the second mirror is open, and the first one's is closed.
   for (let i = 0; i < 100 && first.connections > 0; i++) await Bun.sleep(100);
   expect(first.connections).toBe(0);
   await get(server, 7, size);
   expect(first.fileRequests("f7").length).toBe(1);
 });
 
-test.concurrent("six silent mirrors before the only good one do not lose the client", async () => {
+test.concurrent("six silent mirrors before the only good one do not make the client give up", async () => {
   const size = 30 * KIB;
   await using world = await createWorld(7, 2, size);
   for (const mirror of world.mirrors.slice(0, 6)) {
@@ -143,7 +143,7 @@ test.concurrent("six silent mirrors before the only good one do not lose the cli
   expect(await get(server, 0, size)).toBeLessThan(SOON_MS);
 });
 
-test.concurrent("a small file, which is held until it is whole, does not wait long for a source that falls to a trickle", async () => {
+test.concurrent("a small file does not wait long for a source that slows to a trickle", async () => {
   const size = 100 * KIB;
   await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
@@ -154,7 +154,7 @@ test.concurrent("a small file, which is held until it is whole, does not wait lo
   expect([asked(first), asked(second)]).toEqual([3, 3]);
 });
 
-test.concurrent("a large file whose source falls to a trickle goes on from a better one in mid-file", async () => {
+test.concurrent("a source that slows to a trickle is replaced in mid-file", async () => {
   const size = 6 * KIB * KIB;
   await using world = await createWorld(2, 6, size);
   const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];

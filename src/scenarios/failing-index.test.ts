@@ -1,16 +1,14 @@
 /**
- * An index that takes no writes, as on a full disk: nobody is refused a file for it.
+ * Makes every write of the index fail, as on a full disk: clients still get their files.
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { standardFolder } from "../distfile/layout.ts";
-import type { DistfileName } from "../distfile/name.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { untilStored } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -27,14 +25,14 @@ let server: TestServer;
 
 beforeEach(async () => {
   folder = createTempFolder();
-  const files = new Map<string, Content>([...Object.entries(dist), ["unknown.tar.xz", "nobody wants it"]]);
+  const files = new Map<string, Content>([...Object.entries(dist), ["unknown.tar.xz", "unknown"]]);
   mirror = await startFakeUpstream({ files });
-  const tree = writeRepository(folder.file("tree"));
-  tree.put("app-misc/some", { dist });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/some", { dist });
   server = await startServer({
     location: folder.file("store"),
     mirrors: [mirror.url],
-    repos: [tree.location],
+    repos: [repository.location],
     settings: { "log.level": "error" },
   });
   await server.settled;
@@ -45,7 +43,7 @@ afterEach(async () => {
   folder.remove();
 });
 
-/** From now on each write fails, as where there is no room. */
+/** Makes each write to the index fail from now on. */
 function refuseWrites(): Database {
   const database = new Database(folder.file("store/index.sqlite"));
   const tables = database
@@ -67,19 +65,19 @@ async function get(name: keyof typeof dist): Promise<string> {
   return `${response.status} ${same} ${response.headers.get("cache-status")}`;
 }
 
-test("misses, hits, stored files that vanished and absent ones are answered as ever while the index takes no writes", async () => {
+test("while the index cannot be written, hits, misses, vanished and absent files are answered as usual", async () => {
   await get("before.tar.xz");
   await get("gone.tar.xz");
   await untilStored(`${server.url}/distfiles/gone.tar.xz`);
   mirror.files.set("later.tar.xz", "it");
   using _database = refuseWrites();
-  rmSync(folder.file(`store/distfiles/${standardFolder("gone.tar.xz" as DistfileName)}/gone.tar.xz`));
+  rmSync(folder.file(`store${distfilePath("gone.tar.xz")}`));
   expect(await get("before.tar.xz")).toBe("200 true portcache; hit");
   for (const name of ["gone.tar.xz", "small.tar.xz", "large.tar.xz"] as const) {
     expect(`${name} ${await get(name)}`).toBe(`${name} 200 true portcache; fwd=uri-miss; stored`);
     expect(`${name} ${await get(name)}`).toBe(`${name} 200 true portcache; hit`);
   }
-  expect(await (await fetch(`${server.url}/distfiles/unknown.tar.xz`)).text()).toBe("nobody wants it");
+  expect(await (await fetch(`${server.url}/distfiles/unknown.tar.xz`)).text()).toBe("unknown");
   expect((await fetch(`${server.url}/distfiles/nowhere.tar.xz`)).status).toBe(404);
   expect((await fetch(`${server.url}/api/v1/status`)).status).toBe(200);
   await server.actions.rescan({ full: true }, { onProgress: () => undefined, signal: new AbortController().signal });
