@@ -4,10 +4,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
+import { UNATTENDED } from "../testing/server.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const SNAPSHOT = "snapshots/gentoo-20260810.tar.xz";
-const quiet = { onProgress: () => undefined, signal: new AbortController().signal };
 
 let box: TwoMirrors;
 
@@ -25,7 +25,7 @@ async function json<T>(path: string): Promise<T> {
 test("fetch stores both kinds, once each", async () => {
   const { actions } = await box.start();
   const names = [SNAPSHOT, "one.zip", "snapshots/none.tar.xz", "snapshots/../x"];
-  const first = await actions.fetch({ names, packages: [] }, quiet);
+  const first = await actions.fetch({ names, packages: [] }, UNATTENDED);
   const outcomes = Object.fromEntries(first.results.map(({ name, outcome }) => [name, outcome]));
   expect(outcomes).toEqual({
     [SNAPSHOT]: "fetched",
@@ -34,14 +34,14 @@ test("fetch stores both kinds, once each", async () => {
     "snapshots/../x": "failed",
   });
   expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(true);
-  const again = await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
+  const again = await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
   expect(again).toMatchObject({ files: 2, present: 2, fetched: 0, failed: 0 });
   expect(box.requests(`/${SNAPSHOT}`)).toEqual([1, 0]);
 });
 
 test("the file list, search, top lists and details know both kinds", async () => {
   const { actions } = await box.start();
-  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
+  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
   const { files } = await json<Files>("/api/v1/files?sort=size&order=desc");
   expect(files.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
   expect((await json<Files>("/api/v1/files?q=20260810")).total).toBe(1);
@@ -55,9 +55,9 @@ test("the file list, search, top lists and details know both kinds", async () =>
 
 test("verify reads both kinds, and drop removes both", async () => {
   const { actions } = await box.start();
-  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, quiet);
-  expect(await actions.verify({ repair: false, bytes_per_second: 0 }, quiet)).toMatchObject({ files: 2, bad: [] });
-  const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, quiet);
+  await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
+  expect(await actions.verify({ repair: false, bytes_per_second: 0 }, UNATTENDED)).toMatchObject({ files: 2, bad: [] });
+  const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, UNATTENDED);
   expect(dropped).toMatchObject({ files: 2, bytes: 8000 });
   expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(false);
   expect((await json<Files>("/api/v1/files")).total).toBe(0);

@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
-import { startServer, type TestServer } from "../testing/server.ts";
+import { startServer, type TestServer, UNATTENDED } from "../testing/server.ts";
 import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
@@ -80,6 +80,6 @@ test("while the index cannot be written, hits, misses, vanished and absent files
   expect(await (await fetch(`${server.url}/distfiles/unknown.tar.xz`)).text()).toBe("unknown");
   expect((await fetch(`${server.url}/distfiles/nowhere.tar.xz`)).status).toBe(404);
   expect((await fetch(`${server.url}/api/v1/status`)).status).toBe(200);
-  await server.actions.rescan({ full: true }, { onProgress: () => undefined, signal: new AbortController().signal });
+  await server.actions.rescan({ full: true }, UNATTENDED);
   expect(await get("before.tar.xz")).toBe("200 true portcache; hit");
 });

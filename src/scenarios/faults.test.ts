@@ -7,7 +7,7 @@ import { type Content, readContent, sizeOf } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { writeRepository } from "../testing/repository.ts";
-import { startServer, type TestServer } from "../testing/server.ts";
+import { startServer, type TestServer, UNATTENDED } from "../testing/server.ts";
 import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder } from "../testing/temp.ts";
 
@@ -113,7 +113,7 @@ test("if all mirrors send wrong bytes, no client completes the file and it is no
       mirror.setFault(name, { kind: "corrupt", at: size - 2 });
     }
     // After a long scan an unknown name does not cause another one at once.
-    await server.actions.rescan({ full: false }, { onProgress: () => undefined, signal: new AbortController().signal });
+    await server.actions.rescan({ full: false }, UNATTENDED);
     let completed = false;
     try {
       const response = await fetch(`${server.url}/distfiles/${name}`);

@@ -17,7 +17,7 @@ import {
 import type { ImportReport, Progress } from "../api/action-schemas.ts";
 import { readContent } from "../testing/content.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
-import { startServer, type TestServer } from "../testing/server.ts";
+import { startServer, type TestServer, UNATTENDED } from "../testing/server.ts";
 import { distfilePath } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
@@ -208,8 +208,7 @@ test("a path that is no folder is refused with a reason", async () => {
     [folder.file("none"), "no such file or directory"],
     [folder.file("distdir/file"), "not a directory"],
   ] as const) {
-    const run = { onProgress: () => undefined, signal: new AbortController().signal };
-    await expect(server?.actions.import({ folder: path }, run)).rejects.toThrow(reason);
+    await expect(server?.actions.import({ folder: path }, UNATTENDED)).rejects.toThrow(reason);
   }
 });
 

@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
+import { UNATTENDED } from "../testing/server.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const MIB = 1024 * 1024;
@@ -39,7 +40,7 @@ test("clean-up counts mirror files and removes those worth least, except those t
     // The most used file is worth most.
     if (day >= 12) expect(await isRight(snapshot(12), contentOf(12))).toBe(true);
   }
-  await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
+  await server.actions.clean({ dry_run: false }, UNATTENDED);
   const left = days();
   expect(left).toContain(10);
   expect(left).toContain(11);
@@ -58,7 +59,7 @@ test("distfiles and mirror files are weighed against each other", async () => {
   for (const name of names) await (await box.get(`/distfiles/${name}`)).response.bytes();
   for (let i = 0; i < 5; i++) await (await box.get("/distfiles/a.tar")).response.bytes();
   for (const day of [10, 11, 12]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
-  await server.actions.clean({ dry_run: false }, { onProgress: () => undefined, signal: new AbortController().signal });
+  await server.actions.clean({ dry_run: false }, UNATTENDED);
   expect(await storedBytes()).toBeLessThanOrEqual(9 * MIB);
   expect((await box.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
 });
@@ -91,8 +92,7 @@ test("a folder in place of the file, or a file in place of its folder, is left a
 test("verify finds a file with damaged bytes, which is not served any more", async () => {
   const server = await box.start();
   const path = snapshot(10);
-  const run = { onProgress: () => undefined, signal: new AbortController().signal };
-  const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, run);
+  const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, UNATTENDED);
   for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
   expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unverified: 2, bad: [] });
   // Only the bytes change, as on a failing disk.

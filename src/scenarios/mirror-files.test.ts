@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
+import { UNATTENDED } from "../testing/server.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const MIB = 1024 * 1024;
@@ -299,8 +300,7 @@ test("the API lists a mirror file with its uses and describes it, and it can be 
     state: "stored",
     stored: { path: box.storedPath(LATEST), verification: "unverified" },
   });
-  const options = { onProgress: () => undefined, signal: new AbortController().signal };
-  expect(await server.actions.drop({ names: [name, "snapshots/none"] }, options)).toMatchObject({
+  expect(await server.actions.drop({ names: [name, "snapshots/none"] }, UNATTENDED)).toMatchObject({
     dropped: [{ name, size: 3 }],
     absent: ["snapshots/none"],
   });

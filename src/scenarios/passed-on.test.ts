@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
-import { startServer, type TestServer } from "../testing/server.ts";
+import { startServer, type TestServer, UNATTENDED } from "../testing/server.ts";
 import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
@@ -117,8 +117,7 @@ test("a download that cannot be stored ends with its last client", async () => {
 
 test("fetch reports a file that cannot be stored instead of waiting for a client", async () => {
   await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
-  const run = { onProgress: () => undefined, signal: new AbortController().signal };
-  const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, run);
+  const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, UNATTENDED);
   expect(report?.results.map(({ name, outcome, reason }) => [name, outcome, reason]).sort()).toEqual([
     ["large.zip", "failed", "this server cannot store it, and nobody waits for it"],
     ["small.zip", "failed", "was fetched, but the store could not keep it"],

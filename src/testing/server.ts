@@ -28,6 +28,9 @@ export interface TestServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** Options of an action that runs to its end unobserved. */
+export const UNATTENDED = { onProgress: () => undefined, signal: new AbortController().signal };
+
 /** Starts a server. @param settings default to short time-outs, and a log of errors only */
 export async function startServer({ location, mirrors, repos, settings = {} }: ServerOptions): Promise<TestServer> {
   const all = { "fetcher.connect_timeout": "1s", "fetcher.stall_timeout": "1s", "log.level": "error", ...settings };
