@@ -2,7 +2,7 @@
  * Compares a stored file with its Manifest entries, or with the digest under which it was stored.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { type ComputedDigests, compareDigests, type Digests } from "../distfile/digests.ts";
+import { type ComputedDigests, compareDigests, type Digests, type HashAlgorithm } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { FileRow } from "../index/files.ts";
@@ -40,15 +40,15 @@ const SLICE_BYTES = 1024 * 1024;
 export async function hashAtRate(
   file: StoredFile,
   options: {
-    readonly sha512: boolean;
+    readonly algorithms: readonly HashAlgorithm[];
     readonly rateLimit: RateLimit;
     readonly hasher: Hasher;
     readonly signal: AbortSignal;
   },
 ): Promise<ComputedDigests> {
-  const { sha512, rateLimit, hasher, signal } = options;
+  const { algorithms, rateLimit, hasher, signal } = options;
   const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const job = hasher.open(fd, { sha512 });
+  const job = hasher.open(fd, algorithms);
   try {
     for (let at = 0; at < file.size; at += SLICE_BYTES) {
       const end = Math.min(file.size, at + SLICE_BYTES);

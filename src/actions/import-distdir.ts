@@ -6,11 +6,11 @@
 import { constants } from "node:fs";
 import { copyFile, type FileHandle, lstat, open } from "node:fs/promises";
 import type { StoredFiles } from "../cache/stored-files.ts";
-import { type ComputedDigests, compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { type ComputedDigests, compareDigests, type Digests, hasHash, neededAlgorithms } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
-import type { FileRows } from "../index/files.ts";
+import { digestColumns, type FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
@@ -67,8 +67,7 @@ async function copyInto(source: FileHandle, part: PartFile): Promise<void> {
 
 function remember(name: DistfileName, file: StoredFile, computed: ComputedDigests, { rows, clock }: ImportDeps): void {
   const now = clock.now();
-  const { size, blake2b, sha512 = null } = computed;
-  rows.put({ name, size, blake2b, sha512, stamp: file.stamp, source: "", storedAt: now, usedAt: now, uses: 0 });
+  rows.put({ name, ...digestColumns(computed), stamp: file.stamp, source: "", storedAt: now, usedAt: now, uses: 0 });
   rows.forgetPartial(name);
 }
 
@@ -87,8 +86,7 @@ async function takeIn(
     const code = codeOf(error);
     return FULL.has(code) ? skipped("full") : skipped("unreadable", reasonOf(error));
   }
-  const sha512 = contents.some((content) => content.blake2b === undefined);
-  const computed = await deps.hasher.open(part.fd, { sha512 }).finish(size);
+  const computed = await deps.hasher.open(part.fd, neededAlgorithms(contents)).finish(size);
   if (contents.every((content) => compareDigests(content, computed) !== "same")) return skipped("digest");
   const file = await deps.store.commit(part, name, Math.round(mtimeMs));
   if (!file) throw new Error(`Cannot store ${name}: a file or folder is in its way`);

@@ -2,11 +2,11 @@
  * Verifies stored files at a bounded read rate, for `portcache verify` and the scrub. A bad file goes to no client; repairing
  * fetches it again if a Manifest lists it, else removes it.
  */
-import { type DistEntry, hasHash, needsSha512 } from "../distfile/digests.ts";
+import { type ComputedDigests, type DistEntry, hasAlgorithms, hasHash, neededAlgorithms } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
-import type { FileRows, FileWorth } from "../index/files.ts";
+import { digestColumns, digestsOfRow, type FileRows, type FileWorth } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
@@ -97,8 +97,9 @@ export function createVerify(deps: VerifyDeps): Verify {
 
   const isUnchanged = ({ name, file }: VerifiedFile) => store.stat(name)?.stamp === file.stamp;
 
-  function recordVerified({ name, file, row }: VerifiedFile, blake2b: string, sha512: string | undefined): void {
-    if (row?.blake2b === blake2b && row.stamp === file.stamp) {
+  function recordVerified({ name, file, row, contents }: VerifiedFile, computed: ComputedDigests): void {
+    const before = row?.stamp === file.stamp ? digestsOfRow(row) : undefined;
+    if (before?.blake2b === computed.blake2b && hasAlgorithms(before, neededAlgorithms(contents))) {
       rows.verified(name, clock.now());
       return;
     }
@@ -108,7 +109,7 @@ export function createVerify(deps: VerifyDeps): Verify {
       storedAt: row?.storedAt ?? clock.now(),
       usedAt: row?.usedAt ?? clock.now(),
     };
-    rows.put({ name, size: file.size, blake2b, sha512: sha512 ?? row?.sha512 ?? null, ...seen, ...since });
+    rows.put({ name, ...digestColumns(computed), ...seen, ...since });
   }
 
   async function repairFile(name: FileName, wanted: readonly WantedBy[]): Promise<BadFile["outcome"]> {
@@ -145,10 +146,10 @@ export function createVerify(deps: VerifyDeps): Verify {
   ): Promise<Verification | { problem: string }> {
     const { file, row, contents } = checked;
     try {
-      const computed = await hashAtRate(file, { sha512: needsSha512(contents), rateLimit, hasher, signal });
+      const computed = await hashAtRate(file, { algorithms: neededAlgorithms(contents), rateLimit, hasher, signal });
       const verification = verifyDigests(contents, row?.blake2b ?? null, computed);
       if (verification !== "wrong") {
-        if (isUnchanged(checked)) recordVerified(checked, computed.blake2b, computed.sha512);
+        if (isUnchanged(checked)) recordVerified(checked, computed);
         return verification;
       }
       return { problem: `does not match ${contents.length > 0 ? "its Manifest" : "the digest it was stored with"}` };

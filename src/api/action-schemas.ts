@@ -125,7 +125,7 @@ export const VerifyReportSchema = v.object({
     }),
   ),
   stale: v.pipe(count, v.description("intact, but the Manifests now list other content")),
-  unverified: v.pipe(count, v.description("intact, but in no Manifest")),
+  unverified: v.pipe(count, v.description("intact, but no Manifest has a hash of it that can be computed")),
   missing: v.pipe(count, v.description("in the index but not on disk")),
 });
 

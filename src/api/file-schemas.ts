@@ -11,6 +11,12 @@ export const StoredFileSchema = v.object({
   used_at: instant,
   uses: count,
   source: v.pipe(v.nullable(v.string()), v.description("URL of the last download; null if the file was found on disk")),
+  verification: v.pipe(
+    v.picklist(["verified", "unverified", "stale"]),
+    v.description(
+      "matches a hash in a Manifest, has none to be compared with, or was replaced in the Manifests by other content",
+    ),
+  ),
 });
 
 export const FilesSchema = v.object({
@@ -34,10 +40,6 @@ export const FileDetailsSchema = v.object({
       path: v.string(),
       blake2b: v.nullable(v.string()),
       sha512: v.nullable(v.string()),
-      verification: v.pipe(
-        v.picklist(["verified", "unverified", "stale"]),
-        v.description("matches a Manifest, not compared with any, or replaced in the Manifests by other content"),
-      ),
       last_modified_at: instant,
     }),
   ),
@@ -50,6 +52,10 @@ export const FileDetailsSchema = v.object({
         size: bytes,
         blake2b: v.nullable(v.string()),
         sha512: v.nullable(v.string()),
+        other_hash: v.pipe(
+          v.nullable(v.string()),
+          v.description("the strongest other hash, such as `SHA256 9f86…`, of a Manifest with neither of these two"),
+        ),
       }),
     ),
     v.description("packages whose Manifest lists the file"),

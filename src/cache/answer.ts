@@ -5,6 +5,7 @@ import type { CacheStatus } from "../distfile/cache-status.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Download } from "../fetch/download.ts";
+import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
@@ -23,6 +24,20 @@ export async function incoming(download: Download, status: CacheStatus): Promise
     release();
     throw error;
   }
+}
+
+/** Counts a client of a download as a use of the file, once that has a row. */
+export function countUse(
+  rows: Pick<FileRows, "touch" | "fetched">,
+  download: Download,
+  isJoined: boolean,
+  at: number,
+): void {
+  void download.ended.then(() => {
+    if (!download.stored) return;
+    if (isJoined) rows.touch(download.name, at);
+    else rows.fetched(download.name, at);
+  });
 }
 
 /** Says why no source gave a file: 404 only where all say that they have none. */

@@ -12,7 +12,7 @@ import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
-import { inTime, notFound } from "./answer.ts";
+import { countUse, inTime, notFound } from "./answer.ts";
 import type { InUse } from "./in-use.ts";
 import { type DistfileDownloads, type FetchTarget, keyOf } from "./miss.ts";
 import type { ReadAhead } from "./read-ahead.ts";
@@ -31,7 +31,7 @@ export interface CacheDeps {
   readonly storedFiles: Pick<StoredFiles, "find">;
   readonly recentHits: RecentHits;
   readonly memoryCache: Pick<MemoryCache, "use" | "holds">;
-  readonly rows: Pick<FileRows, "touch">;
+  readonly rows: Pick<FileRows, "touch" | "fetched">;
   readonly inUse: Pick<InUse, "enter" | "note">;
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
   readonly flights: Pick<Flights, "waitUntilStored">;
@@ -123,6 +123,7 @@ export function createCache(deps: CacheDeps): Cache {
     const fetched = await distfileDownloads.fetch({ target, request, stale, another });
     if (!("kind" in fetched) || fetched.kind !== "incoming") return fetched;
     const isJoined = fetched.status.kind === "forwarded" && fetched.status.collapsed;
+    if (request.method === "GET") countUse(rows, fetched.download, isJoined, clock.now());
     if (isJoined) readAhead.served(target.name);
     else if (target.expected && target.keep) readAhead.missed(target.name, target.expected);
     return fetched;

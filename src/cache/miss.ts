@@ -10,7 +10,7 @@ import type { SourceList } from "../distfile/source.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
-import type { FileRows } from "../index/files.ts";
+import { digestColumns, type FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { PrioritySemaphore } from "../lib/priority-semaphore.ts";
@@ -85,11 +85,10 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
         return { granted: unknownDownloads.acquire(), raisePriority: () => undefined };
       },
       putRow({ stamp }, { computed, url }) {
-        const { size, blake2b, sha512 = null } = computed;
         const now = clock.now();
         const wanted = expected ? { wantedOnce: true, orphanedAt: null } : {};
         const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
-        rows.put({ name, size, blake2b, sha512, stamp, source: url, ...times, ...wanted });
+        rows.put({ name, ...digestColumns(computed), stamp, source: url, ...times, ...wanted });
       },
     };
   }

@@ -21,6 +21,7 @@ export async function recover(store: Store, rows: FileRows, clock: Clock, log: L
       size: file.size,
       blake2b: null,
       sha512: null,
+      otherHashes: null,
       stamp: file.stamp,
       source: "",
       storedAt: file.modifiedAt,

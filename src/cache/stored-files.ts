@@ -3,10 +3,17 @@
  * both kinds that are found after a lost index, restored from elsewhere or damaged on disk are known for what they are.
  */
 import { closeSync, constants, openSync } from "node:fs";
-import { type ComputedDigests, compareDigests, type Digests, needsSha512 } from "../distfile/digests.ts";
+import {
+  type ComputedDigests,
+  compareDigests,
+  type Digests,
+  type HashAlgorithm,
+  hasAlgorithms,
+  neededAlgorithms,
+} from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { FileRow, FileRows } from "../index/files.ts";
+import { digestColumns, digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store, StoredFile } from "../store/store.ts";
@@ -40,17 +47,14 @@ export interface StoredFilesDeps {
   readonly log: Logger;
 }
 
-/** Whether the row has all that is needed to compare. */
-function isKnown(
+/** Returns the digests from the row, if it has all that are needed to compare. */
+function knownDigests(
   row: FileRow | undefined,
   file: StoredFile,
-  sha512: boolean,
-): row is FileRow & { readonly blake2b: string } {
-  return row !== undefined && row.stamp === file.stamp && row.blake2b !== null && (!sha512 || row.sha512 !== null);
-}
-
-function digestsOf(row: FileRow & { readonly blake2b: string }): ComputedDigests {
-  return { size: row.size, blake2b: row.blake2b, ...(row.sha512 === null ? {} : { sha512: row.sha512 }) };
+  algorithms: readonly HashAlgorithm[],
+): ComputedDigests | undefined {
+  const digests = row?.stamp === file.stamp ? digestsOfRow(row) : undefined;
+  return digests && hasAlgorithms(digests, algorithms) ? digests : undefined;
 }
 
 /** Whether bytes with these digests may be served as one of the contents. */
@@ -64,19 +68,19 @@ function isGood(contents: readonly Digests[], digests: ComputedDigests, isChange
 export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFilesDeps): StoredFiles {
   const reading = new Map<string, Promise<ComputedDigests>>();
 
-  async function hash(file: StoredFile, sha512: boolean): Promise<ComputedDigests> {
+  async function hash(file: StoredFile, algorithms: readonly HashAlgorithm[]): Promise<ComputedDigests> {
     const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
-      return await hasher.open(fd, { sha512 }).finish(file.size);
+      return await hasher.open(fd, algorithms).finish(file.size);
     } finally {
       closeSync(fd);
     }
   }
 
   /** Many requests for one file share one reading of it. */
-  function read(file: StoredFile, sha512: boolean): Promise<ComputedDigests> {
-    const key = `${file.path}\n${file.stamp}\n${sha512}`;
-    const digests = reading.get(key) ?? hash(file, sha512).finally(() => reading.delete(key));
+  function read(file: StoredFile, algorithms: readonly HashAlgorithm[]): Promise<ComputedDigests> {
+    const key = `${file.path}\n${file.stamp}\n${algorithms}`;
+    const digests = reading.get(key) ?? hash(file, algorithms).finally(() => reading.delete(key));
     reading.set(key, digests);
     return digests;
   }
@@ -95,9 +99,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     note(file, () =>
       rows.put({
         name,
-        size: file.size,
-        blake2b: digests.blake2b,
-        sha512: digests.sha512 ?? null,
+        ...digestColumns(digests),
         stamp: file.stamp,
         source: row?.source ?? "",
         storedAt: row?.storedAt ?? now,
@@ -124,7 +126,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     row: FileRow | undefined,
     contents: readonly Digests[],
   ): Promise<StoredContent | undefined> {
-    const digests = await read(file, needsSha512(contents));
+    const digests = await read(file, neededAlgorithms(contents));
     // Somebody may have put another one there while it was read.
     if (!store.isSame(file)) return undefined;
     const isChanged = typeof row?.blake2b === "string" && row.blake2b !== digests.blake2b;
@@ -143,8 +145,8 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     contents: readonly Digests[],
   ): Promise<StoredContent | undefined> {
     if (contents.length > 0 && contents.every((content) => content.size !== file.size)) return undefined;
-    if (!isKnown(row, file, needsSha512(contents))) return await reread(name, file, row, contents);
-    const digests = digestsOf(row);
+    const digests = knownDigests(row, file, neededAlgorithms(contents));
+    if (!digests) return await reread(name, file, row, contents);
     return isGood(contents, digests, false) ? { file, digests } : undefined;
   }
 

@@ -4,7 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
-import { compareDigests, type DistEntry, hasHash } from "../distfile/digests.ts";
+import {
+  algorithmOf,
+  compareDigests,
+  cryptoName,
+  type DistEntry,
+  hasHash,
+  type OtherHash,
+} from "../distfile/digests.ts";
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -95,7 +102,13 @@ async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean):
     if (!answer.ok) return { what, ok: false, detail: `answered ${answer.status}: ${firstLine(bytes)}` };
     const status = answer.headers.get("cache-status") ?? "no Cache-Status: not a portcache";
     const hash = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");
-    const computed = { size: bytes.length, blake2b: hash("blake2b512"), sha512: hash("sha512") };
+    const others = entry?.other === undefined ? [] : [algorithmOf(entry.other)];
+    const computed = {
+      size: bytes.length,
+      blake2b: hash("blake2b512"),
+      sha512: hash("sha512"),
+      others: others.map((algorithm): OtherHash => `${algorithm} ${hash(cryptoName(algorithm))}`),
+    };
     if (entry && compareDigests(entry, computed) !== "same") {
       return { what, ok: false, detail: `${bytes.length} bytes, but not what the Manifest says` };
     }

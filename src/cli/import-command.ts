@@ -12,7 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   unknown: "in no Manifest",
   size: "size differs from the Manifest",
   digest: "content differs from the Manifest",
-  "no-hash": "no BLAKE2B or SHA512 in the Manifest",
+  "no-hash": "no hash in the Manifest that can be computed here",
   name: "not a valid file name for a distfile",
   portage: "files of Portage itself (unfinished, locks, or failed their check)",
   link: "symbolic links",

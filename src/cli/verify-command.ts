@@ -36,7 +36,9 @@ function render(report: VerifyReport, paint: Output["paint"]): string {
     ...(rows.length > 0 ? [...alignColumns([head, ...rows]), ""] : []),
     `${plural(files, "file")} read, ${formatBytes(bytes)}, in ${formatElapsed(duration_ms)}.`,
     ...(stale > 0 ? [`${plural(stale, "file")} intact, but the Manifests now want another version.`] : []),
-    ...(unverified > 0 ? [`${plural(unverified, "file")} intact, but in no Manifest.`] : []),
+    ...(unverified > 0
+      ? [`${plural(unverified, "file")} intact, but unverified: in no Manifest, or in one without a usable hash.`]
+      : []),
     conclusion(report, paint),
   ].join("\n");
 }

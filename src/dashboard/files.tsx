@@ -7,6 +7,7 @@ import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
+import { verificationLabel } from "./labels.ts";
 import { fileHash } from "./route.ts";
 
 const POLL_MS = 15_000;
@@ -81,10 +82,11 @@ function Rows({ files }: { readonly files: Files["files"] }) {
   const now = useNow();
   return (
     <tbody>
-      {files.map(({ name, size, uses, used_at, stored_at }) => (
+      {files.map(({ name, size, uses, used_at, stored_at, verification }) => (
         <tr key={name}>
           <th scope="row">
             <FileLink name={name} />
+            {verification === "verified" ? null : <span class="small">{verificationLabel(verification)[1]}</span>}
           </th>
           <td data-label="Size">{formatBytes(size)}</td>
           <td data-label="Requests">{formatCount(uses)}</td>

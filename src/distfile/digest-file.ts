@@ -2,8 +2,9 @@
  * What a digest file beside a snapshot or a stage says of it (pure): `F.md5sum`, `F.sha256`, `F.DIGESTS` as Gentoo's releases have
  * them, clear-signed or not. Lines are `HEX  NAME`; a comment before them (`# BLAKE2B HASH`) tells hashes of one length apart.
  */
+import type { HashAlgorithm } from "./digests.ts";
 
-export type DigestAlgorithm = "blake2b" | "sha512" | "sha256" | "sha1" | "md5";
+export type DigestAlgorithm = "BLAKE2B" | HashAlgorithm;
 
 export interface NamedDigest {
   readonly algorithm: DigestAlgorithm;
@@ -11,11 +12,11 @@ export interface NamedDigest {
   readonly hex: string;
 }
 
-const BY_LENGTH: Readonly<Record<number, DigestAlgorithm>> = { 32: "md5", 40: "sha1", 64: "sha256", 128: "sha512" };
+const BY_LENGTH: Readonly<Record<number, DigestAlgorithm>> = { 32: "MD5", 40: "SHA1", 64: "SHA256", 128: "SHA512" };
 const LINE = /^([0-9a-fA-F]{32,128})[ \t]+\*?(\S+)$/;
 const HEADING = /^#\s*(\w+)\s+HASH\b/;
 /** The first that is there counts. BLAKE2B is computed anyway. */
-const PREFERENCE: readonly DigestAlgorithm[] = ["blake2b", "sha512", "sha256", "sha1", "md5"];
+const PREFERENCE: readonly DigestAlgorithm[] = ["BLAKE2B", "SHA512", "SHA256", "SHA1", "MD5"];
 
 /** @param name last component of the file's path */
 export function digestIn(text: string, name: string): NamedDigest | undefined {
@@ -26,7 +27,7 @@ export function digestIn(text: string, name: string): NamedDigest | undefined {
     const [, hex = "", file = ""] = LINE.exec(line) ?? [];
     if (file.slice(file.lastIndexOf("/") + 1) !== name) continue;
     const byLength = BY_LENGTH[hex.length];
-    const algorithm = byLength === "sha512" && heading === "BLAKE2B" ? "blake2b" : byLength;
+    const algorithm = byLength === "SHA512" && heading === "BLAKE2B" ? "BLAKE2B" : byLength;
     if (algorithm) found.push({ algorithm, hex: hex.toLowerCase() });
   }
   return found.toSorted((a, b) => PREFERENCE.indexOf(a.algorithm) - PREFERENCE.indexOf(b.algorithm))[0];

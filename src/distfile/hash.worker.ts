@@ -1,5 +1,5 @@
 /**
- * Hashes growing files beside the event loop: BLAKE2B (and SHA512 where a Manifest has only that) over a file
+ * Hashes growing files beside the event loop: BLAKE2B (and others where a Manifest has only those) over a file
  * descriptor shared with the main thread, as far as it has been told that bytes are there.
  * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back here, too.
  */
@@ -7,6 +7,7 @@ import { Database } from "bun:sqlite";
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import { reasonOf } from "../lib/error-reason.ts";
+import { type ComputedDigests, cryptoName, type HashAlgorithm, type OtherHash } from "./digests.ts";
 import type { HashReply, HashRequest } from "./hasher.ts";
 
 declare const self: Worker;
@@ -16,8 +17,7 @@ const SLICE_BYTES = 1024 * 1024;
 interface Job {
   readonly fd: number | undefined;
   readonly blake2b: Hash;
-  readonly sha512: Hash | undefined;
-  readonly other: Hash | undefined;
+  readonly others: readonly (readonly [HashAlgorithm, Hash])[];
   position: number;
   limit: number;
   /** Bytes that are not in the file, which come after those that are. */
@@ -35,9 +35,21 @@ function reply(message: HashReply): void {
 
 function hash(job: Job, bytes: Uint8Array): void {
   job.blake2b.update(bytes);
-  job.sha512?.update(bytes);
-  job.other?.update(bytes);
+  for (const [, other] of job.others) other.update(bytes);
   job.position += bytes.length;
+}
+
+function digestsOf(job: Job): ComputedDigests {
+  const sha512 = job.others.find(([algorithm]) => algorithm === "SHA512")?.[1].digest("hex");
+  const others = job.others.flatMap(([algorithm, other]): OtherHash[] =>
+    algorithm === "SHA512" ? [] : [`${algorithm} ${other.digest("hex")}`],
+  );
+  return {
+    size: job.position,
+    blake2b: job.blake2b.digest("hex"),
+    ...(sha512 === undefined ? {} : { sha512 }),
+    ...(others.length === 0 ? {} : { others }),
+  };
 }
 
 function step(id: number, job: Job): void {
@@ -54,13 +66,7 @@ function step(id: number, job: Job): void {
   }
   if (job.finishing && job.position >= job.limit && job.fed.length === 0) {
     jobs.delete(id);
-    reply({
-      id,
-      size: job.position,
-      blake2b: job.blake2b.digest("hex"),
-      ...(job.sha512 ? { sha512: job.sha512.digest("hex") } : {}),
-      ...(job.other ? { other: job.other.digest("hex") } : {}),
-    });
+    reply({ id, ...digestsOf(job) });
   }
 }
 
@@ -104,8 +110,7 @@ function receive(message: HashRequest): void {
     jobs.set(message.id, {
       fd: message.fd,
       blake2b: createHash("blake2b512"),
-      sha512: message.sha512 ? createHash("sha512") : undefined,
-      other: message.other === undefined ? undefined : createHash(message.other),
+      others: message.algorithms.map((algorithm) => [algorithm, createHash(cryptoName(algorithm))] as const),
       position: 0,
       limit: 0,
       fed: [],

@@ -2,16 +2,15 @@
  * Digests of files, computed in a worker thread while they grow or once they lie whole.
  * The worker reads by file descriptor: whoever hands one over keeps it open until finish() or cancel() is through.
  */
-import type { ComputedDigests } from "./digests.ts";
-
-export interface HashOptions {
-  readonly sha512: boolean;
-  /** A further algorithm, by its name in node:crypto. */
-  readonly other?: string | undefined;
-}
+import type { ComputedDigests, HashAlgorithm } from "./digests.ts";
 
 export type HashRequest =
-  | ({ readonly kind: "open"; readonly id: number; readonly fd: number | undefined } & HashOptions)
+  | {
+      readonly kind: "open";
+      readonly id: number;
+      readonly fd: number | undefined;
+      readonly algorithms: readonly HashAlgorithm[];
+    }
   | { readonly kind: "advance"; readonly id: number; readonly limit: number }
   | { readonly kind: "finish"; readonly id: number; readonly limit: number }
   | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
@@ -39,8 +38,12 @@ export interface HashJob {
 }
 
 export interface Hasher {
-  /** @param fd undefined where there is no file, and all is fed. @throws {Error} when the thread has ended. */
-  open(fd: number | undefined, options: HashOptions): HashJob;
+  /**
+   * @param fd undefined where there is no file, and all is fed
+   * @param algorithms to compute beside BLAKE2B
+   * @throws {Error} when the thread has ended
+   */
+  open(fd: number | undefined, algorithms: readonly HashAlgorithm[]): HashJob;
   /** Writes a SQLite database's log back into it (sqlite.org/wal.html): its fsync would hold up the event loop. */
   checkpoint(path: string): void;
   close(): void;
@@ -66,7 +69,7 @@ export function createHasher(workerUrl: string): Hasher {
   }
 
   return {
-    open(fd, { sha512, other }) {
+    open(fd, algorithms) {
       if (death !== undefined) throw new Error(`Cannot hash: ${death}`);
       const id = nextId++;
       let settled = false;
@@ -83,7 +86,7 @@ export function createHasher(workerUrl: string): Hasher {
         waiting.delete(id);
         resolve(reply);
       });
-      post({ kind: "open", id, fd, sha512, other });
+      post({ kind: "open", id, fd, algorithms });
       return {
         advance(limit) {
           post({ kind: "advance", id, limit });

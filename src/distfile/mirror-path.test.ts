@@ -59,13 +59,13 @@ test("a digest file tells of the file that it names, by its strongest hash", () 
   const blake = "b".repeat(128);
   const sha512 = "c".repeat(128);
   const digests = `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n# BLAKE2B HASH\n${blake}  s.tar.xz\n# SHA512 HASH\n${sha512}  s.tar.xz\n# BLAKE2B HASH\n${"d".repeat(128)}  s.tar.xz.CONTENTS.gz\n`;
-  expect(digestIn(digests, "s.tar.xz")).toEqual({ algorithm: "blake2b", hex: blake });
-  expect(digestIn(`# SHA512 HASH\n${sha512}  s.tar.xz\n`, "s.tar.xz")).toEqual({ algorithm: "sha512", hex: sha512 });
+  expect(digestIn(digests, "s.tar.xz")).toEqual({ algorithm: "BLAKE2B", hex: blake });
+  expect(digestIn(`# SHA512 HASH\n${sha512}  s.tar.xz\n`, "s.tar.xz")).toEqual({ algorithm: "SHA512", hex: sha512 });
   const md5 = "0123456789ABCDEF".repeat(2);
   expect(digestIn(`${md5}  gentoo-20260821.tar.xz\n`, "gentoo-20260821.tar.xz")).toEqual({
-    algorithm: "md5",
+    algorithm: "MD5",
     hex: md5.toLowerCase(),
   });
-  expect(digestIn(`${md5} *./a/x.iso\r\n`, "x.iso")?.algorithm).toBe("md5");
+  expect(digestIn(`${md5} *./a/x.iso\r\n`, "x.iso")?.algorithm).toBe("MD5");
   expect(digestIn(`${md5}  other\n${md5.slice(1)}  x\nno digest at all\n`, "x")).toBeUndefined();
 });

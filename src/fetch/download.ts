@@ -2,7 +2,7 @@
  * Downloads one file: finds its sources, waits for a slot, fetches with failover, verifies and stores. Clients read along through
  * the tail; a client that leaves does not end the download, only stop() does.
  */
-import { type ComputedDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { type ComputedDigests, type Digests, neededAlgorithms } from "../distfile/digests.ts";
 import { NotModifiedError, StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
@@ -139,10 +139,10 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   const { hasher, limits, clock, log } = deps;
   const stopper = new AbortController();
   const { signal: stop } = stopper;
-  const sha512 = expected !== undefined && hasHash(expected) && expected.blake2b === undefined;
+  const algorithms = neededAlgorithms(expected ? [expected] : []);
   const slot = createDownloadSlot(deps.aside);
   const total = expected?.size ?? part.validator?.total;
-  const writer = createPartWriter(part, total, hasher, sha512, stop, slot.yield);
+  const writer = createPartWriter(part, total, hasher, algorithms, stop, slot.yield);
   const assembly = createAssembly(name, expected, part, writer, revalidation);
   let computed: ComputedDigests | undefined;
   let stored = false;

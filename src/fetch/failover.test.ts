@@ -53,7 +53,7 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const part = testPart(path, { rememberValidator: (validator) => void validators.push(validator) });
   const { limits, clock, log: logger } = await testDownloadDeps(hasher);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, expected?.size, hasher, false, stop, () => undefined);
+  const writer = createPartWriter(part, expected?.size, hasher, [], stop, () => undefined);
   const assembly = createAssembly(FILE as DistfileName, expected, part, writer, undefined);
   // Without a client nobody waits for a file of unknown size.
   const release = writer.tail.hold();

@@ -2,7 +2,7 @@
  * Writes the bytes of one download: keeps part file, running hash and tail in step. Bytes may come in any order, and stay until
  * all are discarded; the hash follows the front, up to the first gap. Knows nothing of sources.
  */
-import type { ComputedDigests } from "../distfile/digests.ts";
+import type { ComputedDigests, HashAlgorithm } from "../distfile/digests.ts";
 import type { Hasher, HashJob } from "../distfile/hasher.ts";
 import { abortable } from "../lib/abort.ts";
 import { type ByteRange, createByteRanges } from "./byte-ranges.ts";
@@ -64,8 +64,8 @@ export interface PartWriter {
   fingerprint(range: ByteRange): Promise<number>;
   /** Computes the digests of all bytes. */
   digest(): Promise<ComputedDigests>;
-  /** Reads all bytes again for another algorithm (of node:crypto); undefined where they are not on disk. */
-  digestBy(algorithm: string): Promise<string | undefined>;
+  /** Reads all bytes again for another algorithm; undefined where they are not on disk. */
+  digestBy(algorithm: HashAlgorithm): Promise<string | undefined>;
   /** Leaves in the part file only the bytes that may be resumed. */
   prepareResume(): Promise<void>;
   /** Stops hashing and the timer; the part file may be closed after that. */
@@ -77,7 +77,7 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
  * @param total size of the file, where it is known
- * @param sha512 whether the SHA512 is needed, too
+ * @param algorithms to hash by beside BLAKE2B
  * @param stop ends write() where it waits for clients
  * @param onHeldUp called when bytes that are passed through wait for clients
  */
@@ -85,7 +85,7 @@ export function createPartWriter(
   part: Part,
   total: number | undefined,
   hasher: Hasher,
-  sha512: boolean,
+  algorithms: readonly HashAlgorithm[],
   stop: AbortSignal,
   onHeldUp: () => void,
 ): PartWriter {
@@ -99,7 +99,7 @@ export function createPartWriter(
   });
   let overdue = false;
   let distrusted = false;
-  let job: HashJob = hasher.open(part.fd, { sha512 });
+  let job: HashJob = hasher.open(part.fd, algorithms);
   if (ranges.front > 0) job.advance(ranges.front);
 
   let timer: NodeJS.Timeout | undefined;
@@ -143,7 +143,7 @@ export function createPartWriter(
 
   async function startHashing(fd: number | undefined): Promise<void> {
     const before = job;
-    job = hasher.open(fd, { sha512 });
+    job = hasher.open(fd, algorithms);
     await before.cancel();
   }
 
@@ -210,8 +210,8 @@ export function createPartWriter(
     },
     async digestBy(algorithm) {
       if (part.fd === undefined || buffer) return undefined;
-      const again = hasher.open(part.fd, { sha512: false, other: algorithm });
-      return (await again.finish(ranges.front)).other;
+      const { sha512, others } = await hasher.open(part.fd, [algorithm]).finish(ranges.front);
+      return algorithm === "SHA512" ? sha512 : others?.[0]?.slice(algorithm.length + 1);
     },
     fingerprint: async (range) => (part.fd === undefined || buffer ? 0 : await fingerprintOf(part.fd, range)),
     prepareResume: truncateToFront,

@@ -88,7 +88,7 @@ test("a download that is stopped does not wait for who takes nothing", async () 
     truncate: async () => {},
     rememberValidator: () => {},
   };
-  const writer = createPartWriter(nowhere, content.size, hasher, false, stopper.signal, () => undefined);
+  const writer = createPartWriter(nowhere, content.size, hasher, [], stopper.signal, () => undefined);
   writer.passThrough();
   const reader = writer.tail.open(0, undefined);
   async function send(): Promise<void> {

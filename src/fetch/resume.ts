@@ -3,7 +3,7 @@
  * at the same URL. Mirrors of one tree keep the modification times of its files, so for mirror files the same size and
  * Last-Modified will do, at any mirror.
  */
-import type { ComputedDigests } from "../distfile/digests.ts";
+import type { ComputedDigests, HashAlgorithm } from "../distfile/digests.ts";
 import type { NotModifiedError } from "../distfile/errors.ts";
 import type { Source } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -41,7 +41,7 @@ export interface CompleteFile {
   /** URL of the newest bytes, without credentials. */
   readonly url: string;
   /** Resolves with undefined where the file can't be read again. */
-  digestBy(algorithm: string): Promise<string | undefined>;
+  digestBy(algorithm: HashAlgorithm): Promise<string | undefined>;
 }
 
 interface ResumeState {

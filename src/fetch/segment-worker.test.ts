@@ -45,7 +45,7 @@ async function runWorker(
   const path = folder.file(`part-${parts++}`);
   const part = testPart(path);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, content.size, hasher, false, stop, () => undefined);
+  const writer = createPartWriter(part, content.size, hasher, [], stop, () => undefined);
   const assembly = createAssembly(FILE as DistfileName, digestsOf(content), part, writer, undefined);
   let rangesIgnored = 0;
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream.url, {

@@ -26,7 +26,7 @@ afterAll(() => {
 function setUp(expected: Digests | undefined, revalidation?: Revalidation) {
   const part = testPart(folder.file(`part-${parts++}`));
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, content.size, hasher, false, stop, () => undefined);
+  const writer = createPartWriter(part, content.size, hasher, [], stop, () => undefined);
   const assembly = createAssembly("a" as DistfileName, expected, part, writer, revalidation);
   async function receive(source: typeof first, of: GeneratedContent, start: number, end: number): Promise<void> {
     await writer.write(readContent(of, start, end), start);

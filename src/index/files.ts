@@ -3,6 +3,7 @@
  * Uses are recorded in memory and written in batches: a hit must not wait for the disk.
  */
 import { and, asc, count, desc, eq, getTableColumns, gt, ne, sql } from "drizzle-orm";
+import type { ComputedDigests } from "../distfile/digests.ts";
 import { type FileName, type MirrorPath, stemOf } from "../distfile/mirror-path.ts";
 import type { IndexDatabase } from "./open.ts";
 import { files, httpMetadata, partials } from "./schema.ts";
@@ -11,6 +12,24 @@ import { createUseCounter } from "./use-counter.ts";
 export type FileRow = typeof files.$inferSelect;
 /** What is left out stays as it is in a row that is there already. */
 export type NewFileRow = typeof files.$inferInsert;
+type DigestColumns = Pick<FileRow, "size" | "blake2b" | "sha512" | "otherHashes">;
+
+/** Returns the columns of a file with these digests. */
+export function digestColumns({ size, blake2b, sha512, others }: ComputedDigests): DigestColumns {
+  return { size, blake2b, sha512: sha512 ?? null, otherHashes: others ?? null };
+}
+
+/** Returns the digests of a file as it was read; undefined where it was never read. */
+export function digestsOfRow({ size, blake2b, sha512, otherHashes }: DigestColumns): ComputedDigests | undefined {
+  if (blake2b === null) return undefined;
+  return {
+    size,
+    blake2b,
+    ...(sha512 === null ? {} : { sha512 }),
+    ...(otherHashes === null ? {} : { others: otherHashes }),
+  };
+}
+
 /** What clean-up goes by. */
 export type FileWorth = Pick<FileRow, "name" | "size" | "source" | "usedAt" | "useScore" | "orphanedAt">;
 export type PartialRow = typeof partials.$inferSelect;
@@ -39,6 +58,8 @@ export interface FileRows {
   forget(name: FileName): void;
   /** Counts one use; written by flush(). */
   touch(name: FileName, at: number): void;
+  /** Counts the request that a file was fetched for; written by flush(). */
+  fetched(name: FileName, at: number): void;
   flush(): void;
   /** Bytes of all stored files together; counted once and kept up from then on. */
   bytes(): number;
@@ -90,13 +111,13 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
   const countUses = db
     .update(files)
     .set({
-      useScore: sql`${useScore} * pow(0.5, max(0, ${placeholder("at")} - ${usedAt}) * 1.0 / ${USE_HALF_LIFE_MS}) + ${placeholder("uses")}`,
+      useScore: sql`${useScore} * pow(0.5, max(0, ${placeholder("at")} - ${usedAt}) * 1.0 / ${USE_HALF_LIFE_MS}) + ${placeholder("unscored")}`,
       usedAt: sql`max(${usedAt}, ${placeholder("at")})`,
       uses: sql`${files.uses} + ${placeholder("uses")}`,
     })
     .where(byName)
     .prepare();
-  const uses = createUseCounter(db, (name, times, at) => countUses.run({ name, uses: times, at }));
+  const uses = createUseCounter(db, (name, counted) => countUses.run({ name, ...counted }));
   let total: number | undefined;
 
   function sum(): number {
@@ -143,6 +164,7 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
       if (total !== undefined) total -= gone?.size ?? 0;
     },
     touch: uses.touch,
+    fetched: uses.fetched,
     flush: uses.flush,
     bytes() {
       total ??= sum();

@@ -73,7 +73,14 @@ function prepareWriting(db: IndexDatabase) {
       .prepare(),
     putEntry: prepareInsert(
       db,
-      db.insert(distEntries).values({ manifestId: 0, name: placeholder("name"), size: 0, blake2b: "", sha512: "" }),
+      db.insert(distEntries).values({
+        manifestId: 0,
+        name: placeholder("name"),
+        size: 0,
+        blake2b: "",
+        sha512: "",
+        otherHash: placeholder("otherHash"),
+      }),
     ),
     forgetManifest: db.delete(manifests).where(isPackage).prepare(),
   };
@@ -87,6 +94,7 @@ function prepareReading(db: IndexDatabase) {
         size: distEntries.size,
         blake2b: distEntries.blake2b,
         sha512: distEntries.sha512,
+        otherHash: distEntries.otherHash,
       })
       .from(distEntries)
       .where(eq(distEntries.manifestId, placeholder("manifestId")))
@@ -112,8 +120,8 @@ export function createManifestRows(db: IndexDatabase, onChange: () => void): Man
   const reading = prepareReading(db);
 
   function putEntries(manifestId: number, entries: Iterable<DistEntry>): void {
-    for (const { name, size, blake2b = null, sha512 = null } of entries) {
-      writing.putEntry.run(manifestId, name, size, blake2b, sha512);
+    for (const { name, size, blake2b = null, sha512 = null, other = null } of entries) {
+      writing.putEntry.run(manifestId, name, size, blake2b, sha512, other);
     }
   }
 
@@ -127,9 +135,10 @@ export function createManifestRows(db: IndexDatabase, onChange: () => void): Man
     }
     const { id: manifestId } = writing.updateManifest.get(row);
     const before = new Map(reading.entries.all({ manifestId }).map((old) => [old.name, old]));
-    const news = entries.filter(({ name, size, blake2b = null, sha512 = null }) => {
+    const news = entries.filter(({ name, size, blake2b = null, sha512 = null, other = null }) => {
       const old = before.get(name);
-      const same = old && old.size === size && old.blake2b === blake2b && old.sha512 === sha512;
+      const sameHashes = old?.blake2b === blake2b && old.sha512 === sha512 && old.otherHash === other;
+      const same = sameHashes && old.size === size;
       if (same) before.delete(name);
       return !same;
     });

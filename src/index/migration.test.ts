@@ -6,8 +6,9 @@ import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
-import { openIndex } from "./open.ts";
+import { openIndex, treesPathBeside } from "./open.ts";
 import { createOrphanRows } from "./orphans.ts";
+import { createRepositoryRows } from "./repositories.ts";
 
 const MIGRATIONS = `${import.meta.dir}/../../drizzle`;
 const DISTFILE = "foo-1.tar.gz" as DistfileName;
@@ -18,13 +19,17 @@ let folder: TempFolder;
 let path: string;
 
 /** Makes an index as the migrations up to that number leave it. */
-function makeOldIndex(lastMigration: number): Database {
+function makeOldIndex(lastMigration: number, lastOfTrees = Number.POSITIVE_INFINITY): Database {
   const old = folder.file("drizzle");
   cpSync(MIGRATIONS, old, { recursive: true });
-  const journalPath = `${old}/meta/_journal.json`;
-  const journal: { entries: { idx: number }[] } = JSON.parse(readFileSync(journalPath, "utf8"));
-  journal.entries = journal.entries.filter(({ idx }) => idx <= lastMigration);
-  writeFileSync(journalPath, JSON.stringify(journal));
+  for (const [journalPath, last] of [
+    [`${old}/meta/_journal.json`, lastMigration],
+    [`${old}/trees/meta/_journal.json`, lastOfTrees],
+  ] as const) {
+    const journal: { entries: { idx: number }[] } = JSON.parse(readFileSync(journalPath, "utf8"));
+    journal.entries = journal.entries.filter(({ idx }) => idx <= last);
+    writeFileSync(journalPath, JSON.stringify(journal));
+  }
   openIndex(path, old).close();
   return new Database(path);
 }
@@ -82,6 +87,7 @@ test("files of both kinds, their uses, partials and statistics of hosts outlive 
   expect(rows.get(DISTFILE)).toEqual({
     name: DISTFILE,
     sha512: "cd",
+    otherHashes: null,
     ...seen,
     ...used,
     wantedOnce: true,
@@ -135,5 +141,27 @@ test("a mirror file that is forgotten takes its metadata along", () => {
   expect(rows.getMirrorFile(SNAPSHOT)?.metadata).toMatchObject(times);
   rows.forget(SNAPSHOT);
   expect([rows.getMirrorFile(SNAPSHOT), rows.ofStem(SNAPSHOT), rows.bytes()]).toEqual([undefined, [], 0]);
+  index.close();
+});
+
+test("Manifests whose lines had no known hash are read again, and no others", () => {
+  makeOldIndex(9, 0).close();
+  const trees = new Database(treesPathBeside(path));
+  for (const [id, name, blake2b] of [
+    [1, "old", null],
+    [2, "new", "ab"],
+  ] as const) {
+    const manifest = { id, repository_id: 1, category: "app-misc", package: name, stamp: "1:2:3:4", distfiles: 1 };
+    insert(trees, "manifests", manifest);
+    insert(trees, "dist_entries", { manifest_id: id, name: `${name}.tar`, size: 1, blake2b });
+  }
+  trees.close();
+  const index = openIndex(path, MIGRATIONS);
+  expect(index.damages).toEqual([]);
+  const packages = createRepositoryRows(index.db).packages(1, "app-misc");
+  expect([...packages].map(([name, { stamp }]) => [name, stamp])).toEqual([
+    ["new", "1:2:3:4"],
+    ["old", ""],
+  ]);
   index.close();
 });

@@ -55,6 +55,7 @@ export function wantedByQuery(db: IndexDatabase, condition: SQL | undefined) {
       size: distEntries.size,
       blake2b: distEntries.blake2b,
       sha512: distEntries.sha512,
+      otherHash: distEntries.otherHash,
     })
     .from(distEntries)
     .innerJoin(manifests, eq(manifests.id, distEntries.manifestId))
@@ -78,8 +79,12 @@ export const hasDigest = or(
 
 type WantedByRow = ReturnType<ReturnType<typeof wantedByQuery>["all"]>[number];
 
-function toWantedBy({ name, size, blake2b, sha512, ...by }: WantedByRow): WantedBy {
-  const hashes = { ...(blake2b === null ? {} : { blake2b }), ...(sha512 === null ? {} : { sha512 }) };
+function toWantedBy({ name, size, blake2b, sha512, otherHash, ...by }: WantedByRow): WantedBy {
+  const hashes = {
+    ...(blake2b === null ? {} : { blake2b }),
+    ...(sha512 === null ? {} : { sha512 }),
+    ...(otherHash === null ? {} : { other: otherHash }),
+  };
   return { ...by, entry: { name, size, ...hashes } };
 }
 

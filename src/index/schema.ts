@@ -5,6 +5,7 @@
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { OtherHash } from "../distfile/digests.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
@@ -24,6 +25,8 @@ export const files = sqliteTable(
     /** Computed from the bytes; null until a file found on disk has been read. */
     blake2b: text("blake2b"),
     sha512: text("sha512"),
+    /** By other algorithms, where a Manifest has none of these two. */
+    otherHashes: text("other_hashes", { mode: "json" }).$type<readonly OtherHash[]>(),
     /** Size, mtime and ctime as last seen: another value means that somebody touched the file. */
     stamp: text("stamp").notNull(),
     /** URL that the last piece of the file came from; empty for files found on disk. */

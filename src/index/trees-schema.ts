@@ -5,6 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { OtherHash } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 
 /** Manifests read, one per package, with size, mtime and ctime (ns) to see whether they changed. */
@@ -23,7 +24,7 @@ export const manifests = sqliteTable(
   (table) => [uniqueIndex("manifests_package").on(table.repositoryId, table.category, table.package)],
 );
 
-/** DIST lines. Without a hash of today's the line gives a size only. */
+/** DIST lines. Without any hash the line gives a size only. */
 export const distEntries = sqliteTable(
   "dist_entries",
   {
@@ -35,6 +36,7 @@ export const distEntries = sqliteTable(
     size: integer("size").notNull(),
     blake2b: text("blake2b"),
     sha512: text("sha512"),
+    otherHash: text("other_hash").$type<OtherHash>(),
     // A content-hash request names 128 digits; the first 5 find the row (a million buckets), and the shorter the index,
     // the fewer of its pages each transaction writes. Columns, as drizzle-kit garbles an index on an expression; virtual,
     // so only the index holds them.

@@ -7,28 +7,40 @@ import type { IndexDatabase } from "./open.ts";
 
 export interface UseCounter {
   touch(name: FileName, at: number): void;
+  /** Counts the request that a file was fetched for: the score of a new row has that one already. */
+  fetched(name: FileName, at: number): void;
   /** Drops the uses of a file that has gone. */
   forget(name: FileName): void;
   /** Writes what has come since. @throws whatever the index throws; nothing is lost by that */
   flush(): void;
 }
 
-/** @param write adds that many uses of one file, the last of which was at `at`; called in a transaction */
-export function createUseCounter(
-  db: IndexDatabase,
-  write: (name: FileName, uses: number, at: number) => void,
-): UseCounter {
-  let used = new Map<FileName, { uses: number; at: number }>();
+interface Uses {
+  readonly uses: number;
+  /** How many of them the score does not have yet. */
+  readonly unscored: number;
+  /** Of the last one. */
+  readonly at: number;
+}
+
+/** @param write adds the uses of one file; called in a transaction */
+export function createUseCounter(db: IndexDatabase, write: (name: FileName, uses: Uses) => void): UseCounter {
+  let used = new Map<FileName, { uses: number; unscored: number; at: number }>();
+
+  function count(name: FileName, unscored: number, at: number): void {
+    const one = used.get(name);
+    if (one) {
+      one.uses++;
+      one.unscored += unscored;
+      one.at = at;
+    } else {
+      used.set(name, { uses: 1, unscored, at });
+    }
+  }
+
   return {
-    touch(name, at) {
-      const one = used.get(name);
-      if (one) {
-        one.uses++;
-        one.at = at;
-      } else {
-        used.set(name, { uses: 1, at });
-      }
-    },
+    touch: (name, at) => count(name, 1, at),
+    fetched: (name, at) => count(name, 0, at),
     forget: (name) => void used.delete(name),
     flush() {
       if (used.size === 0) return;
@@ -36,13 +48,13 @@ export function createUseCounter(
       used = new Map();
       try {
         db.transaction(() => {
-          for (const [name, { uses, at }] of batch) write(name, uses, at);
+          for (const [name, uses] of batch) write(name, uses);
         });
       } catch (error) {
         // They count next time, with what has come meanwhile.
-        for (const [name, { uses, at }] of batch) {
-          const since = used.get(name);
-          used.set(name, { uses: uses + (since?.uses ?? 0), at: since?.at ?? at });
+        for (const [name, { uses, unscored, at }] of batch) {
+          const since = used.get(name) ?? { uses: 0, unscored: 0, at };
+          used.set(name, { uses: uses + since.uses, unscored: unscored + since.unscored, at: since.at });
         }
         throw error;
       }

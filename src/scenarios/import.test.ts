@@ -83,7 +83,7 @@ test("files that match a Manifest are imported, the others reported with a reaso
       "pipe.tar": "pipe",
       "folder.tar": "folder",
     },
-    lines: [`DIST bare.tar 4 SHA256 ${"0".repeat(64)}`],
+    lines: [`DIST bare.tar 4 WHIRLPOOL ${"0".repeat(128)}`],
   });
   put("good.tar", "good");
   put("large.tar", readContent(large));

@@ -10,7 +10,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { FailureRow, Failures } from "../index/failures.ts";
 import type { FileList } from "../index/file-list.ts";
-import type { FileRow, FileRows } from "../index/files.ts";
+import { digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
@@ -18,7 +18,7 @@ import { describeUpstreamRequest, iso } from "./active-downloads.ts";
 import type { Removal } from "./counters.ts";
 
 export interface FileReportDeps {
-  readonly rows: Pick<FileRows, "get">;
+  readonly rows: Pick<FileRows, "get" | "flush">;
   readonly list: FileList;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
   readonly store: Pick<Store, "stat">;
@@ -41,7 +41,18 @@ export function describeFailure(row: FailureRow): Failure {
   return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
 }
 
-function storedFile(row: FileRow) {
+type Verification = NonNullable<FileDetails["stored"]>["verification"];
+
+/** Compares the digest computed when the file was stored with the Manifests. */
+function verificationOf(row: FileRow, wanted: readonly WantedBy[]): Verification {
+  const computed = digestsOfRow(row);
+  if (wanted.length === 0 || !computed) return "unverified";
+  const comparisons = wanted.map(({ entry }) => compareDigests(entry, computed));
+  if (comparisons.includes("same")) return "verified";
+  return comparisons.includes("unknown") ? "unverified" : "stale";
+}
+
+function storedFile(row: FileRow, wanted: readonly WantedBy[]) {
   const { name, size, storedAt, usedAt, uses, source } = row;
   return {
     name,
@@ -50,18 +61,8 @@ function storedFile(row: FileRow) {
     used_at: iso(usedAt),
     uses,
     source: source === "" ? null : source,
+    verification: verificationOf(row, wanted),
   };
-}
-
-type Verification = NonNullable<FileDetails["stored"]>["verification"];
-
-/** Compares the digest computed when the file was stored with the Manifests. */
-function verificationOf({ size, blake2b, sha512 }: FileRow, wanted: readonly WantedBy[]): Verification {
-  if (wanted.length === 0 || blake2b === null) return "unverified";
-  const computed = { size, blake2b, ...(sha512 === null ? {} : { sha512 }) };
-  const comparisons = wanted.map(({ entry }) => compareDigests(entry, computed));
-  if (comparisons.includes("same")) return "verified";
-  return comparisons.includes("unknown") ? "unverified" : "stale";
 }
 
 const STORED: Readonly<Record<Verification, string>> = {
@@ -105,23 +106,31 @@ export function createFileReport(parts: FileReportDeps): FileReport {
   const { rows, list, repositories, store, fetchHistory, clock } = parts;
   let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
 
+  /** Writes the latest uses, so that they are shown. */
+  function flushUses(): void {
+    try {
+      rows.flush();
+    } catch {
+      // The disk takes nothing now, which is logged elsewhere; they are written later.
+    }
+  }
+
   function storedOf(name: FileName, wanted: readonly WantedBy[]): FileDetails["stored"] {
     const row = rows.get(name);
     const file = store.stat(name);
     if (!row || !file) return null;
     const { blake2b, sha512 } = row;
-    const verification = verificationOf(row, wanted);
     return {
-      ...storedFile(row),
+      ...storedFile(row, wanted),
       path: file.path,
       blake2b,
       sha512,
-      verification,
       last_modified_at: iso(file.modifiedAt),
     };
   }
 
   function details(name: FileName): FileDetails {
+    flushUses();
     const wanted = repositories.entriesByName(name);
     const now = clock.now();
     const stored = storedOf(name, wanted);
@@ -137,6 +146,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
         size: entry.size,
         blake2b: entry.blake2b ?? null,
         sha512: entry.sha512 ?? null,
+        other_hash: entry.other ?? null,
       })),
       fetch_history: fetchHistory.of(name).map(({ startedAt, endedAt, outcome = null, requests }) => ({
         started_at: iso(startedAt),
@@ -169,6 +179,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
   }
 
   function findTop(limit: number): Top {
+    flushUses();
     const sorted = (sort: "uses" | "size" | "stored_at", perPage: number) =>
       list.page({ q: "", sort, order: "desc", page: 1, perPage });
     const used = sorted("uses", Math.max(limit, FILES_FOR_PACKAGES)).filter(({ uses }) => uses > 0);
@@ -183,9 +194,16 @@ export function createFileReport(parts: FileReportDeps): FileReport {
 
   return {
     list({ q, sort, order, page, per_page }) {
+      flushUses();
       const { files, bytes } = list.totals(q);
       const found = list.page({ q, sort, order, page, perPage: per_page });
-      return { total: files, total_bytes: bytes, page, per_page, files: found.map(storedFile) };
+      return {
+        total: files,
+        total_bytes: bytes,
+        page,
+        per_page,
+        files: found.map((row) => storedFile(row, repositories.entriesByName(row.name))),
+      };
     },
     details,
     top(limit) {

@@ -89,7 +89,7 @@ export function resizeContent(content: Content, size: number): Content {
 }
 
 /** Returns size and both hashes, as in a Manifest; takes about 4 s per GiB. */
-export function digestsOf(content: Content): Required<Digests> {
+export function digestsOf(content: Content): Required<Omit<Digests, "other">> {
   const size = sizeOf(content);
   const blake2b = createHash("blake2b512");
   const sha512 = createHash("sha512");
@@ -102,7 +102,11 @@ export function digestsOf(content: Content): Required<Digests> {
 }
 
 /** Formats the DIST line of a file, with the hashes that `digests` has. */
-export function distLine(name: string, { size, blake2b, sha512 }: Digests): string {
-  const hashes = [...(blake2b ? ["BLAKE2B", blake2b] : []), ...(sha512 ? ["SHA512", sha512] : [])];
+export function distLine(name: string, { size, blake2b, sha512, other }: Digests): string {
+  const hashes = [
+    ...(blake2b ? ["BLAKE2B", blake2b] : []),
+    ...(sha512 ? ["SHA512", sha512] : []),
+    ...(other ? [other] : []),
+  ];
   return ["DIST", name, size, ...hashes].join(" ");
 }

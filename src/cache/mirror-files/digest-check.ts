@@ -79,7 +79,7 @@ export async function checkDigest(
   if (!stored) return undefined;
   const { digestFile, digest } = stored;
   const matches = async ({ algorithm, hex }: NamedDigest) => {
-    const computed = algorithm === "blake2b" ? file.computed.blake2b : await file.digestBy(algorithm);
+    const computed = algorithm === "BLAKE2B" ? file.computed.blake2b : await file.digestBy(algorithm);
     return computed === undefined || computed === hex;
   };
   if (await matches(digest)) return undefined;

@@ -11,7 +11,7 @@ import type { UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { incoming, inTime, notFound } from "../answer.ts";
+import { countUse, incoming, inTime, notFound } from "../answer.ts";
 import type { InUse } from "../in-use.ts";
 import type { NegativeCache } from "../negative-cache.ts";
 import type { LookupRequest, LookupResult, StoredResult } from "../result.ts";
@@ -45,7 +45,7 @@ type Revalidated = MirrorFileResult | typeof NOT_MODIFIED;
 export interface MirrorFileCacheDeps {
   readonly storedFiles: Pick<StoredFiles, "remove">;
   readonly storedMirrorFiles: StoredMirrorFiles;
-  readonly rows: Pick<FileRows, "touch">;
+  readonly rows: Pick<FileRows, "touch" | "fetched">;
   readonly inUse: Pick<InUse, "enter">;
   readonly flights: Flights;
   /** Files that no mirror has. */
@@ -125,7 +125,10 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     const coming = joined ?? flights.start(keyOf(name), () => deps.startDownload(request, file));
     const answer = await incoming(coming, { ...status, collapsed: joined !== undefined });
     const current = coming.stored ? await storedMirrorFiles.find(name) : undefined;
-    if (!current) return answer;
+    if (!current) {
+      countUse(rows, coming, joined !== undefined, clock.now());
+      return answer;
+    }
     answer.release();
     return serveStored(request, current, answer.status);
   }

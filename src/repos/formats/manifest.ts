@@ -2,10 +2,19 @@
  * Parses the DIST lines of a package's Manifest (GLEP 44, GLEP 74; portage: manifest.py, _manifest_re):
  *   DIST name size HASH hex HASH hex …
  * with single blanks and at least one hash. Ignores other lines (AUX, EBUILD, MISC, signatures, gemato's) as Portage does.
- * Only BLAKE2B and SHA512 count; a line with older hashes alone gives an entry with a size and no hash.
+ * Of a line with neither BLAKE2B nor SHA512 the strongest other hash counts that can be computed here; a line without one gives
+ * an entry with a size and no hash.
  */
 import { createHash } from "node:crypto";
-import type { DistEntry } from "../../distfile/digests.ts";
+import {
+  algorithmOf,
+  cryptoName,
+  type DistEntry,
+  hasHash,
+  OTHER_ALGORITHMS,
+  type OtherAlgorithm,
+  type OtherHash,
+} from "../../distfile/digests.ts";
 import { parseDistfileName } from "../../distfile/name.ts";
 
 /** An invalid DIST line; lines count from 1. */
@@ -23,13 +32,31 @@ export interface Manifest {
 /** Matches nearly all lines, and proves their hashes valid. */
 const USUAL_LINE = /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/;
 const DIST_LINE = /^DIST (\S+) (\d+)((?: \S+ \S+)+)$/;
-const HASH = /^[0-9a-f]{128}$/i;
+const HEX = /^[0-9a-f]+$/i;
 const EMPTY = { blake2b: createHash("blake2b512").digest("hex"), sha512: createHash("sha512").digest("hex") };
 
-type Hashes = Pick<DistEntry, "blake2b" | "sha512">;
+function ofEmptyFile(algorithm: OtherAlgorithm): OtherHash {
+  return `${algorithm} ${createHash(cryptoName(algorithm)).digest("hex")}`;
+}
+
+const EMPTY_OTHERS = new Map(OTHER_ALGORITHMS.map((algorithm) => [algorithm, ofEmptyFile(algorithm)]));
+
+/** How many digits each hash has; others are ignored. */
+const DIGITS: ReadonlyMap<string, number> = new Map([
+  ["BLAKE2B", EMPTY.blake2b.length],
+  ["SHA512", EMPTY.sha512.length],
+  ...[...EMPTY_OTHERS].map(([algorithm, hash]): [string, number] => [algorithm, hash.length - algorithm.length - 1]),
+]);
+
+type Hashes = Pick<DistEntry, "blake2b" | "sha512" | "other">;
 
 function agree(a: string | undefined, b: string | undefined): boolean {
   return a === undefined || b === undefined || a === b;
+}
+
+/** Returns false where both are of one algorithm and differ. */
+function othersAgree(a: OtherHash | undefined, b: OtherHash | undefined): boolean {
+  return a === undefined || b === undefined || a === b || algorithmOf(a) !== algorithmOf(b);
 }
 
 /** Returns undefined for sizes that a number cannot hold exactly. */
@@ -38,26 +65,35 @@ function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined;
 }
 
-/** Where a line has a hash twice, the last one counts, as in Portage. */
+/** Keeps the strongest hashes that can be computed here. */
+function strongest(hashes: ReadonlyMap<string, string>): Hashes {
+  const [blake2b, sha512] = [hashes.get("BLAKE2B"), hashes.get("SHA512")];
+  if (blake2b !== undefined) return sha512 === undefined ? { blake2b } : { blake2b, sha512 };
+  if (sha512 !== undefined) return { sha512 };
+  const algorithm = OTHER_ALGORITHMS.find((one) => hashes.has(one));
+  return algorithm === undefined ? {} : { other: `${algorithm} ${hashes.get(algorithm)}` };
+}
+
+/** Where a line has a hash twice, the last one counts, as in Portage. Ignores other hashes that are malformed. */
 function parseHashes(text: string): Hashes | undefined {
-  const hashes: { blake2b?: string; sha512?: string } = {};
+  const hashes = new Map<string, string>();
   const tokens = text.split(" ");
   for (let i = 1; i < tokens.length; i += 2) {
-    const algorithm = tokens[i];
-    if (algorithm !== "BLAKE2B" && algorithm !== "SHA512") continue;
-    const hex = tokens[i + 1] ?? "";
-    if (!HASH.test(hex)) return undefined;
-    hashes[algorithm === "BLAKE2B" ? "blake2b" : "sha512"] = hex.toLowerCase();
+    const [algorithm = "", hex = ""] = tokens.slice(i, i + 2);
+    const isValid = hex.length === DIGITS.get(algorithm) && HEX.test(hex);
+    if (isValid) hashes.set(algorithm, hex.toLowerCase());
+    else if (algorithm === "BLAKE2B" || algorithm === "SHA512") return undefined;
   }
-  return hashes;
+  return strongest(hashes);
 }
 
 /**
  * Returns whether one file can have this size and these hashes. Portage ignores the digests of a line with size 0
  * ("Zero-byte distfiles are always invalid", fetch.py); here the line is valid if its hashes are those of an empty file.
  */
-function isPossible(size: number, { blake2b, sha512 }: Hashes): boolean {
+function isPossible(size: number, { blake2b, sha512, other }: Hashes): boolean {
   if (size > 0) return true;
+  if (other !== undefined) return other === EMPTY_OTHERS.get(algorithmOf(other));
   return (blake2b ?? sha512) !== undefined && agree(blake2b, EMPTY.blake2b) && agree(sha512, EMPTY.sha512);
 }
 
@@ -75,7 +111,9 @@ function parseLine(line: string): DistEntry | undefined {
 /** Joins the hashes of two lines; undefined where they contradict each other. */
 function merge(first: DistEntry, second: DistEntry): DistEntry | undefined {
   const same = first.size === second.size && agree(first.blake2b, second.blake2b) && agree(first.sha512, second.sha512);
-  return same ? { ...second, ...first } : undefined;
+  if (!same || !othersAgree(first.other, second.other)) return undefined;
+  const { other, ...joined } = { ...second, ...first };
+  return other === undefined || hasHash(joined) ? joined : { ...joined, other };
 }
 
 /** Never throws. Where two lines of one name contradict each other, the first counts and the second is skipped. */

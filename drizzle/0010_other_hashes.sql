@@ -1,0 +1,1 @@
+ALTER TABLE `files` ADD `other_hashes` text;
