@@ -119,7 +119,7 @@ test("fetch reports a file that cannot be stored instead of waiting for a client
   await start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   const report = await server?.actions.fetch({ names: Object.keys(dist), packages: [] }, UNATTENDED);
   expect(report?.results.map(({ name, outcome, reason }) => [name, outcome, reason]).sort()).toEqual([
-    ["large.zip", "failed", "this server cannot store it, and nobody waits for it"],
+    ["large.zip", "failed", "this server: cannot store it, and nobody waits for it"],
     ["small.zip", "failed", "was fetched, but the store could not keep it"],
     ["tiny.zip", "fetched", null],
   ]);
