@@ -3,7 +3,7 @@
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readContent } from "../src/testing/content.ts";
 import {
   executablePath,
@@ -232,11 +232,26 @@ test("the server starts even if something is in place of its socket", async () =
 });
 
 test("a store that cannot be written is reported in one line", async () => {
-  for (const [command, ...args] of [["index"], ["clean"], ["fetch", "x"], ["import", "/"]] as const) {
+  for (const [command, ...args] of [
+    ["fetch", "x"],
+    ["import", "/"],
+  ] as const) {
     const result = await run(command, ...args, "--location", "/proc/portcache");
     expect([command, result.exit, result.stdout]).toEqual([command, 1, ""]);
     expect(result.stderr).toMatch(/^portcache: Cannot use the store \/proc\/portcache.*\n$/);
   }
+});
+
+test("no command but serve, fetch and import makes a store that is not there", async () => {
+  const missing = folder.file("missing/store");
+  for (const command of ["status", "mirrors", "clean", "verify", "index"]) {
+    const result = await run(command, "--location", missing);
+    expect([command, result.exit, result.stdout]).toEqual([command, 1, ""]);
+    expect(result.stderr).toStartWith(`portcache: There is no store in ${missing} `);
+    expect(existsSync(folder.file("missing"))).toBe(false);
+  }
+  writeFileSync(folder.file("file"), "");
+  expect((await run("status", "--location", folder.file("file"))).stderr).toContain("There is no store in");
 });
 
 test("on a read-only disk, commands that read work, and commands that write say why they cannot", async () => {
@@ -268,6 +283,7 @@ test("on a read-only disk, commands that read work, and commands that write say 
 });
 
 test("a closed pipe ends the command quietly, as if by SIGPIPE", async () => {
+  mkdirSync(folder.file("store/distfiles"), { recursive: true });
   const pipe = `"$0" status --watch --config "$1" | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const child = Bun.spawn(["bash", "-c", pipe, executablePath(), config], { stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);

@@ -2,7 +2,7 @@
  * Runs the commands of the executable with and without a server on the store: what they print, change, and exit with.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import {
   executablePath,
   formatSettings,
@@ -55,6 +55,7 @@ const run = (...args: string[]) => runExecutable([...args, "--config", config], 
 for (const where of ["without a server", "with a server"]) {
   test(`index shows what the repositories hold, ${where}`, async () => {
     if (where === "with a server") await serve();
+    else mkdirSync(folder.file("store/distfiles"), { recursive: true });
     const { exit, stdout, stderr } = await run("index", "--json");
     expect([exit, stderr]).toEqual([0, ""]);
     const report = JSON.parse(stdout);
@@ -153,13 +154,14 @@ for (const where of ["without a server", "with a server"]) {
   });
 }
 
-test("status shows the store and its server, before there is any and after the server has gone", async () => {
+test("status shows the store and its server, before it has started and after the server has gone", async () => {
+  mkdirSync(folder.file("store/distfiles"), { recursive: true });
   const before = await run("status", "--json");
   expect([before.exit, JSON.parse(before.stdout)]).toEqual([
     0,
     expect.objectContaining({ running: false, locked: false, health: null, downloads: [] }),
   ]);
-  expect(existsSync(folder.file("store"))).toBe(false);
+  expect(readdirSync(folder.file("store"))).toEqual(["distfiles"]);
   mirror.files.set("one-1.tar", "one").set("two-1.tar", { size: 300_000, seed: 1 });
   mirror.setFault("two-1.tar", { kind: "rate", bytesPerSecond: 100_000 });
   repository.put("app-misc/one", { dist: { "one-1.tar": "one", "two-1.tar": { size: 300_000, seed: 1 } } });
@@ -179,6 +181,7 @@ test("status shows the store and its server, before there is any and after the s
 });
 
 test("status --watch prints until it is interrupted", async () => {
+  mkdirSync(folder.file("store/distfiles"), { recursive: true });
   const child = Bun.spawn([executablePath(), "status", "--watch", "--json", "--config", config], { stdout: "pipe" });
   let lines = 0;
   const decoder = new TextDecoder();

@@ -3,11 +3,12 @@
  * sensible exit code; the server continues.
  */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { executablePath } from "../src/testing/executable.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const folder = createTempFolder("portcache-output-");
+mkdirSync(folder.file("store/distfiles"), { recursive: true });
 const settings = [
   "--location",
   folder.file("store"),

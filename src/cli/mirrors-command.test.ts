@@ -1,6 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Mirror } from "../api/schemas.ts";
+import { existsSync, mkdirSync } from "node:fs";
+import type { Mirror, Mirrors } from "../api/schemas.ts";
 import { loadConfig } from "../config/load.ts";
+import { NO_STATS } from "../mirrors/host-stats.ts";
+import { socketPath } from "../server/control-socket.ts";
+import { describeMirror } from "../status/mirror-report.ts";
 import { lockStore } from "../store/lock.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
@@ -10,7 +14,7 @@ import { mirrors } from "./mirrors-command.ts";
 
 setDefaultTimeout(60_000);
 
-function run(location: string, urls: readonly string[], json: boolean): string {
+async function run(location: string, urls: readonly string[], json: boolean): Promise<string> {
   const printed: string[] = [];
   const output = {
     out: (text: string) => printed.push(text),
@@ -22,7 +26,7 @@ function run(location: string, urls: readonly string[], json: boolean): string {
     { path: "fetcher.mirrors", given: urls, flag: "--mirror" },
   ];
   const loaded = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
-  expect(mirrors(loaded, json, output, Date.now())).toBe(0);
+  expect(await mirrors(loaded, json, output, Date.now())).toBe(0);
   return printed.join("\n");
 }
 
@@ -36,8 +40,11 @@ test("it shows what the server measured, also after the server has stopped; befo
   repository.put("app-misc/a", { dist: { a: { size, seed: 1 } } });
   const location = folder.file("store");
   const urls = [dead.url, mirror.url.replace("//", "//me:secret@"), "http://127.0.0.1:1"];
-  const reported = (): Mirror[] => JSON.parse(run(location, urls, true));
-  expect(reported().map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
+  await expect(run(location, urls, true)).rejects.toThrow(`There is no store in ${location}`);
+  expect(existsSync(location)).toBe(false);
+  mkdirSync(`${location}/distfiles`, { recursive: true });
+  const reported = async (): Promise<Mirror[]> => JSON.parse(await run(location, urls, true));
+  expect((await reported()).map(({ success_rate, circuit, transfers }) => [success_rate, circuit, transfers])).toEqual(
     new Array(3).fill([null, "closed", null]),
   );
   mirror.setFault("a", { kind: "rate", bytesPerSecond: 1_000_000 });
@@ -48,7 +55,7 @@ test("it shows what the server measured, also after the server has stopped; befo
     await server.settled;
     expect((await (await fetch(`${server.url}/distfiles/a`)).bytes()).length).toBe(size);
   }
-  const [first, second, third] = reported() as [Mirror, Mirror, Mirror];
+  const [first, second, third] = (await reported()) as [Mirror, Mirror, Mirror];
   expect([first.url, first.circuit, first.success_rate]).toEqual([dead.url, "open", 0]);
   expect(first.open_until).toMatch(/^\d{4}-/);
   expect([second.url, second.circuit, second.success_rate]).toEqual([mirror.url.replace("//", "//***@"), "closed", 1]);
@@ -56,10 +63,32 @@ test("it shows what the server measured, also after the server has stopped; befo
   expect(second.bytes_per_second).toBeLessThan(3_000_000);
   expect(second.first_byte_ms.p95).toBeGreaterThanOrEqual(0);
   expect(third.last_request_at).toBeNull();
-  const text = run(location, urls, false);
+  const text = await run(location, urls, false);
   expect(text).toContain("open for ");
   expect(text).not.toContain("secret");
   const lock = lockStore(location, "a server");
-  expect(reported().map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
+  expect((await reported()).map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
   lock.release();
+});
+
+test("beside a running server it shows what the server knows now", async () => {
+  using folder = createTempFolder();
+  const location = folder.file("store");
+  mkdirSync(`${location}/distfiles`, { recursive: true });
+  const host = { host: "http://mirror.test", stats: NO_STATS, lastRequestAt: 1, activeRequests: 3 };
+  const known: Mirrors = { mirrors: [describeMirror(host, "mirror", true, 1)] };
+  const asked: string[] = [];
+  const server = Bun.serve({
+    unix: socketPath(location),
+    fetch(request) {
+      asked.push(new URL(request.url).pathname);
+      return Response.json(known);
+    },
+  });
+  try {
+    expect(JSON.parse(await run(location, ["http://other.test"], true))).toEqual(known.mirrors);
+    expect(asked).toEqual(["/api/v1/mirrors"]);
+  } finally {
+    await server.stop(true);
+  }
 });

@@ -1,8 +1,8 @@
 /**
- * `portcache mirrors`: shows what was measured of each mirror and host. Read from the index, whether or not a server runs: a
- * server writes its measurements every few seconds. Changes nothing.
+ * `portcache mirrors`: shows what was measured of each mirror and host: what the server on the store knows now, else what the
+ * last one left in the index. Changes nothing.
  */
-import type { Mirror } from "../api/schemas.ts";
+import type { Mirror, Mirrors } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { readHosts } from "../index/hosts.ts";
 import { NO_STATS } from "../mirrors/host-stats.ts";
@@ -10,7 +10,10 @@ import type { HostRecord } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { describeMirror } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
+import { requireStore } from "../store/require-store.ts";
+import { untilInterrupted } from "./exit.ts";
 import { alignColumns, type Output } from "./output.ts";
+import { readFromServer } from "./server-client.ts";
 
 const MIB = 1024 * 1024;
 
@@ -42,9 +45,10 @@ function render(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"
   return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }
 
-/** Shows the configured mirrors in their order, then other hosts, the most recently asked first. */
-export function mirrors({ config }: LoadedConfig, json: boolean, output: Output, now: number): number {
+/** @throws {NoStoreError} */
+function readStored({ config }: LoadedConfig, now: number): readonly Mirror[] {
   const { location } = config.storage;
+  requireStore(location);
   const records = new Map(readHosts(`${location}/index.sqlite`).map((one) => [one.host, one]));
   const serverRuns = isStoreLocked(location);
   const noRecord = (host: string): HostRecord => ({ host, stats: NO_STATS, lastRequestAt: 0, activeRequests: 0 });
@@ -54,6 +58,18 @@ export function mirrors({ config }: LoadedConfig, json: boolean, output: Output,
     .filter(({ host }) => !keys.includes(host))
     .toSorted((a, b) => b.lastRequestAt - a.lastRequestAt)
     .map((one) => describeMirror(one, "host", serverRuns, now));
-  output.out(render([...configured, ...hosts], json, output.paint, now));
+  return [...configured, ...hosts];
+}
+
+/**
+ * Shows the configured mirrors in their order, then other hosts, the most recently asked first.
+ * @throws {ServerUnreachableError} when a server runs but cannot be asked
+ * @throws {NoStoreError} when there is neither a server nor a store
+ */
+export async function mirrors(loaded: LoadedConfig, json: boolean, output: Output, now: number): Promise<number> {
+  const { location } = loaded.config.storage;
+  // The server is this very program: its answers are as the schemas have them.
+  const live = (await readFromServer(location, "/api/v1/mirrors", untilInterrupted())) as Mirrors | undefined;
+  output.out(render(live?.mirrors ?? readStored(loaded, now), json, output.paint, now));
   return 0;
 }

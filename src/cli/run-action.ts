@@ -10,6 +10,7 @@ import { type Logger, openLog } from "../lib/log.ts";
 import { withLocalServer } from "../server/local-server.ts";
 import type { Resources } from "../server/resources.ts";
 import { StoreLockedError } from "../store/lock.ts";
+import { NoStoreError } from "../store/require-store.ts";
 import type { Invocation } from "./args.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
 import { type Output, showsUnicode } from "./output.ts";
@@ -81,7 +82,7 @@ async function runSomewhere<Name extends ActionName>(
 
 /** Whether the message says everything the user needs. */
 function isExpected(error: unknown): error is Error {
-  return error instanceof ActionError || error instanceof StoreLockedError || error instanceof ServerUnreachableError;
+  return [ActionError, NoStoreError, StoreLockedError, ServerUnreachableError].some((kind) => error instanceof kind);
 }
 
 /** @returns the exit code */

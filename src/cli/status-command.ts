@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { readStoredStatus, type StoreStatus } from "../status/stored-status.ts";
+import { NoStoreError } from "../store/require-store.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
 import { alignColumns, type Output } from "./output.ts";
 import { fit } from "./progress.ts";
@@ -124,7 +125,10 @@ function render(report: StoreStatus, screen: Screen): string {
   return [headline(report, paint), ...lines, ...downloadLines(report, screen)].join("\n");
 }
 
-/** @throws {ServerUnreachableError} when a server runs but cannot be asked */
+/**
+ * @throws {ServerUnreachableError} when a server runs but cannot be asked
+ * @throws {NoStoreError} when there is neither a server nor a store
+ */
 async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<StoreStatus> {
   const { location } = loaded.config.storage;
   // The server is this very program: its answers are as the schemas have them.
@@ -168,12 +172,17 @@ function frame(text: string, rows: number): string {
   return HOME + lines.map((line) => line + CLEAR_LINE).join("\r\n") + CLEAR_BELOW;
 }
 
+/** Returns whether the message says everything the user needs. */
+function isExpected(error: unknown): error is Error {
+  return error instanceof ServerUnreachableError || error instanceof NoStoreError;
+}
+
 /** Watching goes on while the server is away, and shows that it is. */
 async function readOrProblem(read: () => Promise<string>): Promise<string> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof ServerUnreachableError) return error.message;
+    if (isExpected(error)) return error.message;
     throw error;
   }
 }
@@ -220,7 +229,7 @@ export async function status(loaded: LoadedConfig, options: StatusOptions, outpu
     return exit;
   } catch (error) {
     if (error instanceof InterruptedError) return EXIT_INTERRUPTED;
-    if (!(error instanceof ServerUnreachableError)) throw error;
+    if (!isExpected(error)) throw error;
     output.err(`portcache: ${error.message}`);
     return EXIT_FAILED;
   }

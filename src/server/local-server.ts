@@ -11,6 +11,7 @@ import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
 import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
+import { requireStore } from "../store/require-store.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { compose } from "./compose.ts";
 import type { Resources } from "./resources.ts";
@@ -22,8 +23,15 @@ interface Opened {
   readonly index: Index;
 }
 
-/** @throws {ActionError} if the store cannot be written */
+/** Commands that put files into the store. */
+const MAKES_STORE: ReadonlySet<string> = new Set(["fetch", "import"]);
+
+/**
+ * @throws {NoStoreError} if there is none, and the command makes none
+ * @throws {ActionError} if the store cannot be written
+ */
 function open(location: string, command: string, { migrationsFolder }: Resources): Opened {
+  if (!MAKES_STORE.has(command)) requireStore(location);
   let lock: StoreLock | undefined;
   try {
     mkdirSync(location, { recursive: true });
@@ -43,6 +51,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
 /**
  * @param command named to whoever wants the store meanwhile
  * @throws {StoreLockedError} if another process holds the store
+ * @throws {NoStoreError} if there is none, and the command makes none
  * @throws {ActionError} if the store cannot be written
  */
 export async function withLocalServer<T>(

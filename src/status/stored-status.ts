@@ -2,7 +2,6 @@
  * Reads the status of a store on which no server runs, from the index that the last server left. Changes nothing.
  */
 import { statfsSync } from "node:fs";
-import { dirname } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
 import type { Downloads, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -12,6 +11,7 @@ import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
 import { isStoreLocked } from "../store/lock.ts";
+import { requireStore } from "../store/require-store.ts";
 import { totalsOf } from "./server-status.ts";
 
 /** The status of a store, as `portcache status --json` prints it; null stands for what only a running server knows. */
@@ -32,19 +32,16 @@ export interface StoreStatus extends Pick<Status, "version" | "store" | "all_tim
 
 const NOTHING_MEASURED = Object.fromEntries(MEASURES.map((measure) => [measure, 0])) as Measures;
 
-/** Free bytes of the file system that holds the folder, or would hold it. */
+/** Returns the free bytes of the file system that holds the folder. */
 function freeBytes(folder: string): number {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    const parent = dirname(folder);
-    return parent === folder ? 0 : freeBytes(parent);
-  }
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
+/** @throws {NoStoreError} */
 export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   const { location, max_size, min_free } = config.storage;
+  requireStore(location);
   const index = readIndex(`${location}/index.sqlite`, (db) => ({
     totals: createFileList(db).totals(""),
     measures: createStatistics(db, systemClock).allTime(),
