@@ -9,14 +9,14 @@ const entry = (name: string, size = 10): DistEntry => ({ name: name as DistfileN
 const turn = () => Bun.sleep(1);
 
 /** Files begun, in order; each goes on until it is released. */
-function createAll(places: number, names: readonly string[], room = 1000) {
+function createAll(maxDownloads: number, names: readonly string[], room = 1000) {
   const begun: string[] = [];
   const ends = new Map<string, (fetched: boolean) => void>();
-  let asked = 0;
+  let lookups = 0;
   const readAhead = createReadAhead({
-    maxDownloads: places,
+    maxDownloads,
     siblings: async () => {
-      asked++;
+      lookups++;
       return names.map((name) => entry(name));
     },
     room: () => room,
@@ -36,10 +36,10 @@ function createAll(places: number, names: readonly string[], room = 1000) {
     ends.get(name)?.(fetched);
     await turn();
   };
-  return { readAhead, begun, missed, end, asked: () => asked };
+  return { readAhead, begun, missed, end, lookups: () => lookups };
 }
 
-test("siblings are fetched in their order, so many at once", async () => {
+test("siblings are fetched in their order, only so many at once", async () => {
   const { begun, missed, end } = createAll(2, ["a", "b", "c", "d"]);
   await missed("x");
   expect(begun).toEqual(["a", "b"]);
@@ -47,15 +47,15 @@ test("siblings are fetched in their order, so many at once", async () => {
   expect(begun).toEqual(["a", "b", "c"]);
 });
 
-test("one that a client asks for before its turn is the client's, and does not ask for siblings again", async () => {
-  const { begun, missed, end, asked } = createAll(1, ["a", "b", "c"]);
+test("a sibling that a client requests first is left to the client, and its siblings are not looked up again", async () => {
+  const { begun, missed, end, lookups } = createAll(1, ["a", "b", "c"]);
   await missed("x");
   await missed("b");
   await end("a");
-  expect([begun, asked()]).toEqual([["a", "c"], 1]);
+  expect([begun, lookups()]).toEqual([["a", "c"], 1]);
 });
 
-test("what is fetched ahead is counted, and what of it was used", async () => {
+test("files fetched ahead are counted, and those used", async () => {
   const { readAhead, missed, end } = createAll(3, ["a", "b", "c"]);
   await missed("x");
   for (const name of ["a", "b"]) await end(name);
@@ -70,14 +70,14 @@ test("it takes no more than the store has room for", async () => {
   expect(begun).toEqual(["a", "b"]);
 });
 
-test("what waits already counts against the room", async () => {
+test("files that wait already count against the room", async () => {
   const { begun, missed } = createAll(1, ["a", "b", "c"], 25);
   await missed("x");
   await missed("y");
   expect(begun).toEqual(["a"]);
 });
 
-test("with 0 places, and once stopped, nothing is fetched ahead", async () => {
+test("with a limit of 0, and once stopped, nothing is fetched ahead", async () => {
   const off = createAll(0, ["a"]);
   await off.missed("x");
   const stopped = createAll(1, ["a", "b"]);

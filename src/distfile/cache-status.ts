@@ -1,5 +1,5 @@
 /**
- * How a request was answered, in the words of RFC 9211 (Cache-Status): from the store, or forwarded to a source and why.
+ * Says how a request was answered, in the words of RFC 9211 (Cache-Status): from the store, or forwarded to a source and why.
  * The field itself, the log's words and what is counted are made from this.
  */
 

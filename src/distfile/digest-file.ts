@@ -1,6 +1,7 @@
 /**
- * What a digest file beside a snapshot or a stage says of it (pure): `F.md5sum`, `F.sha256`, `F.DIGESTS` as Gentoo's releases have
- * them, clear-signed or not. Lines are `HEX  NAME`; a comment before them (`# BLAKE2B HASH`) tells hashes of one length apart.
+ * Reads the digest of a snapshot or a stage from its digest file (pure): `F.md5sum`, `F.sha256`, `F.DIGESTS` as Gentoo's
+ * releases have them, clear-signed or not. Lines are `HEX  NAME`; where two hashes have one length, a comment before the lines
+ * (`# BLAKE2B HASH`) names the hash.
  */
 import type { HashAlgorithm } from "./digests.ts";
 

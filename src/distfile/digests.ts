@@ -80,7 +80,7 @@ export function hasAlgorithms({ sha512, others = [] }: ComputedDigests, algorith
   );
 }
 
-/** Tells contents apart; two lines that share a hash mean the same bytes. */
+/** Identifies a content; two lines that share a hash mean the same bytes. */
 export function contentKey(digests: Digests | undefined): string {
   return digests ? (digests.blake2b ?? digests.sha512 ?? digests.other ?? `size ${digests.size}`) : "";
 }

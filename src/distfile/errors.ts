@@ -1,17 +1,17 @@
 /**
- * How getting a distfile can end badly. Rooms throw these; only http/respond.ts turns them into status codes.
+ * Defines the errors of fetching a file. Only http/respond.ts turns them into status codes.
  */
 
 /**
- * What a source did: `absent` says truly that it has no such file (404, 410); `timeout` and `failed` may pass;
- * `bad` has something else under that name and is not asked for it again.
+ * How a source failed. `absent`: it says that it has no such file (404, 410). `timeout` and `failed` may pass. `bad`: it has
+ * another file under that name, and is not asked for it again.
  */
 export type SourceFailure = "absent" | "timeout" | "failed" | "bad";
 
 /** One source could not give (the rest of) a file. */
 export class SourceError extends Error {
   readonly kind: SourceFailure;
-  /** What it answered, where it answered at all. */
+  /** The status of its response; undefined where there was none. */
   readonly status: number | undefined;
 
   constructor(kind: SourceFailure, message: string, options: ErrorOptions & { readonly status?: number } = {}) {
@@ -22,7 +22,7 @@ export class SourceError extends Error {
   }
 }
 
-/** What came of asking one source; `detail` is a sentence part for logs and answers. */
+/** How an attempt at one source failed; `detail` completes a sentence in logs and responses. */
 export interface Attempt {
   readonly source: string;
   readonly kind: SourceFailure;
@@ -39,12 +39,12 @@ export class UnavailableError extends Error {
     this.attempts = attempts;
   }
 
-  /** Every source says it has none: the only case that is a 404 and may be remembered. */
+  /** Whether every source says that it has no such file: the only case that is a 404 and may be remembered. */
   get absent(): boolean {
     return this.attempts.every((attempt) => attempt.kind === "absent");
   }
 
-  /** Nothing but time-outs stood in the way. */
+  /** Whether only time-outs stood in the way. */
   get timedOut(): boolean {
     const others = this.attempts.filter((attempt) => attempt.kind !== "absent");
     return others.length > 0 && others.every((attempt) => attempt.kind === "timeout");
@@ -59,7 +59,7 @@ export class StoreRefusesError extends Error {
   }
 }
 
-/** The bytes handed out so far turned out wrong, or can't be continued: the client's transfer must break. */
+/** The bytes sent so far turned out wrong, or can't be continued: the client's transfer must break off. */
 export class BrokenOffError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -67,9 +67,9 @@ export class BrokenOffError extends Error {
   }
 }
 
-/** The file that is here already is the current one. */
+/** A source confirmed by 304 that the stored file is the current one. */
 export class NotModifiedError extends Error {
-  /** Where that was said, without credentials. */
+  /** URL that answered, without credentials. */
   readonly url: string;
   /** Header fields of the 304. */
   readonly fields: Headers;

@@ -1,6 +1,6 @@
 /**
  * Hashes growing files beside the event loop: BLAKE2B (and others where a Manifest has only those) over a file
- * descriptor shared with the main thread, as far as it has been told that bytes are there.
+ * descriptor shared with the main thread, up to the byte of the last advance().
  * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back here, too.
  */
 import { Database } from "bun:sqlite";
@@ -86,7 +86,7 @@ function run(): void {
   if (worked) setImmediate(run);
 }
 
-/** What fails here is done again by whoever writes, once the log has grown. */
+/** Writes the log back; after a failure the next writer does it, once the log has grown. */
 function checkpoint(path: string): void {
   try {
     const database = new Database(path, { readwrite: true });

@@ -1,6 +1,6 @@
 /**
- * Digests of files, computed in a worker thread while they grow or once they lie whole.
- * The worker reads by file descriptor: whoever hands one over keeps it open until finish() or cancel() is through.
+ * Computes digests of files in a worker thread, while the files grow or once they are complete. The worker reads by file
+ * descriptor: the caller keeps it open until finish() or cancel() has resolved.
  */
 import type { ComputedDigests, HashAlgorithm } from "./digests.ts";
 
@@ -24,14 +24,14 @@ export type HashReply =
   | { readonly id: number; readonly cancelled: true };
 
 export interface HashJob {
-  /** Bytes up to here are in the file and will not change. */
+  /** The bytes up to here are in the file and will not change. */
   advance(limit: number): void;
   /**
-   * Bytes that are not in the file, after those told of by advance(); from then on all have to come so. Resolves when they
-   * are hashed, or when that has failed.
+   * Takes bytes that are not in the file, after the last advance(); from then on all bytes have to come this way. Resolves when
+   * they are hashed, or when that has failed.
    */
   feed(bytes: Uint8Array): Promise<void>;
-  /** The digests of the first `size` bytes. @throws {Error} when they can't be read. */
+  /** Resolves with the digests of the first `size` bytes. @throws {Error} when they can't be read. */
   finish(size: number): Promise<ComputedDigests>;
   /** Resolves once the file is no longer read. */
   cancel(): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * Where a mirror keeps a distfile: layout.conf and its layouts (GLEP 75).
+ * Reads layout.conf, and returns the path of a distfile at a mirror by its layouts (GLEP 75).
  *   [structure]
  *   0=filename-hash BLAKE2B 8
  *   1=flat
@@ -95,7 +95,7 @@ export function layoutPath(layout: Layout, name: DistfileName, digests?: Digests
   return [...folders, layout.kind === "filename-hash" ? name : hash].join("/");
 }
 
-/** Whether `folders` (the path before the last component) are a cut-off of this hash, at whatever lengths. */
+/** Returns whether `folders` (the path before the last component) are a cut-off of this hash, at whatever lengths. */
 export function isCutoffOf(folders: readonly string[], hash: string): boolean {
   return folders.every((folder) => folder !== "") && hash.startsWith(folders.join(""));
 }

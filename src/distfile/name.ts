@@ -1,7 +1,7 @@
 /**
- * What is a distfile's name: one path component, as PMS (SRC_URI, section 7.3.2) and Manifest DIST lines use it.
- * Portage percent-quotes it in URLs; names themselves may hold literal percent signs (`%2F` in Go modules),
- * so whoever reads a URL decodes exactly once before coming here.
+ * Checks names of distfiles: one path component, as PMS (SRC_URI, section 7.3.2) and Manifest DIST lines use it. Portage
+ * percent-quotes it in URLs; a name itself may contain percent signs (`%2F` in Go modules), so a URL has to be decoded exactly
+ * once before.
  */
 
 declare const distfileName: unique symbol;
@@ -15,7 +15,7 @@ const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const FORBIDDEN = /[/\u0000-\u001f\u007f-\u009f]/;
 
-/** The name, or undefined where the text cannot name a file (empty, `.`, `..`, `/`, control characters, too long). */
+/** Returns the name, or undefined where the text cannot name a file (empty, `.`, `..`, `/`, control characters, too long). */
 export function parseDistfileName(text: string): DistfileName | undefined {
   if (text === "" || text === "." || text === "..") return undefined;
   if (FORBIDDEN.test(text) || !text.isWellFormed()) return undefined;

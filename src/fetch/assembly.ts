@@ -31,7 +31,7 @@ export interface Assembly {
   /** What the Manifest says; undefined where no package wants the name. */
   readonly expected: Digests | undefined;
   readonly writer: PartWriter;
-  /** Of a file that may change under its name, and may be empty as well. */
+  /** Set for files that may change under their name, and that may be empty as well. */
   readonly revalidation: Revalidation | undefined;
   /** Which bytes of the part file came from which source. */
   contributions: Contribution[];

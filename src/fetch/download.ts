@@ -39,7 +39,7 @@ export interface DownloadPlan {
   /** What the Manifest says; undefined where no package wants the name. */
   readonly expected: Digests | undefined;
   readonly part: Part;
-  /** Of a file that may change under its name. */
+  /** Set for files that may change under their name. */
   readonly revalidation: Revalidation | undefined;
   /** Whether a client waits for it from the start. */
   readonly urgent: boolean;

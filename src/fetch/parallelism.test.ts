@@ -9,7 +9,7 @@ function meter(bytesPerSecond: number | undefined, ageMs = 1_000): ThroughputMet
   return { bytesPerSecond, ageMs, received: () => undefined };
 }
 
-test("others join one that will take long, once it has shown its speed", () => {
+test("other sources join one that will take long, once it has shown its speed", () => {
   const clock = createFakeClock();
   const parallelism = createParallelism(createLineCapacity(clock), clock);
   expect(parallelism.advise(100 * MB, [meter(undefined, 100)])).toBe("keep");
@@ -18,7 +18,7 @@ test("others join one that will take long, once it has shown its speed", () => {
   expect(parallelism.advise(100 * MB, [meter(MB)])).toBe("add");
 });
 
-test("where all together are no faster than the one was, the fastest goes on alone, and the next file is left to one", async () => {
+test("if all together are no faster than the first was, the fastest goes on alone, and the next file is left to one source", async () => {
   const clock = createFakeClock();
   const lineCapacity = createLineCapacity(clock);
   const parallelism = createParallelism(lineCapacity, clock);
@@ -32,7 +32,7 @@ test("where all together are no faster than the one was, the fastest goes on alo
   expect(lineCapacity.mayHelp(8 * MB)).toBe(true);
 });
 
-test("where all together are faster they stay", async () => {
+test("if all together are faster they stay", async () => {
   const clock = createFakeClock();
   const parallelism = createParallelism(createLineCapacity(clock), clock);
   parallelism.advise(100 * MB, [meter(8 * MB)]);
@@ -42,7 +42,7 @@ test("where all together are faster they stay", async () => {
   expect([parallelism.settled, parallelism.shared]).toEqual([true, true]);
 });
 
-test("a meter tells the speed of the last two seconds, and of silence that it is silence", async () => {
+test("a meter measures the speed of the last two seconds, and silence as 0", async () => {
   const clock = createFakeClock();
   const measured = createThroughputMeter(clock);
   measured.received(5 * MB);

@@ -9,21 +9,21 @@ import { createTail, type Reader } from "./tail.ts";
 const MIB = 1024 * 1024;
 const content = { size: 16 * MIB, seed: 1 };
 
-function setup(patienceMs: number) {
-  const tail = createTail(async (position, length) => overflow.read(position, length));
-  const overflow = createPassthroughBuffer(0, tail, () => heldUp++, patienceMs);
+function setUp(slowReaderMs: number) {
+  const tail = createTail(async (position, length) => buffer.read(position, length));
+  const buffer = createPassthroughBuffer(0, tail, () => heldUp++, slowReaderMs);
   let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
     while (at < content.size) {
       const bytes = readContent(content, at, at + MIB / 4);
-      await overflow.push(bytes);
+      await buffer.push(bytes);
       at += bytes.length;
       most = Math.max(most, at - (tail.lowest ?? at));
       tail.release(() => at);
     }
     tail.finish(at);
   }
-  return { tail, overflow, send, most: () => most };
+  return { tail, buffer, send, most: () => most };
 }
 
 async function readAll(reader: Reader, pauseMs = 0): Promise<number> {
@@ -37,16 +37,16 @@ async function readAll(reader: Reader, pauseMs = 0): Promise<number> {
   return position;
 }
 
-test("the writer waits for the slowest reader, and what is held stays small", async () => {
-  const { tail, send, most } = setup(30_000);
+test("the writer waits for the slowest reader, and few bytes are held", async () => {
+  const { tail, send, most } = setUp(30_000);
   const readers = [readAll(tail.open(0, undefined)), readAll(tail.open(0, undefined), 3)];
   await send();
   expect(await Promise.all(readers)).toEqual([content.size, content.size]);
   expect(most()).toBeLessThan(6 * MIB);
 });
 
-test("who takes nothing while others wait is broken off, and the others get all", async () => {
-  const { tail, send } = setup(50);
+test("a reader that takes nothing while others wait is broken off, and the others get all", async () => {
+  const { tail, send } = setUp(50);
   const stuck = tail.open(0, undefined);
   const other = readAll(tail.open(0, undefined));
   await send();
@@ -55,8 +55,8 @@ test("who takes nothing while others wait is broken off, and the others get all"
   stuck.close();
 });
 
-test("who reads alone may take its time", async () => {
-  const { tail, send } = setup(10);
+test("a reader that is alone may take its time", async () => {
+  const { tail, send } = setUp(10);
   const reader = tail.open(0, undefined);
   const sending = send();
   await Bun.sleep(100);
@@ -64,17 +64,17 @@ test("who reads alone may take its time", async () => {
   await sending;
 });
 
-test("where nobody reads any more it ends", async () => {
-  const { tail, overflow, send } = setup(30_000);
+test("it ends when nobody reads any more", async () => {
+  const { tail, buffer, send } = setUp(30_000);
   const reader = tail.open(0, undefined);
   const sending = send();
   await Bun.sleep(10);
   reader.close();
   await expect(sending).rejects.toBeInstanceOf(UnavailableError);
-  expect(overflow.read(0, 10)).toHaveLength(0);
+  expect(buffer.read(0, 10)).toHaveLength(0);
 });
 
-test("a download that is stopped does not wait for who takes nothing", async () => {
+test("a stopped download does not wait for a reader that takes nothing", async () => {
   const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
   const stopper = new AbortController();
   const nowhere: Part = {

@@ -18,7 +18,7 @@ async function readAll(reader: Reader): Promise<string> {
   return text;
 }
 
-test("readers get what is released, late ones from the start, and the end only when the file is whole", async () => {
+test("readers get the bytes released, late ones from the start, and the end only when the file is complete", async () => {
   const fd = openFile();
   const tail = createTail(readFrom(fd));
   const early = readAll(tail.open(0, undefined));
@@ -43,7 +43,7 @@ test("readers get what is released, late ones from the start, and the end only w
   closeSync(fd);
 });
 
-test("a restart breaks readers off that had bytes, and no others", async () => {
+test("a restart breaks off readers that had bytes, and no others", async () => {
   const fd = openFile();
   const tail = createTail(readFrom(fd));
   const begun = tail.open(0, undefined);
@@ -60,7 +60,7 @@ test("a restart breaks readers off that had bytes, and no others", async () => {
   closeSync(fd);
 });
 
-test("a failure reaches those without bytes as it is, those with some as a break", async () => {
+test("a failure reaches readers without bytes as it is, readers with bytes as a break", async () => {
   const fd = openFile();
   const tail = createTail(readFrom(fd));
   const begun = tail.open(0, undefined);
