@@ -87,7 +87,11 @@ async function runCommand(invocation: Invocation): Promise<number> {
   return await run[command]();
 }
 
+/** Files for everyone can be read by everyone, whatever the shell of root says; private ones are made with modes of their own. */
+const UMASK = 0o022;
+
 async function main(argv: readonly string[]): Promise<number> {
+  process.umask(UMASK);
   const parsed = parseArgs(argv, version);
   if ("exitCode" in parsed) {
     process.stdout.write(parsed.stdout);

@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
@@ -107,6 +116,31 @@ test("Manifests have a database of their own, and a damaged one takes nothing el
     expect(createRepositoryRows(after.db).ids()).toEqual([id]);
     after.close();
   }
+});
+
+test("nobody but the owner may read the databases and what SQLite puts beside them, also those that were readable", () => {
+  const modes = () =>
+    readdirSync(folder.path).map((file) => [file, (statSync(folder.file(file)).mode & 0o777).toString(8)]);
+  const umask = process.umask(0);
+  const first = openIndex(path, MIGRATIONS);
+  createFileRows(first.db).put(row);
+  const files = [
+    "index.sqlite",
+    "index.sqlite-shm",
+    "index.sqlite-wal",
+    "trees.sqlite",
+    "trees.sqlite-shm",
+    "trees.sqlite-wal",
+  ];
+  expect(modes().toSorted()).toEqual(files.map((file) => [file, "600"]));
+  first.close();
+  for (const file of ["index.sqlite", "trees.sqlite"]) chmodSync(folder.file(file), 0o644);
+  writeFileSync(folder.file("index.sqlite.damaged"), "");
+  const second = openIndex(path, MIGRATIONS);
+  createFileRows(second.db).put(row);
+  expect(modes().map(([, mode]) => mode)).toEqual(Array(files.length + 1).fill("600"));
+  second.close();
+  process.umask(umask);
 });
 
 test("with the index lost, scanned Manifests belong to none of the repositories configured anew", () => {

@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import { reasonOf } from "../lib/error-reason.ts";
+import { makeOwnerOnly, takeFromOthers } from "../lib/owner-only.ts";
 import * as schema from "./schema.ts";
 
 export type IndexDatabase = BunSQLiteDatabase<typeof schema> & { readonly $client: Database };
@@ -33,6 +34,7 @@ export interface Index {
   close(): void;
 }
 
+const MEMORY = ":memory:";
 const LONG_LOG_BYTES = 16 * 1024 * 1024;
 
 /** Whether the write-ahead log of an index is due to be written back. */
@@ -85,8 +87,20 @@ function migrateTo(db: IndexDatabase, { folder, table }: FileKind): void {
   migrate(db, { migrationsFolder: folder, migrationsTable: table });
 }
 
+/** SQLite gives the files beside a database the mode of the database, but leaves those that are there as they are. */
+function keepFromOthers(path: string): void {
+  if (path === MEMORY) return;
+  try {
+    makeOwnerOnly(path);
+  } catch {
+    // Opening it says why.
+  }
+  for (const suffix of ["-wal", "-shm", "-journal", ".damaged"]) takeFromOthers(path + suffix);
+}
+
 function openFile(path: string, kind: FileKind): OpenFile {
-  const client = new Database(path, { create: true });
+  keepFromOthers(path);
+  const client = new Database(path, { readwrite: true });
   try {
     client.exec("PRAGMA journal_mode = WAL");
     client.exec("PRAGMA synchronous = NORMAL");
@@ -131,8 +145,6 @@ function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFil
 export function treesPathBeside(path: string): string {
   return `${dirname(path)}/trees.sqlite`;
 }
-
-const MEMORY = ":memory:";
 
 /** Adds the tables of Manifests to the index: those of trees.sqlite, or for an index in memory tables of its own. */
 function addTrees({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {

@@ -1,9 +1,11 @@
 /**
  * Locks the store for one server. SQLite's file lock is used because the kernel drops it with the process, however that ends, and
- * because it works the same on every libc; the row inside says who holds it.
+ * because it works the same on every libc; the row inside says who holds it. Nobody but the owner may open the file: whoever may
+ * read it could lock it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import { readFileSync, statSync } from "node:fs";
+import { makeOwnerOnly } from "../lib/owner-only.ts";
 
 const SQLITE_BUSY = 5;
 
@@ -34,12 +36,20 @@ function fileAt(path: string): string | undefined {
   return stat && `${stat.dev}:${stat.ino}`;
 }
 
-/** Whether a process holds the lock, by proc_locks(5): asking SQLite would take it for a moment. */
-export function isStoreLocked(location: string): boolean {
+/**
+ * The line of proc_locks(5) that says who holds the lock; undefined where nobody does. Asking SQLite would take it for a moment.
+ * @throws {Error} when the folder cannot be looked at
+ */
+function lockLine(location: string): string | undefined {
   const inode = statSync(`${location}/portcache.lock`, { throwIfNoEntry: false })?.ino;
-  if (inode === undefined) return false;
+  if (inode === undefined) return undefined;
   const locks = readFileSync("/proc/locks", "utf8");
-  return locks.split("\n").some((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
+  return locks.split("\n").find((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
+}
+
+/** Whether a process holds the lock. @throws {Error} when the folder cannot be looked at */
+export function isStoreLocked(location: string): boolean {
+  return lockLine(location) !== undefined;
 }
 
 const NOBODY_KNOWN = "another process";
@@ -56,18 +66,21 @@ function readHolder(database: Database): string {
 
 /** Returns who holds the lock, such as "portcache serve (process 4711)"; undefined where nobody does. */
 export function storeHolder(location: string): string | undefined {
+  let line: string | undefined;
   try {
-    if (!isStoreLocked(location)) return undefined;
+    line = lockLine(location);
   } catch {
-    // There is no store that this user could see.
+    // A folder that this user cannot look into: whoever wants to use the store fails with the reason.
     return undefined;
   }
+  if (line === undefined) return undefined;
   try {
     using database = new Database(`${location}/portcache.lock`, { readonly: true });
     return readHolder(database);
   } catch {
-    // The folder is another user's.
-    return NOBODY_KNOWN;
+    // The file is another user's. A process of another PID namespace has no number here.
+    const pid = / WRITE +([1-9]\d*) /.exec(line)?.[1];
+    return pid === undefined ? NOBODY_KNOWN : `process ${pid}`;
   }
 }
 
@@ -90,7 +103,8 @@ function note(database: Database, holder: string): void {
  */
 export function lockStore(location: string, holder: string): StoreLock {
   const path = `${location}/portcache.lock`;
-  const database = new Database(path, { create: true });
+  makeOwnerOnly(path);
+  const database = new Database(path, { readwrite: true });
   try {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("BEGIN IMMEDIATE");
