@@ -102,7 +102,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return await runCommand(parsed);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) {
-      output.err(`portcache: ${error.message}`);
+      for (const problem of error.message.split("\n")) output.err(`portcache: ${problem}`);
       return EXIT_USAGE;
     }
     const stack = error instanceof Error ? error.stack : undefined;

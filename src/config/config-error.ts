@@ -1,13 +1,17 @@
 /**
- * Reports an invalid setting. The message names its origin (FILE:LINE, variable or flag), what was expected and what was given;
- * the exit code is 2.
+ * Reports invalid settings, all at once. Each problem names its origin (FILE:LINE, variable or flag), what was expected and what
+ * was given; the exit code is 2.
  */
 import { maskCredentials } from "../lib/url.ts";
 
 export class ConfigError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+  /** One sentence each, in the order of their origins. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[], options?: ErrorOptions) {
+    super(problems.join("\n"), options);
     this.name = "ConfigError";
+    this.problems = problems;
   }
 }
 

@@ -67,7 +67,7 @@ export function duration(least: string, most?: string): Kind<number> {
   const range = most === undefined ? "" : `, from ${least} to ${most}`;
   return {
     type: "duration",
-    expected: `a duration such as "500ms", "90s", "10m", "12h" or "180d"${leastMs === 0 ? ', or "0"' : ""}${range}`,
+    expected: `a duration such as "500ms", "90s", "10m", "12h", "180d" or "6 months"${leastMs === 0 ? ', or "0"' : ""}${range}`,
     schema: v.pipe(
       v.union([v.string(), v.literal(0)]),
       v.transform((given) => parseDuration(String(given))),
@@ -83,7 +83,7 @@ export function duration(least: string, most?: string): Kind<number> {
 /** The value is in bytes. */
 export const size: Kind<number> = {
   type: "size",
-  expected: 'a size in bytes, or with a unit such as "500MB", "64MiB" or "10GiB", or 0',
+  expected: 'a size in bytes, or with a unit such as "64MiB", "10GiB", "500M" or "50G", or 0',
   schema: v.pipe(
     v.union([v.number(), v.string()]),
     v.transform((given) => (typeof given === "number" ? given : parseSize(given))),

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { ConfigError } from "./config-error.ts";
 import { type LoadOptions, loadConfig, type Override } from "./load.ts";
@@ -148,7 +148,8 @@ test("an invalid value is refused with its line and key, what was expected and w
     ['[server]\nlayouts = ["filename-hash MD5 8"]', 2, "MD5", "BLAKE2B or SHA512"],
     ["[server]\ndrain = 30", 2, "server.drain", "30", '"90s"'],
     ['[server]\ntls_cert = "/x"', 2, "server.tls_cert", "server.tls_key", "as well"],
-    ['[storage]\nmax_size = "10G"', 2, "storage.max_size", "10G", "10GiB"],
+    ['[storage]\nmax_size = "10 gigs"', 2, "storage.max_size", "10 gigs", "10GiB"],
+    ['[storage]\nmax_age = "6M"', 2, "storage.max_age", "6M", "6 months"],
     ["[storage]\nmax_size = -1", 2, "storage.max_size", "-1"],
     ["[storage]\nmax_size = 1979-05-27", 2, "storage.max_size", "1979-05-27"],
     ["[storage]\nmax_size = inf", 2, "storage.max_size", "got Infinity"],
@@ -201,6 +202,84 @@ test("an unknown variable of a section is an error, other variables are ignored"
   expect(load({ env: { PORTCACHE_OPTS: "--quiet", PORTCACHE_PORT: "tcp://x", PATH: "/bin" } }).config).toEqual(
     load().config,
   );
+});
+
+test("all problems of file, variables and flags are reported at once, and all items of a list", () => {
+  const file = write(
+    '[server]\nprot = 1\nport = 65536\n[sever]\nx = 1\n[fetcher]\nmirrors = ["ftp://a", "http://b", "c"]\n',
+  );
+  const env = { PORTCACHE_STORAGE_MAX_SIZE: "much", PORTCACHE_LOG_LEVLE: "info" };
+  const overrides = [set("server.tls_cert", "/x"), set("repo.repo", "/x"), set("repo.sync_interval", "-1")];
+  expect(
+    messageOf({ file, env, overrides })
+      .split("\n")
+      .map((line) => line.replace(/: expected .*, got/, ": got")),
+  ).toEqual([
+    `${file}:4: unknown section [sever], did you mean [server]?`,
+    `${file}:2: unknown key prot in [server], did you mean server.port?`,
+    "PORTCACHE_LOG_LEVLE: unknown environment variable, did you mean PORTCACHE_LOG_LEVEL?",
+    "--set repo.repo: unknown key repo.repo, did you mean repo.repos?",
+    `${file}:3: server.port: got 65536`,
+    `${file}:7: fetcher.mirrors: got the item "ftp://a"`,
+    `${file}:7: fetcher.mirrors: got the item "c"`,
+    'PORTCACHE_STORAGE_MAX_SIZE: storage.max_size: got "much"',
+    '--set repo.sync_interval: repo.sync_interval: got "-1"',
+    '--set server.tls_cert: server.tls_cert: got only "/x"',
+  ]);
+});
+
+test("a file that is not valid TOML hides no problem of variables and flags", () => {
+  const file = write("[server\n");
+  const lines = messageOf({ file, env: { PORTCACHE_SERVER_PORT: "x" } }).split("\n");
+  expect(lines).toEqual([
+    expect.stringContaining(`${file}:1: not valid TOML`),
+    expect.stringContaining("PORTCACHE_SERVER_PORT"),
+  ]);
+});
+
+test("sizes and times that cannot be meant are valid, and doubted", () => {
+  const file = write("[storage]\nmax_size = 50\nmin_free = 0\n");
+  const { config, doubts } = load({
+    file,
+    overrides: [set("fetcher.negative_ttl", "3 months"), set("storage.max_age", "30s")],
+  });
+  expect([config.storage.max_size, config.storage.min_free]).toEqual([50, 0]);
+  expect(doubts).toEqual([
+    `${file}:2: storage.max_size: 50B cannot be meant, expected 0, or at least 1MiB`,
+    "--set storage.max_age: storage.max_age: 30s cannot be meant, expected 0, or at least 1h",
+    "--set fetcher.negative_ttl: fetcher.negative_ttl: 90d cannot be meant, expected at most 30d",
+  ]);
+  expect(load().doubts).toEqual([]);
+});
+
+test("a default file that cannot be looked at, or is a link to nowhere, is no missing one", () => {
+  const closed = `${folder}/closed`;
+  mkdirSync(closed, { mode: 0o700 });
+  symlinkSync("/nowhere/portcache.toml", `${folder}/dangling.toml`);
+  symlinkSync("/nowhere", `${folder}/dangling`);
+  const names = ["closed/portcache.toml", "dangling.toml", "dangling/portcache.toml"];
+  const script = `
+    const { loadConfig } = await import(${JSON.stringify(`${import.meta.dir}/load.ts`)});
+    process.setgid?.(65534);
+    process.setuid?.(65534);
+    for (const name of ${JSON.stringify(names)}) {
+      try {
+        loadConfig({ env: { HOME: "/h" }, defaultFile: ${JSON.stringify(folder)} + "/" + name });
+        console.log("not refused");
+      } catch (error) {
+        console.log(error.message);
+      }
+    }`;
+  writeFileSync(`${folder}/closed.ts`, script);
+  chmodSync(folder, 0o755);
+  const run = process.getuid?.() === 0 ? Bun.spawnSync([process.execPath, `${folder}/closed.ts`]) : undefined;
+  const lines = run?.stdout.toString().trim().split("\n");
+  if (lines)
+    expect(lines).toEqual([
+      `Cannot read the configuration file ${folder}/closed/portcache.toml: permission denied`,
+      `Cannot read the configuration file ${folder}/dangling.toml: ${folder}/dangling.toml is a link to /nowhere/portcache.toml, which is not there`,
+      `Cannot read the configuration file ${folder}/dangling/portcache.toml: ${folder}/dangling is a link to /nowhere, which is not there`,
+    ]);
 });
 
 test("messages never show secrets", () => {

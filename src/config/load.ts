@@ -1,9 +1,10 @@
 /**
  * Loads the configuration: defaults, overridden by the file, by the environment, and by flags, in this order.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { reasonOf } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import { ConfigError, describeGiven } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import { canWrite, userLocation } from "./location.ts";
@@ -35,6 +36,8 @@ export interface LoadedConfig {
   readonly origins: Origins;
   /** Messages for people, such as that another location was chosen. */
   readonly notes: readonly string[];
+  /** Valid values that cannot be meant, such as a store of 50 bytes: one sentence each. */
+  readonly doubts: readonly string[];
 }
 
 export interface LoadOptions {
@@ -56,35 +59,31 @@ interface Given {
 
 const SETTINGS = allSettings();
 
-function settingAt(section: string, name: string): Setting | undefined {
-  return SETTINGS.find((setting) => setting.section === section && setting.name === name);
+/** Adds an unknown key to the problems. */
+function findSetting(section: string, name: string, unknown: string, problems: string[]): Setting | undefined {
+  const setting = SETTINGS.find((candidate) => candidate.section === section && candidate.name === name);
+  if (!setting) problems.push(`${unknown}, did you mean ${nearestKey(section, name)}?`);
+  return setting;
 }
 
-function settingOr(section: string, name: string, where: string, unknown: string): Setting {
-  const setting = settingAt(section, name);
-  if (setting) return setting;
-  throw new ConfigError(`${where}: unknown ${unknown}, did you mean ${nearestKey(section, name)}?`);
-}
-
-function readText(file: string): string {
+function readText(file: string, problems: string[]): string {
   try {
     return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError(`Cannot read the configuration file ${file}: ${reasonOf(cause)}`, { cause });
+  } catch (error) {
+    problems.push(`Cannot read the configuration file ${file}: ${reasonOf(error)}`);
+    return "";
   }
 }
 
-function fromFile(file: string): Given[] {
-  return readToml(file, readText(file)).map(({ section, name, given, where }) => ({
-    setting: settingOr(section, name, where, `key ${name} in [${section}]`),
-    given,
-    origin: "file",
-    where,
-  }));
+function fromFile(file: string, problems: string[]): Given[] {
+  return readToml(file, readText(file, problems), problems).flatMap(({ section, name, given, where }): Given[] => {
+    const setting = findSetting(section, name, `${where}: unknown key ${name} in [${section}]`, problems);
+    return setting ? [{ setting, given, origin: "file", where }] : [];
+  });
 }
 
 /** Ignores variables that belong to no section, such as PORTCACHE_OPTS of a conf.d file. */
-function fromEnvironment(env: Environment): Given[] {
+function fromEnvironment(env: Environment, problems: string[]): Given[] {
   return Object.entries(env).flatMap(([variable, text]): Given[] => {
     const section = Object.keys(SCHEMA).find((name) => variable.startsWith(`PORTCACHE_${name.toUpperCase()}_`));
     if (section === undefined || text === undefined) return [];
@@ -95,42 +94,70 @@ function fromEnvironment(env: Environment): Given[] {
       variable.slice(`PORTCACHE_${section}_`.length).toLowerCase(),
     ).split(".");
     const meant = `PORTCACHE_${nearSection}_${name}`.toUpperCase();
-    throw new ConfigError(`${variable}: unknown environment variable, did you mean ${meant}?`);
+    problems.push(`${variable}: unknown environment variable, did you mean ${meant}?`);
+    return [];
   });
 }
 
-function fromFlags(overrides: readonly Override[]): Given[] {
-  return overrides.map(({ path, given, flag }) => {
+function fromFlags(overrides: readonly Override[], problems: string[]): Given[] {
+  return overrides.flatMap(({ path, given, flag }): Given[] => {
     const dot = path.indexOf(".");
     const [section, name] = dot < 0 ? ["", path] : [path.slice(0, dot), path.slice(dot + 1)];
-    const setting = settingOr(section, name, flag, `key ${path}`);
+    const setting = findSetting(section, name, `${flag}: unknown key ${path}`, problems);
+    if (!setting) return [];
     const value = typeof given === "string" ? setting.key.kind.fromText(given) : given;
-    return { setting, given: value, origin: "flag", where: flag };
+    return [{ setting, given: value, origin: "flag", where: flag }];
   });
 }
 
-/** @throws {ConfigError} when the value is not valid */
-function validate({ setting, given, origin, where }: Given): unknown {
+/** Returns the value, or a problem for each item of a list that is not valid, else one for the whole. */
+function validate({ setting, given, origin, where }: Given): { readonly value: unknown } | readonly string[] {
   const { kind, preset, secret } = setting.key;
   const result = v.safeParse(kind.schema, given);
-  if (result.success) return result.output;
-  const item = result.issues[0].path?.at(-1)?.value;
-  const got = `${item === undefined ? "" : "the item "}${secret ? "another value (not shown)" : describeGiven(item ?? given)}`;
+  if (result.success) return { value: result.output };
   const spelling = Array.isArray(preset) && origin !== "file" ? " (separated by blanks)" : "";
-  throw new ConfigError(`${where}: ${pathOf(setting)}: expected ${kind.expected}${spelling}, got ${got}`);
+  const items = new Set(result.issues.map(({ path }) => path?.at(-1)?.value));
+  return [...items].map((item) => {
+    const got = secret ? "another value (not shown)" : describeGiven(item ?? given);
+    const which = item === undefined ? "" : "the item ";
+    return `${where}: ${pathOf(setting)}: expected ${kind.expected}${spelling}, got ${which}${got}`;
+  });
 }
 
-function checkTls({ server }: Config, whereOf: ReadonlyMap<string, string>): void {
-  if ((server.tls_cert === "") === (server.tls_key === "")) return;
+/** Returns what is strange about the value that is in force; undefined if nothing. */
+function doubt(setting: Setting, value: unknown, where: string | undefined): string | undefined {
+  const { kind, least, most } = setting.key;
+  const limitOf = (text: string) => v.parse(kind.schema, text);
+  const isBelow = (a: unknown, b: unknown) => typeof a === "number" && typeof b === "number" && a < b;
+  const tooSmall = least !== undefined && value !== 0 && isBelow(value, limitOf(least));
+  const tooLarge = most !== undefined && isBelow(limitOf(most), value);
+  if (!tooSmall && !tooLarge) return undefined;
+  const expected = tooSmall ? `0, or at least ${least}` : `at most ${most}`;
+  return `${where}: ${pathOf(setting)}: ${kind.format(value)} cannot be meant, expected ${expected}`;
+}
+
+/** Returns what is wrong with a certificate without a key, and with a key without a certificate. */
+function tlsProblems({ server }: Config, whereOf: ReadonlyMap<string, string>): readonly string[] {
+  if ((server.tls_cert === "") === (server.tls_key === "")) return [];
   const [given, missing] =
     server.tls_key === "" ? (["tls_cert", "tls_key"] as const) : (["tls_key", "tls_cert"] as const);
-  throw new ConfigError(
-    `${whereOf.get(`server.${given}`)}: server.${given}: expected server.${missing} as well, got only ${describeGiven(server[given])}`,
-  );
+  const where = whereOf.get(`server.${given}`);
+  return [`${where}: server.${given}: expected server.${missing} as well, got only ${describeGiven(server[given])}`];
+}
+
+/** Returns the file to read: only where the default one is not there, the built-in defaults are enough. */
+function findFile({ file, defaultFile = DEFAULT_FILE }: LoadOptions, problems: string[]): string | undefined {
+  if (file !== undefined) return file;
+  try {
+    return exists(defaultFile) ? defaultFile : undefined;
+  } catch (error) {
+    problems.push(`Cannot read the configuration file ${defaultFile}: ${reasonOf(error)}`);
+    return undefined;
+  }
 }
 
 /** Moves the default store to a directory that this user can write, unless a location was chosen. */
-function chooseLocation(config: Config, origins: Origins, env: Environment): { config: Config; notes: string[] } {
+function chooseLocation(config: Config, origins: Origins, env: Environment): Pick<LoadedConfig, "config" | "notes"> {
   const { location } = config.storage;
   if (origins.storage.location !== "default" || canWrite(location)) return { config, notes: [] };
   const own = userLocation(env);
@@ -140,9 +167,11 @@ function chooseLocation(config: Config, origins: Origins, env: Environment): { c
   };
 }
 
-/** @throws {ConfigError} when a file, variable or flag is not valid */
-export function loadConfig({ env, file, defaultFile = DEFAULT_FILE, overrides = [] }: LoadOptions): LoadedConfig {
-  const found = file ?? (existsSync(defaultFile) ? defaultFile : undefined);
+/** @throws {ConfigError} with all problems of the file, the variables and the flags */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const { env, overrides = [] } = options;
+  const problems: string[] = [];
+  const found = findFile(options, problems);
   const config: Record<string, Record<string, unknown>> = {};
   const origins: Record<string, Record<string, Origin>> = {};
   const whereOf = new Map<string, string>();
@@ -152,20 +181,25 @@ export function loadConfig({ env, file, defaultFile = DEFAULT_FILE, overrides = 
     origin: "default",
     where: "default",
   }));
-  const files = found === undefined ? [] : fromFile(found);
-  for (const one of [...presets, ...files, ...fromEnvironment(env), ...fromFlags(overrides)]) {
+  const files = found === undefined ? [] : fromFile(found, problems);
+  for (const one of [...presets, ...files, ...fromEnvironment(env, problems), ...fromFlags(overrides, problems)]) {
     const { section, name } = one.setting;
-    const value = validate(one);
-    config[section] = { ...config[section], [name]: value };
+    const checked = validate(one);
+    if ("value" in checked) config[section] = { ...config[section], [name]: checked.value };
+    else problems.push(...checked);
     origins[section] = { ...origins[section], [name]: one.origin };
     whereOf.set(pathOf(one.setting), one.where);
   }
-  // Every key has passed its own schema above.
+  // Every key has a default, and every value has passed its own schema.
   const complete = { config: config as Config, origins: origins as Origins };
-  checkTls(complete.config, whereOf);
+  problems.push(...tlsProblems(complete.config, whereOf));
+  if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...chooseLocation(complete.config, complete.origins, env),
     origins: complete.origins,
+    doubts: SETTINGS.map((setting) => {
+      return doubt(setting, config[setting.section]?.[setting.name], whereOf.get(pathOf(setting)));
+    }).filter((sentence) => sentence !== undefined),
     ...(found === undefined ? {} : { file: found }),
   };
 }

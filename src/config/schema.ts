@@ -34,9 +34,13 @@ export interface Key<T> {
   readonly secret?: boolean;
   /** A change takes effect only after a restart. */
   readonly restart?: boolean;
+  /** A smaller value than this, except 0, is valid, but cannot be meant; written as in the file. */
+  readonly least?: string;
+  /** A larger value than this cannot be meant. */
+  readonly most?: string;
 }
 
-type Extras<T> = Pick<Key<T>, "secret" | "restart">;
+type Extras<T> = Pick<Key<T>, "secret" | "restart" | "least" | "most">;
 
 function key<T>(kind: Kind<T>, preset: Key<T>["preset"], doc: string, extras: Extras<T> = {}): Key<T> {
   return { kind, preset, doc, ...extras };
@@ -82,17 +86,24 @@ export const SCHEMA = {
   },
   storage: {
     location: key(path, "/var/cache/portcache", "Folder of the store.", RESTART),
-    max_size: key(size, "50GiB", "Maximum size of the store. 0: no limit. Clean-up goes down to 90 % of it."),
-    min_free: key(size, "1GiB", "Space to leave free on the store's file system."),
-    max_age: key(duration("0"), "0", "Remove files that were not used for this long. 0: never because of age alone."),
-    orphan_grace: key(duration("0"), "30d", "Remove files this long after the last Manifest has dropped them."),
+    max_size: key(size, "50GiB", "Maximum size of the store. 0: no limit. Clean-up goes down to 90 % of it.", {
+      least: "1MiB",
+    }),
+    min_free: key(size, "1GiB", "Space to leave free on the store's file system.", { least: "1MiB" }),
+    max_age: key(duration("0"), "0", "Remove files that were not used for this long. 0: never because of age alone.", {
+      least: "1h",
+    }),
+    orphan_grace: key(duration("0"), "30d", "Remove files this long after the last Manifest has dropped them.", {
+      least: "1h",
+    }),
     keep: key(globs, [], "Never remove these: names of distfiles, or paths of mirror files such as `snapshots/**`."),
     memory: key(
       size,
       "64MiB",
       "Size of the memory cache. It holds files of up to 2 MiB, and of up to an eighth of this size. 0: none.",
+      { least: "64KiB" },
     ),
-    scrub: key(duration("0"), "30d", "Verify the whole store once in this time. 0: never."),
+    scrub: key(duration("0"), "30d", "Verify the whole store once in this time. 0: never.", { least: "1h" }),
   },
   fetcher: {
     mirrors: key(
@@ -125,7 +136,7 @@ export const SCHEMA = {
       "20s",
       "How long a source may send nothing, or less than 1 KiB/s, before another one continues.",
     ),
-    negative_ttl: key(duration("0"), "10m", "How long to remember that no source has a file."),
+    negative_ttl: key(duration("0"), "10m", "How long to remember that no source has a file.", { most: "30d" }),
     src_uri: key(yesNo, true, "Fall back to the SRC_URI of ebuilds, and honour their RESTRICT."),
     read_ahead: key(
       wholeNumber(0, 256),

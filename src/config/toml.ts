@@ -3,7 +3,7 @@
  * unusual way of TOML have no line number.
  */
 import { parse, TomlError } from "smol-toml";
-import { ConfigError, describeGiven } from "./config-error.ts";
+import { describeGiven } from "./config-error.ts";
 import { nearestKey, nearestSection } from "./nearest.ts";
 import { SCHEMA } from "./schema.ts";
 
@@ -38,13 +38,14 @@ export function findLine(text: string, section: string, name?: string): number |
   return sectionLine;
 }
 
-function parseText(file: string, text: string): Record<string, unknown> {
+function parseText(file: string, text: string, problems: string[]): Record<string, unknown> {
   try {
     return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const [reason = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
-    throw new ConfigError(`${file}:${error.line}: not valid TOML: ${reason}`, { cause: error });
+    problems.push(`${file}:${error.line}: not valid TOML: ${reason}`);
+    return {};
   }
 }
 
@@ -52,23 +53,25 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-/** @throws {ConfigError} when the text is not valid TOML, or has an unknown section */
-export function readToml(file: string, text: string): readonly FileSetting[] {
+/** @param problems gets a sentence for text that is not valid TOML, and for each unknown section */
+export function readToml(file: string, text: string, problems: string[]): readonly FileSetting[] {
   const plain = text.replace(/^\ufeff/, "");
-  return Object.entries(parseText(file, plain)).flatMap(([section, keys]) => {
+  return Object.entries(parseText(file, plain, problems)).flatMap(([section, keys]) => {
     const where = (name?: string) => {
       const line = findLine(plain, section, name);
       return line === undefined ? file : `${file}:${line}`;
     };
     if (!Object.hasOwn(SCHEMA, section)) {
-      throw new ConfigError(
+      problems.push(
         isTable(keys)
           ? `${where()}: unknown section [${section}], did you mean [${nearestSection(section)}]?`
           : `${where()}: unknown key ${section} outside of a section, did you mean ${nearestKey("", section)}?`,
       );
+      return [];
     }
     if (!isTable(keys)) {
-      throw new ConfigError(`${where()}: expected a section [${section}], got ${section} = ${describeGiven(keys)}`);
+      problems.push(`${where()}: expected a section [${section}], got ${section} = ${describeGiven(keys)}`);
+      return [];
     }
     return Object.entries(keys).map(([name, given]) => ({ section, name, given, where: where(name) }));
   });

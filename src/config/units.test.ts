@@ -14,18 +14,35 @@ test("sizes are read with binary and decimal units", () => {
     ["1KB", 1000],
     ["1.5MB", 1_500_000],
     ["50gib", 53_687_091_200],
+    ["50G", 53_687_091_200],
+    ["500M", 524_288_000],
+    ["64 k", 65_536],
+    ["1.5T", 1_649_267_441_664],
   ] as const) {
     expect([text, parseSize(text)]).toEqual([text, bytes]);
   }
 });
 
 test("text that is no size is rejected", () => {
-  for (const text of ["", "GiB", "10G", "10 Gi", "-1", "1e3", "10GiB/s", "0x10", "10s", "9999999TiB", "constructor"]) {
+  for (const text of [
+    "",
+    "GiB",
+    "10 Gi",
+    "10 gigs",
+    "1P",
+    "-1",
+    "1e3",
+    "10GiB/s",
+    "0x10",
+    "10s",
+    "9999999TiB",
+    "constructor",
+  ]) {
     expect([text, parseSize(text)]).toEqual([text, undefined]);
   }
 });
 
-test("durations need a unit, except zero", () => {
+test("durations need a unit, except zero, and units may be words", () => {
   for (const [text, ms] of [
     ["0", 0],
     ["500ms", 500],
@@ -34,13 +51,31 @@ test("durations need a unit, except zero", () => {
     ["12h", 43_200_000],
     ["180d", 15_552_000_000],
     ["1.5h", 5_400_000],
+    ["20 seconds", 20_000],
+    ["1 minute", 60_000],
+    ["5 min", 300_000],
+    ["2w", 1_209_600_000],
+    ["6 months", 15_552_000_000],
+    ["1 Year", 31_536_000_000],
   ] as const) {
     expect([text, parseDuration(text)]).toEqual([text, ms]);
   }
 });
 
 test("text that is no duration is rejected", () => {
-  for (const text of ["", "90", "s", "-5s", "1y", "1M2", "5GiB", "1h30m"]) {
+  for (const text of [
+    "",
+    "90",
+    "s",
+    "-5s",
+    "6M",
+    "1M2",
+    "2 fortnights",
+    "20 seconds ago",
+    "constructor",
+    "5GiB",
+    "1h30m",
+  ]) {
     expect([text, parseDuration(text)]).toEqual([text, undefined]);
   }
 });

@@ -3,7 +3,7 @@
  * changed setting, and those that take a restart.
  */
 import { ConfigError } from "../config/config-error.ts";
-import type { LiveConfig } from "../config/live.ts";
+import type { Change, LiveConfig } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -17,29 +17,35 @@ export interface ReloadDeps {
   readonly log: Logger;
 }
 
+function logChanges(changes: readonly Change[], log: Logger): void {
+  for (const { path, before, after, restart } of changes) {
+    const change = { path, before: maskCredentials(before), after: maskCredentials(after) };
+    if (restart) log.warn("{path}: {before} -> {after} needs a restart", change);
+    else log.info("{path}: {before} -> {after}", change);
+  }
+}
+
 /** Never rejects. */
 export async function reload({ live, load, reconfigure, log }: ReloadDeps): Promise<void> {
   try {
-    const { config, file } = load();
+    const { config, file, doubts } = load();
     const changes = live.replace(config);
     const { level, format } = live.config.log;
     // A more verbose level applies before the changes are logged, a quieter one after.
     const quieter = changes.some(({ path }) => path === "log.level") && level !== "debug" && level !== "info";
     if (!quieter) await openLog(level, format);
-    for (const { path, before, after, restart } of changes) {
-      const change = { path, before: maskCredentials(before), after: maskCredentials(after) };
-      if (restart) log.warn("{path}: {before} -> {after} needs a restart", change);
-      else log.info("{path}: {before} -> {after}", change);
-    }
+    logChanges(changes, log);
+    for (const doubt of doubts) log.warn("{doubt}", { doubt });
     await reconfigure();
     const source = file ?? "built-in defaults";
     const changed = changes.filter(({ restart }) => !restart).length;
     log.info("SIGHUP: reloaded the configuration from {source}, {changed} settings changed", { source, changed });
     if (quieter) await openLog(level, format);
   } catch (error) {
-    const consequence =
-      error instanceof ConfigError ? "keeping the configuration as it was" : "not all changes are in force";
-    log.error("SIGHUP: {consequence}: {error}", { consequence, error });
+    if (!(error instanceof ConfigError)) log.error("SIGHUP: not all changes are in force: {error}", { error });
+    else
+      for (const problem of error.problems)
+        log.error("SIGHUP: keeping the configuration as it was: {problem}", { problem });
   }
 }
 

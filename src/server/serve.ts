@@ -215,10 +215,10 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
  * @throws {ConfigError} if a file that the configuration names cannot be used
  */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
-  const [problem] = tlsProblems(loaded.config.server);
-  if (problem !== undefined) throw new ConfigError(problem);
+  const problems = tlsProblems(loaded.config.server);
+  if (problems.length > 0) throw new ConfigError(problems);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
-  for (const note of loaded.notes) log.warn("{note}", { note });
+  for (const note of [...loaded.notes, ...loaded.doubts]) log.warn("{note}", { note });
   try {
     return await run(loaded, resources, log);
   } catch (error) {
