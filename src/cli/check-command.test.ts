@@ -1,9 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
+import { openIndex } from "../index/open.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
+import { scanRepository } from "../repos/scan.ts";
 import { lockStore } from "../store/lock.ts";
-import { check, countPackages } from "./check-command.ts";
+import { check } from "./check-command.ts";
 import type { Output } from "./output.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/portcache-check-`);
@@ -13,8 +16,11 @@ const repository = `${folder}/repository`;
 for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "docs/e", "metadata/md5-cache", "profiles"]) {
   mkdirSync(`${repository}/${path}`, { recursive: true });
 }
+for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "metadata/e"]) {
+  mkdirSync(`${repository}/${path}`, { recursive: true });
+  writeFileSync(`${repository}/${path}/Manifest`, "");
+}
 writeFileSync(`${repository}/profiles/repo_name`, "testing\n");
-writeFileSync(`${repository}/profiles/categories`, "app-misc\nodd\n");
 writeFileSync(`${repository}/app-misc/metadata.xml`, "");
 
 async function run(settings: Record<string, string>, json = true) {
@@ -44,7 +50,7 @@ test("without problems it exits with 0 and shows every setting with its origin",
   expect(report.config.storage.max_size).toEqual({ value: 50 * 2 ** 30, origin: "default" });
   expect(report.file).toBeNull();
   expect(report.store).toEqual({ location: `${folder}/store`, writable: true });
-  expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4 }]);
+  expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4, complete: true }]);
 });
 
 test("it writes nothing to disk", async () => {
@@ -52,9 +58,12 @@ test("it writes nothing to disk", async () => {
   expect(existsSync(`${folder}/store`)).toBe(false);
 });
 
-test("packages are counted in categories named like Gentoo's and in those the repository lists", () => {
-  expect(countPackages(repository)).toBe(4);
-  expect(countPackages(`${folder}/nowhere`)).toBe(0);
+test("packages are counted as a scan counts them", async () => {
+  const rows = createRepositoryRows(openIndex(":memory:", `${import.meta.dir}/../../drizzle`).db);
+  const [repositoryId = 0] = rows.configure([{ name: "testing", location: repository }]);
+  const { signal } = new AbortController();
+  const { packages } = await scanRepository({ repositoryId, location: repository, rows, full: false, signal });
+  expect((await run({})).report.repositories).toMatchObject([{ packages }]);
 });
 
 test("secrets are not shown, as text or as JSON", async () => {
@@ -78,9 +87,24 @@ test("it shows the sandbox in force, or why there is none", async () => {
 
 test("each problem is reported, and the exit code is 1", async () => {
   writeFileSync(`${folder}/file`, "");
+  symlinkSync("/nowhere", `${folder}/dangling`);
+  const overlay = `${folder}/overlay`;
+  mkdirSync(`${overlay}/metadata`, { recursive: true });
+  writeFileSync(`${overlay}/metadata/layout.conf`, "masters = gentoo\n");
+  mkdirSync(`${folder}/store`, { recursive: true });
   for (const [settings, part] of [
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere`],
     [{ "repo.repos": `${folder}/nowhere` }, `${folder}/nowhere is missing`],
+    [
+      { "repo.repos": folder },
+      `is no ebuild repository, it has neither profiles/ nor metadata/; did you mean ${overlay} or ${repository}?`,
+    ],
+    [{ "repo.repos": "/etc" }, "/etc is no ebuild repository"],
+    [{ "repo.repos": "/etc" }, "The ebuild repositories have no packages, so nothing is verified"],
+    [{ "repo.repos": overlay }, `${overlay} has the master gentoo, which is not here`],
+    [{ "storage.max_size": "50" }, "storage.max_size: 50B cannot be meant"],
+    [{ "storage.min_free": "100TiB" }, "nothing can be stored"],
+    [{ "storage.location": `${folder}/dangling` }, "is a link to /nowhere, which is not there"],
     [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
     [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],
@@ -112,15 +136,20 @@ test("it shows what keeps a server from starting; a port or store in use is not 
   mkdirSync(`${folder}/held`);
   const lock = lockStore(`${folder}/held`, "portcache serve (process 4711)");
   const held = await run({ "storage.location": `${folder}/held` });
+  const { text } = await run({ "storage.location": `${folder}/held` }, false);
+  expect(text).toContain("portcache serve (process 4711) runs on this store\n");
+  expect(text).toContain("No problems found.");
+  expect(text).not.toContain("Cannot");
   lock.release();
   const obstacle = `Cannot use the store ${folder}/held: portcache serve (process 4711) holds it`;
-  expect([held.code, held.report.obstacle]).toEqual([0, obstacle]);
+  expect([held.code, held.report.obstacle, held.report.problems]).toEqual([0, obstacle, []]);
   expect((await run({ "storage.location": `${folder}/held`, "server.port": "0" })).report.obstacle).toBeNull();
 });
 
 test("it notes a disk with less space than storage.min_free", async () => {
   mkdirSync(`${folder}/store`, { recursive: true });
-  const { report } = await run({ "storage.min_free": "100TiB" });
-  expect(report.notes.join("\n")).toContain("storage.min_free is 100TiB");
+  const { blocks, bsize } = statfsSync(folder);
+  const { report } = await run({ "storage.min_free": String(blocks * bsize - 1) });
+  expect(report.notes.join("\n")).toContain("storage.min_free is");
   expect((await run({ "storage.min_free": "0" })).report.notes).toEqual([]);
 });

@@ -2,17 +2,20 @@
  * `portcache check`: shows the settings in force and where each comes from, and what keeps the server from running well.
  * Changes nothing.
  */
-import { existsSync, readdirSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
-import { canWrite } from "../config/location.ts";
+import { writeObstacle } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatSize } from "../config/units.ts";
+import { exists } from "../lib/exists.ts";
 import { plural } from "../lib/format.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { readSmallFile } from "../repos/discover.ts";
+import { countPackages, type PackageCount } from "../repos/count-packages.ts";
+import { REPOS_HINT, type Repository } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { startObstacle, tlsProblems } from "../server/preflight.ts";
+import { storeHolder } from "../store/lock.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ShownSetting {
@@ -30,11 +33,25 @@ interface Report {
   readonly store: { readonly location: string; readonly writable: boolean };
   /** Why a server cannot start now. A server that is running is an obstacle, but no problem. */
   readonly obstacle: string | undefined;
-  readonly repositories: readonly { readonly name: string; readonly location: string; readonly packages: number }[];
+  /** The process that holds the store. */
+  readonly holder: string | undefined;
+  readonly repositories: readonly CountedRepository[];
   readonly sandbox: string;
   readonly notes: readonly string[];
   readonly problems: readonly string[];
 }
+
+interface CountedRepository {
+  readonly name: string;
+  readonly location: string;
+  /** As a scan counts them: packages with a Manifest. */
+  readonly packages: number;
+  /** False where the disk was too slow to count all. */
+  readonly complete: boolean;
+}
+
+/** Start scripts wait for the check. */
+const COUNT_MS = 3000;
 
 type Paint = Output["paint"];
 
@@ -67,7 +84,11 @@ function settings({ settings }: Report, paint: Paint): string[] {
 
 function repositories({ repositories }: Report, paint: Paint): string[] {
   if (repositories.length === 0) return [];
-  const rows = repositories.map(({ name, location, packages }) => [name, location, plural(packages, "package")]);
+  const rows = repositories.map(({ name, location, packages, complete }) => [
+    name,
+    location,
+    `${complete ? "" : "over "}${plural(packages, "package")}`,
+  ]);
   return [...heading(paint, "Ebuild repositories"), ...indented(rows)];
 }
 
@@ -76,11 +97,12 @@ function listed(title: string, lines: readonly string[], paint: Paint): string[]
 }
 
 function render(report: Report, paint: Paint): string {
-  const { file, store, obstacle, notes, problems } = report;
+  const { file, store, obstacle, holder, notes, problems } = report;
+  const server = holder === undefined ? (obstacle ?? "can start") : `${holder} runs on this store`;
   const summary = alignColumns([
     ["Configuration", file ?? `built-in defaults (there is no ${DEFAULT_FILE})`],
     ["Store", `${store.location} (${store.writable ? "writable" : paint("red", "not writable")})`],
-    ["Server", obstacle ?? "can start"],
+    ["Server", server],
     ["Sandbox", report.sandbox],
   ]);
   return [
@@ -120,32 +142,6 @@ function describeSetting(setting: Setting, { config, origins }: LoadedConfig): S
   };
 }
 
-function readNames(folder: string): string[] {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => !entry.isFile() && !entry.name.startsWith("."))
-      .map((entry) => entry.name);
-  } catch {
-    return [];
-  }
-}
-
-function ownCategories(location: string): string[] {
-  try {
-    return readSmallFile(`${location}/profiles/categories`).split(/\s+/);
-  } catch {
-    return [];
-  }
-}
-
-/** Counts the folders in categories: those that the repository lists, and those named like Gentoo's; about 170 look-ups. */
-export function countPackages(location: string): number {
-  const own = new Set(ownCategories(location));
-  return readNames(location)
-    .filter((name) => own.has(name) || name === "virtual" || name.includes("-"))
-    .reduce((sum, category) => sum + readNames(`${location}/${category}`).length, 0);
-}
-
 /** Finds the sandbox in force, and why there is none. */
 async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "sandbox" | "notes">> {
   if (config.repo.evaluate === "never") return { sandbox: 'not used (repo.evaluate is "never")', notes: [] };
@@ -157,58 +153,88 @@ async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "s
   return { sandbox: "unavailable", notes: [note] };
 }
 
-/** Why new files are not stored, although the folder is writable. */
-function spaceNotes({ storage }: LoadedConfig["config"]): readonly string[] {
-  if (!canWrite(storage.location) || !existsSync(storage.location)) return [];
-  const { bavail, bsize } = statfsSync(storage.location);
-  if (bavail * bsize >= storage.min_free) return [];
-  const free = `${Math.floor((bavail * bsize) / 2 ** 20)}MiB`;
-  return [
-    `The disk of the store has ${free} free, but storage.min_free is ${formatSize(storage.min_free)}: stored files are removed, and new ones are served without being stored`,
-  ];
+interface Findings {
+  readonly notes: readonly string[];
+  readonly problems: readonly string[];
+}
+
+/** Returns what keeps files from being stored. */
+function inspectStore({ storage }: LoadedConfig["config"]): Findings & { readonly writable: boolean } {
+  const { location, min_free } = storage;
+  const obstacle = writeObstacle(location);
+  if (obstacle !== undefined) {
+    const problem = `The store ${location} cannot be written (${obstacle}; set storage.location to use another)`;
+    return { writable: false, notes: [], problems: [problem] };
+  }
+  if (!exists(location)) return { writable: true, notes: [], problems: [] };
+  const { blocks, bavail, bsize } = statfsSync(location);
+  const [total, free] = [blocks * bsize, bavail * bsize];
+  const shown = (bytes: number) => `${Math.floor(bytes / 2 ** 20)}MiB`;
+  if (min_free > 0 && total <= min_free) {
+    const problem = `The disk of the store has ${shown(total)} in all, but storage.min_free is ${formatSize(min_free)}: nothing can be stored`;
+    return { writable: true, notes: [], problems: [problem] };
+  }
+  const note = `The disk of the store has ${shown(free)} free, but storage.min_free is ${formatSize(min_free)}: stored files are removed, and new ones are served without being stored`;
+  return { writable: true, notes: free < min_free ? [note] : [], problems: [] };
+}
+
+function inspectRepository({ location }: Repository): PackageCount & { readonly problems: readonly string[] } {
+  const counted = countPackages(location, COUNT_MS);
+  const [first, ...more] = counted.unreadable;
+  if (!first) return { ...counted, problems: [] };
+  const others = more.length === 0 ? "" : ` (and ${more.length} other paths of the repository)`;
+  return { ...counted, problems: [`Cannot read ${first.path}: ${first.reason}${others}`] };
+}
+
+function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, "repositories"> {
+  const found = discoverConfigured(config);
+  const counted = found.repositories.map((one) => ({ ...one, ...inspectRepository(one) }));
+  const isNone = found.repositories.length + found.pending.length === 0;
+  const isEmpty = !isNone && found.pending.length === 0 && counted.every(({ packages }) => packages === 0);
+  return {
+    repositories: counted.map(({ name, location, packages, complete }) => ({ name, location, packages, complete })),
+    notes: found.pending.map((url) => `The repository ${maskCredentials(url)} will be cloned when the server runs`),
+    problems: [
+      ...[...found.problems, ...found.warnings].map(maskCredentials),
+      ...counted.flatMap(({ problems }) => problems),
+      ...(isNone ? [`No ebuild repository, so nothing is verified: ${REPOS_HINT}`] : []),
+      ...(isEmpty ? ["The ebuild repositories have no packages, so nothing is verified"] : []),
+    ],
+  };
 }
 
 async function inspect(loaded: LoadedConfig): Promise<Report> {
   const { server, storage, fetcher } = loaded.config;
-  const found = discoverConfigured(loaded.config);
-  const writable = canWrite(storage.location);
-  const problems = [
-    ...(writable ? [] : [`The store ${storage.location} cannot be written (set storage.location to use another)`]),
-    ...tlsProblems(server),
-    ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
-    ...found.problems.map(maskCredentials),
-  ];
+  const store = inspectStore(loaded.config);
+  const repositories = inspectRepositories(loaded);
   const { sandbox, notes: sandboxNotes } = await inspectSandbox(loaded);
-  const notes = [...loaded.notes, ...spaceNotes(loaded.config), ...sandboxNotes];
-  for (const url of found.pending)
-    notes.push(`The repository ${maskCredentials(url)} will be cloned when the server runs`);
-  if (found.repositories.length + found.pending.length === 0) {
-    notes.push("No ebuild repository found, so files cannot be checked against Manifests (set repo.repos)");
-  }
   return {
     settings: allSettings().map((setting) => describeSetting(setting, loaded)),
     file: loaded.file,
-    store: { location: storage.location, writable },
+    store: { location: storage.location, writable: store.writable },
     obstacle: startObstacle(loaded.config),
-    repositories: found.repositories.map(({ name, location }) => ({
-      name,
-      location,
-      packages: countPackages(location),
-    })),
+    holder: storeHolder(storage.location),
+    repositories: repositories.repositories,
     sandbox,
-    notes,
-    problems,
+    notes: [...loaded.notes, ...store.notes, ...sandboxNotes, ...repositories.notes],
+    problems: [
+      ...loaded.doubts,
+      ...store.problems,
+      ...tlsProblems(server),
+      ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
+      ...repositories.problems,
+    ],
   };
 }
 
 /** The report as --json prints it. */
-function toJson({ settings, file, obstacle, ...rest }: Report): unknown {
+function toJson({ settings, file, obstacle, holder, ...rest }: Report): unknown {
   const config: Record<string, Record<string, unknown>> = {};
   for (const { path, value, origin } of settings) {
     const [section = "", name = ""] = path.split(".");
     config[section] = { ...config[section], [name]: { value, origin } };
   }
-  return { config, file: file ?? null, obstacle: obstacle ?? null, ...rest };
+  return { config, file: file ?? null, obstacle: obstacle ?? null, holder: holder ?? null, ...rest };
 }
 
 /** @returns the exit code: 1 if there are problems */

@@ -43,9 +43,10 @@ async function foldersIn(path: string): Promise<readonly string[]> {
   return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
 }
 
-function smallIn(manifest: string): readonly DistEntry[] {
+/** @param path of a Manifest below the repository's location */
+function smallIn(location: string, path: string): readonly DistEntry[] {
   try {
-    return parseManifest(readSmallFile(manifest)).entries.filter(
+    return parseManifest(readSmallFile(location, path) ?? "").entries.filter(
       (entry) => entry.size <= SMALL_BYTES && hasHash(entry),
     );
   } catch {
@@ -60,7 +61,7 @@ async function candidatesIn(repositories: readonly Repository[]): Promise<readon
   for (const { location } of repositories) {
     for (const category of (await foldersIn(location)).filter((name) => name.includes("-"))) {
       for (const name of await foldersIn(`${location}/${category}`)) {
-        entries.push(...smallIn(`${location}/${category}/${name}/Manifest`));
+        entries.push(...smallIn(location, `${category}/${name}/Manifest`));
       }
       if (entries.length >= ENOUGH) break;
     }

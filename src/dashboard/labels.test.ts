@@ -68,7 +68,12 @@ test("a server that is not healthy shows its reason", () => {
     text: "Healthy",
     detail: "version 1.2.3, up 1\u00a0min 30\u00a0s",
   });
-  expect(status("degraded", "disk full")).toEqual({ tone: "warn", text: "Degraded", detail: "disk full" });
+  expect(status("degraded", "disk full")).toEqual({ tone: "warn", text: "Working", detail: "disk full" });
+  expect(status("degraded", "nothing is verified: no ebuild repository")).toEqual({
+    tone: "warn",
+    text: "Working, nothing is verified",
+    detail: "no ebuild repository",
+  });
   expect(status("unavailable", "shutting down")).toMatchObject({ tone: "bad", detail: "shutting down" });
 });
 

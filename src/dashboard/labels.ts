@@ -18,7 +18,12 @@ export function healthLabel({ health, uptime_seconds, version }: Status): Label 
   const uptime = `version ${version}, up ${formatDuration(uptime_seconds * 1000)}`;
   if (health.state === "ok") return { tone: "good", text: "Healthy", detail: uptime };
   const detail = health.reason ?? uptime;
-  if (health.state === "degraded") return { tone: "warn", text: "Degraded", detail };
+  if (health.state === "degraded") {
+    const [, what, why = ""] = /^([^:;]*): (.*)$/s.exec(detail) ?? [];
+    return what === undefined
+      ? { tone: "warn", text: "Working", detail }
+      : { tone: "warn", text: `Working, ${what}`, detail: why };
+  }
   return { tone: "bad", text: "Unavailable", detail };
 }
 

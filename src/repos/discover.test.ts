@@ -1,5 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { discoverRepositories } from "./discover.ts";
@@ -40,6 +40,7 @@ test("configured paths keep their order, each once, named by repo_name or else b
     urls: [],
     pending: [],
     problems: [],
+    warnings: [],
   });
 });
 
@@ -63,7 +64,7 @@ test("URLs are distinguished from paths", () => {
 
 test("a cloned URL is a repository, in its configured place among the paths", () => {
   const [first, last] = [addRepository("first"), addRepository("last")];
-  mkdirSync(`${root}/repos/.x/version`, { recursive: true });
+  mkdirSync(`${root}/repos/.x/version/profiles`, { recursive: true });
   symlinkSync(".x/version", `${root}/repos/x-12345678`);
   const [cloned, away] = ["https://host/cloned.git", "https://host/away.git"];
   const found = discoverRepositories({
@@ -108,10 +109,58 @@ test("a path that is missing, or a file, is a problem with the path in it", () =
   });
   expect(repositories).toEqual([]);
   expect(problems.map((text) => text.replace(root, ""))).toEqual([
-    "The repository /none is missing, or not a folder",
-    "The repository /file/x is missing, or not a folder",
-    "The repository /file is missing, or not a folder",
+    "The repository /none is missing",
+    "Cannot read the repository /file/x: not a directory",
+    "The repository /file is not a folder",
   ]);
+});
+
+test("a folder that is no repository is a problem, and one below it is suggested", () => {
+  mkdirSync(`${root}/empty`);
+  mkdirSync(`${root}/etc/portage`, { recursive: true });
+  addRepository("parent/gentoo", "gentoo");
+  symlinkSync("/nowhere/gentoo", `${root}/dangling`);
+  const { problems } = discoverRepositories({
+    repos: [`${root}/empty`, `${root}/etc`, `${root}/parent`, `${root}/dangling`],
+    root,
+  });
+  expect(problems.map((text) => text.replaceAll(root, ""))).toEqual([
+    "The repository /empty is empty: it is not synced yet, or not mounted",
+    "The repository /etc is no ebuild repository, it has neither profiles/ nor metadata/",
+    "The repository /parent is no ebuild repository, it has neither profiles/ nor metadata/; did you mean /parent/gentoo?",
+    "Cannot read the repository /dangling: /dangling is a link to /nowhere/gentoo, which is not there",
+  ]);
+});
+
+test("a master that is not here is a warning, unless it may be the one that is still to be cloned", () => {
+  const overlay = addRepository("overlay", "overlay");
+  write("overlay/metadata/layout.conf", "masters = gentoo guru g\n");
+  const guru = addRepository("guru", "guru");
+  write("guru/metadata/layout.conf", "masters =\naliases = g\n");
+  expect(discoverRepositories({ repos: [overlay, guru], root })).toMatchObject({
+    problems: [],
+    warnings: [`The repository ${overlay} has the master gentoo, which is not here (add it to repo.repos)`],
+  });
+  expect(discoverRepositories({ repos: [overlay, "https://host/gentoo.git"], root }).warnings).toEqual([]);
+});
+
+test("a repository that this user may not read is a problem, wherever it is configured", () => {
+  const closed = addRepository("var/db/repos/closed", "closed");
+  addRepository("var/db/repos/open", "open");
+  chmodSync(closed, 0o700);
+  for (let path = root; path !== "/"; path = dirname(path)) if (path.startsWith(base)) chmodSync(path, 0o755);
+  if (process.getuid?.() !== 0) return;
+  process.seteuid?.(65534);
+  try {
+    const problem = (path: string) => `Cannot read ${path}${closed}: permission denied`;
+    expect(discoverRepositories({ repos: [], root })).toMatchObject({
+      repositories: [{ name: "open" }],
+      problems: [problem("")],
+    });
+    expect(discoverRepositories({ repos: [closed], root }).problems).toEqual([problem("the repository ")]);
+  } finally {
+    process.seteuid?.(0);
+  }
 });
 
 test("by default repositories come from repos.conf in Portage's order, then from /var/db/repos", () => {
@@ -136,6 +185,7 @@ test("by default repositories come from repos.conf in Portage's order, then from
     urls: [],
     pending: [],
     problems: [],
+    warnings: [],
   });
 });
 
@@ -154,7 +204,7 @@ test("without repo_name the section of repos.conf gives the name; a section with
 });
 
 test("a machine without Portage has no repositories and no problem", () => {
-  const nothing = { repositories: [], mastersOnly: [], urls: [], pending: [], problems: [] };
+  const nothing = { repositories: [], mastersOnly: [], urls: [], pending: [], problems: [], warnings: [] };
   expect(discoverRepositories({ repos: [], root })).toEqual(nothing);
 });
 
@@ -165,6 +215,17 @@ test("a repo_name that is a pipe, a device or a huge file is ignored at once", a
   expect(await Bun.spawn(["mkfifo", `${profiles}/repo_name`]).exited).toBe(0);
   expect(nameNow()).toBe("strange");
   rmSync(`${profiles}/repo_name`);
-  symlinkSync("/dev/zero", `${profiles}/repo_name`);
-  expect(nameNow()).toBe("strange");
+  for (const [target, reason] of [
+    ["/dev/zero", "a link out of the repository"],
+    [join(root, "secret"), "a link out of the repository"],
+  ] as const) {
+    writeFileSync(join(root, "secret"), "hunter2\n");
+    symlinkSync(target, `${profiles}/repo_name`);
+    const { repositories, warnings } = discoverRepositories({ repos: [join(root, "strange")] });
+    expect([repositories[0]?.name, warnings]).toEqual(["strange", [expect.stringContaining(reason)]]);
+    rmSync(`${profiles}/repo_name`);
+  }
+  writeFileSync(`${profiles}/own_name`, "own\n");
+  symlinkSync("own_name", `${profiles}/repo_name`);
+  expect(nameNow()).toBe("own");
 });

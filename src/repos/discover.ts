@@ -2,11 +2,14 @@
  * Discovers the ebuild repositories: those in the configuration, by path or as cloned URLs, else those in repos.conf and in
  * /var/db/repos. Reads only. A problem with one repository is reported, and the others are used.
  */
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { reasonOf } from "../lib/error-reason.ts";
+import { exists, saysAbsent } from "../lib/exists.ts";
+import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./formats/repos-conf.ts";
-import { isRepositoryUrl, repositoryNameOf } from "./sync/url.ts";
+import { followInside } from "./read-folder.ts";
+import { isRepositoryUrl, maskedUrl, repositoryNameOf } from "./sync/url.ts";
 
 export interface Repository {
   /** From profiles/repo_name, else the section of repos.conf, else the folder's name. */
@@ -30,8 +33,10 @@ export interface DiscoveredRepositories {
   readonly urls: readonly string[];
   /** URLs that are not cloned yet. */
   readonly pending: readonly string[];
-  /** Sentences for people. */
+  /** Sentences for people about repositories that are not there in full: what is wanted is not known then. */
   readonly problems: readonly string[];
+  /** Sentences for people about what else keeps repositories from being of full use. */
+  readonly warnings: readonly string[];
 }
 
 export interface DiscoverOptions {
@@ -39,20 +44,22 @@ export interface DiscoverOptions {
   readonly repos: readonly string[];
   /** Put before the system's own paths; empty for the system itself. */
   readonly root?: string;
-  /** Returns the location of a cloned URL. */
+  /** Returns the location of a cloned URL. @throws {Error} where that cannot be told */
   synced?(url: string): string | undefined;
 }
+
+/** Where Gentoo is not installed, its repository can be had from here. */
+export const GENTOO_URL = "https://github.com/gentoo-mirror/gentoo.git";
+/** What to do without any repository, as the end of a sentence. */
+export const REPOS_HINT = `set repo.repos, such as repos = ["${GENTOO_URL}"]`;
 
 type Candidate = Omit<Repository, "name"> & { readonly name?: string };
 
 const VCS_FOLDERS = new Set(["CVS", "RCS", "SCCS", ".bzr", ".git", ".hg", ".svn"]);
 
+/** @throws {Error} where the path cannot be looked at */
 function isFolder(path: string): boolean {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  } catch {
-    return false;
-  }
+  return exists(path) && statSync(path).isDirectory();
 }
 
 /** Reads a file, or all files below a folder sorted by name, without hidden files and backups (portage: _recursive_file_list). */
@@ -60,9 +67,10 @@ function readTexts(path: string, problems: string[]): ReposConfText[] {
   const name = basename(path);
   if (name.startsWith(".") || name.endsWith("~")) return [];
   try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats?.isFile()) return [{ source: path, text: readFileSync(path, "utf8") }];
-    if (!stats?.isDirectory() || VCS_FOLDERS.has(name)) return [];
+    if (!exists(path)) return [];
+    const stats = statSync(path);
+    if (stats.isFile()) return [{ source: path, text: readFileSync(path, "utf8") }];
+    if (!stats.isDirectory() || VCS_FOLDERS.has(name)) return [];
     return readdirSync(path)
       .sort()
       .flatMap((child) => readTexts(`${path}/${child}`, problems));
@@ -89,100 +97,207 @@ function fromReposConf(conf: ReposConf, problems: string[]): Candidate[] {
   });
 }
 
+/** Folders of which a repository has at least one (PMS 4.1); a folder of repositories has neither. */
+const MARKS = ["profiles", "metadata"];
+
+function isRepository(path: string): boolean {
+  return MARKS.some((name) => isFolder(`${path}/${name}`));
+}
+
 function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
-  if (!isFolder(folder)) return [];
+  let names: string[];
   try {
-    return readdirSync(folder)
-      .sort()
-      .map((name) => `${folder}/${name}`)
-      .filter((path) => !basename(path).startsWith("."))
-      .filter((path) => isFolder(`${path}/profiles`) || isFolder(`${path}/metadata`))
-      .map((location) => ({ location }));
+    names = isFolder(folder) ? readdirSync(folder).sort() : [];
   } catch (error) {
     problems.push(`Cannot read ${folder}: ${reasonOf(error)}`);
     return [];
   }
+  return names
+    .filter((name) => !name.startsWith("."))
+    .flatMap((name): Candidate[] => {
+      const location = `${folder}/${name}`;
+      try {
+        return isRepository(location) ? [{ location }] : [];
+      } catch (error) {
+        problems.push(`Cannot read ${location}: ${reasonOf(error)}`);
+        return [];
+      }
+    });
 }
 
 const SMALL_BYTES = 64 * 1024;
 
-/** Reads a file whose author is not trusted: reading a pipe or device might never end. @throws {Error} where it is not a small file */
-export function readSmallFile(path: string): string {
-  const stats = statSync(path);
-  if (!stats.isFile() || stats.size > SMALL_BYTES)
-    throw new Error(`${path} is not a file of up to ${SMALL_BYTES} bytes`);
-  return readFileSync(path, "utf8");
+/**
+ * Reads a file of a repository, whose authors are not trusted: reading a pipe or device might never end, and a link may lead to
+ * files that only the admin should see. Returns undefined where there is none.
+ * @param location of the repository
+ * @throws {Error} where it is not a small file within the repository
+ */
+export function readSmallFile(location: string, name: string): string | undefined {
+  const path = `${location}/${name}`;
+  try {
+    const real = lstatSync(path).isFile() ? path : followInside(realpathSync(location), path);
+    if (typeof real !== "string") {
+      if (real.kind === "absent") return undefined;
+      throw new Error(`${path} is ${real.reason}`);
+    }
+    const stats = statSync(real);
+    if (!stats.isFile() || stats.size > SMALL_BYTES)
+      throw new Error(`${path} is not a file of up to ${SMALL_BYTES} bytes`);
+    return readFileSync(real, "utf8");
+  } catch (error) {
+    if (saysAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Reads it for what it may tell; a file that cannot be read is a warning. */
+function readHint(location: string, name: string, warnings: string[]): string {
+  try {
+    return readSmallFile(location, name) ?? "";
+  } catch (error) {
+    warnings.push(`Cannot read ${name} of the repository ${location}: ${reasonOf(error)}`);
+    return "";
+  }
 }
 
 /** Reads profiles/repo_name (PMS 3.1.5, 4.4); undefined where it is missing or not a valid name. */
-function readName(location: string): string | undefined {
+function readName(location: string, warnings: string[]): string | undefined {
+  const name = readHint(location, "profiles/repo_name", warnings).split("\n", 1)[0]?.trim() ?? "";
+  return /^\w[\w-]*$/.test(name) ? name : undefined;
+}
+
+const SHOWN_FOLDERS = 3;
+
+/** Returns why there is no repository in this folder, which can be read; undefined where there is one. */
+function noRepositoryReason(location: string): string | undefined {
+  if (isRepository(location)) return undefined;
+  const names = readdirSync(location).sort();
+  if (names.length === 0) return "is empty: it is not synced yet, or not mounted";
+  const below = names
+    .map((name) => `${location}/${name}`)
+    .filter((path) => {
+      try {
+        return isRepository(path);
+      } catch {
+        // Only a suggestion.
+        return false;
+      }
+    });
+  const hint = below.length === 0 ? "" : `; did you mean ${below.slice(0, SHOWN_FOLDERS).join(" or ")}?`;
+  return `is no ebuild repository, it has neither profiles/ nor metadata/${hint}`;
+}
+
+/** What the look at one candidate found: a sentence where it is not there, or not in full. */
+function lookAt(location: string): { readonly isThere: boolean; readonly problem?: string } {
   try {
-    const name = readSmallFile(`${location}/profiles/repo_name`).split("\n", 1)[0]?.trim() ?? "";
-    return /^\w[\w-]*$/.test(name) ? name : undefined;
+    if (!isFolder(location)) {
+      const reason = exists(location) ? "is not a folder" : "is missing";
+      return { isThere: false, problem: `The repository ${location} ${reason}` };
+    }
+    const reason = noRepositoryReason(location);
+    return { isThere: true, ...(reason === undefined ? {} : { problem: `The repository ${location} ${reason}` }) };
+  } catch (error) {
+    return { isThere: false, problem: `Cannot read the repository ${location}: ${reasonOf(error)}` };
+  }
+}
+
+interface Sentences {
+  readonly problems: string[];
+  readonly warnings: string[];
+}
+
+/** Drops candidates that are missing, and those in `seen`, to which it adds the real paths of the others. */
+function existing(candidates: readonly Candidate[], seen: Set<string>, sentences: Sentences): Repository[] {
+  return candidates.flatMap((candidate) => {
+    const { location } = candidate;
+    const { isThere, problem } = lookAt(location);
+    if (problem !== undefined) sentences.problems.push(problem);
+    if (!isThere) return [];
+    const path = realpathSync(location);
+    if (seen.has(path)) return [];
+    seen.add(path);
+    return [{ ...candidate, name: readName(location, sentences.warnings) ?? candidate.name ?? basename(path) }];
+  });
+}
+
+/** Names masters that are not there: without their eclasses no ebuild can be evaluated. */
+function warnOfMasters(repositories: readonly Repository[], all: readonly Repository[], warnings: string[]): void {
+  const layouts = new Map<Repository, RepoLayout>(
+    all.map((one) => [one, parseRepoLayout(readHint(one.location, "metadata/layout.conf", warnings))]),
+  );
+  const names = new Set(all.flatMap((one) => [one.name, ...(one.aliases ?? []), ...(layouts.get(one)?.aliases ?? [])]));
+  for (const repository of repositories) {
+    const masters = repository.masters ?? layouts.get(repository)?.masters ?? [];
+    for (const master of masters.filter((name) => !names.has(name)))
+      warnings.push(
+        `The repository ${repository.location} has the master ${master}, which is not here (add it to repo.repos)`,
+      );
+  }
+}
+
+/** Adds what repos.conf says about a configured path. */
+function withReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
+  const path = realPathOf(candidate.location);
+  const known = conf.find(({ location }) => path !== undefined && realPathOf(location) === path);
+  return { ...known, ...candidate };
+}
+
+/** Returns undefined where nothing can be seen there, which is reported when the repository is looked at. */
+function realPathOf(location: string): string | undefined {
+  try {
+    return realpathSync(location);
   } catch {
     return undefined;
   }
 }
 
-/** Drops candidates that are missing, and those in `seen`, to which it adds the real paths of the others. */
-function existing(candidates: readonly Candidate[], seen: Set<string>, problems: string[]): Repository[] {
-  return candidates.flatMap((candidate) => {
-    const { location } = candidate;
-    if (!isFolder(location)) {
-      problems.push(`The repository ${location} is missing, or not a folder`);
-      return [];
+/** Returns locations by URL, undefined where it is not cloned yet. URLs whose clone cannot be read are not among them. */
+function locateClones(
+  urls: readonly string[],
+  { synced }: DiscoverOptions,
+  problems: string[],
+): ReadonlyMap<string, string | undefined> {
+  const locations = new Map<string, string | undefined>();
+  for (const url of urls) {
+    try {
+      locations.set(url, synced?.(url));
+    } catch (error) {
+      problems.push(`Cannot read the clone of ${maskedUrl(url)}: ${reasonOf(error)}`);
     }
-    const path = realpathSync(location);
-    if (seen.has(path)) return [];
-    seen.add(path);
-    return [{ ...candidate, name: readName(location) ?? candidate.name ?? basename(path) }];
-  });
-}
-
-/** Adds what repos.conf says about a configured path. */
-function withReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
-  const path = isFolder(candidate.location) ? realpathSync(candidate.location) : undefined;
-  const known = conf.find(({ location }) => isFolder(location) && realpathSync(location) === path);
-  return { ...known, ...candidate };
+  }
+  return locations;
 }
 
 /** Blocks for some milliseconds: only for start and reload. */
-export function discoverRepositories({
-  repos,
-  root = "",
-  synced = () => undefined,
-}: DiscoverOptions): DiscoveredRepositories {
-  const problems: string[] = [];
-  const conf = readReposConf(root, problems);
-  const listed = fromReposConf(conf, problems);
-  const system = [...listed, ...fromRepoFolder(`${root}/var/db/repos`, problems)];
-  const { mainRepo } = conf;
-  const main = mainRepo === undefined ? {} : { mainRepo };
+export function discoverRepositories(options: DiscoverOptions): DiscoveredRepositories {
+  const { repos, root = "" } = options;
+  const system: Sentences = { problems: [], warnings: [] };
+  const conf = readReposConf(root, system.problems);
+  const listed = fromReposConf(conf, system.problems);
+  const candidates = [...listed, ...fromRepoFolder(`${root}/var/db/repos`, system.problems)];
+  const main = conf.mainRepo === undefined ? {} : { mainRepo: conf.mainRepo };
   const seen = new Set<string>();
+  const own: Sentences = { problems: [], warnings: [] };
+  // The resolver reads them when it needs them.
+  readTexts(`${root}/etc/portage/mirrors`, repos.length === 0 ? system.warnings : own.warnings);
   if (repos.length === 0) {
-    return {
-      repositories: existing(system, seen, problems),
-      mastersOnly: [],
-      ...main,
-      urls: [],
-      pending: [],
-      problems,
-    };
+    const repositories = existing(candidates, seen, system);
+    warnOfMasters(repositories, repositories, system.warnings);
+    return { repositories, mastersOnly: [], ...main, urls: [], pending: [], ...system };
   }
   const urls = repos.filter(isRepositoryUrl);
+  const locations = locateClones(urls, options, own.problems);
   const configured = repos.flatMap((repo): Candidate[] => {
     if (!isRepositoryUrl(repo)) return [withReposConf({ location: resolve(repo) }, listed)];
-    const location = synced(repo);
+    const location = locations.get(repo);
     return location === undefined ? [] : [{ name: repositoryNameOf(repo), location }];
   });
-  const ownProblems: string[] = [];
-  return {
-    repositories: existing(configured, seen, ownProblems),
-    mastersOnly: existing(system, seen, []),
-    ...main,
-    urls,
-    pending: urls.filter((url) => synced(url) === undefined),
-    // Problems of the system's repositories do not matter where others are configured.
-    problems: ownProblems,
-  };
+  // Problems of the system's repositories do not matter where others are configured.
+  const repositories = existing(configured, seen, own);
+  const mastersOnly = existing(candidates, seen, { problems: [], warnings: [] });
+  const pending = urls.filter((url) => locations.has(url) && locations.get(url) === undefined);
+  // One that is cloned later may be the master.
+  if (pending.length === 0) warnOfMasters(repositories, [...repositories, ...mastersOnly], own.warnings);
+  return { repositories, mastersOnly, ...main, urls, pending, ...own };
 }

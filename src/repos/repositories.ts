@@ -51,6 +51,8 @@ export interface ConfiguredRepositories {
   discovered(): DiscoveredRepositories;
   /** Returns whether every configured repository was read since the start, those of URLs included. */
   scanned(): boolean;
+  /** Returns why no file can be verified, as no Manifest is known; a sentence part, undefined where some are. */
+  unverifiedReason(): string | undefined;
   /** Starts to sync repositories of URLs. */
   start(): void;
   /** Discovers the repositories again: new ones are scanned, others keep what is known of them. */

@@ -188,6 +188,26 @@ test("links are followed, and loops of links count as missing", async () => {
   expect(wants("a-1")).toEqual(["app-linked/a 10", "app-misc/a 10", "dev-libs/linked 10"]);
 });
 
+test("nothing is read by a link out of the repository, and each is named", async () => {
+  const outside = mkdtempSync(join(base, "outside-"));
+  mkdirSync(`${outside}/b`);
+  writeFileSync(`${outside}/b/Manifest`, `DIST secret 10 BLAKE2B ${HASH}\n`);
+  manifest("app-misc/a", "a-1");
+  mkdirSync(`${root}/app-misc/file`);
+  symlinkSync(`${outside}/b/Manifest`, `${root}/app-misc/file/Manifest`);
+  symlinkSync(`${outside}/b`, `${root}/app-misc/package`);
+  symlinkSync(outside, `${root}/category`);
+  const report = await scan();
+  const reason = "a link out of the repository";
+  expect(report).toMatchObject({ packages: 1, distfiles: 1 });
+  expect(report.unreadable).toEqual([
+    { path: `${root}/app-misc/file/Manifest`, reason },
+    { path: `${root}/app-misc/package/Manifest`, reason },
+    { path: `${root}/category`, reason },
+  ]);
+  expect(wants("secret")).toEqual([]);
+});
+
 test("a large repository is written completely, in several transactions", async () => {
   const many = Array.from({ length: 450 }, (_, i) => `many-${i}`);
   manifest("app-misc/many", ...many);

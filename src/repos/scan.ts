@@ -3,9 +3,10 @@
  * changed. Keeps what is known of paths that cannot be read. Works in short steps, so that it can be stopped between two of
  * them, and can yield to the event loop where it has no thread of its own.
  */
+import { realpathSync } from "node:fs";
 import type { DistEntry } from "../distfile/digests.ts";
 import { parseManifest } from "./formats/manifest.ts";
-import { listFolders, readManifest } from "./read-folder.ts";
+import { followInside, type Listing, listFolders, readManifest } from "./read-folder.ts";
 
 /** A package's Manifest as read. */
 export interface ScannedPackage {
@@ -73,6 +74,11 @@ export interface ScanOptions extends ScanRequest {
 const NO_CATEGORIES = new Set(
   "eclass files licenses metadata profiles scripts distfiles packages lost+found".split(" "),
 );
+/** Returns the folders of a repository that can be categories. */
+export function categoriesIn({ folders }: Listing): readonly string[] {
+  return folders.filter((name) => !NO_CATEGORIES.has(name));
+}
+
 /** Rows written in one step, which takes some 2 ms. */
 const ROWS_PER_STEP = 200;
 /** How long to work before yielding to the event loop. */
@@ -94,6 +100,8 @@ interface Tally {
 
 /** State of one scan. */
 interface Pass extends ScanOptions {
+  /** Real path of the repository. */
+  readonly root: string;
   readonly tally: Tally;
   /** Packages read, but not written yet. */
   pending: ScannedPackage[];
@@ -114,11 +122,17 @@ function write(pass: Pass): void {
   tally.changed += rows.replace(repositoryId, pending);
 }
 
-/** Returns whether the package has a Manifest. */
-function scanPackage(category: string, name: string, before: KnownPackage | undefined, pass: Pass): boolean {
-  const { tally } = pass;
-  const path = `${pass.location}/${category}/${name}/Manifest`;
-  const found = readManifest(path, pass.full ? undefined : before?.stamp);
+/** Returns whether the package has a Manifest. @param isLink whether its folder is a link */
+function scanPackage(
+  { category, name, isLink }: { readonly category: string; readonly name: string; readonly isLink: boolean },
+  before: KnownPackage | undefined,
+  pass: Pass,
+): boolean {
+  const { tally, root } = pass;
+  const folder = `${pass.location}/${category}/${name}`;
+  const path = `${folder}/Manifest`;
+  const inside = isLink ? followInside(root, folder) : folder;
+  const found = typeof inside === "string" ? readManifest(root, path, pass.full ? undefined : before?.stamp) : inside;
   if (found.kind === "absent") return false;
   if (found.kind !== "text") {
     count(tally, before?.distfiles);
@@ -140,7 +154,8 @@ function* scanCategory(category: string, pass: Pass): Steps<void> {
   const { repositoryId, location, rows, tally } = pass;
   const known = rows.packages(repositoryId, category);
   const path = `${location}/${category}`;
-  const listing = listFolders(path);
+  const inside = followInside(pass.root, path);
+  const listing = typeof inside === "string" ? listFolders(path) : inside;
   if (listing.kind === "unreadable") {
     for (const { distfiles } of known.values()) count(tally, distfiles);
     tally.unreadable.push({ path, reason: listing.reason });
@@ -148,7 +163,8 @@ function* scanCategory(category: string, pass: Pass): Steps<void> {
   }
   const gone = new Set(known.keys());
   for (const name of listing.kind === "listing" ? listing.folders : []) {
-    if (scanPackage(category, name, known.get(name), pass)) gone.delete(name);
+    const isLink = listing.kind === "listing" && listing.links.has(name);
+    if (scanPackage({ category, name, isLink }, known.get(name), pass)) gone.delete(name);
     if (pass.pendingRows >= ROWS_PER_STEP) write(pass);
     yield;
   }
@@ -180,8 +196,8 @@ export function* scanSteps(options: ScanOptions): Steps<ScanReport> {
     }
     return problem === undefined ? tally : { ...tally, problem };
   }
-  const listed = listing.folders.filter((name) => !NO_CATEGORIES.has(name));
-  const pass: Pass = { ...options, tally, pending: [], pendingRows: 0 };
+  const listed = categoriesIn(listing);
+  const pass: Pass = { ...options, root: realpathSync(location), tally, pending: [], pendingRows: 0 };
   for (const category of new Set([...listed, ...knownCategories])) {
     yield* scanCategory(category, pass);
     yield;

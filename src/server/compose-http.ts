@@ -34,6 +34,8 @@ export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degr
   readonly actions: Actions;
   readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
   readonly composedStore: Pick<ComposedStore, "eviction" | "degradedReason">;
+  /** Returns why no file can be verified, a sentence part; undefined where files are. */
+  readonly unverifiedReason: () => string | undefined;
   readonly loopGuard: LoopGuard;
   readonly settings: UpstreamSettings;
   readonly dashboard: DashboardFiles | undefined;
@@ -56,7 +58,17 @@ export function composeApp(parts: AppParts): ComposedApp {
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
   const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
-  const { degradedReason, eviction } = composedStore;
+  const { eviction } = composedStore;
+
+  function degradedReason(): string | undefined {
+    const unverified = parts.unverifiedReason();
+    const reasons = [
+      composedStore.degradedReason(),
+      unverified === undefined ? undefined : `nothing is verified: ${unverified}`,
+    ].filter((reason) => reason !== undefined);
+    return reasons.length === 0 ? undefined : reasons.join("; ");
+  }
+
   const state = createApiState({ ...parts, unavailableReason, degradedReason, eviction });
   const events = createEvents({
     state,

@@ -6,7 +6,7 @@ import { type Index, setAside } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { type DiscoveredRepositories, discoverRepositories } from "../repos/discover.ts";
+import { type DiscoveredRepositories, discoverRepositories, REPOS_HINT } from "../repos/discover.ts";
 import { type ConfiguredRepositories, createRepositoryScans } from "../repos/repositories.ts";
 import { scanRepository } from "../repos/scan.ts";
 import { createSync } from "../repos/sync/sync.ts";
@@ -78,7 +78,7 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
   const { config, rows, environment, clock, log } = parts;
   let found = discoverConfigured(config);
   const logProblems = () => {
-    for (const problem of found.problems) log.warn("{problem}", { problem });
+    for (const problem of [...found.problems, ...found.warnings]) log.warn("{problem}", { problem });
   };
   logProblems();
   const thread = composeScan(parts);
@@ -100,6 +100,19 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
     }
   }
 
+  function unverifiedReason(): string | undefined {
+    if (found.repositories.length === 0)
+      return found.pending.length > 0 ? "no ebuild repository is cloned yet" : "no ebuild repository";
+    const isKnown = !scans.scanned || scans.status().some(({ packages }) => packages > 0);
+    return isKnown ? undefined : "the ebuild repositories have no packages";
+  }
+
+  async function warnIfUnverified(): Promise<void> {
+    await scans.ready;
+    const reason = found.pending.length > 0 ? undefined : unverifiedReason();
+    if (reason !== undefined) log.warn("Nothing is verified: {reason} ({hint})", { reason, hint: REPOS_HINT });
+  }
+
   let sync: ReturnType<typeof createSync> | undefined;
 
   function startSync(): void {
@@ -119,13 +132,18 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
     scans,
     discovered: () => found,
     scanned: () => scans.scanned && found.pending.length === 0,
-    start: startSync,
+    unverifiedReason,
+    start() {
+      startSync();
+      void warnIfUnverified();
+    },
     async reconfigure() {
       found = discoverConfigured(config);
       logProblems();
       await sync?.configure(found.urls, config.repo.sync_interval * MINUTE_MS);
       startSync();
       await scans.configure(found.repositories);
+      void warnIfUnverified();
     },
     async stop() {
       await sync?.stop();

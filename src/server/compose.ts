@@ -287,6 +287,7 @@ export function compose(parts: Parts): Server {
     hosts,
     readAhead,
     composedStore,
+    unverifiedReason: configuredRepositories.unverifiedReason,
     loopGuard: guard,
     settings,
     dashboard: parts.dashboard,

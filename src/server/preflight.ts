@@ -4,7 +4,7 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { canWrite } from "../config/location.ts";
+import { writeObstacle } from "../config/location.ts";
 import type { Config } from "../config/schema.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { storeHolder } from "../store/lock.ts";
@@ -53,8 +53,11 @@ export function startObstacle({ server, storage }: Config): string | undefined {
   const { location } = storage;
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;
+  const obstacle = writeObstacle(location);
   const problems = [
-    ...(canWrite(location) ? [] : [`Cannot write the store ${location} (set storage.location to use another)`]),
+    ...(obstacle === undefined
+      ? []
+      : [`Cannot write the store ${location} (${obstacle}; set storage.location to use another)`]),
     ...tlsProblems(server),
   ];
   return [...problems, ...listenProblems(server)][0];
