@@ -194,3 +194,26 @@ test("without permission to write, it says so and exits with 1", async () => {
   ]);
   expect(existsSync(`${root}/etc`)).toBe(false);
 });
+
+test("whatever the umask, the service can reach what setup makes", () => {
+  const script = `umask 077; exec "$0" setup --root "$1"`;
+  const { exitCode, stdout } = Bun.spawnSync(["sh", "-c", script, executablePath(), root]);
+  expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("installed")]);
+  const closed = Object.keys(snapshot()).filter((path) => {
+    const stats = lstatSync(`${root}/${path}`);
+    const needed = stats.isDirectory() ? 0o005 : 0o004;
+    return (stats.mode & needed) !== needed;
+  });
+  // It may hold a token: the group of the service can read it.
+  expect(closed.filter((path) => !path.startsWith("etc/gshadow"))).toEqual(["etc/portcache/portcache.toml"]);
+});
+
+test("where no repository is, setup says how to get one; a link to nowhere in the place of a file is left alone", async () => {
+  expect((await setup("--dry-run")).stdout).toContain('repos = ["https://github.com/gentoo-mirror/gentoo.git"]');
+  mkdirSync(`${root}/var/db/repos/gentoo/profiles`, { recursive: true });
+  expect((await setup("--dry-run")).stdout).not.toContain("gentoo-mirror");
+  mkdirSync(`${root}/etc/conf.d`, { recursive: true });
+  symlinkSync("/nowhere", `${root}/etc/conf.d/portcache`);
+  const { exit, stderr } = await setup();
+  expect([exit, stderr]).toEqual([1, expect.stringContaining("is a link to /nowhere, which is not there")]);
+});

@@ -50,7 +50,7 @@ test("without problems it exits with 0 and shows every setting with its origin",
   expect(report.config.storage.max_size).toEqual({ value: 50 * 2 ** 30, origin: "default" });
   expect(report.file).toBeNull();
   expect(report.store).toEqual({ location: `${folder}/store`, writable: true });
-  expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4, complete: true }]);
+  expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4 }]);
 });
 
 test("it writes nothing to disk", async () => {

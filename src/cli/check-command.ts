@@ -35,19 +35,11 @@ interface Report {
   readonly obstacle: string | undefined;
   /** The process that holds the store. */
   readonly holder: string | undefined;
-  readonly repositories: readonly CountedRepository[];
+  /** The packages are counted as a scan does: those with a Manifest. */
+  readonly repositories: readonly { readonly name: string; readonly location: string; readonly packages: number }[];
   readonly sandbox: string;
   readonly notes: readonly string[];
   readonly problems: readonly string[];
-}
-
-interface CountedRepository {
-  readonly name: string;
-  readonly location: string;
-  /** As a scan counts them: packages with a Manifest. */
-  readonly packages: number;
-  /** False where the disk was too slow to count all. */
-  readonly complete: boolean;
 }
 
 /** Start scripts wait for the check. */
@@ -84,11 +76,7 @@ function settings({ settings }: Report, paint: Paint): string[] {
 
 function repositories({ repositories }: Report, paint: Paint): string[] {
   if (repositories.length === 0) return [];
-  const rows = repositories.map(({ name, location, packages, complete }) => [
-    name,
-    location,
-    `${complete ? "" : "over "}${plural(packages, "package")}`,
-  ]);
+  const rows = repositories.map(({ name, location, packages }) => [name, location, plural(packages, "package")]);
   return [...heading(paint, "Ebuild repositories"), ...indented(rows)];
 }
 
@@ -192,8 +180,13 @@ function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, 
   const isNone = found.repositories.length + found.pending.length === 0;
   const isEmpty = !isNone && found.pending.length === 0 && counted.every(({ packages }) => packages === 0);
   return {
-    repositories: counted.map(({ name, location, packages, complete }) => ({ name, location, packages, complete })),
-    notes: found.pending.map((url) => `The repository ${maskCredentials(url)} will be cloned when the server runs`),
+    repositories: counted.map(({ name, location, packages }) => ({ name, location, packages })),
+    notes: [
+      ...found.pending.map((url) => `The repository ${maskCredentials(url)} will be cloned when the server runs`),
+      ...counted
+        .filter(({ complete }) => !complete)
+        .map(({ location }) => `The disk is slow: not all packages of ${location} were counted`),
+    ],
     problems: [
       ...[...found.problems, ...found.warnings].map(maskCredentials),
       ...counted.flatMap(({ problems }) => problems),

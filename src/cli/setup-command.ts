@@ -5,7 +5,8 @@
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { type InitSystem, STORE, setupFiles } from "../setup/files.ts";
+import { discoverRepositories, GENTOO_URL } from "../repos/discover.ts";
+import { CONFIG_FILE, type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { Change } from "../setup/plan.ts";
 import { commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
 import type { CommandOptions } from "./args.ts";
@@ -62,10 +63,26 @@ const START: Readonly<Record<InitSystem, readonly string[]>> = {
   systemd: ["systemctl daemon-reload", "systemctl enable --now portcache"],
 };
 
-function nextSteps(init: readonly InitSystem[], host: string): string {
+/** The way to a repository where Gentoo is not installed: without one nothing is verified. */
+function repositoryStep(root: string): readonly string[] {
+  if (discoverRepositories({ repos: [], root }).repositories.length > 0) return [];
+  return [
+    `No ebuild repository is here, so no file could be verified. To have the server clone one, in ${CONFIG_FILE}:`,
+    "  [repo]",
+    `  repos = ["${GENTOO_URL}"]`,
+  ];
+}
+
+function nextSteps(init: readonly InitSystem[], root: string): string {
   const start = init.map((name) => `  ${START[name].join(" && ")}`);
-  const client = `  local http://${host}:8000`;
-  return ["To start it now and at boot:", ...start, "On each client, in /etc/portage/mirrors:", client].join("\n");
+  const client = `  local http://${root === "" ? hostname() : "HOSTNAME"}:8000`;
+  return [
+    ...repositoryStep(root),
+    "To start it now and at boot:",
+    ...start,
+    "On each client, in /etc/portage/mirrors:",
+    client,
+  ].join("\n");
 }
 
 /** @returns the exit code: 1 if the service is still in use */
@@ -88,6 +105,6 @@ export async function setup(options: CommandOptions, version: string, json: bool
   const files = setupFiles({ init, executable: executableToInstall(root), manual: manualFiles(version) });
   const steps = await install({ root, files, dryRun });
   output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
-  if (!json) output.out(`\n${nextSteps(init, root === "" ? hostname() : "HOSTNAME")}`);
+  if (!json) output.out(`\n${nextSteps(init, root)}`);
   return 0;
 }

@@ -6,7 +6,6 @@ import {
   chownSync,
   constants,
   copyFileSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { codeOf, exists, saysAbsent } from "../lib/exists.ts";
 import type { SetupFile } from "./files.ts";
 import type { Digest } from "./plan.ts";
 
@@ -38,6 +38,9 @@ export interface Disk {
   idOf(file: "passwd" | "group", name: string): number | undefined;
 }
 
+/** What rmdir(2) says of a folder that is not empty. */
+const NOT_EMPTY = new Set(["ENOTEMPTY", "EEXIST"]);
+
 async function hashFile(path: string): Promise<Digest> {
   const hasher = new Bun.CryptoHasher("sha256");
   for await (const piece of Bun.file(path).stream()) hasher.update(piece);
@@ -50,7 +53,7 @@ export function createDisk(root: string): Disk {
   const at = (path: string) => `${root}${path}`;
 
   function text(path: string): string | undefined {
-    return existsSync(at(path)) ? readFileSync(at(path), "utf8") : undefined;
+    return exists(at(path)) ? readFileSync(at(path), "utf8") : undefined;
   }
 
   function idOf(file: "passwd" | "group", name: string): number | undefined {
@@ -82,7 +85,7 @@ export function createDisk(root: string): Disk {
     exists: (path) => lstatSync(at(path), { throwIfNoEntry: false }) !== undefined,
     text,
     async digest(path) {
-      if (!statSync(at(path), { throwIfNoEntry: false })?.isFile()) return undefined;
+      if (!exists(at(path)) || !statSync(at(path)).isFile()) return undefined;
       return await hashFile(at(path));
     },
     async digestOf(content) {
@@ -95,8 +98,8 @@ export function createDisk(root: string): Disk {
     removeFolder(path) {
       try {
         rmdirSync(at(path));
-      } catch {
-        // It is not empty, or already gone.
+      } catch (error) {
+        if (!NOT_EMPTY.has(codeOf(error)) && !saysAbsent(error)) throw error;
       }
     },
     createFolder(path, user) {

@@ -20,6 +20,7 @@ export type InitSystem = "openrc" | "systemd";
 
 export const USER = "portcache";
 export const CONFIG_FOLDER = "/etc/portcache";
+export const CONFIG_FILE = `${CONFIG_FOLDER}/portcache.toml`;
 export const STORE = "/var/cache/portcache";
 /** The digests of what was installed: a file that differs was changed by somebody. */
 export const RECORD = `${CONFIG_FOLDER}/.installed`;
@@ -48,7 +49,7 @@ export function setupFiles({ init, executable, manual }: FilesOptions): readonly
       ? []
       : [{ path: "/usr/local/bin/portcache", mode: 0o755, content: { copyOf: executable } }]),
     // Only root and the service may read it, because it may hold the admin token.
-    { path: `${CONFIG_FOLDER}/portcache.toml`, mode: 0o640, group: "portcache", content: { text: formatSample() } },
+    { path: CONFIG_FILE, mode: 0o640, group: "portcache", content: { text: formatSample() } },
     ...(init.includes("openrc") ? OPENRC : []),
     ...(init.includes("systemd") ? SYSTEMD : []),
     ...manual.map(({ path, text }) => ({ path: `/usr/local/share/${path}`, mode: 0o644, content: { text } })),
