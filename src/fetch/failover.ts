@@ -15,7 +15,14 @@ import { type Assembly, hasExpectedHash, isComplete, receiveFrom, remainingBytes
 import { type Candidates, type FirstResponse, firstResponse } from "./hedge.ts";
 import { segmentBytes } from "./segment-plan.ts";
 import { fetchSegments, type SegmentLimits } from "./segments.ts";
-import { type AttemptLog, createAttemptLog, createSourceQueue, outcomeOf, type SourceQueue } from "./source-queue.ts";
+import {
+  type AttemptLog,
+  createAttemptLog,
+  createSourceLimit,
+  createSourceQueue,
+  outcomeOf,
+  type SourceQueue,
+} from "./source-queue.ts";
 import { createThroughputWatch, HELD, isWorthLeaving, type SlownessLimit, STREAMED } from "./throughput.ts";
 import { findCorruptSources, verify } from "./verify.ts";
 
@@ -186,13 +193,11 @@ export async function fetchWithFailover(
   stop: AbortSignal,
 ): Promise<ComputedDigests> {
   const attempts = new Map<Source, Attempt>();
-  const tried = new Set<string>();
+  const withinLimit = createSourceLimit();
   let { refusals } = list;
   for (let current: SourceList | undefined = list; current; current = await searchFurther(current, stop)) {
     refusals = current.refusals;
-    const sources = current.sources().filter(({ label }) => !tried.has(label));
-    for (const { label } of sources) tried.add(label);
-    const queue = createSourceQueue(sources);
+    const queue = createSourceQueue(withinLimit(current.sources()));
     const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
     const openRecords = new Map<Source, RequestRecorder>();
     const context = { assembly, queue, attemptLog, openRecords, limits, upstream, clock, log, stop };

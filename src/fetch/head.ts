@@ -8,7 +8,7 @@ import type { SourceList } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { checkHeaders } from "./check-headers.ts";
-import { outcomeOf } from "./source-queue.ts";
+import { createSourceLimit, outcomeOf } from "./source-queue.ts";
 
 export interface UpstreamHead {
   readonly total: number | undefined;
@@ -30,7 +30,7 @@ export async function headFrom(
   upstream: UpstreamClient,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
-  for (const source of list.sources()) {
+  for (const source of createSourceLimit()(list.sources())) {
     const record = source.startRequest(0);
     try {
       const url = await source.locate();

@@ -13,6 +13,30 @@ const WORTHWHILE_BYTES = 64 * 1024;
 /** How many rounds in a row may come to nothing: one reset connection should not cost a client its file. */
 const MAX_IDLE_ROUNDS = 2;
 
+/** Most sources of one download, and most of them on one host: what a repository says must not set us on anybody. */
+const MAX_SOURCES = 128;
+const MAX_SOURCES_PER_HOST = 8;
+
+/** Picks the sources that one download may ask, over all its lists. */
+export function createSourceLimit(): (sources: readonly Source[]) => readonly Source[] {
+  const labels = new Set<string>();
+  const perHost = new Map<string, number>();
+  let count = 0;
+  return (sources) => {
+    const picked = sources.filter(({ label, status }) => {
+      const { host } = status();
+      const onHost = perHost.get(host) ?? 0;
+      // One label may stand for several files of a mirror within a list, but a later list only repeats it.
+      if (labels.has(label) || count >= MAX_SOURCES || onHost >= MAX_SOURCES_PER_HOST) return false;
+      count++;
+      perHost.set(host, onHost + 1);
+      return true;
+    });
+    for (const { label } of picked) labels.add(label);
+    return picked;
+  };
+}
+
 export interface SourceQueue<S> {
   /**
    * Returns the next source to try; undefined when there is no point any more.

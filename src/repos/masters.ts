@@ -11,6 +11,7 @@ import { type MirrorLists, parseMirrorLists, stackMirrorLists } from "./formats/
 export interface MirrorUrls {
   /** From /etc/portage/mirrors: asked before the others, in this order. */
   readonly custom: readonly string[];
+  /** At most 32. */
   readonly thirdParty: readonly string[];
 }
 
@@ -29,6 +30,9 @@ export interface MastersDeps {
 
 /** The master where neither layout.conf nor repos.conf names any. PMS has no such rule; Portage takes the main repository. */
 const DEFAULT_MASTER = "gentoo";
+
+/** A name with more of them in profiles/thirdpartymirrors would only cost its hosts requests. */
+const MAX_BASES = 32;
 
 const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
@@ -98,7 +102,7 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
       const far = near.has(name) ? [] : await Promise.all(allRepositories().map(listOf));
       return {
         custom: (await customLists()).get(name) ?? [],
-        thirdParty: near.get(name) ?? stackMirrorLists(far).get(name) ?? [],
+        thirdParty: (near.get(name) ?? stackMirrorLists(far).get(name) ?? []).slice(0, MAX_BASES),
       };
     },
   };

@@ -1,19 +1,21 @@
 import { expect, test } from "bun:test";
-import { expandUris } from "./expand.ts";
+import { expandUri } from "./expand.ts";
 
 const LISTS: Readonly<Record<string, { custom: string[]; thirdParty: string[] }>> = {
   gnu: { custom: ["http://mine/gnu/"], thirdParty: ["https://one/gnu/", "https://two/gnu", "ftp://three/gnu"] },
 };
 
 async function expand(...uris: string[]) {
-  const { uris: expanded, refusals } = await expandUris(uris, {
-    mirrorUrls: async (name) => LISTS[name] ?? { custom: [], thirdParty: [] },
-    spread: (items) => items.toReversed(),
-  });
+  const deps = {
+    mirrorUrls: async (name: string) => LISTS[name] ?? { custom: [], thirdParty: [] },
+    spread: (items: readonly string[]) => items.toReversed(),
+  };
+  const expansions = await Promise.all(uris.map((uri) => expandUri(uri, deps)));
+  const refusals = expansions.flatMap((one) => one.refusals);
   return [
-    ...expanded.map((one) =>
-      one.kind === "url" ? `${one.trusted ? "trusted " : ""}${one.url}` : `mirrors: ${one.name}`,
-    ),
+    ...expansions
+      .flatMap((one) => one.uris)
+      .map((one) => (one.kind === "url" ? `${one.trusted ? "trusted " : ""}${one.url}` : `mirrors: ${one.name}`)),
     ...refusals.map(({ source, kind, detail }) => `${kind}: ${source} ${detail}`),
   ];
 }

@@ -44,7 +44,7 @@ function joined(expansions: readonly Expansion[]): Expansion {
   };
 }
 
-async function expandUri(uri: string, { mirrorUrls, spread }: ExpandDeps): Promise<Expansion> {
+export async function expandUri(uri: string, { mirrorUrls, spread }: ExpandDeps): Promise<Expansion> {
   if (!/^mirror:\/\//i.test(uri)) return plainUrl(uri, false);
   const mirror = splitMirrorUri(uri);
   if (!mirror) return refuse(uri, "is not mirror://NAME/PATH");
@@ -58,8 +58,4 @@ async function expandUri(uri: string, { mirrorUrls, spread }: ExpandDeps): Promi
     ...custom.map((base) => plainUrl(atMirror(base, mirror.path), true)),
     ...spread(thirdParty).map((base) => plainUrl(atMirror(base, mirror.path), false)),
   ]);
-}
-
-export async function expandUris(uris: readonly string[], deps: ExpandDeps): Promise<Expansion> {
-  return joined(await Promise.all(uris.map((uri) => expandUri(uri, deps))));
 }

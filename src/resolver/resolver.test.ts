@@ -10,6 +10,38 @@ const name = "foo-1.zip" as DistfileName;
 const entry: DistEntry = { name, size: 10, blake2b: "b" };
 const repository = { name: "gentoo", location: "/repository" };
 
+test("a file has at most 64 candidate URLs, over all packages that want it", async () => {
+  const hosts = createHosts({
+    rows: { all: () => [], putAll: () => undefined, forget: () => undefined },
+    clock: createFakeClock(),
+    onCircuitChange: () => undefined,
+  });
+  const packages = ["a", "b", "c"];
+  const resolver = createResolver({
+    wantedBy: () =>
+      packages.map((one) => {
+        return { repository: "gentoo", location: repository.location, category: "app-misc", package: one, entry };
+      }),
+    entriesOf: () => new Map(),
+    repositoryAt: () => repository,
+    metadata: {
+      forgetFailures: () => undefined,
+      read: async (_repository, _category, one) => {
+        const srcUri = Array.from({ length: 40 }, (_, i) => `https://${one}${i}.test/${name}`).join(" ");
+        const metadata = { eapi: "8", srcUri, restrict: "", homepage: "", inherited: [] };
+        const evaluate = async () => ({ evaluated: [], failures: new Map<string, string>() });
+        return { known: [{ pf: `${one}-1`, metadata }], stale: [], unknown: [], evaluate };
+      },
+    },
+    masters: { mirrorUrls: async () => ({ custom: [], thirdParty: [] }) },
+    mirrors: { sources: () => [] },
+    uriOrder: createUriOrder(hosts, Math.random),
+  });
+  const { uris, refusals } = await resolver.resolve(name, entry, "all");
+  expect(uris.length).toBe(64);
+  expect(refusals.map(({ source }) => source)).toEqual(["56 further URIs"]);
+});
+
 test("a mirror from /etc/portage/mirrors may have any address, a mirror from a repository may not", async () => {
   const metadata = { eapi: "8", srcUri: "mirror://gnu/foo-1.zip", restrict: "", homepage: "", inherited: [] };
   const hosts = createHosts({

@@ -12,7 +12,7 @@ import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import type { Masters } from "../repos/masters.ts";
-import { type ExpandedUri, expandUris } from "./expand.ts";
+import { type ExpandedUri, expandUri } from "./expand.ts";
 import { type Depth, findFetchables, type PackageFetchables, packagesWanting } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
@@ -56,6 +56,11 @@ export interface ResolverDeps {
   readonly uriOrder: UriOrder;
 }
 
+/** Most URLs of SRC_URI that a file is fetched from, after expansion, over all packages that want it. */
+const MAX_CANDIDATES = 64;
+/** Most reasons that are told to a client. */
+const MAX_REFUSALS = 64;
+
 /** Says what keeps a package's URIs from being fetched, for readers of Portage's log. */
 function refusalsOf({ repository, name, fetchables, failures }: PackageFetchables): readonly Attempt[] {
   const refusals = [...failures].map(([ebuild, reason]): Attempt => {
@@ -81,16 +86,24 @@ export function createResolver(deps: ResolverDeps): Resolver {
     const uris: ExpandedUri[] = [];
     const refusals: Attempt[] = [];
     for (const one of packages) {
+      refusals.push(...refusalsOf(one));
       const own = mostPermissive(one.fetchables.map((fetchable) => fetchable.permission)).uris;
-      const expansion = await expandUris(
-        own.filter((uri) => left.has(uri)),
-        { mirrorUrls: (list) => masters.mirrorUrls(one.repository, list), spread: uriOrder.spread },
-      );
-      uris.push(...expansion.uris);
-      refusals.push(...expansion.refusals, ...refusalsOf(one));
-      for (const uri of own) left.delete(uri);
+      const expandDeps = {
+        mirrorUrls: (list: string) => masters.mirrorUrls(one.repository, list),
+        spread: uriOrder.spread,
+      };
+      for (const uri of own) {
+        if (uris.length >= MAX_CANDIDATES || !left.delete(uri)) continue;
+        const expansion = await expandUri(uri, expandDeps);
+        uris.push(...expansion.uris);
+        refusals.push(...expansion.refusals);
+      }
     }
-    return { packages, permission, uris, refusals };
+    if (uris.length >= MAX_CANDIDATES && left.size > 0) {
+      const detail = `are left out: a file is fetched from at most ${MAX_CANDIDATES} URLs`;
+      refusals.push({ source: `${left.size} further URIs`, kind: "absent", detail });
+    }
+    return { packages, permission, uris: uris.slice(0, MAX_CANDIDATES), refusals: refusals.slice(0, MAX_REFUSALS) };
   }
 
   function uriSource({ url, trusted }: Extract<ExpandedUri, { kind: "url" }>): Source {

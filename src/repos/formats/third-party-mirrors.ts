@@ -7,13 +7,20 @@
 /** Base URLs by name. */
 export type MirrorLists = ReadonlyMap<string, readonly string[]>;
 
+/** Real lists have at most 25 URLs; those that remove one count, too. */
+const MAX_WORDS = 256;
+
+/** Reads at most 256 words of a name. */
 export function parseMirrorLists(text: string): MirrorLists {
   const lists = new Map<string, string[]>();
   for (const line of text.split("\n")) {
     const words = line.split(/\s+/).filter((word) => word !== "");
     const comment = words.findIndex((word) => word.startsWith("#"));
     const [name, ...urls] = comment < 0 ? words : words.slice(0, comment);
-    if (name !== undefined && urls.length > 0) lists.set(name, [...(lists.get(name) ?? []), ...urls]);
+    if (name === undefined || urls.length === 0) continue;
+    const list = lists.get(name) ?? [];
+    list.push(...urls.slice(0, MAX_WORDS - list.length));
+    lists.set(name, list);
   }
   return lists;
 }
