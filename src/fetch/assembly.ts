@@ -4,17 +4,19 @@
  * (RFC 9110, section 13.1.5).
  */
 import { type Digests, hasHash } from "../distfile/digests.ts";
-import { SourceError, UnavailableError } from "../distfile/errors.ts";
+import { NotModifiedError, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { UpstreamResponse } from "../upstream/request.ts";
+import type { Range } from "../upstream/range.ts";
+import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import type { ByteRange } from "./byte-ranges.ts";
 import { checkHeaders } from "./check-headers.ts";
 import type { Part, PartWriter } from "./part-writer.ts";
-import { isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
+import { ifRangeFor, isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
 
 /** Bytes that came from one source; "before" stands for an earlier download. */
 export interface Contribution extends ByteRange {
@@ -160,6 +162,72 @@ export interface OpenedResponse {
   readonly end: number | undefined;
   /** The first chunk of the body; undefined where the body is empty. */
   readonly first: Uint8Array | undefined;
+}
+
+/** Statuses by which servers without range support may refuse a range request. */
+const RANGE_REFUSALS = new Set([400, 416, 501]);
+
+/** Returns the same response, which calls `onClose` once it is closed. */
+function withCloseHook(response: UpstreamResponse, onClose: () => void): UpstreamResponse {
+  return {
+    ...response,
+    close() {
+      response.close();
+      onClose();
+    },
+  };
+}
+
+/**
+ * Asks the source for the range, which needs an expected hash; without a range for the rest of the file, or for all of it where
+ * it can't be resumed there. Writes nothing, so that several sources may be asked at once where a hash is expected.
+ * @throws {SourceError}
+ * @throws {NotModifiedError} when the stored file is the current one
+ */
+export async function openResponse(
+  assembly: Assembly,
+  source: Source,
+  record: RequestRecorder,
+  range: Range | undefined,
+  upstream: UpstreamClient,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<OpenedResponse> {
+  const { writer, revalidation } = assembly;
+  const hashed = hasExpectedHash(assembly);
+  const url = await abortable(source.locate(), stop);
+  // Without a hash, what another source said or sent of its file holds for that source alone.
+  const begun = writer.position > 0 || assembly.url !== "";
+  const ifRange = hashed ? undefined : ifRangeFor(assembly, url);
+  if (!hashed && begun && (ifRange === undefined || writer.position === 0)) await discardOtherFile(assembly);
+  const { offset, end } = range ?? { offset: writer.position, end: undefined };
+  const { trustedOrigin } = source;
+  const conditions = offset === 0 ? revalidation?.conditionalHeaders(source) : undefined;
+  const request = { method: "GET", url, trustedOrigin, offset, end, validator: ifRange, conditions } as const;
+  const releaseSlot = await abortable(upstream.slots.acquire(), stop, (late) => late());
+  const askedAt = clock.now();
+  const response = await upstream
+    .send(request, stop)
+    .then((sent) => withCloseHook(sent, releaseSlot))
+    .catch((error: unknown) => {
+      releaseSlot();
+      if (error instanceof NotModifiedError) record.firstByte(Math.max(0, clock.now() - askedAt));
+      const isRefusal = error instanceof SourceError && RANGE_REFUSALS.has(error.status ?? 0);
+      if (end !== undefined && isRefusal) source.rangeIgnored();
+      throw error;
+    });
+  try {
+    if (hashed) checkHeaders(assembly.name, response, assembly.expected, writer.total);
+    revalidation?.checkResponse(source, response);
+    const ignored = end !== undefined && !response.partial;
+    if (ignored) source.rangeIgnored();
+    const first = await response.read();
+    record.firstByte(Math.max(0, clock.now() - askedAt));
+    return { source, url, response, end: ignored || end === undefined ? writer.total : end, first };
+  } catch (error) {
+    response.close();
+    throw error;
+  }
 }
 
 /** Yields the chunks of the body, and measures how long each was waited for. */

@@ -9,8 +9,8 @@ import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/range.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import { type Assembly, hasExpectedHash, type OpenedResponse, remainingBytes } from "./assembly.ts";
-import { openResponse } from "./open-response.ts";
+import { type Assembly, hasExpectedHash, type OpenedResponse, openResponse, remainingBytes } from "./assembly.ts";
+
 import { outcomeOf } from "./source-queue.ts";
 
 /** The sources that may be asked. */

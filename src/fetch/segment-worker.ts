@@ -5,8 +5,15 @@ import { SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import { type Assembly, addContribution, chunksOf, noteResponse, type OpenedResponse } from "./assembly.ts";
-import { openResponse } from "./open-response.ts";
+import {
+  type Assembly,
+  addContribution,
+  chunksOf,
+  noteResponse,
+  type OpenedResponse,
+  openResponse,
+} from "./assembly.ts";
+
 import type { Segment } from "./segment-plan.ts";
 import { createThroughputWatch, STREAMED, type ThroughputMeter } from "./throughput.ts";
 
