@@ -2,6 +2,8 @@
  * Parses the input of `portcache fetch -` (pure): names of distfiles, or the output of `emerge --pretend --fetchonly`, which has
  * a line of URIs for each file, mirrors first, among other lines.
  */
+import { wordsOf } from "../lib/text.ts";
+
 const URI = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
 /** URIs of mirrors: all give the same name. */
 const AT_MIRROR = /\/distfiles\//;
@@ -10,10 +12,6 @@ const AT_MIRROR = /\/distfiles\//;
 function usefulUris(uris: readonly string[]): readonly string[] {
   const first = uris.find((uri) => AT_MIRROR.test(uri));
   return [...(first === undefined ? [] : [first]), ...uris.filter((uri) => !AT_MIRROR.test(uri))];
-}
-
-function wordsOf(line: string): readonly string[] {
-  return line.split(/\s+/).filter((word) => word !== "");
 }
 
 /** Returns items that are each a name, or the URIs of one file separated by blanks. */
@@ -28,7 +26,7 @@ export function parseFetchInput(text: string): readonly string[] {
 /** Returns the names that the file of these URIs may have, the likeliest first. */
 export function namesInUris(item: string): readonly string[] {
   const names = wordsOf(item).flatMap((uri) => {
-    const path = uri.replace(/[?#].*$/, "");
+    const [path = ""] = uri.split(/[?#]/, 1);
     const last = path.slice(path.lastIndexOf("/") + 1);
     try {
       return [decodeURIComponent(last)];

@@ -21,6 +21,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { withoutTrailing, wordsOf } from "../lib/text.ts";
 
 export interface OwnLine {
   readonly url: string;
@@ -42,14 +43,14 @@ function parse(line: string): OwnLine | undefined {
 
 /** The URLs of a line of `local` mirrors; none if the line is another. */
 function localUrls(line: string): readonly string[] {
-  const words = line.split(/\s+/).filter((word) => word !== "");
+  const words = wordsOf(line);
   const comment = words.findIndex((word) => word.startsWith("#"));
   const [name, ...urls] = comment < 0 ? words : words.slice(0, comment);
   return name === "local" ? urls : [];
 }
 
 export function withoutSlashes(url: string): string {
-  return url.replace(/\/+$/, "");
+  return withoutTrailing(url, "/");
 }
 
 const isSame = (url: string) => (other: string) => withoutSlashes(other) === withoutSlashes(url);

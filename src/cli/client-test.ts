@@ -15,7 +15,7 @@ import {
 import { parseLayoutConf, standardFolder } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown } from "../lib/text.ts";
 import { type Repository, readSmallFile } from "../repos/discover.ts";
 import { parseManifest } from "../repos/formats/manifest.ts";
 
@@ -84,12 +84,10 @@ async function storedAt(url: string): Promise<readonly Candidate[]> {
   });
 }
 
-const SHOWN_CHARACTERS = 200;
-
 /** The first line of an error's body, which says what went wrong. */
 function firstLine(body: Uint8Array): string {
   const [line = ""] = new TextDecoder().decode(body).split("\n", 1);
-  return oneLine(line.slice(0, SHOWN_CHARACTERS));
+  return shown(line);
 }
 
 async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean): Promise<TestStep> {

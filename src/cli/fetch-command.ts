@@ -4,7 +4,7 @@
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown } from "../lib/text.ts";
 import { type CommandOptions, UsageError } from "./args.ts";
 import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
@@ -35,7 +35,7 @@ function render(
   const lines: string[] = [];
   const failures = results.filter(({ reason }) => reason !== null);
   for (const { name, reason } of failures.slice(0, MOST_SHOWN)) {
-    lines.push(`${paint("red", name === "" ? '""' : oneLine(name))}: ${oneLine(reason ?? "")}`);
+    lines.push(`${paint("red", name === "" ? '""' : shown(name))}: ${shown(reason ?? "")}`);
   }
   if (failures.length > MOST_SHOWN) {
     lines.push(paint("dim", `… and ${formatCount(failures.length - MOST_SHOWN)} more (--json lists them)`));

@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import type { ImportReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown } from "../lib/text.ts";
 import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
@@ -37,7 +37,7 @@ function render(report: ImportReport, paint: Output["paint"]): string {
     lines.push(
       `${paint(FAILURES.has(reason) ? "red" : "yellow", `${formatCount(files)} skipped`)}: ${REASONS[reason] ?? reason}`,
     );
-    for (const example of examples.slice(0, EXAMPLES)) lines.push(`  ${oneLine(example)}`);
+    for (const example of examples.slice(0, EXAMPLES)) lines.push(`  ${shown(example)}`);
     if (files > EXAMPLES) lines.push(paint("dim", `  … and ${formatCount(files - EXAMPLES)} more`));
   }
   return lines.join("\n");

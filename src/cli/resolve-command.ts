@@ -5,12 +5,13 @@
 import type { LoadedConfig } from "../config/load.ts";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
+import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatCount } from "../lib/format.ts";
 import { openLog } from "../lib/log.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
@@ -78,7 +79,7 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
     ...listed("Wanted by", wantedBy),
     ...listed("RESTRICT", restrictions),
     ...(mirrorsLast ? [] : listed("Mirrors", mirrors)),
-    ...listed("SRC_URI", uris.map(oneLine)),
+    ...listed("SRC_URI", uris.map(shown)),
     ...(mirrorsLast ? listed("Mirrors", mirrors) : []),
     ...listed(
       "Notes",
@@ -117,7 +118,7 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts
     layouts: createLayouts({
       rows: { get: (url) => fetched.get(url), put: (url, layout) => fetched.set(url, layout) },
       clock: systemClock,
-      getText: (url, origin) => getText(upstream, url, origin),
+      getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
     }),
     answers: { all: () => [], put: () => undefined },
     hosts,

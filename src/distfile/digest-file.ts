@@ -3,6 +3,7 @@
  * releases have them, clear-signed or not. Lines are `HEX  NAME`; where two hashes have one length, a comment before the lines
  * (`# BLAKE2B HASH`) names the hash.
  */
+import { MAX_LINE_CHARACTERS } from "../lib/text.ts";
 import type { HashAlgorithm } from "./digests.ts";
 
 export type DigestAlgorithm = "BLAKE2B" | HashAlgorithm;
@@ -24,6 +25,7 @@ export function digestIn(text: string, name: string): NamedDigest | undefined {
   const found: NamedDigest[] = [];
   let heading = "";
   for (const line of text.split(/\r?\n/)) {
+    if (line.length > MAX_LINE_CHARACTERS) continue;
     heading = HEADING.exec(line)?.[1]?.toUpperCase() ?? heading;
     const [, hex = "", file = ""] = LINE.exec(line) ?? [];
     if (file.slice(file.lastIndexOf("/") + 1) !== name) continue;

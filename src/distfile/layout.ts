@@ -41,8 +41,12 @@ export function formatLayout(layout: Layout): string {
   return layout.kind === "flat" ? "flat" : `${layout.kind} ${layout.algorithm} ${layout.cutoffs.join(":")}`;
 }
 
+/** Far more than any mirror needs; a longer text is not a layout.conf. */
+export const MAX_LAYOUT_CONF_BYTES = 4 * 1024;
+
 /** The layouts of a layout.conf, best first; never empty. Undefined where the text is not a layout.conf at all. */
 export function parseLayoutConf(text: string): readonly Layout[] | undefined {
+  if (text.length > MAX_LAYOUT_CONF_BYTES) return undefined;
   const entries = new Map<number, string>();
   let section = "";
   let sections = 0;
@@ -53,7 +57,7 @@ export function parseLayoutConf(text: string): readonly Layout[] | undefined {
       sections++;
       continue;
     }
-    const pair = /^\s*(\d{1,4})\s*[=:]\s*(.*?)\s*$/.exec(line);
+    const pair = /^\s*(\d{1,4})\s*[=:](.*)$/.exec(line);
     if (section === "structure" && pair) entries.set(Number(pair[1]), pair[2] ?? "");
   }
   if (sections === 0) return undefined;

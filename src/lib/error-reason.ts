@@ -57,6 +57,7 @@ const REASONS: Readonly<Record<string, string>> = {
   TimeoutError: "timed out",
   // HTTP.
   ERR_INVALID_URL: "invalid URL",
+  InvalidContentLength: "invalid Content-Length",
   InvalidHTTPResponse: "invalid HTTP response",
   TooManyRedirects: "too many redirects",
   UnsupportedRedirectProtocol: "redirect to an unsupported protocol",
@@ -112,12 +113,20 @@ function fromTable(error: Error): string | undefined {
   return undefined;
 }
 
+/** Takes `ENOENT: ` and `, open '/path'` off a message; in linear time, as paths come from others. */
+function withoutSyscall(message: string): string {
+  const code = /^E[A-Z0-9]+: /.exec(message)?.[0];
+  if (code === undefined) return message;
+  const reason = message.slice(code.length);
+  const end = reason.search(reason.endsWith("'") ? /, \w+ '/ : /, \w+$/);
+  return end < 0 ? reason : reason.slice(0, end);
+}
+
 /** A message without what Bun puts around it: the code, the system call and its path, the URL, advice for programmers. */
 function bare(message: string): string {
-  return message
+  return withoutSyscall(message)
     .replace(/ fetching ".*?"/, "")
     .replace(/\.? For more information, pass .*$/, "")
-    .replace(/^E[A-Z0-9]+: (.*?)(?:, \w+(?: '.*')?)?$/s, "$1")
     .replace(/^JSON Parse error: /, "");
 }
 

@@ -36,6 +36,12 @@ export interface Layouts {
   pathAt(mirror: string, name: DistfileName, digests: Digests | undefined): Promise<string>;
 }
 
+/** A mirror's layouts, parsed once: they are needed for every file that the mirror is asked for. */
+interface KnownLayouts {
+  readonly layouts: readonly Layout[];
+  readonly fetchedAt: number;
+}
+
 /** Repeats a recent failure. */
 function repeated(cause: unknown): SourceError {
   const kind = cause instanceof SourceError ? cause.kind : "failed";
@@ -43,7 +49,8 @@ function repeated(cause: unknown): SourceError {
 }
 
 export function createLayouts({ rows, clock, getText }: LayoutsDeps): Layouts {
-  const fetching = new Map<string, Promise<string>>();
+  const known = new Map<string, KnownLayouts>();
+  const fetching = new Map<string, Promise<KnownLayouts>>();
   const failed = new Map<string, { readonly at: number; readonly error: unknown }>();
 
   async function fetchLayout(mirror: string): Promise<string> {
@@ -61,40 +68,49 @@ export function createLayouts({ rows, clock, getText }: LayoutsDeps): Layouts {
     }
   }
 
-  async function refresh(mirror: string, stored: string | undefined): Promise<string> {
+  function keep(mirror: string, layoutConf: string, fetchedAt: number): KnownLayouts {
+    const kept = { layouts: parseLayoutConf(layoutConf) ?? [FLAT], fetchedAt };
+    known.set(mirror, kept);
+    return kept;
+  }
+
+  function storedLayouts(mirror: string): KnownLayouts | undefined {
+    const stored = rows.get(mirror);
+    return stored && keep(mirror, stored.layoutConf, stored.fetchedAt);
+  }
+
+  async function refresh(mirror: string, before: KnownLayouts | undefined): Promise<KnownLayouts> {
     try {
       const layoutConf = await fetchLayout(mirror);
-      rows.put(mirror, { layoutConf, fetchedAt: clock.now() });
+      const now = clock.now();
+      rows.put(mirror, { layoutConf, fetchedAt: now });
       failed.delete(mirror);
-      return layoutConf;
+      return keep(mirror, layoutConf, now);
     } catch (error) {
       failed.set(mirror, { at: clock.now(), error });
-      if (stored === undefined) throw error;
-      return stored;
+      if (before === undefined) throw error;
+      return before;
     } finally {
       fetching.delete(mirror);
     }
   }
 
   async function layoutsOf(mirror: string): Promise<readonly Layout[]> {
-    const stored = rows.get(mirror);
+    const before = known.get(mirror) ?? storedLayouts(mirror);
     const now = clock.now();
-    const age = now - (stored?.fetchedAt ?? Number.NEGATIVE_INFINITY);
+    const age = now - (before?.fetchedAt ?? Number.NEGATIVE_INFINITY);
     // A negative age says that the clock was set back.
     const fresh = age >= 0 && age < FRESH_MS;
     const failure = failed.get(mirror);
     const sinceFailure = now - (failure?.at ?? Number.NEGATIVE_INFINITY);
-    const waiting = stored !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
-    if (stored === undefined && failure && sinceFailure >= 0 && sinceFailure < FAILURE_TTL_MS) {
+    const waiting = before !== undefined && sinceFailure >= 0 && sinceFailure < RETRY_MS;
+    if (before === undefined && failure && sinceFailure >= 0 && sinceFailure < FAILURE_TTL_MS) {
       throw repeated(failure.error);
     }
-    let text = stored?.layoutConf ?? "";
-    if (!fresh && !waiting) {
-      const answer = fetching.get(mirror) ?? refresh(mirror, stored?.layoutConf);
-      fetching.set(mirror, answer);
-      text = await answer;
-    }
-    return parseLayoutConf(text) ?? [FLAT];
+    if (before && (fresh || waiting)) return before.layouts;
+    const answer = fetching.get(mirror) ?? refresh(mirror, before);
+    fetching.set(mirror, answer);
+    return (await answer).layouts;
   }
 
   return {

@@ -6,6 +6,7 @@ import type { MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
+import { withoutTrailing } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createMirrorContents, type MirrorAnswerRows } from "./contents.ts";
 import type { Host, Hosts } from "./hosts.ts";
@@ -39,7 +40,7 @@ export interface MirrorsDeps {
 
 /** Returns the key of a mirror among the hosts: its URL without a slash at the end. */
 export function mirrorKey(url: string): string {
-  return url.replace(/\/+$/, "");
+  return withoutTrailing(url, "/");
 }
 
 /** Quotes a mirror's path as Portage does (urllib.parse.quote): everything but letters, digits and `/_.-~`. */

@@ -4,7 +4,7 @@
  * requested.
  */
 
-import { oneLine } from "../lib/text.ts";
+import { shown, unwrapped } from "../lib/text.ts";
 import environment from "./ebuild-env.bash" with { type: "text" };
 import { type EbuildName, isKnownEapi, splitPf } from "./formats/ebuild-eapi.ts";
 import type { EbuildMetadata } from "./formats/md5-cache.ts";
@@ -60,9 +60,9 @@ const ENDS = {
   stopped: "was stopped with the server",
 } as const;
 
-/** Puts the text on one line, without the package's folder. */
-function shown(text: string, folder: string): string {
-  return oneLine(text.slice(0, MAX_SHORTENED).replaceAll(`${folder}/`, ""));
+/** Returns what an ebuild wrote to standard error on one line, without the package's folder. */
+function complaintOf(text: string, folder: string): string {
+  return shown(unwrapped(text.slice(0, MAX_SHORTENED).replaceAll(`${folder}/`, "")));
 }
 
 function failed(reason: string): Evaluation {
@@ -106,15 +106,16 @@ function readReport(records: readonly string[]): readonly string[] | undefined {
 function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folder: string): Evaluation {
   const parts = text.split("\x1e");
   const records = parts.filter((_, i) => i % 2 === 1);
-  const complaint = shown(parts.filter((_, i) => i % 2 === 0).join("\n"), folder);
+  const complaint = complaintOf(parts.filter((_, i) => i % 2 === 0).join("\n"), folder);
   const death = records.find((record) => record.startsWith("died\n"));
-  if (death !== undefined) return failed(shown(death.slice(5), folder) + (complaint === "" ? "" : ` (${complaint})`));
+  if (death !== undefined)
+    return failed(complaintOf(death.slice(5), folder) + (complaint === "" ? "" : ` (${complaint})`));
   if (records.length === 0)
     return failed(`ends early with status ${status}${complaint === "" ? "" : `: ${complaint}`}`);
 
   const [sourced = "", srcUri = "", restrict = "", homepage = "", inherited = ""] = readReport(records) ?? [];
   if (sourced === "" || parts.length !== 3 || status !== "0") return failed("leaves a malformed report");
-  if (sourced !== eapi) return failed(`sets EAPI to ${shown(sourced, folder)}, but its first line says ${eapi}`);
+  if (sourced !== eapi) return failed(`sets EAPI to ${shown(sourced)}, but its first line says ${eapi}`);
   if (srcUri.length + restrict.length + homepage.length > MAX_METADATA)
     return failed("sets a SRC_URI that is too long");
   const names = inherited === "" ? [] : inherited.split(" ");
@@ -125,7 +126,7 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
 /** Says why an ebuild has no reply. */
 function missingReason({ end, exit, errors }: SandboxResult, folder: string): string {
   if (end !== "exit") return ENDS[end];
-  const complaint = shown(errors, folder);
+  const complaint = complaintOf(errors, folder);
   return `made bash end with status ${exit}${complaint === "" ? "" : `: ${complaint}`}`;
 }
 
@@ -167,7 +168,7 @@ export function createEvaluator(sandbox: Sandbox): Evaluator {
       for (const { pf, eapi } of request.ebuilds) {
         const name = splitPf(pf);
         if (name?.pn !== request.package) evaluations.set(pf, failed(`is not a version of ${request.package}`));
-        else if (!isKnownEapi(eapi)) evaluations.set(pf, failed(`has the unknown EAPI ${shown(eapi, folder)}`));
+        else if (!isKnownEapi(eapi)) evaluations.set(pf, failed(`has the unknown EAPI ${shown(eapi)}`));
         else requested.push({ pf, eapi, ...name });
       }
       if (requested.length === 0) return evaluations;

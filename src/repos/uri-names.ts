@@ -4,13 +4,26 @@
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
+import { wordsOf } from "../lib/text.ts";
 import type { Repository } from "./discover.ts";
 import { parseMd5Cache } from "./formats/md5-cache.ts";
 import { parseSrcUri } from "./formats/src-uri.ts";
 
 const READ_AT_ONCE = 16;
-/** Leaves out the prefixes of EAPI 8. */
-const URIS = /[a-z][a-z0-9.-]*:\/\/\S+/gi;
+const KEY = "SRC_URI=";
+
+/** Returns the value of SRC_URI, without parsing all of the file. */
+function srcUriOf(text: string): string {
+  const at = text.startsWith(KEY) ? 0 : text.indexOf(`\n${KEY}`) + 1;
+  if (!text.startsWith(KEY, at)) return "";
+  const end = text.indexOf("\n", at);
+  return text.slice(at + KEY.length, end < 0 ? undefined : end);
+}
+
+/** Returns whether a word is one of the URIs, with or without a prefix of EAPI 8. */
+function isWanted(word: string, wanted: ReadonlySet<string>): boolean {
+  return wanted.has(word) || wanted.has(word.replace(/^(?:fetch|mirror)\+/, ""));
+}
 
 async function entriesOf(folder: string): Promise<readonly string[]> {
   return (await readdir(folder).catch(() => [])).map((name) => `${folder}/${name}`);
@@ -19,7 +32,7 @@ async function entriesOf(folder: string): Promise<readonly string[]> {
 /** Adds the names from one md5-cache file. */
 function addNames(text: string, wanted: ReadonlySet<string>, names: Map<string, string>): void {
   // Most files have none of the URIs.
-  if (!text.match(URIS)?.some((uri) => wanted.has(uri))) return;
+  if (!wordsOf(srcUriOf(text)).some((word) => isWanted(word, wanted))) return;
   const metadata = parseMd5Cache(text)?.metadata;
   if (!metadata) return;
   for (const [name, uris] of parseSrcUri(metadata.srcUri, metadata.eapi).files) {

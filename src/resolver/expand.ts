@@ -4,7 +4,7 @@
  */
 import type { Attempt } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { atMirror, splitMirrorUri } from "../repos/formats/third-party-mirrors.ts";
 import type { MirrorUrls } from "../repos/masters.ts";
@@ -28,7 +28,7 @@ export interface ExpandDeps {
 }
 
 function refuse(uri: string, detail: string): Expansion {
-  return { uris: [], refusals: [{ source: oneLine(maskCredentials(uri)), kind: "absent", detail }] };
+  return { uris: [], refusals: [{ source: shown(maskCredentials(uri)), kind: "absent", detail }] };
 }
 
 function plainUrl(url: string, trusted: boolean): Expansion {

@@ -6,7 +6,7 @@ import type { Attempt } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Source, SourceList } from "../distfile/source.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
-import { oneLine } from "../lib/text.ts";
+import { shown, unwrapped } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
@@ -68,7 +68,7 @@ function refusalsOf({ repository, name, fetchables, failures }: PackageFetchable
   });
   const restricted = fetchables.find(({ permission }) => permission.fetchRestricted);
   if (!restricted) return refusals;
-  const page = oneLine(restricted.homepage) || "the ebuild";
+  const page = shown(unwrapped(restricted.homepage)) || "the ebuild";
   const detail = `has RESTRICT=fetch: get the file by hand (see ${page}); \`portcache import DIR\` takes it`;
   return [{ source: `${repository.name}: ${name}`, kind: "absent", detail }, ...refusals];
 }
@@ -109,7 +109,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   function uriSource({ url, trusted }: Extract<ExpandedUri, { kind: "url" }>): Source {
     const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = uriOrder.hostOf(url);
     return {
-      label: oneLine(maskCredentials(url)),
+      label: shown(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
       locate: async () => url,
       startRequest,

@@ -2,6 +2,7 @@
  * Puts together the statistics of hosts, the layouts and contents of mirrors, and the selection among the configured mirrors.
  */
 import type { Config } from "../config/schema.ts";
+import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
 import { createHostRows } from "../index/hosts.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-layouts.ts";
@@ -31,24 +32,20 @@ export interface ComposedMirrors {
 
 export function composeMirrors({ config, db, upstream, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
-  /** Layouts that the index did not take. */
-  const unwritten = new Map<string, RememberedLayout>();
 
   function storeLayout(mirror: string, layout: RememberedLayout): void {
     try {
       layoutRows.put(mirror, layout);
-      unwritten.delete(mirror);
     } catch (error) {
       // It is fetched again after a restart, and the mirror is used all the same.
-      unwritten.set(mirror, layout);
       log.warn("Cannot store the layout.conf of {mirror}: {error}", { mirror: maskCredentials(mirror), error });
     }
   }
 
   const layouts = createLayouts({
-    rows: { get: (mirror) => unwritten.get(mirror) ?? layoutRows.get(mirror), put: storeLayout },
+    rows: { get: layoutRows.get, put: storeLayout },
     clock,
-    getText: (url, origin) => getText(upstream, url, origin),
+    getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
   });
   const answers = createMirrorAnswerRows(db);
 

@@ -57,7 +57,7 @@ const SPECIAL = specialAddresses();
 /** Unmaps `::ffff:10.0.0.1`, in any spelling, which is 10.0.0.1 to the kernel. */
 function unmapped(address: string): string {
   if (isIP(address) !== 6) return address;
-  const canonical = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname.slice(1, -1);
+  const canonical = new URL(`http://[${address.split("%", 1)[0]}]`).hostname.slice(1, -1);
   const mapped = /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
   if (!mapped) return canonical;
   const [high, low] = [Number.parseInt(mapped[1] ?? "", 16), Number.parseInt(mapped[2] ?? "", 16)];

@@ -67,12 +67,12 @@ async function failureOf(
 }
 
 test("a client's requests carry the loop headers of the request that it is bound to", async () => {
-  const received = new Headers({ via: "1.1 another-cache" });
+  const received = new Headers({ via: "1.1 portcache-2" });
   const bound = client({}, createLoopGuard("portcache-1").headersFor(received));
   for (const method of ["HEAD", "GET"] as const) (await bound.send(get({ method }))).close();
   for (const { headers } of upstream.fileRequests(FILE).slice(-2)) {
     expect(headers).toMatchObject({
-      via: "1.1 another-cache, 1.1 portcache-1",
+      via: "1.1 portcache-2, 1.1 portcache-1",
       "cdn-loop": "portcache-1",
       "accept-encoding": "identity",
       "user-agent": "test",
@@ -128,8 +128,8 @@ test("the caller's signal ends a read with its reason", async () => {
 });
 
 test("getText() reads small texts only", async () => {
-  expect(await getText(client(), `${upstream.url}/short.txt`, upstream.url)).toBe("hello");
-  await expect(getText(client(), `${upstream.url}/long.txt`, upstream.url)).rejects.toThrow(
+  expect(await getText(client(), `${upstream.url}/short.txt`, upstream.url, 5)).toBe("hello");
+  await expect(getText(client(), `${upstream.url}/long.txt`, upstream.url, 65_536)).rejects.toThrow(
     "is longer than 65536 bytes",
   );
 });

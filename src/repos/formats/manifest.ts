@@ -16,6 +16,7 @@ import {
   type OtherHash,
 } from "../../distfile/digests.ts";
 import { parseDistfileName } from "../../distfile/name.ts";
+import { cut } from "../../lib/text.ts";
 
 /** An invalid DIST line; lines count from 1. */
 export interface SkippedLine {
@@ -29,6 +30,8 @@ export interface Manifest {
   readonly skipped: readonly SkippedLine[];
 }
 
+/** A name of 255 bytes and five hashes take a quarter of it; a longer line is invalid. */
+export const MAX_DIST_LINE_CHARACTERS = 4 * 1024;
 /** Matches nearly all lines, and proves their hashes valid. */
 const USUAL_LINE = /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/;
 const DIST_LINE = /^DIST (\S+) (\d+)((?: \S+ \S+)+)$/;
@@ -124,6 +127,10 @@ export function parseManifest(text: string): Manifest {
   for (const raw of text.split("\n")) {
     number++;
     if (!raw.startsWith("DIST")) continue;
+    if (raw.length > MAX_DIST_LINE_CHARACTERS) {
+      skipped.push({ line: number, text: cut(raw, MAX_DIST_LINE_CHARACTERS) });
+      continue;
+    }
     const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
     const parsed = parseLine(line);
     const earlier = parsed && entries.get(parsed.name);

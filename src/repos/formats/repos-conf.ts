@@ -6,6 +6,8 @@
  * comments, `%(EPREFIX)s` is replaced. Later texts add to earlier ones and override them.
  */
 
+import { MAX_LINE_CHARACTERS, wordsOf } from "../../lib/text.ts";
+
 export interface ReposConfSection {
   readonly name: string;
   readonly location?: string;
@@ -63,31 +65,39 @@ function readSections({ source, text }: ReposConfText, sections: Map<string, Opt
     }
     open = undefined;
     const [, header] = /^\[([^\]]+)\]/.exec(line) ?? [];
-    const [, key, value] = /^([^=:]+?)\s*[=:]\s*(.*)$/.exec(line) ?? [];
+    const end = line.search(/[=:]/);
     if (header !== undefined) {
       section = sections.get(header) ?? new Map();
       sections.set(header, section);
-    } else if (section && key !== undefined && value !== undefined) {
-      open = { key: key.toLowerCase(), indent };
-      section.set(open.key, value);
+    } else if (section && end > 0) {
+      open = { key: line.slice(0, end).trim().toLowerCase(), indent };
+      section.set(open.key, line.slice(end + 1).trim());
     } else {
       problems.push(`${source} line ${number}: expected [section] or option = value, got ${JSON.stringify(line)}`);
     }
   }
 }
 
-/** Replaces `%(name)s` by that option and `%%` by `%`; unknown and recursive options stay as they are. */
+/** As in Python's configparser (MAX_INTERPOLATION_DEPTH). */
+const MAX_DEPTH = 10;
+/** Options that name each other could grow without end. */
+const MAX_VALUE_CHARACTERS = MAX_LINE_CHARACTERS;
+
+/**
+ * Replaces `%(name)s` by that option and `%%` by `%`; unknown and recursive options stay as they are, and so do those that would make
+ * the value too long.
+ */
 function interpolate(value: string, lookUp: (key: string) => string | undefined, within: readonly string[]): string {
-  return value.replace(/%%|%\(([^)]*)\)s/g, (match, name: string | undefined) => {
+  let left = MAX_VALUE_CHARACTERS - value.length;
+  return value.replace(/%%|%\(([^()%]*)\)s/g, (match, name: string | undefined) => {
     if (name === undefined) return "%";
     const key = name.toLowerCase();
-    const replacement = within.includes(key) ? undefined : lookUp(key);
-    return replacement === undefined ? match : interpolate(replacement, lookUp, [...within, key]);
+    const replacement = within.includes(key) || within.length > MAX_DEPTH ? undefined : lookUp(key);
+    if (replacement === undefined || left <= 0) return match;
+    const inserted = interpolate(replacement, lookUp, [...within, key]);
+    left -= inserted.length;
+    return inserted.length > MAX_VALUE_CHARACTERS ? match : inserted;
   });
-}
-
-function words(value: string | undefined): readonly string[] {
-  return (value ?? "").split(/\s+/).filter((word) => word !== "");
 }
 
 function describe(name: string, get: (key: string) => string | undefined): ReposConfSection {
@@ -97,9 +107,9 @@ function describe(name: string, get: (key: string) => string | undefined): Repos
   return {
     name,
     ...(location ? { location } : {}),
-    ...(masters === undefined ? {} : { masters: words(masters) }),
-    eclassOverrides: words(get("eclass-overrides")),
-    aliases: words(get("aliases")),
+    ...(masters === undefined ? {} : { masters: wordsOf(masters) }),
+    eclassOverrides: wordsOf(get("eclass-overrides") ?? ""),
+    aliases: wordsOf(get("aliases") ?? ""),
     ...(priority !== undefined && /^[+-]?\d+$/.test(priority) ? { priority: Number(priority) } : {}),
   };
 }

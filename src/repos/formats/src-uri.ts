@@ -20,6 +20,8 @@ export interface SrcUris {
   readonly problem?: string;
 }
 
+import { cut, MAX_SHOWN } from "../../lib/text.ts";
+
 /** A token outside of parentheses and conditions. */
 interface Token {
   readonly text: string;
@@ -39,6 +41,8 @@ function words(text: string): readonly string[] {
 /** The longest real SRC_URI has 380,000 characters, and few files have more than four URIs. */
 const MAX_CHARACTERS = 2 * 1024 * 1024;
 const MAX_URIS = 64;
+/** What servers accept at most; a longer URI is none. */
+export const MAX_URI_CHARACTERS = 8 * 1024;
 const CONDITION = /^!?[A-Za-z0-9][\w+@-]*\?$/;
 
 /** Resolves parentheses and USE conditionals. */
@@ -102,6 +106,13 @@ function addUri(uris: SrcUri[], word: string, eapi: string): void {
   uris.push({ uri, lifts });
 }
 
+/** Returns why a word is no URI of a file; sentence part. */
+function problemOf(word: string, name: string): string | undefined {
+  if (word === "->" || word === "||") return `has ${word} in place of a URI`;
+  if (name === "" || name.includes("/")) return `has ${cut(word, MAX_SHOWN)} without a file name`;
+  return word.length > MAX_URI_CHARACTERS ? `has a URI of ${word.length} characters` : undefined;
+}
+
 /** @param eapi EAPI of the ebuild: arrows need 2, prefixes 8 */
 export function parseSrcUri(text: string, eapi: string): SrcUris {
   if (text.length > MAX_CHARACTERS) {
@@ -113,15 +124,14 @@ export function parseSrcUri(text: string, eapi: string): SrcUris {
   const problems = [...unbalanced];
   for (const { word, isRenamed, name } of readItems(tokens)) {
     if (isRenamed && !atLeast(eapi, 2)) problems.push(`has -> in EAPI ${eapi}, which needs EAPI 2`);
-    if (word === "->" || word === "||") {
-      problems.push(`has ${word} in place of a URI`);
-    } else if (name === "" || name.includes("/")) {
-      problems.push(`has ${word} without a file name`);
-    } else {
-      const uris = files.get(name) ?? [];
-      addUri(uris, word, eapi);
-      files.set(name, uris);
+    const problem = problemOf(word, name);
+    if (problem !== undefined) {
+      problems.push(problem);
+      continue;
     }
+    const uris = files.get(name) ?? [];
+    addUri(uris, word, eapi);
+    files.set(name, uris);
   }
   const always = [...readItems(tokens)].filter(({ conditional, name }) => !conditional && files.has(name));
   const unconditional = new Set(always.map(({ name }) => name));

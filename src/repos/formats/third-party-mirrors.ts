@@ -3,6 +3,7 @@
  * at any word, later lines of one name add to it. In a stack of files (portage: stack_dictlist) `-URL` removes a URL of an
  * earlier file, and `-*` all of them. Pure.
  */
+import { MAX_LINE_CHARACTERS, withoutTrailing, wordsOf } from "../../lib/text.ts";
 
 /** Base URLs by name. */
 export type MirrorLists = ReadonlyMap<string, readonly string[]>;
@@ -14,7 +15,8 @@ const MAX_WORDS = 256;
 export function parseMirrorLists(text: string): MirrorLists {
   const lists = new Map<string, string[]>();
   for (const line of text.split("\n")) {
-    const words = line.split(/\s+/).filter((word) => word !== "");
+    if (line.length > MAX_LINE_CHARACTERS) continue;
+    const words = wordsOf(line);
     const comment = words.findIndex((word) => word.startsWith("#"));
     const [name, ...urls] = comment < 0 ? words : words.slice(0, comment);
     if (name === undefined || urls.length === 0) continue;
@@ -26,13 +28,13 @@ export function parseMirrorLists(text: string): MirrorLists {
 }
 
 function stack(below: readonly string[], above: readonly string[]): readonly string[] {
-  let urls = [...below];
+  const urls = new Set(below);
   for (const word of above) {
-    if (word === "-*") urls = [];
-    else if (word.startsWith("-")) urls = urls.filter((url) => url !== word.slice(1));
-    else if (!urls.includes(word)) urls.push(word);
+    if (word === "-*") urls.clear();
+    else if (word.startsWith("-")) urls.delete(word.slice(1));
+    else urls.add(word);
   }
-  return urls;
+  return [...urls];
 }
 
 /** @param files the lowest of the stack first */
@@ -52,5 +54,5 @@ export function splitMirrorUri(uri: string): { readonly name: string; readonly p
 
 /** Joins base URL and path by one slash; slashes at the start of the path stay (`mirror://goproxy//x`). */
 export function atMirror(base: string, path: string): string {
-  return `${base.replace(/\/+$/, "")}/${path}`;
+  return `${withoutTrailing(base, "/")}/${path}`;
 }

@@ -3,6 +3,7 @@
  * rsync compares files by size and by time in whole seconds.
  */
 import { stat, utimes } from "node:fs/promises";
+import { withoutTrailing } from "../../lib/text.ts";
 import { splitCredentials } from "./url.ts";
 import type { VersionBuild } from "./versions.ts";
 
@@ -25,7 +26,7 @@ export async function buildFromRsync({ url, target, previous, run }: VersionBuil
   const base = previous ? [`--link-dest=${previous.path}`] : [];
   // rsync compares the folder itself as well: its time shows that a file was removed.
   if (previous) await utimes(target, 0, (await stat(previous.path)).mtimeMs / 1000);
-  const changes = await run(["rsync", ...OPTIONS, ...base, "--", `${clean.replace(/\/*$/, "")}/`, `${target}/`], {
+  const changes = await run(["rsync", ...OPTIONS, ...base, "--", `${withoutTrailing(clean, "/")}/`, `${target}/`], {
     variables,
   });
   return changes !== "";

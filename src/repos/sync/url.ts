@@ -3,6 +3,7 @@
  *   https:// http:// git:// ssh:// git+ssh:// file:// and user@host:path for git; rsync:// for rsync
  */
 import { createHash } from "node:crypto";
+import { withoutTrailing } from "../../lib/text.ts";
 
 export interface SyncUrl {
   /** Without password, and for http and https without user name, so that neither shows in messages and in `ps`. */
@@ -46,7 +47,7 @@ export function splitCredentials(url: string): SyncUrl {
 
 /** Returns the last part of the path without `.git`, as a safe file name. */
 export function repositoryNameOf(url: string): string {
-  const path = url.replace(/[?#].*$/s, "").replace(/\/+$/, "");
+  const path = withoutTrailing(url.replace(/[?#].*$/s, ""), "/");
   const last =
     path
       .split(/[/:]/)
