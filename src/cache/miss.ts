@@ -4,7 +4,7 @@
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
 import { contentKey, type Digests } from "../distfile/digests.ts";
-import { type Attempt, UnavailableError } from "../distfile/errors.ts";
+import { type Attempt, hasLooped, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { SourceList } from "../distfile/source.ts";
 import type { Download } from "../fetch/download.ts";
@@ -69,6 +69,9 @@ export interface DistfileDownloadsDeps {
 function isLasting(error: UnavailableError, another: boolean): boolean {
   return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
 }
+
+/** A client whose joined downloads end by loops of others joins no more than so many. */
+export const MAX_REJOINS = 3;
 
 export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDownloads {
   const { startDownload, flights, negativeCache, rows, findSources, downloads, unknownDownloads, clock, log } = deps;
@@ -142,19 +145,22 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     }
   }
 
-  return {
-    start,
-    async fetch({ target, request, stale, another }) {
-      const { method, upstream } = request;
-      const key = keyOf(target);
-      const remembered = negativeCache.get(key);
-      if (remembered) return remembered;
-      // No await between join and start: that is what makes it one download.
-      const joined = flights.join(key);
-      const reason = stale ? "stale" : "uri-miss";
-      const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
-      if (!joined && method === "HEAD") return await fetchHead(target, key, upstream, status);
-      return await fetchBody(target, key, joined, upstream, status, another);
-    },
-  };
+  async function fetch(task: FetchTask, rejoins: number): Promise<IncomingResult | HeadResult | readonly Attempt[]> {
+    const { target, request, stale, another } = task;
+    const { method, upstream } = request;
+    const key = keyOf(target);
+    const remembered = negativeCache.get(key);
+    if (remembered) return remembered;
+    // No await between join and start: that is what makes it one download.
+    const joined = flights.join(key);
+    const reason = stale ? "stale" : "uri-miss";
+    const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
+    if (!joined && method === "HEAD") return await fetchHead(target, key, upstream, status);
+    const fetched = await fetchBody(target, key, joined, upstream, status, another);
+    // The loop was that of the request which started the download.
+    const mayRetry = joined !== undefined && rejoins > 0 && !("kind" in fetched) && hasLooped(fetched);
+    return mayRetry ? await fetch(task, rejoins - 1) : fetched;
+  }
+
+  return { start, fetch: (task) => fetch(task, MAX_REJOINS) };
 }

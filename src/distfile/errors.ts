@@ -2,20 +2,25 @@
  * Defines the errors of fetching a file. Only http/respond.ts turns them into status codes.
  */
 
+import { shown } from "../lib/text.ts";
+
 /**
  * How a source failed. `absent`: it says that it has no such file (404, 410). `timeout` and `failed` may pass. `bad`: it has
  * another file under that name, and is not asked for it again.
  */
 export type SourceFailure = "absent" | "timeout" | "failed" | "bad";
 
-/** One source could not give (the rest of) a file. */
+/** RFC 5842, section 7.2. */
+const LOOP_DETECTED = 508;
+
+/** One source could not give (the rest of) a file. Its message may quote what the source sent: it is cut, and every character visible. */
 export class SourceError extends Error {
   readonly kind: SourceFailure;
   /** The status of its response; undefined where there was none. */
   readonly status: number | undefined;
 
   constructor(kind: SourceFailure, message: string, options: ErrorOptions & { readonly status?: number } = {}) {
-    super(message, options);
+    super(shown(message), options);
     this.name = "SourceError";
     this.kind = kind;
     this.status = options.status;
@@ -27,6 +32,18 @@ export interface Attempt {
   readonly source: string;
   readonly kind: SourceFailure;
   readonly detail: string;
+  /** Whether the source refused the request because it had come through that source before (508): another client's may not have. */
+  readonly looped?: boolean;
+}
+
+/** Describes what came of asking a source that could not give the file. */
+export function attemptOf(source: string, error: SourceError): Attempt {
+  const attempt: Attempt = { source, kind: error.kind, detail: error.message };
+  return error.status === LOOP_DETECTED ? { ...attempt, looped: true } : attempt;
+}
+
+export function hasLooped(attempts: readonly Attempt[]): boolean {
+  return attempts.some(({ looped }) => looped === true);
 }
 
 /** No source gave the file. */

@@ -28,6 +28,7 @@ export interface OtherAnswer {
     | "folder"
     | "bad-name"
     | "method-not-allowed"
+    | "not-allowed"
     | "loop";
 }
 
@@ -83,6 +84,7 @@ const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"
   folder: "folder",
   "bad-name": "bad name",
   "method-not-allowed": "method not allowed",
+  "not-allowed": "client not allowed",
   loop: "loop",
 };
 
@@ -108,6 +110,7 @@ const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, Co
   folder: "other",
   "bad-name": "refused",
   "method-not-allowed": "refused",
+  "not-allowed": "refused",
   loop: "refused",
 };
 

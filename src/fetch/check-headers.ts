@@ -3,6 +3,7 @@
  */
 import type { Digests } from "../distfile/digests.ts";
 import { SourceError } from "../distfile/errors.ts";
+import { shown } from "../lib/text.ts";
 
 export interface ResponseHeaders {
   readonly total: number | undefined;
@@ -44,7 +45,7 @@ export function checkHeaders(
     throw new SourceError("failed", `now has ${total} bytes instead of ${knownTotal}`);
   }
   if (!["", "identity"].includes(contentEncoding) && !isEncodingBySuffix(name, contentEncoding)) {
-    throw new SourceError("bad", `answers with Content-Encoding ${contentEncoding} although none was accepted`);
+    throw new SourceError("bad", `answers with Content-Encoding ${shown(contentEncoding)} although none was accepted`);
   }
   // Dying mirrors and captive portals answer everything with a page and status 200.
   if (/^text\/html\b/i.test(contentType) && !/\.x?html?$/i.test(name)) {

@@ -2,7 +2,7 @@
  * Asks sources by HEAD about a file that is not here.
  */
 import type { Digests } from "../distfile/digests.ts";
-import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
+import { type Attempt, attemptOf, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -43,7 +43,7 @@ export async function headFrom(
     } catch (error) {
       record.end(error instanceof SourceError ? outcomeOf(error) : "cancelled");
       if (!(error instanceof SourceError)) throw error;
-      attempts.push({ source: source.label, kind: error.kind, detail: error.message });
+      attempts.push(attemptOf(source.label, error));
     }
   }
   throw new UnavailableError(`No source has ${name}`, [...attempts, ...list.refusals]);

@@ -2,7 +2,7 @@
  * Decides which source a download tries next, and when it gives up: round after round over the sources that are not excluded,
  * as long as a round brings enough bytes. Notes why each source failed, for the log, the next choice and the client.
  */
-import type { Attempt, SourceError } from "../distfile/errors.ts";
+import { type Attempt, attemptOf, type SourceError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source } from "../distfile/source.ts";
 import type { Logger } from "../lib/log.ts";
@@ -141,7 +141,7 @@ export function createAttemptLog(
   return {
     failed(source, error, bytes) {
       if (isFinal(error, bytes)) queue.exclude(source);
-      attempts.set(source, { source: source.label, kind: error.kind, detail: error.message });
+      attempts.set(source, attemptOf(source.label, error));
       const properties = { source: source.label, file, detail: error.message };
       if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
       else log.warn("{source} failed for {file}: {detail}", properties);

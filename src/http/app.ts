@@ -6,7 +6,10 @@ import type { Registry } from "prom-client";
 import type { ActionName, Actions } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
+import type { Clock } from "../lib/clock.ts";
+import { createLineLimit, type LineLimit } from "../lib/line-limit.ts";
 import type { Logger } from "../lib/log.ts";
+import { shown } from "../lib/text.ts";
 import { type Allow, plainAddress } from "./allow.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
@@ -43,12 +46,16 @@ export interface AppDeps {
   /** What the server cannot do although it serves; undefined if nothing. */
   readonly degradedReason: () => string | undefined;
   readonly log: Logger;
+  readonly clock: Pick<Clock, "sleep">;
   /** Receives every unexpected error. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Seconds without a byte in either direction before a connection is closed: upstreams are watched more closely. */
 const IDLE_SECONDS = 255;
+
+/** Refused actions in a second that have lines of their own. */
+export const MAX_REFUSAL_LINES = 10;
 
 const NOT_ALLOWED = "This address is not in [server] allow.";
 
@@ -67,14 +74,21 @@ function refuseAddress(request: Request, peers: Peers | null, { isOverSocket, al
 }
 
 /** Answers a POST that names an action. */
-async function answerPost(request: Request, action: ActionName, client: string, deps: AppDeps): Promise<Response> {
+async function answerPost(
+  request: Request,
+  action: ActionName,
+  client: string,
+  refusalLines: LineLimit,
+  deps: AppDeps,
+): Promise<Response> {
   const { isOverSocket, guard, log } = deps;
   if (SOCKET_ONLY.has(action) && !isOverSocket(request)) {
     return problem(403, `${action} is accepted over the store's Unix socket only: use portcache on the server itself.`);
   }
   const refusal = refuseAction(request.headers, isOverSocket(request), guard());
   if (refusal) {
-    log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
+    if (refusalLines.take(performance.now()))
+      log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
   log.info("{client} requests {action}", { client, action });
@@ -85,7 +99,7 @@ async function answerPost(request: Request, action: ActionName, client: string, 
 function refuseRoute({ method }: Request, path: string): Response {
   const allow = methodsOf(path);
   const refuse = path.startsWith("/api/") ? problem : text;
-  if (allow !== undefined) return refuse(405, `${path} accepts ${allow}, not ${method}.`, { allow });
+  if (allow !== undefined) return refuse(405, `${shown(path)} accepts ${allow}, not ${shown(method)}.`, { allow });
   const hint = refuse === problem ? `${API_PREFIX}/openapi.json describes the API` : "Distfiles are below /distfiles/";
   return refuse(404, `Nothing is here. ${hint}.`);
 }
@@ -99,9 +113,15 @@ function answerHealth(request: Request, path: string, { unavailableReason, degra
   return text(200, degraded === undefined ? "ok" : `degraded: ${degraded}`);
 }
 
-function answerRest(request: Request, path: string, client: string, deps: AppDeps): Response | Promise<Response> {
+function answerRest(
+  request: Request,
+  path: string,
+  client: string,
+  refusalLines: LineLimit,
+  deps: AppDeps,
+): Response | Promise<Response> {
   const action = request.method === "POST" ? actionAt(path) : undefined;
-  return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, deps);
+  return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, refusalLines, deps);
 }
 
 /** The platform opens files after they were answered with: somebody may have removed one in between. */
@@ -112,6 +132,12 @@ function answerVanished(error: Error, { log }: AppDeps): Response {
 
 export function createApp(deps: AppDeps) {
   const { allow, isOverSocket, log, metrics, onError, requestLog } = deps;
+  const refusalLines = createLineLimit(MAX_REFUSAL_LINES, deps.clock, (refusals) => {
+    log.warn("{refusals} more actions refused: only {most} a second have their own lines", {
+      refusals,
+      most: MAX_REFUSAL_LINES,
+    });
+  });
   const refuseClient = (request: Request, peers: Peers | null) => refuseAddress(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
   return new Elysia({ nativeStaticResponse: false, serve: { error: (error) => answerVanished(error, deps) } })
@@ -130,7 +156,7 @@ export function createApp(deps: AppDeps) {
     })
     .onError(({ error, request }) => {
       onError(error);
-      log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
+      log.error("{method} {url}: {error}", { method: request.method, url: shown(request.url), error });
       return text(500, INTERNAL_ERROR);
     })
     .all("/*", ({ request, server }) => {
@@ -139,10 +165,14 @@ export function createApp(deps: AppDeps) {
       if (path === "/healthz") return answerHealth(request, path, deps);
       const overSocket = isOverSocket(request);
       const client = overSocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
-      if (!overSocket && !allow.permits(client)) return text(403, NOT_ALLOWED);
-      if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path)) return answerRest(request, path, client, deps);
-      if (!overSocket) server?.timeout(request, IDLE_SECONDS);
       const logged = { client, method: request.method, startedAt };
+      if (!overSocket && !allow.permits(client)) {
+        requestLog.begin();
+        return requestLog.end(logged, withoutBody(text(403, NOT_ALLOWED), path, { kind: "not-allowed" }));
+      }
+      if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path))
+        return answerRest(request, path, client, refusalLines, deps);
+      if (!overSocket) server?.timeout(request, IDLE_SECONDS);
       const answer = answerFile(request, path, deps);
       requestLog.begin();
       // Hits are answered here and now: they are most of all, and a promise has its price.

@@ -8,6 +8,7 @@ import { CLIENT_LEFT, cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { shown } from "../lib/text.ts";
 import { etagOf } from "./conditional.ts";
 import {
   type Answer,
@@ -167,7 +168,7 @@ export async function answerMiss(
     case "late":
       return lateAnswer(file);
     case "not-stored": {
-      const body = `${file} is not stored, or may be outdated, and the request allows no upstream request (only-if-cached).`;
+      const body = `${shown(file)} is not stored, or may be outdated, and the request allows no upstream request (only-if-cached).`;
       return withoutBody(text(504, body), file, { kind: "not-stored" });
     }
     default:

@@ -25,15 +25,34 @@ function createTestLog() {
 const REQUEST = { client: "::1", method: "GET", startedAt: 0 };
 const ANSWER: Answer = { response: new Response(), file: "a.zip", outcome: HIT, source: "store", sent: { bytes: 10 } };
 
+test("a thousand bad names a second cost a hundred lines and one for the others, whatever hits there are beside them", async () => {
+  const { clock, lines, log, records } = createTestLog();
+  const answer = { ...ANSWER, outcome: { kind: "bad-name" } } as const;
+  for (let i = 0; i < 1000; i++) log.end({ ...REQUEST, startedAt: 5000 }, answer);
+  log.end({ ...REQUEST, startedAt: 5000 }, ANSWER);
+  expect(lines.splice(0).length).toBe(101);
+  await clock.advance(1000);
+  expect(lines.map(({ properties }) => properties)).toEqual([{ answers: 900 }]);
+  expect(records.length).toBe(1001);
+});
+
+test("what a client sent is visible in the log, character by character", () => {
+  const { log, lines } = createTestLog();
+  const name = "a\u202eb\u200bc\u001b[31m";
+  log.end({ ...REQUEST, method: "GE\u200bT" }, { ...ANSWER, file: name, source: `http://m/${name}` });
+  expect(lines[0]?.text).toStartWith("::1 GE\\u{200b}T a\\u{202e}b\\u{200b}c\\x1b[31m: hit 200, 10 bytes");
+  expect(lines[0]?.text).toEndWith("from http://m/a\\u{202e}b\\u{200b}c\\x1b[31m");
+});
+
 test("a path as long as a request may be is cut in the log", () => {
   const { log, lines } = createTestLog();
   const answer = { ...ANSWER, outcome: { kind: "bad-name" } } as const;
   log.end(REQUEST, { ...answer, file: `/distfiles/${"x".repeat(15_000)}` });
-  log.end(REQUEST, { ...answer, file: "x".repeat(255) });
+  log.end(REQUEST, { ...answer, file: "x".repeat(200) });
   const [cut, whole] = lines;
   expect(cut?.text.length).toBeLessThan(500);
   expect(String(cut?.properties["file"])).toEndWith("x…");
-  expect(whole?.properties["file"]).toBe("x".repeat(255));
+  expect(whole?.properties["file"]).toBe("x".repeat(200));
 });
 
 test("a thousand hits a second have lines, the others share one, and the next second has lines again", async () => {

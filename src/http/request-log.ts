@@ -1,7 +1,6 @@
 /**
- * Writes one line per request for a file and passes what came of it to the statistics. Beyond a thousand hits a second
- * nobody reads their lines, a disk fills with 15 GB a day and more, and the lines take a third of what hits cost (measured): the
- * others share one line a second.
+ * Writes one line per request for a file and passes what came of it to the statistics. Of hits, and of answers without a file, only
+ * so many a second have lines of their own.
  */
 import {
   countedAs,
@@ -11,6 +10,8 @@ import {
   type ResponseRecorder,
 } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createLineLimit } from "../lib/line-limit.ts";
+import { cut, shown } from "../lib/text.ts";
 import type { Answer, Sent } from "./respond.ts";
 
 /** A request, as the log shows it. */
@@ -37,56 +38,46 @@ export interface RequestLog {
   fail(request: LoggedRequest): void;
 }
 
-/** Paths that name no file may be as long as a request. */
-const MAX_SHOWN = 300;
+/** Hits in a second that have lines of their own: nobody reads more. */
+export const MAX_HIT_LINES = 1000;
+/** Answers without a file in a second that have lines of their own: anybody can ask for any number of them. */
+export const MAX_OTHER_LINES = 100;
 
-function shorten(file: string): string {
-  return file.length > MAX_SHOWN ? `${file.slice(0, MAX_SHOWN)}…` : file;
+/** The longest name of a distfile, by which its failures are listed; paths that name no file may be as long as a request. */
+const MAX_NAME = 255;
+
+/** Returns whether a source was asked for the answer, which limits how many there can be. */
+function isCostly(outcome: ResponseOutcome): boolean {
+  return outcome.kind === "forwarded" || outcome.kind === "head";
 }
 
-const PERIOD_MS = 1000;
-const MAX_HIT_LINES = 1000;
-
 export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps): RequestLog {
-  let periodStartedAt = Number.NEGATIVE_INFINITY;
-  let lines = 0;
-  let skippedHits = 0;
-  let skippedBytes = 0;
+  const hitLines = createLineLimit(MAX_HIT_LINES, clock, (hits, bytes) => {
+    const text = `${hits} more hits, ${bytes} bytes: only ${MAX_HIT_LINES} hits a second have their own lines`;
+    infoLine(text, { hits, bytes });
+  });
+  const otherLines = createLineLimit(MAX_OTHER_LINES, clock, (answers) => {
+    const text = `${answers} more answers without a file: only ${MAX_OTHER_LINES} a second have their own lines`;
+    infoLine(text, { answers });
+  });
 
-  function writeSkipped(): void {
-    const text = `${skippedHits} more hits, ${skippedBytes} bytes: only ${MAX_HIT_LINES} hits a second have their own lines`;
-    infoLine(text, { hits: skippedHits, bytes: skippedBytes });
-    skippedHits = 0;
-    skippedBytes = 0;
-  }
-
-  /** Returns whether a hit has a line of its own; if not, it is counted for the shared one. */
-  function takeLine(now: number, bytes: number): boolean {
-    if (now - periodStartedAt >= PERIOD_MS) {
-      periodStartedAt = now;
-      lines = 0;
-    }
-    if (lines < MAX_HIT_LINES) {
-      lines++;
-      return true;
-    }
-    if (skippedHits === 0) void clock.sleep(PERIOD_MS).then(writeSkipped);
-    skippedHits++;
-    skippedBytes += bytes;
-    return false;
+  function hasLine(outcome: ResponseOutcome, startedAt: number, bytes: number): boolean {
+    if (outcome.kind === "hit") return hitLines.take(startedAt, bytes);
+    return isCostly(outcome) || otherLines.take(startedAt);
   }
 
   function record(request: LoggedRequest, answer: Answer, sent: Sent, firstByteMs: number): void {
-    const { client, method, startedAt } = request;
+    const { client, startedAt } = request;
+    const method = shown(request.method);
     const { bytes, brokenOff } = sent;
     recorder.end({ client, outcome: countedAs(answer.outcome), bytes, firstByteMs });
-    if (answer.outcome.kind === "hit" && !takeLine(startedAt, bytes)) return;
-    const file = shorten(answer.file);
     const failure = failureOf(answer.outcome, brokenOff);
-    if (failure) recorder.failed(file, failure.kind, failure.reason);
+    if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure.kind, failure.reason);
+    if (!hasLine(answer.outcome, startedAt, bytes)) return;
+    const file = shown(answer.file);
     const outcome = outcomeText(answer.outcome, brokenOff);
     const { status } = answer.response;
-    const source = (sent.source ?? answer.source) || "-";
+    const source = shown((sent.source ?? answer.source) || "-");
     const milliseconds = Math.round(performance.now() - startedAt);
     infoLine(`${client} ${method} ${file}: ${outcome} ${status}, ${bytes} bytes, ${milliseconds} ms, from ${source}`, {
       client,

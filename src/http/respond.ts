@@ -4,6 +4,7 @@
 import type { NotFound } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
 import type { ResponseOutcome } from "../distfile/response-outcome.ts";
+import { shown } from "../lib/text.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { type SelectedRange, selectRange } from "./ranges.ts";
 
@@ -126,11 +127,18 @@ export function storedResponse(
   return { response, bytes: range.end - range.start };
 }
 
+/** A file may have a hundred sources; the first ones say enough. */
+export const MAX_ATTEMPTS_SHOWN = 20;
+
 /** Lists for people what is known of a file, the packages that want it, and what each source answered. */
 function details({ note, wantedBy, attempts }: NotFound): string {
   const lines = note === "" ? [] : [note];
   if (wantedBy.length > 0) lines.push(`Wanted by ${wantedBy.join(", ")}.`);
-  return [...lines, ...attempts.map(({ source, detail }) => `${source}: ${detail}`)].join("\n");
+  lines.push(
+    ...attempts.slice(0, MAX_ATTEMPTS_SHOWN).map(({ source, detail }) => `${shown(source)}: ${shown(detail)}`),
+  );
+  if (attempts.length > MAX_ATTEMPTS_SHOWN) lines.push(`… and ${attempts.length - MAX_ATTEMPTS_SHOWN} more sources.`);
+  return lines.join("\n");
 }
 
 const NOT_FOUND = {
@@ -146,12 +154,12 @@ export function notFoundAnswer(file: string, found: NotFound): Answer {
   const { status, headline } = NOT_FOUND[found.kind];
   const reason = details(found);
   const headers: Record<string, string> = status === 404 ? {} : { "retry-after": RETRY_AFTER_SECONDS };
-  const response = text(status, `${file}: ${headline}\n${reason}`.trimEnd(), headers);
+  const response = text(status, `${shown(file)}: ${headline}\n${reason}`.trimEnd(), headers);
   return withoutBody(response, file, { kind: found.kind, reason: reason || headline });
 }
 
 /** The client would give up now; the download goes on, and a later request finds more of it. */
 export function lateAnswer(file: string): Answer {
-  const body = `${file}: no byte has come yet. The download continues, try again.`;
+  const body = `${shown(file)}: no byte has come yet. The download continues, try again.`;
   return withoutBody(text(504, body, { "retry-after": "5" }), file, { kind: "late" });
 }

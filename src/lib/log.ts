@@ -5,7 +5,7 @@
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { reasonWithPath } from "./error-reason.ts";
 import { createLineWriter, type LineWriter, type WriteBytes } from "./line-writer.ts";
-import { visible } from "./text.ts";
+import { cut, visible } from "./text.ts";
 
 export type { Logger };
 
@@ -18,6 +18,8 @@ const SHORT = { trace: "TRC", debug: "DBG", info: "INF", warning: "WRN", error: 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
 const MAX_TEMPLATES = 1000;
+/** A longer line, or text of a line's values, is cut: whoever writes it cuts each part much earlier. */
+export const MAX_LOGGED = 8 * 1024;
 
 /** Shows names and URLs unquoted, errors by their reason. */
 function plain(value: unknown): string {
@@ -87,14 +89,18 @@ function createTextFormatter(instant: (ms: number) => string, stacks: boolean): 
   const textOf = createTexts();
   return (record) => {
     const stack = stacks ? stackOf(record).map((line) => `    ${visible(line.trim())}\n`) : [];
-    return `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(textOf(record))}\n${stack.join("")}`;
+    return `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(cut(textOf(record), MAX_LOGGED))}\n${stack.join("")}`;
   };
 }
 
+function loggedValue(value: unknown): unknown {
+  const shown = value instanceof Error ? reasonWithPath(value) : value;
+  return typeof shown === "string" ? cut(shown, MAX_LOGGED) : shown;
+}
+
 function jsonLine(ms: number, level: string, message: string, properties: Readonly<Record<string, unknown>>): string {
-  const line: Record<string, unknown> = { time: new Date(ms).toISOString(), level, message };
-  for (const [name, value] of Object.entries(properties))
-    line[name] ??= value instanceof Error ? reasonWithPath(value) : value;
+  const line: Record<string, unknown> = { time: new Date(ms).toISOString(), level, message: cut(message, MAX_LOGGED) };
+  for (const [name, value] of Object.entries(properties)) line[name] ??= loggedValue(value);
   // JSON does not escape all characters that a terminal acts on.
   return `${visible(JSON.stringify(line), "\\u")}\n`;
 }
@@ -128,7 +134,11 @@ export function infoLine(text: string, properties: Readonly<Record<string, unkno
   if (!output?.enabled) return;
   const { lines, format, instant } = output;
   const now = Date.now();
-  lines.write(format === "text" ? `${instant(now)} INF ${visible(text)}\n` : jsonLine(now, "info", text, properties));
+  lines.write(
+    format === "text"
+      ? `${instant(now)} INF ${visible(cut(text, MAX_LOGGED))}\n`
+      : jsonLine(now, "info", text, properties),
+  );
 }
 
 /** Sets up the process's one log; call again with another level to change it. */

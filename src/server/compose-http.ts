@@ -110,6 +110,7 @@ export function composeApp(parts: AppParts): ComposedApp {
     isOverSocket: (request) => overSocket.has(request),
     unavailableReason,
     degradedReason,
+    clock,
     log,
     onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),
   });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLoopGuard } from "./loop-guard.ts";
+import { createLoopGuard, MAX_CHAIN } from "./loop-guard.ts";
 
 test("a request that has passed through this store is detected by Via or CDN-Loop", () => {
   const guard = createLoopGuard("portcache-1");
@@ -10,4 +10,21 @@ test("a request that has passed through this store is detected by Via or CDN-Loo
   expect(onward.get("via")).toBe("1.1 portcache-2, 1.1 portcache-1");
   expect(guard.isLoop(onward)).toBe(true);
   expect(createLoopGuard("portcache-2").isLoop(onward)).toBe(true);
+});
+
+test("names of other proxies are not passed on, as a mirror refuses a request that names its own", () => {
+  const guard = createLoopGuard("portcache-1");
+  const headers = new Headers({
+    "cdn-loop": "Fastly, cloudflare; subreqs=1, portcache-2",
+    via: "1.1 varnish (Varnish/6)",
+  });
+  expect(guard.headersFor(headers)).toEqual({ via: "1.1 portcache-1", "cdn-loop": "portcache-2, portcache-1" });
+});
+
+test("a long chain loses its oldest names", () => {
+  const long = Array.from({ length: 500 }, (_, i) => `portcache-${i}`);
+  const { "cdn-loop": onward = "" } = createLoopGuard("portcache-f").headersFor(
+    new Headers({ "cdn-loop": long.join(", ") }),
+  );
+  expect(onward.split(", ")).toEqual([...long.slice(-MAX_CHAIN), "portcache-f"]);
 });

@@ -6,26 +6,34 @@
 export interface LoopGuard {
   /** Returns whether the request has passed through this store. */
   isLoop(headers: Headers): boolean;
-  /** Returns the loop headers of upstream requests on behalf of a request: its own, extended by this store. */
+  /** Returns the loop headers of upstream requests on behalf of a request: the portcaches that it came through, and this store. */
   headersFor(headers: Headers | undefined): Readonly<Record<string, string>>;
 }
 
 /** A longer chain loses its oldest entries, so that clients cannot make upstream requests of any size. */
-const MAX_LENGTH = 2000;
+export const MAX_CHAIN = 64;
+
+/** The name of a portcache's store. Names of other proxies are not passed on: a mirror refuses a request that names its own. */
+const STORE = /^portcache-[0-9a-f]{1,32}$/;
+
+/** Returns the names in a header field, without versions, comments and parameters. */
+function namesIn(header: string | null | undefined, column: number): readonly string[] {
+  return (header ?? "").split(",").map((entry) => entry.trim().split(/[\s;]+/, column + 1)[column] ?? "");
+}
 
 export function createLoopGuard(id: string): LoopGuard {
-  const hasId = (header: string | null, column: number) =>
-    header?.split(",").some((entry) => entry.trim().split(/[\s;]+/)[column] === id) ?? false;
+  const inVia = (headers: Headers | undefined) => namesIn(headers?.get("via"), 1);
+  const inLoop = (headers: Headers | undefined) => namesIn(headers?.get("cdn-loop"), 0);
 
-  function extended(before: string | null | undefined, own: string): string {
-    return before ? `${before.slice(-MAX_LENGTH)}, ${own}` : own;
-  }
+  const chain = (names: readonly string[]) => [...names.filter((name) => STORE.test(name)).slice(-MAX_CHAIN), id];
 
   return {
-    isLoop: (headers) => hasId(headers.get("via"), 1) || hasId(headers.get("cdn-loop"), 0),
+    isLoop: (headers) => inVia(headers).includes(id) || inLoop(headers).includes(id),
     headersFor: (headers) => ({
-      via: extended(headers?.get("via"), `1.1 ${id}`),
-      "cdn-loop": extended(headers?.get("cdn-loop"), id),
+      via: chain(inVia(headers))
+        .map((name) => `1.1 ${name}`)
+        .join(", "),
+      "cdn-loop": chain(inLoop(headers)).join(", "),
     }),
   };
 }

@@ -3,6 +3,7 @@
  * (RFC 9110, sections 14 and 15.3.7).
  */
 import { SourceError } from "../distfile/errors.ts";
+import { shown } from "../lib/text.ts";
 
 /** The part of a file that is requested. */
 export interface Range {
@@ -30,10 +31,12 @@ export function parseContentRange(text: string | null): ContentRange | undefined
   return { first, last, total };
 }
 
-/** Returns the length of the body, if the headers have it. */
-export function contentLength(response: Response): number | undefined {
-  const text = response.headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+/** Returns the length of the body, if the headers have it; one that is repeated, as proxies do, is one length (RFC 9112, section 6.3). */
+export function contentLength(headers: Headers): number | undefined {
+  const [length, ...repeated] = (headers.get("content-length") ?? "").split(",").map((text) => text.trim());
+  if (length === undefined || !/^\d{1,15}$/.test(length) || repeated.some((other) => other !== length))
+    return undefined;
+  return Number(length);
 }
 
 /** Returns the Range header; undefined when the whole file is requested. */
@@ -55,16 +58,23 @@ function statusError(status: number, offset: number): SourceError {
  * Returns where in the file the body starts, and how long the file is.
  * @throws {SourceError} when the response is no part of the file that was requested
  */
-export function responseRange(response: Response, request: Range): { offset: number; total: number | undefined } {
-  if (response.status === 200) return { offset: 0, total: contentLength(response) };
+export function responseRange(
+  status: number,
+  headers: Headers,
+  request: Range,
+): { offset: number; total: number | undefined } {
+  if (status === 200) return { offset: 0, total: contentLength(headers) };
   const requested = rangeHeader(request);
-  if (response.status !== 206 || requested === undefined) throw statusError(response.status, request.offset);
-  const range = parseContentRange(response.headers.get("content-range"));
+  if (status !== 206 || requested === undefined) throw statusError(status, request.offset);
+  const range = parseContentRange(headers.get("content-range"));
   const end = request.end ?? range?.total;
   if (range?.first !== request.offset || (end !== undefined && range.last !== end - 1)) {
-    throw new SourceError("bad", `answered ${requested} with ${response.headers.get("content-range")}`);
+    throw new SourceError(
+      "bad",
+      `answered ${requested} with ${shown(headers.get("content-range") ?? "no Content-Range")}`,
+    );
   }
-  const length = contentLength(response);
+  const length = contentLength(headers);
   if (length !== undefined && length !== range.last - range.first + 1) {
     throw new SourceError("bad", `answered a range with a Content-Length of ${length} that contradicts it`);
   }

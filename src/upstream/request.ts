@@ -6,6 +6,7 @@ import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
+import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
 import { contentLength, type Range, rangeHeader, responseRange } from "./range.ts";
@@ -151,6 +152,21 @@ async function sendOnce(
   }
 }
 
+/** A longer header field of a response counts as not sent. */
+export const MAX_FIELD_CHARACTERS = 8 * 1024;
+/** Of a response with more header fields, those beyond count as not sent. */
+export const MAX_FIELDS = 100;
+
+/** Returns the header fields without those that nobody should have to read: the platform accepts megabytes of them. */
+function boundedFields(headers: Headers): Headers {
+  const bounded = new Headers();
+  let count = 0;
+  for (const [name, value] of headers) {
+    if (value.length <= MAX_FIELD_CHARACTERS && ++count <= MAX_FIELDS) bounded.append(name, value);
+  }
+  return bounded;
+}
+
 /** Reads the rest of an unwanted body, if it is short, so that the connection can be used again. */
 async function drain({ response, controller, end }: Exchange): Promise<void> {
   const timer = setTimeout(() => controller.abort(), MAX_DRAIN_MS);
@@ -181,10 +197,13 @@ async function followRedirects(
     if (!REDIRECTS.has(exchange.response.status)) return exchange;
     void drain(exchange);
     const location = exchange.response.headers.get("location") ?? "";
-    if (!URL.canParse(location, target.href)) throw new SourceError("failed", `redirects to no URL (${location})`);
+    if (location.length > MAX_FIELD_CHARACTERS)
+      throw new SourceError("bad", `redirects to a URL of ${location.length} characters`);
+    if (!URL.canParse(location, target.href))
+      throw new SourceError("failed", `redirects to no URL (${shown(location)})`);
     target = new URL(location, target.href);
     if (target.protocol !== "http:" && target.protocol !== "https:") {
-      throw new SourceError("bad", `redirects to ${target.protocol}, only http and https are followed`);
+      throw new SourceError("bad", `redirects to ${shown(target.protocol)}, only http and https are followed`);
     }
   }
   throw new SourceError("failed", `redirects more than ${MAX_REDIRECTS} times`);
@@ -232,13 +251,13 @@ async function send(
 ): Promise<UpstreamResponse> {
   const exchange = await followRedirects(request, settings, loopHeaders, signal);
   const { response, controller } = exchange;
-  const { headers } = response;
+  const headers = boundedFields(response.headers);
   if (response.status === 304 && Object.keys(request.conditions ?? {}).length > 0) {
     void drain(exchange);
     throw new NotModifiedError(maskCredentials(request.url), headers);
   }
   try {
-    const { offset, total } = responseRange(response, request);
+    const { offset, total } = responseRange(response.status, headers, request);
     const etag = headers.get("etag");
     const watchdog = createStallWatchdog(settings.stallTimeoutMs, () => {
       controller.abort(new SourceError("timeout", `stalled for ${settings.stallTimeoutMs / 1000} s`));
@@ -252,7 +271,7 @@ async function send(
       fields: headers,
       contentType: headers.get("content-type") ?? "",
       contentEncoding: headers.get("content-encoding") ?? "",
-      delimited: contentLength(response) !== undefined || headers.has("transfer-encoding"),
+      delimited: contentLength(headers) !== undefined || headers.has("transfer-encoding"),
       read: bodyReader(exchange, watchdog),
       close() {
         watchdog.stop();

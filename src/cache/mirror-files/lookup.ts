@@ -3,7 +3,7 @@
  * stale if no mirror answers.
  */
 import { type CacheStatus, type Forwarded, type ForwardReason, HIT } from "../../distfile/cache-status.ts";
-import { type Attempt, NotModifiedError, UnavailableError } from "../../distfile/errors.ts";
+import { type Attempt, hasLooped, NotModifiedError, UnavailableError } from "../../distfile/errors.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { Download } from "../../fetch/download.ts";
 import type { Flights } from "../../fetch/flights.ts";
@@ -13,8 +13,9 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { countUse, incoming, inTime, notFound } from "../answer.ts";
 import type { InUse } from "../in-use.ts";
+import { MAX_REJOINS } from "../miss.ts";
 import type { NegativeCache } from "../negative-cache.ts";
-import type { LookupRequest, LookupResult, StoredResult } from "../result.ts";
+import type { IncomingResult, LookupRequest, LookupResult, StoredResult } from "../result.ts";
 import type { StoredFiles } from "../stored-files.ts";
 import { type Directives, type Freshness, freshnessOf, mayBeStale } from "./freshness.ts";
 import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
@@ -118,12 +119,22 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     request: MirrorFileRequest,
     file: StoredMirrorFile | undefined,
     status: Forwarded,
+    rejoins = MAX_REJOINS,
   ): Promise<MirrorFileResult> {
     const { name } = request;
     // No await between join and start: that is what makes it one download.
     const joined = flights.join(keyOf(name));
     const coming = joined ?? flights.start(keyOf(name), () => deps.startDownload(request, file));
-    const answer = await incoming(coming, { ...status, collapsed: joined !== undefined });
+    let answer: IncomingResult;
+    try {
+      answer = await incoming(coming, { ...status, collapsed: joined !== undefined });
+    } catch (error) {
+      // The loop was that of the request which started the download.
+      const mayRetry =
+        joined !== undefined && rejoins > 0 && error instanceof UnavailableError && hasLooped(error.attempts);
+      if (mayRetry) return await download(request, file, status, rejoins - 1);
+      throw error;
+    }
     const current = coming.stored ? await storedMirrorFiles.find(name) : undefined;
     if (!current) {
       countUse(rows, coming, joined !== undefined, clock.now());
@@ -160,7 +171,8 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
       return found;
     }
     if (found.kind !== "failed" && found.kind !== "timed-out") return found;
-    unreachable.add(name, found.attempts);
+    // A loop is the client's, not the mirror's.
+    if (!hasLooped(found.attempts)) unreachable.add(name, found.attempts);
     if (!file) return found;
     // 504 where the file is stored and must not be used (section 5.2.2.2).
     if (!mayBeStale(file.metadata) || directives.has("no-cache")) return { ...found, kind: "timed-out" };

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { ApiState } from "../../api/state.ts";
 import { parseFileName } from "../../distfile/mirror-path.ts";
 import type { Logger } from "../../lib/log.ts";
+import { shown } from "../../lib/text.ts";
 import type { Peers } from "../dashboard.ts";
 import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
@@ -41,7 +42,7 @@ function decodeName(text: string): string {
 async function routeResponse(request: Request, route: Route, state: ApiState): Promise<Response> {
   const given = Object.fromEntries(queryOf(request.url));
   const query = v.safeParse(route.query ?? v.object({}), given);
-  if (!query.success) return problem(400, `Invalid query: ${issuesText(query.issues)}.`);
+  if (!query.success) return problem(400, `Invalid query: ${shown(issuesText(query.issues))}.`);
   return json(await route.answer(state, query.output));
 }
 
@@ -70,7 +71,7 @@ export function createApi(
       return await answer();
     } catch (error) {
       onError(error);
-      log.error("{method} {url}: {error}", { method: request.method, url: request.url, error });
+      log.error("{method} {url}: {error}", { method: request.method, url: shown(request.url), error });
       return problem(500, INTERNAL_ERROR);
     }
   }

@@ -3,7 +3,7 @@
  * encoded once for all subscribers and contains the whole state, so that a slow subscriber simply misses some.
  */
 import type { ApiState } from "../../api/state.ts";
-import { problem } from "./problem.ts";
+import { problem, readableJson } from "./problem.ts";
 
 export interface EventsDeps {
   readonly state: Pick<ApiState, "status" | "downloads">;
@@ -44,7 +44,7 @@ interface Subscriber {
 const encoder = new TextEncoder();
 
 function event(name: string, data: unknown): Uint8Array {
-  return encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  return encoder.encode(`event: ${name}\ndata: ${readableJson(data)}\n\n`);
 }
 
 const HEARTBEAT = encoder.encode(": alive\n\n");

@@ -4,6 +4,8 @@
 import { STATUS_CODES } from "node:http";
 import type { Problem } from "../../api/schemas.ts";
 
+import { visible } from "../../lib/text.ts";
+
 /** Headers of every response of the API. */
 export const API_HEADERS = {
   "cache-control": "no-store",
@@ -15,10 +17,15 @@ export const API_HEADERS = {
 /** The detail of an unexpected error: no more of it is shown to a client. */
 export const INTERNAL_ERROR = "An unexpected error occurred. The server's log has the details.";
 
+/** Names and reasons come from others: whoever reads the JSON sees every character of them. */
+export function readableJson(value: unknown): string {
+  return visible(JSON.stringify(value), "\\u");
+}
+
 /** @param detail a sentence; of an error only its message */
 export function problem(status: number, detail: string, headers: Readonly<Record<string, string>> = {}): Response {
   const body: Problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };
-  return new Response(`${JSON.stringify(body)}\n`, {
+  return new Response(`${readableJson(body)}\n`, {
     status,
     headers: { ...API_HEADERS, "content-type": "application/problem+json", ...headers },
   });
@@ -26,5 +33,5 @@ export function problem(status: number, detail: string, headers: Readonly<Record
 
 /** @param value as declared by a response schema */
 export function json(value: unknown): Response {
-  return new Response(JSON.stringify(value), { headers: { ...API_HEADERS, "content-type": "application/json" } });
+  return new Response(readableJson(value), { headers: { ...API_HEADERS, "content-type": "application/json" } });
 }
