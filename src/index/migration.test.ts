@@ -1,11 +1,13 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
+import { createMirrorAnswerRows } from "./mirror-answers.ts";
+import { createMirrorLayoutRows } from "./mirror-layouts.ts";
 import { openIndex, treesPathBeside } from "./open.ts";
 import { createOrphanRows } from "./orphans.ts";
 import { createRepositoryRows } from "./repositories.ts";
@@ -126,6 +128,41 @@ test("files of both kinds, their uses, partials and statistics of hosts outlive 
   expect(createOrphanRows(index.db).currentAt()).toBe(77);
   const tables = index.db.$client.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'");
   expect(tables.all().map(({ name }) => name)).not.toContainAnyValues(["distfiles", "mirror_files", "places"]);
+  index.close();
+});
+
+test("credentials of mirrors are taken out of every table, and out of the bytes of the files", () => {
+  const old = makeOldIndex(10);
+  const counts = { speed_bytes: 1, absent: 3, failed: 4, strikes: 5, open_for_ms: 6, active_requests: 0 };
+  const times = { recent_first_byte_ms: "[]", seen_at: 7, last_request_at: 8 };
+  for (const [host, delivered] of [
+    ["http://me:hunter2@box/gentoo", 2],
+    ["https://me:hun@ter2@box:8080", 3],
+    ["http://plain", 4],
+    ["http://***@box/gentoo", 1],
+  ] as const)
+    insert(old, "hosts", { host, delivered, ...counts, ...times });
+  insert(old, "mirror_layouts", { url: "http://me:hunter2@box", layout_conf: "x", fetched_at: 1 });
+  insert(old, "mirror_answers", { mirror: "http://me:hunter2@box", repository: "gentoo", found: 1, absent: 2 });
+  const file = { size: 3, stamp: "3:1:1", stored_at: 5, used_at: 6 };
+  insert(old, "files", { name: DISTFILE, source: "http://me:hunter2@box/f@x", ...file });
+  insert(old, "files", { name: SNAPSHOT, source: "http://plain/f@x", ...file });
+  insert(old, "partials", { name: "bar.zip", url: "http://me:hunter2@box/bar.zip", total: 20 });
+  old.close();
+  const index = openIndex(path, MIGRATIONS);
+  const hosts = createHostRows(index.db).all();
+  expect(hosts.map(({ host, stats }) => [host, stats.delivered]).toSorted()).toEqual([
+    ["http://***@box/gentoo", 2],
+    ["http://plain", 4],
+    ["https://***@box:8080", 3],
+  ]);
+  const rows = createFileRows(index.db);
+  expect([rows.get(DISTFILE)?.source, rows.get(SNAPSHOT)?.source]).toEqual(["http://***@box/f@x", "http://plain/f@x"]);
+  expect(rows.partial("bar.zip" as DistfileName)?.url).toBe("http://***@box/bar.zip");
+  expect(createMirrorLayoutRows(index.db).get("http://***@box")).toMatchObject({ layoutConf: "x" });
+  expect(createMirrorAnswerRows(index.db).all()).toMatchObject([{ mirror: "http://***@box", found: 1 }]);
+  for (const name of readdirSync(folder.path).filter((name) => name.startsWith("index.sqlite")))
+    expect([name, readFileSync(folder.file(name), "latin1").match(/hunter2|ter2@/)]).toEqual([name, null]);
   index.close();
 });
 

@@ -87,6 +87,19 @@ function migrateTo(db: IndexDatabase, { folder, table }: FileKind): void {
   migrate(db, { migrationsFolder: folder, migrationsTable: table });
 }
 
+/** A migration that takes out a secret leaves its bytes in free pages and in the log, and asks for this. */
+function vacuumIfDue(client: Database): void {
+  if (client.query("SELECT value FROM settings WHERE key = 'vacuum'").get() === null) return;
+  try {
+    client.exec("VACUUM");
+    client.exec("DELETE FROM settings WHERE key = 'vacuum'");
+    client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (error) {
+    // It takes as much space as the index has: the next start tries again.
+    if (refusalIn(error) === undefined) throw error;
+  }
+}
+
 /** SQLite gives the files beside a database the mode of the database, but leaves those that are there as they are. */
 function keepFromOthers(path: string): void {
   if (path === MEMORY) return;
@@ -112,6 +125,7 @@ function openFile(path: string, kind: FileKind): OpenFile {
     if (kind.probe === undefined) checkWhole(client);
     const db = drizzle(client, { schema });
     migrateTo(db, kind);
+    if (kind.probe === undefined) vacuumIfDue(client);
     if (kind.probe !== undefined) client.query(kind.probe).get();
     return { client, db };
   } catch (error) {

@@ -9,7 +9,10 @@ import type { OtherHash } from "../distfile/digests.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
-/** Single values: `id`, the random name of the store in Via and CDN-Loop, and when the repositories were last current. */
+/**
+ * Single values: `id`, the random name of the store in Via and CDN-Loop; when the repositories were last current; `vacuum`,
+ * where a migration has taken out a secret.
+ */
 export const settings = sqliteTable("settings", {
   key: text("key").primaryKey(),
   value: text("value").notNull(),
@@ -151,7 +154,7 @@ export const mirrorAnswers = sqliteTable(
 
 /** Statistics of the hosts that files come from, as src/mirrors/host-stats.ts has them. */
 export const hosts = sqliteTable("hosts", {
-  /** Of a mirror the URL, of a host of SRC_URI the origin. */
+  /** Of a mirror the URL without credentials, of a host of SRC_URI the origin. */
   host: text("host").primaryKey(),
   firstByteMs: real("first_byte_ms"),
   /** Milliseconds, oldest first. */

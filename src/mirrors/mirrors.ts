@@ -38,9 +38,16 @@ export interface MirrorsDeps {
   readonly clock: Clock;
 }
 
-/** Returns the key of a mirror among the hosts: its URL without a slash at the end. */
-export function mirrorKey(url: string): string {
+function withoutSlash(url: string): string {
   return withoutTrailing(url, "/");
+}
+
+/**
+ * Returns the key of a mirror among the hosts: its URL without a slash at the end, with credentials masked, as keys are shown and
+ * kept on disk.
+ */
+export function mirrorKey(url: string): string {
+  return maskCredentials(withoutSlash(url));
 }
 
 /** Quotes a mirror's path as Portage does (urllib.parse.quote): everything but letters, digits and `/_.-~`. */
@@ -52,8 +59,7 @@ function quotePath(path: string): string {
 }
 
 function baseSource({ key, hedgeDelayMs, expectedMs, status, rangeIgnored }: Host) {
-  const label = maskCredentials(key);
-  return { label, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, rangeIgnored };
+  return { label: key, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, rangeIgnored };
 }
 
 export function createMirrors(deps: MirrorsDeps): Mirrors {
@@ -70,11 +76,19 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
     return rankHosts(mirrors, context);
   }
 
+  /** Returns the mirror's URL with its credentials, to which paths are appended. */
+  function baseOf({ key }: Host): string {
+    return withoutSlash(deps.urls.find((url) => mirrorKey(url) === key) ?? key);
+  }
+
   return {
     sources(name, digests, repositories) {
       return ranked(digests?.size).map((mirror) => ({
         ...baseSource(mirror),
-        locate: async () => `${mirror.key}/distfiles/${quotePath(await layouts.pathAt(mirror.key, name, digests))}`,
+        async locate() {
+          const base = baseOf(mirror);
+          return `${base}/distfiles/${quotePath(await layouts.pathAt(base, name, digests))}`;
+        },
         likely: contents.isLikely(mirror.key, repositories),
         startRequest: (bytes) =>
           mirror.startRequest(bytes, (outcome) => {
@@ -86,7 +100,7 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
     mirrorFileSources: (path) =>
       ranked(undefined).map((mirror) => ({
         ...baseSource(mirror),
-        locate: async () => `${mirror.key}/${quotePath(path)}`,
+        locate: async () => `${baseOf(mirror)}/${quotePath(path)}`,
         startRequest: (bytes) => mirror.startRequest(bytes),
       })),
   };

@@ -9,10 +9,9 @@ import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-l
 import type { Index } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { maskCredentials } from "../lib/url.ts";
 import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
-import { createMirrors, type Mirrors } from "../mirrors/mirrors.ts";
+import { createMirrors, type Mirrors, mirrorKey } from "../mirrors/mirrors.ts";
 import { getText } from "../upstream/get-text.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 
@@ -33,17 +32,18 @@ export interface ComposedMirrors {
 export function composeMirrors({ config, db, upstream, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
 
-  function storeLayout(mirror: string, layout: RememberedLayout): void {
+  function storeLayout(url: string, layout: RememberedLayout): void {
+    const mirror = mirrorKey(url);
     try {
       layoutRows.put(mirror, layout);
     } catch (error) {
       // It is fetched again after a restart, and the mirror is used all the same.
-      log.warn("Cannot store the layout.conf of {mirror}: {error}", { mirror: maskCredentials(mirror), error });
+      log.warn("Cannot store the layout.conf of {mirror}: {error}", { mirror, error });
     }
   }
 
   const layouts = createLayouts({
-    rows: { get: layoutRows.get, put: storeLayout },
+    rows: { get: (url) => layoutRows.get(mirrorKey(url)), put: storeLayout },
     clock,
     getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
   });
@@ -54,15 +54,14 @@ export function composeMirrors({ config, db, upstream, clock, log }: MirrorsPart
       answers.put(counts);
     } catch (error) {
       // It is learned again after a restart, and no download fails for it.
-      log.warn("Cannot store which files {mirror} has: {error}", { mirror: maskCredentials(counts.mirror), error });
+      log.warn("Cannot store which files {mirror} has: {error}", { mirror: counts.mirror, error });
     }
   }
 
   const hosts = createHosts({
     rows: createHostRows(db),
     clock,
-    onCircuitChange(key, openForMs) {
-      const host = maskCredentials(key);
+    onCircuitChange(host, openForMs) {
       if (openForMs === undefined) log.info("{host} is available again", { host });
       else log.warn("{host} is unavailable: no requests for {seconds} s", { host, seconds: openForMs / 1000 });
     },

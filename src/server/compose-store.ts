@@ -14,6 +14,7 @@ import { createOrphanRows } from "../index/orphans.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
+import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { createMemoryCache, type MemoryCache, readBody } from "../store/memory-cache.ts";
 import type { Store } from "../store/store.ts";
@@ -83,7 +84,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
 
   function refetchCost(source: string): number {
     if (source === "") return UNKNOWN_COST;
-    if (mirrors().some((mirror) => source.startsWith(mirror))) return 1;
+    if (mirrors().some((mirror) => source.startsWith(`${mirrorKey(mirror)}/`))) return 1;
     const isAvailable = hosts.at(originOf(source)).expectedMs(1) !== undefined;
     return isAvailable ? SRC_URI_COST : UNAVAILABLE_COST;
   }

@@ -3,7 +3,6 @@
  */
 
 import type { Mirror } from "../api/schemas.ts";
-import { maskCredentials } from "../lib/url.ts";
 import { aged, circuitState, firstBytePercentile, successRate } from "../mirrors/host-stats.ts";
 import type { HostRecord } from "../mirrors/hosts.ts";
 
@@ -25,7 +24,7 @@ export function describeMirror(
   const stats = aged(stored, now);
   const { delivered, absent, failed } = stats;
   return {
-    url: maskCredentials(host),
+    url: host,
     kind,
     bytes_per_second: round(stats.bytesPerSecond),
     first_byte_ms: { p50: round(firstBytePercentile(stats, 0.5)), p95: round(firstBytePercentile(stats, 0.95)) },

@@ -12,7 +12,6 @@ import { createStatistics, type Measure, type Statistics } from "../index/statis
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
-import { maskCredentials } from "../lib/url.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { type Counters, createCounters, type ServedOutcome } from "./counters.ts";
 
@@ -77,7 +76,7 @@ export function createRequestStats(db: IndexDatabase, config: Config, clock: Clo
   const failures = createFailures(db, clock);
   const counters = createCounters(clock.now);
   // The configured mirrors may change while the server runs.
-  const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map((url) => maskCredentials(mirrorKey(url)))));
+  const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map(mirrorKey)));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;

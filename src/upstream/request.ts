@@ -200,7 +200,7 @@ async function followRedirects(
     if (location.length > MAX_FIELD_CHARACTERS)
       throw new SourceError("bad", `redirects to a URL of ${location.length} characters`);
     if (!URL.canParse(location, target.href))
-      throw new SourceError("failed", `redirects to no URL (${shown(location)})`);
+      throw new SourceError("failed", `redirects to no URL (${shown(maskCredentials(location))})`);
     target = new URL(location, target.href);
     if (target.protocol !== "http:" && target.protocol !== "https:") {
       throw new SourceError("bad", `redirects to ${shown(target.protocol)}, only http and https are followed`);
