@@ -10,7 +10,7 @@ declare const distfileName: unique symbol;
 export type DistfileName = string & { readonly [distfileName]: true };
 
 /** NAME_MAX of every file system Gentoo runs on, in bytes of UTF-8. */
-const MAX_NAME_BYTES = 255;
+export const MAX_NAME_BYTES = 255;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const FORBIDDEN = /[/\u0000-\u001f\u007f-\u009f]/;

@@ -5,6 +5,7 @@
  */
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { HttpMetadata } from "../../index/files.ts";
+import { MAX_FIELD_CHARACTERS } from "../../upstream/request.ts";
 
 /** The directives of a Cache-Control (section 5.2) by name, in lower case; one without a value has the empty one. */
 export type Directives = ReadonlyMap<string, string>;
@@ -14,7 +15,8 @@ const DIRECTIVE = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"
 
 export function parseCacheControl(header: string | null): Directives {
   const directives = new Map<string, string>();
-  for (const [, name = "", quoted, token] of (header ?? "").matchAll(DIRECTIVE)) {
+  const text = (header ?? "").slice(0, MAX_FIELD_CHARACTERS);
+  for (const [, name = "", quoted, token] of text.matchAll(DIRECTIVE)) {
     const key = name.toLowerCase();
     if (!directives.has(key)) directives.set(key, quoted?.replace(/\\(.)/g, "$1") ?? token ?? "");
   }

@@ -2,6 +2,7 @@
  * Parses what is known of an ebuild before it is sourced: the EAPI from its text (PMS 7.3.1), and the parts of its name and
  * version (PMS 3.1.2, 3.2). Pure.
  */
+import { MAX_NAME_BYTES } from "../../distfile/name.ts";
 
 const BLANK_OR_COMMENT = /^[ \t]*(?:#.*)?$/;
 const ASSIGNMENT = /^[ \t]*EAPI=(['"]?)([A-Za-z0-9+_.-]*)\1[ \t]*(?:[ \t]#.*)?$/;
@@ -40,6 +41,6 @@ const NAME = /^([A-Za-z0-9_][A-Za-z0-9+_-]*)-(\d+(?:\.\d+)*[a-z]?(?:_(?:alpha|be
  * @returns undefined where `pf` is not a valid one
  */
 export function splitPf(pf: string): EbuildName | undefined {
-  const [, pn, pv, pr = "r0"] = NAME.exec(pf) ?? [];
+  const [, pn, pv, pr = "r0"] = (pf.length <= MAX_NAME_BYTES && NAME.exec(pf)) || [];
   return pn === undefined || pv === undefined ? undefined : { pn, pv, pr };
 }

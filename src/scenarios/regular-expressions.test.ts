@@ -1,0 +1,306 @@
+/**
+ * Lists every regular expression that reads text of others, with its worst input, and times it: one event loop serves all clients, so
+ * none may take more than linear time. One that is new in src/ has to be added here.
+ */
+import { expect, test } from "bun:test";
+import { globSync, readFileSync } from "node:fs";
+import { MAX_NAME_BYTES } from "../distfile/name.ts";
+import { MAX_LOGGED } from "../lib/log.ts";
+import { MAX_DIST_LINE_CHARACTERS } from "../repos/formats/manifest.ts";
+import { regularExpressionsIn } from "../testing/regular-expressions.ts";
+
+import { MAX_FIELD_CHARACTERS } from "../upstream/request.ts";
+
+const MIB = 1024 * 1024;
+/** Of processor time, for an input of 1 MiB or of the length that the text is cut to before. */
+const MAX_MS = 20;
+
+/** Files whose expressions read nothing but text of this machine's admin, of its system, or our own. */
+const OWN: Readonly<Record<string, string>> = {
+  "src/cli/args.ts": "messages of commander",
+  "src/cli/check-command.ts": "JSON of our own",
+  "src/cli/client-command.ts": "the admin's arguments",
+  "src/cli/client-mirrors-file.ts": "the admin's /etc/portage/mirrors",
+  "src/cli/manual.ts": "our own options",
+  "src/cli/output.ts": "the environment",
+  "src/config/checks.ts": "the configuration",
+  "src/config/kinds.ts": "the configuration",
+  "src/config/toml.ts": "the configuration",
+  "src/config/units.ts": "the configuration",
+  "src/dashboard/action-reports.ts": "read in the browser",
+  "src/dashboard/chart-data.ts": "read in the browser",
+  "src/dashboard/labels.ts": "read in the browser",
+  "src/dashboard/route.ts": "read in the browser",
+  "src/http/api/openapi.ts": "our own routes",
+  "src/http/dashboard.ts": "our own files",
+  "src/index/open.ts": "messages of SQLite",
+  "src/repos/sandbox/processes.ts": "/proc",
+  "src/repos/sandbox/programs.ts": "the system's programs",
+  "src/repos/sync/sync-repository.ts": "our own dates",
+  "src/repos/sync/versions.ts": "our own folders",
+  "src/server/open-files.ts": "/proc",
+  "src/setup/manual/command-line.ts": "our own manual",
+  "src/setup/manual/command-page.ts": "our own manual",
+  "src/setup/manual/complete-bash.ts": "our own manual",
+  "src/setup/manual/complete-fish.ts": "our own manual",
+  "src/setup/manual/complete-zsh.ts": "our own manual",
+  "src/setup/manual/mdoc.ts": "our own manual",
+  "src/setup/record.ts": "our own record",
+  "src/status/metrics.ts": "/proc",
+};
+
+/** Worst input: a start, what is repeated, an end; and the length that the text is cut to before, where it is. */
+type Row = readonly [pattern: RegExp, start: string, repeated: string, end: string, limit?: number];
+
+const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
+  "src/actions/fetch-arguments.ts": [[/^([A-Za-z0-9_][\w.+-]*)\/([A-Za-z0-9_][\w+-]*)$/, "a/", "a", "!"]],
+  "src/actions/fetch-input.ts": [
+    [/^[a-z][a-z0-9+.-]*:\/\/\S+$/i, "a://", "a", " "],
+    [/\/distfiles\//, "", "/distfiles", ""],
+    [/[?#]/, "", "a", ""],
+  ],
+  "src/actions/fetch.ts": [[/\.$/, "", ".", "a"]],
+  "src/actions/scan-distdir.ts": [
+    [/^[0-9a-f]{1,4}$/i, "", "0", ""],
+    [/\.__download__$|\._checksum_failure_\.|\.portage_lockfile$|^\.__portage_|^layout\.conf$/, "", ".", ""],
+  ],
+  "src/api/queries.ts": [[/^\d{1,9}$/, "", "0", ""]],
+  "src/cache/mirror-files/freshness.ts": [
+    [
+      /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*)))?/g,
+      'a="',
+      "\\a",
+      "",
+      MAX_FIELD_CHARACTERS,
+    ],
+    [/\\(.)/g, "", "\\", ""],
+    [/\bno-cache\b/i, "", "no-", ""],
+    [/^\d+$/, "", "0", "a"],
+    [/(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/, "", "2012", ""],
+  ],
+  "src/cache/mirror-files/http-metadata.ts": [[/^\d+$/, "", "0", "a"]],
+  "src/distfile/digest-file.ts": [
+    [
+      /^([0-9a-fA-F]{32,128})[ \t]+\*?(\S+)$/,
+      "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+      "\t",
+      "\n",
+    ],
+    [/^#\s*(\w+)\s+HASH\b/, "#a", " ", "!"],
+    [/\r?\n/, "", "\r", ""],
+  ],
+  "src/distfile/layout.ts": [
+    [/\s+/, "a", " ", "b"],
+    [/^\d{1,3}$/, "", "0", ""],
+    [/\r?\n/, "", "\r", ""],
+    [/^\s*\[([^\]]*)\]\s*$/, "[]", " ", "x"],
+    [/^\s*(\d{1,4})\s*[=:](.*)$/, "0=", " ", "\n"],
+  ],
+  "src/distfile/mirror-path.ts": [
+    [/\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONTENTS(?:\.gz|\.xz)?)$/, "", ".", ""],
+  ],
+  "src/distfile/name.ts": [
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: as in name.ts
+    [/[/\u0000-\u001f\u007f-\u009f]/, "", "a", ""],
+  ],
+  "src/fetch/check-headers.ts": [
+    [/^(?:x-)?gzip$/i, "", "x-", ""],
+    [/\.t?gz$/, "", ".tgz", "!"],
+    [/^(?:x-)?bzip2$/i, "", "x-", ""],
+    [/\.t?bz2$/, "", ".tbz2", "!"],
+    [/^(?:x-)?xz$/i, "", "x-", ""],
+    [/\.t?xz$/, "", ".txz", "!"],
+    [/^text\/html\b/i, "", "text/", ""],
+    [/\.x?html?$/i, "", ".xhtm", ""],
+  ],
+  "src/http/allow.ts": [[/^::ffff:(?=\d+\.)/i, "::ffff:", "1", "!"]],
+  "src/http/api/api.ts": [[/\btext\/event-stream\b/i, "", "text/", ""]],
+  "src/http/api/guard.ts": [
+    [/\](:\d*)?$/, "", "]:1", "!"],
+    [/:\d*$/, "", ":1", "!"],
+    [/\.$/, "", ".", "a"],
+    [/^https?:$/, "", "http", "!"],
+    [/^bearer +(\S+) *$/i, "bearer a", " ", "a"],
+    [/^application\/json\s*(;|$)/i, "application/json", " ", "x"],
+  ],
+  "src/http/api/post.ts": [[/\bapplication\/x-ndjson\b/i, "", "application/", ""]],
+  "src/http/conditional.ts": [
+    [/"[^"]*"/g, "", '"a', ""],
+    [/W\/"[^"]*"/g, "", 'W/"', ""],
+  ],
+  "src/http/ranges.ts": [[/^\s*bytes\s*=\s*(?:(\d+)\s*)?-(?:\s*(\d+))?\s*$/i, "bytes=0-", " ", "x"]],
+  "src/http/target.ts": [
+    [/[?#].*$/s, "", "a", ""],
+    [/\/{2,}/g, "", "//a", ""],
+    [/#.*$/s, "", "a", ""],
+    [/^[0-9a-f]{128}$/i, "", "0", ""],
+  ],
+  "src/index/file-list.ts": [[/[\\%_]/g, "", "%", ""]],
+  "src/lib/error-reason.ts": [
+    [/^SQLITE_[A-Z]+/, "SQLITE_", "A", ""],
+    [/^E[A-Z0-9]+: /, "E", "A", ""],
+    [/, \w+ '/, "", ", a", ""],
+    [/, \w+$/, "", ", a", "!"],
+    [/ fetching ".*?"/, "", ' fetching "\n', ""],
+    [/\.? For more information, pass .*$/, "", " For more information, pass \n", ""],
+    [/^JSON Parse error: /, "", "JSON", ""],
+  ],
+  "src/lib/log.ts": [
+    [/\{(\w+)\}/, "", "{a", ""],
+    [/[{}]/, "", "a", ""],
+    [/^\s+at /, "", " ", "x"],
+  ],
+  "src/lib/text.ts": [
+    [/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/gu, "", "\u200b", "", MAX_LOGGED],
+    [/\s+/g, "", " a", ""],
+    [/\s+/, "a", " ", "b"],
+  ],
+  "src/lib/url.ts": [[/([a-z0-9+.-]:[/\\]+)[^/\\?#\s]*@/gi, "", "a:/", ""]],
+  "src/mirrors/mirrors.ts": [[/[!'()*]/g, "", "(", ""]],
+  "src/repos/discover.ts": [[/^\w[\w-]*$/, "", "a", "!"]],
+  "src/repos/ebuilds.ts": [[/^\d[\w.-]*$/, "", "0", "!"]],
+  "src/repos/formats/ebuild-eapi.ts": [
+    [/^[ \t]*(?:#.*)?$/, "", " ", "!"],
+    [/^[ \t]*EAPI=(['"]?)([A-Za-z0-9+_.-]*)\1[ \t]*(?:[ \t]#.*)?$/, "EAPI=1", " ", "!"],
+    [/^[0-9]$/, "", "0", ""],
+    [
+      /^([A-Za-z0-9_][A-Za-z0-9+_-]*)-(\d+(?:\.\d+)*[a-z]?(?:_(?:alpha|beta|pre|rc|p)\d*)*)(?:-(r\d+))?$/,
+      "a-1",
+      "_p1",
+      "!",
+      MAX_NAME_BYTES,
+    ],
+  ],
+  "src/repos/formats/manifest.ts": [
+    [
+      /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/,
+      "DIST a ",
+      "0",
+      "!",
+      MAX_DIST_LINE_CHARACTERS,
+    ],
+    [/^DIST (\S+) (\d+)((?: \S+ \S+)+)$/, "DIST a 0", " a", "!\n", MAX_DIST_LINE_CHARACTERS],
+    [/^[0-9a-f]+$/i, "", "0", "!"],
+  ],
+  "src/repos/formats/md5-cache.ts": [[/^[0-9a-f]{32}$/, "", "0", ""]],
+  "src/repos/formats/repo-layout.ts": [[/^\s*([\w-]+)\s*=\s*([^#]*)/, "a", " ", "x"]],
+  "src/repos/formats/repos-conf.ts": [
+    [/\r\n|\r|\n/, "", "a", ""],
+    [/^[#;]/, "", "a", ""],
+    [/^\[([^\]]+)\]/, "", "[", ""],
+    [/[=:]/, "", "a", ""],
+    [/%%|%\(([^()%]*)\)s/g, "", "%(a", ""],
+    [/^[+-]?\d+$/, "", "0", "!"],
+  ],
+  "src/repos/formats/src-uri.ts": [
+    [/[ \t\n\r\f\v]+/, "a", " ", "b"],
+    [/^!?[A-Za-z0-9][\w+@-]*\?$/, "", "a", "!"],
+    [/^\d+$/, "", "0", "a"],
+    [/^(fetch|mirror)\+/, "", "fetch", ""],
+    [/^[a-z][a-z0-9+.-]*:\/\//i, "", "a.", ""],
+  ],
+  "src/repos/formats/third-party-mirrors.ts": [[/^mirror:\/\/([^/]+)\/(.+)$/i, "mirror://a/", "a", "\n"]],
+  "src/repos/read-folder.ts": [[/^[A-Za-z0-9_][A-Za-z0-9+_.-]*$/, "", "a", "!"]],
+  "src/repos/sync/run-command.ts": [
+    [/[\r\n]+/, "", "a", ""],
+    [/\p{Cc}+/gu, "", "\ta", ""],
+    [/^(?:remote: )?[A-Z][\w ]+: +\d+/, "A", "a", ""],
+  ],
+  "src/repos/sync/url.ts": [
+    [/^[a-z][a-z0-9+.-]*:\/\//i, "", "a.", ""],
+    [/^[\w.-]+@[\w.-]+:/, "a@", "a", ""],
+    [/^rsync:/i, "", "rsync", ""],
+    [/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "a://", "a", ""],
+    [/^(https?|rsync):\/\/(?:([^/]*)@)?(.*)$/is, "http://", "a", ""],
+    [/[?#].*$/s, "", "a", ""],
+    [/[/:]/, "", "a", ""],
+    [/\.git$/i, "", ".git", "!"],
+    [/[^\w.-]+/g, "", "a ", ""],
+    [/^[.-]+/, "", ".", ""],
+  ],
+  "src/repos/uri-names.ts": [[/^(?:fetch|mirror)\+/, "", "fetch", ""]],
+  "src/resolver/expand.ts": [
+    [/^https?:\/\//i, "", "http", ""],
+    [/^mirror:\/\//i, "", "mirror", ""],
+  ],
+  "src/resolver/package-files.ts": [[/-r\d+$/, "", "-r1", "!"]],
+  "src/resolver/restrict.ts": [[/^mirror:\/\//i, "", "mirror", ""]],
+  "src/store/lock.ts": [[/ WRITE +([1-9]\d*) /, "", " WRITE 1", "!"]],
+  "src/store/part-file.ts": [[/^portcache part: (\d{15}) of (\d{15})\n$/, "portcache part: ", "0", ""]],
+  "src/upstream/address-policy.ts": [[/^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/, "::", "ffff:", ""]],
+  "src/upstream/loop-guard.ts": [
+    [/^portcache-[0-9a-f]{1,32}$/, "portcache-", "0", ""],
+    [/[\s;]+/, "a", " ", "b"],
+  ],
+  "src/upstream/pinned-address.ts": [[/^\[(.*)\]$/, "[", "]", "!"]],
+  "src/upstream/range.ts": [
+    [/^bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i, "bytes", " ", "x"],
+    [/^\d{1,15}$/, "", "0", ""],
+  ],
+  "src/upstream/request.ts": [
+    [/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/, "Mon, ", "0", ""],
+    [/^"[^"]*"$/, '"', "a", ""],
+  ],
+};
+
+const FILES = globSync("src/**/*.ts", { cwd: `${import.meta.dir}/../..` })
+  .filter((file) => !/\.test\.ts$|^src\/testing\//.test(file))
+  .map((file) => ({ file, literals: regularExpressionsIn(readFileSync(`${import.meta.dir}/../../${file}`, "utf8")) }))
+  .filter(({ file, literals }) => literals.length > 0 && OWN[file] === undefined);
+
+function inputOf([, start, repeated, end]: Row, length: number): string {
+  return start + repeated.repeat(Math.max(1, Math.floor(length / repeated.length))) + end;
+}
+
+/** Milliseconds of processor time, the best of a few runs: the first ones compile the expression. */
+function timeOf(pattern: RegExp, text: string): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 4 && best > 2; run++) {
+    const before = process.cpuUsage();
+    text.replace(pattern, "");
+    const { user, system } = process.cpuUsage(before);
+    best = Math.min(best, (user + system) / 1000);
+  }
+  return best;
+}
+
+test("the scanner finds regular expressions and nothing else", () => {
+  const text =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is a template of the source that is scanned
+    'const a = b / c; // /no/\nx.replace(/[/"]a\\/b/gi, `${y.match(/c/)} /no/`); const d = "/no/"; return /e/.test(f) / g;';
+  expect(regularExpressionsIn(text)).toEqual(['/[/"]a\\/b/gi', "/c/", "/e/"]);
+});
+
+test("every regular expression that reads text of others is listed", () => {
+  const listed = Object.entries(FOREIGN).map(([file, rows]) => [file, rows.map(([pattern]) => String(pattern))]);
+  expect(Object.fromEntries(listed)).toEqual(
+    Object.fromEntries(FILES.map(({ file, literals }) => [file, [...new Set(literals)]])),
+  );
+  const made = globSync("src/**/*.ts", { cwd: `${import.meta.dir}/../..` })
+    .filter((file) => !/\.test\.ts$|^src\/testing\//.test(file))
+    .filter((file) => readFileSync(`${import.meta.dir}/../../${file}`, "utf8").includes("RegExp("));
+  expect(made).toEqual(["src/repos/sandbox/processes.ts"]);
+});
+
+test("each takes at most 20 ms for 1 MiB of its worst input, or for as much as it is ever given", () => {
+  const slow = Object.entries(FOREIGN).flatMap(([file, rows]) =>
+    rows.flatMap((row) => {
+      const ms = timeOf(row[0], inputOf(row, row[4] ?? MIB));
+      return ms > MAX_MS ? [`${file} ${row[0]}: ${ms.toFixed(1)} ms`] : [];
+    }),
+  );
+  expect(slow).toEqual([]);
+});
+
+test("none takes quadratic time for whatever may be repeated after its start", () => {
+  const repeated = [" ", "a", "0", "/", ".", "-", '"', "\\", ":", "a.", "a ", "%(", "\n", "\t="];
+  const slow = Object.entries(FOREIGN).flatMap(([file, rows]) =>
+    rows.flatMap((row) =>
+      repeated.flatMap((one) => {
+        const ms = timeOf(row[0], inputOf([row[0], row[1], one, "\u0000"], Math.min(row[4] ?? MIB, MIB / 16)));
+        return ms > MAX_MS ? [`${file} ${row[0]} with ${JSON.stringify(one)}: ${ms.toFixed(1)} ms`] : [];
+      }),
+    ),
+  );
+  expect(slow).toEqual([]);
+});
