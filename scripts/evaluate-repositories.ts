@@ -13,7 +13,7 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Repository } from "../src/repos/discover.ts";
-import { type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
+import { createPackageBudget, type Ebuild, listEbuilds, readMd5Cache } from "../src/repos/ebuilds.ts";
 import { createEvaluator, type Evaluator } from "../src/repos/evaluate.ts";
 import { createFileCache, md5Of } from "../src/repos/file-cache.ts";
 import { splitPf } from "../src/repos/formats/ebuild-eapi.ts";
@@ -54,7 +54,7 @@ const masters = createMasters({
   discovered: () => ({ repositories, mastersOnly: [] }),
   customMirrorsPath: "/nonexistent",
 });
-const eclassMd5s = createFileCache(md5Of);
+const eclassMd5s = createFileCache("eclass", md5Of);
 
 async function listPackages(repository: Repository): Promise<readonly Package[]> {
   const eclassFolders = await masters.eclassFolders(repository);
@@ -69,7 +69,7 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
         name,
         folder,
         eclassFolders,
-        ebuilds: await listEbuilds(folder, name),
+        ebuilds: (await listEbuilds(folder, name, createPackageBudget())).ebuilds,
       };
     }),
   );
@@ -122,7 +122,7 @@ interface Found {
 }
 
 async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: EbuildMetadata): Promise<void> {
-  const cached = await readMd5Cache(pack.repository.location, pack.category, ebuild);
+  const cached = await readMd5Cache(pack.repository.location, pack.category, ebuild, createPackageBudget());
   if (!cached) return;
   const label = `${pack.category}/${ebuild.pf}`;
   const kind = (await sameEclasses(cached, pack.eclassFolders)) ? "same" : "other";

@@ -40,6 +40,8 @@ export interface CacheDeps {
   readonly refreshRepositories: (known: boolean) => Promise<void>;
   /** Whether every repository has been read since the start. */
   readonly repositoriesScanned: () => boolean;
+  /** Says what could not be read of the repositories; empty where all was. */
+  readonly unreadableNote: () => string;
   readonly unknown: "mirrors" | "deny";
   readonly distfileDownloads: Pick<DistfileDownloads, "fetch">;
   readonly clock: Clock;
@@ -132,7 +134,7 @@ export function createCache(deps: CacheDeps): Cache {
   async function fetchAny(request: DistfileRequest, stale: boolean): Promise<LookupResult> {
     const by = wantedBy(request.name);
     if (by.length === 0 && deps.unknown === "deny") {
-      const note = 'No repository knows this file, and [fetcher] unknown is "deny".';
+      const note = `No repository knows this file, and [fetcher] unknown is "deny". ${deps.unreadableNote()}`.trim();
       return notFound([], [], note);
     }
     const attempts: Attempt[] = [];
@@ -144,7 +146,8 @@ export function createCache(deps: CacheDeps): Cache {
       if ("kind" in fetched) return fetched;
       attempts.push(...fetched);
     }
-    return notFound(attempts, wantedByText(by), by.length === 0 ? "No repository knows this file." : "");
+    const note = by.length === 0 ? `No repository knows this file. ${deps.unreadableNote()}`.trim() : "";
+    return notFound(attempts, wantedByText(by), note);
   }
 
   async function find(request: DistfileRequest): Promise<LookupResult> {

@@ -3,7 +3,8 @@
  * gives a lower bound.
  */
 import { realpathSync } from "node:fs";
-import { findManifest, followInside, listFolders } from "./read-folder.ts";
+import { findManifest, listFolders } from "./read-folder.ts";
+import { followInside } from "./repository-files.ts";
 import { categoriesIn, type UnreadablePath } from "./scan.ts";
 
 export interface PackageCount {

@@ -2,13 +2,13 @@
  * Discovers the ebuild repositories: those in the configuration, by path or as cloned URLs, else those in repos.conf and in
  * /var/db/repos. Reads only. A problem with one repository is reported, and the others are used.
  */
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import { reasonOf } from "../lib/error-reason.ts";
-import { exists, saysAbsent } from "../lib/exists.ts";
+import { exists } from "../lib/exists.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./formats/repos-conf.ts";
-import { followInside } from "./read-folder.ts";
+import { followInside, readInsideSync } from "./repository-files.ts";
 import { isRepositoryUrl, maskedUrl, repositoryNameOf } from "./sync/url.ts";
 
 export interface Repository {
@@ -125,30 +125,18 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
     });
 }
 
-const SMALL_BYTES = 64 * 1024;
-
 /**
- * Reads a file of a repository, whose authors are not trusted: reading a pipe or device might never end, and a link may lead to
- * files that only the admin should see. Returns undefined where there is none.
+ * Reads a small file of a repository. Returns undefined where there is none.
  * @param location of the repository
- * @throws {Error} where it is not a small file within the repository
+ * @throws {Error} where it cannot be read, or must not be
  */
 export function readSmallFile(location: string, name: string): string | undefined {
-  const path = `${location}/${name}`;
-  try {
-    const real = lstatSync(path).isFile() ? path : followInside(realpathSync(location), path);
-    if (typeof real !== "string") {
-      if (real.kind === "absent") return undefined;
-      throw new Error(`${path} is ${real.reason}`);
-    }
-    const stats = statSync(real);
-    if (!stats.isFile() || stats.size > SMALL_BYTES)
-      throw new Error(`${path} is not a file of up to ${SMALL_BYTES} bytes`);
-    return readFileSync(real, "utf8");
-  } catch (error) {
-    if (saysAbsent(error)) return undefined;
-    throw error;
-  }
+  const root = realpathSync(location);
+  const path = `${root}/${name}`;
+  const folder = followInside(root, dirname(path));
+  const found = typeof folder === "string" ? readInsideSync(root, path, { kind: "small" }) : folder;
+  if (found.kind === "unreadable") throw new Error(`${location}/${name}: ${found.reason}`);
+  return found.kind === "file" ? found.bytes?.toString("utf8") : undefined;
 }
 
 /** Reads it for what it may tell; a file that cannot be read is a warning. */

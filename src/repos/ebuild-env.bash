@@ -112,7 +112,13 @@ __portcache_inherit() {
   for __portcache_file in "${__portcache_eclass_folders[@]/%//$1.eclass}"; do
     [[ ! -f $__portcache_file ]] || break
   done
-  [[ -f ${__portcache_file-} ]] || __portcache_die "inherits $1, and there is no $1.eclass"
+  if [[ ! -f ${__portcache_file-} ]]; then
+    # The sandbox has nothing outside of the folders that a link could lead to.
+    for __portcache_file in "${__portcache_eclass_folders[@]/%//$1.eclass}"; do
+      [[ ! -L $__portcache_file ]] || __portcache_die "inherits $1, and $1.eclass is a link out of the repository"
+    done
+    __portcache_die "inherits $1, and there is no $1.eclass"
+  fi
 
   # PMS 10.2: an eclass finds these unset, what it sets is kept apart, and the ebuild finds its own again.
   # shellcheck disable=SC2034 # for eclasses

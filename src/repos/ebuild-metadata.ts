@@ -8,13 +8,15 @@ import { dirname } from "node:path";
 import { mapInBatches } from "../lib/batches.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { createSemaphore } from "../lib/semaphore.ts";
 import type { Repository } from "./discover.ts";
-import { type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
+import { createPackageBudget, type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
 import { createEvaluationCache, type EvaluationRows, type PackageOnDisk } from "./evaluation-cache.ts";
-import { createFileCache, md5Of, realPathInside } from "./file-cache.ts";
+import { createFileCache, md5Of } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";
+import { type ByteBudget, realPathInside } from "./repository-files.ts";
 
 export interface EbuildWithMetadata {
   readonly pf: string;
@@ -28,6 +30,8 @@ export interface PackageMetadata {
   readonly stale: readonly Ebuild[];
   /** Ebuilds without metadata. */
   readonly unknown: readonly Ebuild[];
+  /** What ebuilds, or the package's folder, are that must not be read; sentence parts by pf, or by the package's name. */
+  readonly refused: ReadonlyMap<string, string>;
   /** Sources ebuilds in bash. Failures are sentence parts, by pf. */
   evaluate(ebuilds: readonly Ebuild[]): Promise<{
     readonly evaluated: readonly EbuildWithMetadata[];
@@ -50,12 +54,19 @@ export interface MetadataReaderDeps {
   readonly log: Logger;
 }
 
-const NO_EBUILDS: PackageMetadata = {
-  known: [],
-  stale: [],
-  unknown: [],
-  evaluate: async () => ({ evaluated: [], failures: new Map() }),
-};
+function withoutEbuilds(refused: ReadonlyMap<string, string>): PackageMetadata {
+  return {
+    known: [],
+    stale: [],
+    unknown: [],
+    refused,
+    evaluate: async () => ({ evaluated: [], failures: new Map() }),
+  };
+}
+
+/** How many packages are read at once: each may take its whole byte budget. */
+const PACKAGES_AT_ONCE = 2;
+const OVER_BUDGET = "beyond the byte budget of its package";
 
 const realPath = (path: string) => realpath(path).catch(() => path);
 
@@ -64,11 +75,11 @@ async function realFolders(folders: readonly string[]): Promise<readonly string[
   const real = await Promise.all(
     folders.map(async (path) => await realPathInside(await realPath(dirname(path)), path)),
   );
-  return real.filter((path) => path !== undefined);
+  return real.filter((path) => typeof path === "string");
 }
 
 export function createMetadataReader({ masters, rows, evaluator, clock, log }: MetadataReaderDeps): MetadataReader {
-  const eclassMd5s = createFileCache(md5Of);
+  const eclassMd5s = createFileCache("eclass", md5Of);
   const evaluations = createEvaluationCache({ rows, evaluator, eclassMd5, clock, log });
 
   /** Returns the MD5 of the eclass in the last folder that has it. */
@@ -86,47 +97,67 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
   }
 
   /** Returns the best metadata that is known without running anything. */
-  async function readCached(root: string, pkg: PackageOnDisk, ebuild: Ebuild, earlier: CachedMetadata | undefined) {
-    const cached = await readMd5Cache(root, pkg.category, ebuild);
+  async function readCached(
+    root: string,
+    pkg: PackageOnDisk,
+    ebuild: Ebuild,
+    earlier: CachedMetadata | undefined,
+    budget: ByteBudget,
+  ) {
+    const cached = await readMd5Cache(root, pkg.category, ebuild, budget);
     for (const one of [cached, earlier?.md5 === ebuild.md5 ? earlier : undefined]) {
       if (one && (await hasSameEclasses(one, pkg.eclassFolders))) return { metadata: one.metadata, isStale: false };
     }
     return cached && { metadata: cached.metadata, isStale: true };
   }
 
+  const slots = createSemaphore(PACKAGES_AT_ONCE);
+  const reading = new Map<string, Promise<PackageMetadata>>();
+
+  async function readPackage(repository: Repository, category: string, name: string): Promise<PackageMetadata> {
+    // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
+    const root = await realPath(repository.location);
+    const eclassFolders = await realFolders(await masters.eclassFolders(repository));
+    // A link out of the repository would show bash what is there.
+    const folder = await realPathInside(root, `${root}/${category}/${name}`);
+    if (typeof folder !== "string") {
+      return withoutEbuilds(new Map(folder.kind === "unreadable" ? [[name, folder.reason]] : []));
+    }
+    const budget = createPackageBudget();
+    const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget);
+    const refused = new Map(refusedEbuilds);
+    const pkg = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
+    const earlier = evaluations.get(pkg);
+    const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
+      readCached(root, pkg, ebuild, earlier.get(ebuild.pf), budget),
+    );
+    const known = ebuilds.flatMap(({ pf }, i) => (cached[i] ? [{ pf, metadata: cached[i].metadata }] : []));
+    const unknown = ebuilds.filter((_, i) => !cached[i]);
+    // Their md5-cache entries may be among what was not read.
+    if (budget.exceeded) for (const { pf } of unknown) refused.set(pf, OVER_BUDGET);
+    return {
+      known,
+      stale: ebuilds.filter((_, i) => cached[i]?.isStale),
+      unknown: budget.exceeded ? [] : unknown,
+      refused,
+      async evaluate(wanted) {
+        const { metadata, failures } = await evaluations.evaluate(pkg, wanted);
+        return { evaluated: [...metadata].map(([pf, result]) => ({ pf, metadata: result.metadata })), failures };
+      },
+    };
+  }
+
   return {
     forgetFailures: evaluations.forgetFailures,
-    async read(repository, category, name) {
-      // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
-      const root = await realPath(repository.location);
-      const eclassFolders = await realFolders(await masters.eclassFolders(repository));
-      // A link out of the repository would show bash what is there.
-      const folder = await realPathInside(root, `${root}/${category}/${name}`);
-      if (folder === undefined) return NO_EBUILDS;
-      const ebuilds = await listEbuilds(folder, name);
-      const pkg = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
-      const earlier = evaluations.get(pkg);
-      const known: EbuildWithMetadata[] = [];
-      const stale: Ebuild[] = [];
-      const unknown: Ebuild[] = [];
-      const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
-        readCached(root, pkg, ebuild, earlier.get(ebuild.pf)),
-      );
-      for (const [i, ebuild] of ebuilds.entries()) {
-        const one = cached[i];
-        if (one) known.push({ pf: ebuild.pf, metadata: one.metadata });
-        else unknown.push(ebuild);
-        if (one?.isStale) stale.push(ebuild);
-      }
-      return {
-        known,
-        stale,
-        unknown,
-        async evaluate(wanted) {
-          const { metadata, failures } = await evaluations.evaluate(pkg, wanted);
-          return { evaluated: [...metadata].map(([pf, result]) => ({ pf, metadata: result.metadata })), failures };
-        },
+    read(repository, category, name) {
+      const key = `${repository.location}\n${category}/${name}`;
+      const read = async () => {
+        const release = await slots.acquire();
+        return await readPackage(repository, category, name).finally(release);
       };
+      const done = reading.get(key) ?? read().finally(() => reading.delete(key));
+      reading.set(key, done);
+      return done;
     },
   };
 }

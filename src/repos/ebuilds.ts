@@ -3,9 +3,10 @@
  */
 import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
-import { md5Of, readInside } from "./file-cache.ts";
+import { md5Of } from "./file-cache.ts";
 import { readEapi } from "./formats/ebuild-eapi.ts";
 import { type CachedMetadata, parseMd5Cache } from "./formats/md5-cache.ts";
+import { type ByteBudget, createByteBudget, readInside } from "./repository-files.ts";
 
 /** One version of a package. */
 export interface Ebuild {
@@ -20,25 +21,40 @@ const VERSION = /^\d[\w.-]*$/;
 
 /** Real packages have fewer than 100. */
 const MAX_EBUILDS = 500;
-/** Each file may have 2 MiB. */
 export const READ_AT_ONCE = 8;
+
+/** Ebuilds and md5-cache entries of one package together, which the largest real packages reach a quarter of. */
+const MAX_PACKAGE_BYTES = 32 * 1024 * 1024;
+
+export function createPackageBudget(): ByteBudget {
+  return createByteBudget(MAX_PACKAGE_BYTES);
+}
+
+export interface ListedEbuilds {
+  readonly ebuilds: readonly Ebuild[];
+  /** What ebuilds are that were not read, or why they were not; sentence parts by pf. */
+  readonly refused: ReadonlyMap<string, string>;
+}
 
 /**
  * Lists the newest versions first, roughly.
  * @param folder real path of `…/CATEGORY/PACKAGE`, which is all that bash sees of the repository besides eclasses
  */
-export async function listEbuilds(folder: string, name: string): Promise<readonly Ebuild[]> {
+export async function listEbuilds(folder: string, name: string, budget: ByteBudget): Promise<ListedEbuilds> {
   const files = await readdir(folder).catch(() => []);
   const pfs = files
     .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
     .map((file) => file.slice(0, -".ebuild".length))
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+  const refused = new Map<string, string>();
   const ebuilds = await mapInBatches(pfs.slice(0, MAX_EBUILDS), READ_AT_ONCE, async (pf) => {
-    const bytes = (await readInside(folder, `${folder}/${pf}.ebuild`))?.bytes;
+    const file = await readInside(folder, `${folder}/${pf}.ebuild`, { kind: "ebuild", budget });
+    if (file.kind === "unreadable") refused.set(pf, file.reason);
+    const bytes = file.kind === "file" ? file.bytes : undefined;
     return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
   });
-  return ebuilds.flat();
+  return { ebuilds: ebuilds.flat(), refused };
 }
 
 /** Returns the md5-cache entry that was made from this very ebuild, with whatever eclasses. */
@@ -46,8 +62,9 @@ export async function readMd5Cache(
   root: string,
   category: string,
   { pf, md5 }: Ebuild,
+  budget: ByteBudget,
 ): Promise<CachedMetadata | undefined> {
-  const file = await readInside(root, `${root}/metadata/md5-cache/${category}/${pf}`);
-  const cached = file?.bytes && parseMd5Cache(file.bytes.toString("utf8"));
+  const file = await readInside(root, `${root}/metadata/md5-cache/${category}/${pf}`, { kind: "md5-cache", budget });
+  const cached = file.kind === "file" && file.bytes ? parseMd5Cache(file.bytes.toString("utf8")) : undefined;
   return cached?.md5 === md5 ? cached : undefined;
 }

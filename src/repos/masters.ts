@@ -38,8 +38,8 @@ const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
 
 export function createMasters({ discovered, customMirrorsPath }: MastersDeps): Masters {
-  const layouts = createFileCache((bytes) => parseRepoLayout(toText(bytes)));
-  const lists = createFileCache((bytes) => parseMirrorLists(toText(bytes)));
+  const layouts = createFileCache("small", (bytes) => parseRepoLayout(toText(bytes)));
+  const lists = createFileCache("thirdpartymirrors", (bytes) => parseMirrorLists(toText(bytes)));
 
   async function layoutOf({ location }: Repository): Promise<RepoLayout> {
     const root = await realPath(location);

@@ -4,6 +4,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { RepositoryScans } from "./repositories.ts";
+import type { RepositoryStatus } from "./scan-schedule.ts";
 
 /** How long a client can wait for the first scan. */
 const MAX_WAIT_MS = 20_000;
@@ -13,6 +14,16 @@ export interface RepositoryRefresh {
   onRepositoriesChanged(): void;
   /** Resolves when the index has what is on disk now, or when a client can wait no longer. @param known whether a repository has the file */
   refreshRepositories(known: boolean): Promise<void>;
+}
+
+/** Says what could not be read of the repositories, in sentences; empty where all was. */
+export function unreadableNote(repositories: readonly RepositoryStatus[]): string {
+  const notes = repositories.flatMap(({ name, unreadable, firstUnreadable }) => {
+    if (!firstUnreadable) return [];
+    const others = unreadable === 1 ? "" : ` (and ${unreadable - 1} other paths)`;
+    return [`Repository ${name}: ${firstUnreadable.path} was not read${others}: ${firstUnreadable.reason}.`];
+  });
+  return notes.join(" ");
 }
 
 /** @param onChange called when a repository has changed: it may have sources for files that were not found before */

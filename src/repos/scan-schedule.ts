@@ -10,7 +10,7 @@ import { reasonWithPath } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { readMarkers } from "./markers.ts";
-import type { ScanReport, ScanRequest } from "./scan.ts";
+import type { ScanReport, ScanRequest, UnreadablePath } from "./scan.ts";
 
 /** State of one repository, for people and for clean-up. */
 export interface RepositoryStatus {
@@ -25,6 +25,8 @@ export interface RepositoryStatus {
   readonly tookMs: number;
   /** How many Manifests and folders the last scan could not read. */
   readonly unreadable: number;
+  /** The first of them, by its path below the location. */
+  readonly firstUnreadable?: UnreadablePath;
   /** How many invalid DIST lines the Manifests have that the last scan read. */
   readonly skipped: number;
   /** Reason why the last scan failed; sentence part. */
@@ -220,6 +222,13 @@ export function createScanSchedule({
     return pausing;
   }
 
+  function firstUnreadable(): Pick<RepositoryStatus, "firstUnreadable"> {
+    const [first] = last?.unreadable ?? [];
+    if (!first) return {};
+    const path = first.path.startsWith(`${location}/`) ? first.path.slice(location.length + 1) : first.path;
+    return { firstUnreadable: { ...first, path } };
+  }
+
   return {
     async refresh(unknown) {
       if (signal.aborted) return;
@@ -246,6 +255,7 @@ export function createScanSchedule({
       scannedAt,
       tookMs: last?.tookMs ?? 0,
       unreadable: last?.unreadable.length ?? 0,
+      ...firstUnreadable(),
       skipped: last?.skipped ?? 0,
       ...(last?.problem === undefined ? {} : { problem: last.problem }),
     }),

@@ -6,7 +6,8 @@
 import { realpathSync } from "node:fs";
 import type { DistEntry } from "../distfile/digests.ts";
 import { parseManifest } from "./formats/manifest.ts";
-import { followInside, type Listing, listFolders, readManifest } from "./read-folder.ts";
+import { type Listing, listFolders, readManifest } from "./read-folder.ts";
+import { followInside } from "./repository-files.ts";
 
 /** A package's Manifest as read. */
 export interface ScannedPackage {

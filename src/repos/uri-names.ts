@@ -2,12 +2,13 @@
  * Finds the names of distfiles by their URIs: SRC_URI may rename a file (`URI -> NAME`), and the output of
  * `emerge --pretend --fetchonly` does not show the new name. Reads all of metadata/md5-cache, which takes a second or two.
  */
-import { readdir } from "node:fs/promises";
+import { readdir, realpath } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
 import { wordsOf } from "../lib/text.ts";
 import type { Repository } from "./discover.ts";
 import { parseMd5Cache } from "./formats/md5-cache.ts";
 import { parseSrcUri } from "./formats/src-uri.ts";
+import { readInside } from "./repository-files.ts";
 
 const READ_AT_ONCE = 16;
 const KEY = "SRC_URI=";
@@ -48,16 +49,12 @@ export async function namesOfUris(
 ): Promise<ReadonlyMap<string, string>> {
   const names = new Map<string, string>();
   for (const { location } of repositories) {
-    for (const category of await entriesOf(`${location}/metadata/md5-cache`)) {
+    const root = await realpath(location).catch(() => location);
+    for (const category of await entriesOf(`${root}/metadata/md5-cache`)) {
       signal.throwIfAborted();
       await mapInBatches(await entriesOf(category), READ_AT_ONCE, async (path) => {
-        addNames(
-          await Bun.file(path)
-            .text()
-            .catch(() => ""),
-          wanted,
-          names,
-        );
+        const file = await readInside(root, path, { kind: "md5-cache" });
+        if (file.kind === "file" && file.bytes) addNames(file.bytes.toString("utf8"), wanted, names);
       });
     }
   }

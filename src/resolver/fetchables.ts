@@ -6,7 +6,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
-import { parseSrcUri } from "../repos/formats/src-uri.ts";
+import { readSrcUri } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
 
 /** What one ebuild says about fetching the file. */
@@ -50,12 +50,15 @@ export function packagesWanting(
   });
 }
 
-function fetchablesIn(ebuilds: readonly EbuildWithMetadata[], name: DistfileName): readonly Fetchable[] {
-  return ebuilds.flatMap(({ pf, metadata: { srcUri, eapi, restrict, homepage } }) => {
+async function fetchablesIn(ebuilds: readonly EbuildWithMetadata[], name: DistfileName): Promise<readonly Fetchable[]> {
+  const found: Fetchable[] = [];
+  for (const { pf, metadata } of ebuilds) {
+    const { srcUri, restrict, homepage } = metadata;
     // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
-    const uris = srcUri.includes(name) ? parseSrcUri(srcUri, eapi).files.get(name) : undefined;
-    return uris ? [{ pf, homepage, permission: permissionOf(uris, restrict) }] : [];
-  });
+    const uris = srcUri.includes(name) ? (await readSrcUri(metadata)).files.get(name) : undefined;
+    if (uris) found.push({ pf, homepage, permission: permissionOf(uris, restrict) });
+  }
+  return found;
 }
 
 /** Returns whether the ebuild says where the file may be fetched, so that the search can stop. */
@@ -64,14 +67,15 @@ function isSufficient({ permission }: Fetchable): boolean {
 }
 
 async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluate }: PackageMetadata, depth: Depth) {
-  const fetchables = fetchablesIn(known, name);
+  const fetchables = await fetchablesIn(known, name);
   const rest = depth === "all" ? [...unknown, ...stale] : unknown;
   if (rest.length === 0 || (depth === "first" && fetchables.some(isSufficient))) {
     return { fetchables, failures: new Map<string, string>() };
   }
   const { evaluated, failures } = await evaluate(rest);
   const pfs = new Set(evaluated.map(({ pf }) => pf));
-  return { fetchables: [...fetchables.filter(({ pf }) => !pfs.has(pf)), ...fetchablesIn(evaluated, name)], failures };
+  const others = fetchables.filter(({ pf }) => !pfs.has(pf));
+  return { fetchables: [...others, ...(await fetchablesIn(evaluated, name))], failures };
 }
 
 export async function findFetchables(
@@ -84,12 +88,13 @@ export async function findFetchables(
   for (const { in: repository, category, package: packageName, entry } of packages) {
     const read = await metadata.read(repository, category, packageName);
     const { fetchables, failures } = await fetchablesOf(name, read, depth);
+    const reasons = [...[...read.refused].map(([pf, reason]) => [pf, `is ${reason}`] as const), ...failures];
     found.push({
       repository,
       name: `${category}/${packageName}`,
       entry,
       fetchables,
-      failures: new Map([...failures].map(([pf, reason]) => [`${category}/${pf}`, reason])),
+      failures: new Map(reasons.map(([pf, reason]) => [`${category}/${pf}`, reason])),
     });
     if (depth === "first" && fetchables.some(isSufficient)) break;
   }

@@ -3,7 +3,7 @@
  */
 import type { Repository } from "../repos/discover.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
-import { parseSrcUri } from "../repos/formats/src-uri.ts";
+import { readSrcUri } from "./read-src-uri.ts";
 
 export interface VersionFiles {
   /** Ebuilds of this version. */
@@ -21,17 +21,21 @@ export async function filesOfVersion(
   version: string,
   metadata: Pick<MetadataReader, "read">,
 ): Promise<VersionFiles> {
-  const { known, unknown, evaluate } = await metadata.read(repository, category, name);
+  const { known, unknown, refused, evaluate } = await metadata.read(repository, category, name);
   const matches = ({ pf }: { readonly pf: string }) =>
     pf === `${name}-${version}` || (pf.startsWith(`${name}-${version}-r`) && /-r\d+$/.test(pf));
   const { evaluated, failures } = await evaluate(unknown.filter(matches));
   const ebuilds = [...known.filter(matches), ...evaluated];
-  const files = ebuilds.flatMap((ebuild) => [
-    ...parseSrcUri(ebuild.metadata.srcUri, ebuild.metadata.eapi).files.keys(),
-  ]);
+  const files: string[] = [];
+  for (const { metadata: ebuild } of ebuilds) files.push(...(await readSrcUri(ebuild)).files.keys());
   return {
     ebuilds: ebuilds.map(({ pf }) => pf),
     names: new Set(files),
-    failures: [...failures].map(([pf, reason]) => `${category}/${pf} ${reason}`),
+    failures: [
+      ...[...refused]
+        .filter(([pf]) => pf === name || matches({ pf }))
+        .map(([pf, reason]) => `${category}/${pf} is ${reason}`),
+      ...[...failures].map(([pf, reason]) => `${category}/${pf} ${reason}`),
+    ],
   };
 }

@@ -30,7 +30,7 @@ test("a file has at most 64 candidate URLs, over all packages that want it", asy
         const srcUri = Array.from({ length: 40 }, (_, i) => `https://${one}${i}.test/${name}`).join(" ");
         const metadata = { eapi: "8", srcUri, restrict: "", homepage: "", inherited: [] };
         const evaluate = async () => ({ evaluated: [], failures: new Map<string, string>() });
-        return { known: [{ pf: `${one}-1`, metadata }], stale: [], unknown: [], evaluate };
+        return { known: [{ pf: `${one}-1`, metadata }], stale: [], unknown: [], refused: new Map(), evaluate };
       },
     },
     masters: { mirrorUrls: async () => ({ custom: [], thirdParty: [] }) },
@@ -61,6 +61,7 @@ test("a mirror from /etc/portage/mirrors may have any address, a mirror from a r
         known: [{ pf: "foo-1", metadata }],
         stale: [],
         unknown: [],
+        refused: new Map(),
         evaluate: async () => ({ evaluated: [], failures: new Map() }),
       }),
     },

@@ -29,7 +29,7 @@ export async function scanWantedBy(
       }
       return wanted.length;
     };
-    const { problem } = await scanRepository({
+    const { problem, unreadable } = await scanRepository({
       repositoryId: 0,
       location,
       rows: {
@@ -41,6 +41,11 @@ export async function scanWantedBy(
       full: true,
       signal: new AbortController().signal,
     });
+    const [first] = unreadable;
+    if (first) {
+      const others = unreadable.length === 1 ? "" : ` (and ${unreadable.length - 1} other paths)`;
+      problems.push(`${first.path} was not read${others}: ${first.reason}`);
+    }
     if (problem !== undefined) problems.push(`Repository ${repository} (${location}) ${problem}`);
   }
   return { wantedBy, problems };

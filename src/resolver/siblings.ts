@@ -5,8 +5,8 @@
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
-import { parseSrcUri } from "../repos/formats/src-uri.ts";
 import type { WantingPackage } from "./fetchables.ts";
+import { readSrcUri } from "./read-src-uri.ts";
 import { permissionOf } from "./restrict.ts";
 
 /** Returns the names after this one, then the names before it. */
@@ -32,7 +32,7 @@ export async function siblingsOf(
   let shared: readonly string[] | undefined;
   for (const { metadata: ebuild } of known) {
     if (!ebuild.srcUri.includes(name)) continue;
-    const { files, unconditional } = parseSrcUri(ebuild.srcUri, ebuild.eapi);
+    const { files, unconditional } = await readSrcUri(ebuild);
     const uris = files.get(name);
     if (!uris || permissionOf(uris, ebuild.restrict).fetchRestricted) continue;
     shared = (shared ?? [...unconditional]).filter((one) => unconditional.has(one));

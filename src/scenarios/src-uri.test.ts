@@ -356,18 +356,3 @@ test("many endless ebuilds do not block an honest one", async () => {
   expect(performance.now() - startedAt).toBeLessThan(15_000);
   for (const response of evil) expect([404, 504]).toContain((await response).status);
 }, 60_000);
-
-test("however many mirrors and URIs a repository lists, a download costs its hosts few requests", async () => {
-  const bases = Array.from({ length: 2000 }, (_, i) => at(`/m${i}`));
-  repository.write("profiles/thirdpartymirrors", `many ${bases.join(" ")}\n`);
-  const uris = Array.from({ length: 64 }, (_, i) => `mirror://many/${i}/f.zip -> f.zip`);
-  put("f.zip", [{ version: "1", srcUri: uris.join(" ") }]);
-  await start();
-  const answer = await get("f.zip");
-  expect(answer.status).toBe(404);
-  expect(upstream.requests.length).toBeGreaterThan(0);
-  expect(upstream.requests.length).toBeLessThanOrEqual(16);
-  const head = await fetch(`${server?.url}/distfiles/f.zip`, { method: "HEAD" });
-  expect(head.status).toBe(404);
-  expect(upstream.requests.length).toBeLessThanOrEqual(32);
-});

@@ -29,7 +29,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
-import { createRepositoryRefresh } from "../repos/refresh.ts";
+import { createRepositoryRefresh, unreadableNote } from "../repos/refresh.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
@@ -216,6 +216,7 @@ export function compose(parts: Parts): Server {
       wantedBy,
       refreshRepositories,
       repositoriesScanned: configuredRepositories.scanned,
+      unreadableNote: () => unreadableNote(scans.status()),
       get unknown() {
         return config.fetcher.unknown;
       },

@@ -167,12 +167,14 @@ export function createApiState(parts: ApiStateDeps): ApiState {
   function repositories(): Repositories {
     const { pending, problems } = parts.discoveredRepositories();
     return {
-      repositories: parts.repositoryStatus().map(({ scannedAt, tookMs, problem = null, ...one }) => ({
-        ...one,
-        scanned_at: scannedAt === undefined ? null : iso(scannedAt),
-        duration_ms: Math.max(0, Math.round(tookMs)),
-        problem,
-      })),
+      repositories: parts
+        .repositoryStatus()
+        .map(({ scannedAt, tookMs, problem = null, firstUnreadable: _, ...one }) => ({
+          ...one,
+          scanned_at: scannedAt === undefined ? null : iso(scannedAt),
+          duration_ms: Math.max(0, Math.round(tookMs)),
+          problem,
+        })),
       pending: pending.map(maskCredentials),
       problems: problems.map(maskCredentials),
     };

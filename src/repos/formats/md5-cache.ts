@@ -24,10 +24,14 @@ export interface CachedMetadata {
 
 const MD5 = /^[0-9a-f]{32}$/;
 
+/** An ebuild inherits fewer than 100 eclasses, and each is looked up. */
+const MAX_ECLASS_FIELDS = 3 * 256;
+
 /** Parses pairs of name and MD5; some tools write a path between the two. Returns undefined for any other text. */
 export function parseEclasses(text: string): ReadonlyMap<string, string> | undefined {
   const eclasses = new Map<string, string>();
   const fields = text === "" ? [] : text.split("\t");
+  if (fields.length > MAX_ECLASS_FIELDS) return undefined;
   const step = fields.length % 3 === 0 && !MD5.test(fields[1] ?? "") ? 3 : 2;
   for (let at = 0; at < fields.length; at += step) {
     const [name, md5] = [fields[at], fields[at + step - 1]];

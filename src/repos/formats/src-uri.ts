@@ -39,7 +39,7 @@ function words(text: string): readonly string[] {
 }
 
 /** The longest real SRC_URI has 380,000 characters, and few files have more than four URIs. */
-const MAX_CHARACTERS = 2 * 1024 * 1024;
+const MAX_CHARACTERS = 1024 * 1024;
 const MAX_URIS = 64;
 /** What servers accept at most; a longer URI is none. */
 export const MAX_URI_CHARACTERS = 8 * 1024;
