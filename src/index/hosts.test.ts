@@ -44,9 +44,14 @@ test("statistics of hosts outlive a restart, and those of hosts without requests
   expect(["http://a.test", "http://b.test"].map((key) => after.at(key).stats)).toEqual(learned);
   expect([after.at("http://b.test").circuit, after.at("http://a.test").activeRequests]).toEqual(["open", 0]);
   expect(learned[0]?.bytesPerSecond).toBeCloseTo(2_000_000, 0);
+  // A clock that was set makes nobody old.
   clock.set(clock.now() + 200 * DAY);
+  const later = createHosts({ rows, clock, onCircuitChange });
+  later.at("http://c.test").startRequest(undefined).end("unreachable");
+  later.flush();
+  expect(rows.all()).toHaveLength(3);
   createHosts({ rows, clock, onCircuitChange }).flush();
-  expect(rows.all()).toEqual([]);
+  expect(rows.all().map(({ host }) => host)).toEqual(["http://c.test"]);
   second.close();
 });
 

@@ -17,7 +17,8 @@ export interface OrphanRows {
   sawCurrent(now: number, atMost: number): void;
 }
 
-const CURRENT_AT = "repositories_current_at";
+/** Key of the setting that says when all repositories were last current. */
+export const CURRENT_AT = "repositories_current_at";
 
 export function createOrphanRows(db: IndexDatabase): OrphanRows {
   // Where another content of the name is wanted instead, this one is not wanted any more. Old hashes do not bind.

@@ -10,8 +10,8 @@ import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
 /**
- * Single values: `id`, the random name of the store in Via and CDN-Loop; when the repositories were last current; `vacuum`,
- * where a migration has taken out a secret.
+ * Single values: `id`, the random name of the store in Via and CDN-Loop; when the repositories were last current, and when the
+ * clock was last looked at; `vacuum`, where a migration has taken out a secret.
  */
 export const settings = sqliteTable("settings", {
   key: text("key").primaryKey(),

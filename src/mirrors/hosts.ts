@@ -104,8 +104,11 @@ export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts 
   const states = new Map<string, State>();
   let changed = new Set<string>();
   let forgotten = new Set<string>();
-  for (const { host, stats, lastRequestAt } of rows.all()) {
-    if (clock.now() - stats.seenAt > FORGET_AFTER_MS) forgotten.add(host);
+  const records = rows.all();
+  // Not by the clock, which may be wrong: hosts are old beside those that were seen last.
+  const newestAt = Math.max(...records.map(({ stats }) => stats.seenAt));
+  for (const { host, stats, lastRequestAt } of records) {
+    if (newestAt - stats.seenAt > FORGET_AFTER_MS) forgotten.add(host);
     else states.set(host, { stats, activeRequests: 0, virtualFinishMs: 0, lastRequestAt, rangeIgnoredAt: 0 });
   }
   const active = createActiveRequests();

@@ -7,7 +7,9 @@ import { createInUse, type InUse } from "../cache/in-use.ts";
 import { createRecentHits, type RecentHits } from "../cache/recent-hits.ts";
 import type { Config } from "../config/schema.ts";
 import type { Reservation } from "../distfile/reservation.ts";
+import { type ClockWatch, createClockWatch } from "../eviction/clock-watch.ts";
 import { type CleanReport, createEviction, type Eviction } from "../eviction/evict.ts";
+import { createFileTimes } from "../index/file-times.ts";
 import { createFileRows, type FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
@@ -31,6 +33,8 @@ export interface StoreParts {
   readonly hosts: Hosts;
   readonly onCleaned: (report: CleanReport) => void;
   readonly clock: Clock;
+  /** Milliseconds of a clock that nobody can set; performance.now() by default. */
+  readonly monotonicMs?: (() => number) | undefined;
   readonly log: Logger;
 }
 
@@ -46,12 +50,15 @@ export interface ComposedStore {
   onTrouble(error: unknown): void;
   /** Returns why the store takes no files; undefined while it does. */
   degradedReason(): string | undefined;
+  /** To be flushed before what was used lately: those times are by the clock as it is set now. */
+  readonly clockWatch: Pick<ClockWatch, "flush">;
   /** Starts clean-up and scrub; the repositories and the store have been scanned. */
   start(verify: Verify): void;
   stop(): Promise<void>;
 }
 
 /** As often as repositories are rescanned: new orphans are known by then. */
+const DAY_MS = 24 * 60 * 60 * 1000;
 const TICK_EVERY_MS = 15 * 60 * 1000;
 /** Cost of fetching a file again, relative to a mirror: from a host of SRC_URI, from a host that is unavailable now, and from an
  * unknown source, as after an import. */
@@ -89,8 +96,18 @@ export function composeStore(parts: StoreParts): ComposedStore {
     return isAvailable ? SRC_URI_COST : UNAVAILABLE_COST;
   }
 
+  const clockWatch = createClockWatch({
+    times: createFileTimes(db),
+    clock,
+    monotonicMs: parts.monotonicMs ?? (() => performance.now()),
+    log,
+  });
   const eviction = createEviction({
-    store,
+    store: {
+      ...store,
+      // The disk has times of its own, which do not move with the clock.
+      sweepParts: (before) => (clockWatch.wasSetWithin(DAY_MS) ? 0 : store.sweepParts(before)),
+    },
     rows,
     orphans: createOrphanRows(db),
     limits() {
@@ -102,7 +119,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     repositoriesCurrent: () => areCurrent(configuredRepositories),
     inUse: inUse.has,
     onCleaned: parts.onCleaned,
-    clock,
+    clock: clockWatch.clock,
     log,
   });
   const stopping = new AbortController();
@@ -143,10 +160,13 @@ export function composeStore(parts: StoreParts): ComposedStore {
     reserve,
     onTrouble: health.report,
     degradedReason: health.degradedReason,
+    clockWatch,
     start(verify) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);
-      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock, log }).run(stopping.signal);
+      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock: clockWatch.clock, log }).run(
+        stopping.signal,
+      );
     },
     async stop() {
       clearInterval(timer);

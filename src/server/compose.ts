@@ -240,7 +240,7 @@ export function compose(parts: Parts): Server {
   });
   const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
 
-  const flushMemory = createFlush([rows, hosts, stats], log);
+  const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
   // A user who names files wants these and no others, so nothing is read ahead.
   const exactCache = createDistfileCache({ missed: () => undefined, served: () => undefined });
   const ownGet = { method: "GET", upstream: ownUpstream } as const;

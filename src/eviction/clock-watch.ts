@@ -1,0 +1,104 @@
+/**
+ * Watches the clock that the ages of stored files are counted by. Whoever sets it ("2100", or back by a year) makes no file older:
+ * what the clock was set by is added to the times that ages begin at, so that an age grows only with time that has passed. While
+ * nothing runs nobody can tell the one from the other, and a day counts at most.
+ */
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+
+/** The times that ages begin at, in the index. */
+export interface FileTimes {
+  /** When the clock was last looked at, in an earlier run. */
+  seenAt(): number | undefined;
+  saw(now: number): void;
+  /** Moves the times by so much, except those between `since` and `now`, which were taken after the clock was set. */
+  shift(ms: number, since: number, now: number): void;
+}
+
+export interface ClockWatchDeps {
+  readonly times: FileTimes;
+  readonly clock: Clock;
+  /** Milliseconds of a clock that nobody can set. */
+  readonly monotonicMs: () => number;
+  readonly log: Logger;
+}
+
+export interface ClockWatch {
+  /** The clock, which is looked at before it tells the time. */
+  readonly clock: Clock;
+  /** Returns whether the clock was set within the last so many milliseconds. */
+  wasSetWithin(ms: number): boolean;
+  /** Notes in the index when the clock was last looked at. */
+  flush(): void;
+}
+
+/** Between two looks the clock may be off by so much: it is slewed, and the process may not get to run. */
+const TOLERANCE_MS = 60_000;
+/** How much of the time between two runs counts: a day. */
+const MAX_GAP_MS = 24 * 60 * 60 * 1000;
+const NOTE_EVERY_MS = 15 * 60 * 1000;
+
+export function createClockWatch({ times, clock, monotonicMs, log }: ClockWatchDeps): ClockWatch {
+  let lookedAt = clock.now();
+  let lookedAtMonotonic = monotonicMs();
+  let setAtMonotonic = Number.NEGATIVE_INFINITY;
+  let notedAtMonotonic = Number.NEGATIVE_INFINITY;
+
+  function note(now: number): void {
+    times.saw(now);
+    notedAtMonotonic = monotonicMs();
+  }
+
+  function shift(ms: number, since: number, now: number): void {
+    setAtMonotonic = monotonicMs();
+    try {
+      times.shift(Math.round(ms), Math.floor(since), now);
+      note(now);
+    } catch (error) {
+      log.warn("Cannot note in the index that the clock was set: {error}", { error });
+    }
+  }
+
+  function look(): number {
+    const [now, monotonic] = [clock.now(), monotonicMs()];
+    const elapsedMs = monotonic - lookedAtMonotonic;
+    const setByMs = now - lookedAt - elapsedMs;
+    lookedAt = now;
+    lookedAtMonotonic = monotonic;
+    if (Math.abs(setByMs) > TOLERANCE_MS) {
+      warn(setByMs);
+      shift(setByMs, now - elapsedMs, now);
+    }
+    return now;
+  }
+
+  function warn(ms: number): void {
+    const [direction, seconds] = [ms > 0 ? "forward" : "back", Math.round(Math.abs(ms) / 1000)];
+    log.warn("The clock was set {direction} by {seconds} s: no stored file counts as older for it", {
+      direction,
+      seconds,
+    });
+  }
+
+  const seenAt = times.seenAt();
+  const gapMs = seenAt === undefined ? 0 : lookedAt - seenAt;
+  if (gapMs < -TOLERANCE_MS) {
+    warn(gapMs);
+    shift(gapMs, Number.POSITIVE_INFINITY, lookedAt);
+  } else if (gapMs > MAX_GAP_MS) {
+    const days = Math.floor(gapMs / MAX_GAP_MS);
+    log.info("The clock says that nothing ran here for {days} days: no stored file counts as older by more than one", {
+      days,
+    });
+    shift(gapMs - MAX_GAP_MS, Number.POSITIVE_INFINITY, lookedAt);
+  }
+
+  return {
+    clock: { now: look, sleep: clock.sleep },
+    wasSetWithin: (ms) => monotonicMs() - setAtMonotonic < ms,
+    flush() {
+      const now = look();
+      if (monotonicMs() - notedAtMonotonic >= NOTE_EVERY_MS) note(now);
+    },
+  };
+}
