@@ -14,6 +14,7 @@ import { type Allow, plainAddress } from "./allow.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
 import { type GuardSettings, refuseAction } from "./api/guard.ts";
+import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
@@ -73,12 +74,18 @@ function refuseAddress(request: Request, peers: Peers | null, { isOverSocket, al
   return allow.permits(plainAddress(peers?.requestIP(request)?.address ?? "")) ? undefined : NOT_ALLOWED;
 }
 
+/** What bounds the refusals of actions. */
+interface RefusalLimits {
+  readonly lines: LineLimit;
+  readonly guesses: GuessDelay;
+}
+
 /** Answers a POST that names an action. */
 async function answerPost(
   request: Request,
   action: ActionName,
   client: string,
-  refusalLines: LineLimit,
+  limits: RefusalLimits,
   deps: AppDeps,
 ): Promise<Response> {
   const { isOverSocket, guard, log } = deps;
@@ -86,8 +93,10 @@ async function answerPost(
     return problem(403, `${action} is accepted over the store's Unix socket only: use portcache on the server itself.`);
   }
   const refusal = refuseAction(request.headers, isOverSocket(request), guard());
+  if (refusal?.isGuess && !(await limits.guesses.wait()))
+    return problem(429, "Too many wrong tokens: try again later.", { "retry-after": "5" });
   if (refusal) {
-    if (refusalLines.take(performance.now()))
+    if (limits.lines.take(performance.now()))
       log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
@@ -117,11 +126,11 @@ function answerRest(
   request: Request,
   path: string,
   client: string,
-  refusalLines: LineLimit,
+  limits: RefusalLimits,
   deps: AppDeps,
 ): Response | Promise<Response> {
   const action = request.method === "POST" ? actionAt(path) : undefined;
-  return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, refusalLines, deps);
+  return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, limits, deps);
 }
 
 /** The platform opens files after they were answered with: somebody may have removed one in between. */
@@ -132,12 +141,13 @@ function answerVanished(error: Error, { log }: AppDeps): Response {
 
 export function createApp(deps: AppDeps) {
   const { allow, isOverSocket, log, metrics, onError, requestLog } = deps;
-  const refusalLines = createLineLimit(MAX_REFUSAL_LINES, deps.clock, (refusals) => {
+  const lines = createLineLimit(MAX_REFUSAL_LINES, deps.clock, (refusals) => {
     log.warn("{refusals} more actions refused: only {most} a second have their own lines", {
       refusals,
       most: MAX_REFUSAL_LINES,
     });
   });
+  const limits: RefusalLimits = { lines, guesses: createGuessDelay(deps.clock) };
   const refuseClient = (request: Request, peers: Peers | null) => refuseAddress(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
   return new Elysia({ nativeStaticResponse: false, serve: { error: (error) => answerVanished(error, deps) } })
@@ -171,7 +181,7 @@ export function createApp(deps: AppDeps) {
         return requestLog.end(logged, withoutBody(text(403, NOT_ALLOWED), path, { kind: "not-allowed" }));
       }
       if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path))
-        return answerRest(request, path, client, refusalLines, deps);
+        return answerRest(request, path, client, limits, deps);
       if (!overSocket) server?.timeout(request, IDLE_SECONDS);
       const answer = answerFile(request, path, deps);
       requestLog.begin();

@@ -85,6 +85,15 @@ test("an action with the token runs; without it, and cross-site even with it, no
   }
 });
 
+test("wrong tokens are slowed down, and the right one is not", async () => {
+  const guesses = Array.from({ length: 20 }, (_, i) => post({ authorization: `Bearer wrong${i}` }));
+  const startedAt = performance.now();
+  expect((await post({})).status).toBe(200);
+  expect(performance.now() - startedAt).toBeLessThan(1500);
+  expect(new Set((await Promise.all(guesses)).map(({ status }) => status))).toEqual(new Set([401]));
+  expect(performance.now() - startedAt).toBeGreaterThan(1500);
+});
+
 test("a preflight is not granted, and GET changes nothing", async () => {
   const preflight = await fetch(`${server.url}/api/v1/clean`, {
     method: "OPTIONS",

@@ -10,6 +10,8 @@ export interface Refusal {
   readonly status: 401 | 403 | 415 | 421;
   readonly detail: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether a token was given, and was wrong. */
+  readonly isGuess?: boolean;
 }
 
 export interface GuardSettings {
@@ -91,7 +93,12 @@ function refuseToken(headers: Headers, token: string): Refusal | undefined {
     given === undefined
       ? "Actions need the header `Authorization: Bearer TOKEN` with the token in [server] admin_token."
       : "Wrong token: it differs from [server] admin_token.";
-  return { status: 401, detail, headers: { "www-authenticate": 'Bearer realm="portcache"' } };
+  return {
+    status: 401,
+    detail,
+    headers: { "www-authenticate": 'Bearer realm="portcache"' },
+    ...(given === undefined ? {} : { isGuess: true }),
+  };
 }
 
 /**
