@@ -31,7 +31,7 @@ const mirrors = (name = "") => folder.file(`root/etc/portage/mirrors${name}`);
 const text = (name = "") => readFileSync(mirrors(name), "utf8");
 const URL = "http://cachebox:8000";
 
-test("it prints the line and the alternative, and changes nothing", async () => {
+test("client prints the line and the alternative, and changes nothing", async () => {
   const { exit, stdout, stderr } = await run(`${URL}/`);
   expect([exit, stderr]).toEqual([0, ""]);
   expect(stdout).toContain(`\n  local ${URL}\n`);
@@ -51,7 +51,7 @@ test("it prints the line and the alternative, and changes nothing", async () => 
   expect(JSON.parse((await run("--json", "--port", "81")).stdout).url).toMatch(/^http:\/\/.+:81$/);
 });
 
-test("it writes the line once, switches it off and on, and keeps all other lines", async () => {
+test("client writes the line once, switches it off and on, and keeps all other lines", async () => {
   mkdirSync(folder.file("root/etc/portage"), { recursive: true });
   writeFileSync(mirrors(), "# mine\nlocal http://nas\n");
   chmodSync(mirrors(), 0o640);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { EMERGE_PRETEND_FETCHONLY } from "../testing/emerge-output.ts";
 import { namesInUris, parseFetchInput } from "./fetch-input.ts";
 
-test("of what emerge prints the lines of URIs count, the mirror's first", () => {
+test("of emerge's output the lines of URIs count, the mirror's first", () => {
   expect(parseFetchInput(EMERGE_PRETEND_FETCHONLY)).toEqual([
     "https://distfiles.gentoo.org/distfiles/5a/one-1.tar.gz https://example.org/x/v1.tar.gz",
     "https://distfiles.gentoo.org/distfiles/7a/two-1.patch https://example.org/two-1.patch",
@@ -12,12 +12,12 @@ test("of what emerge prints the lines of URIs count, the mirror's first", () => 
   ]);
 });
 
-test("of many mirrors one is enough", () => {
+test("of many mirrors' URIs for one file the first is enough", () => {
   const line = "http://a/distfiles/1b/x.tar http://b/distfiles/1b/x.tar http://c/distfiles/x.tar ftp://d/y.tar";
   expect(parseFetchInput(`${line}\n`)).toEqual(["http://a/distfiles/1b/x.tar ftp://d/y.tar"]);
 });
 
-test("else each word is a name, once", () => {
+test("in any other text each word is a name, once", () => {
   expect(parseFetchInput("a.tar\n\n b.zip  c%2Fd\r\na.tar\n")).toEqual(["a.tar", "b.zip", "c%2Fd"]);
   expect(parseFetchInput("")).toEqual([]);
 });

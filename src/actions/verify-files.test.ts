@@ -98,7 +98,7 @@ function flip(i: number): void {
 
 const flipped = Array.from({ length: 20 }, (_, i) => i * 3 + (i % 2));
 
-test("one byte flipped in each of 20 files: exactly these are found, no client gets them, and repair mends them", async () => {
+test("20 files with one flipped byte each: verify finds exactly these, no client gets them, and repair replaces them", async () => {
   for (let i = 0; i < FILES; i++) await keep(i);
   for (const i of flipped) flip(i);
   const verify = await verifyOver();
@@ -124,7 +124,7 @@ test("one byte flipped in each of 20 files: exactly these are found, no client g
   expect((await verify.all({ repair: false, bytesPerSecond: 0 })).bad).toEqual([]);
 }, 30_000);
 
-test("what can't be fetched again is removed, what is gone is forgotten, what was touched but is right is known anew", async () => {
+test("repair removes a bad file that can't be fetched again, forgets a missing one, and accepts a touched one that is right", async () => {
   for (const i of [1, 2, 4]) await keep(i);
   flip(1);
   rmSync(store.stat(nameOf(2))!.path);
@@ -194,7 +194,7 @@ test("the scrub reads what is due, longest not verified first, and goes on there
   expect(brought).toEqual([nameOf(4)]);
 });
 
-test("the pace keeps to its rate over many pieces and does not catch up on idle time", async () => {
+test("the rate limit holds over many pieces and does not catch up on idle time", async () => {
   let slept = 0;
   const clock = {
     now: () => 0,

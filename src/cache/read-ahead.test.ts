@@ -64,7 +64,7 @@ test("files fetched ahead are counted, and those used", async () => {
   expect(readAhead.counts).toEqual({ fetched: 2, used: 1 });
 });
 
-test("it takes no more than the store has room for", async () => {
+test("read-ahead takes no more than the store has room for", async () => {
   const { begun, missed } = createAll(9, ["a", "b", "c"], 25);
   await missed("x");
   expect(begun).toEqual(["a", "b"]);

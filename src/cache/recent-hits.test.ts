@@ -47,7 +47,7 @@ test("another revision of the repositories, and a row that changed, void an entr
   expect(hits.get(NAME, false)).toBeUndefined();
 });
 
-test("what was looked for before the repositories changed is not put", () => {
+test("a file that was looked up before the repositories changed is not remembered", () => {
   const { state, hits } = bench();
   hits.forget(NAME);
   const before = hits.revision;
@@ -56,7 +56,7 @@ test("what was looked for before the repositories changed is not put", () => {
   expect(hits.get(NAME, false)).toBeUndefined();
 });
 
-test("in a rush held bytes are looked after every 100 ms, those on disk always", () => {
+test("in a rush the disk is looked at every 100 ms for bytes held in memory, and always for others", () => {
   const { state, hits } = bench();
   const run = (held: boolean, requests: number) => {
     state.looks = 0;

@@ -140,7 +140,7 @@ test("without a hash they are resumed under the remembered ETag, and not kept wh
   }
 });
 
-test("what the disk refuses is reported, and passed through to the clients; the bad part file is removed", async () => {
+test("bytes that the disk refuses are reported and passed through to the clients; the bad part file is removed", async () => {
   await using world = await setUp({ store: () => ({ commit: () => Promise.reject(new Error("EIO")) }) });
   const { store, rows, policy, run, troubles, outcomes } = world;
   const download = await run(policy(digestsOf(content)));

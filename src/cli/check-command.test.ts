@@ -53,7 +53,7 @@ test("without problems it exits with 0 and shows every setting with its origin",
   expect(report.repositories).toEqual([{ name: "testing", location: repository, packages: 4 }]);
 });
 
-test("it writes nothing to disk", async () => {
+test("check writes nothing to disk", async () => {
   await run({});
   expect(existsSync(`${folder}/store`)).toBe(false);
 });
@@ -79,7 +79,7 @@ test("secrets are not shown, as text or as JSON", async () => {
   expect(report.config.server.admin_token.value).not.toBe("");
 });
 
-test("it shows the sandbox in force, or why there is none", async () => {
+test("check shows the sandbox in force, or why there is none", async () => {
   expect((await run({})).report.sandbox).toMatch(/^(bubblewrap|unshare)$/);
   expect((await run({ "repo.sandbox": "none" })).report.sandbox).toBe("none");
   expect((await run({ "repo.evaluate": "never" })).report.sandbox).toContain("repo.evaluate");
@@ -127,7 +127,7 @@ test("the text has the same facts as the JSON", async () => {
   expect(text).toContain("No problems found.");
 });
 
-test("it shows what keeps a server from starting; a port or store in use is not a problem", async () => {
+test("check shows what keeps a server from starting; a port or store in use is not a problem", async () => {
   const free = await run({ "server.port": "0" });
   expect(free.report.obstacle).toBeNull();
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
@@ -146,7 +146,7 @@ test("it shows what keeps a server from starting; a port or store in use is not 
   expect((await run({ "storage.location": `${folder}/held`, "server.port": "0" })).report.obstacle).toBeNull();
 });
 
-test("it notes a disk with less space than storage.min_free", async () => {
+test("check notes a disk with less space than storage.min_free", async () => {
   mkdirSync(`${folder}/store`, { recursive: true });
   const { blocks, bsize } = statfsSync(folder);
   const { report } = await run({ "storage.min_free": String(blocks * bsize - 1) });

@@ -30,7 +30,7 @@ async function run(location: string, urls: readonly string[], json: boolean): Pr
   return printed.join("\n");
 }
 
-test("it shows what the server measured, also after the server has stopped; before, nothing", async () => {
+test("mirrors shows what the server measured, also after the server has stopped; before that, nothing", async () => {
   using folder = createTempFolder();
   const size = 300_000;
   await using mirror = await startFakeUpstream({ files: new Map([["a", { size, seed: 1 }]]) });

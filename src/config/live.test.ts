@@ -9,7 +9,7 @@ function given(settings: Readonly<Record<string, string>>) {
   return loadConfig({ env: {}, defaultFile: "/nonexistent", overrides: [...base, ...overrides] }).config;
 }
 
-test("it holds the initial configuration", () => {
+test("a live configuration begins as the initial one", () => {
   const config = given({ "server.port": "8123" });
   const live = createLiveConfig(config);
   expect(JSON.parse(JSON.stringify(live.config))).toEqual(JSON.parse(JSON.stringify(config)));

@@ -61,7 +61,7 @@ test.each([
   expect(reportText(name, report).replaceAll("\u00a0", " ")).toBe(text);
 });
 
-test("of many bad files the first are named", () => {
+test("of many bad files the report names the first", () => {
   const bad = Array.from({ length: 8 }, (_, i) => ({ ...BAD, name: `${i}.zip` }));
   expect(reportText("verify", { ...VERIFY, bad })).toContain("4.zip (another digest; unrepaired) and 3 more");
 });

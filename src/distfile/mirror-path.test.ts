@@ -4,7 +4,7 @@ import { digestIn } from "./digest-file.ts";
 import { isBelowMirrorFolder, type MirrorPath, parseMirrorPath, stemOf } from "./mirror-path.ts";
 import { parseDistfileName } from "./name.ts";
 
-test("a path is decoded once; what no mirror can have is told apart from folders", () => {
+test("a path is decoded once; paths that no mirror can have are distinguished from folders", () => {
   const rows: [string, string][] = [
     ["/snapshots/gentoo-latest.tar.xz", "snapshots/gentoo-latest.tar.xz"],
     ["/releases/a%20b/c%252Fd", "releases/a b/c%2Fd"],
@@ -29,7 +29,7 @@ test("a path is decoded once; what no mirror can have is told apart from folders
   ).toEqual([true, true, false, false, false]);
 });
 
-test("whatever is asked for, a path stays below its folder and is no distfile's name", () => {
+test("any path that is accepted stays below its folder and is no distfile's name", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: "binary", maxLength: 12 }), { minLength: 1, maxLength: 6 }), (segments) => {
       const parsed = parseMirrorPath(
@@ -55,7 +55,7 @@ test("a file and what says something about it have one stem", () => {
   expect(stemOf("snapshots/.asc" as MirrorPath)).toBe("snapshots/.asc");
 });
 
-test("a digest file tells of the file that it names, by its strongest hash", () => {
+test("a digest file gives the strongest hash of the file that it names", () => {
   const blake = "b".repeat(128);
   const sha512 = "c".repeat(128);
   const digests = `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n# BLAKE2B HASH\n${blake}  s.tar.xz\n# SHA512 HASH\n${sha512}  s.tar.xz\n# BLAKE2B HASH\n${"d".repeat(128)}  s.tar.xz.CONTENTS.gz\n`;

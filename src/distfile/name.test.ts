@@ -17,7 +17,7 @@ test("names as real trees have them are taken as they are", () => {
   }
 });
 
-test("what can't be one path component is no name", () => {
+test("a text that can't be one path component is no name", () => {
   for (const name of [
     "",
     ".",

@@ -102,7 +102,7 @@ test("an index that takes no notes, as on a full disk, neither keeps clean-up fr
   ]);
 });
 
-test("what matches keep stays, and the report says how much is over the limits then", async () => {
+test("files that match `keep` stay, and the report says how much is over the limits then", async () => {
   put("a", 60 * KIB);
   put("b", 60 * KIB);
   const { eviction } = await evictionOver({ keep: () => ["a", "b*"] });
@@ -125,7 +125,7 @@ test("a file requested between selection and removal stays, and another goes in 
   expect(there()).toEqual(["a", "c"]);
 });
 
-test("one that is being looked up or fetched stays however long that takes", async () => {
+test("a file that is being looked up or fetched stays, however long that takes", async () => {
   put("a", 200 * KIB);
   const { eviction, inUse } = await evictionOver();
   const leave = inUse.enter("a" as DistfileName);

@@ -13,7 +13,7 @@ function entry(more: Partial<Entry>): Entry {
   return { name: "f" as DistfileName, size: MIB, usedAt: NOW, useScore: 1, orphanedAt: null, refetchCost: 1, ...more };
 }
 
-test("what has expired goes: orphans past their grace, then files past their age", () => {
+test("expired files go first: orphans past their grace period, then files past their age", () => {
   const table: readonly (readonly [Partial<Entry>, string | undefined])[] = [
     [{}, undefined],
     [{ orphanedAt: NOW - 31 * DAY }, "orphan"],
@@ -38,7 +38,7 @@ test("worth less: longer unused, less used, large, wanted by none; worth more: h
   expect(worth({ useScore: 2, usedAt: NOW - HALF })).toBeCloseTo(worth({}));
 });
 
-test("it begins over a limit and then goes down to the low mark", () => {
+test("clean-up begins over a limit and goes down to the low-water mark", () => {
   const table: readonly (readonly [number, number, number, number])[] = [
     [1000, 100, 0, 100],
     [1001, 100, 1, 101],

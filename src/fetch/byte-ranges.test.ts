@@ -21,7 +21,7 @@ test("ranges grow together, and gaps are listed in order", () => {
   expect([ranges.front, ranges.sparse, ranges.gaps(0, 5)]).toEqual([0, false, [{ start: 0, end: 5 }]]);
 });
 
-test("it agrees with a plain set of bytes", () => {
+test("ranges agree with a plain set of bytes", () => {
   const span = fc.tuple(fc.nat(60), fc.nat(12));
   fc.assert(
     fc.property(fc.nat(20), fc.array(span, { maxLength: 12 }), (length, spans) => {

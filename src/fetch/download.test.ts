@@ -56,7 +56,7 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
   return { download, events, grant, [Symbol.asyncDispose]: async () => await upstream?.close() };
 }
 
-test("it waits for a slot, has its priority raised there, and gives the slot back before the file is stored", async () => {
+test("a download waits for a slot, has its priority raised there, and gives the slot back before the file is stored", async () => {
   await using world = await setUp(small);
   const { download, events, grant } = world;
   expect(download.phase).toBe("resolving");

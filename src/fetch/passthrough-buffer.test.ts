@@ -64,7 +64,7 @@ test("a reader that is alone may take its time", async () => {
   await sending;
 });
 
-test("it ends when nobody reads any more", async () => {
+test("passing through ends when nobody reads any more", async () => {
   const { tail, buffer, send } = setUp(30_000);
   const reader = tail.open(0, undefined);
   const sending = send();

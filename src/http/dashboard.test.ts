@@ -45,7 +45,7 @@ test("the page is whole, strict about what it may load, and asked for anew each 
   expect([again.status, await again.text()]).toEqual([304, ""]);
 });
 
-test("its parts may be kept for good, and HEAD has their headers", async () => {
+test("files of the dashboard may be cached for good, and HEAD has their headers", async () => {
   const part = await fetch(`${url}/dashboard/main-abc123.js`);
   expect([part.status, await part.text()]).toEqual([200, "export {};\n"]);
   expect(part.headers.get("cache-control")).toContain("immutable");
@@ -56,7 +56,7 @@ test("its parts may be kept for good, and HEAD has their headers", async () => {
 });
 
 test.each(["..%2f..%2fetc%2fpasswd", "%2e%2e/index.html", "index.html", "", "main-abc123.js%00"])(
-  "nothing else lies there: %s",
+  "no other path below /dashboard/ is served: %s",
   async (path) => {
     const answer = await fetch(`${url}/dashboard/${path}`);
     expect([answer.status, (await answer.text()).trim()]).toEqual([404, "rest"]);

@@ -40,7 +40,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-test("what is written is there after it was closed and opened again, the store's id too", () => {
+test("an index that was closed and opened again has what was written, and the store's id", () => {
   const first = openIndex(path, MIGRATIONS);
   createFileRows(first.db).put(row);
   createMirrorLayoutRows(first.db).put("http://mirror.test", { layoutConf: "x", fetchedAt: 7 });

@@ -78,7 +78,7 @@ test("sums agree at every resolution, however requests, writing and time are mix
   );
 });
 
-test("what is old goes, and the table stays small over years", () => {
+test("old points are deleted, and the table stays small over years", () => {
   const counts = createStatistics(index.db, clock);
   for (let day = 0; day < 6 * 365; day += 5) {
     clock.set(NOON + day * DAY);
@@ -92,7 +92,7 @@ test("what is old goes, and the table stays small over years", () => {
   expect(counts.allTime().hits).toBe(438);
 });
 
-test("what a wrong clock put into the future does not stay", () => {
+test("points that a wrong clock put into the future are deleted", () => {
   const counts = createStatistics(index.db, clock);
   clock.set(NOON + 4000 * DAY);
   counts.add("hits", 1);
@@ -109,7 +109,7 @@ test("what a wrong clock put into the future does not stay", () => {
   ).toBe(true);
 });
 
-test("what can't be written is kept, with what comes meanwhile", () => {
+test("counts that can't be written are kept, with those that come meanwhile", () => {
   const counts = createStatistics(index.db, clock);
   const clientCounts = createClientCounts(index.db);
   counts.add("hits", 1);

@@ -32,7 +32,7 @@ test("elapsed times have one or two units", () => {
   }
 });
 
-test("one takes the singular, other numbers the plural", () => {
+test("a count of one takes the singular, other counts the plural", () => {
   expect([plural(1, "file"), plural(1234, "file"), plural(0, "match", "matches")]).toEqual([
     "1 file",
     "1,234 files",

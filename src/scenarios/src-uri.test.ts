@@ -341,7 +341,7 @@ test("a corrected ebuild or eclass counts right after a sync", async () => {
   expect(await isRight(await get("x.zip"), file)).toBe(true);
 });
 
-test("many endless ebuilds do not block an honest one", async () => {
+test("many endless ebuilds do not block one that ends", async () => {
   for (let i = 0; i < 6; i++) {
     const dist = { [`evil${i}.zip`]: file };
     repository.put(`dev-evil/evil${i}`, { dist, ebuilds: [{ version: "1", text: "EAPI=8\nwhile :; do :; done\n" }] });

@@ -73,7 +73,7 @@ test("scans asked for at once come one after the other, and what they find is se
   expect(rows.revision).toBe(settled);
 });
 
-test("what repositories had that are no longer configured goes with the next scan", async () => {
+test("the next scan forgets the files of repositories that are no longer configured", async () => {
   const [gone, stays] = [manyPackages("gone", 420), manyPackages("stays", 3)];
   const [goneId = 0, staysId = 0] = rows.configure([gone, stays]);
   const scan = createScan();
@@ -84,7 +84,7 @@ test("what repositories had that are no longer configured goes with the next sca
   expect([rows.categories(goneId), rows.counts().packages]).toEqual([[], 3]);
 });
 
-test("one that is not wanted any more ends early with the signal's reason, and the next goes on from there", async () => {
+test("a scan that is stopped ends early with the signal's reason, and the next one continues from there", async () => {
   const tree = manyPackages("tree", 300);
   const [repositoryId = 0] = rows.configure([tree]);
   const scan = createScan();
@@ -129,7 +129,7 @@ test("where there is nothing to write nothing is written", async () => {
   expect([version(), indexNames().length]).toEqual([before, 6]);
 });
 
-test("a file that is damaged or gone is told of", async () => {
+test("a damaged or missing trees.sqlite is reported", async () => {
   const tree = manyPackages("tree", 400);
   const [repositoryId = 0] = rows.configure([tree]);
   const request = { repositoryId, location: tree.location, full: false };

@@ -28,7 +28,7 @@ test("a lock file that somebody removed is there again, and locked", async () =>
   lockStore(location, "the second").release();
 });
 
-test("who was faster has the store, and the first server is told", async () => {
+test("a process that takes the store in between keeps it, and the first server learns that its lock is lost", async () => {
   const lock = await holdStoreLock(location, "the first", log, 5);
   removeLock();
   const other = lockStore(location, "the second");

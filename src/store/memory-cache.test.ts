@@ -49,7 +49,7 @@ test("bytes of another stamp are not given out", async () => {
   expect(cache.bytes).toBe(2 * KIB);
 });
 
-test("it holds no more than its limit, whatever is asked for", async () => {
+test("the memory cache holds no more than its limit, whatever is requested", async () => {
   const cache = filled(10 * KIB);
   for (let i = 0; i < 2000; i++) {
     await use(cache, (i * 7919) % 97, 1 + (i % 3), fileOf((i * 7919) % 97, 1 + ((i * 31) % (2 * KIB))));
@@ -58,14 +58,14 @@ test("it holds no more than its limit, whatever is asked for", async () => {
   expect(cache.bytes).toBeGreaterThan(5 * KIB);
 });
 
-test("what is asked for often stays when a thousand others pass by once", async () => {
+test("files requested often stay when a thousand others are requested once", async () => {
   const cache = filled(10 * KIB);
   for (let i = 0; i < 10; i++) await use(cache, i, 20);
   for (let i = 100; i < 1100; i++) await use(cache, i);
   for (let i = 0; i < 10; i++) expect((await use(cache, i))?.size).toBe(KIB);
 });
 
-test("what is asked for often now displaces what was once", async () => {
+test("files requested often now displace those that were once", async () => {
   const cache = filled(10 * KIB);
   for (let i = 0; i < 10; i++) await use(cache, i, 5);
   for (let round = 0; round < 3000; round++) for (let i = 50; i < 60; i++) await use(cache, i);
@@ -106,7 +106,7 @@ test("a limit that is lowered holds from the next use on", async () => {
   expect(cache.bytes).toBeLessThanOrEqual(3 * KIB);
 });
 
-test("what was asked for in neither of the last two periods is let go, the rest stays", async () => {
+test("files requested in neither of the last two periods are released, and the rest stay", async () => {
   const cache = filled(64 * KIB);
   await use(cache, 1, 2);
   await use(cache, 2, 2);

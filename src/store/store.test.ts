@@ -79,7 +79,7 @@ test("a part file that is kept is there for the next download, an empty one or o
   expect(readdirSync(`${location}/partial`)).toEqual([]);
 });
 
-test("of a part that a crash left with gaps only what lies before them is there, and what was cut to its bytes is whole", async () => {
+test("of a part file that a crash left with gaps only the bytes before them count, and one that was truncated counts whole", async () => {
   const { location, store } = newStore();
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);

@@ -26,7 +26,7 @@ function response(path: string, fields: Record<string, string>, ageBefore = 0): 
 
 const before = (ms: number) => new Date(NOW - ms).toUTCString();
 
-test("how long an answer holds follows RFC 9111, 4.2.1, and the name where the mirror says nothing", () => {
+test("the lifetime of a response follows RFC 9111, 4.2.1, and the name where the mirror says nothing", () => {
   const rows: [string, Record<string, string>, number][] = [
     [UNDATED, { "cache-control": "max-age=60" }, 60_000],
     [UNDATED, { "cache-control": "max-age=60, s-maxage=10" }, 10_000],
@@ -61,7 +61,7 @@ test("how long an answer holds follows RFC 9111, 4.2.1, and the name where the m
 
 const ageOf = ({ metadata }: StoredResponse, now: number) => ageMs(metadata, now);
 
-test("its age is the greatest of what Date, Age and the time since say (RFC 9111, 4.2.3)", () => {
+test("the age of a response is the greatest of those by Date, by Age and by the time since it came (RFC 9111, 4.2.3)", () => {
   expect(ageOf(response(UNDATED, {}), NOW + 5000)).toBe(5000);
   expect(ageOf(response(UNDATED, { age: "60" }), NOW)).toBe(60_000);
   expect(ageOf(response(UNDATED, { age: "60" }, 3000), NOW)).toBe(63_000);
@@ -71,7 +71,7 @@ test("its age is the greatest of what Date, Age and the time since say (RFC 9111
   expect(ageOf(response(UNDATED, { age: "60" }), NOW - DAY)).toBe(60_000);
 });
 
-test("what is fresh, and what the client makes of it", () => {
+test("a response is fresh or stale by its own Cache-Control and by that of the request", () => {
   const ask = (control: string, request: string, afterMs: number) =>
     freshnessOf(response(UNDATED, { "cache-control": control }), parseCacheControl(request), NOW + afterMs);
   const rows: [string, string, number, string][] = [
@@ -99,7 +99,7 @@ test("what is fresh, and what the client makes of it", () => {
   expect(freshnessOf(outdated, parseCacheControl("max-stale"), NOW)).toBe("stale");
 });
 
-test("what may be used when no mirror can be asked, and what may be stored at all", () => {
+test("Cache-Control decides whether a stale response may be used and whether a response may be stored", () => {
   const stale = (cacheControl: string) => mayBeStale({ cacheControl });
   expect(["", "max-age=1", "public"].map(stale)).toEqual([true, true, true]);
   expect(["must-revalidate", "proxy-revalidate", "s-maxage=5", "no-cache"].map(stale)).toEqual(Array(4).fill(false));
@@ -118,7 +118,7 @@ test("what may be used when no mirror can be asked, and what may be stored at al
   ).toEqual([false, false, false]);
 });
 
-test("a 304 that says nothing of freshness leaves what was said before", () => {
+test("a 304 without freshness fields leaves the earlier ones in force", () => {
   const kept = { etag: '"a"', lastModified: before(DAY), cacheControl: "max-age=5", expiresAt: 7 };
   const row = { ...kept, dateAt: 1, answeredAt: 1, initialAgeMs: 1, outdated: true };
   const silent = freshenedBy(new Headers({ date: before(0) }), row, NOW, NOW);
