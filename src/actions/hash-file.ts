@@ -1,5 +1,6 @@
 /**
- * Compares a stored file with its Manifest entries, or with the digest under which it was stored.
+ * Hashes a stored file no faster than a limit, and compares its digests with the Manifests' and with the one that it was stored
+ * with.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { type ComputedDigests, compareDigests, type Digests, type HashAlgorithm } from "../distfile/digests.ts";
@@ -62,6 +63,7 @@ export async function hashAtRate(
   }
 }
 
+/** A stored file to verify, with what the index and the Manifests say of it. */
 export interface VerifiedFile {
   readonly name: FileName;
   readonly file: StoredFile;

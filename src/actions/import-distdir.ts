@@ -95,8 +95,8 @@ async function takeIn(
 }
 
 /**
- * Those of the contents that the store could do with, none where it has the best already. Where trees disagree the first
- * one's is what the name stands for, and may take another's place.
+ * Returns those of the contents that are better than what is stored; none where the best is. Where repositories disagree, the
+ * first one's content is the one that the name stands for, and replaces another's.
  */
 async function missing(
   name: DistfileName,

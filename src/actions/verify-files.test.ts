@@ -28,7 +28,7 @@ let index: Index;
 let rows: FileRows;
 let store: Store;
 let hasher: Hasher;
-let brought: string[];
+let refetched: string[];
 
 beforeEach(() => {
   folder = createTempFolder();
@@ -36,7 +36,7 @@ beforeEach(() => {
   rows = createFileRows(index.db);
   store = openStore(folder.file("store"));
   hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
-  brought = [];
+  refetched = [];
 });
 afterEach(() => {
   hasher.close();
@@ -78,14 +78,14 @@ async function keep(i: number): Promise<void> {
 async function verifyOver(more: Partial<VerifyDeps> = {}) {
   const log = await openLog("error", "text");
   const prefetch = async ({ name }: DistEntry) => {
-    brought.push(name);
+    refetched.push(name);
     await keep(Number(/\d+/.exec(name)?.[0]));
     return true;
   };
   return createVerify({ store, rows, hasher, wantedBy, prefetch, clock: systemClock, log, ...more });
 }
 
-/** As a disk does it: nothing tells of it but the bytes. */
+/** Damages a file as a disk does: nothing but its bytes changes. */
 function flip(i: number): void {
   const { path } = store.stat(nameOf(i))!;
   const bytes = readFileSync(path);
@@ -117,9 +117,9 @@ test("20 files with one flipped byte each: verify finds exactly these, no client
     expect([i, served === "stale"]).toEqual([i, flipped.includes(i)]);
   }
 
-  const mended = await verify.all({ repair: true, bytesPerSecond: 0 });
-  expect(mended.bad.map(({ name }) => name).toSorted()).toEqual(names);
-  const outcomes = new Map(mended.bad.map(({ name, outcome }) => [name, outcome]));
+  const repaired = await verify.all({ repair: true, bytesPerSecond: 0 });
+  expect(repaired.bad.map(({ name }) => name).toSorted()).toEqual(names);
+  const outcomes = new Map(repaired.bad.map(({ name, outcome }) => [name, outcome]));
   for (const i of flipped) expect([i, outcomes.get(nameOf(i))]).toEqual([i, i % 3 === 0 ? "removed" : "refetched"]);
   expect((await verify.all({ repair: false, bytesPerSecond: 0 })).bad).toEqual([]);
 }, 30_000);
@@ -153,8 +153,8 @@ test("verifyDigests() tells right, stale, unverified and wrong apart", () => {
     [[sizeOnly], null, is, "unverified"],
     [[sizeOnly], other.blake2b, is, "wrong"],
   ] as const;
-  for (const [i, [contents, known, computed, verdict]] of table.entries()) {
-    expect([i, verifyDigests(contents, known, computed)]).toEqual([i, verdict]);
+  for (const [i, [contents, known, computed, verification]] of table.entries()) {
+    expect([i, verifyDigests(contents, known, computed)]).toEqual([i, verification]);
   }
 });
 
@@ -184,14 +184,14 @@ test("the scrub reads what is due, longest not verified first, and goes on there
     await clock.advance(200);
     await Bun.sleep(5);
   }
-  for (let i = 0; i < 200 && brought.length < 1; i++) {
+  for (let i = 0; i < 200 && refetched.length < 1; i++) {
     await clock.advance(200);
     await Bun.sleep(5);
   }
   stopping.abort(new Error("enough"));
   await running;
   expect(read).toEqual([nameOf(4), nameOf(2)]);
-  expect(brought).toEqual([nameOf(4)]);
+  expect(refetched).toEqual([nameOf(4)]);
 });
 
 test("the rate limit holds over many pieces and does not catch up on idle time", async () => {
@@ -203,10 +203,10 @@ test("the rate limit holds over many pieces and does not catch up on idle time",
       return Promise.resolve();
     },
   };
-  const pace = createRateLimit(() => 1000, clock);
+  const rateLimit = createRateLimit(() => 1000, clock);
   const { signal } = new AbortController();
-  for (let i = 0; i < 10; i++) await pace(100, signal);
+  for (let i = 0; i < 10; i++) await rateLimit(100, signal);
   // Each waits for all that are due before it, as this clock does not go on.
   expect(slept).toBeGreaterThan(5000);
-  await expect(pace(1, AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
+  await expect(rateLimit(1, AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
 });

@@ -1,5 +1,6 @@
 /**
- * Makes the answers that both kinds of file share: a download joined, a failure, and "late" where a client can't wait any longer.
+ * Makes the results that distfiles and mirror files share: a download with its first byte, a failure, and "late" where a client can't
+ * wait any longer.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
 import { type Attempt, UnavailableError } from "../distfile/errors.ts";

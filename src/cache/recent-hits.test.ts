@@ -9,7 +9,7 @@ const STORED: StoredContent = {
   digests: { size: 1, blake2b: "00" },
 };
 
-function bench() {
+function setUp() {
   const state = { now: 1_000_000, revision: 1, same: true, looks: 0 };
   const hits = createRecentHits({
     store: {
@@ -26,7 +26,7 @@ function bench() {
 }
 
 test("the disk is looked at for every request, also for bytes held in memory", () => {
-  const { state, hits } = bench();
+  const { state, hits } = setUp();
   for (let i = 0; i < 50; i++) {
     expect(hits.get(NAME, true)).toBe(STORED);
     state.now += 10;
@@ -39,7 +39,7 @@ test("the disk is looked at for every request, also for bytes held in memory", (
 });
 
 test("another revision of the repositories, and a row that changed, void an entry", () => {
-  const { state, hits } = bench();
+  const { state, hits } = setUp();
   state.revision++;
   expect(hits.get(NAME, false)).toBeUndefined();
   hits.put(NAME, STORED, state.revision);
@@ -48,7 +48,7 @@ test("another revision of the repositories, and a row that changed, void an entr
 });
 
 test("a file that was looked up before the repositories changed is not remembered", () => {
-  const { state, hits } = bench();
+  const { state, hits } = setUp();
   hits.forget(NAME);
   const before = hits.revision;
   state.revision++;
@@ -57,7 +57,7 @@ test("a file that was looked up before the repositories changed is not remembere
 });
 
 test("in a rush the disk is looked at every 100 ms for bytes held in memory, and always for others", () => {
-  const { state, hits } = bench();
+  const { state, hits } = setUp();
   const run = (held: boolean, requests: number) => {
     state.looks = 0;
     for (let i = 0; i < requests; i++) {
@@ -76,7 +76,7 @@ test("in a rush the disk is looked at every 100 ms for bytes held in memory, and
 });
 
 test("a clock that is set back makes no entry last longer", () => {
-  const { state, hits } = bench();
+  const { state, hits } = setUp();
   for (let i = 0; i < 1000; i++) {
     hits.get(NAME, true);
     state.now += 0.5;

@@ -37,7 +37,7 @@ interface Entry {
 }
 
 /** About half a KiB each. */
-const MOST = 16_384;
+const MAX_ENTRIES = 16_384;
 /** How old the last look at the disk may be while very many requests come. */
 const LOOK_EVERY_MS = 100;
 /** So many in that time are very many. */
@@ -86,7 +86,7 @@ export function createRecentHits({ store, revision, clock }: RecentHitsDeps): Re
       if (before !== revision()) return;
       entries.delete(name);
       entries.set(name, { stored, revision: before, lookedAt: clock.now() });
-      const [oldest] = entries.size > MOST ? entries.keys() : [];
+      const [oldest] = entries.size > MAX_ENTRIES ? entries.keys() : [];
       if (oldest !== undefined) entries.delete(oldest);
     },
     forget: (name) => entries.delete(name),

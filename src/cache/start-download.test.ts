@@ -1,5 +1,5 @@
 /**
- * What becomes of a download in the store and the index, for distfiles and mirror files alike: over a real store, index and sockets.
+ * Tests what becomes of a download in the store and the index, for distfiles and mirror files alike: over a real store, index and sockets.
  */
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

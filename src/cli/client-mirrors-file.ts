@@ -1,11 +1,7 @@
 /**
- * Edits the line for portcache in /etc/portage/mirrors of a client machine:
- *
- *   local http://cachebox:8000 # portcache
- *
+ * Edits the line `local http://cachebox:8000 # portcache` in /etc/portage/mirrors of a client machine; every other byte stays.
  * Portage tries `local` mirrors before all others, in the order of the lines; a # begins a comment at any word (portage: util
- * grabdict). The comment distinguishes our line from the admin's; switched off, the line is commented out. The rest of the file
- * stays as it is, byte for byte. The path may be a folder, whose files Portage reads in the order of their names.
+ * grabdict). The path may be a folder, whose files Portage reads in the order of their names.
  */
 import {
   chmodSync,
@@ -23,11 +19,13 @@ import {
 import { dirname } from "node:path";
 import { withoutTrailing, wordsOf } from "../lib/text.ts";
 
+/** The line that portcache wrote; switched off, it is commented out. */
 export interface OwnLine {
   readonly url: string;
   readonly on: boolean;
 }
 
+/** Distinguishes our line from the admin's. */
 const MARK = "# portcache";
 /** `local`, one URL, and the mark. */
 const OWN_LINE = /^\s*(#\s*)?local\s+(\S+)\s+#\s*portcache\s*$/;
@@ -153,8 +151,8 @@ export function findMirrorsFile(root: string, url: string | undefined): MirrorsF
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return { path, text: readText(path) };
   const files = filesBelow(path).map((one) => ({ path: one, text: readText(one) }));
   const own = files.find(({ text }) => findOwnLine(text) !== undefined);
-  const led = url === undefined ? undefined : files.find(({ text }) => hasMirror(text, url));
-  return own ?? led ?? { path: `${path}/${FILE_IN_FOLDER}`, text: readText(`${path}/${FILE_IN_FOLDER}`) };
+  const listing = url === undefined ? undefined : files.find(({ text }) => hasMirror(text, url));
+  return own ?? listing ?? { path: `${path}/${FILE_IN_FOLDER}`, text: readText(`${path}/${FILE_IN_FOLDER}`) };
 }
 
 /**
@@ -167,15 +165,15 @@ export function writeMirrorsFile(path: string, text: string): void {
   mkdirSync(dirname(real), { recursive: true });
   const before = statSync(real, { throwIfNoEntry: false });
   // Portage leaves out files whose names end so.
-  const fresh = `${real}.portcache~`;
+  const temporary = `${real}.portcache~`;
   try {
-    writeFileSync(fresh, text, { mode: 0o644, flush: true });
+    writeFileSync(temporary, text, { mode: 0o644, flush: true });
     if (before) {
-      chownSync(fresh, before.uid, before.gid);
-      chmodSync(fresh, before.mode & 0o7777);
+      chownSync(temporary, before.uid, before.gid);
+      chmodSync(temporary, before.mode & 0o7777);
     }
-    renameSync(fresh, real);
+    renameSync(temporary, real);
   } finally {
-    rmSync(fresh, { force: true });
+    rmSync(temporary, { force: true });
   }
 }

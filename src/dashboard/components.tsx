@@ -1,5 +1,5 @@
 /**
- * Small components that panels are built from.
+ * Draws the small components that panels are built from.
  */
 import type { ComponentChildren } from "preact";
 import { useErrorBoundary } from "preact/hooks";

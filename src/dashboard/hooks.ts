@@ -1,5 +1,5 @@
 /**
- * Hooks that poll the API. While the page is hidden nothing is requested.
+ * Polls the API for components, as hooks. While the page is hidden nothing is requested.
  */
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";

@@ -1,5 +1,5 @@
 /**
- * What a download does beside fetching: its slot, what clients may read and when, storing, passing through, and stopping.
+ * Tests what a download does beside fetching: its slot, what clients may read and when, storing, passing through, and stopping.
  */
 import { afterAll, expect, test } from "bun:test";
 import { UnavailableError } from "../distfile/errors.ts";

@@ -1,5 +1,5 @@
 /**
- * Which source a download turns to when one fails, from which byte it goes on, and what is reported in the end: over real
+ * Tests which source is asked when one fails, from which byte it continues, and what is reported in the end: over real
  * sockets, part files and the hashing thread.
  */
 import { afterAll, expect, test } from "bun:test";

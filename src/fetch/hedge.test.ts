@@ -1,5 +1,5 @@
 /**
- * Whether and when a download hedges, and how each request ends: over real sockets, part files and the hashing thread.
+ * Tests whether and when a download hedges, and how each request ends: over real sockets, part files and the hashing thread.
  */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Digests } from "../distfile/digests.ts";

@@ -1,5 +1,5 @@
 /**
- * What one source fetches of a file that comes from several: over real sockets, a part file and the hashing thread.
+ * Tests what one source fetches of a file that comes from several: over real sockets, a part file and the hashing thread.
  */
 import { afterAll, expect, test } from "bun:test";
 import { createHasher } from "../distfile/hasher.ts";

@@ -1,3 +1,6 @@
+/**
+ * Waits for a promise no longer than a limit.
+ */
 import type { Clock } from "./clock.ts";
 
 /** Resolves or rejects as the promise does, or resolves with "late" after `ms`; a later outcome is left to the caller. */

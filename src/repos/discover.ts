@@ -44,7 +44,7 @@ export interface DiscoverOptions {
   readonly repos: readonly string[];
   /** Put before the system's own paths; empty for the system itself. */
   readonly root?: string;
-  /** Returns the location of a cloned URL. @throws {Error} where that cannot be told */
+  /** Returns the location of a cloned URL. @throws {Error} where that cannot be determined */
   synced?(url: string): string | undefined;
 }
 

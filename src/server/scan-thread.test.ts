@@ -42,24 +42,28 @@ function createScan(workerUrl = WORKER): Scan {
 
 /** One with so many packages, each of which wants a file of its own. */
 function manyPackages(name: string, packages: number): TestRepository {
-  const tree = writeRepository(folder.file(name), { name });
+  const repository = writeRepository(folder.file(name), { name });
   for (let i = 0; i < packages; i++) {
-    tree.put(`cat-${i % 7}/p-${i}`, {
+    repository.put(`cat-${i % 7}/p-${i}`, {
       dist: { [`${name}-${i}`]: { digests: { size: 1 + i, sha512: "a".repeat(128) } } },
     });
   }
-  return tree;
+  return repository;
 }
 
 const wantedBy = (name: string) => rows.entriesByName(name as DistfileName).map((by) => by.repository);
 const indexNames = () => index.db.all("SELECT name FROM trees.sqlite_schema WHERE type = 'index' ORDER BY name");
 
 test("scans asked for at once come one after the other, and what they find is seen with all indexes", async () => {
-  const trees = [manyPackages("one", 200), manyPackages("two", 30)];
-  const ids = rows.configure(trees);
+  const repositories = [manyPackages("one", 200), manyPackages("two", 30)];
+  const ids = rows.configure(repositories);
   const scan = createScan();
   const [before, indexes] = [rows.revision, indexNames()];
-  const request = (i: number) => ({ repositoryId: ids[i] ?? 0, location: trees[i]?.location ?? "", full: false });
+  const request = (i: number) => ({
+    repositoryId: ids[i] ?? 0,
+    location: repositories[i]?.location ?? "",
+    full: false,
+  });
   const reports = await Promise.all([0, 1].map((i) => scan(request(i), never)));
   expect(reports).toMatchObject([
     { packages: 200, distfiles: 200, read: 200, changed: 200 },
@@ -85,10 +89,10 @@ test("the next scan forgets the files of repositories that are no longer configu
 });
 
 test("a scan that is stopped ends early with the signal's reason, and the next one continues from there", async () => {
-  const tree = manyPackages("tree", 300);
-  const [repositoryId = 0] = rows.configure([tree]);
+  const repository = manyPackages("tree", 300);
+  const [repositoryId = 0] = rows.configure([repository]);
   const scan = createScan();
-  const request = { repositoryId, location: tree.location, full: false };
+  const request = { repositoryId, location: repository.location, full: false };
   const stopping = new AbortController();
   const scans = [scan(request, stopping.signal), scan(request, stopping.signal)].map((one) =>
     one.catch((error: unknown) => error),
@@ -102,15 +106,15 @@ test("a scan that is stopped ends early with the signal's reason, and the next o
 });
 
 test("writers of the index do not wait for a scan, and the event loop goes on", async () => {
-  const tree = manyPackages("tree", 500);
-  const [repositoryId = 0] = rows.configure([tree]);
+  const repository = manyPackages("tree", 500);
+  const [repositoryId = 0] = rows.configure([repository]);
   let running = true;
-  const scanning = createScan()({ repositoryId, location: tree.location, full: false }, never).finally(() => {
+  const scanning = createScan()({ repositoryId, location: repository.location, full: false }, never).finally(() => {
     running = false;
   });
   let written = 0;
   while (running) {
-    rows.configure([tree]);
+    rows.configure([repository]);
     written++;
     await Bun.sleep(1);
   }
@@ -130,9 +134,9 @@ test("where there is nothing to write nothing is written", async () => {
 });
 
 test("a damaged or missing trees.sqlite is reported", async () => {
-  const tree = manyPackages("tree", 400);
-  const [repositoryId = 0] = rows.configure([tree]);
-  const request = { repositoryId, location: tree.location, full: false };
+  const repository = manyPackages("tree", 400);
+  const [repositoryId = 0] = rows.configure([repository]);
+  const request = { repositoryId, location: repository.location, full: false };
   await createScan()(request, never);
   await thread?.stop();
   const [root] = index.db.values("SELECT rootpage FROM trees.sqlite_schema WHERE name = 'dist_entries_sha512'");
@@ -160,10 +164,10 @@ test("a thread that can't run fails its scan, and all that wait", async () => {
 });
 
 test("no thread stays behind", async () => {
-  const tree = manyPackages("tree", 3);
-  const [repositoryId = 0] = rows.configure([tree]);
+  const repository = manyPackages("tree", 3);
+  const [repositoryId = 0] = rows.configure([repository]);
   const scan = createScan();
-  const request = { repositoryId, location: tree.location, full: false };
+  const request = { repositoryId, location: repository.location, full: false };
   await scan(request, never);
   const threads = () => readdirSync("/proc/self/task").length;
   const after = threads();

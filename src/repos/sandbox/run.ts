@@ -29,7 +29,7 @@ const ENVIRONMENT = { PATH: "/nonexistent", HOME: "/tmp", TMPDIR: "/tmp", LC_ALL
 const ERRORS_KEPT_BYTES = 64 * 1024;
 const ERRORS_MAX_BYTES = 1024 * 1024;
 const WATCH_MS = 200;
-/** The time of a run while others wait: the slowest honest ebuild takes 1 s. */
+/** The time of a run while others wait: the slowest known ebuild takes 1 s. */
 const CONTENDED_TIME_MS = 2000;
 const KILL_AGAIN_MS = 20;
 /** How long to wait for killed processes to end, and for outputs that other processes still hold. */
