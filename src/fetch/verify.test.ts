@@ -70,7 +70,7 @@ test("bytes of an earlier download are no source's fault", async () => {
 });
 
 test("a mirror file that does not match its digest file is outdated, which is no fault", async () => {
-  const why = "has another file than its a.md5sum tells of";
+  const why = "sent a file that does not match its a.md5sum";
   const revalidation: Revalidation = {
     conditionalHeaders: () => ({}),
     checkResponse: () => undefined,

@@ -85,5 +85,5 @@ export async function checkDigest(
   if (await matches(digest)) return undefined;
   const current = await mirrorDigest(digestFile, path, file.url, upstream, deps);
   if (current && (await matches(current))) return undefined;
-  return `has another file than its ${nameOf(digestFile)} tells of`;
+  return `sent a file that does not match its ${nameOf(digestFile)}`;
 }

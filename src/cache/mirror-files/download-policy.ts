@@ -50,7 +50,7 @@ function conditionalHeaders(file: StoredMirrorFile | undefined, source: Source):
 function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
   if (!file?.metadata.lastModified || lastModifiedAt === undefined || isFrom(file.source, source)) return;
   if (lastModifiedAt < Date.parse(file.metadata.lastModified)) {
-    throw new SourceError("bad", "has an older one than is here");
+    throw new SourceError("bad", "has an older file than the one stored");
   }
 }
 
