@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createDownloadSlot } from "./download-slot.ts";
 
-test("a download that yields gives its slot back once there is room aside, and that room when it ends", async () => {
-  const [slots, aside] = [createSemaphore(1), createSemaphore(1)];
-  const [first, second] = [createDownloadSlot(aside), createDownloadSlot(aside)];
+test("a download that yields gives its slot back once it has a yielded slot, and that one when it ends", async () => {
+  const [slots, yieldedSlots] = [createSemaphore(1), createSemaphore(1)];
+  const [first, second] = [createDownloadSlot(yieldedSlots), createDownloadSlot(yieldedSlots)];
   first.take(await slots.acquire());
   first.yield();
   first.yield();
@@ -12,23 +12,23 @@ test("a download that yields gives its slot back once there is room aside, and t
   second.yield();
   const third = slots.acquire();
   await Bun.sleep(0);
-  expect([slots.waiting, aside.waiting]).toEqual([1, 1]);
+  expect([slots.waiting, yieldedSlots.waiting]).toEqual([1, 1]);
   first.release();
   (await third)();
   second.release();
-  expect([slots.waiting, aside.waiting]).toEqual([0, 0]);
-  (await aside.acquire())();
+  expect([slots.waiting, yieldedSlots.waiting]).toEqual([0, 0]);
+  (await yieldedSlots.acquire())();
 });
 
-test("a download that ended before there was room aside takes none", async () => {
-  const [slots, aside] = [createSemaphore(1), createSemaphore(1)];
-  const other = await aside.acquire();
-  const slot = createDownloadSlot(aside);
+test("a download that ended while it waited to yield keeps no slot", async () => {
+  const [slots, yieldedSlots] = [createSemaphore(1), createSemaphore(1)];
+  const other = await yieldedSlots.acquire();
+  const slot = createDownloadSlot(yieldedSlots);
   slot.take(await slots.acquire());
   slot.yield();
   slot.release();
   (await slots.acquire())();
   other();
   await Bun.sleep(0);
-  expect(await aside.acquire()).toBeFunction();
+  expect(await yieldedSlots.acquire()).toBeFunction();
 });

@@ -1,6 +1,7 @@
 /**
  * Holds a download's slot among those that may run at once. A download that is passed through runs at the speed of its clients:
- * it yields its slot to others, as far as there is room aside, so that a few slow clients hold up nobody else.
+ * it yields its slot to others, as far as there are slots for downloads that have yielded, so that a few slow clients hold up
+ * nobody else.
  */
 import type { Semaphore } from "../lib/semaphore.ts";
 
@@ -12,8 +13,8 @@ export interface DownloadSlot {
   release(): void;
 }
 
-/** @param aside room for downloads that wait for their readers: each has some MiB in memory (passthrough-buffer.ts) */
-export function createDownloadSlot(aside: Semaphore): DownloadSlot {
+/** @param yieldedSlots slots for downloads that wait for their readers: each has some MiB in memory (passthrough-buffer.ts) */
+export function createDownloadSlot(yieldedSlots: Semaphore): DownloadSlot {
   let release = () => {};
   let [yielded, released] = [false, false];
   return {
@@ -23,9 +24,9 @@ export function createDownloadSlot(aside: Semaphore): DownloadSlot {
     yield() {
       if (yielded) return;
       yielded = true;
-      void aside.acquire().then((releaseAside) => {
+      void yieldedSlots.acquire().then((releaseYielded) => {
         release();
-        release = releaseAside;
+        release = releaseYielded;
         if (released) release();
       });
     },

@@ -116,8 +116,8 @@ export interface Download extends IncomingFile, DownloadProgress, DownloadContro
 /** What all downloads share. */
 export interface DownloadDeps {
   readonly hasher: Hasher;
-  /** Room for downloads that wait for their readers. */
-  readonly aside: Semaphore;
+  /** Slots for downloads that wait for their readers. */
+  readonly yieldedSlots: Semaphore;
   readonly limits: SegmentLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -140,7 +140,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   const stopper = new AbortController();
   const { signal: stop } = stopper;
   const algorithms = neededAlgorithms(expected ? [expected] : []);
-  const slot = createDownloadSlot(deps.aside);
+  const slot = createDownloadSlot(deps.yieldedSlots);
   const total = expected?.size ?? part.validator?.total;
   const writer = createPartWriter(part, total, hasher, algorithms, stop, slot.yield);
   const assembly = createAssembly(name, expected, part, writer, revalidation);

@@ -84,7 +84,7 @@ export interface Server {
 /** Downloads at once of names that no repository knows: random names must not cost upstream much. */
 const UNKNOWN_DOWNLOADS = 4;
 /** Downloads at the speed of slow clients, with 5 MiB in memory each, beside those that hold a slot. */
-const DOWNLOADS_ASIDE = 32;
+const YIELDED_SLOTS = 32;
 /** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
@@ -162,9 +162,9 @@ export function compose(parts: Parts): Server {
     },
     lineCapacity: createLineCapacity(clock),
   };
-  const aside = createSemaphore(DOWNLOADS_ASIDE);
+  const yieldedSlots = createSemaphore(YIELDED_SLOTS);
   const startDownload = createStartDownload({
-    download: (plan, upstream) => createDownload(plan, upstream, { hasher, aside, limits, clock, log }),
+    download: (plan, upstream) => createDownload(plan, upstream, { hasher, yieldedSlots, limits, clock, log }),
     store,
     rows,
     reserve: composedStore.reserve,

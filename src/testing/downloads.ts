@@ -82,7 +82,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
 export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<DownloadDeps> {
   return {
     hasher,
-    aside: createSemaphore(1),
+    yieldedSlots: createSemaphore(1),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
     clock: systemClock,
     log: await openLog("error", "text"),
