@@ -76,8 +76,8 @@ function fetchParts(parts: ActionParts): FetchDeps {
     repositoriesReady: () => parts.refreshRepositories(false),
     sizeOf: (name) => wantedBy(name)[0]?.entry.size,
     repositories,
-    isWanted: (name) => wantedBy(name).length > 0,
-    namesOf: (location, category, name) => [...entriesOf(location, category, name).values()].map((entry) => entry.name),
+    wantedBy,
+    entriesOf: (location, category, name) => [...entriesOf(location, category, name).values()],
     filesOfVersion: resolver.filesOfVersion,
     namesOfUris: (uris, signal) => namesOfUris(repositories(), uris, signal),
   };

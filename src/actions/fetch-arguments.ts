@@ -4,18 +4,20 @@
  */
 
 import type { FetchRequest } from "../api/action-schemas.ts";
+import { contentKey, type DistEntry } from "../distfile/digests.ts";
 import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
+import { type WantedBy, wantedByText } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { VersionFiles } from "../resolver/package-files.ts";
 import { isUris, namesInUris } from "./fetch-input.ts";
 
 export interface ArgumentDeps {
   readonly repositories: () => readonly Repository[];
-  /** Tells whether a Manifest lists the file. */
-  readonly isWanted: (name: DistfileName) => boolean;
-  /** Names in the package's Manifest. */
-  readonly namesOf: (location: string, category: string, name: string) => readonly DistfileName[];
+  /** Entries of the package's Manifest. */
+  readonly entriesOf: (location: string, category: string, name: string) => readonly DistEntry[];
+  /** The packages that want a file, first repository first. */
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
   readonly filesOfVersion: (
     repository: Repository,
     category: string,
@@ -59,7 +61,7 @@ function addItem(item: string, { names, unresolved, renamed }: Collected, deps: 
   }
   const known = namesInUris(item)
     .map(parseDistfileName)
-    .find((name) => name !== undefined && deps.isWanted(name));
+    .find((name) => name !== undefined && deps.wantedBy(name).length > 0);
   if (known === undefined) renamed.push(item);
   else names.add(known);
 }
@@ -81,7 +83,7 @@ async function addRenamed(
 }
 
 interface PackageFiles {
-  readonly names: readonly DistfileName[];
+  readonly entries: readonly DistEntry[];
   /** Whether the package, or this version of it, exists. */
   readonly known: boolean;
   readonly failures: readonly string[];
@@ -93,10 +95,28 @@ async function filesIn(
   version: string | undefined,
   deps: ArgumentDeps,
 ): Promise<PackageFiles> {
-  const manifest = deps.namesOf(repository.location, category, name);
-  if (version === undefined) return { names: manifest, known: manifest.length > 0, failures: [] };
+  const entries = deps.entriesOf(repository.location, category, name);
+  if (version === undefined) return { entries, known: entries.length > 0, failures: [] };
   const { ebuilds, names, failures } = await deps.filesOfVersion(repository, category, name, version);
-  return { names: manifest.filter((one) => names.has(one)), known: ebuilds.length > 0, failures };
+  return { entries: entries.filter((one) => names.has(one.name)), known: ebuilds.length > 0, failures };
+}
+
+/** Adds a file of the package, unless its name stands for the other content of another package. */
+function addEntries(
+  given: string,
+  entries: readonly DistEntry[],
+  { names, unresolved }: Collected,
+  { wantedBy }: ArgumentDeps,
+): void {
+  for (const name of new Set(entries.map((entry) => entry.name))) {
+    const own = entries.filter((entry) => entry.name === name);
+    const [first] = wantedBy(name);
+    if (!first || own.some((entry) => contentKey(entry) === contentKey(first.entry))) names.add(name);
+    else {
+      const reason = `of ${given} is another file than that of ${wantedByText([first]).join()}, for which the name stands: it is served by its content hash alone`;
+      unresolved.push({ name, reason });
+    }
+  }
 }
 
 async function addPackage(given: string, version: string | undefined, collected: Collected, deps: ArgumentDeps) {
@@ -107,7 +127,12 @@ async function addPackage(given: string, version: string | undefined, collected:
   }
   const found: PackageFiles[] = [];
   for (const repository of deps.repositories()) found.push(await filesIn(repository, [category, name], version, deps));
-  for (const one of found.flatMap(({ names }) => names)) collected.names.add(one);
+  addEntries(
+    given,
+    found.flatMap(({ entries }) => entries),
+    collected,
+    deps,
+  );
   if (found.some(({ known }) => known)) return;
   const failures = found.flatMap((one) => one.failures);
   const reason =

@@ -116,7 +116,7 @@ test("a complaint belongs to its ebuild's result, shortened and on one line", as
   });
   expect(found["1"]).toEqual(good("1"));
   expect(found["2"]).toEqual({ ...good("2"), complaint: "one \\x1b[31mtwo" } as Evaluation);
-  expect(found["3"]).toMatchObject({ kind: "evaluated", complaint: expect.stringMatching(/^(complaint ){50,}.*…$/) });
+  expect(found["3"]).toMatchObject({ kind: "evaluated", complaint: expect.stringMatching(/^(complaint ){15,}.*…$/) });
   expect(found["4"]).toEqual(good("4"));
 });
 

@@ -3,6 +3,7 @@
  */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { FetchReport, FetchRequest, Progress } from "../api/action-schemas.ts";
+import { digestsOf } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
@@ -156,4 +157,42 @@ test("an aborted fetch starts no further downloads and lets the active ones fini
   expect(again.failed).toBe(0);
   expect(mirror.fileRequests(names[0] ?? "").length).toBe(1);
   expect(mirror.fileRequests(names[7] ?? "").length).toBe(0);
+});
+
+test("of two packages with other content under one name, the name is the first's, and fetch says so for the second", async () => {
+  const uri = (path: string) => `${mirror.url}/${path}/v1.0.tar.gz`;
+  for (const name of ["a", "b"]) {
+    mirror.files.set(`/${name}/v1.0.tar.gz`, `content of ${name}`);
+    const dist = { "v1.0.tar.gz": `content of ${name}` };
+    repository.put(`dev-libs/${name}`, { dist, ebuilds: [{ version: "1", srcUri: uri(name) }] });
+  }
+  const { url } = await start({ "fetcher.private_networks": "true" });
+  const second = await runFetch({ packages: ["dev-libs/b"] });
+  expect(second).toMatchObject({ files: 1, fetched: 0, failed: 1 });
+  expect(second.results[0]).toMatchObject({ name: "v1.0.tar.gz", outcome: "failed" });
+  expect(second.results[0]?.reason).toBe(
+    "of dev-libs/b is another file than that of gentoo: dev-libs/a, for which the name stands: it is served by its content hash alone",
+  );
+  expect(await runFetch({ packages: ["dev-libs/a"] })).toMatchObject({ fetched: 1, failed: 0 });
+  const byName = await fetch(`${url}/distfiles/v1.0.tar.gz`);
+  expect(await byName.text()).toBe("content of a");
+  for (const name of ["a", "b", "a"]) {
+    const { blake2b } = digestsOf(`content of ${name}`);
+    const byContent = await fetch(`${url}/distfiles/${blake2b.slice(0, 2)}/${blake2b}`);
+    expect(await byContent.text()).toBe(`content of ${name}`);
+  }
+  expect(await (await fetch(`${url}/distfiles/v1.0.tar.gz`)).text()).toBe("content of a");
+});
+
+test("a package that is in two repositories has the file of the first one fetched", async () => {
+  const overlay = writeRepository(folder.file("overlay"), { name: "overlay", masters: ["gentoo"] });
+  mirror.files.set("foo-1.tar", "first");
+  repository.put("app-misc/foo", { dist: { "foo-1.tar": "first" } });
+  overlay.put("app-misc/foo", { dist: { "foo-1.tar": "second" } });
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [mirror.url],
+    repos: [repository.location, overlay.location],
+  });
+  expect(await runFetch({ packages: ["app-misc/foo"] })).toMatchObject({ files: 1, fetched: 1, failed: 0 });
 });
