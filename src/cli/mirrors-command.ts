@@ -11,7 +11,6 @@ import { mirrorKey } from "../mirrors/mirrors.ts";
 import { describeMirror } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
-import { untilInterrupted } from "./exit.ts";
 import { alignColumns, type Output } from "./output.ts";
 import { readFromServer } from "./server-client.ts";
 
@@ -69,7 +68,7 @@ function readStored({ config }: LoadedConfig, now: number): readonly Mirror[] {
 export async function mirrors(loaded: LoadedConfig, json: boolean, output: Output, now: number): Promise<number> {
   const { location } = loaded.config.storage;
   // The server is this very program: its answers are as the schemas have them.
-  const live = (await readFromServer(location, "/api/v1/mirrors", untilInterrupted())) as Mirrors | undefined;
+  const live = (await readFromServer(location, "/api/v1/mirrors", new AbortController().signal)) as Mirrors | undefined;
   output.out(render(live?.mirrors ?? readStored(loaded, now), json, output.paint, now));
   return 0;
 }

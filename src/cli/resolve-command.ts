@@ -2,14 +2,18 @@
  * `portcache resolve`: shows which packages want a file and where it can be fetched. Reads the repositories on disk, whether or
  * not a server runs, and asks mirrors only for their layout.conf.
  */
+import type { FileDetails } from "../api/file-schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import type { DistEntry } from "../distfile/digests.ts";
+import type { Config } from "../config/schema.ts";
+import { type ComputedDigests, compareDigests, type Digests, type DistEntry, hasHash } from "../distfile/digests.ts";
 import type { Attempt } from "../distfile/errors.ts";
 import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
-import type { WantedBy } from "../distfile/wanted-by.ts";
+import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
+import { createFileRows, digestsOfRow } from "../index/files.ts";
+import { readIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
-import { formatCount } from "../lib/format.ts";
+import { formatBytes, formatCount } from "../lib/format.ts";
 import { openLog } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -27,10 +31,10 @@ import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
 import { wrongValue } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
+import { readFromServer } from "./server-client.ts";
 
-interface ResolvedFile {
-  readonly file: string;
-  readonly found: true;
+/** One of the contents that packages want under a name. */
+interface ResolvedContent {
   readonly entry: DistEntry;
   /** Packages with the file in their Manifest; `ebuilds` are the versions with it in SRC_URI, such as `foo-1.2-r1`. */
   readonly packages: readonly {
@@ -47,7 +51,21 @@ interface ResolvedFile {
   readonly refusals: readonly Attempt[];
 }
 
+/** The first repository's content, for which the name stands. */
+interface ResolvedFile extends ResolvedContent {
+  readonly file: string;
+  readonly found: true;
+  /** What is in the store under this name; undefined where that is not known. */
+  readonly stored: "this" | "another" | "nothing" | undefined;
+  readonly others: readonly ResolvedContent[];
+}
+
 type Resolved = ResolvedFile | { readonly file: string; readonly found: false; readonly mirrors: readonly string[] };
+
+function contentToJson({ entry, packages, uris, restrict }: ResolvedContent) {
+  const { size, blake2b = null, sha512 = null, other: other_hash = null } = entry;
+  return { size, blake2b, sha512, other_hash, packages, uris, restrict };
+}
 
 function toJson(resolved: Resolved): unknown {
   const { file, found, mirrors } = resolved;
@@ -55,9 +73,15 @@ function toJson(resolved: Resolved): unknown {
     const restrict = { fetch: false, mirror: false };
     return { file, found, size: null, blake2b: null, sha512: null, packages: [], uris: [], mirrors, restrict };
   }
-  const { size, blake2b = null, sha512 = null } = resolved.entry;
-  const { packages, uris, restrict } = resolved;
-  return { file, found, size, blake2b, sha512, packages, uris, mirrors, restrict };
+  const { stored } = resolved;
+  return {
+    file,
+    found,
+    ...contentToJson(resolved),
+    mirrors,
+    stored: stored === undefined ? null : stored === "this",
+    others: resolved.others.map(contentToJson),
+  };
 }
 
 /** Rows of a label and its values, one below the other. */
@@ -67,15 +91,33 @@ function listed(label: string, values: readonly string[]): readonly (readonly st
 
 function toText(resolved: Resolved, paint: Output["paint"]): string {
   if (!resolved.found) return `${paint("bold", resolved.file)}\n  ${paint("red", "No repository wants it.")}`;
-  const { entry, packages, uris, mirrors, mirrorsLast, restrict, refusals } = resolved;
+  const stored = { this: "yes", another: "no, another file is stored under this name", nothing: "no" };
+  const rows = [...contentRows(resolved, paint), ...listed("Stored", resolved.stored ? [stored[resolved.stored]] : [])];
+  const others = resolved.others.map((other) =>
+    [
+      "  Another content under this name, which is served by its content hash alone:",
+      ...alignColumns(contentRows(other, paint)).map((line) => `    ${line}`),
+    ].join("\n"),
+  );
+  const lines = alignColumns(rows).map((line) => `  ${line}`);
+  return [paint("bold", resolved.file), ...lines, ...others].join("\n");
+}
+
+function contentRows(
+  { entry, packages, uris, mirrors, mirrorsLast, restrict, refusals }: ResolvedContent,
+  paint: Output["paint"],
+): readonly (readonly string[])[] {
   const wantedBy = packages.map(({ repo, package: name, ebuilds }) => {
     return `${repo}: ${name} (${ebuilds.length > 0 ? ebuilds.join(", ") : "in its Manifest, but in no ebuild"})`;
   });
   const restrictions = restrict.fetch ? ["fetch"] : restrict.mirror ? ["mirror"] : [];
-  const rows = [
-    ["Size", `${formatCount(entry.size)} bytes`],
+  const [algorithm = "", hex = ""] = entry.other?.split(" ") ?? [];
+  return [
+    ["Size", `${formatBytes(entry.size)} (${formatCount(entry.size)} bytes)`],
     ...(entry.blake2b === undefined ? [] : [["BLAKE2B", entry.blake2b]]),
     ...(entry.sha512 === undefined ? [] : [["SHA512", entry.sha512]]),
+    ...(entry.other === undefined ? [] : [[algorithm, hex]]),
+    ...(hasHash(entry) ? [] : [["Hash", "none that can be computed here: the file stays unverified"]]),
     ...listed("Wanted by", wantedBy),
     ...listed("RESTRICT", restrictions),
     ...(mirrorsLast ? [] : listed("Mirrors", mirrors)),
@@ -86,8 +128,6 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
       refusals.map(({ source, detail }) => paint("yellow", `${source} ${detail}`)),
     ),
   ];
-  const lines = alignColumns(rows).map((line) => `  ${line}`);
-  return [paint("bold", resolved.file), ...lines].join("\n");
 }
 
 function render(all: readonly Resolved[], json: boolean, paint: Output["paint"]): string {
@@ -138,35 +178,78 @@ async function urisOf({ uris }: Resolution, mirrors: Mirrors): Promise<readonly 
   return (await Promise.all(urls)).flat();
 }
 
-async function resolveOne(
+const SERVER_TIMEOUT_MS = 5_000;
+
+/**
+ * Finds out what is stored under a name: from the server on the store, else from the index that the last one left. Undefined where
+ * neither may be asked.
+ */
+async function storedDigests(location: string, name: DistfileName): Promise<ComputedDigests | "none" | undefined> {
+  try {
+    const path = `/api/v1/files/${encodeURIComponent(name)}`;
+    // The server is this very program: its answers are as the schemas have them.
+    const details = (await readFromServer(location, path, AbortSignal.timeout(SERVER_TIMEOUT_MS))) as
+      | FileDetails
+      | undefined;
+    const { size = 0, blake2b = null, sha512 = null } = details?.stored ?? {};
+    if (details)
+      return digestsOfRow({ size, blake2b, sha512, otherHashes: null }) ?? (details.stored ? undefined : "none");
+    const found = readIndex(`${location}/index.sqlite`, (db) => ({ row: createFileRows(db).get(name) }));
+    if (!found) return undefined;
+    return found.row ? digestsOfRow(found.row) : "none";
+  } catch {
+    return undefined;
+  }
+}
+
+async function storedState({ storage }: Config, name: DistfileName, entry: DistEntry): Promise<ResolvedFile["stored"]> {
+  const digests = await storedDigests(storage.location, name);
+  if (digests === undefined) return undefined;
+  if (digests === "none") return "nothing";
+  return compareDigests(entry, digests) === "different" ? "another" : "this";
+}
+
+async function resolveContent(
   name: DistfileName,
-  wantedBy: readonly WantedBy[],
-  { resolver, mirrors, unknown }: { resolver: Resolver; mirrors: Mirrors; unknown: "mirrors" | "deny" },
-): Promise<Resolved> {
-  const [first] = wantedBy;
-  if (!first)
-    return {
-      file: name,
-      found: false,
-      mirrors: unknown === "deny" ? [] : await urlsAtMirrors(name, undefined, mirrors),
-    };
-  const resolution = await resolver.resolve(name, first.entry, "all");
+  content: Digests,
+  { resolver, mirrors }: { resolver: Resolver; mirrors: Mirrors },
+): Promise<ResolvedContent> {
+  const resolution = await resolver.resolve(name, content, "all");
   const { permission } = resolution;
   return {
-    file: name,
-    found: true,
-    entry: first.entry,
+    entry: { ...content, name },
     packages: resolution.packages.map(({ repository, name: packageName, fetchables }) => ({
       repo: repository.name,
       package: packageName,
       ebuilds: fetchables.map(({ pf }) => pf),
     })),
     uris: await urisOf(resolution, mirrors),
-    mirrors: permission.mirrors === "never" ? [] : await urlsAtMirrors(name, first.entry, mirrors),
+    mirrors: permission.mirrors === "never" ? [] : await urlsAtMirrors(name, { ...content, name }, mirrors),
     mirrorsLast: permission.mirrors === "last",
     restrict: { fetch: permission.fetchRestricted, mirror: permission.mirrorRestricted },
     refusals: resolution.refusals,
   };
+}
+
+async function resolveOne(
+  name: DistfileName,
+  wantedBy: readonly WantedBy[],
+  config: Config,
+  deps: { readonly resolver: Resolver; readonly mirrors: Mirrors },
+): Promise<Resolved> {
+  const { mirrors } = deps;
+  const { unknown } = config.fetcher;
+  const [first, ...more] = contentsOf(wantedBy);
+  if (!first)
+    return {
+      file: name,
+      found: false,
+      mirrors: unknown === "deny" ? [] : await urlsAtMirrors(name, undefined, mirrors),
+    };
+  const others: ResolvedContent[] = [];
+  for (const other of more) others.push({ ...(await resolveContent(name, other, deps)), mirrors: [] });
+  const content = await resolveContent(name, first, deps);
+  return { file: name, found: true, ...content, stored: await storedState(config, name, content.entry), others };
 }
 
 /**
@@ -213,9 +296,9 @@ export async function resolve(
     clock: systemClock,
     log,
   });
-  const deps = { resolver, mirrors, unknown: config.fetcher.unknown };
+  const deps = { resolver, mirrors };
   const resolved: Resolved[] = [];
-  for (const name of names) resolved.push(await resolveOne(name, wantedBy.get(name) ?? [], deps));
+  for (const name of names) resolved.push(await resolveOne(name, wantedBy.get(name) ?? [], config, deps));
   output.out(render(resolved, json, output.paint));
   await (await sandbox)?.sandbox?.stop();
   return resolved.every((one) => one.found) ? 0 : 1;

@@ -9,7 +9,7 @@ export interface Permission {
   readonly mirrors: "first" | "last" | "never";
   /** URIs that may be fetched, in Portage's order; `mirror://` is not expanded. */
   readonly uris: readonly string[];
-  /** Whether the restriction holds for everybody, whatever their USE flags. */
+  /** Whether the restriction holds for the file and for everybody, whatever their USE flags. */
   readonly fetchRestricted: boolean;
   readonly mirrorRestricted: boolean;
 }
@@ -45,14 +45,15 @@ function mirrorsFor(uris: readonly SrcUri[], { fetch, mirror, primaryuri }: Rest
  */
 export function permissionOf(uris: readonly SrcUri[], restrict: string): Permission {
   const restrictions = parseRestrict(restrict);
-  const fetchRestricted = restrictions.fetch === "yes";
+  const isFetchRestricted = restrictions.fetch === "yes";
+  const isLifted = (...by: readonly SrcUri["lifts"][]) => uris.some(({ lifts }) => by.includes(lifts));
   // RESTRICT=fetch is about plain URIs: mirror:// names mirrors that may be asked all the same.
-  const allowed = uris.filter(({ uri, lifts }) => !fetchRestricted || lifts !== "nothing" || isMirrorUri(uri));
+  const allowed = uris.filter(({ uri, lifts }) => !isFetchRestricted || lifts !== "nothing" || isMirrorUri(uri));
   return {
     mirrors: mirrorsFor(uris, restrictions),
     uris: inPortageOrder(allowed.map(({ uri }) => uri)),
-    fetchRestricted,
-    mirrorRestricted: restrictions.mirror === "yes",
+    fetchRestricted: isFetchRestricted && !isLifted("fetch", "mirror"),
+    mirrorRestricted: restrictions.mirror === "yes" && !isLifted("mirror"),
   };
 }
 

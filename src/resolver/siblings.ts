@@ -33,9 +33,9 @@ export async function siblingsOf(
   for (const { metadata: ebuild } of known) {
     if (!ebuild.srcUri.includes(name)) continue;
     const { files, unconditional } = await readSrcUri(ebuild);
-    const uris = files.get(name);
-    if (!uris || permissionOf(uris, ebuild.restrict).fetchRestricted) continue;
-    shared = (shared ?? [...unconditional]).filter((one) => unconditional.has(one));
+    const mayBeFetched = (one: string) => !permissionOf(files.get(one) ?? [], ebuild.restrict).fetchRestricted;
+    if (!files.has(name) || !mayBeFetched(name)) continue;
+    shared = (shared ?? [...unconditional]).filter((one) => unconditional.has(one) && mayBeFetched(one));
     if (!unconditional.has(name)) shared = [name, ...shared.filter((one) => one !== name)];
   }
   if (!shared) return [];
