@@ -248,3 +248,20 @@ test("a reader that resolves the link once sees one complete version, through ma
   expect(mixtures).toEqual([]);
   expect(seen.size).toBeGreaterThan(7);
 });
+
+test("a repository with a file beyond all measure is refused before it is checked out, and stays as it was", async () => {
+  const { next, status } = await start();
+  const before = realpathSync(location());
+  remote.write("profiles/zeros", "");
+  truncateSync(join(remote.path, "profiles/zeros"), 300 * 1024 * 1024);
+  remote.commit("2");
+  await next();
+  expect(status()).toMatchObject({
+    state: "failing",
+    problem: 'the repository has a file "profiles/zeros" of 300 MiB: expected at most 64.0 MiB',
+  });
+  expect([realpathSync(location()), version()]).toEqual([before, "1"]);
+  const known = kept();
+  await next();
+  expect(kept()).toEqual(known);
+});

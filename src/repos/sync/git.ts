@@ -6,6 +6,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError, type RunCommand } from "./run-command.ts";
+import { createTreeSizes, TooLargeError } from "./size-limit.ts";
 import { type SyncUrl, splitCredentials } from "./url.ts";
 import type { Version, VersionBuild } from "./versions.ts";
 
@@ -64,6 +65,8 @@ function createGit({ url, target, run }: VersionBuild) {
     clone: (...args: string[]) => run([...command, "clone", ...args], { variables, silenceMs: SILENCE_MS }),
     remote: (...args: string[]) => run([...command, ...inside, ...args], { variables, silenceMs: SILENCE_MS }),
     local: (...args: string[]) => run([...command, ...inside, ...args], { variables }),
+    listSizes: (commit: string, onOutput: (text: string) => void) =>
+      run([...command, ...inside, "ls-tree", "-r", "-l", "-z", commit], { variables, onOutput }),
   };
 }
 
@@ -134,7 +137,11 @@ async function isSound(git: Git): Promise<boolean> {
   }
 }
 
+/** @throws {TooLargeError} before any file is written */
 async function checkOut(git: Git, target: string, commit: string): Promise<void> {
+  const sizes = createTreeSizes();
+  await git.listSizes(commit, sizes.read);
+  sizes.check();
   await git.local("reset", "--hard", "--quiet", commit);
   await collectGarbage(git, target);
 }
@@ -153,7 +160,7 @@ export async function buildFromGit(build: VersionBuild): Promise<string | undefi
       return commit;
     } catch (error) {
       // A new clone replaces objects that a power failure destroyed.
-      if (!(error instanceof CommandError) || (await isSound(git))) throw error;
+      if (!(error instanceof CommandError) || error instanceof TooLargeError || (await isSound(git))) throw error;
       await run(["rm", "-rf", "--", ...(await readdir(target)).map((name) => join(target, name))]);
     }
   }

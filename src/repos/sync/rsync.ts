@@ -4,6 +4,7 @@
  */
 import { stat, utimes } from "node:fs/promises";
 import { withoutTrailing } from "../../lib/text.ts";
+import { MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
 import { splitCredentials } from "./url.ts";
 import type { VersionBuild } from "./versions.ts";
 
@@ -11,6 +12,7 @@ const OPTIONS = [
   "--recursive --links --perms --times --compress --whole-file --chmod=D755,F644",
   // Leaves out devices, links out of the repository, and folders that are not part of a repository but may be in one.
   "--safe-links --exclude=/.git --exclude=/distfiles --exclude=/packages --exclude=/local",
+  `--max-size=${MAX_REPOSITORY_FILE_BYTES}`,
   // Prints changed files and nothing else.
   "--itemize-changes --out-format=%i --no-motd --info=nonreg0,symsafe0",
   "--timeout=120 --contimeout=30",

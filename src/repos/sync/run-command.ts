@@ -14,6 +14,8 @@ export interface CommandOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** How long the command may write nothing; only for commands that report progress. */
   readonly silenceMs?: number;
+  /** Gets the whole standard output as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface CommandRunnerDeps {
@@ -30,7 +32,11 @@ export interface CommandRunnerDeps {
  */
 export type RunCommand = (command: readonly string[], options?: CommandOptions) => Promise<string>;
 
-const WRAPPER = `exec 3<&0
+/** In units of 512 bytes: no pack is larger than what a repository may have. */
+const MAX_FILE_BLOCKS = (2 * 1024 * 1024 * 1024) / 512;
+
+const WRAPPER = `ulimit -f ${MAX_FILE_BLOCKS} || exit
+exec 3<&0
 { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
 nice -n 10 "$@" </dev/null 3<&-`;
 
@@ -48,12 +54,13 @@ const NOT_FOUND = 127;
 const PACKAGES: Readonly<Record<string, string>> = { git: "dev-vcs/git", rsync: "net-misc/rsync" };
 
 /** Reads everything, and keeps the end. */
-async function readEnd(stream: ReadableStream<Uint8Array>, onChunk: () => void): Promise<string> {
+async function readEnd(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<string> {
   const decoder = new TextDecoder();
   let end = "";
   for await (const chunk of stream) {
-    onChunk();
-    end = (end + decoder.decode(chunk, { stream: true })).slice(-KEPT_CHARACTERS);
+    const text = decoder.decode(chunk, { stream: true });
+    onText(text);
+    end = (end + text).slice(-KEPT_CHARACTERS);
   }
   return end;
 }
@@ -97,7 +104,7 @@ export function createCommandRunner({ environment, clock, signal }: CommandRunne
     }
   }
 
-  return async (command, { variables = {}, silenceMs = MAX_MS } = {}) => {
+  return async (command, { variables = {}, silenceMs = MAX_MS, onOutput } = {}) => {
     signal.throwIfAborted();
     const [program = ""] = command;
     const child = Bun.spawn(["sh", "-c", WRAPPER, "sh", ...command], {
@@ -125,7 +132,11 @@ export function createCommandRunner({ environment, clock, signal }: CommandRunne
     const over = new AbortController();
     const onAbort = () => end("the sync was stopped");
     signal.addEventListener("abort", onAbort);
-    const outputs = Promise.all([readEnd(child.stdout, hear), readEnd(child.stderr, hear)]);
+    const onText = (text: string) => {
+      hear();
+      onOutput?.(text);
+    };
+    const outputs = Promise.all([readEnd(child.stdout, onText), readEnd(child.stderr, hear)]);
     void watch(silenceMs, () => heardAt, over.signal, end);
     const exit = await child.exited;
     signal.removeEventListener("abort", onAbort);

@@ -5,9 +5,12 @@
 import { readdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../lib/clock.ts";
+import { formatBytes } from "../../lib/format.ts";
+import type { Logger } from "../../lib/log.ts";
 import { buildFromGit } from "./git.ts";
 import { buildFromRsync } from "./rsync.ts";
 import { CommandError, type RunCommand } from "./run-command.ts";
+import { measure } from "./size-limit.ts";
 import { isRsyncUrl, maskedUrl } from "./url.ts";
 import type { Versions } from "./versions.ts";
 
@@ -16,6 +19,7 @@ export interface SyncOnceDeps {
   readonly versions: Versions;
   readonly run: RunCommand;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 interface Built {
@@ -65,7 +69,7 @@ async function isEbuildRepository(path: string): Promise<boolean> {
  * @throws {CommandError} {Error} errors of the file system; {unknown} what `run` throws
  */
 export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
-  const { url, versions, run, clock } = deps;
+  const { url, versions, run, clock, log } = deps;
   const target = await versions.createFolder();
   try {
     const { isNew, commit } = await build(target, deps);
@@ -73,6 +77,8 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
       if (!(await isEbuildRepository(target))) {
         throw new CommandError("not an ebuild repository: it has neither profiles nor a Manifest");
       }
+      const bytes = await measure(target, run);
+      log.debug("repository {url} has {size} of files", { url: maskedUrl(url), size: formatBytes(bytes) });
       // A current version must be completely on disk, whenever the power fails.
       await run(["sync", "-f", target]);
       await versions.activate(target, clock.now(), commit);

@@ -169,7 +169,7 @@ export function createRepositorySync(deps: RepositorySyncDeps): RepositorySync {
     nextAt = undefined;
     cloning = first;
     try {
-      const changed = await syncOnce({ url, versions, run, clock });
+      const changed = await syncOnce({ url, versions, run, clock, log });
       succeed(first, changed, clock.now() - startedAt);
       triedAt = clock.now();
       return changed ? { url, location, first } : undefined;

@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { createTreeSizes, MAX_REPOSITORY_BYTES, MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
+
+const entry = (size: number | string, path: string) => `100644 blob ${"a".repeat(40)} ${size}\t${path}\0`;
+
+test("sizes are summed up however the output is cut, and submodules have none", () => {
+  const sizes = createTreeSizes();
+  const files = MAX_REPOSITORY_BYTES / MAX_REPOSITORY_FILE_BYTES;
+  const text = Array.from({ length: files }, (_, i) => entry(MAX_REPOSITORY_FILE_BYTES, `a ${i}\tb`)).join("");
+  for (let at = 0; at < text.length; at += 7) sizes.read(text.slice(at, at + 7));
+  sizes.read(entry("-", "submodule"));
+  sizes.check();
+  sizes.read(entry("      1", "one more"));
+  expect(sizes.check).toThrow("the repository has files of 2.00 GiB: expected at most 2.00 GiB");
+});
+
+test("one large file is named", () => {
+  const sizes = createTreeSizes();
+  sizes.read(entry(MAX_REPOSITORY_FILE_BYTES + 1, "profiles/zeros"));
+  expect(sizes.check).toThrow('a file "profiles/zeros" of 64.0 MiB: expected at most 64.0 MiB');
+});
