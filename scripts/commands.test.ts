@@ -241,3 +241,21 @@ test("over TCP, changes need the token, and import is refused", async () => {
   expect(await post("nothing", {}, { authorization })).toEqual([404, "application/problem+json"]);
   expect(await post("rescan", { ful: true }, { authorization })).toEqual([422, "application/problem+json"]);
 });
+
+test("healthcheck says whether the server answers, and with --hung fails for one that takes connections and is silent", async () => {
+  const { url, pid } = await serve();
+  const port = new URL(url).port;
+  const check = (...args: string[]) => run("healthcheck", "--address", "127.0.0.1", "--port", port, ...args);
+  expect(await check()).toEqual({ exit: 0, stdout: "ok\n", stderr: "" });
+  process.kill(pid, "SIGSTOP");
+  try {
+    const silent = `portcache: http://127.0.0.1:${port}/healthz: no answer within 10 s\n`;
+    const [once, hung] = await Promise.all([check(), check("--hung")]);
+    expect(once).toEqual({ exit: 1, stdout: "", stderr: silent });
+    expect(hung).toEqual({ exit: 1, stdout: "", stderr: silent });
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await server?.stop();
+  expect([(await check()).exit, (await check("--hung")).exit]).toEqual([1, 0]);
+}, 60_000);

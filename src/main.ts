@@ -77,6 +77,8 @@ async function runCommand(invocation: Invocation): Promise<number> {
         { watch: options["watch"] === true, json, unicode: showsUnicode(env) },
         output,
       ),
+    healthcheck: async () =>
+      (await import("./cli/healthcheck-command.ts")).healthcheck(loaded, options["hung"] === true, output),
     clean: async () => runAction((await import("./cli/clean-command.ts")).cleanCommand(options), context),
     verify: async () => runAction((await import("./cli/verify-command.ts")).verifyCommand(options), context),
     fetch: async () =>

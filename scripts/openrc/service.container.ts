@@ -142,6 +142,28 @@ test("a killed server is started again with its store", async () => {
   expect((await service("status")).exit).toBe(0);
 });
 
+test("a server that hangs is started again, and one that answers is left alone", async () => {
+  const confd = "/etc/conf.d/portcache";
+  const before = readFileSync(confd, "utf8");
+  writeFileSync(confd, `${before}\nhealthcheck_delay="2"\nhealthcheck_timer="2"\n`);
+  try {
+    await service("start");
+    expect(await healthy()).toBe("ok");
+    const hung = serverPid();
+    await Bun.sleep(7000);
+    expect(serverPid()).toBe(hung);
+    process.kill(hung, "SIGSTOP");
+    // Three answers that do not come, 10 s each.
+    for (let i = 0; i < 450 && serverPid() === hung; i++) await Bun.sleep(100);
+    expect(serverPid()).not.toBe(hung);
+    expect(await healthy()).toBe("ok");
+    expect(existsSync(`/proc/${hung}`)).toBe(false);
+  } finally {
+    await service("stop");
+    writeFileSync(confd, before);
+  }
+}, 90_000);
+
 test("a second instance reports a store or port in use, else it runs", async () => {
   if (!existsSync("/etc/init.d/portcache.lan")) symlinkSync("/etc/init.d/portcache", "/etc/init.d/portcache.lan");
   await run("rc-update", "-u");

@@ -30,7 +30,7 @@ for _ in $(seq 50); do journalctl --no-pager --unit portcache | grep -q sandbox 
 must journalctl --no-pager --output=cat --unit portcache
 must grep -q 'sandbox: bubblewrap' <(journalctl --no-pager --unit portcache)
 
-printf '\n== reload, kill, stop\n'
+printf '\n== reload, kill\n'
 printf '[storage]\nmax_size = "3GiB"\n' >/etc/portcache/portcache.toml
 must systemctl reload portcache
 sleep 1
@@ -40,6 +40,24 @@ kill -9 "$pid"
 sleep 2
 must healthy
 mustnot test "$(server)" = "$pid"
+
+printf '\n== a server that hangs is started again, and one that answers is left alone\n'
+mkdir -p /etc/systemd/system/portcache.service.d
+printf '[Service]\nWatchdogSec=4\n' >/etc/systemd/system/portcache.service.d/watchdog.conf
+systemctl daemon-reload
+must systemctl restart portcache
+must healthy
+pid=$(server)
+sleep 10
+must test "$(server)" = "$pid"
+kill -STOP "$pid"
+for _ in $(seq 60); do [ "$(server)" = "$pid" ] || break; sleep 1; done
+must healthy
+mustnot test "$(server)" = "$pid"
+rm -r /etc/systemd/system/portcache.service.d
+systemctl daemon-reload
+
+printf '\n== stop\n'
 must systemctl stop portcache
 must test "$(systemctl show --property=Result --value portcache)" = success
 mustnot curl -s http://127.0.0.1:8000/healthz

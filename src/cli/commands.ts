@@ -7,6 +7,7 @@ export type CommandName =
   | "check"
   | "resolve"
   | "status"
+  | "healthcheck"
   | "mirrors"
   | "index"
   | "fetch"
@@ -55,6 +56,17 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
     summary: "show the store, the hit ratio and the downloads",
     description: "Show the size of the store, the hit ratio, the bytes saved, and the downloads in progress.",
     options: [{ flags: "--watch", description: "refresh every second until Ctrl-C" }],
+  },
+  healthcheck: {
+    summary: "ask whether the server answers",
+    description:
+      "Ask /healthz at the configured address and port. Exits with 1 if the server does not answer that it is well within 10 seconds.",
+    options: [
+      {
+        flags: "--hung",
+        description: "exit with 1 only if it takes connections but does not answer, three times: for supervisors",
+      },
+    ],
   },
   mirrors: {
     summary: "show how fast and how reliable the mirrors are",

@@ -23,6 +23,7 @@ import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
 import { holdStoreLock } from "./store-lock.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 /** The server cannot start, for a reason that the admin can do something about. */
 class StartError extends Error {}
@@ -219,6 +220,7 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
   if (problems.length > 0) throw new ConfigError(problems);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
   for (const note of [...loaded.notes, ...loaded.doubts]) log.warn("{note}", { note });
+  startWatchdog(resources.environment, log);
   try {
     return await run(loaded, resources, log);
   } catch (error) {
