@@ -6,6 +6,7 @@
 import type { ComputedDigests, HashAlgorithm } from "../distfile/digests.ts";
 import type { NotModifiedError } from "../distfile/errors.ts";
 import type { Source } from "../distfile/source.ts";
+import { parseHttpDate } from "../lib/http-date.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
 
@@ -54,7 +55,7 @@ const STRONG_AFTER_MS = 60_000;
 
 function strongDate(fields: Headers): string | undefined {
   const lastModified = fields.get("last-modified");
-  const ageMs = Date.parse(fields.get("date") ?? "") - Date.parse(lastModified ?? "");
+  const ageMs = (parseHttpDate(fields.get("date")) ?? Number.NaN) - (parseHttpDate(lastModified) ?? Number.NaN);
   return lastModified !== null && ageMs >= STRONG_AFTER_MS ? lastModified : undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Makes a file's validators and evaluates the preconditions of a request against them (RFC 9110, sections 8.8 and 13; pure).
  */
+import { parseHttpDate } from "../lib/http-date.ts";
 
 export interface Validators {
   /** Strong, with its quotes; undefined while unknown. */
@@ -39,8 +40,8 @@ export function isNotModified(headers: Headers, { etag, lastModifiedAt }: Valida
   if (ifNoneMatch !== null) return listsEtag(ifNoneMatch, etag);
   const ifModifiedSince = headers.get("if-modified-since");
   if (ifModifiedSince === null) return false;
-  const since = Date.parse(ifModifiedSince);
-  return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) <= seconds(since);
+  const since = parseHttpDate(ifModifiedSince);
+  return lastModifiedAt !== undefined && since !== undefined && seconds(lastModifiedAt) <= seconds(since);
 }
 
 /** Returns whether a precondition of the client fails, so that the answer is 412. */
@@ -49,8 +50,8 @@ export function isPreconditionFailed(headers: Headers, { etag, lastModifiedAt }:
   if (ifMatch !== null) return !listsEtag(ifMatch.replace(/W\/"[^"]*"/g, ""), etag);
   const ifUnmodifiedSince = headers.get("if-unmodified-since");
   if (ifUnmodifiedSince === null) return false;
-  const since = Date.parse(ifUnmodifiedSince);
-  return lastModifiedAt !== undefined && !Number.isNaN(since) && seconds(lastModifiedAt) > seconds(since);
+  const since = parseHttpDate(ifUnmodifiedSince);
+  return lastModifiedAt !== undefined && since !== undefined && seconds(lastModifiedAt) > seconds(since);
 }
 
 /** Returns whether Range counts: If-Range, if sent, must name exactly this file (strong comparison). */
@@ -58,6 +59,6 @@ export function rangeApplies(headers: Headers, { etag, lastModifiedAt }: Validat
   const ifRange = headers.get("if-range");
   if (ifRange === null) return true;
   if (ifRange.includes('"')) return etag !== undefined && ifRange.trim() === etag;
-  const date = Date.parse(ifRange);
-  return lastModifiedAt !== undefined && seconds(lastModifiedAt) === seconds(date);
+  const date = parseHttpDate(ifRange);
+  return lastModifiedAt !== undefined && date !== undefined && seconds(lastModifiedAt) === seconds(date);
 }

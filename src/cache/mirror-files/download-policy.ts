@@ -8,6 +8,7 @@ import type { Source, SourceList } from "../../distfile/source.ts";
 import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { parseHttpDate } from "../../lib/http-date.ts";
 import type { Semaphore } from "../../lib/semaphore.ts";
 import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
 import type { DownloadPolicy } from "../start-download.ts";
@@ -49,7 +50,7 @@ function conditionalHeaders(file: StoredMirrorFile | undefined, source: Source):
 /** @throws {SourceError} when another mirror's file is older: what clients have seen must not become older again */
 function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
   if (!file?.metadata.lastModified || lastModifiedAt === undefined || isFrom(file.source, source)) return;
-  if (lastModifiedAt < Date.parse(file.metadata.lastModified)) {
+  if (lastModifiedAt < (parseHttpDate(file.metadata.lastModified) ?? Number.NEGATIVE_INFINITY)) {
     throw new SourceError("bad", "has an older file than the one stored");
   }
 }

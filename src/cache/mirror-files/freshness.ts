@@ -3,8 +3,10 @@
  * where they say nothing the name says most. A file with a date in its path never changes as a rule; anything else
  * (`gentoo-latest.tar.xz`, `latest-stage3.txt`, a binhost's `Packages`) may change any day, and revalidation costs a 304.
  */
+
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { HttpMetadata } from "../../index/files.ts";
+import { parseHttpDate } from "../../lib/http-date.ts";
 import { MAX_FIELD_CHARACTERS } from "../../upstream/request.ts";
 
 /** The directives of a Cache-Control (section 5.2) by name, in lower case; one without a value has the empty one. */
@@ -65,8 +67,8 @@ export function isDated(path: string): boolean {
 
 function heuristicMs({ name, metadata: { lastModified, dateAt } }: StoredResponse): number {
   const { least, most } = isDated(name) ? DATED_MS : UNDATED_MS;
-  const modifiedAt = lastModified === null ? Number.NaN : Date.parse(lastModified);
-  const share = Number.isNaN(modifiedAt) ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
+  const modifiedAt = parseHttpDate(lastModified);
+  const share = modifiedAt === undefined ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
   return Math.min(most, Math.max(least, share));
 }
 

@@ -2,13 +2,8 @@
  * Makes the metadata that is kept of a mirror's response (RFC 9111, sections 3 and 4.2.3): pure functions of its header fields.
  */
 import type { HttpMetadata } from "../../index/files.ts";
+import { parseHttpDate } from "../../lib/http-date.ts";
 import { parseCacheControl } from "./freshness.ts";
-
-/** Milliseconds since the epoch; undefined where it is not there or no date. */
-function dateOf(fields: Headers, name: string): number | undefined {
-  const at = Date.parse(fields.get(name) ?? "");
-  return Number.isNaN(at) ? undefined : at;
-}
 
 /**
  * Whether a shared cache may store what came with these. Requests are alike but for the path, so that a Vary by any of their
@@ -22,7 +17,7 @@ export function isStorable(fields: Headers): boolean {
 
 /** @param askedAt when the request was sent @param now when its response came */
 export function metadataOf(fields: Headers, askedAt: number, now: number): HttpMetadata {
-  const dateAt = dateOf(fields, "date") ?? now;
+  const dateAt = parseHttpDate(fields.get("date"), now) ?? now;
   const age = fields.get("age") ?? "";
   const ageMs = /^\d+$/.test(age) ? 1000 * Number(age) : 0;
   const expires = fields.get("expires");
@@ -31,7 +26,7 @@ export function metadataOf(fields: Headers, askedAt: number, now: number): HttpM
     etag: fields.get("etag"),
     lastModified: fields.get("last-modified"),
     cacheControl: fields.get("cache-control") ?? "",
-    expiresAt: expires === null ? null : (dateOf(fields, "expires") ?? 0),
+    expiresAt: expires === null ? null : (parseHttpDate(expires, now) ?? 0),
     dateAt,
     answeredAt: now,
     // A mirror's clock that is behind ours makes its files look old: that costs a revalidation, no more.

@@ -10,6 +10,7 @@ import type { Flights } from "../../fetch/flights.ts";
 import type { UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { parseHttpDate } from "../../lib/http-date.ts";
 import type { Logger } from "../../lib/log.ts";
 import { countUse, incoming, inTime, notFound } from "../answer.ts";
 import type { InUse } from "../in-use.ts";
@@ -78,7 +79,7 @@ function keyOf(path: MirrorPath): string {
 /** Whether a mirror's answer to HEAD is about the very file that is stored (section 4.3.5). */
 function isSame({ stored, metadata }: StoredMirrorFile, { total, lastModifiedAt }: UpstreamHead): boolean {
   if (metadata.lastModified === null || lastModifiedAt === undefined) return false;
-  return total === stored.file.size && lastModifiedAt === Date.parse(metadata.lastModified);
+  return total === stored.file.size && lastModifiedAt === parseHttpDate(metadata.lastModified);
 }
 
 /** @throws whatever is neither a 304 nor a failure of all mirrors */
