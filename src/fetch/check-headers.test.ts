@@ -1,12 +1,37 @@
 import { expect, test } from "bun:test";
 import { checkHeaders } from "./check-headers.ts";
 
+test("a Content-Encoding that servers give by a name's suffix is no encoding, whoever wants the file", () => {
+  const headers = { total: 10, contentType: "" };
+  for (const [name, contentEncoding] of [
+    ["a-1.tar.gz", "gzip"],
+    ["a-1.tgz", "x-gzip"],
+    ["a-1.tar.bz2", "x-bzip2"],
+    ["a-1.tar.xz", "xz"],
+    ["a-1.tar.zst", "zstd"],
+    ["a-1.tar.Z", "x-compress"],
+    ["snapshots/a.tar.gz", "gzip"],
+  ] as const) {
+    expect(() => checkHeaders(name, { ...headers, contentEncoding }, undefined, undefined)).not.toThrow();
+  }
+  for (const [name, contentEncoding] of [
+    ["a-1.tar", "gzip"],
+    ["a-1.tar.gz", "br"],
+    ["a-1.tar.xz", "gzip"],
+    ["a.gz.patch", "gzip"],
+  ] as const) {
+    expect(() => checkHeaders(name, { ...headers, contentEncoding }, undefined, undefined)).toThrow(
+      "none was accepted",
+    );
+  }
+});
+
 test("headers alone rule out a response that can't be the file", () => {
   const headers = { total: 10, contentType: "application/x-gzip", contentEncoding: "" };
   expect(() => checkHeaders("a.gz", headers, { size: 10 }, undefined)).not.toThrow();
   expect(() => checkHeaders("a.gz", { ...headers, contentEncoding: "x-gzip" }, { size: 10 }, undefined)).not.toThrow();
   expect(() => checkHeaders("a.gz", { ...headers, total: 11 }, { size: 10 }, undefined)).toThrow("Manifest says 10");
-  expect(() => checkHeaders("a.gz", { ...headers, contentEncoding: "gzip" }, undefined, undefined)).toThrow("gzip");
+  expect(() => checkHeaders("a.zip", { ...headers, contentEncoding: "gzip" }, undefined, undefined)).toThrow("gzip");
   expect(() =>
     checkHeaders("a.gz", { ...headers, contentType: "text/html; charset=utf-8" }, undefined, undefined),
   ).toThrow("HTML");

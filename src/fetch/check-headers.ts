@@ -13,14 +13,16 @@ export interface ResponseHeaders {
 
 /** Content-Encodings that file servers send by the name's suffix, although they send the file as it is on disk. */
 const SUFFIX_ENCODINGS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^(?:x-)?gzip$/i, /\.t?gz$/],
+  [/^(?:x-)?gzip$/i, /\.(?:t?gz|svgz)$/],
+  [/^(?:x-)?compress$/i, /\.t?Z$/],
   [/^(?:x-)?bzip2$/i, /\.t?bz2$/],
   [/^(?:x-)?xz$/i, /\.t?xz$/],
+  [/^zstd$/i, /\.t?zst$/],
+  [/^br$/i, /\.br$/],
 ];
 
-/** Only of mirror files, whose content no Manifest will ever verify. */
 function isEncodingBySuffix(name: string, encoding: string): boolean {
-  return name.includes("/") && SUFFIX_ENCODINGS.some(([said, suffix]) => said.test(encoding) && suffix.test(name));
+  return SUFFIX_ENCODINGS.some(([said, suffix]) => said.test(encoding.trim()) && suffix.test(name));
 }
 
 /**
