@@ -115,7 +115,7 @@ export const MirrorSchema = v.object({
     v.object({ delivered: v.number(), absent: v.number(), failed: v.number() }),
     v.description("exponentially decayed counts"),
   ),
-  circuit: v.picklist(["closed", "open", "half-open"]),
+  circuit: v.picklist(["closed", "open", "half-open", "waiting"]),
   open_until: v.nullable(instant),
   transfers: v.pipe(v.nullable(count), v.description("requests in progress; null if no server is running")),
   last_request_at: v.nullable(instant),

@@ -16,7 +16,7 @@ function createSource(label: string, calls: string[]): Source {
   return {
     label,
     trustedOrigin: undefined,
-    locate: async () => `${label}/x`,
+    locate: async () => ({ urls: [`${label}/x`] }),
     startRequest: () => recorder,
     hedgeDelayMs: () => 7,
     expectedMs: () => 8,
@@ -45,7 +45,7 @@ test("each request is recorded with its times, and the source's own recorder get
   const recorder = fetchHistory.start(name);
   const list: SourceList = { sources: () => [createSource("a", calls)], refusals: [] };
   const [source] = recorder.record(list).sources();
-  expect([source?.label, await source?.locate(), source?.hedgeDelayMs(), source?.expectedMs(1)]).toEqual([
+  expect([source?.label, (await source?.locate())?.urls[0], source?.hedgeDelayMs(), source?.expectedMs(1)]).toEqual([
     "a",
     "a/x",
     7,

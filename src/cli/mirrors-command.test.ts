@@ -75,7 +75,7 @@ test("beside a running server it shows what the server knows now", async () => {
   using folder = createTempFolder();
   const location = folder.file("store");
   mkdirSync(`${location}/distfiles`, { recursive: true });
-  const host = { host: "http://mirror.test", stats: NO_STATS, lastRequestAt: 1, activeRequests: 3 };
+  const host = { host: "http://mirror.test", stats: NO_STATS, lastRequestAt: 1, activeRequests: 3, waitUntil: 0 };
   const known: Mirrors = { mirrors: [describeMirror(host, "mirror", true, 1)] };
   const asked: string[] = [];
   const server = Bun.serve({

@@ -26,7 +26,8 @@ function speed(bytesPerSecond: number | null): string {
 function circuitText({ circuit, open_until }: Mirror, paint: Output["paint"], now: number): string {
   if (circuit === "closed") return paint("green", "closed");
   if (circuit === "half-open") return paint("yellow", "half-open");
-  return paint("red", `open for ${Math.ceil((Date.parse(open_until ?? "") - now) / 1000)} s`);
+  const seconds = Math.ceil((Date.parse(open_until ?? "") - now) / 1000);
+  return circuit === "waiting" ? paint("yellow", `asked to wait ${seconds} s`) : paint("red", `open for ${seconds} s`);
 }
 
 function render(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"], now: number): string {
@@ -50,7 +51,13 @@ function readStored({ config }: LoadedConfig, now: number): readonly Mirror[] {
   requireStore(location);
   const records = new Map(readHosts(`${location}/index.sqlite`).map((one) => [one.host, one]));
   const serverRuns = isStoreLocked(location);
-  const noRecord = (host: string): HostRecord => ({ host, stats: NO_STATS, lastRequestAt: 0, activeRequests: 0 });
+  const noRecord = (host: string): HostRecord => ({
+    host,
+    stats: NO_STATS,
+    lastRequestAt: 0,
+    activeRequests: 0,
+    waitUntil: 0,
+  });
   const keys = [...new Set(config.fetcher.mirrors.map(mirrorKey))];
   const configured = keys.map((key) => describeMirror(records.get(key) ?? noRecord(key), "mirror", serverRuns, now));
   const hosts = [...records.values()]

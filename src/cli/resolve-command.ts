@@ -14,7 +14,7 @@ import { createFileRows, digestsOfRow } from "../index/files.ts";
 import { readIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatBytes, formatCount } from "../lib/format.ts";
-import { openLog } from "../lib/log.ts";
+import { type Logger, openLog } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createHosts, type Hosts } from "../mirrors/hosts.ts";
@@ -135,7 +135,7 @@ function render(all: readonly Resolved[], json: boolean, paint: Output["paint"])
   return all.map((resolved) => toText(resolved, paint)).join("\n\n");
 }
 
-/** After this time a mirror without layout.conf is shown with the flat layout, as Portage would use it. */
+/** After this time a mirror whose layout.conf has not come is shown with the usual layout. */
 const LAYOUT_TIMEOUT_MS = 3_000;
 
 /** Statistics that start empty and are thrown away: one command's requests are no measure. */
@@ -144,7 +144,7 @@ function createUnmeasuredHosts(): Hosts {
   return createHosts({ rows, clock: systemClock, onCircuitChange: () => undefined });
 }
 
-function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts: Hosts): Mirrors {
+function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts: Hosts, log: Logger): Mirrors {
   const settings = {
     ...upstreamSettings(config, userAgent, systemClock),
     connectTimeoutMs: LAYOUT_TIMEOUT_MS,
@@ -158,6 +158,8 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts
     layouts: createLayouts({
       rows: { get: (url) => fetched.get(url), put: (url, layout) => fetched.set(url, layout) },
       clock: systemClock,
+      log,
+      onChange: () => undefined,
       getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
     }),
     answers: { all: () => [], put: () => undefined },
@@ -168,9 +170,7 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts
 
 async function urlsAtMirrors(name: DistfileName, entry: WantedBy["entry"] | undefined, mirrors: Mirrors) {
   const sources = mirrors.sources(name, entry, []);
-  return await Promise.all(
-    sources.map(({ label, locate }) => locate().catch(() => `${label}/distfiles/${encodeURIComponent(name)}`)),
-  );
+  return await Promise.all(sources.map(async ({ locate }) => (await locate()).urls[0]));
 }
 
 async function urisOf({ uris }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
@@ -279,7 +279,7 @@ export async function resolve(
   if (found.repositories.length === 0) notes.push("No ebuild repository found (set repo.repos)");
   for (const problem of [...found.problems, ...problems, ...notes]) log.warn("{problem}", { problem });
   const hosts = createUnmeasuredHosts();
-  const mirrors = createCommandMirrors(loaded, userAgent, hosts);
+  const mirrors = createCommandMirrors(loaded, userAgent, hosts, log);
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,

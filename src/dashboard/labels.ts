@@ -32,13 +32,16 @@ const RELIABLE_RATE = 0.9;
 /** With fewer requests the success rate says too little. */
 const MIN_REQUESTS = 3;
 const SOON_MS = 5000;
+/** It answered with Retry-After. */
+const WAITING = "Asked to wait";
 
 export function mirrorLabel(mirror: Mirror, now: number): Label {
   const { circuit, open_until, success_rate, requests, last_request_at } = mirror;
   const total = requests.delivered + requests.absent + requests.failed;
-  if (circuit === "open") {
+  if (circuit === "open" || circuit === "waiting") {
     const soon = open_until === null || Date.parse(open_until) - now < SOON_MS;
-    return { tone: "bad", text: "Down", detail: `retry ${soon ? "soon" : formatAgo(open_until, now)}` };
+    const detail = `retry ${soon ? "soon" : formatAgo(open_until, now)}`;
+    return circuit === "open" ? { tone: "bad", text: "Down", detail } : { tone: "warn", text: WAITING, detail };
   }
   if (circuit === "half-open") return { tone: "warn", text: "Recovering", detail: "waiting for a trial request" };
   if (last_request_at === null || success_rate === null) return { tone: "idle", text: "Not used yet", detail: "" };
@@ -62,7 +65,11 @@ export function mirrorsLabel(all: readonly Mirror[], now: number): Label {
   const down = withTone("bad");
   if (down.length > 0) return { tone: "bad", text: outOf(down, "down"), detail: names(down) };
   const unreliable = withTone("warn");
-  if (unreliable.length > 0) return { tone: "warn", text: outOf(unreliable, "unreliable"), detail: names(unreliable) };
+  if (unreliable.length > 0) {
+    const isWaiting = unreliable.every((mirror) => mirrorLabel(mirror, now).text === WAITING);
+    const text = outOf(unreliable, isWaiting ? "asked to wait" : "unreliable");
+    return { tone: "warn", text, detail: names(unreliable) };
+  }
   const ok = withTone("good");
   if (ok.length === 0) return { tone: "idle", text: plural(mirrors.length, "mirror"), detail: "not used yet" };
   const fastest = ok.toSorted((a, b) => (b.bytes_per_second ?? 0) - (a.bytes_per_second ?? 0))[0];

@@ -13,17 +13,26 @@ export type SourceFailure = "absent" | "timeout" | "failed" | "bad";
 /** RFC 5842, section 7.2. */
 const LOOP_DETECTED = 508;
 
+interface SourceErrorDetails {
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
 /** One source could not give (the rest of) a file. Its message may quote what the source sent: it is cut, and every character visible. */
 export class SourceError extends Error {
   readonly kind: SourceFailure;
   /** The status of its response; undefined where there was none. */
   readonly status: number | undefined;
 
-  constructor(kind: SourceFailure, message: string, options: ErrorOptions & { readonly status?: number } = {}) {
+  /** For how long it asked not to be asked again (RFC 9110, section 10.2.3). */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(kind: SourceFailure, message: string, options: ErrorOptions & SourceErrorDetails = {}) {
     super(shown(message), options);
     this.name = "SourceError";
     this.kind = kind;
     this.status = options.status;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 
@@ -34,12 +43,15 @@ export interface Attempt {
   readonly detail: string;
   /** Whether the source refused the request because it had come through that source before (508): another client's may not have. */
   readonly looped?: boolean;
+  /** For how long the source asked not to be asked again. */
+  readonly retryAfterMs?: number;
 }
 
 /** Describes what came of asking a source that could not give the file. */
 export function attemptOf(source: string, error: SourceError): Attempt {
-  const attempt: Attempt = { source, kind: error.kind, detail: error.message };
-  return error.status === LOOP_DETECTED ? { ...attempt, looped: true } : attempt;
+  const { kind, message, status, retryAfterMs } = error;
+  const looped = status === LOOP_DETECTED ? { looped: true } : {};
+  return { source, kind, detail: message, ...looped, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 export function hasLooped(attempts: readonly Attempt[]): boolean {

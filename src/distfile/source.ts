@@ -21,6 +21,16 @@ export interface RequestRecorder {
   end(outcome: RequestOutcome): void;
 }
 
+/** Where a source may have one file. */
+export interface FileLocation {
+  /** The first to ask; the others only where those before it do not have the file. */
+  readonly urls: readonly [string, ...string[]];
+  /** Why the source may have the file although it is at none of the URLs, as after a clause: "its layout.conf ...". */
+  readonly doubt?: string | undefined;
+  /** Notes which of several URLs has the file. */
+  readonly noteFound?: (url: string) => void;
+}
+
 /** A mirror or a URI that one file can be fetched from. */
 export interface Source {
   /** The name that people know the source by: a mirror's URL, or the URI of the file. */
@@ -28,10 +38,10 @@ export interface Source {
   /** The configured origin, whose address is not checked; undefined for URIs from ebuilds. */
   readonly trustedOrigin: string | undefined;
   /**
-   * Finds the file's URL at this source when its turn comes (a mirror's layout.conf may have to be fetched first).
+   * Finds the file's URLs at this source when its turn comes (a mirror's layout.conf may have to be fetched first).
    * @throws {SourceError}
    */
-  locate(): Promise<string>;
+  locate(): Promise<FileLocation>;
   /**
    * Starts the record of a request, which the caller has to end. Several may be open at once.
    * @param bytes how many the source is to send, as far as that is known
@@ -56,6 +66,14 @@ export interface SourceStatus {
   readonly bytesPerSecond: number | undefined;
   /** False after the source has ignored a range. */
   readonly acceptsRanges: boolean;
+}
+
+/** Knows which hosts asked not to be asked again for a while (429 and 503 with Retry-After), by HOST:PORT. */
+export interface HostWaits {
+  /** Returns until when the host asked to wait, in milliseconds since the epoch; undefined where it does not. */
+  waitUntil(host: string): number | undefined;
+  /** Notes that the host asks not to be asked before then. */
+  wait(host: string, until: number): void;
 }
 
 /** The sources of one file. */

@@ -15,6 +15,7 @@ import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import type { ByteRange } from "./byte-ranges.ts";
 import { checkHeaders } from "./check-headers.ts";
+import { firstUrl } from "./first-url.ts";
 import type { Part, PartWriter } from "./part-writer.ts";
 import { ifRangeFor, isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
 
@@ -178,15 +179,10 @@ function withCloseHook(response: UpstreamResponse, onClose: () => void): Upstrea
   };
 }
 
-/**
- * Asks the source for the range, which needs an expected hash; without a range for the rest of the file, or for all of it where
- * it can't be resumed there. Writes nothing, so that several sources may be asked at once where a hash is expected.
- * @throws {SourceError}
- * @throws {NotModifiedError} when the stored file is the current one
- */
-export async function openResponse(
+async function openUrl(
   assembly: Assembly,
   source: Source,
+  url: string,
   record: RequestRecorder,
   range: Range | undefined,
   upstream: UpstreamClient,
@@ -195,7 +191,6 @@ export async function openResponse(
 ): Promise<OpenedResponse> {
   const { writer, revalidation } = assembly;
   const hashed = hasExpectedHash(assembly);
-  const url = await abortable(source.locate(), stop);
   // Without a hash, what another source said or sent of its file holds for that source alone.
   const begun = writer.position > 0 || assembly.url !== "";
   const ifRange = hashed ? undefined : ifRangeFor(assembly, url);
@@ -211,7 +206,8 @@ export async function openResponse(
     .then((sent) => withCloseHook(sent, releaseSlot))
     .catch((error: unknown) => {
       releaseSlot();
-      if (error instanceof NotModifiedError) record.firstByte(Math.max(0, clock.now() - askedAt));
+      const isAnswer = error instanceof NotModifiedError || (error instanceof SourceError && error.kind === "absent");
+      if (isAnswer) record.firstByte(Math.max(0, clock.now() - askedAt));
       const isRefusal = error instanceof SourceError && RANGE_REFUSALS.has(error.status ?? 0);
       if (end !== undefined && isRefusal) source.rangeIgnored();
       throw error;
@@ -228,6 +224,29 @@ export async function openResponse(
     response.close();
     throw error;
   }
+}
+
+/**
+ * Asks the source for the range, which needs an expected hash; without a range for the rest of the file, or for all of it where
+ * it can't be resumed there. Writes nothing, so that several sources may be asked at once where a hash is expected.
+ * @throws {SourceError}
+ * @throws {NotModifiedError} when the stored file is the current one
+ */
+export async function openResponse(
+  assembly: Assembly,
+  source: Source,
+  record: RequestRecorder,
+  range: Range | undefined,
+  upstream: UpstreamClient,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<OpenedResponse> {
+  const location = await abortable(source.locate(), stop);
+  // Where the bytes here came from comes first.
+  const isHere = (url: string) => assembly.validator?.url === maskCredentials(url);
+  return await firstUrl(location, isHere, (url) =>
+    openUrl(assembly, source, url, record, range, upstream, clock, stop),
+  );
 }
 
 /** Yields the chunks of the body, and measures how long each was waited for. */

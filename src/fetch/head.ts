@@ -8,6 +8,7 @@ import type { SourceList } from "../distfile/source.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { checkHeaders } from "./check-headers.ts";
+import { firstUrl } from "./first-url.ts";
 import { createSourceLimit, outcomeOf } from "./source-queue.ts";
 
 export interface UpstreamHead {
@@ -33,13 +34,17 @@ export async function headFrom(
   for (const source of createSourceLimit()(list.sources())) {
     const record = source.startRequest(0);
     try {
-      const url = await source.locate();
-      const response = await upstream.send({ method: "HEAD", url, trustedOrigin: source.trustedOrigin, offset: 0 });
-      response.close();
-      checkHeaders(name, response, expected, undefined);
+      const { trustedOrigin } = source;
+      const askUrl = async (url: string): Promise<UpstreamHead> => {
+        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0 });
+        response.close();
+        checkHeaders(name, response, expected, undefined);
+        const { total, lastModifiedAt, fields } = response;
+        return { total, lastModifiedAt, url: maskCredentials(url), fields };
+      };
+      const head = await firstUrl(await source.locate(), () => false, askUrl);
       record.end("delivered");
-      const { total, lastModifiedAt, fields } = response;
-      return { total, lastModifiedAt, url: maskCredentials(url), fields };
+      return head;
     } catch (error) {
       record.end(error instanceof SourceError ? outcomeOf(error) : "cancelled");
       if (!(error instanceof SourceError)) throw error;

@@ -114,6 +114,8 @@ export function outcomeOf(error: SourceError): RequestOutcome {
   // Another file under that name is no worse than none: mirrors are late with files made anew, and one such file must not
   // put all others out of reach.
   if (error.kind === "absent" || error.kind === "bad") return "absent";
+  // Its layout is unknown, or it asks to be left alone: neither says anything about it.
+  if (error.status === 404 || error.status === 410 || error.retryAfterMs !== undefined) return "cancelled";
   if (error.kind === "timeout" || NO_CONNECTION.has(codeOf(error.cause))) return "unreachable";
   return "failed";
 }
@@ -126,9 +128,10 @@ export interface AttemptLog {
   corrupt(source: Source, why: string): void;
 }
 
-/** Returns whether the source can't be tried again in this download: silence is not worth a second wait, a reset is. */
-function isFinal(error: SourceError, bytes: number): boolean {
-  return error.kind === "absent" || error.kind === "bad" || (error.kind === "timeout" && bytes === 0);
+/** Returns whether the source can't be tried again in this download: a reset is worth it; silence or a redirect to nowhere is not. */
+function isFinal({ kind, status = 0, retryAfterMs }: SourceError, bytes: number): boolean {
+  if (kind === "absent" || kind === "bad" || retryAfterMs !== undefined) return true;
+  return kind === "timeout" ? bytes === 0 : status === 404 || (status >= 300 && status < 400);
 }
 
 /** @param attempts gets the last attempt at each source */

@@ -148,12 +148,18 @@ const NOT_FOUND = {
 } as const;
 
 /** Portage goes on to its next mirror at once; other clients wait so long after a failure that may pass. */
-const RETRY_AFTER_SECONDS = "30";
+const RETRY_AFTER_MS = 30_000;
+
+/** Returns the longest time that a source asked to wait, in seconds, else the usual time. */
+function retryAfter({ attempts }: NotFound): string {
+  const wishes = attempts.flatMap(({ retryAfterMs = 0 }) => (retryAfterMs > 0 ? [retryAfterMs] : []));
+  return String(Math.ceil((wishes.length > 0 ? Math.max(...wishes) : RETRY_AFTER_MS) / 1000));
+}
 
 export function notFoundAnswer(file: string, found: NotFound): Answer {
   const { status, headline } = NOT_FOUND[found.kind];
   const reason = details(found);
-  const headers: Record<string, string> = status === 404 ? {} : { "retry-after": RETRY_AFTER_SECONDS };
+  const headers: Record<string, string> = status === 404 ? {} : { "retry-after": retryAfter(found) };
   const response = text(status, `${shown(file)}: ${headline}\n${reason}`.trimEnd(), headers);
   return withoutBody(response, file, { kind: found.kind, reason: reason || headline });
 }

@@ -7,7 +7,7 @@ import { hosts } from "./schema.ts";
 
 type HostRow = typeof hosts.$inferSelect;
 type Nullable = "firstByteMs" | "bytesPerSecond" | "openUntil";
-type Stats = Omit<HostRow, "host" | "lastRequestAt" | "activeRequests" | Nullable> & {
+type Stats = Omit<HostRow, "host" | "lastRequestAt" | "activeRequests" | "waitUntil" | Nullable> & {
   readonly [Name in Nullable]: number | undefined;
 };
 
@@ -18,6 +18,8 @@ export interface HostRecord {
   readonly lastRequestAt: number;
   /** Requests under way when it was written. */
   readonly activeRequests: number;
+  /** Until when the host asked not to be asked again; 0: it did not. */
+  readonly waitUntil: number;
 }
 
 export interface HostRows {
@@ -27,7 +29,7 @@ export interface HostRows {
   forget(keys: readonly string[]): void;
 }
 
-function fromRow({ host, lastRequestAt, activeRequests, ...row }: HostRow): HostRecord {
+function fromRow({ host, lastRequestAt, activeRequests, waitUntil, ...row }: HostRow): HostRecord {
   const { firstByteMs, bytesPerSecond, openUntil } = row;
   const stats = {
     ...row,
@@ -35,7 +37,7 @@ function fromRow({ host, lastRequestAt, activeRequests, ...row }: HostRow): Host
     bytesPerSecond: bytesPerSecond ?? undefined,
     openUntil: openUntil ?? undefined,
   };
-  return { host, stats, lastRequestAt, activeRequests };
+  return { host, stats, lastRequestAt, activeRequests, waitUntil };
 }
 
 /**

@@ -202,3 +202,21 @@ test("Manifests whose lines had no known hash are read again, and no others", ()
   ]);
   index.close();
 });
+
+test("what was learnt of a mirror that was taken to be flat by mistake is forgotten", () => {
+  const old = makeOldIndex(11);
+  insert(old, "mirror_layouts", { url: "http://a.test", layout_conf: "", fetched_at: 1 });
+  insert(old, "mirror_layouts", { url: "http://b.test", layout_conf: "[structure]\n0=flat\n", fetched_at: 1 });
+  insert(old, "mirror_answers", { mirror: "http://a.test", repository: "gentoo", found: 0, absent: 64 });
+  insert(old, "mirror_answers", { mirror: "http://b.test", repository: "gentoo", found: 3, absent: 6 });
+  old.close();
+  const index = openIndex(path, MIGRATIONS);
+  const layouts = createMirrorLayoutRows(index.db);
+  expect([layouts.get("http://a.test"), layouts.get("http://b.test")?.fetchedAt]).toEqual([undefined, 1]);
+  expect(
+    createMirrorAnswerRows(index.db)
+      .all()
+      .map(({ mirror }) => mirror),
+  ).toEqual(["http://b.test"]);
+  index.close();
+});

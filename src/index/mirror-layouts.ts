@@ -6,7 +6,7 @@ import type { IndexDatabase } from "./open.ts";
 import { mirrorLayouts } from "./schema.ts";
 
 export interface RememberedLayout {
-  /** Empty where the mirror has none. */
+  /** Empty where the mirror is flat, and has none. */
   readonly layoutConf: string;
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number;

@@ -110,7 +110,7 @@ export const repositories = sqliteTable(
   (table) => [uniqueIndex("repositories_location").on(table.location)],
 );
 
-/** The layout.conf of each mirror, asked once a day (GLEP 75); empty text: it has none. */
+/** The layout.conf of each mirror, fetched once a day (GLEP 75); empty text: the mirror is flat. */
 export const mirrorLayouts = sqliteTable("mirror_layouts", {
   url: text("url").primaryKey(),
   layoutConf: text("layout_conf").notNull(),
@@ -169,6 +169,8 @@ export const hosts = sqliteTable("hosts", {
   openForMs: integer("open_for_ms").notNull(),
   seenAt: integer("seen_at").notNull(),
   lastRequestAt: integer("last_request_at").notNull(),
+  /** Until when it asked not to be asked again; 0: it did not. */
+  waitUntil: integer("wait_until").notNull().default(0),
   /** Requests under way when this was written. */
   activeRequests: integer("active_requests").notNull(),
 });

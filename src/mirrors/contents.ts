@@ -22,6 +22,7 @@ export interface MirrorContents {
   /** Returns whether the mirror may have a file that these repositories want, by its answers so far. */
   isLikely(mirror: string, repositories: readonly string[]): boolean;
   record(mirror: string, repositories: readonly string[], found: boolean): void;
+  forget(mirror: string): void;
 }
 
 /** Fewer answers say nothing. */
@@ -41,6 +42,13 @@ export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
   const counts = new Map(rows.all().map((answers) => [keyOf(answers.mirror, answers.repository), answers]));
   let unlikelyRequests = 0;
   return {
+    forget(mirror) {
+      for (const [key, answers] of counts) {
+        if (answers.mirror !== mirror) continue;
+        counts.delete(key);
+        rows.put({ ...answers, found: 0, absent: 0 });
+      }
+    },
     isLikely(mirror, repositories) {
       const all = repositories.map((repository) => counts.get(keyOf(mirror, repository)));
       const unlikely = all.length > 0 && all.every((answers) => answers !== undefined && isUnlikely(answers));

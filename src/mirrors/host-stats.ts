@@ -149,7 +149,13 @@ export function withOutcome(before: HostStats, outcome: RequestOutcome, now: num
   return opened({ ...counted, strikes }, now);
 }
 
-export type CircuitState = "closed" | "open" | "half-open";
+/** Whether requests go to a host; `waiting`: it asked to be left alone for a while. */
+export type CircuitState = "closed" | "open" | "half-open" | "waiting";
+
+/** Returns whether a host is asked only when there is no other. */
+export function isLastResort(circuit: CircuitState): boolean {
+  return circuit === "open" || circuit === "waiting";
+}
 
 /** Returns the state of the circuit. A half-open one lets one request through at a time. */
 export function circuitState({ openUntil, openForMs }: HostStats, activeRequests: number, now: number): CircuitState {

@@ -2,10 +2,11 @@
  * Keeps the statistics of every host that files come from: mirrors by their URL, servers of SRC_URI by their origin. Learns from
  * each request, keeps what it learned over restarts, and reports when a host becomes unavailable and available again.
  */
-import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
+import type { HostWaits, RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import {
   aged,
+  type CircuitState,
   circuitState,
   expectedMs,
   type HostStats,
@@ -23,6 +24,8 @@ import { type Candidate, MAX_REQUESTS_PER_HOST, priorOf, virtualStartMs } from "
 export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "rangeIgnored"> {
   /** A mirror's URL, or the origin of a server of SRC_URI. */
   readonly key: string;
+  /** Until when it asked not to be asked again; 0: it did not. */
+  readonly waitUntil: number;
   /** @param bytes how many the host is to send, as far as that is known; `onEnd` gets the outcome of this request */
   startRequest(bytes: number | undefined, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
 }
@@ -33,6 +36,8 @@ export interface HostRecord {
   readonly stats: HostStats;
   readonly lastRequestAt: number;
   readonly activeRequests: number;
+  /** Until when the host asked not to be asked again; 0: it did not. */
+  readonly waitUntil: number;
 }
 
 /** Where records outlive a restart. */
@@ -56,6 +61,7 @@ export interface Hosts {
 export interface HostsDeps {
   readonly rows: HostRows;
   readonly clock: Clock;
+  readonly waits?: HostWaits;
   /** Called when a host's circuit opens, with how long it stays open, and with undefined when it closes. */
   readonly onCircuitChange: (key: string, openForMs: number | undefined) => void;
 }
@@ -100,14 +106,17 @@ function createActiveRequests() {
   };
 }
 
-export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts {
+const NO_WAITS: HostWaits = { waitUntil: () => undefined, wait: () => undefined };
+
+export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: HostsDeps): Hosts {
   const states = new Map<string, State>();
   let changed = new Set<string>();
   let forgotten = new Set<string>();
   const records = rows.all();
   // Not by the clock, which may be wrong: hosts are old beside those that were seen last.
   const newestAt = Math.max(...records.map(({ stats }) => stats.seenAt));
-  for (const { host, stats, lastRequestAt } of records) {
+  for (const { host, stats, lastRequestAt, waitUntil } of records) {
+    if (waitUntil > clock.now()) waits.wait(hostPortOf(host), waitUntil);
     if (newestAt - stats.seenAt > FORGET_AFTER_MS) forgotten.add(host);
     else states.set(host, { stats, activeRequests: 0, virtualFinishMs: 0, lastRequestAt, rangeIgnoredAt: 0 });
   }
@@ -195,7 +204,10 @@ export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts 
     virtualTimeMs: 0,
     at(key) {
       const state = stateAt(key);
-      const circuit = () => circuitState(state.stats, state.activeRequests, clock.now());
+      const circuit = (): CircuitState => {
+        if (waits.waitUntil(hostPortOf(key)) !== undefined) return "waiting";
+        return circuitState(state.stats, state.activeRequests, clock.now());
+      };
       return {
         key,
         get stats() {
@@ -209,6 +221,9 @@ export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts 
         },
         get virtualFinishMs() {
           return state.virtualFinishMs;
+        },
+        get waitUntil() {
+          return waits.waitUntil(hostPortOf(key)) ?? 0;
         },
         get lastRequestAt() {
           return state.lastRequestAt;
@@ -235,7 +250,7 @@ export function createHosts({ rows, clock, onCircuitChange }: HostsDeps): Hosts 
     },
     all: () =>
       [...states].map(([host, { stats, lastRequestAt, activeRequests }]) => {
-        return { host, stats, lastRequestAt, activeRequests };
+        return { host, stats, lastRequestAt, activeRequests, waitUntil: waits.waitUntil(hostPortOf(host)) ?? 0 };
       }),
     flush() {
       const batch = changed;

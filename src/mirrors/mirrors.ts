@@ -19,6 +19,8 @@ export interface MirrorSource extends Source {
 }
 
 export interface Mirrors {
+  /** Forgets which repositories' files a mirror has, as when it was asked for them at the wrong paths. */
+  forgetContents(mirror: string): void;
   /**
    * Returns the mirrors in the order to ask them for this file, by what is known when it is called.
    * @param repositories names of those that want it; empty where none does
@@ -81,26 +83,48 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
     return withoutSlash(deps.urls.find((url) => mirrorKey(url) === key) ?? key);
   }
 
+  /** Places a file by the mirror's layout, and learns from the outcomes of its requests. */
+  function atMirror(
+    host: Host,
+    name: DistfileName,
+    digests: Digests | undefined,
+    repositories: readonly string[],
+  ): Pick<Source, "locate" | "startRequest"> {
+    const base = baseOf(host);
+    let foundAt: string | undefined;
+    return {
+      async locate() {
+        const { paths, doubt } = await layouts.placementOf(base, name, digests);
+        const byUrl = new Map(paths.map((path) => [`${base}/distfiles/${quotePath(path)}`, path]));
+        const [url = base, ...others] = byUrl.keys();
+        const noteFound = (found: string) => {
+          foundAt = byUrl.get(found);
+        };
+        return { urls: [url, ...others], doubt, noteFound };
+      },
+      startRequest: (bytes) =>
+        host.startRequest(bytes, (outcome) => {
+          if (outcome === "delivered" && foundAt !== undefined) layouts.noteFound(base, foundAt);
+          if (outcome === "absent") layouts.noteAbsent(base);
+          const isAnswer = outcome === "delivered" || (outcome === "absent" && layouts.isKnown(base));
+          if (isAnswer) contents.record(host.key, repositories, outcome === "delivered");
+        }),
+    };
+  }
+
   return {
+    forgetContents: contents.forget,
     sources(name, digests, repositories) {
       return ranked(digests?.size).map((mirror) => ({
         ...baseSource(mirror),
-        async locate() {
-          const base = baseOf(mirror);
-          return `${base}/distfiles/${quotePath(await layouts.pathAt(base, name, digests))}`;
-        },
+        ...atMirror(mirror, name, digests, repositories),
         likely: contents.isLikely(mirror.key, repositories),
-        startRequest: (bytes) =>
-          mirror.startRequest(bytes, (outcome) => {
-            const answered = outcome === "delivered" || outcome === "absent";
-            if (answered) contents.record(mirror.key, repositories, outcome === "delivered");
-          }),
       }));
     },
     mirrorFileSources: (path) =>
       ranked(undefined).map((mirror) => ({
         ...baseSource(mirror),
-        locate: async () => `${baseOf(mirror)}/${quotePath(path)}`,
+        locate: async () => ({ urls: [`${baseOf(mirror)}/${quotePath(path)}`] }),
         startRequest: (bytes) => mirror.startRequest(bytes),
       })),
   };

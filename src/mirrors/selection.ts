@@ -6,7 +6,7 @@
  * take there. The next file goes to the host that would finish it first. So a host five times as fast gets five times the bytes,
  * and a large file goes to a slow host only when the fast ones have had their share.
  */
-import { type CircuitState, expectedMs, type HostStats, type Prior } from "./host-stats.ts";
+import { type CircuitState, expectedMs, type HostStats, isLastResort, type Prior } from "./host-stats.ts";
 
 export type Strategy = "adaptive" | "round-robin" | "ordered";
 
@@ -112,14 +112,14 @@ export function rankHosts<C extends Candidate>(candidates: readonly C[], context
     if (context.strategy === "adaptive") return adaptiveOrder(some, context);
     return context.strategy === "ordered" ? some : rotate(some, context.sequence);
   };
-  const isOpen = ({ circuit }: C) => circuit === "open";
-  // Open ones stay in the list: where all circuits are open there is nothing to lose.
-  return [...rank(candidates.filter((one) => !isOpen(one))), ...rank(candidates.filter(isOpen))];
+  // They stay in the list: where there is no other there is nothing to lose.
+  const isLast = ({ circuit }: C) => isLastResort(circuit);
+  return [...rank(candidates.filter((one) => !isLast(one))), ...rank(candidates.filter(isLast))];
 }
 
 /** Returns the virtual time that is reached once the first of them has the file. */
 export function nextVirtualTime(candidates: readonly Candidate[], context: SelectionContext): number {
-  const usable = candidates.filter(({ circuit }) => circuit !== "open");
+  const usable = candidates.filter(({ circuit }) => !isLastResort(circuit));
   const finish = estimate(usable, context).map(({ finishMs }) => finishMs);
   return finish.length === 0 ? context.virtualTimeMs : Math.max(context.virtualTimeMs, Math.min(...finish));
 }

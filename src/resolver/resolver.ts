@@ -111,7 +111,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     return {
       label: shown(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
-      locate: async () => url,
+      locate: async () => ({ urls: [url] }),
       startRequest,
       hedgeDelayMs,
       expectedMs,

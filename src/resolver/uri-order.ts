@@ -2,7 +2,7 @@
  * Decides the order of SRC_URI's hosts by their statistics: plain URIs in Portage's order, hosts with an open circuit last;
  * the hosts of a `mirror://` list in random order, with better chances for fast ones.
  */
-import { expectedMs } from "../mirrors/host-stats.ts";
+import { expectedMs, isLastResort } from "../mirrors/host-stats.ts";
 import type { Host, Hosts } from "../mirrors/hosts.ts";
 import { priorOf } from "../mirrors/selection.ts";
 import type { ExpandedUri } from "./expand.ts";
@@ -21,10 +21,10 @@ const TYPICAL_BYTES = 1024 * 1024;
 /** @param random from 0 up to but not including 1 */
 export function createUriOrder(hosts: Hosts, random: () => number): UriOrder {
   const hostOf = (url: string) => hosts.at(new URL(url).origin);
-  const isOpen = (one: ExpandedUri) => one.kind === "url" && hostOf(one.url).circuit === "open";
+  const isLast = (one: ExpandedUri) => one.kind === "url" && isLastResort(hostOf(one.url).circuit);
   return {
     hostOf,
-    order: (uris) => [...uris.filter((one) => !isOpen(one)), ...uris.filter(isOpen)],
+    order: (uris) => [...uris.filter((one) => !isLast(one)), ...uris.filter(isLast)],
     spread(urls) {
       const known = urls.map((url) => (URL.canParse(url) ? hostOf(url).stats : undefined));
       const prior = priorOf(known.flatMap((one) => one ?? []));

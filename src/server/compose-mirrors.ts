@@ -3,6 +3,7 @@
  */
 import type { Config } from "../config/schema.ts";
 import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
+import type { HostWaits } from "../distfile/source.ts";
 import { createHostRows } from "../index/hosts.ts";
 import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
 import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-layouts.ts";
@@ -20,6 +21,7 @@ export interface MirrorsParts {
   readonly db: Index["db"];
   /** Of requests that no client's request is behind. */
   readonly upstream: UpstreamClient;
+  readonly waits: HostWaits;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,7 +31,7 @@ export interface ComposedMirrors {
   readonly mirrors: Mirrors;
 }
 
-export function composeMirrors({ config, db, upstream, clock, log }: MirrorsParts): ComposedMirrors {
+export function composeMirrors({ config, db, upstream, waits, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
 
   function storeLayout(url: string, layout: RememberedLayout): void {
@@ -45,6 +47,8 @@ export function composeMirrors({ config, db, upstream, clock, log }: MirrorsPart
   const layouts = createLayouts({
     rows: { get: (url) => layoutRows.get(mirrorKey(url)), put: storeLayout },
     clock,
+    log,
+    onChange: (mirror) => mirrors.forgetContents(mirrorKey(mirror)),
     getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
   });
   const answers = createMirrorAnswerRows(db);
@@ -61,6 +65,7 @@ export function composeMirrors({ config, db, upstream, clock, log }: MirrorsPart
   const hosts = createHosts({
     rows: createHostRows(db),
     clock,
+    waits,
     onCircuitChange(host, openForMs) {
       if (openForMs === undefined) log.info("{host} is available again", { host });
       else log.warn("{host} is unavailable: no requests for {seconds} s", { host, seconds: openForMs / 1000 });

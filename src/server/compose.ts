@@ -117,6 +117,7 @@ export function compose(parts: Parts): Server {
     config,
     db: index.db,
     upstream: ownUpstream,
+    waits: settings.hostGate,
     clock,
     log,
   });

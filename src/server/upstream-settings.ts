@@ -4,6 +4,7 @@
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
 import type { UpstreamSettings } from "../upstream/request.ts";
 
@@ -31,5 +32,6 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
     },
     slots: createSemaphore(TRANSFERS),
     pinAddress: createPinAddress({ clock }),
+    hostGate: createHostGate(clock.now),
   };
 }

@@ -106,8 +106,8 @@ function mirrorMetrics({ state }: MetricsDeps): readonly Metric[] {
   return [
     gauge(
       "portcache_mirror_up",
-      "Whether the mirror is asked: 1, or 0 while its circuit is open.",
-      () => each(({ circuit }) => (circuit === "open" ? 0 : 1)),
+      "Whether the mirror is asked: 1, or 0 while its circuit is open or it asked to wait.",
+      () => each(({ circuit }) => (circuit === "open" || circuit === "waiting" ? 0 : 1)),
       labels,
     ),
     gauge(

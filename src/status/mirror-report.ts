@@ -16,7 +16,7 @@ function iso(ms: number | undefined): string | null {
 
 /** @param serverRuns whether a server runs on the store: only then is the number of transfers known */
 export function describeMirror(
-  { host, stats: stored, lastRequestAt, activeRequests }: HostRecord,
+  { host, stats: stored, lastRequestAt, activeRequests, waitUntil }: HostRecord,
   kind: Mirror["kind"],
   serverRuns: boolean,
   now: number,
@@ -31,8 +31,8 @@ export function describeMirror(
     success_rate: round(successRate(stats), 3),
     requests: { delivered: round(delivered, 1) ?? 0, absent: round(absent, 1) ?? 0, failed: round(failed, 1) ?? 0 },
     // A half-open circuit shows as such while its one request is under way, which counts among the transfers.
-    circuit: circuitState(stats, 0, now),
-    open_until: iso(stats.openUntil),
+    circuit: waitUntil > now ? "waiting" : circuitState(stats, 0, now),
+    open_until: iso(waitUntil > now ? waitUntil : stats.openUntil),
     transfers: serverRuns ? activeRequests : null,
     last_request_at: iso(lastRequestAt),
   };

@@ -100,8 +100,8 @@ export function createApiState(parts: ApiStateDeps): ApiState {
   function configuredMirrors(): Mirrors["mirrors"] {
     const now = clock.now();
     return keys().map((key) => {
-      const { stats, lastRequestAt, activeRequests } = hosts.at(key);
-      return describeMirror({ host: key, stats, lastRequestAt, activeRequests }, "mirror", true, now);
+      const { stats, lastRequestAt, activeRequests, waitUntil } = hosts.at(key);
+      return describeMirror({ host: key, stats, lastRequestAt, activeRequests, waitUntil }, "mirror", true, now);
     });
   }
 

@@ -9,6 +9,7 @@ import type { Part } from "../fetch/part-writer.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/request.ts";
 import { type Content, readContent } from "./content.ts";
@@ -30,7 +31,7 @@ export function recordedSource(log: RequestLog, label: string, origin: string, m
   return {
     label,
     trustedOrigin: origin,
-    locate: async () => `${origin}/distfiles/${FILE}`,
+    locate: async () => ({ urls: [`${origin}/distfiles/${FILE}`] }),
     hedgeDelayMs: () => 300,
     expectedMs: () => undefined,
     status: () => ({ host: origin, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
@@ -74,6 +75,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
       privateNetworks: true,
       slots: createSemaphore(100),
       pinAddress: createPinAddress({ clock: systemClock }),
+      hostGate: createHostGate(systemClock.now),
     },
     {},
   );

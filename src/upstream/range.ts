@@ -4,6 +4,7 @@
  */
 import { SourceError } from "../distfile/errors.ts";
 import { shown } from "../lib/text.ts";
+import { retryAfterMs } from "./host-gate.ts";
 
 /** The part of a file that is requested. */
 export interface Range {
@@ -46,12 +47,14 @@ export function rangeHeader({ offset, end }: Range): string | undefined {
 }
 
 /** The error for a status that is neither a body nor a redirect. */
-function statusError(status: number, offset: number): SourceError {
+function statusError(status: number, headers: Headers, offset: number): SourceError {
   if (status === 404 || status === 410) return new SourceError("absent", `answered ${status}`, { status });
   // A range from the start is never beyond the end of a file: this server just takes no ranges.
   if (status === 416 && offset > 0)
     return new SourceError("bad", `answered 416, so its file ends before byte ${offset}`, { status });
-  return new SourceError("failed", `answered ${status}`, { status });
+  const waitMs = retryAfterMs({ status, headers }, Date.now());
+  const wish = waitMs === undefined ? "" : ` and asked to wait for ${Math.ceil(waitMs / 1000)} s`;
+  return new SourceError("failed", `answered ${status}${wish}`, { status, retryAfterMs: waitMs });
 }
 
 /**
@@ -65,7 +68,7 @@ export function responseRange(
 ): { offset: number; total: number | undefined } {
   if (status === 200) return { offset: 0, total: contentLength(headers) };
   const requested = rangeHeader(request);
-  if (status !== 206 || requested === undefined) throw statusError(status, request.offset);
+  if (status !== 206 || requested === undefined) throw statusError(status, headers, request.offset);
   const range = parseContentRange(headers.get("content-range"));
   const end = request.end ?? range?.total;
   if (range?.first !== request.offset || (end !== undefined && range.last !== end - 1)) {

@@ -6,6 +6,7 @@ import { readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
 import { getText } from "./get-text.ts";
+import { createHostGate } from "./host-gate.ts";
 import { createLoopGuard } from "./loop-guard.ts";
 import { createPinAddress } from "./pinned-address.ts";
 import { createUpstreamClient, type UpstreamRequest, type UpstreamSettings } from "./request.ts";
@@ -33,6 +34,7 @@ function client(settings: Partial<UpstreamSettings> = {}, loopHeaders: Record<st
     proxy: "",
     privateNetworks: true,
     pinAddress: createPinAddress({ clock: systemClock }),
+    hostGate: createHostGate(systemClock.now),
     slots: createSemaphore(1),
   };
   return createUpstreamClient({ ...defaults, ...settings }, loopHeaders);
@@ -105,7 +107,7 @@ test("failures have a kind, and say in plain words what happened", async () => {
     "bad",
     "redirects to ftp:, only http and https are followed",
   ]);
-  expect(await failureOf([{ kind: "redirect-loop" }])).toEqual(["failed", "redirects more than 10 times"]);
+  expect(await failureOf([{ kind: "redirect-loop" }])).toEqual(["failed", "redirects more than 20 times"]);
   expect(await failureOf([], get({ url: "http://127.0.0.1:1/x" }))).toEqual(["failed", "connection refused"]);
   expect(await failureOf([{ kind: "wrong-start" }], get({ offset: 50 }))).toEqual([
     "bad",

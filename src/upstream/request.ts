@@ -5,11 +5,15 @@
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { parseHttpDate } from "../lib/http-date.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { type ExactRequest, needsExactPath, sendExactPath } from "./exact-path.ts";
+import { type HostGate, retryAfterMs } from "./host-gate.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
 import { contentLength, type Range, rangeHeader, responseRange } from "./range.ts";
+import { createCookieJar, isRedirect, MAX_REDIRECTS, quotePercent, resolveReference } from "./redirect.ts";
 import { createStallWatchdog, type TransferWatch } from "./stall-watchdog.ts";
 
 export interface UpstreamSettings {
@@ -23,6 +27,7 @@ export interface UpstreamSettings {
   /** Whether URLs that nobody configured may lead to loopback, private and link-local addresses. */
   readonly privateNetworks: boolean;
   readonly pinAddress: PinAddress;
+  readonly hostGate: HostGate;
   /** Slots for transfers of files: the platform sends no more than 256 requests at once, and others must get through. */
   readonly slots: Semaphore;
 }
@@ -77,10 +82,8 @@ export interface UpstreamClient {
   readonly slots: Semaphore;
 }
 
-const MAX_REDIRECTS = 10;
 const MAX_DRAIN_BYTES = 16 * 1024;
 const MAX_DRAIN_MS = 2_000;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 interface Exchange {
   readonly response: Response;
@@ -94,9 +97,26 @@ function asSourceError(error: unknown, prefix = ""): SourceError {
   return new SourceError("failed", `${prefix}${maskCredentials(reasonOf(error))}`, { cause: error });
 }
 
+async function sendTo(url: URL, request: ExactRequest): Promise<Response> {
+  if (needsExactPath(url, request.proxy)) return await sendExactPath(url, request);
+  const { method, headers, signal, serverName, proxy } = request;
+  return await fetch(url, {
+    method,
+    headers,
+    signal,
+    redirect: "manual",
+    // Otherwise Bun unpacks a body with Content-Encoding, and a .gz would be stored unpacked.
+    decompress: false,
+    timeout: false,
+    ...(serverName === undefined ? {} : { tls: { serverName } }),
+    ...(proxy === "" ? {} : { proxy }),
+  });
+}
+
 async function sendOnce(
   request: UpstreamRequest,
   target: URL,
+  cookie: string | undefined,
   settings: UpstreamSettings,
   loopHeaders: LoopHeaders,
   signal: AbortSignal,
@@ -122,12 +142,8 @@ async function sendOnce(
     controller.abort(new SourceError("timeout", `no answer within ${settings.stallTimeoutMs / 1000} s`));
   }, settings.stallTimeoutMs);
   try {
-    const response = await fetch(pinned?.url ?? target.href, {
+    const response = await sendTo(new URL(pinned?.url ?? target.href), {
       method: request.method,
-      redirect: "manual",
-      // Otherwise Bun unpacks a body with Content-Encoding, and a .gz would be stored unpacked.
-      decompress: false,
-      timeout: false,
       signal: controller.signal,
       headers: {
         "accept-encoding": "identity",
@@ -137,9 +153,10 @@ async function sendOnce(
         ...(pinned ? { host: pinned.host } : {}),
         ...(range === undefined ? {} : { range }),
         ...(request.offset > 0 && request.validator !== undefined ? { "if-range": request.validator } : {}),
+        ...(cookie === undefined ? {} : { cookie }),
       },
-      ...(pinned && target.protocol === "https:" ? { tls: { serverName: pinned.serverName } } : {}),
-      ...(settings.proxy === "" ? {} : { proxy: settings.proxy }),
+      serverName: pinned && target.protocol === "https:" ? pinned.serverName : undefined,
+      proxy: settings.proxy,
     });
     return { response, controller, end: () => signal.removeEventListener("abort", onAbort) };
   } catch (error) {
@@ -185,25 +202,65 @@ async function drain({ response, controller, end }: Exchange): Promise<void> {
   }
 }
 
+/** Sends the request unless its host asked to wait, and notes whether it does now. */
+async function sendGated(
+  request: UpstreamRequest,
+  target: URL,
+  cookie: string | undefined,
+  settings: UpstreamSettings,
+  loopHeaders: LoopHeaders,
+  signal: AbortSignal,
+): Promise<Exchange> {
+  const { hostGate } = settings;
+  const leave = await hostGate.enter(target.host);
+  let answered = false;
+  try {
+    const exchange = await sendOnce(request, target, cookie, settings, loopHeaders, signal);
+    answered = true;
+    const waitMs = retryAfterMs(exchange.response, Date.now());
+    if (waitMs !== undefined) hostGate.wait(target.host, Date.now() + waitMs);
+    return exchange;
+  } finally {
+    leave(answered);
+  }
+}
+
+/** Returns where a redirect leads. @throws {SourceError} where it leads nowhere */
+function redirectTarget({ status, headers }: Response, target: URL): URL {
+  const location = headers.get("location");
+  if (location === null || location === "") {
+    throw new SourceError("failed", `answered ${status} without Location`, { status });
+  }
+  if (location.length > MAX_FIELD_CHARACTERS)
+    throw new SourceError("bad", `redirects to a URL of ${location.length} characters`);
+  const next = resolveReference(location, target);
+  if (!next) throw new SourceError("failed", `redirects to no URL (${shown(maskCredentials(location))})`, { status });
+  if (next.protocol !== "http:" && next.protocol !== "https:") {
+    throw new SourceError("bad", `redirects to ${shown(next.protocol)}, only http and https are followed`);
+  }
+  return next;
+}
+
 async function followRedirects(
   request: UpstreamRequest,
   settings: UpstreamSettings,
   loopHeaders: LoopHeaders,
   signal: AbortSignal,
 ): Promise<Exchange> {
-  let target = new URL(request.url);
+  let target = new URL(quotePercent(request.url));
+  const jar = createCookieJar();
+  const seen = new Set<string>();
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const exchange = await sendOnce(request, target, settings, loopHeaders, signal);
-    if (!REDIRECTS.has(exchange.response.status)) return exchange;
+    const cookie = jar.headerFor(target);
+    const exchange = await sendGated(request, target, cookie, settings, loopHeaders, signal);
+    const { response } = exchange;
+    if (!isRedirect(response)) return exchange;
     void drain(exchange);
-    const location = exchange.response.headers.get("location") ?? "";
-    if (location.length > MAX_FIELD_CHARACTERS)
-      throw new SourceError("bad", `redirects to a URL of ${location.length} characters`);
-    if (!URL.canParse(location, target.href))
-      throw new SourceError("failed", `redirects to no URL (${shown(maskCredentials(location))})`);
-    target = new URL(location, target.href);
-    if (target.protocol !== "http:" && target.protocol !== "https:") {
-      throw new SourceError("bad", `redirects to ${shown(target.protocol)}, only http and https are followed`);
+    seen.add(`${target.href} ${cookie}`);
+    jar.store(target, response.headers);
+    target = redirectTarget(response, target);
+    if (seen.has(`${target.href} ${jar.headerFor(target)}`)) {
+      throw new SourceError("failed", "redirects in a loop", { status: response.status });
     }
   }
   throw new SourceError("failed", `redirects more than ${MAX_REDIRECTS} times`);
@@ -230,17 +287,13 @@ function bodyReader(exchange: Exchange, watchdog: TransferWatch): UpstreamRespon
   };
 }
 
-const PREFERRED_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-
 /**
- * Parses Last-Modified in its preferred form (RFC 9110, section 5.6.7) into milliseconds since the epoch; undefined for other forms
- * and for dates before 1970. It becomes the file's mtime.
- * @param now replaces a date in the future (section 8.8.2.1)
+ * Parses Last-Modified, which becomes the file's mtime; undefined for dates before 1970.
+ * @param now replaces a date in the future (RFC 9110, section 8.8.2.1)
  */
-function parseHttpDate(text: string | null, now: number): number | undefined {
-  if (text === null || !PREFERRED_DATE.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) || at < 0 ? undefined : Math.min(at, now);
+function lastModifiedOf(fields: Headers, now: number): number | undefined {
+  const at = parseHttpDate(fields.get("last-modified"), now);
+  return at === undefined || at < 0 ? undefined : Math.min(at, now);
 }
 
 async function send(
@@ -267,7 +320,7 @@ async function send(
       offset,
       total,
       etag: etag !== null && /^"[^"]*"$/.test(etag) ? etag : undefined,
-      lastModifiedAt: parseHttpDate(headers.get("last-modified"), Date.now()),
+      lastModifiedAt: lastModifiedOf(headers, Date.now()),
       fields: headers,
       contentType: headers.get("content-type") ?? "",
       contentEncoding: headers.get("content-encoding") ?? "",

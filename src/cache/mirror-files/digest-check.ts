@@ -60,7 +60,8 @@ async function mirrorDigest(
   const source = sources(digestFile).find((one) => isFrom(url, one));
   if (source?.trustedOrigin === undefined) return undefined;
   try {
-    const text = await getText(upstream, await source.locate(), source.trustedOrigin, MAX_BYTES);
+    const { urls } = await source.locate();
+    const text = await getText(upstream, urls[0], source.trustedOrigin, MAX_BYTES);
     return digestIn(text, nameOf(path));
   } catch (error) {
     if (error instanceof SourceError) return undefined;

@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+import { createCookieJar, isRedirect, resolveReference } from "./redirect.ts";
+
+const BASE = new URL("http://a.test/folder/page");
+
+test("Location is taken byte by byte, as wget takes it", () => {
+  for (const [location, url] of [
+    ["/caf\xe9.tar", "http://a.test/caf%E9.tar"],
+    ["/\xc3\xa9 x.tar", "http://a.test/%C3%A9%20x.tar"],
+    ["other?q=\xe9", "http://a.test/folder/other?q=%E9"],
+    ["/a\\b.tar", "http://a.test/a%5Cb.tar"],
+    ["/100%.tar", "http://a.test/100%25.tar"],
+    ["/%C3%A9.tar", "http://a.test/%C3%A9.tar"],
+    ["//b.test//x", "http://b.test//x"],
+    [" /x ", "http://a.test/x"],
+  ] as const) {
+    expect([location, resolveReference(location, BASE)?.href]).toEqual([location, url]);
+  }
+  expect(resolveReference("http://", BASE)).toBeUndefined();
+});
+
+test("300 is a redirect where it says where to, and 304 never is one", () => {
+  const response = (status: number, location?: string) =>
+    new Response(null, { status, headers: location === undefined ? {} : { location } });
+  expect([301, 302, 303, 307, 308].every((status) => isRedirect(response(status)))).toBe(true);
+  expect([isRedirect(response(300)), isRedirect(response(300, "/x")), isRedirect(response(304, "/x"))]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});
+
+function jarWith(url: string, ...cookies: string[]) {
+  const jar = createCookieJar();
+  const headers = new Headers();
+  for (const cookie of cookies) headers.append("set-cookie", cookie);
+  jar.store(new URL(url), headers);
+  return { headerFor: (to: string) => jar.headerFor(new URL(to)), jar };
+}
+
+test("a cookie goes back to the host that set it, and to hosts below its domain, by path and scheme", () => {
+  const { headerFor } = jarWith(
+    "https://dl.a.test/get/x",
+    "plain=1",
+    "all=2; Path=/; Domain=.a.test",
+    "safe=3; Path=/; Secure",
+    "deep=4; Path=/get/deep",
+    "foreign=5; Domain=b.test",
+    "top=6; Domain=test",
+  );
+  expect(headerFor("https://dl.a.test/get/y")).toBe("plain=1; all=2; safe=3");
+  expect(headerFor("https://dl.a.test/get/deep/z")).toBe("plain=1; all=2; safe=3; deep=4");
+  expect(headerFor("http://dl.a.test/")).toBe("all=2");
+  expect(headerFor("https://files.a.test/")).toBe("all=2");
+  expect(headerFor("https://b.test/")).toBeUndefined();
+});
+
+test("a cookie that is set anew or expires is replaced or removed, and their number and size are bounded", () => {
+  const { headerFor, jar } = jarWith("http://a.test/", "a=1", "b=2", "long=".padEnd(5000, "x"), "nonsense");
+  const next = new Headers();
+  next.append("set-cookie", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+  next.append("set-cookie", "b=3; Max-Age=60");
+  jar.store(new URL("http://a.test/"), next);
+  expect(headerFor("http://a.test/")).toBe("b=3");
+  const many = jarWith("http://a.test/", ...Array.from({ length: 500 }, (_, i) => `c${i}=1`));
+  expect(many.headerFor("http://a.test/")?.split("; ").length).toBe(50);
+});

@@ -1,0 +1,133 @@
+/**
+ * Follows redirects as wget does (pure): Location as raw bytes, and the cookies that are set on the way, which live for one chain of
+ * redirects alone (RFC 6265).
+ */
+import { parseHttpDate } from "../lib/http-date.ts";
+
+/** As many as wget follows. */
+export const MAX_REDIRECTS = 20;
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+export function isRedirect({ status, headers }: Response): boolean {
+  return REDIRECTS.has(status) || (status === 300 && headers.has("location"));
+}
+
+function percentEncoded(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
+/** Quotes percent signs that begin no quoted byte, as wget does: servers refuse them. */
+export function quotePercent(url: string): string {
+  return url.replace(/%(?![0-9a-f]{2})/gi, "%25");
+}
+
+/**
+ * Makes a URL from a reference as it stands in a header, one character per byte: bytes beyond ASCII are kept as they are, and what
+ * the URL parser of browsers would take for something else (a backslash, a stray percent sign) is quoted.
+ */
+export function resolveReference(reference: string, base: URL): URL | undefined {
+  const quoted = reference.trim().replace(/[\x80-\xff\\]/g, percentEncoded);
+  const text = quotePercent(quoted);
+  return URL.canParse(text, base.href) ? new URL(text, base.href) : undefined;
+}
+
+interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly domain: string;
+  /** Whether it is sent to the domain alone, and not to hosts below it. */
+  readonly hostOnly: boolean;
+  readonly path: string;
+  readonly secure: boolean;
+}
+
+/** Cookies of one chain of redirects. */
+export interface CookieJar {
+  /** Takes the cookies that a response sets. */
+  store(url: URL, headers: Headers): void;
+  /** Returns the Cookie header for a request; undefined where there is none. */
+  headerFor(url: URL): string | undefined;
+}
+
+const MAX_COOKIES = 50;
+const MAX_COOKIE_LENGTH = 4096;
+
+/** A host below a domain of two labels or more; never an address. */
+function isBelow(host: string, domain: string): boolean {
+  return domain.includes(".") && host.endsWith(`.${domain}`) && !/^[\d.]+$|:/.test(host);
+}
+
+function defaultPath({ pathname }: URL): string {
+  const end = pathname.lastIndexOf("/");
+  return end <= 0 ? "/" : pathname.slice(0, end);
+}
+
+function isPathMatch(path: string, prefix: string): boolean {
+  return path === prefix || (path.startsWith(prefix) && (prefix.endsWith("/") || path[prefix.length] === "/"));
+}
+
+function isExpired(attributes: ReadonlyMap<string, string>): boolean {
+  const maxAge = attributes.get("max-age");
+  if (maxAge !== undefined && /^-?\d{1,15}$/.test(maxAge)) return Number(maxAge) <= 0;
+  const expiresAt = parseHttpDate(attributes.get("expires"));
+  return expiresAt !== undefined && expiresAt <= Date.now();
+}
+
+function splitAtEquals(text: string): readonly [string, string] {
+  const at = text.indexOf("=");
+  return at < 0 ? [text.trim(), ""] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+}
+
+/** Parses Set-Cookie; undefined where the cookie is not for this host. */
+function parseCookie(text: string, url: URL): { readonly cookie: Cookie; readonly expired: boolean } | undefined {
+  if (text.length > MAX_COOKIE_LENGTH) return undefined;
+  const [pair = "", ...rest] = text.split(";");
+  const [name, value] = splitAtEquals(pair);
+  if (name === "" || !pair.includes("=")) return undefined;
+  const attributes = new Map(
+    rest.map((one) => {
+      const [key, setting] = splitAtEquals(one);
+      return [key.toLowerCase(), setting] as const;
+    }),
+  );
+  const host = url.hostname;
+  const domain = (attributes.get("domain") ?? "").replace(/^\./, "").toLowerCase();
+  const hostOnly = domain === "";
+  if (!hostOnly && domain !== host && !isBelow(host, domain)) return undefined;
+  const path = attributes.get("path") ?? "";
+  const cookie = {
+    name,
+    value,
+    domain: hostOnly ? host : domain,
+    hostOnly,
+    path: path.startsWith("/") ? path : defaultPath(url),
+    secure: attributes.has("secure"),
+  };
+  return { cookie, expired: isExpired(attributes) };
+}
+
+export function createCookieJar(): CookieJar {
+  const cookies = new Map<string, Cookie>();
+  return {
+    store(url, headers) {
+      for (const text of headers.getSetCookie().slice(0, MAX_COOKIES)) {
+        const parsed = parseCookie(text, url);
+        if (!parsed) continue;
+        const { name, domain, path } = parsed.cookie;
+        const key = `${domain} ${path} ${name}`;
+        cookies.delete(key);
+        if (!parsed.expired && cookies.size < MAX_COOKIES) cookies.set(key, parsed.cookie);
+      }
+    },
+    headerFor(url) {
+      const sent = [...cookies.values()].filter(
+        ({ domain, hostOnly, path, secure }) =>
+          (url.hostname === domain || (!hostOnly && isBelow(url.hostname, domain))) &&
+          isPathMatch(url.pathname, path) &&
+          (!secure || url.protocol === "https:"),
+      );
+      return sent.length === 0 ? undefined : sent.map(({ name, value }) => `${name}=${value}`).join("; ");
+    },
+  };
+}
