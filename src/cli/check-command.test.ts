@@ -153,3 +153,17 @@ test("check notes a disk with less space than storage.min_free", async () => {
   expect(report.notes.join("\n")).toContain("storage.min_free is");
   expect((await run({ "storage.min_free": "0" })).report.notes).toEqual([]);
 });
+
+test("an ebuild or eclass that is a link out of its repository is a problem", async () => {
+  const other = `${folder}/linked`;
+  for (const path of ["app-misc/a", "eclass", "profiles"]) mkdirSync(`${other}/${path}`, { recursive: true });
+  writeFileSync(`${other}/app-misc/a/Manifest`, "");
+  symlinkSync("a-2.ebuild", `${other}/app-misc/a/a-1.ebuild`);
+  writeFileSync(`${other}/app-misc/a/a-2.ebuild`, "EAPI=8\n");
+  const problemsOf = async () => JSON.parse((await run({ "repo.repos": other })).text).problems;
+  expect(await problemsOf()).toEqual([]);
+  symlinkSync(`${repository}/app-misc/metadata.xml`, `${other}/app-misc/a/a-3.ebuild`);
+  symlinkSync("/dev/zero", `${other}/eclass/acme.eclass`);
+  const reason = "a link out of the repository (and 1 other paths of the repository)";
+  expect(await problemsOf()).toEqual([`Cannot read ${other}/eclass/acme.eclass: ${reason}`]);
+});

@@ -3,7 +3,7 @@
  * gives a lower bound.
  */
 import { realpathSync } from "node:fs";
-import { findManifest, listFolders } from "./read-folder.ts";
+import { findManifest, listFolders, listLinks } from "./read-folder.ts";
 import { followInside } from "./repository-files.ts";
 import { categoriesIn, type UnreadablePath } from "./scan.ts";
 
@@ -20,20 +20,33 @@ function findIn(root: string, folder: string, isLink: boolean): ReturnType<typeo
   return typeof inside === "string" ? findManifest(root, `${folder}/Manifest`) : inside;
 }
 
-/** Yields each path that can be a Manifest, and each folder that cannot be listed. */
+/** Yields links out of the repository among a folder's ebuilds or eclasses. */
+function* lookForLinks(root: string, folder: string, suffix: string) {
+  for (const name of listLinks(folder, suffix)) {
+    const path = `${folder}/${name}`;
+    const inside = followInside(root, path);
+    if (typeof inside !== "string" && inside.kind === "unreadable") yield { path, found: inside };
+  }
+}
+
+/** Yields each path that can be a Manifest, and what cannot be listed or read. */
 function* lookThrough(location: string) {
   const listing = listFolders(location);
   if (listing.kind === "unreadable") yield { path: location, found: listing };
   if (listing.kind !== "listing") return;
   const root = realpathSync(location);
+  yield* lookForLinks(root, `${location}/eclass`, ".eclass");
   for (const category of categoriesIn(listing)) {
     const path = `${location}/${category}`;
     const inside = followInside(root, path);
     const packages = typeof inside === "string" ? listFolders(path) : inside;
     if (packages.kind === "unreadable") yield { path, found: packages };
     if (packages.kind !== "listing") continue;
-    for (const name of packages.folders)
-      yield { path: `${path}/${name}/Manifest`, found: findIn(root, `${path}/${name}`, packages.links.has(name)) };
+    for (const name of packages.folders) {
+      const found = findIn(root, `${path}/${name}`, packages.links.has(name));
+      yield { path: `${path}/${name}/Manifest`, found };
+      if (found.kind === "manifest") yield* lookForLinks(root, `${path}/${name}`, ".ebuild");
+    }
   }
 }
 

@@ -42,6 +42,17 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
   };
 }
 
+/** Returns the names of the links in a folder that end so; none where it cannot be listed. */
+export function listLinks(path: string, suffix: string): readonly string[] {
+  try {
+    const children = readdirSync(path, { withFileTypes: true });
+    return children.filter((child) => child.isSymbolicLink() && child.name.endsWith(suffix)).map(({ name }) => name);
+  } catch {
+    // A folder that cannot be listed is noticed by its other files.
+    return [];
+  }
+}
+
 const WORLD_READABLE = 0o004n;
 
 /** Looks for a Manifest without reading it. @param root real path of the repository */

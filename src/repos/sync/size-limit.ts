@@ -48,7 +48,11 @@ export function createTreeSizes() {
     check(): void {
       const { bytes, path } = largest;
       if (bytes > MAX_REPOSITORY_FILE_BYTES) {
-        throw new TooLargeError(`a file ${JSON.stringify(path.slice(0, SHOWN_CHARACTERS))}`, bytes, MAX_REPOSITORY_FILE_BYTES);
+        throw new TooLargeError(
+          `a file ${JSON.stringify(path.slice(0, SHOWN_CHARACTERS))}`,
+          bytes,
+          MAX_REPOSITORY_FILE_BYTES,
+        );
       }
       if (total > MAX_REPOSITORY_BYTES) throw new TooLargeError("files", total, MAX_REPOSITORY_BYTES);
     },
