@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
-import { editDistance, nearest } from "../config/nearest.ts";
+import { nearest } from "../config/nearest.ts";
 import { COMMANDS, type CommandDefinition, type CommandName } from "./commands.ts";
 import { EXIT_USAGE } from "./exit.ts";
 
@@ -120,14 +120,10 @@ function verbosity(options: { verbose?: boolean; quiet?: boolean }): Override[] 
   return options.quiet ? [{ flag: "--quiet", path: "log.level", given: "warn" }] : [];
 }
 
-/** A command with more typing mistakes than this was not meant. */
-const MOST_MISTAKES = 2;
-
 function unknownCommand(program: Command, given: string): never {
   const names = program.commands.map((command) => command.name());
   const guess = nearest(given, names);
-  const hint =
-    editDistance(given, guess) <= MOST_MISTAKES ? ` (did you mean ${guess}?)` : `: expected one of ${names.join(", ")}`;
+  const hint = guess === undefined ? `: expected one of ${names.join(", ")}` : ` (did you mean ${guess}?)`;
   return program.error(`error: unknown command ${JSON.stringify(given)}${hint}`);
 }
 

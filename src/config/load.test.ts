@@ -176,13 +176,16 @@ test("an invalid value is refused with its line and key, what was expected and w
   }
 });
 
-test("an unknown key or section suggests the nearest one", () => {
+test("an unknown key or section suggests the nearest one, or lists what there is if none is near", () => {
   for (const [text, suggestion] of [
     ["[server]\nprot = 1", "did you mean server.port?"],
     ["[fetcher]\nmirror = []", "did you mean fetcher.mirrors?"],
     ['[server]\nlocation = "/x"', "did you mean storage.location?"],
     ["[sever]\nport = 1", "did you mean [server]?"],
     ["mirrors = []", "did you mean fetcher.mirrors?"],
+    ["[log]\ncolour = 1", "unknown key colour in [log]: expected one of level, format"],
+    ["[nope]\nx = 1", "unknown section [nope]: expected one of [server], [storage], [fetcher], [repo], [log]"],
+    ["nope = 1", "unknown key nope outside of a section: expected a key of server, storage, fetcher, repo, log"],
   ] as const) {
     expect(messageOf({ file: write(text) })).toContain(suggestion);
   }
@@ -190,6 +193,9 @@ test("an unknown key or section suggests the nearest one", () => {
     "--set server.prot: unknown key server.prot, did you mean server.port?",
   );
   expect(messageOf({ overrides: [set("port", "1")] })).toContain("did you mean server.port?");
+  expect(messageOf({ overrides: [set("nope.x", "1")] })).toBe(
+    "--set nope.x: unknown key nope.x: expected a key of server, storage, fetcher, repo, log",
+  );
 });
 
 test("an unknown variable of a section is an error, other variables are ignored", () => {
@@ -223,8 +229,8 @@ test("all problems of file, variables and flags are reported at once, and all it
     `${file}:7: fetcher.mirrors: got the item "ftp://a"`,
     `${file}:7: fetcher.mirrors: got the item "c"`,
     'PORTCACHE_STORAGE_MAX_SIZE: storage.max_size: got "much"',
-    '--set repo.sync_interval: repo.sync_interval: got "-1"',
-    '--set server.tls_cert: server.tls_cert: got only "/x"',
+    '--set repo.sync_interval: got "-1"',
+    '--set server.tls_cert: got only "/x"',
   ]);
 });
 
@@ -246,8 +252,8 @@ test("sizes and times that cannot be meant are valid, and doubted", () => {
   expect([config.storage.max_size, config.storage.min_free]).toEqual([50, 0]);
   expect(doubts).toEqual([
     `${file}:2: storage.max_size: 50B cannot be meant, expected 0, or at least 1MiB`,
-    "--set storage.max_age: storage.max_age: 30s cannot be meant, expected 0, or at least 1h",
-    "--set fetcher.negative_ttl: fetcher.negative_ttl: 90d cannot be meant, expected at most 30d",
+    "--set storage.max_age: 30s cannot be meant, expected 0, or at least 1h",
+    "--set fetcher.negative_ttl: 90d cannot be meant, expected at most 30d",
   ]);
   expect(load().doubts).toEqual([]);
 });

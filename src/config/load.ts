@@ -8,7 +8,7 @@ import { exists } from "../lib/exists.ts";
 import { ConfigError, describeGiven } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import { canWrite, userLocation } from "./location.ts";
-import { nearestKey } from "./nearest.ts";
+import { keyHint, nearestKey } from "./nearest.ts";
 import { allSettings, type Config, pathOf, SCHEMA, type Setting, variableOf } from "./schema.ts";
 import { readToml } from "./toml.ts";
 
@@ -62,7 +62,7 @@ const SETTINGS = allSettings();
 /** Adds an unknown key to the problems. */
 function findSetting(section: string, name: string, unknown: string, problems: string[]): Setting | undefined {
   const setting = SETTINGS.find((candidate) => candidate.section === section && candidate.name === name);
-  if (!setting) problems.push(`${unknown}, did you mean ${nearestKey(section, name)}?`);
+  if (!setting) problems.push(unknown + keyHint(section, name));
   return setting;
 }
 
@@ -89,12 +89,10 @@ function fromEnvironment(env: Environment, problems: string[]): Given[] {
     if (section === undefined || text === undefined) return [];
     const setting = SETTINGS.find((candidate) => variableOf(candidate) === variable);
     if (setting) return [{ setting, given: setting.key.kind.fromText(text), origin: "environment", where: variable }];
-    const [nearSection = "", name = ""] = nearestKey(
-      section,
-      variable.slice(`PORTCACHE_${section}_`.length).toLowerCase(),
-    ).split(".");
-    const meant = `PORTCACHE_${nearSection}_${name}`.toUpperCase();
-    problems.push(`${variable}: unknown environment variable, did you mean ${meant}?`);
+    const name = variable.slice(`PORTCACHE_${section}_`.length).toLowerCase();
+    const meant = nearestKey(section, name)?.replace(".", "_").toUpperCase();
+    const hint = meant === undefined ? keyHint(section, name) : `, did you mean PORTCACHE_${meant}?`;
+    problems.push(`${variable}: unknown environment variable${hint}`);
     return [];
   });
 }
@@ -110,6 +108,11 @@ function fromFlags(overrides: readonly Override[], problems: string[]): Given[] 
   });
 }
 
+/** Returns where the setting was given, with its path unless that names it: `--set SECTION.KEY` does. */
+function originOf(path: string, where: string | undefined): string {
+  return where?.endsWith(` ${path}`) ? where : `${where}: ${path}`;
+}
+
 /** Returns the value, or a problem for each item of a list that is not valid, else one for the whole. */
 function validate({ setting, given, origin, where }: Given): { readonly value: unknown } | readonly string[] {
   const { kind, preset, secret } = setting.key;
@@ -120,7 +123,7 @@ function validate({ setting, given, origin, where }: Given): { readonly value: u
   return [...items].map((item) => {
     const got = secret ? "another value (not shown)" : describeGiven(item ?? given);
     const which = item === undefined ? "" : "the item ";
-    return `${where}: ${pathOf(setting)}: expected ${kind.expected}${spelling}, got ${which}${got}`;
+    return `${originOf(pathOf(setting), where)}: expected ${kind.expected}${spelling}, got ${which}${got}`;
   });
 }
 
@@ -133,7 +136,7 @@ function doubt(setting: Setting, value: unknown, where: string | undefined): str
   const tooLarge = most !== undefined && isBelow(limitOf(most), value);
   if (!tooSmall && !tooLarge) return undefined;
   const expected = tooSmall ? `0, or at least ${least}` : `at most ${most}`;
-  return `${where}: ${pathOf(setting)}: ${kind.format(value)} cannot be meant, expected ${expected}`;
+  return `${originOf(pathOf(setting), where)}: ${kind.format(value)} cannot be meant, expected ${expected}`;
 }
 
 /** Returns what is wrong with a certificate without a key, and with a key without a certificate. */
@@ -141,8 +144,8 @@ function tlsProblems({ server }: Config, whereOf: ReadonlyMap<string, string>): 
   if ((server.tls_cert === "") === (server.tls_key === "")) return [];
   const [given, missing] =
     server.tls_key === "" ? (["tls_cert", "tls_key"] as const) : (["tls_key", "tls_cert"] as const);
-  const where = whereOf.get(`server.${given}`);
-  return [`${where}: server.${given}: expected server.${missing} as well, got only ${describeGiven(server[given])}`];
+  const origin = originOf(`server.${given}`, whereOf.get(`server.${given}`));
+  return [`${origin}: expected server.${missing} as well, got only ${describeGiven(server[given])}`];
 }
 
 /** Returns the file to read: only where the default one is not there, the built-in defaults are enough. */

@@ -17,9 +17,18 @@ export function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** A word with more typing mistakes than this was not meant. */
+const MOST_MISTAKES = 2;
+
+/** Returns whether the candidate was probably meant: a word whose every character differs was not. */
+function isNear(given: string, candidate: string): boolean {
+  const mistakes = editDistance(given.toLowerCase(), candidate.toLowerCase());
+  return mistakes <= MOST_MISTAKES && mistakes < given.length;
+}
+
 /** Returns the candidate of least cost, the first of several. */
-function cheapest(candidates: readonly string[], cost: (candidate: string) => number): string {
-  let [best = "", least] = ["", Number.POSITIVE_INFINITY];
+function cheapest(candidates: readonly string[], cost: (candidate: string) => number): string | undefined {
+  let [best, least] = [candidates[0], Number.POSITIVE_INFINITY];
   for (const candidate of candidates) {
     const own = cost(candidate);
     if (own < least) [best, least] = [candidate, own];
@@ -27,19 +36,40 @@ function cheapest(candidates: readonly string[], cost: (candidate: string) => nu
   return best;
 }
 
-export function nearest(given: string, candidates: readonly string[]): string {
-  return cheapest(candidates, (candidate) => editDistance(given.toLowerCase(), candidate.toLowerCase()));
+/** Returns the most similar candidate; undefined if none was probably meant. */
+export function nearest(given: string, candidates: readonly string[]): string | undefined {
+  const near = candidates.filter((candidate) => isNear(given, candidate));
+  return cheapest(near, (candidate) => editDistance(given.toLowerCase(), candidate.toLowerCase()));
 }
 
-export function nearestSection(section: string): string {
-  return nearest(section, Object.keys(SCHEMA));
-}
-
-/** Returns the most similar key as `section.key`: the same name in another section is nearer than a different one in this. */
-export function nearestKey(section: string, name: string): string {
+/**
+ * Returns the most similar key as `section.key`: the same name in another section is nearer than a different one in this.
+ * Undefined if none was probably meant.
+ */
+export function nearestKey(section: string, name: string): string | undefined {
   const elsewhere = 1.5;
-  return cheapest(allSettings().map(pathOf), (candidate) => {
+  const near = allSettings().filter((setting) => isNear(name, setting.name));
+  return cheapest(near.map(pathOf), (candidate) => {
     const [ownSection = "", ownName = ""] = candidate.split(".");
     return editDistance(name.toLowerCase(), ownName) + (ownSection === section ? 0 : elsewhere);
   });
+}
+
+/** Returns what to write instead of a key that does not exist, to follow its name. */
+export function keyHint(section: string, name: string): string {
+  const meant = nearestKey(section, name);
+  if (meant !== undefined) return `, did you mean ${meant}?`;
+  const keys = allSettings().filter((setting) => setting.section === section);
+  if (keys.length > 0) return `: expected one of ${keys.map((setting) => setting.name).join(", ")}`;
+  const sections = Object.keys(SCHEMA);
+  const guess = nearest(section, sections);
+  return guess === undefined ? `: expected a key of ${sections.join(", ")}` : `, did you mean a key of [${guess}]?`;
+}
+
+/** Returns what to write instead of a section that does not exist, to follow its name. */
+export function sectionHint(section: string): string {
+  const sections = Object.keys(SCHEMA);
+  const meant = nearest(section, sections);
+  const expected = sections.map((name) => `[${name}]`).join(", ");
+  return meant === undefined ? `: expected one of ${expected}` : `, did you mean [${meant}]?`;
 }

@@ -4,7 +4,7 @@
  */
 import { parse, TomlError } from "smol-toml";
 import { describeGiven } from "./config-error.ts";
-import { nearestKey, nearestSection } from "./nearest.ts";
+import { keyHint, sectionHint } from "./nearest.ts";
 import { SCHEMA } from "./schema.ts";
 
 export interface FileSetting {
@@ -64,8 +64,8 @@ export function readToml(file: string, text: string, problems: string[]): readon
     if (!Object.hasOwn(SCHEMA, section)) {
       problems.push(
         isTable(keys)
-          ? `${where()}: unknown section [${section}], did you mean [${nearestSection(section)}]?`
-          : `${where()}: unknown key ${section} outside of a section, did you mean ${nearestKey("", section)}?`,
+          ? `${where()}: unknown section [${section}]${sectionHint(section)}`
+          : `${where()}: unknown key ${section} outside of a section${keyHint("", section)}`,
       );
       return [];
     }
