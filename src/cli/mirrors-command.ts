@@ -4,9 +4,9 @@
  */
 import type { Mirror, Mirrors } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { HostRecord } from "../distfile/mirror-records.ts";
 import { readHosts } from "../index/hosts.ts";
 import { NO_STATS } from "../mirrors/host-stats.ts";
-import type { HostRecord } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { describeMirror } from "../status/mirror-report.ts";
 import { isStoreLocked } from "../store/lock.ts";

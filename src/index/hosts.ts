@@ -2,33 +2,11 @@
  * Keeps the statistics of hosts, as mirrors/hosts.ts has them, over restarts.
  */
 import { inArray } from "drizzle-orm";
+import type { HostRecord, HostRows } from "../distfile/mirror-records.ts";
 import { type IndexDatabase, readIndex } from "./open.ts";
 import { hosts } from "./schema.ts";
 
 type HostRow = typeof hosts.$inferSelect;
-type Nullable = "firstByteMs" | "bytesPerSecond" | "openUntil";
-type Stats = Omit<HostRow, "host" | "lastRequestAt" | "activeRequests" | "waitUntil" | Nullable> & {
-  readonly [Name in Nullable]: number | undefined;
-};
-
-export interface HostRecord {
-  /** A mirror's URL, or the origin of a server of SRC_URI. */
-  readonly host: string;
-  readonly stats: Readonly<Stats>;
-  readonly lastRequestAt: number;
-  /** Requests under way when it was written. */
-  readonly activeRequests: number;
-  /** Until when the host asked not to be asked again; 0: it did not. */
-  readonly waitUntil: number;
-}
-
-export interface HostRows {
-  all(): readonly HostRecord[];
-  /** Writes them in one transaction. */
-  putAll(records: readonly HostRecord[]): void;
-  forget(keys: readonly string[]): void;
-}
-
 function fromRow({ host, lastRequestAt, activeRequests, waitUntil, ...row }: HostRow): HostRecord {
   const { firstByteMs, bytesPerSecond, openUntil } = row;
   const stats = {

@@ -12,7 +12,7 @@ import {
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
-import { createMirrorLayoutRows } from "./mirror-layouts.ts";
+import { createMirrorLayoutRows } from "./mirrors.ts";
 import { openIndex } from "./open.ts";
 import { createRepositoryRows } from "./repositories.ts";
 import { storeId } from "./store-id.ts";

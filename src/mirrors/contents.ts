@@ -2,21 +2,7 @@
  * Learns from the mirrors' answers which repositories' files each of them has: public mirrors have those of ::gentoo, and asking
  * each of them for every file of an overlay would cost a round trip per mirror for nothing.
  */
-
-/** Counts one mirror's answers for files that only this repository wants. */
-export interface MirrorAnswers {
-  readonly mirror: string;
-  /** Name of the repository. */
-  readonly repository: string;
-  readonly found: number;
-  readonly absent: number;
-}
-
-/** Where the counts outlive a restart. */
-export interface MirrorAnswerRows {
-  all(): readonly MirrorAnswers[];
-  put(answers: MirrorAnswers): void;
-}
+import type { MirrorAnswerRows, MirrorAnswers } from "../distfile/mirror-records.ts";
 
 export interface MirrorContents {
   /** Returns whether the mirror may have a file that these repositories want, by its answers so far. */

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import type { HostStats } from "../distfile/mirror-records.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
 import {
   aged,
   circuitState,
   expectedMs,
   firstBytePercentile,
-  type HostStats,
   hedgeDelayMs,
   NO_STATS,
   successRate,

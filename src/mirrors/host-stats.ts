@@ -2,30 +2,8 @@
  * Keeps the statistics of one host (pure): time to first byte, throughput, failures, and the state of its circuit. Old samples
  * count less and less, so that every host is tried again in time.
  */
+import type { HostStats } from "../distfile/mirror-records.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
-
-export interface HostStats {
-  /** Exponential moving average; undefined before the first sample. */
-  readonly firstByteMs: number | undefined;
-  /** The newest samples, oldest first: their distribution shows what is late. */
-  readonly recentFirstByteMs: readonly number[];
-  /** Throughput of one transfer while a reader waited for bytes; averaged; undefined before the first sample. */
-  readonly bytesPerSecond: number | undefined;
-  /** How many bytes the throughput was measured over; decays with time. */
-  readonly speedBytes: number;
-  /** Counts of requests by outcome; decay with time. */
-  readonly delivered: number;
-  readonly absent: number;
-  readonly failed: number;
-  /** Points for failures since the last success; enough of them open the circuit. */
-  readonly strikes: number;
-  /** When an open circuit lets one request through; undefined: closed. */
-  readonly openUntil: number | undefined;
-  /** How long the circuit stays open this time; 0 once the host works. */
-  readonly openForMs: number;
-  /** The time up to which counts have decayed, in milliseconds since the epoch; 0: never asked. */
-  readonly seenAt: number;
-}
 
 export const NO_STATS: HostStats = {
   firstByteMs: undefined,

@@ -2,6 +2,7 @@
  * Keeps the statistics of every host that files come from: mirrors by their URL, servers of SRC_URI by their origin. Learns from
  * each request, keeps what it learned over restarts, and reports when a host becomes unavailable and available again.
  */
+import type { HostRecord, HostRows, HostStats } from "../distfile/mirror-records.ts";
 import type { HostWaits, RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import {
@@ -9,7 +10,6 @@ import {
   type CircuitState,
   circuitState,
   expectedMs,
-  type HostStats,
   hedgeDelayMs,
   NO_STATS,
   withFirstByte,
@@ -28,24 +28,6 @@ export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expected
   readonly waitUntil: number;
   /** @param bytes how many the host is to send, as far as that is known; `onEnd` gets the outcome of this request */
   startRequest(bytes: number | undefined, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
-}
-
-export interface HostRecord {
-  /** The host's key. */
-  readonly host: string;
-  readonly stats: HostStats;
-  readonly lastRequestAt: number;
-  readonly activeRequests: number;
-  /** Until when the host asked not to be asked again; 0: it did not. */
-  readonly waitUntil: number;
-}
-
-/** Where records outlive a restart. */
-export interface HostRows {
-  all(): readonly HostRecord[];
-  /** Writes them in one transaction. */
-  putAll(records: readonly HostRecord[]): void;
-  forget(keys: readonly string[]): void;
 }
 
 export interface Hosts {

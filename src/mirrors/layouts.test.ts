@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { SourceError } from "../distfile/errors.ts";
+import type { StoredLayout } from "../distfile/mirror-records.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { openLog } from "../lib/log.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createLayouts, type StoredLayout } from "./layouts.ts";
+import { createLayouts } from "./layouts.ts";
 
 const MIRROR = "http://m.test";
 const name = "foo-1.tar.gz" as DistfileName;

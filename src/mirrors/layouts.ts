@@ -6,6 +6,7 @@
 import type { Digests } from "../distfile/digests.ts";
 import { SourceError } from "../distfile/errors.ts";
 import { FLAT, type Layout, layoutPath, parseLayoutConf, STANDARD } from "../distfile/layout.ts";
+import type { MirrorLayoutRows } from "../distfile/mirror-records.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
@@ -25,20 +26,8 @@ const RETRY_SILENT_MS = 10_000;
 /** A file does not wait longer for a slow layout.conf. */
 const MAX_WAIT_MS = 3_000;
 
-export interface StoredLayout {
-  /** Empty where the mirror is flat and has none. */
-  readonly layoutConf: string;
-  readonly fetchedAt: number;
-}
-
-/** Where layout.conf outlives a restart. */
-export interface LayoutRows {
-  get(url: string): StoredLayout | undefined;
-  put(url: string, layout: StoredLayout): void;
-}
-
 export interface LayoutsDeps {
-  readonly rows: LayoutRows;
+  readonly rows: MirrorLayoutRows;
   readonly clock: Clock;
   readonly log: Logger;
   /** Fetches the text at a mirror's URL. @throws {SourceError} "absent" where there is none */

@@ -1,10 +1,11 @@
 import { expect, test } from "bun:test";
 import { SourceError } from "../distfile/errors.ts";
+import type { MirrorAnswers } from "../distfile/mirror-records.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Clock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createMirrorContents, type MirrorAnswers } from "./contents.ts";
+import { createMirrorContents } from "./contents.ts";
 import { createHosts } from "./hosts.ts";
 import { createLayouts } from "./layouts.ts";
 import { createMirrors } from "./mirrors.ts";

@@ -1,14 +1,16 @@
 /**
  * Lists the configured mirrors as sources of a file, in the order to ask them.
  */
+
 import type { Digests } from "../distfile/digests.ts";
 import type { MirrorPath } from "../distfile/mirror-path.ts";
+import type { MirrorAnswerRows } from "../distfile/mirror-records.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
 import { withoutTrailing } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
-import { createMirrorContents, type MirrorAnswerRows } from "./contents.ts";
+import { createMirrorContents } from "./contents.ts";
 import type { Host, Hosts } from "./hosts.ts";
 import type { Layouts } from "./layouts.ts";
 import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from "./selection.ts";

@@ -6,7 +6,8 @@
  * take there. The next file goes to the host that would finish it first. So a host five times as fast gets five times the bytes,
  * and a large file goes to a slow host only when the fast ones have had their share.
  */
-import { type CircuitState, expectedMs, type HostStats, isLastResort, type Prior } from "./host-stats.ts";
+import type { HostStats } from "../distfile/mirror-records.ts";
+import { type CircuitState, expectedMs, isLastResort, type Prior } from "./host-stats.ts";
 
 export type Strategy = "adaptive" | "round-robin" | "ordered";
 

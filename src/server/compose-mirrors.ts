@@ -1,12 +1,13 @@
 /**
  * Puts together the statistics of hosts, the layouts and contents of mirrors, and the selection among the configured mirrors.
  */
+
 import type { Config } from "../config/schema.ts";
 import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
+import type { MirrorAnswers, StoredLayout } from "../distfile/mirror-records.ts";
 import type { HostWaits } from "../distfile/source.ts";
 import { createHostRows } from "../index/hosts.ts";
-import { createMirrorAnswerRows, type MirrorAnswers } from "../index/mirror-answers.ts";
-import { createMirrorLayoutRows, type RememberedLayout } from "../index/mirror-layouts.ts";
+import { createMirrorAnswerRows, createMirrorLayoutRows } from "../index/mirrors.ts";
 import type { Index } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -34,7 +35,7 @@ export interface ComposedMirrors {
 export function composeMirrors({ config, db, upstream, waits, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
 
-  function storeLayout(url: string, layout: RememberedLayout): void {
+  function storeLayout(url: string, layout: StoredLayout): void {
     const mirror = mirrorKey(url);
     try {
       layoutRows.put(mirror, layout);

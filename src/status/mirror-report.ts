@@ -3,8 +3,8 @@
  */
 
 import type { Mirror } from "../api/schemas.ts";
+import type { HostRecord } from "../distfile/mirror-records.ts";
 import { aged, circuitState, firstBytePercentile, successRate } from "../mirrors/host-stats.ts";
-import type { HostRecord } from "../mirrors/hosts.ts";
 
 function round(value: number | undefined, digits = 0): number | null {
   return value === undefined ? null : Number(value.toFixed(digits));
