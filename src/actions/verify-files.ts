@@ -14,7 +14,7 @@ import type { Store } from "../store/store.ts";
 import { hashAtRate, type RateLimit, type Verification, type VerifiedFile, verifyDigests } from "./hash-file.ts";
 
 export interface VerifyDeps {
-  readonly store: Pick<Store, "stat" | "remove">;
+  readonly store: Pick<Store, "stat" | "lookProblem" | "remove">;
   readonly rows: FileRows;
   readonly hasher: Hasher;
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
@@ -168,7 +168,9 @@ export function createVerify(deps: VerifyDeps): Verify {
     const file = store.stat(name);
     const row = rows.get(name);
     if (!file) {
-      if (row) rows.forget(name);
+      const reason = store.lookProblem(name);
+      if (reason !== undefined) log.warn("Cannot look at the stored {file}: {reason}", { file: name, reason });
+      else if (row) rows.forget(name);
       return "missing";
     }
     const checked: VerifiedFile = { name, file, row, contents: contentsOf(deps.wantedBy(name)) };

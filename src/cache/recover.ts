@@ -31,7 +31,7 @@ export async function recover(store: Store, rows: FileRows, clock: Clock, log: L
   let forgotten = 0;
   for (const name of unseen) {
     // One fetched since the scan passed its folder is there all the same.
-    if (store.stat(name)) continue;
+    if (store.stat(name) || store.lookProblem(name) !== undefined) continue;
     rows.forget(name);
     forgotten++;
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createHasher } from "../distfile/hasher.ts";
 import { standardFolder } from "../distfile/layout.ts";
@@ -12,6 +12,7 @@ import { openLog } from "../lib/log.ts";
 import { openStore } from "../store/store.ts";
 import { digestsOf } from "../testing/content.ts";
 import { createTempFolder } from "../testing/temp.ts";
+import { recover } from "./recover.ts";
 import { createStoredFiles } from "./stored-files.ts";
 
 const name = "foo-1.0.tar.gz" as DistfileName;
@@ -85,6 +86,31 @@ test("a file of either kind that was changed on disk is hashed once, and served 
     await files.remove(one);
     expect([await files.find(one, []), rows.get(one)]).toEqual([undefined, undefined]);
   }
+  hasher.close();
+  index.close();
+});
+
+test("the row of a file that cannot be looked at stays, and that of one that is gone goes", async () => {
+  using folder = createTempFolder();
+  const store = openStore(folder.file("store"));
+  const index = openIndex(":memory:", `${import.meta.dir}/../../drizzle`);
+  const rows = createFileRows(index.db);
+  const log = await openLog("error", "text");
+  const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
+  const storedFiles = createStoredFiles({ store, rows, hasher, clock: systemClock, log });
+  rows.put({ name, size: 5, stamp: "", source: "", storedAt: 1, usedAt: 1 });
+  const hashFolder = folder.file(`store/distfiles/${standardFolder(name)}`);
+  symlinkSync(hashFolder, hashFolder);
+  expect([await storedFiles.find(name, []), store.lookProblem(name)]).toEqual([
+    undefined,
+    "too many levels of symbolic links",
+  ]);
+  expect(rows.get(name)).toBeDefined();
+  await recover({ ...store, scan: async function* () {} }, rows, systemClock, log);
+  expect(rows.get(name)).toBeDefined();
+  rmSync(hashFolder);
+  await storedFiles.find(name, []);
+  expect(rows.get(name)).toBeUndefined();
   hasher.close();
   index.close();
 });

@@ -40,7 +40,7 @@ export interface StoredFiles {
 }
 
 export interface StoredFilesDeps {
-  readonly store: Pick<Store, "stat" | "isSame" | "remove">;
+  readonly store: Pick<Store, "stat" | "lookProblem" | "isSame" | "remove">;
   readonly rows: Pick<FileRows, "get" | "put" | "markBad" | "forget">;
   readonly hasher: Hasher;
   readonly clock: Clock;
@@ -119,6 +119,13 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     }
   }
 
+  /** A file that cannot be looked at is fetched again, and keeps its row: it may be there. */
+  function forgetIfGone(name: FileName): void {
+    const reason = store.lookProblem(name);
+    if (reason === undefined) forget(name);
+    else log.warn("Cannot look at the stored {file}: {reason}", { file: name, reason });
+  }
+
   /** Reads a file anew that the index does not know as it is now. */
   async function reread(
     name: FileName,
@@ -154,7 +161,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     async find(name, contents, row = rows.get(name)) {
       const file = store.stat(name);
       if (!file) {
-        if (row) forget(name);
+        if (row) forgetIfGone(name);
         return undefined;
       }
       // Hashed and found wrong since it was last touched.

@@ -19,9 +19,10 @@ import { mkdir, opendir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type FileName, isMirrorPath, MIRROR_FOLDERS, parseFileName } from "../distfile/mirror-path.ts";
+import { codeOf, exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
 import { openPartialFolder } from "./partial-folder.ts";
-import { describe, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
+import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";
 
@@ -33,6 +34,8 @@ export interface NamedFile {
 export interface Store {
   /** The file, or undefined where there is none (or no plain file) of that name. */
   stat(name: FileName): StoredFile | undefined;
+  /** Returns why the file cannot be looked at, a sentence part; it may be there all the same. Undefined where stat() knows. */
+  lookProblem(name: FileName): string | undefined;
   /** Whether the file is still there and nobody has touched it since it was described. */
   isSame(file: StoredFile): boolean;
   /**
@@ -68,15 +71,11 @@ const STORE_LAYOUTS: readonly Layout[] = [{ kind: "filename-hash", algorithm: "B
 /** What the disk says where something else is in the place of the file, or of one of its folders. */
 const IN_THE_WAY = new Set(["EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"]);
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
 /** For whoever takes the folder as a mirror of its own; a full disk must not leave half of it, nor keep the store closed. */
 function announceLayout(path: string): void {
   const text = formatLayoutConf(STORE_LAYOUTS);
-  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
   try {
+    if (existsSync(path) && readFileSync(path, "utf8") === text) return;
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   } catch {
@@ -123,7 +122,7 @@ async function* scanFolder(
 
 async function* scanStore(location: string, onStray: (path: string) => void): AsyncIterable<NamedFile> {
   for (const folder of ["distfiles", ...MIRROR_FOLDERS]) {
-    if (existsSync(`${location}/${folder}`)) yield* scanFolder(location, folder, onStray);
+    if (exists(`${location}/${folder}`)) yield* scanFolder(location, folder, onStray);
   }
 }
 
@@ -142,6 +141,7 @@ export function openStore(location: string): Store {
       const path = pathOf(name);
       return leaving.has(path) ? undefined : statFile(path);
     },
+    lookProblem: (name) => lookProblem(pathOf(name)),
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
     openPart: (name, resume) => parts.open(partName(name), resume),
     openNamelessPart: parts.openNameless,

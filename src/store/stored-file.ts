@@ -3,6 +3,8 @@
  */
 import { type BigIntStats, lstatSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { reasonOf } from "../lib/error-reason.ts";
+import { saysAbsent } from "../lib/exists.ts";
 
 /** A file in the store. */
 export interface StoredFile {
@@ -28,8 +30,18 @@ export function statFile(path: string): StoredFile | undefined {
     const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return stats?.isFile() ? describe(path, stats) : undefined;
   } catch {
-    // Something that is no folder is in the way (ENOTDIR), or a folder may not be read: there is no such file.
+    // lookProblem() tells whether that means that there is none.
     return undefined;
+  }
+}
+
+/** Returns why a path cannot be looked at, which does not mean that no file is there; undefined where that is known. */
+export function lookProblem(path: string): string | undefined {
+  try {
+    lstatSync(path);
+    return undefined;
+  } catch (error) {
+    return saysAbsent(error) ? undefined : reasonOf(error);
   }
 }
 

@@ -3,9 +3,10 @@
  * symbolic link to the current one, switched by rename once a version is complete and on disk. The previous version stays
  * until the next switch, since it may still be read. Anything else in FOLDER/.NAME is left from a run that was killed.
  */
-import { readlinkSync, statSync } from "node:fs";
+import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { saysAbsent } from "../../lib/exists.ts";
 import type { RunCommand } from "./run-command.ts";
 import { folderNameOf } from "./url.ts";
 
@@ -120,8 +121,17 @@ export function createVersions(folder: string, url: string): Versions {
   };
 }
 
-/** Returns the location of the URL's repository, if there is a version of it. */
+/**
+ * Returns the location of the URL's repository, if there is a version of it.
+ * @throws {Error} where the folder cannot be searched: then nobody knows
+ */
 export function syncedLocation(folder: string, url: string): string | undefined {
   const versions = createVersions(folder, url);
-  return versions.current() && versions.location;
+  if (versions.current()) return versions.location;
+  try {
+    lstatSync(versions.location);
+  } catch (error) {
+    if (!saysAbsent(error)) throw error;
+  }
+  return undefined;
 }

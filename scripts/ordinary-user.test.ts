@@ -1,0 +1,140 @@
+/**
+ * Runs the executable as an ordinary user with umask 077 and a read-only /etc, in a mount namespace. Skipped where a user may not
+ * make one.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { executablePath } from "../src/testing/executable.ts";
+import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
+import { writeRepository } from "../src/testing/repository.ts";
+import { distfilePath, untilStored } from "../src/testing/stored.ts";
+import { createTempFolder } from "../src/testing/temp.ts";
+
+const CONTENT = { size: 100_000, seed: 1 };
+const USER = 64_123;
+const OTHER_USER = 64_124;
+const folder = createTempFolder();
+const [etc, home, location] = [folder.file("etc"), folder.file("home"), folder.file("home/store")];
+
+/** The command in a mount namespace of its own, as the user. */
+function inNamespace(command: readonly string[]): string[] {
+  const script = `mount --bind "$0" /etc && mount -o remount,bind,ro /etc && umask 077 && exec setpriv --reuid ${USER} --regid ${USER} --clear-groups "$@"`;
+  return ["unshare", "--mount", "sh", "-c", script, etc, ...command];
+}
+
+function run(...args: readonly string[]) {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(inNamespace([executablePath(), ...args]), {
+    cwd: "/",
+    env: { PATH: process.env["PATH"] ?? "", HOME: home },
+  });
+  return { exit: exitCode, text: stdout.toString() + stderr.toString() };
+}
+
+mkdirSync(etc);
+const isAllowed = Bun.spawnSync(inNamespace(["true"])).exitCode === 0;
+if (!isAllowed) console.log("Skipped: no mount namespace, or no other user, can be had here");
+
+let mirror: FakeUpstream;
+let settings: readonly string[];
+
+beforeAll(async () => {
+  chmodSync(folder.path, 0o755);
+  for (const name of ["passwd", "group", "hosts", "nsswitch.conf", "resolv.conf"])
+    if (existsSync(`/etc/${name}`)) cpSync(`/etc/${name}`, `${etc}/${name}`, { dereference: true });
+  mkdirSync(home);
+  Bun.spawnSync(["chown", `${USER}:${USER}`, home]);
+  mirror = await startFakeUpstream({ files: new Map([["a.zip", CONTENT]]) });
+  const repository = writeRepository(folder.file("repository"));
+  repository.put("app-misc/a", { dist: { "a.zip": CONTENT } });
+  settings = ["--address", "127.0.0.1", "--port", "0", "--location", location, "--mirror", mirror.url];
+});
+afterAll(async () => {
+  await mirror.close();
+  folder.remove();
+});
+
+async function serving<T>(args: readonly string[], act: (url: string) => Promise<T>): Promise<T> {
+  const child = Bun.spawn(inNamespace([executablePath(), "serve", ...settings, ...args]), {
+    cwd: "/",
+    env: { PATH: process.env["PATH"] ?? "", HOME: home },
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  try {
+    let text = "";
+    for await (const bytes of child.stdout) {
+      text += new TextDecoder().decode(bytes);
+      const url = /listening on (\S+)/.exec(text)?.[1];
+      if (url !== undefined) return await act(url);
+    }
+    throw new Error(`the server has ended: ${text}`);
+  } finally {
+    child.kill("SIGTERM");
+    await child.exited;
+  }
+}
+
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+test.skipIf(!isAllowed)(
+  "what it makes has the modes that it needs, whatever the umask",
+  async () => {
+    await serving(["--repo", folder.file("repository")], async (url) => {
+      expect((await fetch(`${url}/distfiles/a.zip`)).status).toBe(200);
+      await untilStored(`${url}/distfiles/a.zip`);
+      expect(await (await fetch(`${url}/healthz`)).text()).toBe("ok\n");
+      const file = location + distfilePath("a.zip");
+      const open = [location, `${location}/distfiles`, file.slice(0, file.lastIndexOf("/"))];
+      expect(open.map(modeOf)).toEqual(["755", "755", "755"]);
+      expect([file, `${location}/distfiles/layout.conf`].map(modeOf)).toEqual(["644", "644"]);
+      const closed = ["portcache.lock", "index.sqlite", "index.sqlite-wal", "index.sqlite-shm", "trees.sqlite"];
+      expect(closed.map((name) => modeOf(`${location}/${name}`))).toEqual(closed.map(() => "600"));
+      expect(modeOf(`${location}/portcache.sock`)).toBe("660");
+      const other = (...command: string[]) =>
+        Bun.spawnSync(["setpriv", `--reuid=${OTHER_USER}`, `--regid=${OTHER_USER}`, "--clear-groups", ...command])
+          .exitCode;
+      expect([other("cat", file), other("cat", `${location}/portcache.lock`)]).toEqual([0, 1]);
+      const check = run("check", ...settings, "--repo", folder.file("repository"));
+      expect([check.exit, check.text]).toEqual([0, expect.stringContaining("runs on this store")]);
+      expect(check.text).toContain("No problems found.");
+    });
+  },
+  60_000,
+);
+
+test.skipIf(!isAllowed)("a configuration that the user may not read is never taken for none", () => {
+  const file = "/etc/portcache/portcache.toml";
+  mkdirSync(`${etc}/portcache`, { mode: 0o700 });
+  writeFileSync(`${etc}/portcache/portcache.toml`, '[server]\nallow = ["192.0.2.1"]\n');
+  for (const command of ["serve", "check"]) {
+    const { exit, text } = run(command, ...settings);
+    expect([exit, text]).toEqual([2, `portcache: Cannot read the configuration file ${file}: permission denied\n`]);
+  }
+  rmSync(`${etc}/portcache`, { recursive: true });
+  symlinkSync("/nowhere", `${etc}/portcache`);
+  const { exit, text } = run("serve", ...settings);
+  expect([exit, text]).toEqual([
+    2,
+    expect.stringContaining("/etc/portcache is a link to /nowhere, which is not there"),
+  ]);
+  rmSync(`${etc}/portcache`);
+});
+
+test.skipIf(!isAllowed)(
+  "without a repository, or with one that the user may not read, it says so and goes on",
+  async () => {
+    const closed = folder.file("closed");
+    writeRepository(closed);
+    chmodSync(closed, 0o700);
+    for (const [args, problem] of [
+      [[], 'repos = ["https://github.com/gentoo-mirror/gentoo.git"]'],
+      [["--repo", closed], `Cannot read the repository ${closed}: permission denied`],
+    ] as const) {
+      const check = run("check", ...settings, ...args);
+      expect([check.exit, check.text]).toEqual([1, expect.stringContaining(problem)]);
+      const health = await serving(args, async (url) => await (await fetch(`${url}/healthz`)).text());
+      expect(health).toBe("degraded: nothing is verified: no ebuild repository\n");
+    }
+  },
+  60_000,
+);
