@@ -187,6 +187,8 @@ test("an action that is running is refused a second time, other commands are not
 
 test("without a server, concurrent commands run one after the other, and a command that meets a starting server uses it", async () => {
   fillDistdir();
+  // index makes no store.
+  mkdirSync(folder.file("store/distfiles"), { recursive: true });
   const [one, two, three] = await Promise.all([
     run("import", folder.file("distdir"), "--json"),
     run("import", folder.file("distdir"), "--json"),

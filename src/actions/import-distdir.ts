@@ -13,6 +13,7 @@ import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { digestColumns, type FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { saysAbsent } from "../lib/exists.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 
@@ -150,10 +151,14 @@ async function importOpened(
 
 /** Says why an unwanted entry was skipped. */
 async function unwanted(path: string): Promise<ImportOutcome> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats?.isDirectory()) return skipped("folder");
-  if (stats?.isSymbolicLink()) return skipped("link");
-  return skipped(stats === undefined || stats.isFile() ? "unknown" : "special");
+  try {
+    const stats = await lstat(path);
+    if (stats.isDirectory()) return skipped("folder");
+    if (stats.isSymbolicLink()) return skipped("link");
+    return skipped(stats.isFile() ? "unknown" : "special");
+  } catch (error) {
+    return saysAbsent(error) ? skipped("unknown") : skipped("unreadable", reasonOf(error));
+  }
 }
 
 /** Imports the file if a Manifest lists it and the store lacks it. @throws {Error} if the store refuses it */

@@ -6,7 +6,6 @@
 import {
   chmodSync,
   chownSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { exists } from "../lib/exists.ts";
 import { withoutTrailing, wordsOf } from "../lib/text.ts";
 
 /** The line that portcache wrote; switched off, it is commented out. */
@@ -128,7 +128,7 @@ export interface MirrorsFile {
 const FILE_IN_FOLDER = "00-portcache";
 
 function readText(path: string): string {
-  return existsSync(path) ? readFileSync(path, "utf8") : "";
+  return exists(path) ? readFileSync(path, "utf8") : "";
 }
 
 /** Lists files as Portage does (portage: util _recursive_file_list). */
@@ -145,10 +145,11 @@ function filesBelow(folder: string): readonly string[] {
 /**
  * @param root root of the client's file system; "" for this machine
  * @param url finds a line that the admin wrote
+ * @throws {Error} where a file cannot be looked at: it is not taken for an empty one
  */
 export function findMirrorsFile(root: string, url: string | undefined): MirrorsFile {
   const path = `${root}/etc/portage/mirrors`;
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return { path, text: readText(path) };
+  if (!exists(path) || !statSync(path).isDirectory()) return { path, text: readText(path) };
   const files = filesBelow(path).map((one) => ({ path: one, text: readText(one) }));
   const own = files.find(({ text }) => findOwnLine(text) !== undefined);
   const listing = url === undefined ? undefined : files.find(({ text }) => hasMirror(text, url));
@@ -161,7 +162,7 @@ export function findMirrorsFile(root: string, url: string | undefined): MirrorsF
  */
 export function writeMirrorsFile(path: string, text: string): void {
   // Where it is a link, what it leads to is replaced.
-  const real = existsSync(path) ? realpathSync(path) : path;
+  const real = exists(path) ? realpathSync(path) : path;
   mkdirSync(dirname(real), { recursive: true });
   const before = statSync(real, { throwIfNoEntry: false });
   // Portage leaves out files whose names end so.

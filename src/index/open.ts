@@ -4,12 +4,13 @@
  * another process may be using.
  */
 import { constants, Database, SQLiteError } from "bun:sqlite";
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { accessSync, existsSync, constants as fileConstants, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import { reasonOf } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import { makeOwnerOnly, takeFromOthers } from "../lib/owner-only.ts";
 import * as schema from "./schema.ts";
 
@@ -235,7 +236,7 @@ function openPlain(path: string): Database {
   try {
     client.exec("PRAGMA busy_timeout = 2000");
     const trees = treesPathBeside(path);
-    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [trees]);
+    if (exists(trees)) client.run("ATTACH DATABASE ? AS trees", [trees]);
     // Only now the files beside it are opened.
     client.query("SELECT count(*) FROM sqlite_master").get();
     return client;
@@ -253,11 +254,11 @@ function openFor(path: string): Database {
   try {
     return openPlain(path);
   } catch (error) {
-    if (existsSync(`${path}-wal`)) throw error;
+    if (exists(`${path}-wal`)) throw error;
     const uri = (file: string) => `${pathToFileURL(file)}?immutable=1`;
     const client = new Database(uri(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
     const trees = treesPathBeside(path);
-    if (existsSync(trees)) client.run("ATTACH DATABASE ? AS trees", [uri(trees)]);
+    if (exists(trees)) client.run("ATTACH DATABASE ? AS trees", [uri(trees)]);
     return client;
   }
 }
@@ -265,10 +266,12 @@ function openFor(path: string): Database {
 /**
  * Reads an index that another process may be writing, without changing it. Returns what `read` makes of it, undefined where
  * there is no index, or one of an older version.
- * @throws {SQLiteError} when it can't be read
+ * @throws {Error} when it can't be looked at or read
  */
 export function readIndex<T>(path: string, read: (db: IndexDatabase) => T): T | undefined {
-  if (!existsSync(path)) return undefined;
+  if (!exists(path)) return undefined;
+  // SQLite would say no more than that it cannot open it.
+  accessSync(path, fileConstants.R_OK);
   const client = openFor(path);
   try {
     return read(drizzle(client, { schema }));
