@@ -4,32 +4,11 @@
  */
 import { and, eq, inArray, notInArray, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
+import type { ManifestRows, ScannedPackage } from "../distfile/manifest-rows.ts";
 import type { IndexDatabase } from "./open.ts";
 import { distEntries, manifests } from "./trees-schema.ts";
 
-export interface PackageStamp {
-  /** Changes whenever the Manifest does. */
-  readonly stamp: string;
-  /** How many DIST entries it has. */
-  readonly distfiles: number;
-}
-
-export interface PackageEntries {
-  readonly category: string;
-  readonly package: string;
-  readonly stamp: string;
-  readonly entries: readonly DistEntry[];
-}
-
-export interface ManifestRows {
-  categories(repositoryId: number): readonly string[];
-  packages(repositoryId: number, category: string): ReadonlyMap<string, PackageStamp>;
-  /**
-   * All in one transaction: a reader sees each package as it was or as it is. Writes only what differs, as most
-   * Manifests that were touched say the same; returns how many want other content than before.
-   */
-  replace(repositoryId: number, packages: readonly PackageEntries[]): number;
-  remove(repositoryId: number, category: string, packages: readonly string[]): void;
+export interface PrunableManifestRows extends ManifestRows {
   /** Removes some of the Manifests of other repositories than these, which nobody can look up. @returns whether there was any */
   prune(repositoryIds: readonly number[]): boolean;
 }
@@ -115,7 +94,7 @@ function prepareReading(db: IndexDatabase) {
 }
 
 /** @param onChange called whenever what is wanted may have changed */
-export function createManifestRows(db: IndexDatabase, onChange: () => void): ManifestRows {
+export function createManifestRows(db: IndexDatabase, onChange: () => void): PrunableManifestRows {
   const writing = prepareWriting(db);
   const reading = prepareReading(db);
 
@@ -126,7 +105,7 @@ export function createManifestRows(db: IndexDatabase, onChange: () => void): Man
   }
 
   /** Whether the package wants other content than before. */
-  function replaceOne(repositoryId: number, { entries, ...manifest }: PackageEntries): boolean {
+  function replaceOne(repositoryId: number, { entries, ...manifest }: ScannedPackage): boolean {
     const row = { repositoryId, ...manifest, distfiles: entries.length };
     const added = writing.addManifest.run(repositoryId, row.category, row.package, row.stamp, row.distfiles);
     if (added.changes > 0) {

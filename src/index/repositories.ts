@@ -6,7 +6,7 @@ import { and, eq, max, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
-import { createManifestRows, type ManifestRows } from "./manifests.ts";
+import { createManifestRows, type PrunableManifestRows } from "./manifests.ts";
 import type { IndexDatabase } from "./open.ts";
 import { repositories } from "./schema.ts";
 import { distEntries, manifests } from "./trees-schema.ts";
@@ -17,7 +17,7 @@ export interface RepositoryCounts {
   readonly distfiles: number;
 }
 
-export interface RepositoryRows extends ManifestRows {
+export interface RepositoryRows extends PrunableManifestRows {
   /**
    * Makes these the repositories, in this order, and forgets all others, whose Manifests are found no more until prune() removes
    * them. Returns the ids in the same order.

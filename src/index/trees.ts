@@ -5,14 +5,14 @@
  */
 import { Database } from "bun:sqlite";
 import { drizzle } from "drizzle-orm/bun-sqlite";
-import { createManifestRows, type ManifestRows } from "./manifests.ts";
+import { createManifestRows, type PrunableManifestRows } from "./manifests.ts";
 import { checkWhole } from "./open.ts";
 import * as schema from "./schema.ts";
 
 export interface TreesWriter {
   /** Checks all pages. @throws {Error} of which isIndexDamage() is true */
   check(): void;
-  readonly rows: ManifestRows;
+  readonly rows: PrunableManifestRows;
   /** Whether what is wanted may have changed since the last commit. */
   readonly changed: boolean;
   begin(): void;

@@ -4,33 +4,10 @@
  * them, and can yield to the event loop where it has no thread of its own.
  */
 import { realpathSync } from "node:fs";
-import type { DistEntry } from "../distfile/digests.ts";
+import type { KnownPackage, ManifestRows, ScannedPackage } from "../distfile/manifest-rows.ts";
 import { parseManifest } from "./formats/manifest.ts";
 import { type Listing, listFolders, readManifest } from "./read-folder.ts";
 import { followInside } from "./repository-files.ts";
-
-/** A package's Manifest as read. */
-export interface ScannedPackage {
-  readonly category: string;
-  readonly package: string;
-  readonly stamp: string;
-  readonly entries: readonly DistEntry[];
-}
-
-/** A package's Manifest as the index knows it. */
-export interface KnownPackage {
-  readonly stamp: string;
-  readonly distfiles: number;
-}
-
-/** What the index has of repositories, by package. */
-export interface PackageRows {
-  categories(repositoryId: number): readonly string[];
-  packages(repositoryId: number, category: string): ReadonlyMap<string, KnownPackage>;
-  /** Replaces packages in one transaction; returns how many want other content than before. */
-  replace(repositoryId: number, packages: readonly ScannedPackage[]): number;
-  remove(repositoryId: number, category: string, packages: readonly string[]): void;
-}
 
 /** A file or folder that cannot be read; `reason` is a sentence part. */
 export interface UnreadablePath {
@@ -68,7 +45,7 @@ export interface ScanRequest {
 }
 
 export interface ScanOptions extends ScanRequest {
-  readonly rows: PackageRows;
+  readonly rows: ManifestRows;
 }
 
 /** Folders of a repository that are not categories; the last three are found in old or unusual repositories. */
