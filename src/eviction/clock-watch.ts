@@ -3,17 +3,9 @@
  * what the clock was set by is added to the times that ages begin at, so that an age grows only with time that has passed. While
  * nothing runs nobody can tell the one from the other, and a day counts at most.
  */
+import type { FileTimes } from "../index/file-times.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-
-/** The times that ages begin at, in the index. */
-export interface FileTimes {
-  /** When the clock was last looked at, in an earlier run. */
-  seenAt(): number | undefined;
-  saw(now: number): void;
-  /** Moves the times by so much, except those between `since` and `now`, which were taken after the clock was set. */
-  shift(ms: number, since: number, now: number): void;
-}
 
 export interface ClockWatchDeps {
   readonly times: FileTimes;

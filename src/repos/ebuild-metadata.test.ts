@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
+import type { EvaluationRow } from "../distfile/evaluation-rows.ts";
 import { openLog } from "../lib/log.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createMetadataReader } from "./ebuild-metadata.ts";
 import type { Evaluation, EvaluationRequest } from "./evaluate.ts";
-import type { EvaluationRow } from "./evaluation-cache.ts";
 
 let folder: TempFolder;
 let repository: TestRepository;

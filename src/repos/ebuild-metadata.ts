@@ -5,6 +5,7 @@
  */
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import { mapInBatches } from "../lib/batches.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -12,7 +13,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import type { Repository } from "./discover.ts";
 import { createPackageBudget, type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { createEvaluationCache, type EvaluationRows, type PackageOnDisk } from "./evaluation-cache.ts";
+import { createEvaluationCache, type PackageOnDisk } from "./evaluation-cache.ts";
 import { createFileCache, md5Of } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";

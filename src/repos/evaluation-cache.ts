@@ -2,36 +2,20 @@
  * Evaluates ebuilds as rarely as possible: concurrent requests for a package share one bash, results are kept in the index,
  * and failures in memory for ten minutes, so that a hostile ebuild costs its 20 s once.
  */
+import type { EvaluatedPackage, EvaluationRows } from "../distfile/evaluation-rows.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Ebuild } from "./ebuilds.ts";
 import type { Evaluation, Evaluator } from "./evaluate.ts";
-import { type CachedMetadata, type EbuildMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
+import { type CachedMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
 
 /** A package as one version of its repository has it. */
-export interface PackageOnDisk {
-  /** Location of the repository, as configured. */
-  readonly location: string;
-  readonly category: string;
-  readonly package: string;
+export interface PackageOnDisk extends EvaluatedPackage {
   /** Real path of `…/CATEGORY/PACKAGE`. */
   readonly folder: string;
   /** Real paths; where several have an eclass, the last one counts. */
   readonly eclassFolders: readonly string[];
   readonly ebuilds: readonly Ebuild[];
-}
-
-/** One evaluated ebuild; `eclasses` are NAME\tMD5 pairs, as in md5-cache. */
-export interface EvaluationRow extends Omit<EbuildMetadata, "inherited"> {
-  readonly pf: string;
-  readonly md5: string;
-  readonly eclasses: string;
-}
-
-export interface EvaluationRows {
-  get(pkg: PackageOnDisk): readonly EvaluationRow[];
-  /** Adds rows, and removes those of versions that are not `present` any more. */
-  put(pkg: PackageOnDisk, rows: readonly EvaluationRow[], present: readonly string[]): void;
 }
 
 export interface EvaluationCacheDeps {

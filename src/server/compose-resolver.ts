@@ -3,6 +3,7 @@
  */
 import type { DistfileDownloadsDeps } from "../cache/miss.ts";
 import type { Config } from "../config/schema.ts";
+import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -10,7 +11,6 @@ import type { Hosts } from "../mirrors/hosts.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 import { createMetadataReader } from "../repos/ebuild-metadata.ts";
 import { createEvaluator, type Evaluator } from "../repos/evaluate.ts";
-import type { EvaluationRows } from "../repos/evaluation-cache.ts";
 import { createMasters, type MastersDeps } from "../repos/masters.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createResolver, type Resolver, type ResolverDeps } from "../resolver/resolver.ts";
