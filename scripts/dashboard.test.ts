@@ -363,6 +363,8 @@ test("under a host name that is not configured, the page says what to do", async
 });
 
 test("the page shows that the server stopped responding, and recovers by itself", async () => {
+  // This one has no repository.
+  const working = "Working, nothing is verified";
   const location = folder.file("store");
   const start = (port: number) =>
     startExecutable({ location, settings: { server: { port }, fetcher: { mirrors: [good.url] } } });
@@ -370,18 +372,20 @@ test("the page shows that the server stopped responding, and recovers by itself"
   const page = await browser.newPage();
   await page.goto(first.url);
   const health = () => tile(page, "health");
-  await until("the page", health, (text) => text.includes("Healthy"));
+  await until("the page", health, (text) => text.includes(working));
+  expect(await health()).toContain("no ebuild repository");
+  expect(await page.locator("#health.warn").count()).toBe(1);
   // A stopped process keeps its connections open and is silent.
   process.kill(first.pid, "SIGSTOP");
   await until("the time-out", health, (text) => text.includes("Not responding"));
   process.kill(first.pid, "SIGCONT");
-  await until("the recovery", health, (text) => text.includes("Healthy"));
+  await until("the recovery", health, (text) => text.includes(working));
   await first.stop("SIGKILL");
   await until("the lost connection", health, (text) => text.includes("Not responding"));
   await page.getByText("The server has not responded since").waitFor();
   await using second = await start(Number(new URL(first.url).port));
   expect(second.url).toBe(first.url);
-  await until("the second server", health, (text) => text.includes("Healthy"));
+  await until("the second server", health, (text) => text.includes(working));
   expect(await page.locator(".banner").count()).toBe(0);
   await page.close();
 });
