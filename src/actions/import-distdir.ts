@@ -12,7 +12,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { digestColumns, type FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { saysAbsent } from "../lib/exists.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store, StoredFile } from "../store/store.ts";
@@ -55,10 +55,6 @@ const skipped = (reason: SkipReason, detail?: string): ImportOutcome => ({
   reason,
   ...(detail === undefined ? {} : { detail }),
 });
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 /** Copies the bytes, as a clone (reflink) where the file system can. */
 async function copyInto(source: FileHandle, part: PartFile): Promise<void> {

@@ -6,7 +6,7 @@ import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Reservation } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
 
@@ -33,10 +33,6 @@ const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 const SPARE_BYTES = 4 * 1024 * 1024;
 /** Reserved at once for a file whose size is not known. */
 const GROWTH_BYTES = 16 * 1024 * 1024;
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 /** Room that is reserved as a whole before a file comes in, or step by step while it grows. */
 function createGrowingReservation(reserve: Reserve) {

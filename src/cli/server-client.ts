@@ -3,7 +3,7 @@
  */
 import type { Progress } from "../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { socketPath } from "../server/control-socket.ts";
 
 /** The report of the action, or that no server listens on the socket. */
@@ -17,10 +17,6 @@ type Line =
 
 /** A server runs on the store, but does not answer as it should. */
 export class ServerUnreachableError extends Error {}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
 
 /** Codes of errors that mean: nothing listens on the socket. */
 const NO_LISTENER = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);

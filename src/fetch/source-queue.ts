@@ -2,9 +2,11 @@
  * Decides which source a download tries next, and when it gives up: round after round over the sources that are not excluded,
  * as long as a round brings enough bytes. Notes why each source failed, for the log, the next choice and the client.
  */
+
 import { type Attempt, attemptOf, type SourceError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source } from "../distfile/source.ts";
+import { codeOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import { SlowSourceError } from "./throughput.ts";
 
@@ -102,10 +104,6 @@ export function createSourceQueue<S>(sources: readonly S[]): SourceQueue<S> {
 
 /** Error codes of the platform's client and resolver that mean: no connection. */
 const NO_CONNECTION = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT"]);
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
-}
 
 /** Returns what an error says about the source it came from. */
 export function outcomeOf(error: SourceError): RequestOutcome {

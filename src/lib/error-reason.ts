@@ -99,6 +99,11 @@ const REASONS: Readonly<Record<string, string>> = {
   SQLITE_READONLY: "database is read-only",
 };
 
+/** Returns the code of a system call's error, such as "ENOENT"; empty for other errors. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
 function textField(error: Error, name: "code" | "path" | "syscall"): string {
   const value: unknown = Reflect.get(error, name);
   return typeof value === "string" ? value : "";

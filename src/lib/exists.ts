@@ -3,11 +3,7 @@
  */
 import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-
-/** Returns the code of a system call's error, such as "ENOENT"; empty for other errors. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
+import { codeOf } from "./error-reason.ts";
 
 /** Codes by which the disk says that nothing is at a path: a component is missing, or is no folder. */
 const NOTHING_THERE = new Set(["ENOENT", "ENOTDIR"]);

@@ -15,8 +15,7 @@ import {
 } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
-import { reasonOf } from "../lib/error-reason.ts";
-import { codeOf } from "../lib/exists.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { formatBytes } from "../lib/format.ts";
 
 const KIB = 1024;

@@ -1,6 +1,7 @@
 /**
  * Reads and writes files below a root for an installation: digests, atomic writes, owners.
  */
+
 import {
   chmodSync,
   chownSync,
@@ -16,7 +17,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { codeOf, exists, saysAbsent } from "../lib/exists.ts";
+import { codeOf } from "../lib/error-reason.ts";
+import { exists, saysAbsent } from "../lib/exists.ts";
 import type { SetupFile } from "./files.ts";
 import type { Digest } from "./plan.ts";
 

@@ -3,6 +3,7 @@
  * used as PORTAGE_RO_DISTDIRS, and beside it `snapshots/`, `releases/` and `experimental/` as a mirror has them. Files coming in
  * are in `partial/`. A mirror may make a folder of what was a file: what is in the way of a file is never removed for it.
  */
+
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -19,7 +20,8 @@ import { mkdir, opendir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
 import { type FileName, isMirrorPath, MIRROR_FOLDERS, parseFileName } from "../distfile/mirror-path.ts";
-import { codeOf, exists } from "../lib/exists.ts";
+import { codeOf } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
 import { openPartialFolder } from "./partial-folder.ts";
 import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
