@@ -127,7 +127,7 @@ test("page and parts come out of the executable, under a strict policy", async (
   }
 });
 
-test("traffic moves the progress bar, the bytes saved and the charts, and a mirror that is down is named", async () => {
+test("traffic moves the progress bar, the bytes saved and the charts, and an unavailable mirror is named", async () => {
   await makeTraffic();
   const { page, complaints, foreign } = await open();
   const bar = page.locator("#downloads progress");
@@ -157,9 +157,9 @@ test("traffic moves the progress bar, the bytes saved and the charts, and a mirr
   await page.getByText("Show as table").click();
   expect(await page.locator("#traffic tbody tr").count()).toBeGreaterThan(0);
   const mirrors = await until(
-    "the mirror that is down",
+    "the unavailable mirror",
     () => textOf(page, "#mirror-health"),
-    (text) => text.includes("1 of 2 down"),
+    (text) => text.includes("1 of 2 unavailable"),
   );
   expect(mirrors).toContain(new URL(bad.url).host);
   expect([complaints, foreign]).toEqual([[], []]);

@@ -70,7 +70,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   },
   mirrors: {
     summary: "show how fast and how reliable the mirrors are",
-    description: "Show the measured speed, latency, success rate and circuit state of each mirror and host.",
+    description: "Show the measured speed, latency, success rate and availability of each mirror and host.",
   },
   verify: {
     summary: "check the stored files against the Manifests",

@@ -64,7 +64,7 @@ test("mirrors shows what the server measured, also after the server has stopped;
   expect(second.first_byte_ms.p95).toBeGreaterThanOrEqual(0);
   expect(third.last_request_at).toBeNull();
   const text = await run(location, urls, false);
-  expect(text).toContain("open for ");
+  expect(text).toContain("unavailable for ");
   expect(text).not.toContain("secret");
   const lock = lockStore(location, "a server");
   expect((await reported()).map(({ transfers }) => transfers)).toEqual([0, 0, 0]);

@@ -23,11 +23,13 @@ function speed(bytesPerSecond: number | null): string {
     : `${(bytesPerSecond / 1024).toFixed(1)} KiB/s`;
 }
 
-function circuitText({ circuit, open_until }: Mirror, paint: Output["paint"], now: number): string {
-  if (circuit === "closed") return paint("green", "closed");
-  if (circuit === "half-open") return paint("yellow", "half-open");
+function stateText({ circuit, open_until }: Mirror, paint: Output["paint"], now: number): string {
+  if (circuit === "closed") return paint("green", "available");
+  if (circuit === "half-open") return paint("yellow", "recovering");
   const seconds = Math.ceil((Date.parse(open_until ?? "") - now) / 1000);
-  return circuit === "waiting" ? paint("yellow", `asked to wait ${seconds} s`) : paint("red", `open for ${seconds} s`);
+  return circuit === "waiting"
+    ? paint("yellow", `asked to wait ${seconds} s`)
+    : paint("red", `unavailable for ${seconds} s`);
 }
 
 function render(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"], now: number): string {
@@ -38,10 +40,10 @@ function render(mirrors: readonly Mirror[], json: boolean, paint: Output["paint"
     one.first_byte_ms.p50 === null ? "-" : `${one.first_byte_ms.p50} ms`,
     one.first_byte_ms.p95 === null ? "-" : `${one.first_byte_ms.p95} ms`,
     one.success_rate === null ? "-" : `${(100 * one.success_rate).toFixed(1)} %`,
-    circuitText(one, paint, now),
+    stateText(one, paint, now),
     one.transfers === null ? "-" : String(one.transfers),
   ]);
-  const head = ["Mirror or host", "Speed", "TTFB p50", "p95", "Success", "Circuit", "Active"];
+  const head = ["Mirror or host", "Speed", "TTFB p50", "p95", "Success", "State", "Active"];
   return alignColumns([head.map((cell) => paint("bold", cell)), ...rows]).join("\n");
 }
 

@@ -59,6 +59,11 @@ function hits({ requests, hit_ratio, hits: stored, joined, misses, absent, faile
   return `${percent(hit_ratio)} (${parts.join(", ")})`;
 }
 
+/** Returns whether the counts since the start are others than those of all time: after the first start they are the same. */
+function isNews(sinceStart: Totals | null, allTime: Totals): sinceStart is Totals {
+  return sinceStart !== null && sinceStart.requests > 0 && sinceStart.requests !== allTime.requests;
+}
+
 function saved({ bytes_saved, bytes_sent, bytes_fetched }: Totals): string {
   return `${formatBytes(bytes_saved)} (sent ${formatBytes(bytes_sent)}, fetched ${formatBytes(bytes_fetched)})`;
 }
@@ -98,7 +103,7 @@ function render(report: StoreStatus, screen: Screen): string {
   const rows: (readonly [string, string])[] = [
     ...storeLines(report, screen),
     ["Hit ratio", hits(all_time)],
-    ...(since_start !== null && since_start.requests > 0 ? [["", `since start: ${hits(since_start)}`] as const] : []),
+    ...(isNews(since_start, all_time) ? [["", `since start: ${hits(since_start)}`] as const] : []),
     ["Saved", saved(all_time)],
   ];
   const { total, packages, distfiles, scanned } = repositories;
@@ -111,8 +116,8 @@ function render(report: StoreStatus, screen: Screen): string {
   ]);
   if (mirrors) {
     const { configured, down } = mirrors;
-    const downText = down === 0 ? "" : paint("red", `, ${formatCount(down)} down`);
-    rows.push(["Mirrors", `${formatCount(configured)}${downText}`]);
+    const unavailable = down === 0 ? "" : paint("red", `, ${formatCount(down)} unavailable`);
+    rows.push(["Mirrors", `${formatCount(configured)}${unavailable}`]);
   }
   if (report.running) {
     const waiting = downloads_waiting === 0 ? "" : `, ${formatCount(downloads_waiting)} waiting`;

@@ -41,7 +41,7 @@ test.each([
   [[A, NEW], "good", "1 of 2 OK"],
   [[NEW], "idle", "1\u00a0mirror"],
   [[A, UNRELIABLE], "warn", "1 of 2 unreliable"],
-  [[A, UNRELIABLE, DOWN], "bad", "1 of 3 down"],
+  [[A, UNRELIABLE, DOWN], "bad", "1 of 3 unavailable"],
   // A failing host of SRC_URI is not a failing mirror.
   [[A, HOST], "good", "OK"],
   [[], "idle", "0\u00a0mirrors"],
@@ -49,12 +49,12 @@ test.each([
   expect(mirrorsLabel(mirrors, NOW)).toMatchObject({ tone, text });
 });
 
-test("mirrors that are down are named, else the fastest", () => {
+test("mirrors that are unavailable are named, else the fastest", () => {
   expect(mirrorsLabel([A, DOWN], NOW).detail).toBe("b.example");
   expect(mirrorsLabel([A, FAST], NOW).detail).toBe("fastest: fast.example");
 });
 
-test("a mirror that is down shows when it is tried again, and few failures do not make one unreliable", () => {
+test("an unavailable mirror shows when it is tried again, and few failures do not make one unreliable", () => {
   expect(mirrorLabel(DOWN, NOW).detail).toBe("retry in 1\u00a0min");
   const young = mirror("x", { success_rate: 0, requests: { delivered: 0, absent: 0, failed: 1 } });
   expect(mirrorLabel(young, NOW).tone).toBe("good");

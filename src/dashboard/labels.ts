@@ -41,7 +41,7 @@ export function mirrorLabel(mirror: Mirror, now: number): Label {
   if (circuit === "open" || circuit === "waiting") {
     const soon = open_until === null || Date.parse(open_until) - now < SOON_MS;
     const detail = `retry ${soon ? "soon" : formatAgo(open_until, now)}`;
-    return circuit === "open" ? { tone: "bad", text: "Down", detail } : { tone: "warn", text: WAITING, detail };
+    return circuit === "open" ? { tone: "bad", text: "Unavailable", detail } : { tone: "warn", text: WAITING, detail };
   }
   if (circuit === "half-open") return { tone: "warn", text: "Recovering", detail: "waiting for a trial request" };
   if (last_request_at === null || success_rate === null) return { tone: "idle", text: "Not used yet", detail: "" };
@@ -62,8 +62,9 @@ export function mirrorsLabel(all: readonly Mirror[], now: number): Label {
   const withTone = (tone: Tone) => mirrors.filter((mirror) => mirrorLabel(mirror, now).tone === tone);
   const names = (list: readonly Mirror[]) => list.map(({ url }) => mirrorName(url)).join(", ");
   const outOf = (list: readonly Mirror[], state: string) => `${list.length} of ${mirrors.length} ${state}`;
-  const down = withTone("bad");
-  if (down.length > 0) return { tone: "bad", text: outOf(down, "down"), detail: names(down) };
+  const unavailable = withTone("bad");
+  if (unavailable.length > 0)
+    return { tone: "bad", text: outOf(unavailable, "unavailable"), detail: names(unavailable) };
   const unreliable = withTone("warn");
   if (unreliable.length > 0) {
     const isWaiting = unreliable.every((mirror) => mirrorLabel(mirror, now).text === WAITING);

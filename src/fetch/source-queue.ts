@@ -135,16 +135,20 @@ function isFinal({ kind, status = 0, retryAfterMs }: SourceError, bytes: number)
 /** @param attempts gets the last attempt at each source */
 export function createAttemptLog(
   file: FileName,
-  queue: Pick<SourceQueue<Source>, "exclude">,
+  queue: Pick<SourceQueue<Source>, "exclude" | "left">,
   attempts: Map<Source, Attempt>,
   log: Logger,
 ): AttemptLog {
+  // The log has had a line about each of these.
+  const unavailable = new Set(queue.left.filter((source) => source.expectedMs(0) === undefined));
   return {
     failed(source, error, bytes) {
       if (isFinal(error, bytes)) queue.exclude(source);
+      const isKnown = unavailable.has(source) || attempts.get(source)?.detail === error.message;
       attempts.set(source, attemptOf(source.label, error));
       const properties = { source: source.label, file, detail: error.message };
       if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
+      else if (isKnown) log.debug("{source} failed for {file}: {detail}", properties);
       else log.warn("{source} failed for {file}: {detail}", properties);
     },
     corrupt(source, why) {

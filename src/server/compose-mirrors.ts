@@ -63,13 +63,23 @@ export function composeMirrors({ config, db, upstream, waits, clock, log }: Mirr
     }
   }
 
+  /** The log has a line when a host becomes unavailable, not each time that a trial fails. */
+  const unavailable = new Set<string>();
   const hosts = createHosts({
     rows: createHostRows(db),
     clock,
     waits,
     onCircuitChange(host, openForMs) {
-      if (openForMs === undefined) log.info("{host} is available again", { host });
-      else log.warn("{host} is unavailable: no requests for {seconds} s", { host, seconds: openForMs / 1000 });
+      if (openForMs === undefined) {
+        unavailable.delete(host);
+        log.info("{host} is available again", { host });
+        return;
+      }
+      const properties = { host, seconds: openForMs / 1000 };
+      const text = "{host} is unavailable: it is asked last for {seconds} s";
+      if (unavailable.has(host)) log.debug(text, properties);
+      else log.warn(text, properties);
+      unavailable.add(host);
     },
   });
   const mirrors = createMirrors({
