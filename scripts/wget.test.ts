@@ -127,7 +127,7 @@ async function fetchAll(distdir: string): Promise<void> {
 }
 
 function hitsInLog(): number {
-  return server.log().match(/ GET .*: hit 200, /g)?.length ?? 0;
+  return server.log().match(/ GET .*: hit, 200, /g)?.length ?? 0;
 }
 
 test(`wget fetches ${NAMES.length} files, each from the mirrors once and then from the store`, async () => {
@@ -156,7 +156,7 @@ test("wget -c resumes a file that is in the store", async () => {
   const distdir = leavePartial(name, later.cached, 400_001);
   expect(await wget(RESUME, distdir, name, hashedPath(name))).toBe("done");
   expectRight(distdir, name, later.cached);
-  expect(server.log()).toMatch(/ GET cached\.zip: hit 206, /);
+  expect(server.log()).toMatch(/ GET cached\.zip: hit, 206, /);
   expect(fetchesOf(name)).toBe(1);
 });
 
@@ -167,7 +167,7 @@ test("wget -c resumes a file that is not in the store, and the whole file is sto
   expectRight(distdir, name, later.cold);
   expect(await wget(FETCH, folder.path, name, name)).toBe("done");
   expectRight(folder.path, name, later.cold);
-  expect(server.log()).toMatch(/ GET cold\.zip: miss 206, /);
+  expect(server.log()).toMatch(/ GET cold\.zip: miss, 206, /);
   expect(fetchesOf(name)).toBe(1);
 });
 
@@ -185,6 +185,6 @@ test("wget -c resumes a file during its download, before and behind the bytes re
   expect(await wget(RESUME, ahead, name, name)).toBe("done");
   expect([await first, await resumed]).toEqual(["done", "done"]);
   for (const distdir of [folder.path, behind, ahead]) expectRight(distdir, name, later.slow);
-  expect(server.log().match(/ GET slow\.zip: miss, joined 206, /g)?.length).toBe(2);
+  expect(server.log().match(/ GET slow\.zip: miss \(joined\), 206, /g)?.length).toBe(2);
   expect(fetchesOf(name)).toBe(1);
 });

@@ -28,18 +28,18 @@ test("Cache-Status has RFC 9211's parameters", () => {
 test("every outcome has words for the log and one counter", () => {
   const rows: [ResponseOutcome, string, string][] = [
     [HIT, "hit", "hit"],
-    [{ kind: "hit", stale: true }, "hit, stale", "hit"],
-    [NOT_MODIFIED, "hit, revalidated", "hit"],
-    [{ ...NOT_MODIFIED, response: "none" }, "hit, stale", "hit"],
+    [{ kind: "hit", stale: true }, "hit (stale)", "hit"],
+    [NOT_MODIFIED, "hit (revalidated)", "hit"],
+    [{ ...NOT_MODIFIED, response: "none" }, "hit (stale)", "hit"],
     [MISS, "miss", "miss"],
-    [{ ...MISS, collapsed: true }, "miss, joined", "joined"],
+    [{ ...MISS, collapsed: true }, "miss (joined)", "joined"],
     [{ kind: "absent", reason: "" }, "absent", "absent"],
     [{ kind: "unknown-path" }, "absent", "absent"],
     [{ kind: "timed-out", reason: "" }, "timed-out", "failed"],
     [{ kind: "late" }, "late", "failed"],
     [{ kind: "bad-name" }, "bad name", "refused"],
     [{ kind: "loop" }, "loop", "refused"],
-    [{ kind: "own" }, "own", "other"],
+    [{ kind: "generated" }, "generated", "other"],
   ];
   for (const [outcome, words, counted] of rows) {
     expect([outcome, outcomeWords(outcome), countedAs(outcome)]).toEqual([outcome, words, counted]);

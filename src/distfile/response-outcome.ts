@@ -16,14 +16,14 @@ export interface NoFile {
 
 /**
  * Any other answer. `late`: no byte came before the client would give up, the download continues. `not-stored`: the client accepts
- * only what is stored, and nothing is. `head`: headers of a file that is not stored. `own`: a file that this server makes itself.
+ * only what is stored, and nothing is. `head`: headers of a file that is not stored. `generated`: a file that this server makes itself.
  */
 export interface OtherAnswer {
   readonly kind:
     | "late"
     | "not-stored"
     | "head"
-    | "own"
+    | "generated"
     | "unknown-path"
     | "folder"
     | "bad-name"
@@ -78,8 +78,8 @@ const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"
   "timed-out": "timed-out",
   late: "late",
   "not-stored": "not stored",
-  head: "miss, HEAD only",
-  own: "own",
+  head: "miss (HEAD only)",
+  generated: "generated",
   "unknown-path": "absent",
   folder: "folder",
   "bad-name": "bad name",
@@ -90,11 +90,11 @@ const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"
 
 /** Returns the log's words for an outcome. */
 export function outcomeWords(outcome: ResponseOutcome): string {
-  if (outcome.kind === "hit") return outcome.stale ? "hit, stale" : "hit";
+  if (outcome.kind === "hit") return outcome.stale ? "hit (stale)" : "hit";
   if (outcome.kind !== "forwarded") return WORDS[outcome.kind];
-  if (outcome.response === "none") return "hit, stale";
-  if (outcome.response === "not-modified") return "hit, revalidated";
-  return outcome.collapsed ? "miss, joined" : "miss";
+  if (outcome.response === "none") return "hit (stale)";
+  if (outcome.response === "not-modified") return "hit (revalidated)";
+  return outcome.collapsed ? "miss (joined)" : "miss";
 }
 
 const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, CountedOutcome>> = {
@@ -105,7 +105,7 @@ const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, Co
   late: "failed",
   "not-stored": "other",
   head: "other",
-  own: "other",
+  generated: "other",
   "unknown-path": "absent",
   folder: "other",
   "bad-name": "refused",

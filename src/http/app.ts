@@ -7,6 +7,7 @@ import type { ActionName, Actions } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
+import { noun } from "../lib/format.ts";
 import { createLineLimit, type LineLimit } from "../lib/line-limit.ts";
 import type { Logger } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
@@ -100,7 +101,7 @@ async function answerPost(
       log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
-  log.info("{client} requests {action}", { client, action });
+  log.info(`${client === "socket" ? "a command over the socket" : "{client}"} requests {action}`, { client, action });
   return await actionResponse(request, action, deps);
 }
 
@@ -142,7 +143,7 @@ function answerVanished(error: Error, { log }: AppDeps): Response {
 export function createApp(deps: AppDeps) {
   const { allow, isOverSocket, log, metrics, onError, requestLog } = deps;
   const lines = createLineLimit(MAX_REFUSAL_LINES, deps.clock, (refusals) => {
-    log.warn("{refusals} more actions refused: only {most} a second have their own lines", {
+    log.warn(`{refusals} more ${noun(refusals, "action")} refused: only {most} a second have their own lines`, {
       refusals,
       most: MAX_REFUSAL_LINES,
     });

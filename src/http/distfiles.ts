@@ -109,7 +109,10 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     const target = parseTarget(path);
     if (target.kind === "layout.conf") {
       const headers = { "content-type": "text/plain; charset=utf-8" };
-      return withoutBody(new Response(deps.layoutConf(), { headers }), "layout.conf", { kind: "own" });
+      const body = deps.layoutConf();
+      const sent = { bytes: method === "HEAD" ? 0 : body.length };
+      const answer = withoutBody(new Response(body, { headers }), "layout.conf", { kind: "generated" });
+      return { ...answer, source: "this server", sent };
     }
     if (target.kind === "bad-name") {
       return withoutBody(text(400, `Invalid file name: ${target.reason}.`), path, { kind: "bad-name" });

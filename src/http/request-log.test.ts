@@ -40,7 +40,7 @@ test("what a client sent is visible in the log, character by character", () => {
   const { log, lines } = createTestLog();
   const name = "a\u202eb\u200bc\u001b[31m";
   log.end({ ...REQUEST, method: "GE\u200bT" }, { ...ANSWER, file: name, source: `http://m/${name}` });
-  expect(lines[0]?.text).toStartWith("::1 GE\\u{200b}T a\\u{202e}b\\u{200b}c\\x1b[31m: hit 200, 10 bytes");
+  expect(lines[0]?.text).toStartWith("::1 GE\\u{200b}T a\\u{202e}b\\u{200b}c\\x1b[31m: hit, 200, 10 bytes");
   expect(lines[0]?.text).toEndWith("from http://m/a\\u{202e}b\\u{200b}c\\x1b[31m");
 });
 
@@ -80,8 +80,8 @@ test("a body that breaks off is logged when it ends and listed as a failure, unl
   expect(lines).toEqual([]);
   await Bun.sleep(0);
   expect(lines.map(({ text }) => text.replace(/\d+ ms/, "1 ms"))).toEqual([
-    "::1 GET a.zip: hit, broken off (the client left) 200, 7 bytes, 1 ms, from http://mirror/a.zip",
-    "::1 GET a.zip: hit, broken off (wrong digest) 200, 7 bytes, 1 ms, from http://mirror/a.zip",
+    "::1 GET a.zip: hit, broken off (the client left), 200, 7 bytes, 1 ms, from http://mirror/a.zip",
+    "::1 GET a.zip: hit, broken off (wrong digest), 200, 7 bytes, 1 ms, from http://mirror/a.zip",
   ]);
   expect(failures).toEqual(["a.zip broken-off: The transfer broke off: wrong digest."]);
 });

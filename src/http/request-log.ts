@@ -10,6 +10,7 @@ import {
   type ResponseRecorder,
 } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
+import { noun } from "../lib/format.ts";
 import { createLineLimit } from "../lib/line-limit.ts";
 import { cut, shown } from "../lib/text.ts";
 import type { Answer, Sent } from "./respond.ts";
@@ -53,11 +54,11 @@ function isCostly(outcome: ResponseOutcome): boolean {
 
 export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps): RequestLog {
   const hitLines = createLineLimit(MAX_HIT_LINES, clock, (hits, bytes) => {
-    const text = `${hits} more hits, ${bytes} bytes: only ${MAX_HIT_LINES} hits a second have their own lines`;
+    const text = `${hits} more ${noun(hits, "hit")}, ${bytes} ${noun(bytes, "byte")}: only ${MAX_HIT_LINES} hits a second have their own lines`;
     infoLine(text, { hits, bytes });
   });
   const otherLines = createLineLimit(MAX_OTHER_LINES, clock, (answers) => {
-    const text = `${answers} more answers without a file: only ${MAX_OTHER_LINES} a second have their own lines`;
+    const text = `${answers} more ${noun(answers, "answer")} without a file: only ${MAX_OTHER_LINES} a second have their own lines`;
     infoLine(text, { answers });
   });
 
@@ -79,16 +80,19 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const { status } = answer.response;
     const source = shown((sent.source ?? answer.source) || "-");
     const milliseconds = Math.round(performance.now() - startedAt);
-    infoLine(`${client} ${method} ${file}: ${outcome} ${status}, ${bytes} bytes, ${milliseconds} ms, from ${source}`, {
-      client,
-      method,
-      file,
-      outcome,
-      status,
-      bytes,
-      milliseconds,
-      source,
-    });
+    infoLine(
+      `${client} ${method} ${file}: ${outcome}, ${status}, ${bytes} ${noun(bytes, "byte")}, ${milliseconds} ms, from ${source}`,
+      {
+        client,
+        method,
+        file,
+        outcome,
+        status,
+        bytes,
+        milliseconds,
+        source,
+      },
+    );
   }
 
   return {
