@@ -55,7 +55,7 @@ say(`Warm: wget ${small}: ${await wget(server.url, small, folder.file("warm"))};
 say(`Now ${large}, and the first mirror dies after 20 of its 48 MiB:`);
 say(`      wget ${large}: ${await wget(server.url, large, folder.file("large"))}.`);
 const [rest] = second.fileRequests(large);
-say(`      The second mirror was asked to go on from there (Range: ${rest?.range}); wget noticed nothing.`);
+say(`      The second mirror was asked to continue (Range: ${rest?.range}); wget noticed nothing.`);
 say("");
 say(`The store is ${server.location}. Try it: curl -sI ${server.url}/distfiles/${large}`);
 say(`The dashboard: ${server.url}/`);

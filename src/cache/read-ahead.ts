@@ -4,6 +4,7 @@
  */
 import type { Digests, DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { noun } from "../lib/format.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Prefetch } from "./prefetch.ts";
 
@@ -91,7 +92,10 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     }
     if (unstored > 0 || fetched === logged) return;
     logged = fetched;
-    log.info("fetched ahead since the start: {fetched} files, of these used: {used}", { fetched, used });
+    log.info(`fetched {fetched} ${noun(fetched, "file")} ahead since the start, {used} of them used`, {
+      fetched,
+      used,
+    });
   }
 
   return {

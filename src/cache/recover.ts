@@ -4,6 +4,7 @@
  */
 import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
+import { noun } from "../lib/format.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 
@@ -37,14 +38,18 @@ export async function recover(store: Store, rows: FileRows, clock: Clock, log: L
   }
   const [example] = strays;
   if (example !== undefined) {
-    log.warn("{strays} files in the store are not where portcache keeps them and are left alone, such as {example}", {
+    const [those, are] = strays.length === 1 ? ["file", "is"] : ["files", "are"];
+    log.warn(`{strays} ${those} in the store ${are} not where portcache keeps files and ${are} left alone: {example}`, {
       strays: strays.length,
-      example,
+      example: strays.length === 1 ? example : `${example}, …`,
     });
   }
-  log.info("store: {files} files, {adopted} found without a row, {forgotten} rows without a file", {
-    files,
-    adopted,
-    forgotten,
-  });
+  log.info(
+    `checked the store: {files} ${noun(files, "file")}; {adopted} added to the index, {forgotten} removed from it`,
+    {
+      files,
+      adopted,
+      forgotten,
+    },
+  );
 }

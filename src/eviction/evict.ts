@@ -4,6 +4,7 @@
 import type { Reservation } from "../distfile/reservation.ts";
 import type { FileRows } from "../index/files.ts";
 import type { OrphanRows } from "../index/orphans.ts";
+import { formatBytes, noun } from "../lib/format.ts";
 import type { Store } from "../store/store.ts";
 import { type CleanOptions, type CleanReport, type CleanUpDeps, createCleanUp, createYield } from "./clean-up.ts";
 import { excess, surplus } from "./policy.ts";
@@ -89,8 +90,14 @@ export function createEviction(deps: EvictionDeps): Eviction {
     if (!dryRun && total.files > 0) {
       deps.onCleaned?.(report);
       log.info(
-        "cleaned up: {files} files, {bytes} bytes gone ({orphans} that no Manifest wants, {old} too old, {space} for space)",
-        { ...total, orphans: byReason.orphan.files, old: byReason.age.files, space: byReason.space.files },
+        `cleaned up: removed {files} ${noun(total.files, "file")} of {size} ({orphans} in no Manifest, {old} too old, {space} for space)`,
+        {
+          ...total,
+          size: formatBytes(total.bytes),
+          orphans: byReason.orphan.files,
+          old: byReason.age.files,
+          space: byReason.space.files,
+        },
       );
     }
     return report;

@@ -33,7 +33,12 @@ export function formatElapsed(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${days} d ${hours % 24} h`;
 }
 
+/** The noun that follows a number: "file" after 1, else "files". */
+export function noun(value: number, one: string, many = `${one}s`): string {
+  return value === 1 ? one : many;
+}
+
 /** "1 file", "2 files". */
-export function plural(value: number, one: string, many = `${one}s`): string {
-  return `${formatCount(value)} ${value === 1 ? one : many}`;
+export function plural(value: number, one: string, many?: string): string {
+  return `${formatCount(value)} ${noun(value, one, many)}`;
 }

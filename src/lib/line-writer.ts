@@ -3,6 +3,7 @@
  * thousand. A line is held back for 20 ms at most.
  */
 import { writeSync } from "node:fs";
+import { noun } from "./format.ts";
 
 export interface LineWriter {
   /** @param line with its line feed */
@@ -49,7 +50,7 @@ export function createLineWriter(fd: number, write: WriteBytes = writeSync): Lin
   function flush(): void {
     if (rest !== undefined && !send(rest)) return;
     if (held.length === 0) return;
-    const note = lost > 0 ? `… ${lost} lines are missing here: the reader was too slow\n` : "";
+    const note = lost > 0 ? `… ${lost} more ${noun(lost, "line")} dropped: the reader was too slow\n` : "";
     const text = held.join("") + note;
     held = [];
     lost = 0;

@@ -104,9 +104,7 @@ test("ready resolves after the first scan of every repository, and the generatio
     { name: "t", location: root, packages: 1, distfiles: 1, scannedAt: now, unreadable: 0, skipped: 0 },
     { name: "t", location: `${root}/second`, packages: 1, distfiles: 1 },
   ]);
-  expect(messages("info").toSorted()[0]).toMatch(
-    /^repository t: 1 packages, 1 distfiles; 1 Manifests read, 1 changed,/,
-  );
+  expect(messages("info").toSorted()[0]).toMatch(/^repository t: 1 package, 1 distfile; 1 Manifest read, 1 changed,/);
 });
 
 test("without repositories ready resolves at once", async () => {
@@ -186,9 +184,9 @@ test("a full rescan reads every Manifest again", async () => {
   await started.rescan();
   expect(messages("debug").at(-1)).toContain(" 0 Manifests read");
   await started.rescan({ full: true });
-  expect(messages("debug").at(-1)).toContain(" 1 Manifests read, 0 changed");
+  expect(messages("debug").at(-1)).toContain(" 1 Manifest read, 0 changed");
   await Promise.all([started.rescan(), started.rescan(), started.rescan({ full: true })]);
-  expect(messages("debug").at(-1)).toContain(" 1 Manifests read, 0 changed");
+  expect(messages("debug").at(-1)).toContain(" 1 Manifest read, 0 changed");
   expect(started.generation).toBe(1);
 });
 
@@ -199,7 +197,7 @@ test("a repository that disappears is kept, and reported once, until it is back"
   await started.rescan();
   await started.rescan();
   expect(started.status()).toMatchObject([{ packages: 1, problem: "is missing" }]);
-  expect(messages("warning")).toEqual([`Repository repository0 (${root}) is missing; what was known of it is kept`]);
+  expect(messages("warning")).toEqual([`Repository repository0 (${root}) is missing. Keeping what is known of it.`]);
   expect([wanted("a-1"), started.generation]).toEqual([true, 1]);
   renameSync(`${root}.away`, root);
   await started.rescan();
@@ -247,7 +245,9 @@ test("an unreadable path is logged by the link that leads to it, once for all ve
   symlinkSync("v2", `${root}/link`);
   await started.synced(`${root}/link`);
   expect(started.status()).toMatchObject([{ location: `${root}/link`, unreadable: 1 }]);
-  expect(messages("warning")).toEqual([expect.stringContaining(`such as ${root}/link/a/b/Manifest: `)]);
+  expect(messages("warning")).toEqual([
+    expect.stringContaining(`Cannot read ${root}/link/a/b/Manifest of repository `),
+  ]);
 });
 
 test("stop() ends the running scans and starts no others", async () => {

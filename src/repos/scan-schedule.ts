@@ -7,6 +7,7 @@
 import { realpathSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
 import { reasonWithPath } from "../lib/error-reason.ts";
+import { noun } from "../lib/format.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Repository } from "./discover.ts";
 import { readMarkers } from "./markers.ts";
@@ -113,25 +114,23 @@ export function createScanSchedule({
   let pausing: Promise<void> | undefined;
   let reported = new Set<string>();
 
+  function logUnreadable(unreadable: readonly UnreadablePath[]): void {
+    const first = unreadable.find(({ path }) => !reported.has(path));
+    reported = new Set(unreadable.map(({ path }) => path));
+    if (!first) return;
+    const count = unreadable.length;
+    const [paths, them] = count === 1 ? ["{path}", "it"] : ["{count} paths, such as {path},", "them"];
+    const text = `Cannot read ${paths} of repository {name}: {reason}. Keeping what is known of ${them}.`;
+    log.warn(text, { count, name, ...first });
+  }
+
   function logReport({ problem, unreadable, skipped, firstSkipped, ...counts }: LastScan, announce: boolean): void {
     if (problem !== undefined && problem !== last?.problem) {
-      log.warn("Repository {name} ({location}) {problem}; what was known of it is kept", { name, location, problem });
+      log.warn("Repository {name} ({location}) {problem}. Keeping what is known of it.", { name, location, problem });
     }
-    const unreported = unreadable.filter(({ path }) => !reported.has(path));
-    const [first] = unreported;
-    if (first) {
-      log.warn(
-        "Cannot read {count} paths of repository {name}, such as {path}: {reason}; what was known of them is kept",
-        {
-          count: unreadable.length,
-          name,
-          ...first,
-        },
-      );
-    }
-    reported = new Set(unreadable.map(({ path }) => path));
+    logUnreadable(unreadable);
     if (firstSkipped !== undefined) {
-      log.warn("Repository {name} has {skipped} invalid DIST lines, the first at {firstSkipped}", {
+      log.warn(`Repository {name} has {skipped} invalid DIST ${noun(skipped, "line")}, the first at {firstSkipped}`, {
         skipped,
         name,
         firstSkipped,
@@ -141,8 +140,9 @@ export function createScanSchedule({
     const { packages, distfiles, read, changed, removed, tookMs } = counts;
     const say = announce || changed > 0 || removed > 0 ? log.info.bind(log) : log.debug.bind(log);
     say(
-      "repository {name}: {packages} packages, {distfiles} distfiles; {read} Manifests read, {changed} changed, {removed} removed, " +
-        "{skipped} lines skipped, {tookMs} ms",
+      `repository {name}: {packages} ${noun(packages, "package")}, {distfiles} ${noun(distfiles, "distfile")}; ` +
+        `{read} ${noun(read, "Manifest")} read, {changed} changed, {removed} removed, ` +
+        `{skipped} ${noun(skipped, "line")} skipped, {tookMs} ms`,
       { name, packages, distfiles, read, changed, removed, skipped, tookMs },
     );
   }

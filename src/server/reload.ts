@@ -5,6 +5,7 @@
 import { ConfigError } from "../config/config-error.ts";
 import type { Change, LiveConfig } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { noun } from "../lib/format.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { maskCredentials } from "../lib/url.ts";
 
@@ -39,7 +40,8 @@ export async function reload({ live, load, reconfigure, log }: ReloadDeps): Prom
     await reconfigure();
     const source = file ?? "built-in defaults";
     const changed = changes.filter(({ restart }) => !restart).length;
-    log.info("SIGHUP: reloaded the configuration from {source}, {changed} settings changed", { source, changed });
+    const text = `SIGHUP: reloaded the configuration from {source}: {changed} ${noun(changed, "setting")} changed`;
+    log.info(text, { source, changed });
     if (quieter) await openLog(level, format);
   } catch (error) {
     if (!(error instanceof ConfigError)) log.error("SIGHUP: not all changes are in force: {error}", { error });
