@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseLayout } from "../distfile/layout.ts";
 import { createAllow } from "../http/allow.ts";
-import { isCidr, isHttpUrl, isLayout, isListenAddress, isRepositorySource, isRepositoryUrl } from "./checks.ts";
+import { isRepositoryUrl } from "../lib/url.ts";
+import { isCidr, isHttpUrl, isLayout, isListenAddress, isRepositorySource } from "./checks.ts";
 
 const LAYOUTS = [
   "flat",

@@ -3,6 +3,7 @@
  */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { isRepositoryUrl } from "../lib/url.ts";
 
 /** Length of the hashes that layouts cut into directory names. */
 const HASH_BITS = 512;
@@ -37,12 +38,6 @@ export function toPath(text: string): string {
 export function isRepositorySource(text: string): boolean {
   if (text.startsWith("/")) return isPath(text);
   return isRepositoryUrl(text);
-}
-
-export function isRepositoryUrl(text: string): boolean {
-  return (
-    (/^(?:https?|git|ssh|rsync|file):\/\/\S+$/i.test(text) && URL.canParse(text)) || /^[\w.-]+@[\w.-]+:\S+$/.test(text)
-  );
 }
 
 /** Returns whether it is a layout in the syntax of GLEP 75, as distfile/layout.ts reads it, which this room may not import. */

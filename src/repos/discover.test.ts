@@ -54,7 +54,7 @@ test("URLs are distinguished from paths", () => {
   const urls = [
     "https://github.com/gentoo/guru.git",
     "git@github.com:gentoo/guru.git",
-    "git+ssh://git@git.gentoo.org/repo/gentoo.git",
+    "ssh://git@git.gentoo.org/repo/gentoo.git",
     "rsync://rsync.gentoo.org/gentoo-portage",
   ];
   const found = discoverRepositories({ repos: [...urls, addRepository("a:b@c")], root });

@@ -6,10 +6,11 @@ import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
+import { isRepositoryUrl } from "../lib/url.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { inPortageOrder, parseReposConf, type ReposConf, type ReposConfText } from "./formats/repos-conf.ts";
 import { followInside, readInsideSync } from "./repository-files.ts";
-import { isRepositoryUrl, maskedUrl, repositoryNameOf } from "./sync/url.ts";
+import { maskedUrl, repositoryNameOf } from "./sync/url.ts";
 
 export interface Repository {
   /** From profiles/repo_name, else the section of repos.conf, else the folder's name. */

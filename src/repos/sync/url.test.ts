@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { folderNameOf, isRepositoryUrl, isRsyncUrl, maskedUrl, repositoryNameOf, splitCredentials } from "./url.ts";
+import { isRepositoryUrl } from "../../lib/url.ts";
+import { folderNameOf, isRsyncUrl, maskedUrl, repositoryNameOf, splitCredentials } from "./url.ts";
 
 test.each([
   ["https://github.com/gentoo-mirror/guru.git", "guru"],
@@ -9,7 +10,7 @@ test.each([
   ["git@github.com:gentoo/gentoo.git", "gentoo"],
   ["git@host:overlay", "overlay"],
   ["rsync://rsync.gentoo.org/gentoo-portage", "gentoo-portage"],
-  ["file:///srv/my tree", "my-tree"],
+  ["file:///srv/my+tree", "my-tree"],
   ["https://host/..", "repository"],
   ["https://host/.git", "repository"],
   ["https://host/-rf", "rf"],

@@ -1,6 +1,6 @@
 /**
  * Parses URLs of ebuild repositories, for the folder's name and for the credentials in them. Pure.
- *   https:// http:// git:// ssh:// git+ssh:// file:// and user@host:path for git; rsync:// for rsync
+ *   https:// http:// git:// ssh:// file:// and user@host:path for git; rsync:// for rsync
  */
 import { createHash } from "node:crypto";
 import { withoutTrailing } from "../../lib/text.ts";
@@ -10,11 +10,6 @@ export interface SyncUrl {
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
-}
-
-/** Returns whether a configured repository is a URL to clone, not a path. */
-export function isRepositoryUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[\w.-]+@[\w.-]+:/.test(text);
 }
 
 export function isRsyncUrl(url: string): boolean {
