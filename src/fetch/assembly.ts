@@ -8,12 +8,12 @@ import { NotModifiedError, SourceError, UnavailableError } from "../distfile/err
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
+import type { ByteRange } from "../lib/byte-range.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Range } from "../upstream/range.ts";
 import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
-import type { ByteRange } from "./byte-ranges.ts";
 import { checkHeaders } from "./check-headers.ts";
 import { firstUrl } from "./first-url.ts";
 import type { Part, PartWriter } from "./part-writer.ts";

@@ -1,12 +1,7 @@
 /**
  * Keeps track of which bytes of a file are here (pure): several sources may send several parts of it at once.
  */
-
-export interface ByteRange {
-  readonly start: number;
-  /** The byte after the last one. */
-  readonly end: number;
-}
+import type { ByteRange } from "../lib/byte-range.ts";
 
 export interface ByteRanges {
   /** Bytes here from the start of the file without a gap. */

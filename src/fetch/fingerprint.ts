@@ -4,7 +4,7 @@
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
-import type { ByteRange } from "./byte-ranges.ts";
+import type { ByteRange } from "../lib/byte-range.ts";
 
 const readAt = promisify(readCallback);
 const CHUNK_BYTES = 256 * 1024;

@@ -5,7 +5,8 @@
 import type { ComputedDigests, HashAlgorithm } from "../distfile/digests.ts";
 import type { Hasher, HashJob } from "../distfile/hasher.ts";
 import { abortable } from "../lib/abort.ts";
-import { type ByteRange, createByteRanges } from "./byte-ranges.ts";
+import type { ByteRange } from "../lib/byte-range.ts";
+import { createByteRanges } from "./byte-ranges.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { createPassthroughBuffer, type PassthroughBuffer } from "./passthrough-buffer.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./release-policy.ts";

@@ -3,7 +3,7 @@
  * next source that is free, so that the front grows and clients can stream; near the end the free sources take over from those
  * that would be last.
  */
-import type { ByteRange } from "./byte-ranges.ts";
+import type { ByteRange } from "../lib/byte-range.ts";
 
 /** The bytes that one source was asked for. */
 export interface Segment {

@@ -4,6 +4,7 @@
  */
 import type { HeadResult, IncomingResult, NotFound, Reader } from "../cache/result.ts";
 import { UnavailableError } from "../distfile/errors.ts";
+import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import { CLIENT_LEFT, cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
@@ -27,9 +28,6 @@ import {
 
 /** Portage's wget gives up after 60 s of silence: an answer leaves well before that. */
 export const FIRST_BYTE_DEADLINE_MS = 45_000;
-
-/** Files up to this size that are whole by now are answered from memory, which gives the response a Content-Length. */
-const WHOLE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Makes a body that follows a growing file at the client's own speed. A failure breaks the connection off: an end that looks clean
@@ -102,7 +100,8 @@ async function respond(
     reader.close();
     return "late";
   }
-  if (download.computed && download.computed.size <= WHOLE_BYTES && download.joinable) {
+  // Whole by now: it is answered from memory, which gives the response a Content-Length.
+  if (download.computed && download.computed.size <= HOLD_LIMIT_BYTES && download.joinable) {
     const bytes = (await download.whole().finally(reader.close)).slice(start, end);
     onEnd({ bytes: bytes.size });
     return new Response(bytes, init);

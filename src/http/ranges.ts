@@ -2,12 +2,7 @@
  * Selects the bytes that a Range request gets (RFC 9110, section 14; pure). One range is served; several, or a malformed field,
  * are ignored and the whole file is sent, which the RFC allows.
  */
-
-export interface ByteRange {
-  readonly start: number;
-  /** Exclusive. */
-  readonly end: number;
-}
+import type { ByteRange } from "../lib/byte-range.ts";
 
 export type SelectedRange = ByteRange | "whole" | "unsatisfiable";
 

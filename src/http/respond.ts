@@ -1,9 +1,11 @@
 /**
  * Makes responses about files: the only place where outcomes become status codes and headers.
  */
+
 import type { NotFound } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
 import type { ResponseOutcome } from "../distfile/response-outcome.ts";
+import type { ByteRange } from "../lib/byte-range.ts";
 import { shown } from "../lib/text.ts";
 import { isNotModified, isPreconditionFailed, rangeApplies, type Validators } from "./conditional.ts";
 import { type SelectedRange, selectRange } from "./ranges.ts";
@@ -95,7 +97,7 @@ export function unsatisfiable({ fields }: FileHeaders, size: number): Response {
 }
 
 /** Status and headers of a range of a file of known size. */
-export function partialContent(range: { start: number; end: number }, size: number, { fields }: FileHeaders) {
+export function partialContent(range: ByteRange, size: number, { fields }: FileHeaders) {
   return { status: 206, headers: { ...fields, "content-range": `bytes ${range.start}-${range.end - 1}/${size}` } };
 }
 
