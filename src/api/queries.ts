@@ -2,9 +2,7 @@
  * Describes the query parameters of GET /api/v1 and their defaults as Valibot schemas.
  */
 import * as v from "valibot";
-
-/** Columns that the file list can be sorted by. */
-export const FILE_ORDERS = ["name", "size", "stored_at", "used_at", "uses"] as const;
+import { FILE_ORDERS, RESOLUTIONS } from "../distfile/reporting.ts";
 
 /** A whole number in a query string. */
 function numeric(min: number, max: number, preset: number) {
@@ -27,8 +25,6 @@ export const FilesQuerySchema = v.object({
   page: numeric(1, 1_000_000, 1),
   per_page: numeric(1, 500, 50),
 });
-
-export const RESOLUTIONS = ["minute", "hour", "day"] as const;
 
 export const HistoryQuerySchema = v.object({
   resolution: v.optional(v.picklist(RESOLUTIONS), "minute"),

@@ -3,8 +3,8 @@
  * of `portcache status` are derived. Sizes are in bytes, timestamps ISO 8601 in UTC; null means unknown or unlimited.
  */
 import * as v from "valibot";
+import { RESOLUTIONS } from "../distfile/reporting.ts";
 import { FAILURE_KINDS } from "../distfile/response-outcome.ts";
-import { RESOLUTIONS } from "./queries.ts";
 
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 export const bytes = v.pipe(count, v.description("bytes"));

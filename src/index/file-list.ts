@@ -1,12 +1,12 @@
 /**
  * Lists stored files of both kinds for people: searched, sorted and cut into pages. Read only.
  */
+
 import { asc, desc, type SQL, sql } from "drizzle-orm";
+import type { FileOrder } from "../distfile/reporting.ts";
 import type { FileRow } from "./files.ts";
 import type { IndexDatabase } from "./open.ts";
 import { files } from "./schema.ts";
-
-export type FileOrder = "name" | "size" | "stored_at" | "used_at" | "uses";
 
 export interface ListQuery {
   /** Part of the name, in any case; empty: all. */

@@ -4,9 +4,11 @@
  * What the repositories want is in a file of its own (trees-schema.ts).
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
+
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { OtherHash } from "../distfile/digests.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
+import { RESOLUTIONS } from "../distfile/reporting.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
 /**
@@ -179,7 +181,7 @@ export const hosts = sqliteTable("hosts", {
 export const statistics = sqliteTable(
   "statistics",
   {
-    resolution: text("resolution", { enum: ["minute", "hour", "day", "total"] }).notNull(),
+    resolution: text("resolution", { enum: [...RESOLUTIONS, "total"] }).notNull(),
     at: integer("at").notNull(),
     hits: integer("hits").notNull(),
     misses: integer("misses").notNull(),

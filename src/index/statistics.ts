@@ -4,6 +4,7 @@
  * so the table never has more than some four thousand rows.
  */
 import { and, eq, gte, lt, or, sql } from "drizzle-orm";
+import { RESOLUTIONS, type Resolution } from "../distfile/reporting.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
 import { statistics } from "./schema.ts";
@@ -26,7 +27,6 @@ export const MEASURES = [
 
 export type Measure = (typeof MEASURES)[number];
 export type Measures = Readonly<Record<Measure, number>>;
-export type Resolution = "minute" | "hour" | "day";
 
 export interface Bucket extends Measures {
   /** Its begin, in milliseconds since the epoch. */
@@ -51,7 +51,6 @@ const WIDTHS_MS: Readonly<Record<Resolution, number>> = {
 };
 /** How many of each are kept: a day, a month, five years. */
 const KEPT: Readonly<Record<Resolution, number>> = { minute: 24 * 60, hour: 31 * 24, day: 5 * 366 };
-const RESOLUTIONS = ["minute", "hour", "day"] as const;
 const PRUNE_EVERY_MS = 60 * MINUTE_MS;
 
 type Counts = Record<Measure, number>;
