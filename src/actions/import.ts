@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import type { ImportDeps } from "./import-distdir.ts";
+import type { ImportDeps } from "./import-file.ts";
 import { countFiles, type ImportTotals, importFolder } from "./scan-distdir.ts";
 
 export interface ImportParts extends Omit<ImportDeps, "reserve"> {

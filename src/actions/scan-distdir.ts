@@ -6,7 +6,7 @@
 import { lstat } from "node:fs/promises";
 import { parseDistfileName } from "../distfile/name.ts";
 import { listFolder } from "../lib/list-folder.ts";
-import { type ImportDeps, type ImportOutcome, importFile, type SkipReason } from "./import-distdir.ts";
+import { type ImportDeps, type ImportOutcome, importFile, type SkipReason } from "./import-file.ts";
 
 export interface ImportTotals {
   /** Directory entries read. */
