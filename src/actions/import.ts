@@ -6,7 +6,7 @@ import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { ImportDeps } from "./import-file.ts";
-import { countFiles, type ImportTotals, importFolder } from "./scan-distdir.ts";
+import { countFiles, type ImportTotals, importFolder } from "./import-folder.ts";
 
 export interface ImportParts extends Omit<ImportDeps, "reserve"> {
   /** Returns the bytes that the store may still take. */

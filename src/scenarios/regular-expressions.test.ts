@@ -60,7 +60,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/[?#]/, "", "a", ""],
   ],
   "src/actions/fetch.ts": [[/\.$/, "", ".", "a"]],
-  "src/actions/scan-distdir.ts": [
+  "src/actions/import-folder.ts": [
     [/^[0-9a-f]{1,4}$/i, "", "0", ""],
     [/\.__download__$|\._checksum_failure_\.|\.portage_lockfile$|^\.__portage_|^layout\.conf$/, "", ".", ""],
   ],
