@@ -14,8 +14,8 @@ import { openStore, type Store } from "../store/store.ts";
 import { digestsOf, readContent } from "../testing/content.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { verifyDigests } from "./hash-file.ts";
 import { createScrub } from "./scrub.ts";
+import { verifyDigests } from "./verify-digests.ts";
 import { createRateLimit, createVerify, type VerifyDeps } from "./verify-files.ts";
 
 const DAY = 24 * 60 * 60 * 1000;

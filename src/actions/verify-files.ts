@@ -11,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { hashAtRate, type RateLimit, type Verification, type VerifiedFile, verifyDigests } from "./hash-file.ts";
+import { hashAtRate, type RateLimit, type Verification, type VerifiedFile, verifyDigests } from "./verify-digests.ts";
 
 export interface VerifyDeps {
   readonly store: Pick<Store, "stat" | "lookProblem" | "remove">;
