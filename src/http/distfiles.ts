@@ -1,7 +1,7 @@
 /**
  * Serves GET and HEAD of distfiles in every layout of GLEP 75: from the path to the cache's result to the response.
  */
-import type { Cache } from "../cache/cache.ts";
+import type { Cache } from "../cache/lookup.ts";
 import type { DistfileRequest, StoredResult } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";

@@ -4,7 +4,7 @@
 import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
-import type { Cache } from "../cache/cache.ts";
+import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import { createAllow } from "../http/allow.ts";

@@ -5,7 +5,7 @@
 import { composeActions } from "../actions/actions.ts";
 import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
-import { type Cache, createCache } from "../cache/cache.ts";
+import { type Cache, createCache } from "../cache/lookup.ts";
 import { createDistfileDownloads } from "../cache/miss.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
 import { createPrefetch } from "../cache/prefetch.ts";
