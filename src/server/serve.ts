@@ -17,12 +17,12 @@ import { StoreLockedError } from "../store/lock.ts";
 import { openStore } from "../store/store.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
+import { holdStoreLock } from "./hold-lock.ts";
 import { raiseOpenFiles } from "./open-files.ts";
 import { listenAddress, tlsProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
-import { holdStoreLock } from "./store-lock.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 /** The server cannot start, for a reason that the admin can do something about. */

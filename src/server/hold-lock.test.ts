@@ -5,7 +5,7 @@ import { openLog } from "../lib/log.ts";
 import { lockStore, StoreLockedError, storeHolder } from "../store/lock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { socketPath } from "./control-socket.ts";
-import { holdStoreLock } from "./store-lock.ts";
+import { holdStoreLock } from "./hold-lock.ts";
 
 let folder: TempFolder;
 let location: string;
