@@ -11,7 +11,7 @@ import { abortable } from "../lib/abort.ts";
 import type { ByteRange } from "../lib/byte-range.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { Range } from "../upstream/range.ts";
+import type { Range } from "../upstream/content-range.ts";
 import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import { checkHeaders } from "./check-headers.ts";

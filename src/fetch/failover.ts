@@ -9,7 +9,7 @@ import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../dis
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Range } from "../upstream/range.ts";
+import type { Range } from "../upstream/content-range.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, hasExpectedHash, isComplete, receiveFrom, remainingBytes } from "./assembly.ts";
 import { type Candidates, type FirstResponse, firstResponse } from "./hedge.ts";

@@ -7,7 +7,7 @@ import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Range } from "../upstream/range.ts";
+import type { Range } from "../upstream/content-range.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, hasExpectedHash, type OpenedResponse, openResponse, remainingBytes } from "./assembly.ts";
 

@@ -233,7 +233,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/[\s;]+/, "a", " ", "b"],
   ],
   "src/upstream/pinned-address.ts": [[/^\[(.*)\]$/, "[", "]", "!"]],
-  "src/upstream/range.ts": [
+  "src/upstream/content-range.ts": [
     [/^bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i, "bytes", " ", "x"],
     [/^\d{1,15}$/, "", "0", ""],
   ],

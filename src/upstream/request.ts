@@ -9,10 +9,10 @@ import { parseHttpDate } from "../lib/http-date.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { contentLength, type Range, rangeHeader, responseRange } from "./content-range.ts";
 import { type ExactRequest, needsExactPath, sendExactPath } from "./exact-path.ts";
 import { type HostGate, retryAfterMs } from "./host-gate.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
-import { contentLength, type Range, rangeHeader, responseRange } from "./range.ts";
 import { createCookieJar, isRedirect, MAX_REDIRECTS, quotePercent, resolveReference } from "./redirect.ts";
 import { createStallWatchdog, type TransferWatch } from "./stall-watchdog.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { SourceError } from "../distfile/errors.ts";
-import { parseContentRange, type Range, rangeHeader, responseRange } from "./range.ts";
+import { parseContentRange, type Range, rangeHeader, responseRange } from "./content-range.ts";
 
 test("a Content-Range is accepted only if it is consistent", () => {
   expect(parseContentRange("bytes 5-9/10")).toEqual({ first: 5, last: 9, total: 10 });
