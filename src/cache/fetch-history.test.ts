@@ -21,7 +21,7 @@ function createSource(label: string, calls: string[]): Source {
     hedgeDelayMs: () => 7,
     expectedMs: () => 8,
     status: () => ({ host: label, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
-    rangeIgnored: () => undefined,
+    noteRange: () => undefined,
   };
 }
 

@@ -52,8 +52,8 @@ export interface Source {
   /** Estimates from past requests how long so many bytes would take; undefined while the source's circuit is open. */
   expectedMs(bytes: number): number | undefined;
   status(): SourceStatus;
-  /** Notes that the source answered a range request with the whole file. */
-  rangeIgnored(): void;
+  /** Notes whether the source answered a range request with the range. */
+  noteRange(honoured: boolean): void;
 }
 
 /** What is known of a source at this moment, for the choice of a second source to fetch from. */

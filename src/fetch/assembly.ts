@@ -209,14 +209,14 @@ async function openUrl(
       const isAnswer = error instanceof NotModifiedError || (error instanceof SourceError && error.kind === "absent");
       if (isAnswer) record.firstByte(Math.max(0, clock.now() - askedAt));
       const isRefusal = error instanceof SourceError && RANGE_REFUSALS.has(error.status ?? 0);
-      if (end !== undefined && isRefusal) source.rangeIgnored();
+      if (end !== undefined && isRefusal) source.noteRange(false);
       throw error;
     });
   try {
     if (hashed) checkHeaders(assembly.name, response, assembly.expected, writer.total);
     revalidation?.checkResponse(source, response);
     const ignored = end !== undefined && !response.partial;
-    if (ignored) source.rangeIgnored();
+    if (end !== undefined) source.noteRange(response.partial);
     const first = await response.read();
     record.firstByte(Math.max(0, clock.now() - askedAt));
     return { source, url, response, end: ignored || end === undefined ? writer.total : end, first };

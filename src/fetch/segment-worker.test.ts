@@ -50,7 +50,7 @@ async function runWorker(
   let rangesIgnored = 0;
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream.url, {
     hedgeDelayMs: () => 10,
-    rangeIgnored: () => void rangesIgnored++,
+    noteRange: (honoured) => void (honoured || rangesIgnored++),
   });
   const waiting = [...segments];
   const worker: SegmentWorker = {

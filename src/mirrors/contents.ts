@@ -5,6 +5,8 @@
 import type { MirrorAnswerRows, MirrorAnswers } from "../distfile/mirror-records.ts";
 
 export interface MirrorContents {
+  /** Returns how probable (over 0, at most 1) it is that the mirror has a file that these repositories want. */
+  chance(mirror: string, repositories: readonly string[]): number;
   /** Returns whether the mirror may have a file that these repositories want, by its answers so far. */
   isLikely(mirror: string, repositories: readonly string[]): boolean;
   record(mirror: string, repositories: readonly string[], found: boolean): void;
@@ -16,6 +18,8 @@ const MIN_ANSWERS = 4;
 /** Above it both counts are halved, so that old answers fade. */
 const MAX_ANSWERS = 64;
 const UNLIKELY_SHARE = 0.1;
+/** Keeps the chance over 0, however often a mirror did not have a file. */
+const FOUND_BEFORE = 0.25;
 /** One file in so many is asked for all the same: a mirror may add a repository. */
 const PROBE_EVERY = 32;
 
@@ -28,6 +32,13 @@ export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
   const counts = new Map(rows.all().map((answers) => [keyOf(answers.mirror, answers.repository), answers]));
   let unlikelyRequests = 0;
   return {
+    chance(mirror, repositories) {
+      const chances = repositories.map((repository) => {
+        const { found = 0, absent = 0 } = counts.get(keyOf(mirror, repository)) ?? {};
+        return found + absent < MIN_ANSWERS ? 1 : (found + FOUND_BEFORE) / (found + absent + FOUND_BEFORE);
+      });
+      return chances.length === 0 ? 1 : Math.max(...chances);
+    },
     forget(mirror) {
       for (const [key, answers] of counts) {
         if (answers.mirror !== mirror) continue;

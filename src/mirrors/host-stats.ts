@@ -179,6 +179,15 @@ export interface Prior {
 /** A throughput measured over so many bytes weighs as much as the prior. */
 const PRIOR_BYTES = 4 * 1024;
 
+/**
+ * Estimates what asking a host costs that has the file with this chance: the time for the bytes, and that of the 404s before it. Of
+ * two hosts the one with the smaller cost comes first: then the expected time over both, one after the other, is the smallest.
+ */
+export function expectedCostMs(stats: HostStats, prior: Prior, bytes: number, chance: number): number {
+  const { firstByteMs = prior.firstByteMs } = stats;
+  return expectedMs(stats, prior, bytes) + (firstByteMs * (1 - chance)) / chance;
+}
+
 /** Estimates how long so many bytes would take, in milliseconds. */
 export function expectedMs(stats: HostStats, prior: Prior, bytes: number): number {
   const { firstByteMs = prior.firstByteMs, bytesPerSecond = prior.bytesPerSecond } = stats;

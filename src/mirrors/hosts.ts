@@ -9,6 +9,7 @@ import {
   aged,
   type CircuitState,
   circuitState,
+  expectedCostMs,
   expectedMs,
   hedgeDelayMs,
   NO_STATS,
@@ -21,9 +22,11 @@ import {
 import { type Candidate, MAX_REQUESTS_PER_HOST, priorOf, virtualStartMs } from "./selection.ts";
 
 /** A mirror, or a server of SRC_URI. */
-export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "rangeIgnored"> {
+export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "noteRange"> {
   /** A mirror's URL, or the origin of a server of SRC_URI. */
   readonly key: string;
+  /** Estimates what asking it costs, its 404s included, where it has the file with this chance; undefined as for expectedMs(). */
+  expectedCostMs(bytes: number, chance: number): number | undefined;
   /** Until when it asked not to be asked again; 0: it did not. */
   readonly waitUntil: number;
   /** @param bytes how many the host is to send, as far as that is known; `onEnd` gets the outcome of this request */
@@ -53,16 +56,18 @@ interface State {
   activeRequests: number;
   virtualFinishMs: number;
   lastRequestAt: number;
-  /** When it last ignored a range; 0: never. */
+  /** When it last ignored a range, and for how long it gets none; 0: it takes them. */
   rangeIgnoredAt: number;
+  rangelessMs: number;
 }
 
 /** Repositories name thousands of hosts, and random ones must not fill the memory. */
 const MAX_HOSTS = 1000;
 /** The speed that an unknown host is taken to have; a measured one below it is left for an unknown host. */
 const UNKNOWN_BYTES_PER_SECOND = 64 * 1024;
-/** Servers may learn to take ranges when their software is replaced. */
-const RANGE_IGNORED_MS = 24 * 60 * 60_000;
+/** No ranges are asked for so long after one was ignored; each time twice as long, as it may have been one server of many. */
+const FIRST_RANGELESS_MS = 10 * 60_000;
+const MAX_RANGELESS_MS = 24 * 60 * 60_000;
 const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;
 
 /** HOST:PORT of a key. The limit of requests counts for all mirrors at the same one. */
@@ -100,7 +105,15 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
   for (const { host, stats, lastRequestAt, waitUntil } of records) {
     if (waitUntil > clock.now()) waits.wait(hostPortOf(host), waitUntil);
     if (newestAt - stats.seenAt > FORGET_AFTER_MS) forgotten.add(host);
-    else states.set(host, { stats, activeRequests: 0, virtualFinishMs: 0, lastRequestAt, rangeIgnoredAt: 0 });
+    else
+      states.set(host, {
+        stats,
+        activeRequests: 0,
+        virtualFinishMs: 0,
+        lastRequestAt,
+        rangeIgnoredAt: 0,
+        rangelessMs: 0,
+      });
   }
   const active = createActiveRequests();
   const prior = () => priorOf([...states.values()].map(({ stats }) => stats));
@@ -120,6 +133,7 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
       virtualFinishMs: hosts.virtualTimeMs,
       lastRequestAt: 0,
       rangeIgnoredAt: 0,
+      rangelessMs: 0,
     };
     keep(key, state);
     return state;
@@ -215,14 +229,22 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
             host: hostPortOf(key),
             available: circuit() === "closed" && active.at(key) < MAX_REQUESTS_PER_HOST,
             bytesPerSecond: state.stats.bytesPerSecond,
-            acceptsRanges: clock.now() - state.rangeIgnoredAt > RANGE_IGNORED_MS,
+            acceptsRanges: Math.abs(clock.now() - state.rangeIgnoredAt) >= state.rangelessMs,
           };
         },
-        rangeIgnored() {
-          state.rangeIgnoredAt = clock.now();
+        noteRange(honoured) {
+          if (honoured) state.rangelessMs = 0;
+          // Requests that were under way when it ignored one say nothing new.
+          else if (Math.abs(clock.now() - state.rangeIgnoredAt) >= state.rangelessMs) {
+            state.rangelessMs = Math.min(Math.max(2 * state.rangelessMs, FIRST_RANGELESS_MS), MAX_RANGELESS_MS);
+            state.rangeIgnoredAt = clock.now();
+          }
         },
         startRequest: (bytes, onEnd = () => undefined) => startRequest(key, state, bytes, onEnd),
         hedgeDelayMs: () => hedgeDelayMs(state.stats),
+        expectedCostMs(bytes, chance) {
+          return circuit() === "closed" ? expectedCostMs(state.stats, prior(), bytes, chance) : undefined;
+        },
         expectedMs(bytes) {
           if (circuit() !== "closed") return undefined;
           const { bytesPerSecond = UNKNOWN_BYTES_PER_SECOND } = state.stats;

@@ -18,6 +18,8 @@ import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from
 export interface MirrorSource extends Source {
   /** False where this mirror has not had the files of these repositories so far. */
   readonly likely: boolean;
+  /** What asking it is expected to cost, in milliseconds, its 404s included; undefined while its circuit is open. */
+  readonly costMs: number | undefined;
 }
 
 export interface Mirrors {
@@ -62,8 +64,8 @@ function quotePath(path: string): string {
     .replace(/[!'()*]/g, hex);
 }
 
-function baseSource({ key, hedgeDelayMs, expectedMs, status, rangeIgnored }: Host) {
-  return { label: key, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, rangeIgnored };
+function baseSource({ key, hedgeDelayMs, expectedMs, status, noteRange }: Host) {
+  return { label: key, trustedOrigin: new URL(key).origin, hedgeDelayMs, expectedMs, status, noteRange };
 }
 
 export function createMirrors(deps: MirrorsDeps): Mirrors {
@@ -71,13 +73,18 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
   const contents = createMirrorContents(answers);
   let sequence = 0;
 
-  function ranked(bytes: number | undefined): readonly Host[] {
+  function ranked(bytes: number | undefined, repositories: readonly string[]): readonly Host[] {
     const { urls, strategy } = deps;
-    const mirrors = urls.map((url) => hosts.at(mirrorKey(url)));
+    const mirrors = urls.map((url) => {
+      const host = hosts.at(mirrorKey(url));
+      const { stats, circuit, activeRequests, virtualFinishMs, lastRequestAt } = host;
+      const chance = contents.chance(host.key, repositories);
+      return { host, stats, circuit, activeRequests, virtualFinishMs, lastRequestAt, chance };
+    });
     const { virtualTimeMs } = hosts;
     const context: SelectionContext = { strategy, bytes, sequence: sequence++, now: clock.now(), virtualTimeMs };
     hosts.virtualTimeMs = nextVirtualTime(mirrors, context);
-    return rankHosts(mirrors, context);
+    return rankHosts(mirrors, context).map(({ host }) => host);
   }
 
   /** Returns the mirror's URL with its credentials, to which paths are appended. */
@@ -117,14 +124,15 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
   return {
     forgetContents: contents.forget,
     sources(name, digests, repositories) {
-      return ranked(digests?.size).map((mirror) => ({
+      return ranked(digests?.size, repositories).map((mirror) => ({
         ...baseSource(mirror),
         ...atMirror(mirror, name, digests, repositories),
         likely: contents.isLikely(mirror.key, repositories),
+        costMs: mirror.expectedCostMs(digests?.size ?? 0, contents.chance(mirror.key, repositories)),
       }));
     },
     mirrorFileSources: (path) =>
-      ranked(undefined).map((mirror) => ({
+      ranked(undefined, []).map((mirror) => ({
         ...baseSource(mirror),
         locate: async () => ({ urls: [`${baseOf(mirror)}/${quotePath(path)}`] }),
         startRequest: (bytes) => mirror.startRequest(bytes),

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { NO_STATS } from "./host-stats.ts";
+import { expectedCostMs, NO_STATS } from "./host-stats.ts";
 import { createHosts } from "./hosts.ts";
 import { type Candidate, nextVirtualTime, rankHosts, type SelectionContext, virtualStartMs } from "./selection.ts";
 
@@ -138,4 +138,51 @@ test("a host is charged for what it sent: a large file that it did not have cost
   request.end("failed");
   expect(one.virtualFinishMs).toBeLessThan(100);
   expect([one.activeRequests, one.stats.absent, one.stats.failed]).toEqual([0, 1, 0]);
+});
+
+test("adaptive: a near mirror with half of the files comes first while the others are slow, one with none of them last", () => {
+  const near = host("n", { ...shown(100 * MIB, 1), chance: 0.5 });
+  const far = host("f", shown(MIB, 50));
+  expect(names([far, near], {})).toBe("nf");
+  expect(names([far, { ...near, chance: 0.02 }], {})).toBe("nf");
+  // Where a 404 costs as much as it saves, it comes last.
+  expect(names([far, { ...near, ...shown(100 * MIB, 500), chance: 0.02 }], {})).toBe("fn");
+  expect(names([near, { ...far, ...shown(90 * MIB, 1) }], { bytes: 1000 })).toBe("fn");
+});
+
+test("hosts ordered by expected cost take the least time on average", () => {
+  const candidate = fc.record({
+    chance: fc.double({ min: 0.02, max: 1, noNaN: true }),
+    firstByteMs: fc.integer({ min: 1, max: 2000 }),
+    hitMs: fc.integer({ min: 1, max: 20_000 }),
+  });
+  type Drawn = { chance: number; firstByteMs: number; hitMs: number };
+  const averageMs = ([first, ...rest]: readonly Drawn[], elseMs: number): number => {
+    if (!first) return elseMs;
+    const { chance, firstByteMs, hitMs } = first;
+    return chance * (firstByteMs + hitMs) + (1 - chance) * (firstByteMs + averageMs(rest, elseMs));
+  };
+  fc.assert(
+    fc.property(candidate, candidate, candidate, (a, b, c) => {
+      const prior = { firstByteMs: 1, bytesPerSecond: 1 };
+      const cost = ({ chance, firstByteMs, hitMs }: Drawn) => {
+        const stats = { ...NO_STATS, firstByteMs, bytesPerSecond: (1000 * MIB) / hitMs, speedBytes: 1e15 };
+        return expectedCostMs(stats, prior, MIB, chance);
+      };
+      const best = averageMs(
+        [a, b, c].toSorted((x, y) => cost(x) - cost(y)),
+        60_000,
+      );
+      for (const order of [
+        [a, b, c],
+        [a, c, b],
+        [b, a, c],
+        [b, c, a],
+        [c, a, b],
+        [c, b, a],
+      ]) {
+        expect(best).toBeLessThanOrEqual(averageMs(order, 60_000) * 1.000001);
+      }
+    }),
+  );
 });

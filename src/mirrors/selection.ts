@@ -4,10 +4,11 @@
  *
  * Adaptive: each host has a virtual finish time, which each file given to it advances by the time that the file is expected to
  * take there. The next file goes to the host that would finish it first. So a host five times as fast gets five times the bytes,
- * and a large file goes to a slow host only when the fast ones have had their share.
+ * and a large file goes to a slow host only when the fast ones have had their share. A host that lacks many files costs its 404s
+ * as well: where they are quick, it is asked first all the same.
  */
 import type { HostStats } from "../distfile/mirror-records.ts";
-import { type CircuitState, expectedMs, isLastResort, type Prior } from "./host-stats.ts";
+import { type CircuitState, expectedCostMs, isLastResort, type Prior } from "./host-stats.ts";
 
 export type Strategy = "adaptive" | "round-robin" | "ordered";
 
@@ -15,6 +16,8 @@ export interface Candidate {
   readonly stats: HostStats;
   readonly circuit: CircuitState;
   readonly activeRequests: number;
+  /** How probable it is that the host has the file; undefined where nothing speaks against it. */
+  readonly chance?: number;
   /** Virtual time at which the host will have done the work given to it so far. */
   readonly virtualFinishMs: number;
   /** Milliseconds since the epoch; 0: never. */
@@ -72,7 +75,7 @@ function estimate<C extends Candidate>(
 ): readonly Estimate<C>[] {
   const prior = priorOf(candidates.map(({ stats }) => stats));
   return candidates.map((candidate) => {
-    const costMs = expectedMs(candidate.stats, prior, bytes ?? USUAL_BYTES);
+    const costMs = expectedCostMs(candidate.stats, prior, bytes ?? USUAL_BYTES, candidate.chance ?? 1);
     const startMs = virtualStartMs(candidate.virtualFinishMs, costMs, virtualTimeMs);
     return { candidate, costMs, finishMs: startMs + costMs };
   });

@@ -8,7 +8,7 @@ import type { Source, SourceList } from "../distfile/source.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import { shown, unwrapped } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { Mirrors } from "../mirrors/mirrors.ts";
+import type { MirrorSource, Mirrors } from "../mirrors/mirrors.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import type { Masters } from "../repos/masters.ts";
@@ -73,6 +73,12 @@ function refusalsOf({ repository, name, fetchables, failures }: PackageFetchable
   return [{ source: `${repository.name}: ${name}`, kind: "absent", detail }, ...refusals];
 }
 
+/** Returns how long the bytes would take at a source whose speed is known, or infinite where it can't be asked; else 0. */
+function measuredMs(source: Source | undefined, bytes: number): number {
+  if (source?.status().bytesPerSecond === undefined) return 0;
+  return source.expectedMs(bytes) ?? Number.POSITIVE_INFINITY;
+}
+
 export function createResolver(deps: ResolverDeps): Resolver {
   const { wantedBy, entriesOf, repositoryAt, metadata, masters, mirrors, uriOrder } = deps;
 
@@ -107,7 +113,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   function uriSource({ url, trusted }: Extract<ExpandedUri, { kind: "url" }>): Source {
-    const { startRequest, hedgeDelayMs, expectedMs, status, rangeIgnored } = uriOrder.hostOf(url);
+    const { startRequest, hedgeDelayMs, expectedMs, status, noteRange } = uriOrder.hostOf(url);
     return {
       label: shown(maskCredentials(url)),
       trustedOrigin: trusted ? new URL(url).origin : undefined,
@@ -116,7 +122,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
       hedgeDelayMs,
       expectedMs,
       status,
-      rangeIgnored,
+      noteRange,
     };
   }
 
@@ -129,8 +135,9 @@ export function createResolver(deps: ResolverDeps): Resolver {
       return isAsked ? [] : mirrors.sources(uri.name, content, []);
     });
     const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, [...repositories]);
-    const isFirst = ({ likely }: { likely: boolean }) =>
-      permission.mirrors === "first" && (likely || uriSources.length === 0);
+    const uriMs = measuredMs(uriSources[0], content.size);
+    const isFirst = ({ likely, costMs = Number.POSITIVE_INFINITY }: MirrorSource) =>
+      permission.mirrors === "first" && (likely || uriSources.length === 0 || costMs < uriMs);
     return [...atMirrors.filter(isFirst), ...uriSources, ...atMirrors.filter((source) => !isFirst(source))];
   }
 

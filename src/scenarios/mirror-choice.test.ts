@@ -165,3 +165,17 @@ test.concurrent("a source that slows to a trickle is replaced in mid-file", asyn
   expect(await get(server, 4, size)).toBeLessThan(SOON_MS);
   expect(second.fileRequests("f4")[0]?.range).toMatch(/^bytes=3\d+-$/);
 });
+
+test("a near mirror with half of the files is asked for nearly all of them, while the other is slow", async () => {
+  await using world = await createWorld(2, 80, 20 * KIB);
+  const [near, far] = world.mirrors;
+  if (!near || !far) throw new Error("there are two mirrors");
+  for (let i = 0; i < 80; i += 2) near.files.delete(`f${i}`);
+  far.setFault("*", { kind: "latency", ms: 120 });
+  const server = await world.start({ ...PATIENT, "fetcher.read_ahead": "0" });
+  for (let i = 0; i < 80; i++) await get(server, i, 20 * KIB);
+  // The far one is probed now and then.
+  const delivered = near.requests.filter(({ file }) => file?.startsWith("f")).length;
+  expect(delivered).toBeGreaterThan(34);
+  expect(far.requests.filter(({ file }) => file?.startsWith("f")).length).toBeLessThan(50);
+});

@@ -356,3 +356,37 @@ test("many endless ebuilds do not block one that ends", async () => {
   expect(performance.now() - startedAt).toBeLessThan(15_000);
   for (const response of evil) expect([404, 504]).toContain((await response).status);
 }, 60_000);
+
+test("a near mirror that has one file in six is asked before slow URIs", async () => {
+  const names = Array.from({ length: 18 }, (_, i) => `n${i}.zip`);
+  const dist = Object.fromEntries(names.map((name, i) => [name, { size: 3000, seed: i + 1 }]));
+  for (const [i, name] of names.entries()) upstream.files.set(`/${name}`, { size: 3000, seed: i + 1 });
+  const owned = [names[5], names[11], names[17]].flatMap((name) => name ?? []);
+  for (const name of owned) mirror.files.set(name, dist[name] ?? "");
+  repository.put("app-misc/foo", {
+    dist,
+    ebuilds: [{ version: "1", srcUri: names.map((name) => at(`/${name}`)).join(" ") }],
+  });
+  upstream.setFault("*", { kind: "latency", ms: 400 });
+  await start();
+  for (const name of names) expect([name, (await get(name)).status]).toEqual([name, 200]);
+  expect(owned.map((name) => upstream.fileRequests(`/${name}`).length)).toEqual([0, 0, 0]);
+  expect(owned.map((name) => mirror.fileRequests(name).length)).toEqual([1, 1, 1]);
+});
+
+test("mirror:// keeps the slashes at the start of a path", async () => {
+  repository.write("profiles/thirdpartymirrors", `goproxy\t${at("/")}\nsub\t${at("/sub/")}\n`);
+  upstream.files.set("//m.org/one-1.zip", file);
+  upstream.files.set("/sub//m.org/two-1.zip", large);
+  const srcUri = "mirror://goproxy//m.org/one-1.zip mirror://sub//m.org/two-1.zip";
+  repository.put("app-misc/foo", {
+    dist: { "one-1.zip": file, "two-1.zip": large },
+    ebuilds: [{ version: "1", srcUri }],
+  });
+  await start();
+  expect(await isRight(await get("one-1.zip"), file)).toBe(true);
+  expect(await isRight(await get("two-1.zip"), large)).toBe(true);
+  expect(new Set(upstream.requests.map(({ path }) => path))).toEqual(
+    new Set(["//m.org/one-1.zip", "/sub//m.org/two-1.zip"]),
+  );
+});

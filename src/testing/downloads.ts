@@ -35,7 +35,7 @@ export function recordedSource(log: RequestLog, label: string, origin: string, m
     hedgeDelayMs: () => 300,
     expectedMs: () => undefined,
     status: () => ({ host: origin, available: true, bytesPerSecond: undefined, acceptsRanges: true }),
-    rangeIgnored: () => undefined,
+    noteRange: () => undefined,
     startRequest() {
       let ended = false;
       log.open++;

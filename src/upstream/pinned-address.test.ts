@@ -75,6 +75,14 @@ test("when none accepts a connection the first is used, so that fetch() reports 
   expect((await pinHost("two.test")).url).toBe("http://[2a00:1450:4001::1]/x?y=1");
 });
 
+test("that no address accepted a connection is not remembered", async () => {
+  const outcomes: Record<string, Connection> = { "[2a00:1450:4001::1]": "refused", "8.8.8.8": "refused" };
+  const { pinHost } = createPinning(outcomes);
+  await pinHost("two.test");
+  outcomes["8.8.8.8"] = "connected";
+  expect((await pinHost("two.test")).url).toBe("http://8.8.8.8/x?y=1");
+});
+
 test("after a quarter of a second of silence the next address is tried", async () => {
   const { promise: silence, resolve: end } = Promise.withResolvers<Connection>();
   const clock = createFakeClock();

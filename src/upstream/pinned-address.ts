@@ -104,9 +104,9 @@ export function createPinAddress({
     return choice && age >= 0 && age < CACHE_TTL_MS && addresses.includes(choice.address) ? choice.address : undefined;
   }
 
-  /** Returns the first that accepts a connection; when none does, the very first, so that fetch() reports what is wrong. */
-  async function choose(url: URL, addresses: readonly string[]): Promise<string> {
-    const won = Promise.withResolvers<string>();
+  /** Returns the first that accepts a connection; undefined when none does. */
+  async function choose(url: URL, addresses: readonly string[]): Promise<string | undefined> {
+    const won = Promise.withResolvers<string | undefined>();
     const attempts: Promise<void>[] = [];
     const attempt = async (address: string, before: Promise<void> | undefined) => {
       // Starts when the attempt before has failed, or takes long.
@@ -117,7 +117,7 @@ export function createPinAddress({
       if ((await tryAddress(withAddress(url, address), ATTEMPT_TIMEOUT_MS)) === "connected") won.resolve(address);
     };
     for (const address of addresses.slice(0, MAX_ATTEMPTS)) attempts.push(attempt(address, attempts.at(-1)));
-    void Promise.all(attempts).then(() => won.resolve(addresses[0] ?? ""));
+    void Promise.all(attempts).then(() => won.resolve(undefined));
     return await won.promise;
   }
 
@@ -135,7 +135,9 @@ export function createPinAddress({
     let address = addresses.length === 1 ? only : cached(url.host, addresses);
     if (address === undefined) {
       address = await choose(url, addresses);
-      remember(url.host, address);
+      // That nothing answers now is not remembered; fetch() reports what is wrong with the first.
+      if (address === undefined) address = addresses[0] ?? name;
+      else remember(url.host, address);
     }
     return { url: withAddress(url, address), host: url.host, serverName: name };
   };
