@@ -8,6 +8,7 @@ import { contentKey, type DistEntry } from "../distfile/digests.ts";
 import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { type WantedBy, wantedByText } from "../distfile/wanted-by.ts";
+import { createSteps } from "../lib/steps.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { VersionFiles } from "../resolver/package-files.ts";
 import { isUris, namesInUris } from "./fetch-input.ts";
@@ -74,7 +75,9 @@ async function addRenamed(
 ): Promise<void> {
   if (renamed.length === 0) return;
   const found = await deps.namesOfUris(new Set(renamed.flatMap((item) => item.split(" "))), signal);
+  const endStep = createSteps();
   for (const item of renamed) {
+    await endStep();
     const name = item.split(" ").flatMap((uri) => found.get(uri) ?? [])[0];
     const parsed = name === undefined ? undefined : parseDistfileName(name);
     if (parsed === undefined) unresolved.push({ name: item, reason: "is in no SRC_URI of any repository" });
@@ -146,7 +149,11 @@ export async function resolveArguments(
   signal: AbortSignal,
 ): Promise<ResolvedArguments> {
   const collected: Collected = { names: new Set(), unresolved: [], renamed: [] };
-  for (const item of request.names) addItem(item, collected, deps);
+  const endStep = createSteps();
+  for (const item of request.names) {
+    addItem(item, collected, deps);
+    await endStep();
+  }
   await addRenamed(collected, deps, signal);
   for (const given of request.packages) await addPackage(given, request.version, collected, deps);
   return collected;

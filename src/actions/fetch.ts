@@ -12,6 +12,7 @@ import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { createSteps } from "../lib/steps.ts";
 import { type ArgumentDeps, resolveArguments } from "./fetch-arguments.ts";
 
 export interface FetchDeps extends ArgumentDeps {
@@ -110,12 +111,19 @@ async function fetchAll(
   signal: AbortSignal,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
-  const waiting = [...names];
   const active = new Set<FileName>();
-  const sizes = new Map(names.map((name) => [name, parts.sizeOf(name)]));
-  const sizesKnown = [...sizes.values()].every((size) => size !== undefined);
+  const endStep = createSteps();
+  const sizes = new Map<FileName, number | undefined>();
+  let totalBytes: number | null = 0;
+  for (const name of names) {
+    const size = parts.sizeOf(name);
+    sizes.set(name, size);
+    totalBytes = totalBytes === null || size === undefined ? null : totalBytes + size;
+    await endStep();
+  }
+  let started = 0;
+  let failed = 0;
   let doneBytes = 0;
-  const totalBytes = sizesKnown ? [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0) : null;
 
   function reportProgress(): void {
     const under = new Map(parts.flights.all().map((download) => [download.name, download]));
@@ -125,7 +133,6 @@ async function fetchAll(
       size: sizes.get(name) ?? under.get(name)?.size ?? null,
     }));
     const bytes = doneBytes + shown.reduce((sum, one) => sum + one.bytes, 0);
-    const failed = results.filter(({ reason }) => reason !== null).length;
     const step = failed === 0 ? "fetching" : `fetching, ${failed} failed`;
     onProgress(
       progressOf(step, { done: results.length, total: names.length, bytes, total_bytes: totalBytes, active: shown }),
@@ -133,12 +140,15 @@ async function fetchAll(
   }
 
   async function work(): Promise<void> {
-    for (let name = waiting.shift(); name !== undefined && !signal.aborted; name = waiting.shift()) {
+    for (let name = names[started++]; name !== undefined && !signal.aborted; name = names[started++]) {
       active.add(name);
       const result = await fetchOne(name, parts);
       active.delete(name);
       results.push(result);
+      if (result.reason !== null) failed++;
       doneBytes += sizes.get(name) ?? result.bytes;
+      // What fails at once waits for nothing that would let others in.
+      await endStep();
     }
   }
 

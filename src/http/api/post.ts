@@ -8,7 +8,10 @@ import * as schemas from "../../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions, type Actions } from "../../api/actions.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
-import { API_HEADERS, INTERNAL_ERROR, json, problem } from "./problem.ts";
+import { createSteps } from "../../lib/steps.ts";
+import { shown } from "../../lib/text.ts";
+import { hasLongLists, jsonPieces, parseInSteps } from "./long-lists.ts";
+import { API_HEADERS, INTERNAL_ERROR, json, problem, readableJson } from "./problem.ts";
 
 export interface PostDeps {
   readonly actions: Actions;
@@ -86,8 +89,8 @@ async function parse(request: Request, name: ActionName): Promise<{ readonly giv
   }
   // Valibot accepts an array as an object without keys.
   if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");
-  const parsed = v.safeParse(ACTION_REQUESTS[name], value);
-  return parsed.success ? { given: parsed.output } : problem(422, `${issuesText(parsed.issues)}.`);
+  const parsed = await parseInSteps(ACTION_REQUESTS[name], value);
+  return parsed.success ? { given: parsed.output } : problem(422, `${shown(issuesText(parsed.issues))}.`);
 }
 
 interface Failure {
@@ -103,6 +106,20 @@ function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log,
   return { status: 500, detail: INTERNAL_ERROR };
 }
 
+const JSON_HEADERS = { ...API_HEADERS, "content-type": "application/json" };
+
+function jsonStream(value: unknown): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const pieces = jsonPieces(value);
+  return new ReadableStream({
+    pull(controller) {
+      const { value: piece, done } = pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(piece));
+    },
+  });
+}
+
 async function reportResponse(
   act: (options: ActionOptions) => Promise<unknown>,
   name: ActionName,
@@ -110,7 +127,8 @@ async function reportResponse(
   deps: PostDeps,
 ) {
   try {
-    return json(await act({ onProgress: () => undefined, signal }));
+    const report = await act({ onProgress: () => undefined, signal });
+    return hasLongLists(report) ? new Response(jsonStream(report), { headers: JSON_HEADERS }) : json(report);
   } catch (error) {
     const { status, detail } = failureOf(error, name, signal, deps);
     return problem(status, detail);
@@ -132,7 +150,8 @@ function streamResponse(
 
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
-      const line = (value: unknown) => controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+      const send = (text: string) => controller.enqueue(encoder.encode(text));
+      const line = (value: unknown) => send(`${readableJson(value)}\n`);
       const sendProgress = () => {
         const silent = performance.now() - sentAt >= KEEP_ALIVE_MS;
         if ((!latest && !silent) || (controller.desiredSize ?? 0) <= 0) return;
@@ -140,22 +159,28 @@ function streamResponse(
         latest = undefined;
         sentAt = performance.now();
       };
-      const end = (last: unknown) => {
+      const end = async (last: unknown) => {
         clearInterval(timer);
+        const endStep = createSteps();
+        if (latest && !closed) line(latest);
+        for (const piece of jsonPieces(last)) {
+          if (closed) return;
+          send(piece);
+          await endStep();
+        }
         if (closed) return;
-        if (latest) line(latest);
-        line(last);
+        send("\n");
         controller.close();
       };
       timer = setInterval(sendProgress, PROGRESS_EVERY_MS);
       const onProgress = (progress: schemas.Progress) => {
         latest = progress;
       };
-      act({ onProgress, signal: abort.signal }).then(
+      void act({ onProgress, signal: abort.signal }).then(
         (result) => end({ kind: "result", result }),
         (error: unknown) => {
           const { status, detail } = failureOf(error, name, abort.signal, deps);
-          end({ kind: "error", status, detail });
+          return end({ kind: "error", status, detail });
         },
       );
     },
