@@ -92,9 +92,9 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/distfile/layout.ts": [
     [/\s+/, "a", " ", "b"],
     [/^\d{1,3}$/, "", "0", ""],
-    [/\r?\n/, "", "\r", ""],
-    [/^\s*\[([^\]]*)\]\s*$/, "[]", " ", "x"],
-    [/^\s*(\d{1,4})\s*[=:](.*)$/, "0=", " ", "\n"],
+    [/[=:]/, "", "a", ""],
+    [/^\uFEFF/, "", "a", ""],
+    [/^[#;]/, "", "a", ""],
   ],
   "src/distfile/mirror-path.ts": [
     [/\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONTENTS(?:\.gz|\.xz)?)$/, "", ".", ""],
@@ -105,11 +105,17 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   ],
   "src/fetch/check-headers.ts": [
     [/^(?:x-)?gzip$/i, "", "x-", ""],
-    [/\.t?gz$/, "", ".tgz", "!"],
+    [/\.(?:t?gz|svgz)$/, "", ".tgz", "!"],
+    [/^(?:x-)?compress$/i, "", "x-", ""],
+    [/\.t?Z$/, "", ".tZ", "!"],
     [/^(?:x-)?bzip2$/i, "", "x-", ""],
     [/\.t?bz2$/, "", ".tbz2", "!"],
     [/^(?:x-)?xz$/i, "", "x-", ""],
     [/\.t?xz$/, "", ".txz", "!"],
+    [/^zstd$/i, "", "zstd", ""],
+    [/\.t?zst$/, "", ".tzst", "!"],
+    [/^br$/i, "", "br", ""],
+    [/\.br$/, "", ".br", "!"],
     [/^text\/html\b/i, "", "text/", ""],
     [/\.x?html?$/i, "", ".xhtm", ""],
   ],
@@ -155,7 +161,11 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/\s+/g, "", " a", ""],
     [/\s+/, "a", " ", "b"],
   ],
-  "src/lib/url.ts": [[/([a-z0-9+.-]:[/\\]+)[^/\\?#\s]*@/gi, "", "a:/", ""]],
+  "src/lib/url.ts": [
+    [/([a-z0-9+.-]:[/\\]+)[^/\\?#\s]*@/gi, "", "a:/", ""],
+    [/^(?:https?|git|ssh|rsync|file):\/\/\S+$/i, "http://", "a", " "],
+    [/^[\w.-]+@[\w.-]+:\S+$/, "a@", "a", ""],
+  ],
   "src/mirrors/mirrors.ts": [[/[!'()*]/g, "", "(", ""]],
   "src/repos/discover.ts": [[/^\w[\w-]*$/, "", "a", "!"]],
   "src/repos/ebuilds.ts": [[/^\d[\w.-]*$/, "", "0", "!"]],
@@ -207,8 +217,6 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^(?:remote: )?[A-Z][\w ]+: +\d+/, "A", "a", ""],
   ],
   "src/repos/sync/url.ts": [
-    [/^[a-z][a-z0-9+.-]*:\/\//i, "", "a.", ""],
-    [/^[\w.-]+@[\w.-]+:/, "a@", "a", ""],
     [/^rsync:/i, "", "rsync", ""],
     [/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "a://", "a", ""],
     [/^(https?|rsync):\/\/(?:([^/]*)@)?(.*)$/is, "http://", "a", ""],
@@ -237,9 +245,30 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i, "bytes", " ", "x"],
     [/^\d{1,15}$/, "", "0", ""],
   ],
-  "src/upstream/request.ts": [
-    [/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/, "Mon, ", "0", ""],
-    [/^"[^"]*"$/, '"', "a", ""],
+  "src/upstream/request.ts": [[/^"[^"]*"$/, '"', "a", ""]],
+  "src/lib/http-date.ts": [
+    [
+      /^[a-z]{3,9}, ?(?<day>\d{1,2})[ -](?<month>[a-z]{3})[ -](?<year>\d{4}) (?<time>\d\d:\d\d:\d\d) (?:GMT|UTC|\+0000)$/i,
+      "Mon, ",
+      "0",
+      "",
+    ],
+    [
+      /^[a-z]{3,9}, ?(?<day>\d{1,2})-(?<month>[a-z]{3})-(?<year>\d{2}) (?<time>\d\d:\d\d:\d\d) (?:GMT|UTC)$/i,
+      "Monday, ",
+      "0",
+      "",
+    ],
+    [/^[a-z]{3} (?<month>[a-z]{3}) (?<day>[ \d]?\d) (?<time>\d\d:\d\d:\d\d) (?<year>\d{4})$/i, "Mon Jan ", "0", ""],
+  ],
+  "src/upstream/exact-path.ts": [[/^\[(.*)\]$/, "[", "]", "!"]],
+  "src/upstream/host-gate.ts": [[/^\d+$/, "", "0", "!"]],
+  "src/upstream/redirect.ts": [
+    [/%(?![0-9a-f]{2})/gi, "", "%", "", MAX_FIELD_CHARACTERS],
+    [/[\x80-\xff\\]/g, "", "\\", "", MAX_FIELD_CHARACTERS],
+    [/^[\d.]+$|:/, "", "0", "!"],
+    [/^-?\d{1,15}$/, "", "0", ""],
+    [/^\./, "", "a", ""],
   ],
 };
 
