@@ -102,7 +102,7 @@ test("each problem is reported, and the exit code is 1", async () => {
     [{ "repo.repos": "/etc" }, "/etc is no ebuild repository"],
     [{ "repo.repos": "/etc" }, "The ebuild repositories have no packages, so nothing is verified"],
     [{ "repo.repos": overlay }, `${overlay} has the master gentoo, which is not here`],
-    [{ "storage.max_size": "50" }, "storage.max_size: 50B cannot be meant"],
+    [{ "storage.max_size": "50" }, "storage.max_size: expected 0, or at least 1MiB, got 50B"],
     [{ "storage.min_free": "100TiB" }, "nothing can be stored"],
     [{ "storage.location": `${folder}/dangling` }, "is a link to /nowhere, which is not there"],
     [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],

@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { reasonWithPath } from "../lib/error-reason.ts";
 import { discoverRepositories, GENTOO_URL } from "../repos/discover.ts";
 import { CONFIG_FILE, type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { Change } from "../setup/plan.ts";
@@ -50,6 +51,7 @@ function remark({ action, what }: Step): string {
 }
 
 function render(steps: readonly Step[], dryRun: boolean, paint: Output["paint"]): string {
+  if (steps.length === 0) return "Nothing is installed.";
   const rows = steps.map((step) => {
     const word = WORDS[step.action][dryRun ? 1 : 0];
     const style = step.action === "unchanged" ? "dim" : step.action === "offer" ? "yellow" : "green";
@@ -85,6 +87,17 @@ function nextSteps(init: readonly InitSystem[], root: string): string {
   ].join("\n");
 }
 
+/** Says what to do if the step failed because of where setup was to write. */
+async function attempt(root: string, step: () => Promise<readonly Step[]>): Promise<readonly Step[]> {
+  try {
+    return await step();
+  } catch (cause) {
+    const reason = reasonWithPath(cause);
+    const hint = root === "/" ? "run setup as root" : "run setup as root, or give another directory with --root";
+    throw new Error(`Cannot finish setup in ${root}: ${reason} (${hint})`, { cause });
+  }
+}
+
 /** @returns the exit code: 1 if the service is still in use */
 export async function setup(options: CommandOptions, version: string, json: boolean, output: Output): Promise<number> {
   const given = typeof options["root"] === "string" ? resolve(options["root"]) : "/";
@@ -96,14 +109,14 @@ export async function setup(options: CommandOptions, version: string, json: bool
       output.err(`portcache: the service is in use; first run: ${first}`);
       return EXIT_FAILED;
     }
-    const steps = await uninstall({ root, dryRun });
+    const steps = await attempt(given, () => uninstall({ root, dryRun }));
     output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
     if (!json) output.out(`Kept: the store ${STORE}, and the user and group that own it.`);
     return 0;
   }
   const init = initSystems(root);
   const files = setupFiles({ init, executable: executableToInstall(root), manual: manualFiles(version) });
-  const steps = await install({ root, files, dryRun });
+  const steps = await attempt(given, () => install({ root, files, dryRun }));
   output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
   if (!json) output.out(`\n${nextSteps(init, root)}`);
   return 0;

@@ -251,9 +251,9 @@ test("sizes and times that cannot be meant are valid, and doubted", () => {
   });
   expect([config.storage.max_size, config.storage.min_free]).toEqual([50, 0]);
   expect(doubts).toEqual([
-    `${file}:2: storage.max_size: 50B cannot be meant, expected 0, or at least 1MiB`,
-    "--set storage.max_age: 30s cannot be meant, expected 0, or at least 1h",
-    "--set fetcher.negative_ttl: 90d cannot be meant, expected at most 30d",
+    `${file}:2: storage.max_size: expected 0, or at least 1MiB, got 50B`,
+    "--set storage.max_age: expected 0, or at least 1h, got 30s",
+    "--set fetcher.negative_ttl: expected at most 30d, got 90d",
   ]);
   expect(load().doubts).toEqual([]);
 });

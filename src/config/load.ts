@@ -91,7 +91,8 @@ function fromEnvironment(env: Environment, problems: string[]): Given[] {
     if (setting) return [{ setting, given: setting.key.kind.fromText(text), origin: "environment", where: variable }];
     const name = variable.slice(`PORTCACHE_${section}_`.length).toLowerCase();
     const meant = nearestKey(section, name)?.replace(".", "_").toUpperCase();
-    const hint = meant === undefined ? keyHint(section, name) : `, did you mean PORTCACHE_${meant}?`;
+    const all = SETTINGS.filter((candidate) => candidate.section === section).map(variableOf);
+    const hint = meant === undefined ? `: expected one of ${all.join(", ")}` : `, did you mean PORTCACHE_${meant}?`;
     problems.push(`${variable}: unknown environment variable${hint}`);
     return [];
   });
@@ -136,7 +137,7 @@ function doubt(setting: Setting, value: unknown, where: string | undefined): str
   const tooLarge = most !== undefined && isBelow(limitOf(most), value);
   if (!tooSmall && !tooLarge) return undefined;
   const expected = tooSmall ? `0, or at least ${least}` : `at most ${most}`;
-  return `${originOf(pathOf(setting), where)}: ${kind.format(value)} cannot be meant, expected ${expected}`;
+  return `${originOf(pathOf(setting), where)}: expected ${expected}, got ${kind.format(value)}`;
 }
 
 /** Returns what is wrong with a certificate without a key, and with a key without a certificate. */

@@ -36,6 +36,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: "operation not permitted",
   EPIPE: "broken pipe",
   EROFS: "read-only file system",
+  ERR_FS_EISDIR: "is a directory",
   ESTALE: "stale file handle",
   ETXTBSY: "text file busy",
   EXDEV: "cross-device link",

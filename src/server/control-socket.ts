@@ -3,6 +3,7 @@
  * requests as over TCP. The mode of the socket says who may; its requests may change things.
  */
 import { rmSync } from "node:fs";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 
 export interface ControlSocket {
@@ -40,7 +41,14 @@ export function openControlSocket(
     });
     return { stop: (now) => server.stop(now) };
   } catch (error) {
-    log.warn("Cannot listen on {path}: {error}. Commands cannot reach this server.", { path, error });
+    const reason = reasonOf(error);
+    log.warn(
+      "Cannot listen on {path}: {reason}. Commands cannot reach this server until that is solved and it is restarted.",
+      {
+        path,
+        reason,
+      },
+    );
     return { stop: async () => undefined };
   } finally {
     process.umask(umask);

@@ -31,7 +31,12 @@ export function createAccount({ kind, command }: Account, disk: Disk, root: stri
   const { stderr, exitCode } = Bun.spawnSync([tool, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   if (exitCode !== 0) {
     throw new Error(
-      `Cannot create the ${kind} ${USER}: ${stderr.toString().trim() || `${tool} exited with ${exitCode}`}`,
+      `Cannot create the ${kind} ${USER}: ${
+        stderr
+          .toString()
+          .trim()
+          .split(/\.?(?:\n|$)/, 1)[0] || `${tool} exited with ${exitCode}`
+      }`,
     );
   }
 }
