@@ -5,8 +5,8 @@
 import { and, eq, inArray, notInArray, sql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { ManifestRows, ScannedPackage } from "../distfile/manifest-rows.ts";
+import { distEntries, manifests } from "./manifests-schema.ts";
 import type { IndexDatabase } from "./open.ts";
-import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface PrunableManifestRows extends ManifestRows {
   /** Removes some of the Manifests of other repositories than these, which nobody can look up. @returns whether there was any */

@@ -7,7 +7,7 @@ import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
 import { createMirrorAnswerRows, createMirrorLayoutRows } from "./mirrors.ts";
-import { openIndex, treesPathBeside } from "./open.ts";
+import { manifestsPathBeside, openIndex } from "./open.ts";
 import { createOrphanRows } from "./orphans.ts";
 import { createRepositoryRows } from "./repositories.ts";
 
@@ -182,16 +182,16 @@ test("a mirror file that is forgotten takes its metadata along", () => {
 
 test("Manifests whose lines had no known hash are read again, and no others", () => {
   makeOldIndex(9, 0).close();
-  const trees = new Database(treesPathBeside(path));
+  const manifests = new Database(manifestsPathBeside(path));
   for (const [id, name, blake2b] of [
     [1, "old", null],
     [2, "new", "ab"],
   ] as const) {
     const manifest = { id, repository_id: 1, category: "app-misc", package: name, stamp: "1:2:3:4", distfiles: 1 };
-    insert(trees, "manifests", manifest);
-    insert(trees, "dist_entries", { manifest_id: id, name: `${name}.tar`, size: 1, blake2b });
+    insert(manifests, "manifests", manifest);
+    insert(manifests, "dist_entries", { manifest_id: id, name: `${name}.tar`, size: 1, blake2b });
   }
-  trees.close();
+  manifests.close();
   const index = openIndex(path, MIGRATIONS);
   expect(index.damages).toEqual([]);
   const packages = createRepositoryRows(index.db).packages(1, "app-misc");

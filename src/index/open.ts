@@ -24,7 +24,7 @@ export interface Damage {
 export interface Index {
   readonly path: string;
   /** Path of trees.sqlite, which has the Manifests; undefined where they are in memory, so that nobody else can write them. */
-  readonly treesPath?: string;
+  readonly manifestsPath?: string;
   /** Both databases. */
   readonly db: IndexDatabase;
   /** Why it is in memory alone and ends with the process, where that is so. */
@@ -157,25 +157,25 @@ function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFil
 }
 
 /** Path of trees.sqlite, by that of the index. */
-export function treesPathBeside(path: string): string {
+export function manifestsPathBeside(path: string): string {
   return `${dirname(path)}/trees.sqlite`;
 }
 
 /** Adds the tables of Manifests to the index: those of trees.sqlite, or for an index in memory tables of its own. */
-function addTrees({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {
+function addManifestTables({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {
   if (path === MEMORY) {
     migrateTo(db, kind);
     return;
   }
-  const trees = openOrReplace(treesPathBeside(path), kind, damages);
+  const manifests = openOrReplace(manifestsPathBeside(path), kind, damages);
   try {
-    client.run("ATTACH DATABASE ? AS trees", [treesPathBeside(path)]);
+    client.run("ATTACH DATABASE ? AS trees", [manifestsPathBeside(path)]);
     client.exec("PRAGMA trees.synchronous = NORMAL");
     client.exec(`PRAGMA trees.journal_size_limit = ${LONG_LOG_BYTES}`);
     // Only now it is open twice, and what closes first need not write back the log.
     client.query("SELECT count(*) FROM trees.sqlite_schema").get();
   } finally {
-    trees.client.close();
+    manifests.client.close();
   }
 }
 
@@ -191,8 +191,8 @@ export function openIndex(path: string, migrationsFolder: string): Index {
   try {
     // Whether it is whole the first scan finds out, in its thread.
     const probe = "SELECT max(repository_id) FROM manifests";
-    const treesKind = { folder: `${migrationsFolder}/trees`, table: "__trees_migrations", probe };
-    addTrees(index, path, treesKind, damages);
+    const manifestsKind = { folder: `${migrationsFolder}/trees`, table: "__trees_migrations", probe };
+    addManifestTables(index, path, manifestsKind, damages);
   } catch (error) {
     client.close();
     throw error;
@@ -201,7 +201,7 @@ export function openIndex(path: string, migrationsFolder: string): Index {
     path,
     db,
     damages,
-    ...(path === MEMORY ? {} : { treesPath: treesPathBeside(path) }),
+    ...(path === MEMORY ? {} : { manifestsPath: manifestsPathBeside(path) }),
     close() {
       try {
         client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -235,8 +235,8 @@ function openPlain(path: string): Database {
   const client = new Database(path, { readonly: true });
   try {
     client.exec("PRAGMA busy_timeout = 2000");
-    const trees = treesPathBeside(path);
-    if (exists(trees)) client.run("ATTACH DATABASE ? AS trees", [trees]);
+    const manifestsPath = manifestsPathBeside(path);
+    if (exists(manifestsPath)) client.run("ATTACH DATABASE ? AS trees", [manifestsPath]);
     // Only now the files beside it are opened.
     client.query("SELECT count(*) FROM sqlite_master").get();
     return client;
@@ -257,8 +257,8 @@ function openFor(path: string): Database {
     if (exists(`${path}-wal`)) throw error;
     const uri = (file: string) => `${pathToFileURL(file)}?immutable=1`;
     const client = new Database(uri(path), constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
-    const trees = treesPathBeside(path);
-    if (exists(trees)) client.run("ATTACH DATABASE ? AS trees", [uri(trees)]);
+    const manifestsPath = manifestsPathBeside(path);
+    if (exists(manifestsPath)) client.run("ATTACH DATABASE ? AS trees", [uri(manifestsPath)]);
     return client;
   }
 }

@@ -4,9 +4,9 @@
  */
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { FileName } from "../distfile/mirror-path.ts";
+import { distEntries, manifests } from "./manifests-schema.ts";
 import type { IndexDatabase } from "./open.ts";
 import { files, repositories, settings } from "./schema.ts";
-import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface OrphanRows {
   /** Marks the next files by name after that one; returns the last of them, undefined when none is left. */

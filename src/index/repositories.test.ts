@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { sql as drizzleSql } from "drizzle-orm";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { distEntries } from "./manifests-schema.ts";
 import { type IndexDatabase, openIndex } from "./open.ts";
 import { createRepositoryRows, hasDigest, hasName, type RepositoryRows, wantedByQuery } from "./repositories.ts";
-import { distEntries } from "./trees-schema.ts";
 
 const A = "a".repeat(128);
 const B = "b".repeat(128);

@@ -7,9 +7,9 @@ import type { DistEntry } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import { createManifestRows, type PrunableManifestRows } from "./manifests.ts";
+import { distEntries, manifests } from "./manifests-schema.ts";
 import type { IndexDatabase } from "./open.ts";
 import { repositories } from "./schema.ts";
-import { distEntries, manifests } from "./trees-schema.ts";
 
 export interface RepositoryCounts {
   readonly packages: number;
@@ -38,7 +38,7 @@ export interface RepositoryRows extends PrunableManifestRows {
   noteChange(): void;
 }
 
-/** How many of a digest's digits the index holds (trees-schema.ts, dist_entries). */
+/** How many of a digest's digits the index holds (manifests-schema.ts, dist_entries). */
 const DIGEST_START = 5;
 
 const { placeholder } = sql;

@@ -1,7 +1,7 @@
 /**
  * Declares the tables of the index (Drizzle, SQLite). The disk is the truth and this is its memory: every table can be rebuilt
  * from the store and the repositories. Hashes are lower-case hex; instants are milliseconds since the epoch.
- * What the repositories want is in a file of its own (trees-schema.ts).
+ * What the repositories want is in a file of its own (manifests-schema.ts).
  * `drizzle-kit generate` turns this into drizzle/*.sql, which the executable carries and applies at start.
  */
 

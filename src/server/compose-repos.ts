@@ -16,7 +16,7 @@ import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 export interface RepositoriesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
-  readonly index: Pick<Index, "treesPath">;
+  readonly index: Pick<Index, "manifestsPath">;
   readonly rows: RepositoryRows;
   readonly onIndexDamage: () => void;
   /** Script of the scanning thread. */
@@ -57,18 +57,24 @@ function scanHere(rows: RepositoryRows): ScanThread {
   };
 }
 
-function composeScan({ index: { treesPath }, rows, scanWorkerUrl, onIndexDamage, log }: RepositoriesParts): ScanThread {
-  if (treesPath === undefined) return scanHere(rows);
+function composeScan({
+  index: { manifestsPath },
+  rows,
+  scanWorkerUrl,
+  onIndexDamage,
+  log,
+}: RepositoriesParts): ScanThread {
+  if (manifestsPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,
-    treesPath,
+    manifestsPath,
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
     onDamage() {
       log.warn("{path} is damaged or gone and is rebuilt; a damaged one is kept as {path}.damaged", {
-        path: treesPath,
+        path: manifestsPath,
       });
-      setAside(treesPath);
+      setAside(manifestsPath);
       onIndexDamage();
     },
   });

@@ -32,7 +32,7 @@ afterEach(async () => {
 function createScan(workerUrl = WORKER): Scan {
   thread = createScanThread({
     workerUrl,
-    treesPath: index.treesPath ?? "",
+    manifestsPath: index.manifestsPath ?? "",
     repositoryIds: rows.ids,
     onChange: rows.noteChange,
     onDamage: () => damages++,

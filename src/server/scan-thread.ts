@@ -28,7 +28,7 @@ export type ThreadReply =
 export interface ScanThreadDeps {
   /** Script of scan.worker.ts inside the executable. */
   readonly workerUrl: string;
-  readonly treesPath: string;
+  readonly manifestsPath: string;
   readonly repositoryIds: () => readonly number[];
   readonly onChange: () => void;
   /** Called when the file is damaged or gone, and must not be used any more. */
@@ -52,7 +52,7 @@ interface Job {
 
 export function createScanThread({
   workerUrl,
-  treesPath,
+  manifestsPath,
   repositoryIds,
   onChange,
   onDamage,
@@ -119,7 +119,7 @@ export function createScanThread({
       end();
       leave();
     };
-    const message = { path: treesPath, request, repositoryIds: repositoryIds(), check: !checked, stop };
+    const message = { path: manifestsPath, request, repositoryIds: repositoryIds(), check: !checked, stop };
     checked = true;
     worker.postMessage(message satisfies ThreadRequest);
   }

@@ -4,8 +4,8 @@
  */
 import { existsSync } from "node:fs";
 import { setPriority } from "node:os";
+import { type ManifestWriter, openManifestWriter } from "../index/manifest-writer.ts";
 import { isIndexDamage } from "../index/open.ts";
-import { openTreesWriter, type TreesWriter } from "../index/trees.ts";
 import { reasonWithPath } from "../lib/error-reason.ts";
 import { type ScanReport, scanSteps } from "../repos/scan.ts";
 import type { ThreadReply, ThreadRequest } from "./scan-thread.ts";
@@ -21,14 +21,14 @@ function reply(message: ThreadReply): void {
   self.postMessage(message);
 }
 
-function commit(writer: TreesWriter): void {
+function commit(writer: ManifestWriter): void {
   const { changed } = writer;
   writer.commit();
   if (changed) reply({ kind: "changed" });
 }
 
 /** @returns undefined if it was stopped */
-function scan({ request, repositoryIds, stop }: ThreadRequest, writer: TreesWriter): ScanReport | undefined {
+function scan({ request, repositoryIds, stop }: ThreadRequest, writer: ManifestWriter): ScanReport | undefined {
   writer.begin();
   while (writer.rows.prune(repositoryIds)) if (Atomics.load(stop, 0) !== 0) break;
   const steps = scanSteps({ ...request, rows: writer.rows });
@@ -48,9 +48,9 @@ function scan({ request, repositoryIds, stop }: ThreadRequest, writer: TreesWrit
 }
 
 function scanAndReply(message: ThreadRequest): void {
-  let writer: TreesWriter | undefined;
+  let writer: ManifestWriter | undefined;
   try {
-    writer = openTreesWriter(message.path);
+    writer = openManifestWriter(message.path);
     if (message.check) writer.check();
     const startedAt = performance.now();
     const report = scan(message, writer);

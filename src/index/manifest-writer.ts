@@ -1,5 +1,5 @@
 /**
- * Opens trees.sqlite for the scan, which writes it in a thread (trees-schema.ts), in few large transactions, each of which readers
+ * Opens trees.sqlite for the scan, which writes it in a thread (manifests-schema.ts), in few large transactions, each of which readers
  * see whole or not at all. For empty tables, the indexes that only look-ups need are made after the rows: sorting them once costs a
  * third of putting each row into its place (measured).
  */
@@ -9,7 +9,7 @@ import { createManifestRows, type PrunableManifestRows } from "./manifests.ts";
 import { checkWhole } from "./open.ts";
 import * as schema from "./schema.ts";
 
-export interface TreesWriter {
+export interface ManifestWriter {
   /** Checks all pages. @throws {Error} of which isIndexDamage() is true */
   check(): void;
   readonly rows: PrunableManifestRows;
@@ -33,7 +33,7 @@ interface IndexText {
  * @param path made by openIndex() before
  * @throws {SQLiteError} when it can't be opened
  */
-export function openTreesWriter(path: string): TreesWriter {
+export function openManifestWriter(path: string): ManifestWriter {
   const client = new Database(path, { readwrite: true });
   client.exec("PRAGMA synchronous = NORMAL");
   client.exec("PRAGMA foreign_keys = ON");
