@@ -1,6 +1,6 @@
 /**
- * Says how a client's request for a file ended, and makes everything that is shown of it: the Cache-Status field (RFC 9211),
- * the log's words, what is counted, and the entry in the list of failures.
+ * Says how a client's request for a file ended, and makes what is shown of it: the Cache-Status field (RFC 9211), what is
+ * counted, and the entry in the list of failures. The request log has words of its own.
  */
 import type { CacheStatus } from "./cache-status.ts";
 
@@ -69,32 +69,6 @@ export function cacheStatusField(status: CacheStatus, isStored: boolean, freshMs
   const notModified = response === "not-modified" ? "; fwd-status=304" : "";
   const stored = isStored && response === "full" ? "; stored" : "";
   return `portcache; fwd=${reason}${notModified}${stored}${collapsed ? "; collapsed" : ""}`;
-}
-
-/** The log's words for answers that are not from the cache. */
-const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"]>, string>> = {
-  absent: "absent",
-  failed: "failed",
-  "timed-out": "timed-out",
-  late: "late",
-  "not-stored": "not stored",
-  head: "miss (HEAD only)",
-  generated: "generated",
-  "unknown-path": "absent",
-  folder: "folder",
-  "bad-name": "bad name",
-  "method-not-allowed": "method not allowed",
-  "not-allowed": "client not allowed",
-  loop: "loop",
-};
-
-/** Returns the log's words for an outcome. */
-export function outcomeWords(outcome: ResponseOutcome): string {
-  if (outcome.kind === "hit") return outcome.stale ? "hit (stale)" : "hit";
-  if (outcome.kind !== "forwarded") return WORDS[outcome.kind];
-  if (outcome.response === "none") return "hit (stale)";
-  if (outcome.response === "not-modified") return "hit (revalidated)";
-  return outcome.collapsed ? "miss (joined)" : "miss";
 }
 
 const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, CountedOutcome>> = {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { HIT } from "../distfile/cache-status.ts";
-import type { ResponseRecord } from "../distfile/response-outcome.ts";
+import type { ResponseOutcome, ResponseRecord } from "../distfile/response-outcome.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { createRequestLog } from "./request-log.ts";
+import { createRequestLog, outcomeWords } from "./request-log.ts";
 import type { Answer } from "./respond.ts";
 
 function createTestLog() {
@@ -84,4 +84,28 @@ test("a body that breaks off is logged when it ends and listed as a failure, unl
     "::1 GET a.zip: hit, broken off (wrong digest), 200, 7 bytes, 1 ms, from http://mirror/a.zip",
   ]);
   expect(failures).toEqual(["a.zip broken-off: The transfer broke off: wrong digest."]);
+});
+
+const MISS = { kind: "forwarded", reason: "uri-miss", collapsed: false, response: "full" } as const;
+const NOT_MODIFIED = { ...MISS, reason: "stale", response: "not-modified" } as const;
+
+test("every outcome has words", () => {
+  const rows: [ResponseOutcome, string][] = [
+    [HIT, "hit"],
+    [{ kind: "hit", stale: true }, "hit (stale)"],
+    [NOT_MODIFIED, "hit (revalidated)"],
+    [{ ...NOT_MODIFIED, response: "none" }, "hit (stale)"],
+    [MISS, "miss"],
+    [{ ...MISS, collapsed: true }, "miss (joined)"],
+    [{ kind: "absent", reason: "" }, "absent"],
+    [{ kind: "unknown-path" }, "absent"],
+    [{ kind: "timed-out", reason: "" }, "timed-out"],
+    [{ kind: "late" }, "late"],
+    [{ kind: "bad-name" }, "bad name"],
+    [{ kind: "loop" }, "loop"],
+    [{ kind: "generated" }, "generated"],
+  ];
+  for (const [outcome, words] of rows) {
+    expect([outcome, outcomeWords(outcome)]).toEqual([outcome, words]);
+  }
 });

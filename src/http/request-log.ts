@@ -2,13 +2,8 @@
  * Writes one line per request for a file and passes what came of it to the statistics. Of hits, and of answers without a file, only
  * so many a second have lines of their own.
  */
-import {
-  countedAs,
-  failureOf,
-  outcomeWords,
-  type ResponseOutcome,
-  type ResponseRecorder,
-} from "../distfile/response-outcome.ts";
+import type { CacheStatus } from "../distfile/cache-status.ts";
+import { countedAs, failureOf, type ResponseOutcome, type ResponseRecorder } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import { noun } from "../lib/format.ts";
 import { createLineLimit } from "../lib/line-limit.ts";
@@ -107,6 +102,32 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
       recorder.end({ client, outcome: "failed", bytes: 0, firstByteMs: 0 });
     },
   };
+}
+
+/** The log's words for answers that are not from the cache. */
+const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"]>, string>> = {
+  absent: "absent",
+  failed: "failed",
+  "timed-out": "timed-out",
+  late: "late",
+  "not-stored": "not stored",
+  head: "miss (HEAD only)",
+  generated: "generated",
+  "unknown-path": "absent",
+  folder: "folder",
+  "bad-name": "bad name",
+  "method-not-allowed": "method not allowed",
+  "not-allowed": "client not allowed",
+  loop: "loop",
+};
+
+/** Returns the log's words for an outcome. */
+export function outcomeWords(outcome: ResponseOutcome): string {
+  if (outcome.kind === "hit") return outcome.stale ? "hit (stale)" : "hit";
+  if (outcome.kind !== "forwarded") return WORDS[outcome.kind];
+  if (outcome.response === "none") return "hit (stale)";
+  if (outcome.response === "not-modified") return "hit (revalidated)";
+  return outcome.collapsed ? "miss (joined)" : "miss";
 }
 
 function outcomeText(outcome: ResponseOutcome, brokenOff: string | undefined): string {
