@@ -12,12 +12,18 @@ import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
-import { countUse, inTime, notFound } from "./answer.ts";
 import type { InUse } from "./in-use.ts";
 import { type DistfileDownloads, type FetchTarget, keyOf } from "./miss.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import type { RecentHits } from "./recent-hits.ts";
-import type { DistfileRequest, LookupResult, StoredResult } from "./result.ts";
+import {
+  countUse,
+  type DistfileRequest,
+  inTime,
+  type LookupResult,
+  notFoundResult,
+  type StoredResult,
+} from "./result.ts";
 import type { StoredContent, StoredFiles } from "./stored-files.ts";
 
 export interface Cache {
@@ -135,7 +141,7 @@ export function createCache(deps: CacheDeps): Cache {
     const by = wantedBy(request.name);
     if (by.length === 0 && deps.unknown === "deny") {
       const note = `No repository knows this file, and [fetcher] unknown is "deny". ${deps.unreadableNote()}`.trim();
-      return notFound([], [], note);
+      return notFoundResult([], [], note);
     }
     const attempts: Attempt[] = [];
     const targets = targetsOf(request, by);
@@ -147,7 +153,7 @@ export function createCache(deps: CacheDeps): Cache {
       attempts.push(...fetched);
     }
     const note = by.length === 0 ? `No repository knows this file. ${deps.unreadableNote()}`.trim() : "";
-    return notFound(attempts, wantedByText(by), note);
+    return notFoundResult(attempts, wantedByText(by), note);
   }
 
   async function find(request: DistfileRequest): Promise<LookupResult> {

@@ -16,9 +16,8 @@ import type { Logger } from "../lib/log.ts";
 import type { PrioritySemaphore } from "../lib/priority-semaphore.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import { incoming } from "./answer.ts";
 import type { NegativeCache } from "./negative-cache.ts";
-import type { DistfileRequest, HeadResult, IncomingResult } from "./result.ts";
+import { type DistfileRequest, type HeadResult, type IncomingResult, incomingResult } from "./result.ts";
 import type { DownloadPolicy, StartDownload } from "./start-download.ts";
 
 /** One content of a name, to be fetched. */
@@ -137,7 +136,7 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     }
     joined?.raisePriority();
     try {
-      return await incoming(download, status);
+      return await incomingResult(download, status);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       if (isLasting(error, another)) negativeCache.add(key, error.attempts);

@@ -1,13 +1,18 @@
 /**
- * Describes what is asked of the cache, and what it can answer.
+ * Describes what is asked of the cache and what it can answer, and makes the answers that distfiles and mirror files share: a download
+ * with its first byte, a failure, and "late" where a client cannot wait any longer.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
 import type { Digests } from "../distfile/digests.ts";
-import type { Attempt } from "../distfile/errors.ts";
+import { type Attempt, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { UpstreamHead } from "../fetch/head.ts";
+import type { FileRows } from "../index/files.ts";
+import type { Clock } from "../lib/clock.ts";
+import { within } from "../lib/deadline.ts";
+import type { Logger } from "../lib/log.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import type { StoredContent } from "./stored-files.ts";
 
@@ -73,3 +78,54 @@ export type LookupResult<Stored extends StoredResult = StoredResult> =
   | HeadResult
   | NotFound
   | Late;
+
+/**
+ * Waits for the first byte of a download.
+ * @throws {UnavailableError}
+ */
+export async function incomingResult(download: Download, status: CacheStatus): Promise<IncomingResult> {
+  const release = download.hold();
+  try {
+    await download.reached(0);
+    return { kind: "incoming", download, status, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Counts a client of a download as a use of the file, once that has a row. */
+export function countUse(
+  rows: Pick<FileRows, "touch" | "fetched">,
+  download: Download,
+  isJoined: boolean,
+  at: number,
+): void {
+  void download.ended.then(() => {
+    if (!download.stored) return;
+    if (isJoined) rows.touch(download.name, at);
+    else rows.fetched(download.name, at);
+  });
+}
+
+/** Says why no source gave a file: 404 only where all say that they have none. */
+export function notFoundResult(attempts: readonly Attempt[], wantedBy: readonly string[] = [], note = ""): NotFound {
+  const { absent, timedOut } = new UnavailableError("", attempts);
+  return { kind: absent ? "absent" : timedOut ? "timed-out" : "failed", attempts, wantedBy, note };
+}
+
+/** Answers in time; what comes later is let go, while its download goes on. */
+export async function inTime<Result extends { readonly kind: string; readonly release?: () => void }>(
+  name: FileName,
+  search: Promise<Result>,
+  deadlineMs: number,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): Promise<Result | Late> {
+  const found = await within(clock, deadlineMs, search);
+  if (found !== "late") return found;
+  search.then(
+    (missed) => missed.release?.(),
+    (error: unknown) => log.error("Cannot answer for {file}: {error}", { file: name, error }),
+  );
+  return { kind: "late" };
+}

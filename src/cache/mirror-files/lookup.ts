@@ -12,11 +12,19 @@ import type { FileRows, HttpMetadata } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseHttpDate } from "../../lib/http-date.ts";
 import type { Logger } from "../../lib/log.ts";
-import { countUse, incoming, inTime, notFound } from "../answer.ts";
 import type { InUse } from "../in-use.ts";
 import { MAX_REJOINS } from "../miss.ts";
 import type { NegativeCache } from "../negative-cache.ts";
-import type { IncomingResult, LookupRequest, LookupResult, StoredResult } from "../result.ts";
+import {
+  countUse,
+  type IncomingResult,
+  incomingResult,
+  inTime,
+  type LookupRequest,
+  type LookupResult,
+  notFoundResult,
+  type StoredResult,
+} from "../result.ts";
 import type { StoredFiles } from "../stored-files.ts";
 import { type Directives, type Freshness, freshnessOf, mayBeStale } from "./freshness.ts";
 import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
@@ -85,7 +93,7 @@ function isSame({ stored, metadata }: StoredMirrorFile, { total, lastModifiedAt 
 /** @throws whatever is neither a 304 nor a failure of all mirrors */
 function asResult(error: unknown): Revalidated {
   if (error instanceof NotModifiedError) return NOT_MODIFIED;
-  if (error instanceof UnavailableError) return notFound(error.attempts);
+  if (error instanceof UnavailableError) return notFoundResult(error.attempts);
   throw error;
 }
 
@@ -128,7 +136,7 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     const coming = joined ?? flights.start(keyOf(name), () => deps.startDownload(request, file));
     let answer: IncomingResult;
     try {
-      answer = await incoming(coming, { ...status, collapsed: joined !== undefined });
+      answer = await incomingResult(coming, { ...status, collapsed: joined !== undefined });
     } catch (error) {
       // The loop was that of the request which started the download.
       const mayRetry =
@@ -189,11 +197,11 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     const asking = forward(request, file, status).catch(asResult);
     const mayServeStale = file && mayBeStale(file.metadata) && !request.directives.has("no-cache");
     const answer = mayServeStale ? await inTime(request.name, asking, REVALIDATION_MS, { clock, log }) : await asking;
-    if (answer.kind === "late") return await orStale(request, file, notFound(SLOW_MIRRORS));
+    if (answer.kind === "late") return await orStale(request, file, notFoundResult(SLOW_MIRRORS));
     if (answer.kind !== "not-modified") return await orStale(request, file, answer);
     const current = await storedMirrorFiles.find(request.name);
     // Somebody removed it while it was asked for: the next request finds that there is none.
-    if (!current) return { ...notFound([]), kind: "failed" };
+    if (!current) return { ...notFoundResult([]), kind: "failed" };
     return serveStored(request, current, { ...status, response: "not-modified" });
   }
 
@@ -206,7 +214,7 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     if (request.directives.has("no-cache")) return undefined;
     if (!file) {
       const attempts = absent.get(request.name);
-      return attempts && notFound(attempts);
+      return attempts && notFoundResult(attempts);
     }
     const isUnreachable = freshness === "stale" && unreachable.get(request.name) !== undefined;
     return isUnreachable && mayBeStale(file.metadata) ? serveStored(request, file, { ...HIT, stale: true }) : undefined;
