@@ -2,7 +2,7 @@
  * Collects the state of the whole server for the API: status, mirrors, repositories, history, clients, clean-up.
  */
 import { version } from "../../package.json" with { type: "json" };
-import type { Cleanup, Clients, History, Mirrors, Repositories, Status, Totals } from "../api/schemas.ts";
+import type { Cleanup, Clients, History, Mirrors, Repositories, Status } from "../api/schemas.ts";
 import type { ApiState } from "../api/state.ts";
 import type { ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
@@ -12,7 +12,6 @@ import { createFileList } from "../index/file-list.ts";
 import type { FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
-import type { Measures } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
@@ -24,6 +23,7 @@ import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createFileReport, describeFailure } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
 import type { RequestStats } from "./request-stats.ts";
+import { countsOf, totalsOf } from "./totals.ts";
 
 export interface ApiStateDeps {
   readonly stats: RequestStats;
@@ -44,28 +44,6 @@ export interface ApiStateDeps {
   readonly degradedReason: () => string | undefined;
   readonly eviction: Pick<Eviction, "clean">;
   readonly clock: Clock;
-}
-
-function countsOf(counts: Measures) {
-  const { hits, misses, joined, absent, failed, refused, other } = counts;
-  return {
-    requests: hits + misses + joined + absent + failed + refused + other,
-    hits,
-    misses,
-    joined,
-    absent,
-    failed,
-    refused,
-    bytes_sent: counts.hitBytes + counts.missBytes + counts.joinedBytes,
-    bytes_saved: counts.hitBytes + counts.joinedBytes,
-    bytes_fetched: counts.mirrorBytes + counts.uriBytes,
-  };
-}
-
-export function totalsOf(counts: Measures): Totals {
-  const { hits, misses, joined } = counts;
-  const served = hits + misses + joined;
-  return { ...countsOf(counts), hit_ratio: served === 0 ? null : (hits + joined) / served };
 }
 
 /** SRC_URI names thousands of hosts; people look at the latest. */

@@ -12,7 +12,7 @@ import { createStatistics, MEASURES, type Measures } from "../index/statistics.t
 import { systemClock } from "../lib/clock.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
-import { totalsOf } from "./server-status.ts";
+import { totalsOf } from "./totals.ts";
 
 /** The status of a store, as `portcache status --json` prints it; null stands for what only a running server knows. */
 export interface StoreStatus extends Pick<Status, "version" | "store" | "all_time" | "repositories"> {
