@@ -12,19 +12,19 @@ import type { Resolver } from "../resolver/resolver.ts";
 import { createClean } from "./clean.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
-import { createImport, type ImportParts } from "./import.ts";
+import { createImport, type ImportDeps } from "./import.ts";
 import { createRescan } from "./rescan.ts";
 import { createVerifyAction } from "./verify.ts";
 import type { Verify } from "./verify-files.ts";
 
-export interface ActionParts {
+export interface ActionDeps {
   readonly lookup: FetchDeps["lookup"];
   readonly flights: FetchDeps["flights"];
-  readonly store: ImportParts["store"];
-  readonly rows: ImportParts["rows"];
-  readonly storedFiles: ImportParts["storedFiles"];
-  readonly hasher: ImportParts["hasher"];
-  readonly clock: ImportParts["clock"];
+  readonly store: ImportDeps["store"];
+  readonly rows: ImportDeps["rows"];
+  readonly storedFiles: ImportDeps["storedFiles"];
+  readonly hasher: ImportDeps["hasher"];
+  readonly clock: ImportDeps["clock"];
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
   readonly eviction: Pick<Eviction, "clean" | "spareBytes">;
   readonly verify: Pick<Verify, "all">;
@@ -66,7 +66,7 @@ function single<Request, Report>(name: string, action: Action<Request, Report>):
   };
 }
 
-function fetchParts(parts: ActionParts): FetchDeps {
+function fetchDeps(parts: ActionDeps): FetchDeps {
   const { lookup, flights, wantedBy, configuredRepositories, resolver, entriesOf } = parts;
   const repositories = () => configuredRepositories.discovered().repositories;
   return {
@@ -83,12 +83,12 @@ function fetchParts(parts: ActionParts): FetchDeps {
   };
 }
 
-export function composeActions(parts: ActionParts): ComposedActions {
+export function composeActions(parts: ActionDeps): ComposedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
   const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, configuredRepositories } = parts;
   const repositoriesReady = () => parts.refreshRepositories(false);
-  const importParts = {
+  const importDeps = {
     store,
     rows,
     storedFiles,
@@ -98,15 +98,15 @@ export function composeActions(parts: ActionParts): ComposedActions {
     room: eviction.spareBytes,
     repositoriesReady,
   };
-  const rescanParts = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
+  const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
   return {
     actions: {
       clean: stoppable(single("clean", createClean(parts)), signal),
-      fetch: stoppable(createFetch(fetchParts(parts)), signal),
+      fetch: stoppable(createFetch(fetchDeps(parts)), signal),
       verify: stoppable(single("verify", createVerifyAction(parts)), signal),
       drop: stoppable(createDrop({ store, rows }), signal),
-      rescan: stoppable(single("rescan", createRescan(rescanParts)), signal),
-      import: stoppable(single("import", createImport(importParts)), signal),
+      rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
+      import: stoppable(single("import", createImport(importDeps)), signal),
     },
     stop(reason) {
       stopping.abort(new ActionError(503, reason));

@@ -7,7 +7,7 @@ import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
 import type { FileRows } from "../index/files.ts";
 import type { Store } from "../store/store.ts";
 
-export interface DropParts {
+export interface DropDeps {
   readonly store: Pick<Store, "stat" | "remove">;
   readonly rows: Pick<FileRows, "forget">;
 }
@@ -21,7 +21,7 @@ export function parseNames(given: readonly string[]): readonly FileName[] {
   });
 }
 
-export function createDrop({ store, rows }: DropParts): Action<DropRequest, DropReport> {
+export function createDrop({ store, rows }: DropDeps): Action<DropRequest, DropReport> {
   return async ({ names }) => {
     const dropped: DropReport["dropped"] = [];
     const absent: string[] = [];

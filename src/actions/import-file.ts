@@ -36,7 +36,7 @@ export type ImportOutcome =
   | { readonly kind: "adopted" | "present"; readonly size: number }
   | { readonly kind: "skipped"; readonly reason: SkipReason; readonly detail?: string };
 
-export interface ImportDeps {
+export interface ImportFileDeps {
   readonly store: Store;
   readonly rows: FileRows;
   readonly storedFiles: Pick<StoredFiles, "find">;
@@ -62,7 +62,12 @@ async function copyInto(source: FileHandle, part: PartFile): Promise<void> {
   await copyFile(`/proc/self/fd/${source.fd}`, `/proc/self/fd/${part.fd}`, constants.COPYFILE_FICLONE);
 }
 
-function remember(name: DistfileName, file: StoredFile, computed: ComputedDigests, { rows, clock }: ImportDeps): void {
+function remember(
+  name: DistfileName,
+  file: StoredFile,
+  computed: ComputedDigests,
+  { rows, clock }: ImportFileDeps,
+): void {
   const now = clock.now();
   rows.put({ name, ...digestColumns(computed), stamp: file.stamp, source: "", storedAt: now, usedAt: now, uses: 0 });
   rows.forgetPartial(name);
@@ -74,7 +79,7 @@ async function takeIn(
   source: FileHandle,
   contents: readonly Digests[],
   part: PartFile,
-  deps: ImportDeps,
+  deps: ImportFileDeps,
 ): Promise<ImportOutcome> {
   const { size, mtimeMs } = await source.stat();
   try {
@@ -98,7 +103,7 @@ async function takeIn(
 async function missing(
   name: DistfileName,
   contents: readonly Digests[],
-  { storedFiles }: ImportDeps,
+  { storedFiles }: ImportFileDeps,
 ): Promise<readonly Digests[]> {
   const there = await storedFiles.find(name, contents);
   if (there === undefined || there === "stale") return contents;
@@ -110,7 +115,7 @@ async function copyAndCheck(
   name: DistfileName,
   source: FileHandle,
   contents: readonly Digests[],
-  deps: ImportDeps,
+  deps: ImportFileDeps,
 ): Promise<ImportOutcome> {
   const part = deps.store.openPart(name, () => false);
   try {
@@ -126,7 +131,7 @@ async function importOpened(
   name: DistfileName,
   source: FileHandle,
   contents: readonly Digests[],
-  deps: ImportDeps,
+  deps: ImportFileDeps,
 ): Promise<ImportOutcome> {
   const stats = await source.stat();
   if (!stats.isFile()) return skipped(stats.isDirectory() ? "folder" : "special");
@@ -158,7 +163,7 @@ async function unwanted(path: string): Promise<ImportOutcome> {
 }
 
 /** Imports the file if a Manifest lists it and the store lacks it. @throws {Error} if the store refuses it */
-export async function importFile(name: DistfileName, path: string, deps: ImportDeps): Promise<ImportOutcome> {
+export async function importFile(name: DistfileName, path: string, deps: ImportFileDeps): Promise<ImportOutcome> {
   const contents = contentsOf(deps.wantedBy(name));
   if (contents.length === 0) return await unwanted(path);
   let source: FileHandle;

@@ -6,7 +6,7 @@
 import { lstat } from "node:fs/promises";
 import { parseDistfileName } from "../distfile/name.ts";
 import { listFolder } from "../lib/list-folder.ts";
-import { type ImportDeps, type ImportOutcome, importFile, type SkipReason } from "./import-file.ts";
+import { type ImportFileDeps, type ImportOutcome, importFile, type SkipReason } from "./import-file.ts";
 
 export interface ImportTotals {
   /** Directory entries read. */
@@ -54,7 +54,7 @@ async function* descend(folder: string, path: string, name: string, depth: numbe
   else yield { path, name };
 }
 
-async function importEntry(folder: string, { path, name }: Entry, deps: ImportDeps): Promise<ImportOutcome> {
+async function importEntry(folder: string, { path, name }: Entry, deps: ImportFileDeps): Promise<ImportOutcome> {
   if (PORTAGE_FILE.test(name)) return { kind: "skipped", reason: "portage" };
   const parsed = parseDistfileName(name);
   if (parsed === undefined) return { kind: "skipped", reason: "name" };
@@ -74,7 +74,7 @@ export async function countFiles(folder: string, signal: AbortSignal): Promise<n
 /** @throws {Error} if the folder cannot be read or the store takes no files */
 export async function importFolder(
   folder: string,
-  deps: ImportDeps,
+  deps: ImportFileDeps,
   { onProgress, signal }: ImportOptions,
 ): Promise<ImportTotals> {
   const skipped = new Map<SkipReason, { files: number; examples: string[] }>();

@@ -5,10 +5,10 @@ import { statSync } from "node:fs";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import type { ImportDeps } from "./import-file.ts";
+import type { ImportFileDeps } from "./import-file.ts";
 import { countFiles, type ImportTotals, importFolder } from "./import-folder.ts";
 
-export interface ImportParts extends Omit<ImportDeps, "reserve"> {
+export interface ImportDeps extends Omit<ImportFileDeps, "reserve"> {
   /** Returns the bytes that the store may still take. */
   readonly room: () => number;
   /** Resolves when the repositories have been read. */
@@ -19,7 +19,7 @@ export interface ImportParts extends Omit<ImportDeps, "reserve"> {
 const ROOM_TTL_MS = 1_000;
 
 /** Counts the bytes being imported against the free room, which is computed now and then. */
-function createReservations(room: () => number): ImportDeps["reserve"] {
+function createReserve(room: () => number): ImportFileDeps["reserve"] {
   let askedAt = Number.NEGATIVE_INFINITY;
   let left = 0;
   let reserved = 0;
@@ -64,28 +64,32 @@ function reportOf(folder: string, totals: ImportTotals, tookMs: number): ImportR
   };
 }
 
-export function createImport(parts: ImportParts): Action<ImportRequest, ImportReport> {
+export function createImport(deps: ImportDeps): Action<ImportRequest, ImportReport> {
   return async ({ folder }, { onProgress, signal }) => {
     checkFolder(folder);
     const startedAt = performance.now();
     onProgress(progressOf("reading repositories"));
-    await parts.repositoriesReady();
+    await deps.repositoriesReady();
     try {
       onProgress(progressOf("counting files"));
       const total = await countFiles(folder, signal);
-      const deps = { ...parts, reserve: createReservations(parts.room) };
-      const totals = await importFolder(folder, deps, {
-        signal,
-        onProgress(now) {
-          onProgress(
-            progressOf(`importing, ${now.adopted} done`, {
-              done: now.scanned,
-              total: Math.max(total, now.scanned),
-              bytes: now.adoptedBytes,
-            }),
-          );
+      const reserve = createReserve(deps.room);
+      const totals = await importFolder(
+        folder,
+        { ...deps, reserve },
+        {
+          signal,
+          onProgress(now) {
+            onProgress(
+              progressOf(`importing, ${now.adopted} done`, {
+                done: now.scanned,
+                total: Math.max(total, now.scanned),
+                bytes: now.adoptedBytes,
+              }),
+            );
+          },
         },
-      });
+      );
       return reportOf(folder, totals, performance.now() - startedAt);
     } catch (error) {
       signal.throwIfAborted();

@@ -6,12 +6,12 @@ import { type Action, progressOf } from "../api/actions.ts";
 import { abortable } from "../lib/abort.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 
-export interface RescanParts {
+export interface RescanDeps {
   readonly scans: Pick<RepositoryScans, "rescan" | "status">;
   readonly onRepositoriesChanged: () => void;
 }
 
-export function createRescan({ scans, onRepositoriesChanged }: RescanParts): Action<RescanRequest, RescanReport> {
+export function createRescan({ scans, onRepositoriesChanged }: RescanDeps): Action<RescanRequest, RescanReport> {
   return async ({ full }, { onProgress, signal }) => {
     const startedAt = performance.now();
     const total = scans.status().length;

@@ -11,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { hashAtRate, type RateLimit, type Verification, type VerifiedFile, verifyDigests } from "./verify-digests.ts";
+import { hashAtRate, type RateLimit, type VerifiedFile, type VerifyResult, verifyDigests } from "./verify-digests.ts";
 
 export interface VerifyDeps {
   readonly store: Pick<Store, "stat" | "lookProblem" | "remove">;
@@ -65,7 +65,7 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-export type VerifyOutcome = Verification | "missing" | "changed" | BadFile;
+export type VerifyOutcome = VerifyResult | "missing" | "changed" | BadFile;
 
 export interface Verify {
   /** Verifies all files. */
@@ -143,7 +143,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     checked: VerifiedFile,
     rateLimit: RateLimit,
     signal: AbortSignal,
-  ): Promise<Verification | { problem: string }> {
+  ): Promise<VerifyResult | { problem: string }> {
     const { file, row, contents } = checked;
     try {
       const computed = await hashAtRate(file, { algorithms: neededAlgorithms(contents), rateLimit, hasher, signal });
