@@ -84,3 +84,4 @@ export const TopSchema = v.object({
 export type Files = v.InferOutput<typeof FilesSchema>;
 export type FileDetails = v.InferOutput<typeof FileDetailsSchema>;
 export type Top = v.InferOutput<typeof TopSchema>;
+export type Verification = v.InferOutput<typeof StoredFileSchema>["verification"];

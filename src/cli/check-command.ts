@@ -14,7 +14,7 @@ import { countPackages, type PackageCount } from "../repos/count-packages.ts";
 import { REPOS_HINT, type Repository } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
-import { startObstacle, tlsProblems } from "../server/preflight.ts";
+import { startObstacle, tlsFileProblems } from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
 import { alignColumns, type Output } from "./output.ts";
 
@@ -213,7 +213,7 @@ async function inspect(loaded: LoadedConfig): Promise<Report> {
     problems: [
       ...loaded.doubts,
       ...store.problems,
-      ...tlsProblems(server),
+      ...tlsFileProblems(server),
       ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
       ...repositories.problems,
     ],

@@ -33,7 +33,7 @@ const ENOUGH = 30;
 /** Some files cannot be fetched any more, or only by hand: then the next is tried. */
 const MOST_TRIED = 5;
 
-interface Candidate {
+interface TestCandidate {
   readonly name: DistfileName;
   readonly entry: DistEntry | undefined;
 }
@@ -56,7 +56,7 @@ function smallIn(location: string, path: string): readonly DistEntry[] {
 }
 
 /** Finds a few small files that the repositories want, the smallest first. */
-async function candidatesIn(repositories: readonly Repository[]): Promise<readonly Candidate[]> {
+async function candidatesIn(repositories: readonly Repository[]): Promise<readonly TestCandidate[]> {
   const entries: DistEntry[] = [];
   for (const { location } of repositories) {
     for (const category of (await foldersIn(location)).filter((name) => name.includes("-"))) {
@@ -74,7 +74,7 @@ async function get(url: string): Promise<Response> {
 }
 
 /** Finds the smallest file that the server has. */
-async function storedAt(url: string): Promise<readonly Candidate[]> {
+async function storedAt(url: string): Promise<readonly TestCandidate[]> {
   const answer = await get(`${url}/api/v1/files?sort=size&per_page=1`).catch(() => undefined);
   if (!answer?.ok) return [];
   const { files } = (await answer.json()) as { readonly files: readonly { readonly name: string }[] };
@@ -90,7 +90,7 @@ function firstLine(body: Uint8Array): string {
   return shown(line);
 }
 
-async function fetchOne({ name, entry }: Candidate, url: string, flat: boolean): Promise<TestStep> {
+async function fetchOne({ name, entry }: TestCandidate, url: string, flat: boolean): Promise<TestStep> {
   const path = flat ? encodeURIComponent(name) : `${standardFolder(name)}/${encodeURIComponent(name)}`;
   const startedAt = performance.now();
   const what = `${url}/distfiles/${path}`;

@@ -141,7 +141,7 @@ function doubt(setting: Setting, value: unknown, where: string | undefined): str
 }
 
 /** Returns what is wrong with a certificate without a key, and with a key without a certificate. */
-function tlsProblems({ server }: Config, whereOf: ReadonlyMap<string, string>): readonly string[] {
+function tlsPairProblems({ server }: Config, whereOf: ReadonlyMap<string, string>): readonly string[] {
   if ((server.tls_cert === "") === (server.tls_key === "")) return [];
   const [given, missing] =
     server.tls_key === "" ? (["tls_cert", "tls_key"] as const) : (["tls_key", "tls_cert"] as const);
@@ -196,7 +196,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   }
   // Every key has a default, and every value has passed its own schema.
   const complete = { config: config as Config, origins: origins as Origins };
-  problems.push(...tlsProblems(complete.config, whereOf));
+  problems.push(...tlsPairProblems(complete.config, whereOf));
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     ...chooseLocation(complete.config, complete.origins, env),

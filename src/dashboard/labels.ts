@@ -1,7 +1,7 @@
 /**
  * Describes states and outcomes from the API in a few words (pure).
  */
-import type { FileDetails } from "../api/file-schemas.ts";
+import type { FileDetails, Verification } from "../api/file-schemas.ts";
 import type { Cleanup, Failure, Mirror, Repositories, Status, UpstreamRequest } from "../api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
@@ -138,8 +138,6 @@ const DOWNLOAD_LABELS: Readonly<Record<NonNullable<DownloadOutcome>, string>> = 
 export function downloadLabel(outcome: DownloadOutcome): string {
   return outcome === null ? "in progress" : DOWNLOAD_LABELS[outcome];
 }
-
-type Verification = NonNullable<FileDetails["stored"]>["verification"];
 
 const VERIFICATION_LABELS: Readonly<Record<Verification, readonly [Tone, string]>> = {
   verified: ["good", "matches the Manifest"],

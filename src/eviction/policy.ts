@@ -77,7 +77,7 @@ export function surplus({ usedBytes, freeBytes }: Usage, { maxSize, minFree }: L
   );
 }
 
-interface Candidate {
+interface EvictionCandidate {
   readonly victim: Victim;
   readonly worth: number;
 }
@@ -91,7 +91,7 @@ export interface Selection {
 
 /** Holds no more than is needed, however many are added: a heap with the most valuable one on top. */
 export function createSelection(bytes: number): Selection {
-  const heap: Candidate[] = [];
+  const heap: EvictionCandidate[] = [];
   let chosen = 0;
   const worthAt = (at: number) => heap[at]?.worth ?? Number.NEGATIVE_INFINITY;
 

@@ -19,10 +19,10 @@ import {
   withOutcome,
   withSpeed,
 } from "./host-stats.ts";
-import { type Candidate, MAX_REQUESTS_PER_HOST, priorOf, virtualStartMs } from "./selection.ts";
+import { type HostCandidate, MAX_REQUESTS_PER_HOST, priorOf, virtualStartMs } from "./selection.ts";
 
 /** A mirror, or a server of SRC_URI. */
-export interface Host extends Candidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "noteRange"> {
+export interface Host extends HostCandidate, Pick<Source, "hedgeDelayMs" | "expectedMs" | "status" | "noteRange"> {
   /** A mirror's URL, or the origin of a server of SRC_URI. */
   readonly key: string;
   /** Estimates what asking it costs, its 404s included, where it has the file with this chance; undefined as for expectedMs(). */

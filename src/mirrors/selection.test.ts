@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { expectedCostMs, NO_STATS } from "./host-stats.ts";
 import { createHosts } from "./hosts.ts";
-import { type Candidate, nextVirtualTime, rankHosts, type SelectionContext, virtualStartMs } from "./selection.ts";
+import { type HostCandidate, nextVirtualTime, rankHosts, type SelectionContext, virtualStartMs } from "./selection.ts";
 
 const MIB = 1024 * 1024;
 const CONTEXT: SelectionContext = { strategy: "adaptive", bytes: MIB, sequence: 0, now: 0, virtualTimeMs: 0 };
 
-interface Named extends Candidate {
+interface Named extends HostCandidate {
   readonly name: string;
 }
 
@@ -17,7 +17,7 @@ function host(name: string, more: Partial<Named> = {}): Named {
 }
 
 /** Statistics of a host with this speed, measured over many bytes. */
-function shown(bytesPerSecond: number, firstByteMs = 10): Pick<Candidate, "stats"> {
+function shown(bytesPerSecond: number, firstByteMs = 10): Pick<HostCandidate, "stats"> {
   return { stats: { ...NO_STATS, bytesPerSecond, firstByteMs, speedBytes: 8 * MIB } };
 }
 

@@ -12,7 +12,7 @@ import { type CircuitState, expectedCostMs, isLastResort, type Prior } from "./h
 
 export type Strategy = "adaptive" | "round-robin" | "ordered";
 
-export interface Candidate {
+export interface HostCandidate {
   readonly stats: HostStats;
   readonly circuit: CircuitState;
   readonly activeRequests: number;
@@ -69,7 +69,7 @@ interface Estimate<C> {
   readonly finishMs: number;
 }
 
-function estimate<C extends Candidate>(
+function estimate<C extends HostCandidate>(
   candidates: readonly C[],
   { bytes, virtualTimeMs }: SelectionContext,
 ): readonly Estimate<C>[] {
@@ -82,7 +82,7 @@ function estimate<C extends Candidate>(
 }
 
 /** Returns the one that is due to be measured again, if any. */
-function probeOf<C extends Candidate>(
+function probeOf<C extends HostCandidate>(
   estimates: readonly Estimate<C>[],
   { sequence, now }: SelectionContext,
 ): Estimate<C> | undefined {
@@ -95,7 +95,7 @@ function probeOf<C extends Candidate>(
     .toSorted((a, b) => a.candidate.lastRequestAt - b.candidate.lastRequestAt)[0];
 }
 
-function adaptiveOrder<C extends Candidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
+function adaptiveOrder<C extends HostCandidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
   const estimates = estimate(candidates, context).toSorted((a, b) => a.finishMs - b.finishMs);
   const probe = probeOf(estimates, context);
   const others = estimates.filter((one) => one !== probe);
@@ -111,7 +111,7 @@ function rotate<C>(candidates: readonly C[], sequence: number): readonly C[] {
 }
 
 /** Returns all of them, the first to ask at the front. */
-export function rankHosts<C extends Candidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
+export function rankHosts<C extends HostCandidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
   const rank = (some: readonly C[]): readonly C[] => {
     if (context.strategy === "adaptive") return adaptiveOrder(some, context);
     return context.strategy === "ordered" ? some : rotate(some, context.sequence);
@@ -122,7 +122,7 @@ export function rankHosts<C extends Candidate>(candidates: readonly C[], context
 }
 
 /** Returns the virtual time that is reached once the first of them has the file. */
-export function nextVirtualTime(candidates: readonly Candidate[], context: SelectionContext): number {
+export function nextVirtualTime(candidates: readonly HostCandidate[], context: SelectionContext): number {
   const usable = candidates.filter(({ circuit }) => !isLastResort(circuit));
   const finish = estimate(usable, context).map(({ finishMs }) => finishMs);
   return finish.length === 0 ? context.virtualTimeMs : Math.max(context.virtualTimeMs, Math.min(...finish));

@@ -54,7 +54,7 @@ export const GENTOO_URL = "https://github.com/gentoo-mirror/gentoo.git";
 /** What to do without any repository, as the end of a sentence. */
 export const REPOS_HINT = `set repo.repos, such as repos = ["${GENTOO_URL}"]`;
 
-type Candidate = Omit<Repository, "name"> & { readonly name?: string };
+type RepositoryCandidate = Omit<Repository, "name"> & { readonly name?: string };
 
 const VCS_FOLDERS = new Set(["CVS", "RCS", "SCCS", ".bzr", ".git", ".hg", ".svn"]);
 
@@ -88,7 +88,7 @@ function readReposConf(root: string, problems: string[]): ReposConf {
   return conf;
 }
 
-function fromReposConf(conf: ReposConf, problems: string[]): Candidate[] {
+function fromReposConf(conf: ReposConf, problems: string[]): RepositoryCandidate[] {
   return inPortageOrder(conf).flatMap(({ name, location, masters, eclassOverrides, aliases }) => {
     if (location !== undefined) {
       return [{ name, location, ...(masters ? { masters } : {}), eclassOverrides, aliases }];
@@ -105,7 +105,7 @@ function isRepository(path: string): boolean {
   return MARKS.some((name) => isFolder(`${path}/${name}`));
 }
 
-function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
+function fromRepoFolder(folder: string, problems: string[]): RepositoryCandidate[] {
   let names: string[];
   try {
     names = isFolder(folder) ? readdirSync(folder).sort() : [];
@@ -115,7 +115,7 @@ function fromRepoFolder(folder: string, problems: string[]): Candidate[] {
   }
   return names
     .filter((name) => !name.startsWith("."))
-    .flatMap((name): Candidate[] => {
+    .flatMap((name): RepositoryCandidate[] => {
       const location = `${folder}/${name}`;
       try {
         return isRepository(location) ? [{ location }] : [];
@@ -197,7 +197,7 @@ interface Sentences {
 }
 
 /** Drops candidates that are missing, and those in `seen`, to which it adds the real paths of the others. */
-function existing(candidates: readonly Candidate[], seen: Set<string>, sentences: Sentences): Repository[] {
+function existing(candidates: readonly RepositoryCandidate[], seen: Set<string>, sentences: Sentences): Repository[] {
   return candidates.flatMap((candidate) => {
     const { location } = candidate;
     const { isThere, problem } = lookAt(location);
@@ -226,7 +226,7 @@ function warnOfMasters(repositories: readonly Repository[], all: readonly Reposi
 }
 
 /** Adds what repos.conf says about a configured path. */
-function withReposConf(candidate: Candidate, conf: readonly Candidate[]): Candidate {
+function withReposConf(candidate: RepositoryCandidate, conf: readonly RepositoryCandidate[]): RepositoryCandidate {
   const path = realPathOf(candidate.location);
   const known = conf.find(({ location }) => path !== undefined && realPathOf(location) === path);
   return { ...known, ...candidate };
@@ -277,7 +277,7 @@ export function discoverRepositories(options: DiscoverOptions): DiscoveredReposi
   }
   const urls = repos.filter(isRepositoryUrl);
   const locations = locateClones(urls, options, own.problems);
-  const configured = repos.flatMap((repo): Candidate[] => {
+  const configured = repos.flatMap((repo): RepositoryCandidate[] => {
     if (!isRepositoryUrl(repo)) return [withReposConf({ location: resolve(repo) }, listed)];
     const location = locations.get(repo);
     return location === undefined ? [] : [{ name: repositoryNameOf(repo), location }];

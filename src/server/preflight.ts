@@ -26,7 +26,7 @@ export function fileProblem(key: string, path: string): string[] {
 }
 
 /** Returns what is wrong with certificate and key, each by itself and as a pair. */
-export function tlsProblems({ tls_cert, tls_key }: Pick<Config["server"], "tls_cert" | "tls_key">): string[] {
+export function tlsFileProblems({ tls_cert, tls_key }: Pick<Config["server"], "tls_cert" | "tls_key">): string[] {
   const unreadable = [...fileProblem("server.tls_cert", tls_cert), ...fileProblem("server.tls_key", tls_key)];
   if (unreadable.length > 0 || tls_cert === "" || tls_key === "") return unreadable;
   try {
@@ -58,7 +58,7 @@ export function startObstacle({ server, storage }: Config): string | undefined {
     ...(obstacle === undefined
       ? []
       : [`Cannot write the store ${location} (${obstacle}; set storage.location to use another)`]),
-    ...tlsProblems(server),
+    ...tlsFileProblems(server),
   ];
   return [...problems, ...listenProblems(server)][0];
 }

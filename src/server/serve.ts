@@ -19,7 +19,7 @@ import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { holdStoreLock } from "./hold-lock.ts";
 import { raiseOpenFiles } from "./open-files.ts";
-import { listenAddress, tlsProblems } from "./preflight.ts";
+import { listenAddress, tlsFileProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
@@ -216,7 +216,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
  * @throws {ConfigError} if a file that the configuration names cannot be used
  */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
-  const problems = tlsProblems(loaded.config.server);
+  const problems = tlsFileProblems(loaded.config.server);
   if (problems.length > 0) throw new ConfigError(problems);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
   for (const note of [...loaded.notes, ...loaded.doubts]) log.warn("{note}", { note });

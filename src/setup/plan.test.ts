@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { type Digests, planInstall, planRemoval } from "./plan.ts";
+import { type FileDigests, planInstall, planRemoval } from "./plan.ts";
 import { formatRecord, parseRecord } from "./record.ts";
 
 const none = undefined;
 
-test.each<[string, string, Digests]>([
+test.each<[string, string, FileDigests]>([
   ["the file is missing", "install", { wanted: "new", present: none, recorded: none }],
   ["the file was removed", "install", { wanted: "new", present: none, recorded: "new" }],
   ["the file is up to date", "unchanged", { wanted: "new", present: "new", recorded: "new" }],

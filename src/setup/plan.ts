@@ -20,7 +20,7 @@ export type Change =
   /** The file is missing, and this version has none. */
   | "absent";
 
-export interface Digests {
+export interface FileDigests {
   /** Digest of the file in this version; undefined if it has none. */
   readonly wanted: Digest | undefined;
   /** Digest of the file on disk. */
@@ -29,7 +29,7 @@ export interface Digests {
   readonly recorded: Digest | undefined;
 }
 
-export function planInstall({ wanted, present, recorded }: Digests): Change {
+export function planInstall({ wanted, present, recorded }: FileDigests): Change {
   // This version no longer has the file.
   if (wanted === undefined) return planRemoval({ wanted, present, recorded });
   if (present === undefined) return "install";
@@ -38,7 +38,7 @@ export function planInstall({ wanted, present, recorded }: Digests): Change {
   return recorded === wanted ? "kept" : "offer";
 }
 
-export function planRemoval({ present, recorded }: Digests): Change {
+export function planRemoval({ present, recorded }: FileDigests): Change {
   if (present === undefined) return "absent";
   return present === recorded ? "remove" : "kept";
 }

@@ -1,7 +1,7 @@
 /**
  * Describes files for the API: the file list, the top lists, and the details of one file.
  */
-import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
+import type { FileDetails, Files, Top, Verification } from "../api/file-schemas.ts";
 import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { FetchHistory } from "../cache/fetch-history.ts";
@@ -40,8 +40,6 @@ export function describeFailure(row: FailureRow): Failure {
   const { firstAt, lastAt, ...rest } = row;
   return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
 }
-
-type Verification = NonNullable<FileDetails["stored"]>["verification"];
 
 /** Compares the digest computed when the file was stored with the Manifests. */
 function verificationOf(row: FileRow, wanted: readonly WantedBy[]): Verification {
