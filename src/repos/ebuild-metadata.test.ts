@@ -23,14 +23,15 @@ afterEach(() => folder.remove());
 async function createReader(inherited: readonly string[] = []) {
   const sourced: string[] = [];
   const rows = new Map<string, EvaluationRow>();
-  const behaviour = { failing: false, interrupted: false };
+  const behaviour = { failing: false, interrupted: false, passing: false };
   const evaluate = async ({ ebuilds }: EvaluationRequest): Promise<ReadonlyMap<string, Evaluation>> => {
     sourced.push(ebuilds.map(({ pf }) => pf).join(" "));
     await Bun.sleep(5);
     return new Map(
       ebuilds.map(({ pf, eapi }): readonly [string, Evaluation] => {
         const interrupted = behaviour.interrupted ? ({ interrupted: true } as const) : {};
-        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies", ...interrupted }];
+        const passing = behaviour.passing ? ({ passing: true } as const) : {};
+        if (behaviour.failing) return [pf, { kind: "failed", reason: "dies", ...interrupted, ...passing }];
         return [pf, { kind: "evaluated", metadata: { eapi, srcUri: pf, restrict: "", homepage: "", inherited } }];
       }),
     );
@@ -109,12 +110,12 @@ test("concurrent requests share one bash; a failure is not tried again for ten m
       return (await metadata.evaluate(metadata.unknown)).failures.get("foo-1");
     }),
   );
-  expect([sourced.length, new Set(outcomes)]).toEqual([1, new Set(["dies"])]);
+  expect([sourced.length, new Set(outcomes)]).toEqual([1, new Set([{ reason: "dies", passing: false }])]);
   const evaluate = async () => {
     const metadata = await read();
     return await metadata.evaluate(metadata.unknown);
   };
-  expect((await evaluate()).failures.get("foo-1")).toBe("dies");
+  expect((await evaluate()).failures.get("foo-1")?.reason).toBe("dies");
   expect(sourced.length).toBe(1);
   behaviour.failing = false;
   repository.write("app-misc/foo/foo-1.ebuild", "EAPI=8\nFIXED=1\n");
@@ -122,6 +123,31 @@ test("concurrent requests share one bash; a failure is not tried again for ten m
   repository.write("app-misc/foo/foo-1.ebuild", "EAPI=8\n");
   clock.set(clock.now() + 11 * 60 * 1000);
   expect((await evaluate()).failures.size).toBe(0);
+});
+
+test("a failure that may pass is not tried again for a minute, and each time twice as long", async () => {
+  repository.put("app-misc/foo", { ebuilds: [plain("1")] });
+  const { read, sourced, behaviour } = await createReader();
+  behaviour.failing = true;
+  behaviour.passing = true;
+  const evaluate = async () => {
+    const metadata = await read();
+    return (await metadata.evaluate(metadata.unknown)).failures.get("foo-1");
+  };
+  expect(await evaluate()).toEqual({ reason: "dies", passing: true });
+  for (const [minutes, count] of [
+    [0.9, 1],
+    [0.2, 2],
+    [1.9, 2],
+    [0.2, 3],
+  ] as const) {
+    clock.set(clock.now() + minutes * 60_000);
+    await evaluate();
+    expect(sourced.length).toBe(count);
+  }
+  behaviour.failing = false;
+  clock.set(clock.now() + 10 * 60_000);
+  expect(await evaluate()).toBeUndefined();
 });
 
 test("an ebuild whose evaluation was interrupted by another one is tried again", async () => {

@@ -13,7 +13,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import type { Repository } from "./discover.ts";
 import { createPackageBudget, type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { createEvaluationCache, type PackageOnDisk } from "./evaluation-cache.ts";
+import { createEvaluationCache, type EvaluationFailure, type PackageOnDisk } from "./evaluation-cache.ts";
 import { createFileCache, md5Of } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";
@@ -33,10 +33,10 @@ export interface PackageMetadata {
   readonly unknown: readonly Ebuild[];
   /** What ebuilds, or the package's folder, are that must not be read; sentence parts by pf, or by the package's name. */
   readonly refused: ReadonlyMap<string, string>;
-  /** Sources ebuilds in bash. Failures are sentence parts, by pf. */
+  /** Sources ebuilds in bash. Failures are by pf. */
   evaluate(ebuilds: readonly Ebuild[]): Promise<{
     readonly evaluated: readonly EbuildWithMetadata[];
-    readonly failures: ReadonlyMap<string, string>;
+    readonly failures: ReadonlyMap<string, EvaluationFailure>;
   }>;
 }
 

@@ -23,6 +23,8 @@ export type Evaluation =
       readonly reason: string;
       /** Another ebuild of the package, or the end of the server, kept it from being evaluated: it is tried again. */
       readonly interrupted?: true;
+      /** It needed too much time or memory, which may be the machine's fault at that moment. */
+      readonly passing?: true;
     };
 
 /** One version of the package. */
@@ -144,7 +146,10 @@ function collect(requested: readonly Requested[], result: SandboxResult, folder:
     if (reply) return evaluationOf(reply, ebuild, folder);
     const why = missingReason(result, folder);
     const culprit = requested[replies.length];
-    if (culprit === ebuild && result.end !== "stopped") return failed(why);
+    if (culprit === ebuild && result.end !== "stopped") {
+      const isPassing = result.end === "time" || result.end === "memory";
+      return isPassing ? { kind: "failed", reason: why, passing: true } : failed(why);
+    }
     const reason = culprit === ebuild ? why : `was not reached, because ${culprit?.pf} ${why}`;
     return { kind: "failed", reason, interrupted: true };
   });

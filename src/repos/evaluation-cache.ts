@@ -1,6 +1,6 @@
 /**
  * Evaluates ebuilds as rarely as possible: concurrent requests for a package share one bash, results are kept in the index,
- * and failures in memory for ten minutes, so that a hostile ebuild costs its 20 s once.
+ * and failures in memory for minutes, so that a hostile ebuild costs its 20 s rarely.
  */
 import type { EvaluatedPackage, EvaluationRows } from "../distfile/evaluation-rows.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -29,8 +29,15 @@ export interface EvaluationCacheDeps {
 
 export interface EvaluatedEbuilds {
   readonly metadata: ReadonlyMap<string, CachedMetadata>;
-  /** Sentence parts by pf. */
-  readonly failures: ReadonlyMap<string, string>;
+  /** By pf. */
+  readonly failures: ReadonlyMap<string, EvaluationFailure>;
+}
+
+export interface EvaluationFailure {
+  /** A sentence part: `took too long`. */
+  readonly reason: string;
+  /** Whether it may work at another time. */
+  readonly passing: boolean;
 }
 
 export interface EvaluationCache {
@@ -44,6 +51,8 @@ export interface EvaluationCache {
 /** Stands for an eclass that vanished meanwhile: no file has this MD5, so the result is never valid. */
 const NO_MD5 = "0".repeat(32);
 const FAILURE_TTL_MS = 10 * 60 * 1000;
+/** A failure that may pass is kept for so long at first, and each time twice as long. */
+const PASSING_TTL_MS = 60 * 1000;
 const MAX_FAILURES = 10_000;
 
 export function createEvaluationCache({
@@ -54,17 +63,19 @@ export function createEvaluationCache({
   log,
 }: EvaluationCacheDeps): EvaluationCache {
   const running = new Map<string, Promise<EvaluatedEbuilds>>();
-  const failed = new Map<string, { readonly reason: string; readonly at: number }>();
+  const failed = new Map<string, EvaluationFailure & { readonly at: number; readonly ttlMs: number }>();
 
-  function failureOf(key: string): string | undefined {
+  function failureOf(key: string): EvaluationFailure | undefined {
     const failure = failed.get(key);
     const age = clock.now() - (failure?.at ?? 0);
-    return age >= 0 && age < FAILURE_TTL_MS ? failure?.reason : undefined;
+    return failure && age >= 0 && age < failure.ttlMs ? failure : undefined;
   }
 
-  function cacheFailure(key: string, reason: string): void {
+  function cacheFailure(key: string, failure: EvaluationFailure): void {
+    const beforeMs = failed.get(key)?.ttlMs ?? 0;
+    const ttlMs = failure.passing ? Math.min(Math.max(2 * beforeMs, PASSING_TTL_MS), FAILURE_TTL_MS) : FAILURE_TTL_MS;
     failed.delete(key);
-    failed.set(key, { reason, at: clock.now() });
+    failed.set(key, { ...failure, at: clock.now(), ttlMs });
     const [oldest] = failed.keys();
     if (failed.size > MAX_FAILURES && oldest !== undefined) failed.delete(oldest);
   }
@@ -99,29 +110,33 @@ export function createEvaluationCache({
     return { metadata, md5: ebuild.md5, eclasses };
   }
 
-  /** Logs a failure or a complaint of bash. Returns the reason of a failure. */
-  function logFailure(pkg: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation): string | undefined {
+  /** Logs a failure or a complaint of bash. Returns the failure. */
+  function logFailure(pkg: PackageOnDisk, ebuild: Ebuild, evaluation: Evaluation): EvaluationFailure | undefined {
     const path = `${pkg.folder}/${ebuild.pf}.ebuild`;
     if (evaluation.kind === "evaluated") {
       const { complaint } = evaluation;
       if (complaint !== undefined) log.warn("bash complained about {ebuild}: {complaint}", { ebuild: path, complaint });
       return undefined;
     }
-    const { reason, interrupted } = evaluation;
+    const { reason, interrupted = false, passing = false } = evaluation;
     log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: path, reason });
-    if (!interrupted) cacheFailure(keyOf(pkg, ebuild), reason);
-    return reason;
+    const failure = { reason, passing: passing || interrupted };
+    if (!interrupted) cacheFailure(keyOf(pkg, ebuild), failure);
+    return failure;
   }
 
   async function evaluateNow(pkg: PackageOnDisk, ebuilds: readonly Ebuild[]): Promise<EvaluatedEbuilds> {
     const bash = await evaluator();
     if (typeof bash === "string") {
-      return { metadata: new Map(), failures: new Map(ebuilds.map(({ pf }) => [pf, bash])) };
+      return {
+        metadata: new Map(),
+        failures: new Map(ebuilds.map(({ pf }) => [pf, { reason: bash, passing: false }])),
+      };
     }
     const { category, package: name, folder, eclassFolders } = pkg;
     const evaluations = await bash.evaluate({ category, package: name, folder, eclassFolders, ebuilds });
     const metadata = new Map<string, CachedMetadata>();
-    const failures = new Map<string, string>();
+    const failures = new Map<string, EvaluationFailure>();
     for (const ebuild of ebuilds) {
       const evaluation: Evaluation = evaluations.get(ebuild.pf) ?? { kind: "failed", reason: "gave no result" };
       const failure = logFailure(pkg, ebuild, evaluation);
@@ -142,8 +157,8 @@ export function createEvaluationCache({
     forgetFailures: () => failed.clear(),
     async evaluate(pkg, ebuilds) {
       const known = ebuilds.flatMap((ebuild) => {
-        const reason = failureOf(keyOf(pkg, ebuild));
-        return reason === undefined ? [] : [[ebuild.pf, reason] as const];
+        const failure = failureOf(keyOf(pkg, ebuild));
+        return failure === undefined ? [] : [[ebuild.pf, failure] as const];
       });
       const failures = new Map(known);
       const untried = ebuilds.filter(({ pf }) => !failures.has(pf));

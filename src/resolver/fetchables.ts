@@ -6,6 +6,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
+import type { EvaluationFailure } from "../repos/evaluation-cache.ts";
 import { readSrcUri } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
 
@@ -23,8 +24,8 @@ export interface PackageFetchables {
   readonly entry: DistEntry;
   /** One for each ebuild that has the file in SRC_URI. */
   readonly fetchables: readonly Fetchable[];
-  /** Reasons why the metadata of ebuilds is unknown, sentence parts by `app-misc/foo-1`. */
-  readonly failures: ReadonlyMap<string, string>;
+  /** Why the metadata of ebuilds is unknown, by `app-misc/foo-1`. */
+  readonly failures: ReadonlyMap<string, EvaluationFailure>;
 }
 
 /**
@@ -70,7 +71,7 @@ async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluat
   const fetchables = await fetchablesIn(known, name);
   const rest = depth === "all" ? [...unknown, ...stale] : unknown;
   if (rest.length === 0 || (depth === "first" && fetchables.some(isSufficient))) {
-    return { fetchables, failures: new Map<string, string>() };
+    return { fetchables, failures: new Map<string, EvaluationFailure>() };
   }
   const { evaluated, failures } = await evaluate(rest);
   const pfs = new Set(evaluated.map(({ pf }) => pf));
@@ -88,13 +89,13 @@ export async function findFetchables(
   for (const { in: repository, category, package: packageName, entry } of packages) {
     const read = await metadata.read(repository, category, packageName);
     const { fetchables, failures } = await fetchablesOf(name, read, depth);
-    const reasons = [...[...read.refused].map(([pf, reason]) => [pf, `is ${reason}`] as const), ...failures];
+    const refused = [...read.refused].map(([pf, reason]) => [pf, { reason: `is ${reason}`, passing: false }] as const);
     found.push({
       repository,
       name: `${category}/${packageName}`,
       entry,
       fetchables,
-      failures: new Map(reasons.map(([pf, reason]) => [`${category}/${pf}`, reason])),
+      failures: new Map([...refused, ...failures].map(([pf, failure]) => [`${category}/${pf}`, failure])),
     });
     if (depth === "first" && fetchables.some(isSufficient)) break;
   }

@@ -35,7 +35,7 @@ export async function filesOfVersion(
       ...[...refused]
         .filter(([pf]) => pf === name || matches({ pf }))
         .map(([pf, reason]) => `${category}/${pf} is ${reason}`),
-      ...[...failures].map(([pf, reason]) => `${category}/${pf} ${reason}`),
+      ...[...failures].map(([pf, { reason }]) => `${category}/${pf} ${reason}`),
     ],
   };
 }

@@ -29,7 +29,7 @@ test("a file has at most 64 candidate URLs, over all packages that want it", asy
       read: async (_repository, _category, one) => {
         const srcUri = Array.from({ length: 40 }, (_, i) => `https://${one}${i}.test/${name}`).join(" ");
         const metadata = { eapi: "8", srcUri, restrict: "", homepage: "", inherited: [] };
-        const evaluate = async () => ({ evaluated: [], failures: new Map<string, string>() });
+        const evaluate = async () => ({ evaluated: [], failures: new Map() });
         return { known: [{ pf: `${one}-1`, metadata }], stale: [], unknown: [], refused: new Map(), evaluate };
       },
     },
@@ -40,6 +40,40 @@ test("a file has at most 64 candidate URLs, over all packages that want it", asy
   const { uris, refusals } = await resolver.resolve(name, entry, "all");
   expect(uris.length).toBe(64);
   expect(refusals.map(({ source }) => source)).toEqual(["56 further URIs"]);
+});
+
+test("an ebuild whose evaluation failed for a moment makes no file absent", async () => {
+  const hosts = createHosts({
+    rows: { all: () => [], putAll: () => undefined, forget: () => undefined },
+    clock: createFakeClock(),
+    onCircuitChange: () => undefined,
+  });
+  const failures = new Map([
+    ["foo-1", { reason: "took too long", passing: true }],
+    ["foo-2", { reason: "dies", passing: false }],
+  ]);
+  const resolver = createResolver({
+    wantedBy: () => [
+      { repository: "gentoo", location: repository.location, category: "app-misc", package: "foo", entry },
+    ],
+    entriesOf: () => new Map(),
+    repositoryAt: () => repository,
+    metadata: {
+      forgetFailures: () => undefined,
+      read: async () => ({
+        known: [],
+        stale: [],
+        unknown: [{ pf: "foo-1", eapi: "8", md5: "", text: "" }],
+        refused: new Map(),
+        evaluate: async () => ({ evaluated: [], failures }),
+      }),
+    },
+    masters: { mirrorUrls: async () => ({ custom: [], thirdParty: [] }) },
+    mirrors: { sources: () => [] },
+    uriOrder: createUriOrder(hosts, Math.random),
+  });
+  const { refusals } = await resolver.resolve(name, entry, "all");
+  expect(refusals.map(({ kind }) => kind)).toEqual(["failed", "absent"]);
 });
 
 test("a mirror from /etc/portage/mirrors may have any address, a mirror from a repository may not", async () => {

@@ -63,8 +63,9 @@ const MAX_REFUSALS = 64;
 
 /** Says what keeps a package's URIs from being fetched, for readers of Portage's log. */
 function refusalsOf({ repository, name, fetchables, failures }: PackageFetchables): readonly Attempt[] {
-  const refusals = [...failures].map(([ebuild, reason]): Attempt => {
-    return { source: `${repository.name}: ${ebuild}`, kind: "absent", detail: `has an unknown SRC_URI: it ${reason}` };
+  const refusals = [...failures].map(([ebuild, { reason, passing }]): Attempt => {
+    const detail = `has an unknown SRC_URI: it ${reason}`;
+    return { source: `${repository.name}: ${ebuild}`, kind: passing ? "failed" : "absent", detail };
   });
   const restricted = fetchables.find(({ permission }) => permission.fetchRestricted);
   if (!restricted) return refusals;
