@@ -2,7 +2,7 @@
  * Lets fifty clients fetch one cold file at once, of a size that suits a test; fanout.ts measures larger ones.
  */
 import { expect, test } from "bun:test";
-import { type FanOutResult, fanOut, isPrompt, MOST_GROWTH_BYTES } from "./fanout.ts";
+import { type FanOutResult, fanOut, isPrompt, MAX_GROWTH_BYTES } from "./fanout.ts";
 
 const MIB = 1024 * 1024;
 const CLIENTS = 50;
@@ -13,7 +13,7 @@ function expectGood({ requests, clients, idle, peak }: FanOutResult): void {
   expect(clients.filter(({ right }) => !right).map(({ said }) => said)).toEqual([]);
   expect(clients.length).toBe(CLIENTS);
   expect(isPrompt(clients)).toBe(true);
-  expect(peak.all - idle.all).toBeLessThan(MOST_GROWTH_BYTES);
+  expect(peak.all - idle.all).toBeLessThan(MAX_GROWTH_BYTES);
 }
 
 test("fifty clients share one download from a slow mirror, get their first bytes early, and memory stays bounded", async () => {

@@ -20,7 +20,7 @@ const SAMPLE_MS = 50;
 const FILE = "large-1.0.tar.xz";
 
 /** Clients times file size would be 10 GiB, so this separates bounded from unbounded; the bench measures how much it is. */
-export const MOST_GROWTH_BYTES = 128 * MIB;
+export const MAX_GROWTH_BYTES = 128 * MIB;
 
 export interface FanOut {
   readonly clients: number;
@@ -165,10 +165,7 @@ export function isPrompt(clients: readonly Client[]): boolean {
 /** Returns whether all results are within their bounds. */
 export function isGood({ requests, clients, idle, peak }: FanOutResult): boolean {
   return (
-    requests === 1 &&
-    clients.every(({ right }) => right) &&
-    isPrompt(clients) &&
-    peak.all - idle.all < MOST_GROWTH_BYTES
+    requests === 1 && clients.every(({ right }) => right) && isPrompt(clients) && peak.all - idle.all < MAX_GROWTH_BYTES
   );
 }
 

@@ -14,7 +14,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
 const SMALLEST_BYTES = 512;
-const LARGEST_BYTES = 6 * MIB;
+const MAX_FILE_BYTES = 6 * MIB;
 const WGETS_AT_ONCE = 4;
 
 /** Names from the Manifests of ::gentoo and GURU, half of which need quoting. */
@@ -60,7 +60,7 @@ function hashedPath(name: string): string {
 
 /** Returns the i-th size: sizes grow by a constant factor from the smallest to the largest. */
 function sizeOf(i: number): number {
-  return Math.round(SMALLEST_BYTES * (LARGEST_BYTES / SMALLEST_BYTES) ** (i / (NAMES.length - 1)));
+  return Math.round(SMALLEST_BYTES * (MAX_FILE_BYTES / SMALLEST_BYTES) ** (i / (NAMES.length - 1)));
 }
 
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import type { Server } from "../../src/testing/executable.ts";
 import type { MirrorOrder, MirrorSettings } from "./mirrors.ts";
 
 /** The storm's server drains for one second. */
-const MOST_STOP_MS = 20_000;
+const MAX_STOP_MS = 20_000;
 
 export async function startMirrors(settings: MirrorSettings) {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "mirrors.ts"), JSON.stringify(settings)], {
@@ -78,13 +78,13 @@ export function createHost(start: () => Promise<Server>, onStuck: () => void) {
     async end(signal: "SIGKILL" | "SIGTERM") {
       awaySince = performance.now();
       kills++;
-      const stuck = setTimeout(() => server?.stop("SIGKILL"), MOST_STOP_MS);
+      const stuck = setTimeout(() => server?.stop("SIGKILL"), MAX_STOP_MS);
       const startedAt = performance.now();
       await server?.stop(signal);
       clearTimeout(stuck);
       logs += server?.log() ?? "";
       await server?.[Symbol.asyncDispose]();
-      if (performance.now() - startedAt >= MOST_STOP_MS) onStuck();
+      if (performance.now() - startedAt >= MAX_STOP_MS) onStuck();
     },
   };
 }

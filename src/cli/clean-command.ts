@@ -13,7 +13,7 @@ const REASONS = {
   space: "least valuable, to make room",
 } as const;
 /** --json lists all. */
-const MOST_SHOWN = 100;
+const MAX_SHOWN = 100;
 
 function summary({ files, bytes, dry_run, before, after }: CleanReport): string {
   const [removed, size] = [plural(files, "file"), formatBytes(bytes)];
@@ -26,7 +26,7 @@ function summary({ files, bytes, dry_run, before, after }: CleanReport): string 
 function render(report: CleanReport, paint: Output["paint"]): string {
   const { removed, files, in_use, part_files, over_limit_bytes } = report;
   const lines: string[] = [];
-  const shown = removed.slice(0, MOST_SHOWN);
+  const shown = removed.slice(0, MAX_SHOWN);
   const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
   if (rows.length > 0) {
     lines.push(...alignColumns([["File", "    Size", "Why"].map((cell) => paint("bold", cell)), ...rows]));

@@ -31,7 +31,7 @@ const SMALL_BYTES = 256 * 1024;
 /** Candidates to look for. */
 const ENOUGH = 30;
 /** Some files cannot be fetched any more, or only by hand: then the next is tried. */
-const MOST_TRIED = 5;
+const MAX_TRIED = 5;
 
 interface TestCandidate {
   readonly name: DistfileName;
@@ -140,7 +140,7 @@ export async function testClient(url: string, repositories: readonly Repository[
   const wanted = await candidatesIn(repositories);
   const candidates = wanted.length > 0 ? wanted : await storedAt(url);
   const steps: TestStep[] = [layout];
-  for (const candidate of candidates.slice(0, MOST_TRIED)) {
+  for (const candidate of candidates.slice(0, MAX_TRIED)) {
     steps.push(await fetchOne(candidate, url, flat));
     if (steps.at(-1)?.ok) return steps;
   }

@@ -10,7 +10,7 @@ import type { Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
 /** Room for all URIs of a hundred thousand files. */
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /** @throws {UsageError} when it is longer than any list of files */
 async function readStandardInput(): Promise<string> {
@@ -19,14 +19,14 @@ async function readStandardInput(): Promise<string> {
   let bytes = 0;
   for await (const piece of Bun.stdin.stream()) {
     bytes += piece.length;
-    if (bytes > MOST_BYTES) throw new UsageError("standard input: expected a list of files, got more than 64 MiB");
+    if (bytes > MAX_BYTES) throw new UsageError("standard input: expected a list of files, got more than 64 MiB");
     text += decoder.decode(piece, { stream: true });
   }
   return text + decoder.decode();
 }
 
 /** Failures to show; --json lists all. */
-const MOST_SHOWN = 50;
+const MAX_SHOWN = 50;
 
 function render(
   { files, fetched, fetched_bytes, present, failed, duration_ms, results }: FetchReport,
@@ -34,11 +34,11 @@ function render(
 ): string {
   const lines: string[] = [];
   const failures = results.filter(({ reason }) => reason !== null);
-  for (const { name, reason } of failures.slice(0, MOST_SHOWN)) {
+  for (const { name, reason } of failures.slice(0, MAX_SHOWN)) {
     lines.push(`${paint("red", name === "" ? '""' : shown(name))}: ${shown(reason ?? "")}`);
   }
-  if (failures.length > MOST_SHOWN) {
-    lines.push(paint("dim", `… and ${formatCount(failures.length - MOST_SHOWN)} more (--json lists them)`));
+  if (failures.length > MAX_SHOWN) {
+    lines.push(paint("dim", `… and ${formatCount(failures.length - MAX_SHOWN)} more (--json lists them)`));
   }
   if (lines.length > 0) lines.push("");
   if (fetched > 0) {

@@ -14,7 +14,7 @@ export interface ProgressView {
 
 export const NO_VIEW: ProgressView = { show: () => undefined, clear: () => undefined };
 /** More files than this are counted, but have no bar. */
-const MOST_BARS = 8;
+const MAX_BARS = 8;
 const NAME_COLUMNS = 32;
 /** Columns of "12,345/23,456  123 MiB of 456 MiB", with spaces. */
 const DETAIL_COLUMNS = 38;
@@ -72,7 +72,7 @@ export function createProgressView(stream: Stream, unicode: boolean): ProgressVi
   }
 
   function showFiles(active: Progress["active"], multi: MultiBar): void {
-    const shown = active.slice(0, MOST_BARS);
+    const shown = active.slice(0, MAX_BARS);
     for (const [name, bar] of files) {
       if (shown.some((one) => one.name === name)) continue;
       multi.remove(bar);

@@ -18,12 +18,12 @@ export function editDistance(a: string, b: string): number {
 }
 
 /** A word with more typing mistakes than this was not meant. */
-const MOST_MISTAKES = 2;
+const MAX_MISTAKES = 2;
 
 /** Returns whether the candidate was probably meant: a word whose every character differs was not. */
 function isNear(given: string, candidate: string): boolean {
   const mistakes = editDistance(given.toLowerCase(), candidate.toLowerCase());
-  return mistakes <= MOST_MISTAKES && mistakes < given.length;
+  return mistakes <= MAX_MISTAKES && mistakes < given.length;
 }
 
 /** Returns the candidate of least cost, the first of several. */

@@ -30,9 +30,9 @@ export interface MemoryCache {
 }
 
 /** Far beyond it sendfile costs less than copying from memory (measured). */
-const LARGEST_BYTES = 2 * 1024 * 1024;
+const MAX_FILE_BYTES = 2 * 1024 * 1024;
 /** One file gets no more than this part of the limit. */
-const LARGEST_SHARE = 8;
+const MAX_FILE_SHARE = 8;
 /** How many names TinyLFU counts. */
 const NAMES_FOLLOWED = 4096;
 /** How many files are looked at to find which to displace: the cost of a request must not grow with what is held. */
@@ -115,7 +115,7 @@ export function createMemoryCache({ limitBytes, load }: MemoryCacheDeps): Memory
     use(name, file) {
       const limit = limitBytes();
       if (bytes > limit) shrink(limit);
-      if (file.size > Math.min(LARGEST_BYTES, limit / LARGEST_SHARE) || file.size === 0) return undefined;
+      if (file.size > Math.min(MAX_FILE_BYTES, limit / MAX_FILE_SHARE) || file.size === 0) return undefined;
       const frequency = lfu.increment(name);
       const known = held.get(name);
       if (known?.stamp === file.stamp) {

@@ -18,7 +18,7 @@ const KIB = 1024;
 const COUNT = 300;
 const LATENCY_MS = 60;
 /** Cold rounds; each takes 24 s. */
-const MOST_ROUNDS = 2;
+const MAX_ROUNDS = 2;
 
 /** 30 to 300 KiB. */
 function crates(): Files {
@@ -47,7 +47,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   repository.put("app-misc/crates", { dist: files, ebuilds: [{ version: "1", srcUri }] });
   await using mirror = await startUpstream(files, { kind: "latency", ms: LATENCY_MS });
   const settings = { fetcher: { mirrors: [mirror.url] }, repo: { repos: [repository.location] } };
-  const rounds = Math.min(bench.rounds, MOST_ROUNDS);
+  const rounds = Math.min(bench.rounds, MAX_ROUNDS);
   const target = bench.file("target");
   let warm: Server | undefined;
   const cold = await inTurn(

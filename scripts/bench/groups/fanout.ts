@@ -17,7 +17,7 @@ const CLIENTS = 50;
 const FILE = "fanout-256m.tar.xz";
 const WARM_UP = "fanout-warm-up.tar.xz";
 const FILES = { [FILE]: { size: 256 * MIB, seed: 1 }, [WARM_UP]: { size: 1024, seed: 2 } };
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 
 interface Measured {
   /** First byte of the client that waited longest. */
@@ -54,7 +54,7 @@ async function run(bench: Bench): Promise<readonly Measurement[]> {
   const repository = writeLargeRepository(bench.file("repository"), FILES);
   await using mirror = await startMirror({ folder: bench.file("mirror"), files: FILES, mibPerSecond: LINE_MIB });
   const { ours, theirs } = await inTurn(
-    Math.min(bench.rounds, MOST_ROUNDS),
+    Math.min(bench.rounds, MAX_ROUNDS),
     async (round) => {
       const location = bench.file(`store-${round}`);
       const fetcher = { mirrors: [mirror.url], connections_per_file: 1 };

@@ -16,7 +16,7 @@ import { startUpstream, type Upstream } from "../lib/upstream.ts";
 
 const KIB = 1024;
 /** A round takes 40 s, most of it waiting until a mirror is asked again. */
-const MOST_ROUNDS = 1;
+const MAX_ROUNDS = 1;
 /** The defaults. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** After this time a mirror that failed is first asked again. */
@@ -109,7 +109,7 @@ async function waits(bench: Bench, faults: readonly Fault[][], refusing?: number
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
   const [off, lost, back, added]: [number[], number[], number[], number[]] = [[], [], [], []];
-  for (let round = 0; round < Math.min(bench.rounds, MOST_ROUNDS); round++) {
+  for (let round = 0; round < Math.min(bench.rounds, MAX_ROUNDS); round++) {
     off.push(await shares(bench));
     const { lostMs, backMs } = await death(bench);
     lost.push(lostMs);

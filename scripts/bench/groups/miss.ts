@@ -13,7 +13,7 @@ import type { Goal, Measurement } from "../lib/result.ts";
 
 const MIB = 1024 * 1024;
 const LINE_MIB = 125;
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 
 const SMALL = "miss-100k.tar.xz";
 const MIDDLE = "miss-20m.tar.xz";
@@ -86,7 +86,7 @@ function against(rounds: readonly Round[], side: Side, name: string, what: strin
 }
 
 async function run(bench: Bench): Promise<readonly Measurement[]> {
-  const rounds = Math.min(bench.rounds, MOST_ROUNDS);
+  const rounds = Math.min(bench.rounds, MAX_ROUNDS);
   const repository = writeLargeRepository(bench.file("repository"), FILES);
   const folder = bench.file("mirror");
   await using mirror = await startMirror({ folder, files: FILES, mibPerSecond: LINE_MIB });

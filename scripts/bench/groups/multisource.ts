@@ -18,7 +18,7 @@ const FILE = "large-1.0.tar.xz";
 /** The file with which a server gets to know the mirrors. */
 const LEARNT = "learnt-1.0.tar.xz";
 /** A round of one case takes half a minute, and the lines are even. */
-const MOST_ROUNDS = 2;
+const MAX_ROUNDS = 2;
 
 function rate(megabytesPerSecond: number): Fault {
   return { kind: "rate", bytesPerSecond: megabytesPerSecond * MB };
@@ -91,7 +91,7 @@ async function speed(base: string, name: string): Promise<number> {
 async function measureCase(index: number, files: Files, bench: Bench): Promise<Measurement> {
   const { what, peer, mirrors, direct, possible, goal, note, later } = CASES[index] as Case;
   const upstreams = await Promise.all(mirrors.map((fault) => startUpstream(files, fault)));
-  const rounds = Math.min(bench.rounds, MOST_ROUNDS);
+  const rounds = Math.min(bench.rounds, MAX_ROUNDS);
   const peerUrl = upstreams[direct]?.url ?? "";
   const { ours, theirs } = await inTurn(
     rounds,

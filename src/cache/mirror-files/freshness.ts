@@ -33,13 +33,13 @@ export function requestDirectives(headers: Headers): Directives {
 }
 
 /** Greater values count as this (section 1.2.2). */
-const MOST_SECONDS = 2 ** 31;
+const MAX_SECONDS = 2 ** 31;
 
 /** Reads a directive with a number of seconds; undefined where it is not there. One that is no number is 0: stale at once. */
 export function secondsMs(directives: Directives, name: string): number | undefined {
   const value = directives.get(name);
   if (value === undefined) return undefined;
-  return /^\d+$/.test(value) ? 1000 * Math.min(Number(value), MOST_SECONDS) : 0;
+  return /^\d+$/.test(value) ? 1000 * Math.min(Number(value), MAX_SECONDS) : 0;
 }
 
 /** What counts of a stored response. */
