@@ -31,6 +31,7 @@ function mirror(url: string, more: Partial<Mirror> = {}): Mirror {
 const A = mirror("https://a.example/gentoo/");
 const FAST = mirror("https://fast.example/", { bytes_per_second: 9000 });
 const DOWN = mirror("https://b.example/", { circuit: "open", open_until: "2026-11-27T12:01:30Z" });
+const WAITING = mirror("https://w.example/", { circuit: "waiting", open_until: "2026-11-27T12:01:30Z" });
 const UNRELIABLE = mirror("https://c.example/", { success_rate: 0.5 });
 const NEW = mirror("https://d.example/", { success_rate: null, last_request_at: null });
 const HOST = mirror("https://github.com", { kind: "host", circuit: "open" });
@@ -41,6 +42,8 @@ test.each([
   [[A, NEW], "good", "1 of 2 OK"],
   [[NEW], "idle", "1\u00a0mirror"],
   [[A, UNRELIABLE], "warn", "1 of 2 unreliable"],
+  [[A, WAITING], "warn", "1 of 2 asked to wait"],
+  [[A, WAITING, UNRELIABLE], "warn", "2 of 3 unreliable"],
   [[A, UNRELIABLE, DOWN], "bad", "1 of 3 unavailable"],
   // A failing host of SRC_URI is not a failing mirror.
   [[A, HOST], "good", "OK"],
@@ -56,6 +59,7 @@ test("mirrors that are unavailable are named, else the fastest", () => {
 
 test("an unavailable mirror shows when it is tried again, and few failures do not make one unreliable", () => {
   expect(mirrorLabel(DOWN, NOW).detail).toBe("retry in 1\u00a0min");
+  expect(mirrorLabel(WAITING, NOW)).toEqual({ tone: "warn", text: "Asked to wait", detail: "retry in 1\u00a0min" });
   const young = mirror("x", { success_rate: 0, requests: { delivered: 0, absent: 0, failed: 1 } });
   expect(mirrorLabel(young, NOW).tone).toBe("good");
 });
