@@ -14,15 +14,28 @@ export interface ActionOptions {
 /** @throws {ActionError} if the request cannot be carried out */
 export type Action<Request, Report> = (request: Request, options: ActionOptions) => Promise<Report>;
 
-export interface Actions {
-  readonly clean: Action<schemas.CleanRequest, schemas.CleanReport>;
-  readonly rescan: Action<schemas.RescanRequest, schemas.RescanReport>;
-  readonly fetch: Action<schemas.FetchRequest, schemas.FetchReport>;
-  readonly verify: Action<schemas.VerifyRequest, schemas.VerifyReport>;
-  readonly drop: Action<schemas.DropRequest, schemas.DropReport>;
+export interface ActionRequests {
+  readonly clean: schemas.CleanRequest;
+  readonly rescan: schemas.RescanRequest;
+  readonly fetch: schemas.FetchRequest;
+  readonly verify: schemas.VerifyRequest;
+  readonly drop: schemas.DropRequest;
   /** Reads a directory of this machine, so the server accepts it over its Unix socket only. */
-  readonly import: Action<schemas.ImportRequest, schemas.ImportReport>;
+  readonly import: schemas.ImportRequest;
 }
+
+export interface ActionReports {
+  readonly clean: schemas.CleanReport;
+  readonly rescan: schemas.RescanReport;
+  readonly fetch: schemas.FetchReport;
+  readonly verify: schemas.VerifyReport;
+  readonly drop: schemas.DropReport;
+  readonly import: schemas.ImportReport;
+}
+
+export type ActionName = keyof ActionRequests;
+
+export type Actions = { readonly [Name in ActionName]: Action<ActionRequests[Name], ActionReports[Name]> };
 
 /** Makes a progress report in which every figure not given is 0 or unknown. */
 export function progressOf(
@@ -31,8 +44,6 @@ export function progressOf(
 ): schemas.Progress {
   return { kind: "progress", step, done: 0, total: null, bytes: 0, total_bytes: null, active: [], ...figures };
 }
-
-export type ActionName = keyof Actions;
 
 /** An action cannot be carried out, for a reason that the caller can do something about. */
 export class ActionError extends Error {

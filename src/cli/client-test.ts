@@ -4,6 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
+import * as v from "valibot";
+import { StoredFileSchema } from "../api/file-schemas.ts";
 import {
   algorithmOf,
   compareDigests,
@@ -73,14 +75,18 @@ async function get(url: string): Promise<Response> {
   return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), decompress: false, redirect: "follow" });
 }
 
+/** What is needed of the file list, whatever version the server is of. */
+const NamesSchema = v.object({ files: v.array(v.pick(StoredFileSchema, ["name"])) });
+
 /** Finds the smallest file that the server has. */
 async function storedAt(url: string): Promise<readonly TestCandidate[]> {
   const answer = await get(`${url}/api/v1/files?sort=size&per_page=1`).catch(() => undefined);
   if (!answer?.ok) return [];
-  const { files } = (await answer.json()) as { readonly files: readonly { readonly name: string }[] };
-  return files.flatMap(({ name }) => {
-    const parsed = parseDistfileName(name);
-    return parsed === undefined ? [] : [{ name: parsed, entry: undefined }];
+  const parsed = v.safeParse(NamesSchema, await answer.json());
+  if (!parsed.success) return [];
+  return parsed.output.files.flatMap(({ name }) => {
+    const distfile = parseDistfileName(name);
+    return distfile === undefined ? [] : [{ name: distfile, entry: undefined }];
   });
 }
 

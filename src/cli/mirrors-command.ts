@@ -2,7 +2,7 @@
  * `portcache mirrors`: shows what was measured of each mirror and host: what the server on the store knows now, else what the
  * last one left in the index. Changes nothing.
  */
-import type { Mirror, Mirrors } from "../api/schemas.ts";
+import { type Mirror, MirrorsSchema } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { HostRecord } from "../distfile/mirror-records.ts";
 import { readHosts } from "../index/hosts.ts";
@@ -76,8 +76,7 @@ function readStored({ config }: LoadedConfig, now: number): readonly Mirror[] {
  */
 export async function mirrors(loaded: LoadedConfig, json: boolean, output: Output, now: number): Promise<number> {
   const { location } = loaded.config.storage;
-  // The server is this very program: its answers are as the schemas have them.
-  const live = (await readFromServer(location, "/api/v1/mirrors", new AbortController().signal)) as Mirrors | undefined;
+  const live = await readFromServer(location, "/api/v1/mirrors", MirrorsSchema, new AbortController().signal);
   output.out(render(live?.mirrors ?? readStored(loaded, now), json, output.paint, now));
   return 0;
 }

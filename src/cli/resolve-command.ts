@@ -2,7 +2,7 @@
  * `portcache resolve`: shows which packages want a file and where it can be fetched. Reads the repositories on disk, whether or
  * not a server runs, and asks mirrors only for their layout.conf.
  */
-import type { FileDetails } from "../api/file-schemas.ts";
+import { FileDetailsSchema } from "../api/file-schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { type ComputedDigests, compareDigests, type Digests, type DistEntry, hasHash } from "../distfile/digests.ts";
@@ -187,10 +187,7 @@ const SERVER_TIMEOUT_MS = 5_000;
 async function storedDigests(location: string, name: DistfileName): Promise<ComputedDigests | "none" | undefined> {
   try {
     const path = `/api/v1/files/${encodeURIComponent(name)}`;
-    // The server is this very program: its answers are as the schemas have them.
-    const details = (await readFromServer(location, path, AbortSignal.timeout(SERVER_TIMEOUT_MS))) as
-      | FileDetails
-      | undefined;
+    const details = await readFromServer(location, path, FileDetailsSchema, AbortSignal.timeout(SERVER_TIMEOUT_MS));
     const { size = 0, blake2b = null, sha512 = null } = details?.stored ?? {};
     if (details)
       return digestsOfRow({ size, blake2b, sha512, otherHashes: null }) ?? (details.stored ? undefined : "none");

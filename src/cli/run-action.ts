@@ -3,7 +3,15 @@
  * meanwhile and prints the report.
  */
 import { writeSync } from "node:fs";
-import { ActionError, type ActionName, type ActionOptions, type Actions } from "../api/actions.ts";
+import type * as v from "valibot";
+import * as schemas from "../api/action-schemas.ts";
+import {
+  ActionError,
+  type ActionName,
+  type ActionOptions,
+  type ActionReports,
+  type ActionRequests,
+} from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { type Logger, openLog } from "../lib/log.ts";
@@ -17,16 +25,22 @@ import { type Output, showsUnicode } from "./output.ts";
 import { createProgressView, NO_VIEW } from "./progress.ts";
 import { requestAction, ServerUnreachableError } from "./server-client.ts";
 
-type RequestOf<Name extends ActionName> = Parameters<Actions[Name]>[0];
-type ReportOf<Name extends ActionName> = Awaited<ReturnType<Actions[Name]>>;
+const REPORT_SCHEMAS: { readonly [Name in ActionName]: v.GenericSchema<unknown, ActionReports[Name]> } = {
+  clean: schemas.CleanReportSchema,
+  rescan: schemas.RescanReportSchema,
+  fetch: schemas.FetchReportSchema,
+  verify: schemas.VerifyReportSchema,
+  drop: schemas.DropReportSchema,
+  import: schemas.ImportReportSchema,
+};
 
 /** An action as a command asks for it, and how the command presents its report. */
 export interface ActionCommand<Name extends ActionName> {
   readonly action: Name;
-  readonly request: RequestOf<Name>;
+  readonly request: ActionRequests[Name];
   /** The report for people. */
-  render(report: ReportOf<Name>, paint: Output["paint"]): string;
-  exitCode(report: ReportOf<Name>): number;
+  render(report: ActionReports[Name], paint: Output["paint"]): string;
+  exitCode(report: ActionReports[Name]): number;
 }
 
 export interface ActionContext {
@@ -37,7 +51,7 @@ export interface ActionContext {
 }
 
 interface Completed<Name extends ActionName> {
-  readonly report: ReportOf<Name>;
+  readonly report: ActionReports[Name];
   /** Whose configuration was in force. */
   readonly by: "server" | "this process";
 }
@@ -63,14 +77,12 @@ async function runSomewhere<Name extends ActionName>(
   const { location } = loaded.config.storage;
   const startedAt = performance.now();
   for (let waiting = false; ; waiting = true) {
-    const response = await requestAction(location, action, request, options);
-    // The server is this very program: its report has the type that the action has here.
-    if (response !== "no server") return { report: response.report as ReportOf<Name>, by: "server" };
+    const response = await requestAction(location, action, request, REPORT_SCHEMAS[action], options);
+    if (response !== "no server") return { report: response.report, by: "server" };
     try {
-      const report = await withLocalServer(loaded, resources, invocation.command, log, async (actions) => {
-        const act = actions[action] as (request: RequestOf<Name>, options: ActionOptions) => Promise<ReportOf<Name>>;
-        return await act(request, options);
-      });
+      const report = await withLocalServer(loaded, resources, invocation.command, log, (actions) =>
+        actions[action](request, options),
+      );
       return { report, by: "this process" };
     } catch (error) {
       if (!(error instanceof StoreLockedError) || performance.now() - startedAt > WAIT_MS) throw error;

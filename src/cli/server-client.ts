@@ -1,13 +1,15 @@
 /**
  * Sends requests to the server that holds the store, through the store's Unix socket.
  */
+import * as v from "valibot";
 import type { Progress } from "../api/action-schemas.ts";
 import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
+import { ProblemSchema } from "../api/schemas.ts";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { socketPath } from "../server/control-socket.ts";
 
 /** The report of the action, or that no server listens on the socket. */
-type ActionResponse = { readonly report: unknown } | "no server";
+type ActionResponse<Report> = { readonly report: Report } | "no server";
 
 type Line =
   | Progress
@@ -29,6 +31,13 @@ async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<Line>
     rest = lines.pop() ?? "";
     for (const line of lines) yield JSON.parse(line);
   }
+}
+
+/** @throws {ServerUnreachableError} when the server is of another version */
+function parsed<T>(schema: v.GenericSchema<unknown, T>, given: unknown, what: string): T {
+  const result = v.safeParse(schema, given);
+  if (result.success) return result.output;
+  throw new ServerUnreachableError(`The server answered ${what} as another version would: restart it`);
 }
 
 /** @throws {ServerUnreachableError} when something listens, but the connection fails */
@@ -69,12 +78,13 @@ async function reportIn(
  * @throws {ActionError} as the server reports
  * @throws {ServerUnreachableError} when it cannot be reached, or goes away meanwhile
  */
-export async function requestAction(
+export async function requestAction<Report>(
   location: string,
   name: ActionName,
   request: unknown,
+  schema: v.GenericSchema<unknown, Report>,
   options: ActionOptions,
-): Promise<ActionResponse> {
+): Promise<ActionResponse<Report>> {
   const response = await connect(location, `/api/v1/${name}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/x-ndjson" },
@@ -83,23 +93,29 @@ export async function requestAction(
   });
   if (response === "no server") return response;
   if (!response.ok || !response.body) {
-    const { detail } = (await response.json()) as { detail?: string };
+    const problem = v.safeParse(v.pick(ProblemSchema, ["detail"]), await response.json());
+    const detail = problem.success ? problem.output.detail : undefined;
     throw new ServerUnreachableError(
       `The server answered ${response.status}${detail === undefined ? "" : `: ${detail}`}`,
     );
   }
   const reported = await reportIn(response.body, options);
-  if (reported) return reported;
+  if (reported) return { report: parsed(schema, reported.report, name) };
   throw new ServerUnreachableError("The server went away before it was done: run the command again once it is back");
 }
 
 /**
  * Reads a resource of the API; undefined if no server runs on the store.
- * @throws {ServerUnreachableError} when it cannot be reached
+ * @throws {ServerUnreachableError} when it cannot be reached, or is of another version
  */
-export async function readFromServer(location: string, path: string, signal: AbortSignal): Promise<unknown> {
+export async function readFromServer<T>(
+  location: string,
+  path: string,
+  schema: v.GenericSchema<unknown, T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
   const response = await connect(location, path, { signal });
   if (response === "no server") return undefined;
   if (!response.ok) throw new ServerUnreachableError(`The server answered ${response.status} for ${path}`);
-  return await response.json();
+  return parsed(schema, await response.json(), path);
 }

@@ -1,7 +1,7 @@
 /**
  * `portcache status [--watch]`: shows the state of the store and its server, once or every second.
  */
-import type { Downloads, Status, Totals } from "../api/schemas.ts";
+import { DownloadsSchema, StatusSchema, type Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
@@ -136,9 +136,8 @@ function render(report: StoreStatus, screen: Screen): string {
  */
 async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<StoreStatus> {
   const { location } = loaded.config.storage;
-  // The server is this very program: its answers are as the schemas have them.
-  const status = (await readFromServer(location, "/api/v1/status", signal)) as Status | undefined;
-  const live = (await readFromServer(location, "/api/v1/downloads", signal)) as Downloads | undefined;
+  const status = await readFromServer(location, "/api/v1/status", StatusSchema, signal);
+  const live = await readFromServer(location, "/api/v1/downloads", DownloadsSchema, signal);
   if (!status || !live) return readStoredStatus(loaded);
   const { version, store, all_time, since_start, uptime_seconds, health, repositories } = status;
   const { in_flight, read_ahead, mirrors, downloads } = status;

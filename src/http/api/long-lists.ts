@@ -22,10 +22,10 @@ export function hasLongLists(value: unknown): boolean {
 }
 
 /** As v.safeParse(), with each long list of the value in several parts. */
-export async function parseInSteps(
-  schema: v.GenericSchema<unknown, unknown>,
+export async function parseInSteps<T>(
+  schema: v.GenericSchema<unknown, T>,
   value: unknown,
-): Promise<v.SafeParseResult<v.GenericSchema<unknown, unknown>>> {
+): Promise<v.SafeParseResult<v.GenericSchema<unknown, T>>> {
   const long = isObject(value) ? Object.entries(value).filter(([, list]) => isLong(list)) : [];
   if (!isObject(value) || long.length === 0) return v.safeParse(schema, value);
   const endStep = createSteps();
@@ -33,18 +33,17 @@ export async function parseInSteps(
   for (const [key, list] of long) short[key] = (list as readonly unknown[]).slice(0, STEP_ENTRIES);
   const first = v.safeParse(schema, short);
   if (!first.success || !isObject(first.output)) return first;
-  const output: Record<string, unknown> = { ...first.output };
   for (const [key, list] of long as [string, readonly unknown[]][]) {
-    const parsed = [output[key]];
+    const parsed = [first.output[key]];
     for (let at = STEP_ENTRIES; at < list.length; at += STEP_ENTRIES) {
       await endStep();
       const part = v.safeParse(schema, { ...short, [key]: list.slice(at, at + STEP_ENTRIES) });
       if (!part.success || !isObject(part.output)) return part;
       parsed.push(part.output[key]);
     }
-    output[key] = parsed.flat();
+    Object.assign(first.output, { [key]: parsed.flat() });
   }
-  return { ...first, output };
+  return first;
 }
 
 /** Yields JSON in pieces, each of which takes little time to make. */

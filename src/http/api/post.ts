@@ -5,7 +5,13 @@
  */
 import * as v from "valibot";
 import * as schemas from "../../api/action-schemas.ts";
-import { ActionError, type ActionName, type ActionOptions, type Actions } from "../../api/actions.ts";
+import {
+  ActionError,
+  type ActionName,
+  type ActionOptions,
+  type ActionRequests,
+  type Actions,
+} from "../../api/actions.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createSteps } from "../../lib/steps.ts";
@@ -21,7 +27,7 @@ export interface PostDeps {
 }
 
 /** The schema of each action's body, from which the OpenAPI document is generated as well. */
-export const ACTION_REQUESTS: Readonly<Record<ActionName, v.GenericSchema<unknown, unknown>>> = {
+export const ACTION_REQUESTS: { readonly [Name in ActionName]: v.GenericSchema<unknown, ActionRequests[Name]> } = {
   clean: schemas.CleanRequestSchema,
   rescan: schemas.RescanRequestSchema,
   fetch: schemas.FetchRequestSchema,
@@ -73,7 +79,10 @@ function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
 }
 
 /** Returns the validated request, or an error response. */
-async function parse(request: Request, name: ActionName): Promise<{ readonly given: unknown } | Response> {
+async function parse<Name extends ActionName>(
+  request: Request,
+  name: Name,
+): Promise<{ readonly given: ActionRequests[Name] } | Response> {
   let body: Uint8Array | undefined;
   try {
     body = await readBody(request);
@@ -194,13 +203,15 @@ function streamResponse(
 }
 
 /** @param request already admitted by refuseAction() */
-export async function actionResponse(request: Request, name: ActionName, deps: PostDeps): Promise<Response> {
+export async function actionResponse<Name extends ActionName>(
+  request: Request,
+  name: Name,
+  deps: PostDeps,
+): Promise<Response> {
   const parsed = await parse(request, name);
   if (parsed instanceof Response) return parsed;
   const abort = new AbortController();
-  // The request was validated by the schema of this action.
-  const action = deps.actions[name] as (request: unknown, options: ActionOptions) => Promise<unknown>;
-  const act = (options: ActionOptions) => action(parsed.given, options);
+  const act = (options: ActionOptions) => deps.actions[name](parsed.given, options);
   if (/\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "")) {
     return streamResponse(act, name, abort, deps);
   }
