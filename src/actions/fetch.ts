@@ -75,6 +75,8 @@ async function resultOf(name: FileName, found: LookupResult | MirrorFileResult):
     case "head":
     case "late":
     case "not-stored":
+    case "busy":
+    case "left":
       return { name, outcome: "failed", bytes: 0, reason: "no source answered in time" };
     default:
       return notFound(name, found);

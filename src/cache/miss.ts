@@ -11,13 +11,22 @@ import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
 import { digestColumns, type FileRows } from "../index/files.ts";
+import type { ClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { PrioritySemaphore } from "../lib/priority-semaphore.ts";
-import type { Semaphore } from "../lib/semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
+import type { Heads } from "./heads.ts";
 import type { NegativeCache } from "./negative-cache.ts";
-import { type DistfileRequest, type HeadResult, type IncomingResult, incomingResult } from "./result.ts";
+import { startQueued } from "./queue.ts";
+import {
+  type Busy,
+  type DistfileRequest,
+  type HeadResult,
+  type IncomingResult,
+  incomingResult,
+  type Left,
+} from "./result.ts";
 import type { DownloadPolicy, StartDownload } from "./start-download.ts";
 
 /** One content of a name, to be fetched. */
@@ -28,6 +37,8 @@ export interface FetchTarget {
   /** False for a file that may be sent but not stored. */
   readonly keep: boolean;
 }
+
+type Fetched = IncomingResult | HeadResult | Busy | Left | readonly Attempt[];
 
 /** Identifies the download of a content. */
 export function keyOf(target: FetchTarget): string {
@@ -45,9 +56,9 @@ export interface FetchTask {
 
 export interface DistfileDownloads {
   /** Fetches one content, or says why it can't be had. */
-  fetch(task: FetchTask): Promise<IncomingResult | HeadResult | readonly Attempt[]>;
-  /** @param urgent whether a client waits for the file */
-  start(target: FetchTarget, upstream: UpstreamClient, urgent: boolean): Download;
+  fetch(task: FetchTask): Promise<Fetched>;
+  /** Starts a download that no client waits for. */
+  start(target: FetchTarget, upstream: UpstreamClient): Download;
 }
 
 export interface DistfileDownloadsDeps {
@@ -57,9 +68,14 @@ export interface DistfileDownloadsDeps {
   readonly rows: Pick<FileRows, "put">;
   /** Finds the sources of a content; undefined where no package wants the name. */
   readonly findSources: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
+  readonly heads: Heads;
+  /** Limits how many downloads clients wait for. */
+  readonly queue: ClientLimit;
   readonly downloads: PrioritySemaphore;
   /** Slots for names that no package wants. */
-  readonly unknownDownloads: Semaphore;
+  readonly unknownDownloads: PrioritySemaphore;
+  /** Slots to ask by HEAD for names that a package wants. */
+  readonly headSlots: PrioritySemaphore;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -73,9 +89,10 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
 export const MAX_REJOINS = 3;
 
 export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDownloads {
-  const { startDownload, flights, negativeCache, rows, findSources, downloads, unknownDownloads, clock, log } = deps;
+  const { startDownload, flights, negativeCache, rows, findSources, heads, queue, clock, log } = deps;
+  const { downloads, unknownDownloads, headSlots } = deps;
 
-  function policyOf({ name, expected, keep }: FetchTarget): DownloadPolicy {
+  function policyOf({ name, expected, keep }: FetchTarget, client: string | undefined): DownloadPolicy {
     return {
       name,
       expected,
@@ -83,8 +100,8 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
       storable: keep,
       findSources: () => findSources(name, expected),
       requestSlot(urgent, hereBytes) {
-        if (expected) return downloads.acquire({ bytes: expected.size - hereBytes, urgent });
-        return { granted: unknownDownloads.acquire(), raisePriority: () => undefined };
+        if (expected) return downloads.acquire({ bytes: expected.size - hereBytes, urgent, client });
+        return unknownDownloads.acquire({ bytes: 0, urgent, client });
       },
       putRow({ stamp }, { computed, url }) {
         const now = clock.now();
@@ -95,27 +112,27 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     };
   }
 
-  function start(target: FetchTarget, upstream: UpstreamClient, urgent: boolean): Download {
-    return flights.start(keyOf(target), () => startDownload(policyOf(target), upstream, urgent));
+  function start(target: FetchTarget, upstream: UpstreamClient, client: string | undefined, urgent: boolean): Download {
+    return flights.start(keyOf(target), () => startDownload(policyOf(target, client), upstream, urgent));
   }
 
   async function fetchHead(
     { name, expected }: FetchTarget,
     key: string,
-    upstream: UpstreamClient,
+    { upstream, waiter }: DistfileRequest,
     status: CacheStatus,
-  ): Promise<HeadResult | readonly Attempt[]> {
+  ): Promise<Fetched> {
     // Random names cost upstream as little by HEAD as by GET.
-    const release = expected ? undefined : await unknownDownloads.acquire();
+    const slots = expected ? headSlots : unknownDownloads;
+    const send = async (signal: AbortSignal) =>
+      await headFrom(name, expected, await findSources(name, expected), upstream, signal);
     try {
-      const head = await headFrom(name, expected, await findSources(name, expected), upstream);
-      return { kind: "head", head, expected, status };
+      const head = heads.recent(key) ?? (await heads.ask(key, slots, waiter, send));
+      return "kind" in head ? head : { kind: "head", head, expected, status };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       if (error.absent) negativeCache.add(key, error.attempts);
       return error.attempts;
-    } finally {
-      release?.();
     }
   }
 
@@ -123,20 +140,21 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     target: FetchTarget,
     key: string,
     joined: Download | undefined,
-    upstream: UpstreamClient,
+    { upstream, waiter }: DistfileRequest,
     status: CacheStatus,
     another: boolean,
-  ): Promise<IncomingResult | readonly Attempt[]> {
-    let download: Download;
+  ): Promise<Fetched> {
+    let download: Download | Busy;
     try {
-      download = joined ?? start(target, upstream, true);
+      download = joined ?? startQueued(queue, waiter, () => start(target, upstream, waiter.client, true));
     } catch (error) {
       log.error("Cannot start to fetch {file}: {error}", { file: target.name, error });
       return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
     }
+    if ("kind" in download) return download;
     joined?.raisePriority();
     try {
-      return await incomingResult(download, status);
+      return await incomingResult(download, status, waiter);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       if (isLasting(error, another)) negativeCache.add(key, error.attempts);
@@ -144,9 +162,9 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     }
   }
 
-  async function fetch(task: FetchTask, rejoins: number): Promise<IncomingResult | HeadResult | readonly Attempt[]> {
+  async function fetch(task: FetchTask, rejoins: number): Promise<Fetched> {
     const { target, request, stale, another } = task;
-    const { method, upstream } = request;
+    if (request.waiter.signal.aborted) return { kind: "left" };
     const key = keyOf(target);
     const remembered = negativeCache.get(key);
     if (remembered) return remembered;
@@ -154,12 +172,17 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     const joined = flights.join(key);
     const reason = stale ? "stale" : "uri-miss";
     const status: CacheStatus = { kind: "forwarded", reason, collapsed: joined !== undefined, response: "full" };
-    if (!joined && method === "HEAD") return await fetchHead(target, key, upstream, status);
-    const fetched = await fetchBody(target, key, joined, upstream, status, another);
-    // The loop was that of the request which started the download.
-    const mayRetry = joined !== undefined && rejoins > 0 && !("kind" in fetched) && hasLooped(fetched);
+    const isHead = !joined && request.method === "HEAD";
+    const fetched = isHead
+      ? await fetchHead(target, key, request, status)
+      : await fetchBody(target, key, joined, request, status, another);
+    // The loop was that of the request which started the download, or may have been.
+    const mayRetry = (isHead || joined !== undefined) && rejoins > 0 && !("kind" in fetched) && hasLooped(fetched);
     return mayRetry ? await fetch(task, rejoins - 1) : fetched;
   }
 
-  return { start, fetch: (task) => fetch(task, MAX_REJOINS) };
+  return {
+    start: (target, upstream) => start(target, upstream, undefined, false),
+    fetch: (task) => fetch(task, MAX_REJOINS),
+  };
 }

@@ -35,7 +35,7 @@ export function createPrefetch(deps: PrefetchDeps): Prefetch {
     const target = { name, expected: entry, keep: true };
     const key = keyOf(target);
     if (store.stat(name) || negativeCache.get(key) || flights.join(key)) return false;
-    const download = distfileDownloads.start(target, upstream, false);
+    const download = distfileDownloads.start(target, upstream);
     void download.arrived.then(onArrived);
     await download.ended;
     return download.stored;

@@ -10,6 +10,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { Download } from "../fetch/download.ts";
 import type { UpstreamHead } from "../fetch/head.ts";
 import type { FileRows } from "../index/files.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import type { Logger } from "../lib/log.ts";
@@ -18,11 +19,20 @@ import type { StoredContent } from "./stored-files.ts";
 
 export type { Reader } from "../fetch/tail.ts";
 
+/** Who waits for a file. */
+export interface Waiter {
+  /** The client's address; undefined for the server's own requests, whose number is bounded elsewhere. */
+  readonly client: string | undefined;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
 /** A request for a file of one kind. */
 export interface LookupRequest<Name extends FileName = FileName> {
   readonly name: Name;
   readonly method: "GET" | "HEAD";
   readonly upstream: UpstreamClient;
+  readonly waiter: Waiter;
 }
 
 /** A request for a distfile: by name, or by name and one of the contents it may have. */
@@ -67,6 +77,16 @@ export interface NotFound {
   readonly note: string;
 }
 
+/** So many files are waited for already, by this client or by all, that another one has to be requested later. */
+export interface Busy {
+  readonly kind: "busy";
+}
+
+/** The client left before there was an answer. */
+export interface Left {
+  readonly kind: "left";
+}
+
 /** No first byte yet, but the download goes on. */
 export interface Late {
   readonly kind: "late";
@@ -77,19 +97,26 @@ export type LookupResult<Stored extends StoredResult = StoredResult> =
   | IncomingResult
   | HeadResult
   | NotFound
+  | Busy
+  | Left
   | Late;
 
 /**
- * Waits for the first byte of a download.
+ * Waits for the first byte of a download, or until the client leaves.
  * @throws {UnavailableError}
  */
-export async function incomingResult(download: Download, status: CacheStatus): Promise<IncomingResult> {
+export async function incomingResult(
+  download: Download,
+  status: CacheStatus,
+  { signal }: Waiter,
+): Promise<IncomingResult | Left> {
   const release = download.hold();
   try {
-    await download.reached(0);
+    await abortable(download.reached(0), signal);
     return { kind: "incoming", download, status, release };
   } catch (error) {
     release();
+    if (signal.aborted) return { kind: "left" };
     throw error;
   }
 }

@@ -13,7 +13,14 @@ import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { digestsOf, type GeneratedContent, readContent } from "../testing/content.ts";
-import { FILE, recordedSource, startUpstreams, testDownloadDeps, testUpstreamClient } from "../testing/downloads.ts";
+import {
+  FILE,
+  freeSlot,
+  recordedSource,
+  startUpstreams,
+  testDownloadDeps,
+  testUpstreamClient,
+} from "../testing/downloads.ts";
 import type { Fault } from "../testing/faults.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { createFetchHistory } from "./fetch-history.ts";
@@ -67,7 +74,7 @@ async function setUp({ faults = [], store: change = () => ({}) }: Setup = {}) {
       revalidation: undefined,
       storable: true,
       findSources: async () => ({ sources: () => [recordedSource({ ends: [], open: 0 }, "a", url)], refusals: [] }),
-      requestSlot: () => ({ granted: Promise.resolve(() => undefined), raisePriority: () => undefined }),
+      requestSlot: freeSlot,
       putRow: ({ stamp }, { computed: { size, blake2b }, url: source }) =>
         rows.put({ name, size, blake2b, stamp, source, storedAt: 1, usedAt: 1, verifiedAt: 1 }),
       ...more,

@@ -7,6 +7,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { Reservation } from "../distfile/reservation.ts";
 import type { SourceList } from "../distfile/source.ts";
 import type { CompletedDownload, Download, DownloadPlan } from "../fetch/download.ts";
+import type { Part } from "../fetch/part-writer.ts";
 import type { Revalidation, Validator } from "../fetch/resume.ts";
 import type { FileRows, PartialRow } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -16,7 +17,7 @@ import type { Store, StoredFile } from "../store/store.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import type { DownloadOutcome, FetchHistory } from "./fetch-history.ts";
 import type { InUse } from "./in-use.ts";
-import { openReservedPart } from "./reserved-part.ts";
+import { openReservedPart, type ReservedPart } from "./reserved-part.ts";
 
 /** What makes a file valid, and where it comes from. */
 export interface DownloadPolicy {
@@ -37,7 +38,7 @@ export interface DownloadPolicy {
 export interface StartDownloadDeps {
   /** Starts the download itself. */
   readonly download: (plan: DownloadPlan, upstream: UpstreamClient) => Download;
-  readonly store: Pick<Store, "openPart" | "commit">;
+  readonly store: Pick<Store, "openPart" | "commit" | "leftPartBytesOf">;
   readonly rows: Pick<FileRows, "partial" | "putPartial" | "forgetPartial">;
   /** Reserves room for so many bytes, made if need be; undefined where it can't be had. */
   readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
@@ -62,17 +63,15 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
   return (policy, upstream, urgent) => {
     const { name, expected, revalidation, storable } = policy;
     const hashed = expected !== undefined && hasHash(expected);
-    const remembered = expected ? undefined : rows.partial(name);
-    const isResumable = (length: number) => (hashed ? length <= expected.size : length < (remembered?.total ?? 0));
-    const reserved = openReservedPart(name, storable ? isResumable : undefined, store, reserve, onStoreTrouble);
-    const { part, named } = reserved;
     const leave = inUse.enter(name);
     const recorder = fetchHistory.start(name);
-    let hasValidator = remembered !== undefined && part.length > 0;
+    /** Undefined until the download has a slot. */
+    let reserved: ReservedPart | undefined;
+    let hasValidator = false;
     let confirmed = false;
 
     function rememberValidator({ url, etag, lastModified, total }: Validator): void {
-      if (!named) return;
+      if (!reserved?.named) return;
       try {
         rows.putPartial({ name, url, etag: etag ?? null, lastModified: lastModified ?? null, total });
         hasValidator = true;
@@ -93,6 +92,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
     }
 
     async function commit(completed: CompletedDownload): Promise<boolean> {
+      const named = reserved?.named;
       if (!named || revalidation?.isStorable(completed.fields) === false) return false;
       try {
         const file = await store.commit(named, name, completed.lastModifiedAt ?? clock.now());
@@ -105,25 +105,35 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
         return true;
       } catch (error) {
         // After a failed sync the bytes may be anything when they are read again.
-        reserved.markBad();
+        reserved?.markBad();
         onStoreTrouble(error);
         log.debug("Cannot store {file}: {error}. It is passed through to its clients.", { file: name, error });
         return false;
       }
     }
 
+    function openPart(): Part {
+      const remembered = expected ? undefined : rows.partial(name);
+      const isResumable = (length: number) => (hashed ? length <= expected.size : length < (remembered?.total ?? 0));
+      const opened = openReservedPart(name, storable ? isResumable : undefined, store, reserve, onStoreTrouble);
+      const { part, named } = opened;
+      reserved = opened;
+      hasValidator = remembered !== undefined && part.length > 0;
+      return {
+        ...part,
+        named: named !== undefined,
+        validator: part.length > 0 && remembered ? validatorFrom(remembered) : undefined,
+        // Where the size is not known, room is reserved while the file grows.
+        reserve: async () => expected === undefined || (await opened.reserve(expected.size)),
+        rememberValidator,
+      };
+    }
+
     const download = deps.download(
       {
         name,
         expected,
-        part: {
-          ...part,
-          named: named !== undefined,
-          validator: part.length > 0 && remembered ? validatorFrom(remembered) : undefined,
-          // Where the size is not known, room is reserved while the file grows.
-          reserve: async () => expected === undefined || (await reserved.reserve(expected.size)),
-          rememberValidator,
-        },
+        openPart,
         revalidation: revalidation && {
           ...revalidation,
           confirmed(response) {
@@ -132,7 +142,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
           },
         },
         urgent,
-        requestSlot: (isUrgent) => policy.requestSlot(isUrgent, part.length),
+        requestSlot: (isUrgent) => policy.requestSlot(isUrgent, hashed ? store.leftPartBytesOf(name) : 0),
         findSources: async () => recorder.record(await policy.findSources()),
         commit,
       },
@@ -153,8 +163,8 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
       log.error("Cannot close the part file of {file}: {error}", { file: name, error });
     };
     void download.ended.then(() => recorder.end(outcome()));
-    download.ended.then(() => reserved.leave(isWorthResuming())).catch(onCloseError);
-    download.over.then(reserved.close).catch(onCloseError);
+    download.ended.then(() => reserved?.leave(isWorthResuming())).catch(onCloseError);
+    download.over.then(() => reserved?.close()).catch(onCloseError);
     void download.over.then(leave);
     return download;
   };

@@ -17,6 +17,7 @@ export interface NoFile {
 /**
  * Any other answer. `late`: no byte came before the client would give up, the download continues. `not-stored`: the client accepts
  * only what is stored, and nothing is. `head`: headers of a file that is not stored. `generated`: a file that this server makes itself.
+ * `busy`: too many files are waited for. `left`: the client left before there was an answer.
  */
 export interface OtherAnswer {
   readonly kind:
@@ -29,7 +30,9 @@ export interface OtherAnswer {
     | "bad-name"
     | "method-not-allowed"
     | "not-allowed"
-    | "loop";
+    | "loop"
+    | "busy"
+    | "left";
 }
 
 export type ResponseOutcome = CacheStatus | NoFile | OtherAnswer;
@@ -86,6 +89,8 @@ const COUNTED: Readonly<Record<Exclude<ResponseOutcome["kind"], "forwarded">, Co
   "method-not-allowed": "refused",
   "not-allowed": "refused",
   loop: "refused",
+  busy: "refused",
+  left: "other",
 };
 
 /** Returns what an outcome counts as. */

@@ -1,38 +1,28 @@
 /**
- * Holds a download's slot among those that may run at once. A download that is passed through runs at the speed of its clients:
- * it yields its slot to others, as far as there are slots for downloads that have yielded, so that a few slow clients hold up
- * nobody else.
+ * Decides when a download yields its slot to others, so that slow ones hold up nobody else: without a Manifest a slot is for asking
+ * sources, not for the transfer; a file with a Manifest yields it while its bytes only trickle in.
  */
-import type { Semaphore } from "../lib/semaphore.ts";
+import type { Slot } from "../lib/priority-semaphore.ts";
 
-export interface DownloadSlot {
-  /** @param release gives the slot back; a second call does nothing */
-  take(release: () => void): void;
-  /** Gives the slot to another download, as this one waits for its readers and will do so again. */
-  yield(): void;
-  release(): void;
-}
+/** A source that has the file or says that it has none has answered by then. */
+const ASKING_MS = 1_000;
+/** How long bytes have to trickle in: other downloads are waited for no longer than 45 s. */
+const TRICKLE_MS = 10_000;
+/** Sixteen of these are less than the slowest line in use. */
+const TRICKLE_BYTES_PER_SECOND = 16 * 1024;
 
-/** @param yieldedSlots slots for downloads that wait for their readers: each has some MiB in memory (passthrough-buffer.ts) */
-export function createDownloadSlot(yieldedSlots: Semaphore): DownloadSlot {
-  let release = () => {};
-  let [yielded, released] = [false, false];
-  return {
-    take(given) {
-      release = given;
-    },
-    yield() {
-      if (yielded) return;
-      yielded = true;
-      void yieldedSlots.acquire().then((releaseYielded) => {
-        release();
-        release = releaseYielded;
-        if (released) release();
-      });
-    },
-    release() {
-      released = true;
-      release();
-    },
-  };
+/**
+ * Watches a download until the returned function is called.
+ * @param receivedBytes returns how many bytes have come so far
+ * @param askingOnly whether the slot is for asking sources
+ */
+export function yieldIfSlow(slot: Slot, receivedBytes: () => number, askingOnly: boolean): () => void {
+  let before = receivedBytes();
+  function check(): void {
+    const bytes = receivedBytes() - before;
+    before += bytes;
+    if (askingOnly || bytes < (TRICKLE_BYTES_PER_SECOND * TRICKLE_MS) / 1000) slot.yield();
+  }
+  const timer = setInterval(check, askingOnly ? ASKING_MS : TRICKLE_MS);
+  return () => clearInterval(timer);
 }

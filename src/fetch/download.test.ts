@@ -6,6 +6,7 @@ import { UnavailableError } from "../distfile/errors.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { Slot } from "../lib/priority-semaphore.ts";
 import { digestsOf, type GeneratedContent } from "../testing/content.ts";
 import {
   FILE,
@@ -32,18 +33,22 @@ afterAll(() => {
 async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}) {
   const [upstream] = await startUpstreams(content, [[]]);
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream?.url ?? "");
-  const granted = Promise.withResolvers<() => void>();
+  const granted = Promise.withResolvers<Slot>();
   const events: string[] = [];
   const plan: DownloadPlan = {
     name: FILE as DistfileName,
     expected: digestsOf(content),
-    part: testPart(folder.file(`part-${parts++}`)),
+    openPart() {
+      events.push("opened");
+      return testPart(folder.file(`part-${parts++}`));
+    },
     revalidation: undefined,
     urgent: false,
     findSources: async () => ({ sources: () => [source], refusals: [] }),
     requestSlot: (urgent) => {
       events.push(`requested ${urgent}`);
-      return { granted: granted.promise, raisePriority: () => events.push("raised") };
+      const leave = () => void events.push("left");
+      return { granted: granted.promise, raisePriority: () => events.push("raised"), leave };
     },
     commit: async () => {
       events.push("commit");
@@ -52,7 +57,8 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
     ...more,
   };
   const download = createDownload(plan, testUpstreamClient(), await testDownloadDeps(hasher));
-  const grant = () => granted.resolve(() => events.push("released"));
+  const slot = { release: () => events.push("released"), yield: () => events.push("yielded"), contended: true };
+  const grant = () => granted.resolve(slot);
   return { download, events, grant, [Symbol.asyncDispose]: async () => await upstream?.close() };
 }
 
@@ -65,7 +71,7 @@ test("a download waits for a slot, has its priority raised there, and gives the 
   download.raisePriority();
   grant();
   await download.ended;
-  expect(events.slice(0, 4)).toEqual(["requested false", "raised", "released", "commit"]);
+  expect(events.slice(0, 6)).toEqual(["requested false", "raised", "left", "opened", "released", "commit"]);
   expect([download.stored, download.hereBytes, download.computed?.size]).toEqual([true, small.size, small.size]);
 });
 
@@ -92,7 +98,7 @@ test("a small file is stored before its clients have the end, a large one is sto
 
 test("a file without room in the store is passed through to its clients", async () => {
   const part = testPart(folder.file(`part-${parts++}`), { reserve: async () => false });
-  await using world = await setUp(small, { part });
+  await using world = await setUp(small, { openPart: () => part });
   const { download, grant, events } = world;
   const reader = download.open(0, undefined);
   grant();
@@ -122,6 +128,35 @@ test("a stopped download fails for its clients, also while it waits for a slot, 
   expect(await download.reached(0).catch((error: unknown) => error)).toBeInstanceOf(UnavailableError);
   grant();
   await Bun.sleep(0);
-  expect(events).toEqual(["requested false", "released"]);
+  expect(events).toEqual(["requested false", "left", "released"]);
   await download.over;
+});
+
+test("what waits for a slot is dropped with its last reader, opens nothing, and can't be joined", async () => {
+  await using world = await setUp(small, { urgent: true });
+  const { download, events } = world;
+  const [leave, leaveToo] = [download.hold(), download.hold()];
+  await Bun.sleep(5);
+  leave();
+  expect(download.joinable).toBe(true);
+  leaveToo();
+  expect(download.joinable).toBe(false);
+  await Promise.all([download.begun, download.ended, download.over]);
+  expect(events).toEqual(["requested true", "left"]);
+});
+
+test("what is fetched ahead keeps its place without a reader, and so does what has begun", async () => {
+  for (const urgent of [false, true]) {
+    await using world = await setUp(small, { urgent });
+    const { download, grant } = world;
+    const leave = download.hold();
+    if (urgent) {
+      grant();
+      await download.begun;
+    }
+    leave();
+    grant();
+    await download.ended;
+    expect(download.stored).toBe(true);
+  }
 });

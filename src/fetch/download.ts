@@ -1,6 +1,7 @@
 /**
  * Downloads one file: finds its sources, waits for a slot, fetches with failover, verifies and stores. Clients read along through
- * the tail; a client that leaves does not end the download, only stop() does.
+ * the tail. Until it has a slot nothing is opened, and it is dropped when the last client has left; after that a client that leaves
+ * does not end it, only stop() does.
  */
 import { type ComputedDigests, type Digests, neededAlgorithms } from "../distfile/digests.ts";
 import { NotModifiedError, StoreRefusesError, UnavailableError } from "../distfile/errors.ts";
@@ -11,16 +12,15 @@ import type { SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Ticket } from "../lib/priority-semaphore.ts";
-import type { Semaphore } from "../lib/semaphore.ts";
+import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import { createAssembly } from "./assembly.ts";
-import { createDownloadSlot } from "./download-slot.ts";
+import { type Assembly, createAssembly } from "./assembly.ts";
+import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import type { Revalidation } from "./resume.ts";
 import type { SegmentLimits } from "./segments.ts";
-import type { Tail } from "./tail.ts";
+import { createTail, type Tail } from "./tail.ts";
 
 /** A complete and verified file, to be stored. */
 export interface CompletedDownload {
@@ -38,15 +38,16 @@ export interface DownloadPlan {
   readonly name: FileName;
   /** What the Manifest says; undefined where no package wants the name. */
   readonly expected: Digests | undefined;
-  readonly part: Part;
   /** Set for files that may change under their name. */
   readonly revalidation: Revalidation | undefined;
-  /** Whether a client waits for it from the start. */
+  /** Whether a client waits for it from the start; else it is wanted whether one does or not. */
   readonly urgent: boolean;
   /** Finds the sources; called before a slot is waited for, as it may take long (an ebuild has to be sourced). */
   findSources(): Promise<SourceList>;
   /** Requests one of the slots for downloads. */
   requestSlot(urgent: boolean): Ticket;
+  /** Opens the part file; called once a slot is granted, so that what waits holds no descriptor. */
+  openPart(): Part;
   /** Gives the file its final name; resolves with false where it could not be stored, the bytes being right all the same. */
   commit(completed: CompletedDownload): Promise<boolean>;
 }
@@ -101,6 +102,8 @@ export interface DownloadControl {
   /** A client waits for it from now on, where so far none did. */
   raisePriority(): void;
   stop(reason: Error): void;
+  /** Resolves once it has a slot, or has ended without one; never rejects. */
+  readonly begun: Promise<void>;
   /** Whether the file is in the store now. */
   readonly stored: boolean;
   /** Resolves once all bytes are here and right, or will not come: before the disk has synced them; never rejects. */
@@ -116,8 +119,6 @@ export interface Download extends IncomingFile, DownloadProgress, DownloadContro
 /** What all downloads share. */
 export interface DownloadDeps {
   readonly hasher: Hasher;
-  /** Slots for downloads that wait for their readers. */
-  readonly yieldedSlots: Semaphore;
   readonly limits: SegmentLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -133,17 +134,24 @@ function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Log
   return new UnavailableError(`No source has ${name}`, [attempt], { cause: error });
 }
 
+/** Returns the end of a download that nobody waits for. */
+function dropped(name: FileName): UnavailableError {
+  const attempt = { source: "this server", kind: "failed", detail: "dropped it, as nobody waited for it" } as const;
+  return new UnavailableError(`Nobody waits for ${name} any more`, [attempt]);
+}
+
 /** Creates a download and runs it from now on. */
 export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, deps: DownloadDeps): Download {
-  const { name, expected, part, revalidation } = plan;
+  const { name, expected, revalidation } = plan;
   const { hasher, limits, clock, log } = deps;
   const stopper = new AbortController();
   const { signal: stop } = stopper;
-  const algorithms = neededAlgorithms(expected ? [expected] : []);
-  const slot = createDownloadSlot(deps.yieldedSlots);
-  const total = expected?.size ?? part.validator?.total;
-  const writer = createPartWriter(part, total, hasher, algorithms, stop, slot.yield);
-  const assembly = createAssembly(name, expected, part, writer, revalidation);
+  const tail = createTail();
+  const begun = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  /** Undefined before there is a slot. */
+  let assembly: Assembly | undefined;
+  let isNamed = false;
   let computed: ComputedDigests | undefined;
   let stored = false;
   let phase: Download["phase"] = "resolving";
@@ -151,78 +159,101 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   let ticket: Ticket | undefined;
 
   /** Bytes on disk without a gap stay there for those who read them. */
-  function passThrough(): void {
-    writer.passThrough();
-    const { position } = writer;
-    const within = assembly.contributions.filter(({ start }) => start < position);
-    assembly.contributions = within.map((one) => ({ ...one, end: Math.min(one.end, position) }));
-    assembly.suspectRanges = [];
+  function passThrough(into: Assembly): void {
+    into.writer.passThrough();
+    const { position } = into.writer;
+    const within = into.contributions.filter(({ start }) => start < position);
+    into.contributions = within.map((one) => ({ ...one, end: Math.min(one.end, position) }));
+    into.suspectRanges = [];
   }
 
-  const fetchFrom = (sources: SourceList) => fetchWithFailover(assembly, sources, limits, upstream, clock, log, stop);
-
-  async function fetchAll(sources: SourceList): Promise<ComputedDigests> {
-    if (!(await abortable(part.reserve(), stop))) passThrough();
+  async function fetchAll(into: Assembly, part: Part, sources: SourceList): Promise<ComputedDigests> {
+    const fetchFrom = () => fetchWithFailover(into, sources, limits, upstream, clock, log, stop);
+    if (!(await abortable(part.reserve(), stop))) passThrough(into);
     try {
-      return await fetchFrom(sources);
+      return await fetchFrom();
     } catch (error) {
       if (!(error instanceof StoreRefusesError)) throw error;
       log.debug("{file} is passed on without being stored: {error}", { file: name, error });
-      passThrough();
-      return await fetchFrom(sources);
+      passThrough(into);
+      return await fetchFrom();
     }
   }
 
-  function finish(digests: ComputedDigests): void {
+  function finish({ writer }: Assembly, digests: ComputedDigests): void {
     computed = digests;
     writer.total = digests.size;
-    writer.tail.finish(digests.size);
+    tail.finish(digests.size);
   }
 
-  async function store(digests: ComputedDigests): Promise<void> {
-    const { lastModifiedAt, url, responseFields: fields = new Headers() } = assembly;
+  async function store(from: Assembly, digests: ComputedDigests): Promise<void> {
+    const { lastModifiedAt, url, responseFields: fields = new Headers(), writer } = from;
     stored = !writer.passingThrough && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
   }
 
-  const arrived = Promise.withResolvers<void>();
+  async function waitForSlot(): Promise<Slot> {
+    phase = "waiting";
+    ticket = plan.requestSlot(urgent);
+    try {
+      return await abortable(ticket.granted, stop, (late) => late.release());
+    } finally {
+      ticket.leave();
+    }
+  }
+
+  /** @param onArrived called when all bytes are here and right */
+  async function fetchInto(slot: Slot, sources: SourceList, onArrived: () => void): Promise<void> {
+    const part = plan.openPart();
+    const total = expected?.size ?? part.validator?.total;
+    const algorithms = neededAlgorithms(expected ? [expected] : []);
+    const writer = createPartWriter(part, tail, total, hasher, algorithms, stop, slot.yield);
+    const into = createAssembly(name, expected, part, writer, revalidation);
+    isNamed = part.named;
+    assembly = into;
+    const startedAt = performance.now();
+    const unwatch = yieldIfSlow(slot, () => into.receivedBytes, expected === undefined);
+    writer.startHolding();
+    const digests = await fetchAll(into, part, sources).finally(unwatch);
+    onArrived();
+    // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
+    // is sent in one buffer is stored by then, as its headers say; so is one whose digest file depends on the order of storing.
+    const storesFirst = revalidation !== undefined || digests.size <= HOLD_LIMIT_BYTES;
+    if (!storesFirst) finish(into, digests);
+    await store(into, digests);
+    if (storesFirst) finish(into, digests);
+    const milliseconds = Math.round(performance.now() - startedAt);
+    const properties = { file: name, bytes: digests.size, milliseconds, source: into.url };
+    log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
+  }
 
   async function run(): Promise<void> {
+    let slot: Slot | undefined;
+    // The disk takes its time to sync, in which others can use the line.
+    const onArrived = () => {
+      slot?.release();
+      arrived.resolve();
+    };
     try {
       const sources = await abortable(plan.findSources(), stop);
-      phase = "waiting";
-      ticket = plan.requestSlot(urgent);
-      slot.take(await abortable(ticket.granted, stop, (late) => late()));
+      slot = await waitForSlot();
       phase = "fetching";
-      const startedAt = performance.now();
-      writer.startHolding();
-      const digests = await fetchAll(sources);
-      // The disk takes its time to sync, in which others can use the line.
-      slot.release();
-      arrived.resolve();
-      // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
-      // is sent in one buffer is stored by then, as its headers say; so is one whose digest file depends on the order of storing.
-      const storesFirst = revalidation !== undefined || digests.size <= HOLD_LIMIT_BYTES;
-      if (!storesFirst) finish(digests);
-      await store(digests);
-      if (storesFirst) finish(digests);
-      const milliseconds = Math.round(performance.now() - startedAt);
-      const properties = { file: name, bytes: digests.size, milliseconds, source: assembly.url };
-      log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
+      begun.resolve();
+      await fetchInto(slot, sources, onArrived);
     } catch (error) {
       if (error instanceof NotModifiedError) revalidation?.confirmed(error);
-      writer.tail.fail(clientError(error, name, stop, log));
-      await writer.prepareResume().catch((error: unknown) => {
+      tail.fail(clientError(error, name, stop, log));
+      await assembly?.writer.prepareResume().catch((error: unknown) => {
         log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
       });
     } finally {
-      slot.release();
-      arrived.resolve();
+      onArrived();
+      begun.resolve();
     }
   }
 
   const startedAt = clock.now();
   const ended = run();
-  const { reached, open, whole, hold } = writer.tail;
+  const { reached, open, whole } = tail;
   return {
     name,
     expected,
@@ -230,18 +261,24 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     reached,
     open,
     whole,
-    hold,
+    hold() {
+      const leave = tail.hold();
+      return () => {
+        leave();
+        if (plan.urgent && phase !== "fetching" && !tail.watched) stopper.abort(dropped(name));
+      };
+    },
     get size() {
-      return writer.total;
+      return assembly ? assembly.writer.total : expected?.size;
     },
     get lastModifiedAt() {
-      return assembly.lastModifiedAt;
+      return assembly?.lastModifiedAt;
     },
     get url() {
-      return assembly.url;
+      return assembly?.url ?? "";
     },
     get responseFields() {
-      return assembly.responseFields;
+      return assembly?.responseFields;
     },
     get computed() {
       return computed;
@@ -250,17 +287,17 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       return phase;
     },
     get hereBytes() {
-      return writer.position;
+      return assembly?.writer.position ?? 0;
     },
     get readers() {
-      return writer.tail.readers;
+      return tail.readers;
     },
     get joinable() {
-      return writer.joinable;
+      return assembly ? assembly.writer.joinable : !stop.aborted;
     },
     get willStore() {
-      const isStorable = revalidation?.isStorable(assembly.responseFields ?? new Headers()) ?? true;
-      return part.named && !writer.passingThrough && isStorable;
+      const isStorable = revalidation?.isStorable(assembly?.responseFields ?? new Headers()) ?? true;
+      return isNamed && assembly?.writer.passingThrough === false && isStorable;
     },
     get stored() {
       return stored;
@@ -270,9 +307,10 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       ticket?.raisePriority();
     },
     stop: (reason) => stopper.abort(reason),
+    begun: begun.promise,
     ended,
     arrived: arrived.promise,
     // Only now: a client that asks again must not find a download that has failed, however long the rest takes.
-    over: ended.then(writer.stop).then(writer.tail.closed),
+    over: ended.then(() => assembly?.writer.stop()).then(tail.closed),
   };
 }

@@ -5,6 +5,7 @@ import type { Digests } from "../distfile/digests.ts";
 import { type Attempt, attemptOf, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
+import { abortable } from "../lib/abort.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { checkHeaders } from "./check-headers.ts";
@@ -21,14 +22,16 @@ export interface UpstreamHead {
 }
 
 /**
- * Asks one source after the other until one has the file.
+ * Asks one source after the other until one has the file, or nobody wants to know any more.
  * @throws {UnavailableError} when none has
+ * @throws the signal's reason
  */
 export async function headFrom(
   name: FileName,
   expected: Digests | undefined,
   list: SourceList,
   upstream: UpstreamClient,
+  signal: AbortSignal,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
   for (const source of createSourceLimit()(list.sources())) {
@@ -36,18 +39,19 @@ export async function headFrom(
     try {
       const { trustedOrigin } = source;
       const askUrl = async (url: string): Promise<UpstreamHead> => {
-        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0 });
+        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0 }, signal);
         response.close();
         checkHeaders(name, response, expected, undefined);
         const { total, lastModifiedAt, fields } = response;
         return { total, lastModifiedAt, url: maskCredentials(url), fields };
       };
-      const head = await firstUrl(await source.locate(), () => false, askUrl);
+      const head = await firstUrl(await abortable(source.locate(), signal), () => false, askUrl);
       record.end("delivered");
       return head;
     } catch (error) {
-      record.end(error instanceof SourceError ? outcomeOf(error) : "cancelled");
-      if (!(error instanceof SourceError)) throw error;
+      const isFault = error instanceof SourceError && !signal.aborted;
+      record.end(isFault ? outcomeOf(error) : "cancelled");
+      if (!isFault) throw error;
       attempts.push(attemptOf(source.label, error));
     }
   }

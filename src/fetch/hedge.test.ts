@@ -8,6 +8,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { type Content, digestsOf } from "../testing/content.ts";
 import {
   FILE,
+  freeSlot,
   hasContent,
   type RequestLog,
   recordedSource,
@@ -61,10 +62,10 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
     {
       name: FILE as DistfileName,
       expected: "expected" in options ? options.expected : digestsOf(content),
-      part: testPart(path),
+      openPart: () => testPart(path),
       revalidation: undefined,
       urgent: true,
-      requestSlot: () => ({ granted: Promise.resolve(() => undefined), raisePriority: () => undefined }),
+      requestSlot: freeSlot,
       findSources: async () => ({ sources: () => sources, refusals: [] }),
       commit: async () => true,
     },

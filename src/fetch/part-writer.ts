@@ -11,7 +11,7 @@ import { fingerprintOf } from "./fingerprint.ts";
 import { createPassthroughBuffer, type PassthroughBuffer } from "./passthrough-buffer.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./release-policy.ts";
 import type { Validator } from "./resume.ts";
-import { createTail, readFrom, type Tail } from "./tail.ts";
+import { readFrom, type Tail } from "./tail.ts";
 
 /** The part file of a download, with what it may be resumed under. */
 export interface Part {
@@ -39,6 +39,7 @@ export interface Part {
 }
 
 export interface PartWriter {
+  /** Whom it releases bytes to. */
   readonly tail: Tail;
   /** Bytes on disk from the start without a gap. */
   readonly position: number;
@@ -77,6 +78,7 @@ export interface PartWriter {
 const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
+ * @param tail gets its bytes from the writer
  * @param total size of the file, where it is known
  * @param algorithms to hash by beside BLAKE2B
  * @param stop ends write() where it waits for clients
@@ -84,6 +86,7 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
  */
 export function createPartWriter(
   part: Part,
+  tail: Tail,
   total: number | undefined,
   hasher: Hasher,
   algorithms: readonly HashAlgorithm[],
@@ -93,7 +96,7 @@ export function createPartWriter(
   const ranges = createByteRanges(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
   let buffer: PassthroughBuffer | undefined;
-  const tail = createTail(async (position, length) => {
+  tail.readBy(async (position, length) => {
     if (buffer && position >= buffer.start) return buffer.read(position, length);
     const most = buffer ? Math.min(length, buffer.start - position) : length;
     return (await onDisk?.(position, most)) ?? new Uint8Array(0);

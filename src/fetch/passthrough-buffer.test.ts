@@ -10,8 +10,9 @@ const MIB = 1024 * 1024;
 const content = { size: 16 * MIB, seed: 1 };
 
 function setUp(slowReaderMs: number) {
-  const tail = createTail(async (position, length) => buffer.read(position, length));
+  const tail = createTail();
   const buffer = createPassthroughBuffer(0, tail, () => heldUp++, slowReaderMs);
+  tail.readBy(async (position, length) => buffer.read(position, length));
   let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
     while (at < content.size) {
@@ -88,7 +89,7 @@ test("a stopped download does not wait for a reader that takes nothing", async (
     truncate: async () => {},
     rememberValidator: () => {},
   };
-  const writer = createPartWriter(nowhere, content.size, hasher, [], stopper.signal, () => undefined);
+  const writer = createPartWriter(nowhere, createTail(), content.size, hasher, [], stopper.signal, () => undefined);
   writer.passThrough();
   const reader = writer.tail.open(0, undefined);
   async function send(): Promise<void> {

@@ -20,7 +20,8 @@ async function readAll(reader: Reader): Promise<string> {
 
 test("readers get the bytes released, late ones from the start, and the end only when the file is complete", async () => {
   const fd = openFile();
-  const tail = createTail(readFrom(fd));
+  const tail = createTail();
+  tail.readBy(readFrom(fd));
   const early = readAll(tail.open(0, undefined));
   writeSync(fd, "hello world");
   tail.release(() => 5);
@@ -45,7 +46,8 @@ test("readers get the bytes released, late ones from the start, and the end only
 
 test("a restart breaks off readers that had bytes, and no others", async () => {
   const fd = openFile();
-  const tail = createTail(readFrom(fd));
+  const tail = createTail();
+  tail.readBy(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(0, undefined);
   writeSync(fd, "wrong");
@@ -62,7 +64,8 @@ test("a restart breaks off readers that had bytes, and no others", async () => {
 
 test("a failure reaches readers without bytes as it is, readers with bytes as a break", async () => {
   const fd = openFile();
-  const tail = createTail(readFrom(fd));
+  const tail = createTail();
+  tail.readBy(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(3, undefined);
   writeSync(fd, "abc");
@@ -81,7 +84,8 @@ test("a failure reaches readers without bytes as it is, readers with bytes as a 
 
 test("closed() waits for the last reader, and a closed reader reads no more", async () => {
   const fd = openFile();
-  const tail = createTail(readFrom(fd));
+  const tail = createTail();
+  tail.readBy(readFrom(fd));
   const reader = tail.open(0, undefined);
   tail.finish(0);
   let closed = false;

@@ -20,6 +20,8 @@ export interface Reader {
 }
 
 export interface Tail {
+  /** Says where the bytes of the file are, before any is released. */
+  readBy(read: ReadAt): void;
   /** @param until returns for each offset the byte up to which readers may read from there; the offset itself or less: none */
   release(until: (offset: number) => number): void;
   /** Takes bytes that were written just now, so that readers who come to them need no disk; nobody may change them. */
@@ -168,7 +170,9 @@ async function readAll(reader: Reader): Promise<Blob> {
   return new Blob(chunks);
 }
 
-export function createTail(read: ReadAt): Tail {
+/** Creates the tail of a file of which nothing is here yet, not even a place on disk. */
+export function createTail(): Tail {
+  let read: ReadAt = async () => new Uint8Array(0);
   const state: State = {
     until: NOTHING,
     size: undefined,
@@ -177,7 +181,7 @@ export function createTail(read: ReadAt): Tail {
     readers: new Set(),
     waiting: [],
     moving: [],
-    sharedReads: createSharedReads(read),
+    sharedReads: createSharedReads((position, length) => read(position, length)),
   };
   let all: Promise<Blob> | undefined;
 
@@ -195,6 +199,9 @@ export function createTail(read: ReadAt): Tail {
   }
 
   return {
+    readBy(given) {
+      read = given;
+    },
     release(until) {
       state.until = until;
       wake(state);

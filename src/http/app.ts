@@ -61,12 +61,12 @@ export const MAX_REFUSAL_LINES = 10;
 
 const NOT_ALLOWED = "This address is not in [server] allow.";
 
-function answerFile(request: Request, path: string, deps: AppDeps): Answer | Promise<Answer> {
+function answerFile(request: Request, path: string, client: string, deps: AppDeps): Answer | Promise<Answer> {
   if (deps.isLoop(request.headers)) {
     const why = "This request has already been through this server: check which mirrors name each other.";
     return withoutBody(text(508, why), path, { kind: "loop" });
   }
-  return isBelowMirrorFolder(path) ? deps.mirrorFiles(request, path) : deps.distfiles(request, path);
+  return isBelowMirrorFolder(path) ? deps.mirrorFiles(request, path, client) : deps.distfiles(request, path, client);
 }
 
 /** Returns why a client is not served; undefined if it is. */
@@ -184,7 +184,7 @@ export function createApp(deps: AppDeps) {
       if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path))
         return answerRest(request, path, client, limits, deps);
       if (!overSocket) server?.timeout(request, IDLE_SECONDS);
-      const answer = answerFile(request, path, deps);
+      const answer = answerFile(request, path, client, deps);
       requestLog.begin();
       // Hits are answered here and now: they are most of all, and a promise has its price.
       if (!(answer instanceof Promise)) return requestLog.end(logged, answer);

@@ -20,7 +20,7 @@ test("the client's 45 s include the time in which Manifests are read for it", as
     layoutConf: () => "",
   });
   const path = `/distfiles/${"0".repeat(128)}`;
-  await answer(new Request(`http://portcache${path}`), path);
+  await answer(new Request(`http://portcache${path}`), path, "127.0.0.1");
   expect(given).toBeGreaterThan(30_000);
   expect(given).toBeLessThanOrEqual(44_900);
 });

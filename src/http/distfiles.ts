@@ -34,7 +34,7 @@ export interface DistfilesDeps {
 }
 
 /** Answers at once where it can: hits are most of all, and a promise has its price (measured). */
-export type AnswerFile = (request: Request, path: string) => Answer | Promise<Answer>;
+export type AnswerFile = (request: Request, path: string, client: string) => Answer | Promise<Answer>;
 
 type RequestedFile = Pick<DistfileRequest, "name" | "aliases" | "content">;
 
@@ -81,6 +81,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     request: Request,
     method: DistfileRequest["method"],
     path: string,
+    client: string,
     target: Target,
   ): Promise<Answer> {
     // The time that reading Manifests takes counts as well: the client waits since now.
@@ -94,13 +95,14 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const wanted: DistfileRequest = { ...file, method, upstream: deps.upstreamFor(request) };
+    const waiter = { client, signal: request.signal };
+    const wanted: DistfileRequest = { ...file, method, upstream: deps.upstreamFor(request), waiter };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);
     return await answerMiss(request, file.name, found, {}, deadlineAt, clock);
   }
 
-  return (request, path) => {
+  return (request, path, client) => {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       const response = text(405, "Distfiles are read-only.", { allow: "GET, HEAD" });
@@ -118,6 +120,6 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
       return withoutBody(text(400, `Invalid file name: ${target.reason}.`), path, { kind: "bad-name" });
     }
     const known = target.kind === "name" ? cache.peek(target.name, method) : undefined;
-    return known ? answerStored(request, known) : lookup(request, method, path, target);
+    return known ? answerStored(request, known) : lookup(request, method, path, client, target);
   };
 }

@@ -53,7 +53,7 @@ export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: Mirro
     return { response, file: name, outcome: status, source, sent: { bytes } };
   }
 
-  return async (request, path) => {
+  return async (request, path, client) => {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       const response = text(405, "The files of a mirror are read-only.", { allow: "GET, HEAD" });
@@ -70,6 +70,7 @@ export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: Mirro
       method,
       directives: requestDirectives(request.headers),
       upstream: upstreamFor(request),
+      waiter: { client, signal: request.signal },
     } as const;
     const found = await mirrorFileCache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
     if (found.kind === "stored") return answerStored(request, found);

@@ -2,10 +2,11 @@
  * Answers requests for files that are not stored: from a download under way, whole or a range of it as the bytes come in; from a
  * source's HEAD; or with the reason why there is no file.
  */
-import type { HeadResult, IncomingResult, NotFound, Reader } from "../cache/result.ts";
+import type { Busy, HeadResult, IncomingResult, Left, NotFound, Reader } from "../cache/result.ts";
 import { UnavailableError } from "../distfile/errors.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import { CLIENT_LEFT, cacheStatusField } from "../distfile/response-outcome.ts";
+import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -13,9 +14,11 @@ import { shown } from "../lib/text.ts";
 import { etagOf } from "./conditional.ts";
 import {
   type Answer,
+  busyAnswer,
   fileHeaders,
   headResponse,
   lateAnswer,
+  leftAnswer,
   notFoundAnswer,
   partialContent,
   preconditionResponse,
@@ -121,8 +124,9 @@ async function answerIncoming(
   const { download, status } = found;
   const { promise: sent, resolve } = Promise.withResolvers<Sent>();
   const onEnd = (end: Sent) => resolve({ ...end, source: download.url });
+  const { signal } = request;
   const firstByte = (offset: number) =>
-    within(clock, Math.max(0, deadlineAt - performance.now()), download.reached(offset));
+    within(clock, Math.max(0, deadlineAt - performance.now()), abortable(download.reached(offset), signal));
   try {
     const response = await respond(request, found, more, firstByte, onEnd).finally(found.release);
     if (response === "late") return lateAnswer(file);
@@ -130,6 +134,7 @@ async function answerIncoming(
     const hasBody = request.method === "GET" && (response.status === 200 || response.status === 206);
     return { response, file, outcome: status, source: download.url, sent: hasBody ? sent : { bytes: 0 } };
   } catch (error) {
+    if (signal.aborted) return leftAnswer(file);
     // It failed before the first byte of a range further on.
     if (!(error instanceof UnavailableError)) throw error;
     const kind = error.timedOut ? "timed-out" : "failed";
@@ -154,7 +159,7 @@ function answerHead(request: Request, file: string, found: HeadResult, more: Rea
 export async function answerMiss(
   request: Request,
   file: string,
-  found: HeadResult | IncomingResult | NotFound | { readonly kind: "late" | "not-stored" },
+  found: HeadResult | IncomingResult | NotFound | Busy | Left | { readonly kind: "late" | "not-stored" },
   more: Readonly<Record<string, string>>,
   deadlineAt: number,
   clock: Clock,
@@ -166,6 +171,10 @@ export async function answerMiss(
       return answerHead(request, file, found, more);
     case "late":
       return lateAnswer(file);
+    case "busy":
+      return busyAnswer(file);
+    case "left":
+      return leftAnswer(file);
     case "not-stored": {
       const body = `${shown(file)} is not stored, or may be outdated, and the request allows no upstream request (only-if-cached).`;
       return withoutBody(text(504, body), file, { kind: "not-stored" });

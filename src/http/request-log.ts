@@ -119,6 +119,8 @@ const WORDS: Readonly<Record<Exclude<ResponseOutcome["kind"], CacheStatus["kind"
   "method-not-allowed": "method not allowed",
   "not-allowed": "client not allowed",
   loop: "loop",
+  busy: "refused, too many waiting",
+  left: "the client left",
 };
 
 /** Returns the log's words for an outcome. */

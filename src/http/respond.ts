@@ -166,6 +166,17 @@ export function notFoundAnswer(file: string, found: NotFound): Answer {
   return withoutBody(response, file, { kind: found.kind, reason: reason || headline });
 }
 
+/** Portage goes on to its next mirror at once; others come again when some of what they wait for has come. */
+export function busyAnswer(file: string): Answer {
+  const body = `${file}: too many files are waited for already. Try again.`;
+  return withoutBody(text(503, body, { "retry-after": "10" }), file, { kind: "busy" });
+}
+
+/** Nobody reads this. */
+export function leftAnswer(file: string): Answer {
+  return withoutBody(text(503, `${file}: the client left.`), file, { kind: "left" });
+}
+
 /** The client would give up now; the download goes on, and a later request finds more of it. */
 export function lateAnswer(file: string): Answer {
   const body = `${shown(file)}: no byte has come yet. The download continues, try again.`;

@@ -1,61 +1,111 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createPrioritySemaphore, LONG_TASK_BYTES, maxLongTasks, nextTask, type Task } from "./priority-semaphore.ts";
+import {
+  createPrioritySemaphore,
+  LONG_TASK_BYTES,
+  maxLongTasks,
+  type PrioritySemaphore,
+  type Slot,
+  type Task,
+} from "./priority-semaphore.ts";
 
 const MIB = 1024 * 1024;
 const SMALL = MIB;
 const LARGE = 1000 * MIB;
 
-function task(bytes: number, queuedAt = 0, urgent = true): Task {
-  return { bytes, queuedAt: queuedAt, urgent };
+/** A semaphore whose clock stands still, with the names of the tasks that were granted a slot. */
+function setUp(slots: number, yieldedSlots = 0) {
+  let now = 0;
+  const granted: string[] = [];
+  const held: Slot[] = [];
+  const semaphore = createPrioritySemaphore(
+    () => slots,
+    yieldedSlots,
+    () => now,
+  );
+  function queue(name: string, task: Partial<Task> = {}, queuedAt = 0) {
+    now = queuedAt;
+    const ticket = semaphore.acquire({ bytes: SMALL, urgent: true, ...task });
+    void ticket.granted.then((slot) => {
+      granted.push(name);
+      held.push(slot);
+    });
+    return ticket;
+  }
+  /** Gives back one slot after the other until nobody holds any. */
+  async function drain(): Promise<readonly string[]> {
+    await Bun.sleep(0);
+    for (let slot = held.shift(); slot; slot = held.shift()) {
+      slot.release();
+      await Bun.sleep(0);
+    }
+    return granted;
+  }
+  return { semaphore, queue, drain, granted, held };
 }
 
-test("a short task goes before a long one that was queued a little earlier, not before one that has waited long", () => {
-  expect(nextTask([task(LARGE, 0), task(SMALL, 1000)], [], 4)).toBe(1);
-  expect(nextTask([task(LARGE, 0), task(SMALL, 200_000)], [], 4)).toBe(0);
-  expect(nextTask([task(SMALL, 5), task(SMALL, 3)], [], 4)).toBe(1);
+test("a short task goes before a long one that was queued a little earlier, not before one that has waited long", async () => {
+  const { queue, drain } = setUp(2);
+  queue("running");
+  queue("running too");
+  queue("large", { bytes: LARGE }, 0);
+  queue("late", {}, 200_000);
+  queue("small", {}, 5);
+  queue("smaller", { bytes: 1 }, 5);
+  expect((await drain()).slice(2)).toEqual(["smaller", "small", "large", "late"]);
 });
 
-test("long tasks leave slots for short ones, however many wait", () => {
-  const large = Array.from({ length: 20 }, () => task(LARGE));
+test("long tasks leave slots for short ones, however many wait", async () => {
   for (const slots of [2, 4, 16]) {
-    const running = large.slice(0, maxLongTasks(slots));
-    expect(maxLongTasks(slots)).toBeLessThan(slots);
-    expect(nextTask(large, running, slots)).toBeUndefined();
-    expect(nextTask([...large, task(SMALL, 9e9)], running, slots)).toBe(20);
+    const { queue, granted } = setUp(slots);
+    for (let i = 0; i < 20; i++) queue(`large ${i}`, { bytes: LARGE });
+    await Bun.sleep(0);
+    expect(granted.length).toBe(maxLongTasks(slots));
+    expect(granted.length).toBeLessThan(slots);
+    queue("small");
+    await Bun.sleep(0);
+    expect(granted.at(-1)).toBe("small");
   }
-  expect(nextTask(large, [], 1)).toBe(0);
 });
 
 test("a task that nobody waits for comes last until its priority is raised", async () => {
-  expect(nextTask([task(1, 0, false), task(LARGE, 1000)], [], 2)).toBe(1);
-  expect(nextTask([task(1, 0, false)], [], 2)).toBe(0);
-  const semaphore = createPrioritySemaphore(() => 1);
-  const done = await semaphore.acquire({ bytes: 1, urgent: true }).granted;
-  const order: string[] = [];
-  const start = (name: string, urgent: boolean) => {
-    const ticket = semaphore.acquire({ bytes: 1, urgent });
-    const started = ticket.granted.then((release) => {
-      order.push(name);
-      release();
-    });
-    return { ticket, started };
-  };
-  const ahead = [start("ahead", false), start("urged", false)];
-  const client = start("client", true);
-  ahead[1]?.ticket.raisePriority();
-  done();
-  await Promise.all([client.started, ...ahead.map(({ started }) => started)]);
-  expect(order).toEqual(["urged", "client", "ahead"]);
+  const { queue, drain } = setUp(1);
+  queue("running");
+  queue("ahead", { urgent: false });
+  const raised = queue("raised", { urgent: false });
+  queue("client", {}, 5);
+  raised.raisePriority();
+  expect(await drain()).toEqual(["running", "raised", "client", "ahead"]);
+});
+
+test("clients take turns, however many tasks one of them has queued", async () => {
+  const { queue, drain } = setUp(1);
+  for (let i = 0; i < 6; i++) queue(`greedy ${i}`, { client: "greedy" }, i);
+  queue("modest 0", { client: "modest" }, 100);
+  queue("modest 1", { client: "modest" }, 101);
+  const order = await drain();
+  expect(order.slice(0, 5)).toEqual(["greedy 0", "greedy 1", "modest 0", "greedy 2", "modest 1"]);
+});
+
+test("a task that leaves the queue is not granted a slot, and leaving later changes nothing", async () => {
+  const { semaphore, queue, drain } = setUp(1);
+  const running = queue("running");
+  const leaving = queue("leaving");
+  queue("waiting");
+  leaving.leave();
+  leaving.raisePriority();
+  running.leave();
+  expect(semaphore.waiting).toBe(1);
+  expect(await drain()).toEqual(["running", "waiting"]);
 });
 
 test("a slot given back twice counts once, and a higher limit lets more tasks start", async () => {
   let slots = 1;
-  const semaphore = createPrioritySemaphore(() => slots);
+  const semaphore = createPrioritySemaphore(() => slots, 0);
   const first = await semaphore.acquire({ bytes: 1, urgent: true }).granted;
   const [second, third, fourth] = [1, 2, 3].map((bytes) => semaphore.acquire({ bytes, urgent: true }));
-  first();
-  first();
+  first.release();
+  first.release();
   await second?.granted;
   expect(semaphore.waiting).toBe(2);
   slots = 3;
@@ -64,21 +114,58 @@ test("a slot given back twice counts once, and a higher limit lets more tasks st
   expect(semaphore.waiting).toBe(1);
 });
 
-test("all slots are in use while short tasks wait, never more than there are, and long tasks never hold all of them", () => {
+test("a task that yields gives its slot to the next one once it has a yielded slot, and that one when it ends", async () => {
+  const { semaphore, queue, granted, held } = setUp(1, 1);
+  for (const name of ["first", "second", "third"]) queue(name);
+  await Bun.sleep(0);
+  expect([held[0]?.contended, granted]).toEqual([true, ["first"]]);
+  held[0]?.yield();
+  held[0]?.yield();
+  await Bun.sleep(0);
+  expect(granted).toEqual(["first", "second"]);
+  held[1]?.yield();
+  await Bun.sleep(0);
+  expect([granted.length, semaphore.waiting]).toEqual([2, 1]);
+  held[0]?.release();
+  await Bun.sleep(0);
+  expect([granted.length, semaphore.waiting]).toEqual([3, 0]);
+  held[1]?.release();
+  held[2]?.yield();
+  queue("fourth");
+  await Bun.sleep(0);
+  expect(granted.length).toBe(4);
+});
+
+test("all slots are in use while short tasks wait, never more than there are, and long tasks never hold all of them", async () => {
   const tasks = fc.array(
-    fc.record({ bytes: fc.constantFrom(SMALL, LONG_TASK_BYTES + 1), queuedAt: fc.nat(1000), urgent: fc.boolean() }),
+    fc.record({
+      bytes: fc.constantFrom(SMALL, LONG_TASK_BYTES + 1),
+      urgent: fc.boolean(),
+      client: fc.constantFrom("a", "b", undefined),
+    }),
     { maxLength: 12 },
   );
-  fc.assert(
-    fc.property(tasks, fc.integer({ min: 1, max: 8 }), (all, slots) => {
-      const waiting = [...all];
+  await fc.assert(
+    fc.asyncProperty(tasks, fc.integer({ min: 1, max: 8 }), async (all, slots) => {
       const running: Task[] = [];
-      for (let i = nextTask(waiting, running, slots); i !== undefined; i = nextTask(waiting, running, slots)) {
-        running.push(...waiting.splice(i, 1));
-      }
+      const semaphore: PrioritySemaphore = createPrioritySemaphore(() => slots, 0);
+      for (const task of all) void semaphore.acquire(task).granted.then(() => running.push(task));
+      await Bun.sleep(0);
+      const isLong = ({ bytes }: Task) => bytes > LONG_TASK_BYTES;
+      expect(running.length + semaphore.waiting).toBe(all.length);
       expect(running.length).toBeLessThanOrEqual(slots);
-      if (running.length < slots) expect(waiting.every(({ bytes }) => bytes > LONG_TASK_BYTES)).toBe(true);
-      expect(running.filter(({ bytes }) => bytes > LONG_TASK_BYTES).length).toBeLessThanOrEqual(maxLongTasks(slots));
+      expect(running.filter(isLong).length).toBeLessThanOrEqual(maxLongTasks(slots));
+      if (running.length < slots) expect(all.filter((task) => !running.includes(task)).every(isLong)).toBe(true);
     }),
+    { numRuns: 50 },
   );
+});
+
+test("ten thousand tasks that come and go cost no time to speak of", () => {
+  const { semaphore, queue } = setUp(1);
+  const startedAt = performance.now();
+  const tickets = Array.from({ length: 10_000 }, (_, i) => queue(`${i}`, { client: `${i % 50}`, bytes: i % 977 }));
+  for (const ticket of tickets) ticket.leave();
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(semaphore.waiting).toBe(0);
 });

@@ -1,15 +1,17 @@
 /**
- * Limits how many tasks run at once and picks the next one fairly: short tasks do not wait behind long ones, tasks that somebody
- * waits for go before work ahead of need, and no task waits for ever.
+ * Limits how many tasks run at once and picks the next one fairly: clients take turns, short tasks do not wait behind long ones,
+ * tasks that somebody waits for go before work ahead of need, and no task waits for ever. A task that turns out slow yields
+ * its slot, as far as there are slots for those that have, so that a few of them do not hold up all others.
  */
+import { createHeap, type Heap } from "./heap.ts";
 
 export interface Task {
   /** Size of the work. */
   readonly bytes: number;
   /** Whether somebody waits for it. */
   readonly urgent: boolean;
-  /** Milliseconds of any clock that does not go back. */
-  readonly queuedAt: number;
+  /** Whose turn it takes; undefined for the server's own. */
+  readonly client?: string | undefined;
 }
 
 /** Larger tasks are long. */
@@ -22,78 +24,174 @@ export function maxLongTasks(slots: number): number {
   return Math.max(1, slots - Math.max(1, Math.floor(slots / 4)));
 }
 
-/**
- * Picks the next task (pure): of those that somebody waits for, the one that would be done first had each started when it was
- * queued.
- * @param slots how many there are in all, those of `running` included
- * @returns the index of a waiting task, undefined where none may start now
- */
-export function nextTask(waiting: readonly Task[], running: readonly Task[], slots: number): number | undefined {
-  if (running.length >= slots) return undefined;
-  const noLongTask = running.filter(({ bytes }) => bytes > LONG_TASK_BYTES).length >= maxLongTasks(slots);
-  const doneAt = ({ queuedAt, bytes }: Task) => queuedAt + bytes / BYTES_PER_MS;
-  const eligible = [...waiting.entries()].filter(([, { bytes }]) => !noLongTask || bytes <= LONG_TASK_BYTES);
-  const [first] = eligible.toSorted(
-    ([, a], [, b]) => Number(b.urgent) - Number(a.urgent) || doneAt(a) - doneAt(b) || a.queuedAt - b.queuedAt,
-  );
-  return first?.[0];
+/** Permission to run. */
+export interface Slot {
+  /** Gives the slot back; a second call does nothing. */
+  release(): void;
+  /** Lets another task have the slot, once there is a yielded slot for this one to run on in. */
+  yield(): void;
+  /** Whether other tasks wait. */
+  readonly contended: boolean;
 }
 
 /** A task's place in the queue. */
 export interface Ticket {
-  /** Resolves when the task may start, with a function that gives the slot back (calling it twice does nothing more). */
-  readonly granted: Promise<() => void>;
+  /** Resolves when the task may start. */
+  readonly granted: Promise<Slot>;
   /** Makes the task urgent: somebody waits for it from now on. */
   raisePriority(): void;
+  /** Leaves the queue; does nothing once the slot is granted. */
+  leave(): void;
 }
 
 export interface PrioritySemaphore {
-  acquire(task: Pick<Task, "bytes" | "urgent">): Ticket;
+  acquire(task: Task): Ticket;
   /** How many tasks wait for a slot. */
   readonly waiting: number;
 }
 
-/** @param slots returns how many there are; called at each change */
-export function createPrioritySemaphore(slots: () => number): PrioritySemaphore {
-  interface Entry {
-    task: Task;
-    readonly grant: (release: () => void) => void;
-  }
-  const waiting: Entry[] = [];
+interface Entry {
+  urgent: boolean;
+  readonly isLong: boolean;
+  readonly queuedAt: number;
+  /** When it would be done had it started when it was queued. */
+  readonly doneAt: number;
+  readonly line: Line;
+  readonly grant: (slot: Slot) => void;
+}
+
+/** What one client waits for. */
+interface Line {
+  readonly client: string | undefined;
+  readonly short: Heap<Entry>;
+  readonly long: Heap<Entry>;
+  /** Lines with a lower number go first. */
+  turn: number;
+}
+
+function compareEntries(a: Entry, b: Entry): number {
+  return Number(b.urgent) - Number(a.urgent) || a.doneAt - b.doneAt || a.queuedAt - b.queuedAt;
+}
+
+function compareHeads(a: Entry, b: Entry): number {
+  return Number(b.urgent) - Number(a.urgent) || a.line.turn - b.line.turn || compareEntries(a, b);
+}
+
+/** Returns what the client gets next. */
+function headOf({ short, long }: Line, mayBeLong: boolean): Entry | undefined {
+  if (!mayBeLong || !long.first) return short.first;
+  return short.first && compareEntries(short.first, long.first) < 0 ? short.first : long.first;
+}
+
+/**
+ * @param slots returns how many there are; called at each change
+ * @param yieldedSlots how many tasks more may run that have yielded their slots
+ * @param now milliseconds of any clock that does not go back
+ */
+export function createPrioritySemaphore(
+  slots: () => number,
+  yieldedSlots: number,
+  now: () => number = () => performance.now(),
+): PrioritySemaphore {
+  const lines = new Map<string | undefined, Line>();
   const running = new Set<Entry>();
+  const yielding = new Set<Entry>();
+  const yielded = new Set<Entry>();
+  let runningLong = 0;
+  let waiting = 0;
+  let turn = 0;
+
+  function lineOf(client: string | undefined): Line {
+    const known = lines.get(client);
+    if (known) return known;
+    const line = { client, short: createHeap(compareEntries), long: createHeap(compareEntries), turn };
+    lines.set(client, line);
+    return line;
+  }
+
+  const queueOf = ({ isLong, line }: Entry) => (isLong ? line.long : line.short);
+
+  /** Returns whether the entry was waiting. */
+  function leave(entry: Entry): boolean {
+    const { line } = entry;
+    if (!queueOf(entry).delete(entry)) return false;
+    waiting--;
+    if (line.short.size + line.long.size === 0) lines.delete(line.client);
+    return true;
+  }
+
+  function next(): Entry | undefined {
+    if (waiting === 0 || running.size >= slots()) return undefined;
+    const mayBeLong = runningLong < maxLongTasks(slots());
+    let first: Entry | undefined;
+    for (const line of lines.values()) {
+      const head = headOf(line, mayBeLong);
+      if (head && (!first || compareHeads(head, first) < 0)) first = head;
+    }
+    return first;
+  }
+
+  function stopRunning(entry: Entry): boolean {
+    if (!running.delete(entry)) return false;
+    yielding.delete(entry);
+    if (entry.isLong) runningLong--;
+    return true;
+  }
+
+  function slotOf(entry: Entry): Slot {
+    return {
+      release() {
+        if (stopRunning(entry) || yielded.delete(entry)) startNext();
+      },
+      yield() {
+        if (!running.has(entry)) return;
+        yielding.add(entry);
+        startNext();
+      },
+      get contended() {
+        return waiting > 0;
+      },
+    };
+  }
 
   function startNext(): void {
-    for (;;) {
-      const index = nextTask(
-        waiting.map(({ task }) => task),
-        [...running].map(({ task }) => task),
-        slots(),
-      );
-      const [entry] = index === undefined ? [] : waiting.splice(index, 1);
-      if (!entry) return;
+    for (const entry of yielding) {
+      if (yielded.size >= yieldedSlots) break;
+      stopRunning(entry);
+      yielded.add(entry);
+    }
+    for (let entry = next(); entry; entry = next()) {
+      const { line } = entry;
+      leave(entry);
+      turn = Math.max(turn, line.turn);
+      line.turn = turn + 1;
       running.add(entry);
-      entry.grant(() => {
-        if (running.delete(entry)) startNext();
-      });
+      if (entry.isLong) runningLong++;
+      entry.grant(slotOf(entry));
     }
   }
 
   return {
-    acquire({ bytes, urgent }) {
-      const { promise: granted, resolve: grant } = Promise.withResolvers<() => void>();
-      const entry: Entry = { task: { bytes, urgent, queuedAt: performance.now() }, grant };
-      waiting.push(entry);
+    acquire({ bytes, urgent, client }) {
+      const { promise: granted, resolve: grant } = Promise.withResolvers<Slot>();
+      const queuedAt = now();
+      const doneAt = queuedAt + bytes / BYTES_PER_MS;
+      const entry: Entry = { urgent, isLong: bytes > LONG_TASK_BYTES, queuedAt, doneAt, line: lineOf(client), grant };
+      queueOf(entry).add(entry);
+      waiting++;
       startNext();
       return {
         granted,
         raisePriority() {
-          entry.task = { ...entry.task, urgent: true };
-          startNext();
+          if (entry.urgent || !queueOf(entry).delete(entry)) return;
+          entry.urgent = true;
+          queueOf(entry).add(entry);
         },
+        leave: () => void leave(entry),
       };
     },
     get waiting() {
-      return waiting.length;
+      return waiting;
     },
   };
 }

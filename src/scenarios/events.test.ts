@@ -93,11 +93,11 @@ test("shutting down ends all streams and accepts no new ones", async () => {
     state: { status: () => ({}) as never, downloads: () => ({}) as never },
     onError: () => undefined,
   });
-  const response = events.subscribe(new AbortController().signal);
+  const response = events.subscribe(new AbortController().signal, "::1");
   expect(events.subscribers).toBe(1);
   events.close();
   expect(await response.text()).toContain("event: status");
-  expect([events.subscribers, events.subscribe(new AbortController().signal).status]).toEqual([0, 503]);
+  expect([events.subscribers, events.subscribe(new AbortController().signal, "::1").status]).toEqual([0, 503]);
 });
 
 test("a subscriber that reads nothing costs no memory: the events that it misses are not queued", async () => {
@@ -107,7 +107,7 @@ test("a subscriber that reads nothing costs no memory: the events that it misses
     state: { status: () => ({}) as never, downloads: () => ({ downloads: [`${turn++}${noise}`] }) as never },
     onError: () => undefined,
   });
-  const response = events.subscribe(new AbortController().signal);
+  const response = events.subscribe(new AbortController().signal, "::1");
   // Of 200 KB per second only the limit and one event are buffered.
   await Bun.sleep(4_500);
   events.close();

@@ -1,22 +1,25 @@
 /**
  * Puts together the cache of mirror files: what their downloads and look-ups need.
  */
+
+import type { Heads } from "../cache/heads.ts";
 import { createMirrorFilePolicies } from "../cache/mirror-files/download-policy.ts";
 import { createMirrorFileCache, type MirrorFileCache, type MirrorFileCacheDeps } from "../cache/mirror-files/lookup.ts";
 import { createStoredMirrorFiles } from "../cache/mirror-files/stored-files.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
 import type { StartDownload } from "../cache/start-download.ts";
 import type { FileRows } from "../index/files.ts";
-import { createSemaphore } from "../lib/semaphore.ts";
+import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 
 export interface MirrorFileParts
-  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "inUse" | "clock" | "log"> {
+  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "queue" | "inUse" | "clock" | "log"> {
   readonly storedFiles: MirrorFileCacheDeps["storedFiles"] &
     Parameters<typeof createStoredMirrorFiles>[0]["storedFiles"];
   readonly mirrors: Mirrors;
   readonly rows: FileRows;
   readonly startDownload: StartDownload;
+  readonly heads: Heads;
   readonly negativeTtlMs: () => number;
 }
 
@@ -26,21 +29,24 @@ export interface ComposedMirrorFiles {
   forgetFailures(): void;
 }
 
-/** Paths that no mirror has must not cost upstream much either; a slot is taken for as long as a transfer takes. */
+/** Mirror files asked for at once: paths that no mirror has must not cost upstream much either. */
 const DOWNLOAD_SLOTS = 16;
+/** Transfers that take longer than asking does, beside those that hold a slot. */
+const YIELDED_SLOTS = 32;
 /** Where no mirror could be asked, stored files are served without asking for so long. */
 const UNREACHABLE_MS = 15_000;
 
 export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
-  const { storedFiles, rows, mirrors, startDownload, flights, inUse, clock, log } = parts;
+  const { storedFiles, rows, mirrors, startDownload, flights, heads, queue, inUse, clock, log } = parts;
   const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, clock, log });
   const absent = createNegativeCache(parts.negativeTtlMs, clock);
   const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
+  const slots = createPrioritySemaphore(() => DOWNLOAD_SLOTS, YIELDED_SLOTS);
   const policies = createMirrorFilePolicies({
     rows,
     storedMirrorFiles,
     sources: mirrors.mirrorFileSources,
-    slots: createSemaphore(DOWNLOAD_SLOTS),
+    slots,
     clock,
   });
   return {
@@ -52,9 +58,11 @@ export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles 
       flights,
       absent,
       unreachable,
-      startDownload: ({ name, upstream }, stored) =>
-        startDownload(policies.policyOf(name, stored, upstream), upstream, true),
-      askHead: ({ name, upstream }) => policies.askHead(name, upstream),
+      queue,
+      startDownload: ({ name, upstream, waiter }, stored) =>
+        startDownload(policies.policyOf(name, stored, upstream, waiter.client), upstream, true),
+      askHead: (key, { name, upstream, waiter }) =>
+        heads.ask(key, slots, waiter, (signal) => policies.askHead(name, upstream, signal)),
       clock,
       log,
     }),

@@ -5,6 +5,7 @@
 import { composeActions } from "../actions/actions.ts";
 import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
+import { createHeads } from "../cache/heads.ts";
 import { type Cache, createCache } from "../cache/lookup.ts";
 import { createDistfileDownloads } from "../cache/miss.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
@@ -25,10 +26,10 @@ import type { Index } from "../index/open.ts";
 import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
+import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
-import { createSemaphore } from "../lib/semaphore.ts";
 import { createRepositoryRefresh, unreadableNote } from "../repos/refresh.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
@@ -81,10 +82,18 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Downloads at once of names that no repository knows: random names must not cost upstream much. */
+/** Names that no repository knows, asked for at once: random names must not cost upstream much. */
 const UNKNOWN_DOWNLOADS = 4;
-/** Downloads at the speed of slow clients, with 5 MiB in memory each, beside those that hold a slot. */
+/** Downloads of unknown names that take longer than asking does, beside those that hold a slot. */
+const UNKNOWN_YIELDED_SLOTS = 28;
+/** Downloads that trickle in, or run at the speed of slow clients with 5 MiB in memory each, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
+/** Known names asked for by HEAD at once. */
+const HEADS = 16;
+/** Downloads that clients wait for, without a slot so far: more are refused, as these would be late anyway. */
+const MAX_QUEUED = 2_000;
+/** Downloads that one client may wait for at once: it may be the proxy of a whole network. */
+const MAX_QUEUED_PER_CLIENT = 250;
 /** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
@@ -163,9 +172,10 @@ export function compose(parts: Parts): Server {
     },
     lineCapacity: createLineCapacity(clock),
   };
-  const yieldedSlots = createSemaphore(YIELDED_SLOTS);
+  const queue = createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT);
+  const heads = createHeads(queue, clock);
   const startDownload = createStartDownload({
-    download: (plan, upstream) => createDownload(plan, upstream, { hasher, yieldedSlots, limits, clock, log }),
+    download: (plan, upstream) => createDownload(plan, upstream, { hasher, limits, clock, log }),
     store,
     rows,
     reserve: composedStore.reserve,
@@ -181,8 +191,11 @@ export function compose(parts: Parts): Server {
     negativeCache,
     rows,
     findSources,
-    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads),
-    unknownDownloads: createSemaphore(UNKNOWN_DOWNLOADS),
+    heads,
+    queue,
+    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
+    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
+    headSlots: createPrioritySemaphore(() => HEADS, 0),
     clock,
     log,
   });
@@ -234,6 +247,8 @@ export function compose(parts: Parts): Server {
     mirrors,
     startDownload,
     flights,
+    heads,
+    queue,
     inUse,
     negativeTtlMs: () => config.fetcher.negative_ttl,
     clock,
@@ -244,7 +259,8 @@ export function compose(parts: Parts): Server {
   const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
   // A user who names files wants these and no others, so nothing is read ahead.
   const exactCache = createDistfileCache({ missed: () => undefined, served: () => undefined });
-  const ownGet = { method: "GET", upstream: ownUpstream } as const;
+  const waiter = { client: undefined, signal: new AbortController().signal };
+  const ownGet = { method: "GET", upstream: ownUpstream, waiter } as const;
   const composedActions = composeActions({
     lookup: (name) =>
       isMirrorPath(name)

@@ -20,6 +20,8 @@ export interface PartialFolder {
   sweep(before: number): number;
   /** Bytes of the part files that nobody writes just now. */
   leftBytes(): number;
+  /** Bytes that an earlier download left of a name. */
+  leftBytesOf(name: string): number;
 }
 
 /** Opens the part file; undefined where something else has its name. */
@@ -87,6 +89,7 @@ export function openPartialFolder(folder: string): PartialFolder {
       }
       return swept;
     },
+    leftBytesOf: (name) => left.get(`${folder}/${name}`) ?? 0,
     leftBytes: () => left.values().reduce((sum, bytes) => sum + bytes, 0),
   };
 }

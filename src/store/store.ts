@@ -65,6 +65,8 @@ export interface Store {
   sweepParts(before: number): number;
   /** Bytes of the part files that nobody writes just now. */
   leftPartBytes(): number;
+  /** Bytes that an earlier download left of a name. */
+  leftPartBytesOf(name: FileName): number;
 }
 
 /** The store's own layout, whatever is announced to clients. */
@@ -179,5 +181,6 @@ export function openStore(location: string): Store {
     },
     sweepParts: parts.sweep,
     leftPartBytes: parts.leftBytes,
+    leftPartBytesOf: (name) => parts.leftBytesOf(partName(name)),
   };
 }

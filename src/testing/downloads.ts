@@ -8,6 +8,7 @@ import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
+import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
@@ -84,11 +85,16 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
 export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<DownloadDeps> {
   return {
     hasher,
-    yieldedSlots: createSemaphore(1),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
     clock: systemClock,
     log: await openLog("error", "text"),
   };
+}
+
+/** Grants a slot at once. */
+export function freeSlot(): Ticket {
+  const slot: Slot = { release: () => undefined, yield: () => undefined, contended: false };
+  return { granted: Promise.resolve(slot), raisePriority: () => undefined, leave: () => undefined };
 }
 
 /** Opens a part file at that path, with the bytes that are there. */

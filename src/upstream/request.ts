@@ -212,7 +212,7 @@ async function sendGated(
   signal: AbortSignal,
 ): Promise<Exchange> {
   const { hostGate } = settings;
-  const leave = await hostGate.enter(target.host);
+  const leave = await abortable(hostGate.enter(target.host), signal, (late) => late(false));
   let answered = false;
   try {
     const exchange = await sendOnce(request, target, cookie, settings, loopHeaders, signal);

@@ -9,7 +9,7 @@ import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseHttpDate } from "../../lib/http-date.ts";
-import type { Semaphore } from "../../lib/semaphore.ts";
+import type { PrioritySemaphore } from "../../lib/priority-semaphore.ts";
 import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
 import type { DownloadPolicy } from "../start-download.ts";
 import { checkDigest } from "./digest-check.ts";
@@ -23,18 +23,23 @@ export interface MirrorFilePolicyDeps {
   readonly storedMirrorFiles: StoredMirrorFiles;
   /** Returns the mirrors in the order to try. */
   readonly sources: (path: MirrorPath) => readonly Source[];
-  readonly slots: Semaphore;
+  readonly slots: PrioritySemaphore;
   readonly clock: Clock;
 }
 
 export interface MirrorFilePolicies {
   /** @param before the stored file, whose changes are requested; undefined where there is none */
-  policyOf(path: MirrorPath, before: StoredMirrorFile | undefined, upstream: UpstreamClient): DownloadPolicy;
+  policyOf(
+    path: MirrorPath,
+    before: StoredMirrorFile | undefined,
+    upstream: UpstreamClient,
+    client: string | undefined,
+  ): DownloadPolicy;
   /**
    * Asks mirrors for a file by HEAD.
    * @throws {UnavailableError} when none has it
    */
-  askHead(path: MirrorPath, upstream: UpstreamClient): Promise<UpstreamHead>;
+  askHead(path: MirrorPath, upstream: UpstreamClient, signal: AbortSignal): Promise<UpstreamHead>;
 }
 
 /** An ETag means something only to the mirror that gave it; mirroring keeps the modification time, which all mirrors know. */
@@ -63,7 +68,7 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
   }
 
   return {
-    policyOf(path, before, upstream) {
+    policyOf(path, before, upstream, client) {
       // Of the response that counts: when it was requested, and when it came.
       let [askedAt, answeredAt] = [clock.now(), clock.now()];
       return {
@@ -87,7 +92,7 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
           },
         },
         findSources: async () => sourcesOf(path),
-        requestSlot: () => ({ granted: slots.acquire(), raisePriority: () => undefined }),
+        requestSlot: (urgent) => slots.acquire({ bytes: 0, urgent, client }),
         putRow({ stamp }, { computed, fields, url }) {
           const { size, blake2b } = computed;
           const now = clock.now();
@@ -100,13 +105,6 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
         },
       };
     },
-    async askHead(path, upstream) {
-      const release = await slots.acquire();
-      try {
-        return await headFrom(path, undefined, sourcesOf(path), upstream);
-      } finally {
-        release();
-      }
-    },
+    askHead: (path, upstream, signal) => headFrom(path, undefined, sourcesOf(path), upstream, signal),
   };
 }

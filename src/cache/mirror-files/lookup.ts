@@ -9,19 +9,24 @@ import type { Download } from "../../fetch/download.ts";
 import type { Flights } from "../../fetch/flights.ts";
 import type { UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
+import type { ClientLimit } from "../../lib/client-limit.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { parseHttpDate } from "../../lib/http-date.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { InUse } from "../in-use.ts";
 import { MAX_REJOINS } from "../miss.ts";
 import type { NegativeCache } from "../negative-cache.ts";
+import { startQueued } from "../queue.ts";
 import {
+  type Busy,
   countUse,
   type IncomingResult,
   incomingResult,
   inTime,
+  type Left,
   type LookupRequest,
   type LookupResult,
+  type NotFound,
   notFoundResult,
   type StoredResult,
 } from "../result.ts";
@@ -64,8 +69,13 @@ export interface MirrorFileCacheDeps {
   readonly unreachable: NegativeCache;
   /** Asks for what may have changed since `stored` came, or for the file where there is none. */
   readonly startDownload: (request: MirrorFileRequest, stored: StoredMirrorFile | undefined) => Download;
-  /** @throws {UnavailableError} */
-  readonly askHead: (request: MirrorFileRequest) => Promise<UpstreamHead>;
+  /** Limits how many downloads clients wait for. */
+  readonly queue: ClientLimit;
+  /**
+   * @param key identifies the file
+   * @throws {UnavailableError}
+   */
+  readonly askHead: (key: string, request: MirrorFileRequest) => Promise<UpstreamHead | Busy | Left>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -97,8 +107,13 @@ function asResult(error: unknown): Revalidated {
   throw error;
 }
 
+/** Returns a failure as one of time. */
+function asTimedOut(found: NotFound | Busy): NotFound | Busy {
+  return found.kind === "busy" ? found : { ...found, kind: "timed-out" };
+}
+
 export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCache {
-  const { storedFiles, storedMirrorFiles, rows, inUse, flights, absent, unreachable, clock, log } = deps;
+  const { storedFiles, storedMirrorFiles, rows, inUse, flights, queue, absent, unreachable, clock, log } = deps;
 
   function serveStored(
     { method }: MirrorFileRequest,
@@ -116,12 +131,19 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     status: Forwarded,
   ): Promise<Revalidated> {
     const askedAt = clock.now();
-    const answer = await deps.askHead(request);
+    const answer = await deps.askHead(keyOf(request.name), request);
+    if ("kind" in answer) return answer;
     if (!file || !isSame(file, answer)) {
       return { kind: "head", head: answer, expected: undefined, status };
     }
     storedMirrorFiles.freshen(file, { ...answer, askedAt });
     return NOT_MODIFIED;
+  }
+
+  function start(request: MirrorFileRequest, file: StoredMirrorFile | undefined): Download | Busy | Left {
+    const { name, waiter } = request;
+    if (waiter.signal.aborted) return { kind: "left" };
+    return startQueued(queue, waiter, () => flights.start(keyOf(name), () => deps.startDownload(request, file)));
   }
 
   async function download(
@@ -130,13 +152,14 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     status: Forwarded,
     rejoins = MAX_REJOINS,
   ): Promise<MirrorFileResult> {
-    const { name } = request;
+    const { name, waiter } = request;
     // No await between join and start: that is what makes it one download.
     const joined = flights.join(keyOf(name));
-    const coming = joined ?? flights.start(keyOf(name), () => deps.startDownload(request, file));
-    let answer: IncomingResult;
+    const coming = joined ?? start(request, file);
+    if ("kind" in coming) return coming;
+    let answer: IncomingResult | Left;
     try {
-      answer = await incomingResult(coming, { ...status, collapsed: joined !== undefined });
+      answer = await incomingResult(coming, { ...status, collapsed: joined !== undefined }, waiter);
     } catch (error) {
       // The loop was that of the request which started the download.
       const mayRetry =
@@ -144,6 +167,7 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
       if (mayRetry) return await download(request, file, status, rejoins - 1);
       throw error;
     }
+    if (answer.kind === "left") return answer;
     const current = coming.stored ? await storedMirrorFiles.find(name) : undefined;
     if (!current) {
       countUse(rows, coming, joined !== undefined, clock.now());
@@ -162,9 +186,14 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     const isFound = file?.source === "";
     if ((request.method === "HEAD" || isFound) && !flights.join(keyOf(request.name))) {
       const answer = await head(request, file, status);
-      if (request.method === "HEAD" || answer.kind === "not-modified") return answer;
+      if (request.method === "HEAD" || answer.kind !== "head") return answer;
     }
     return await download(request, isFound ? undefined : file, status);
+  }
+
+  function noteUnreachable(name: MirrorPath, found: NotFound | Busy): void {
+    // A loop is the client's, not the mirror's.
+    if (found.kind !== "busy" && !hasLooped(found.attempts)) unreachable.add(name, found.attempts);
   }
 
   /** Serves the stale file where no mirror could be asked and it may be used; removes it where no mirror has it any more. */
@@ -179,12 +208,11 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
       absent.add(name, found.attempts);
       return found;
     }
-    if (found.kind !== "failed" && found.kind !== "timed-out") return found;
-    // A loop is the client's, not the mirror's.
-    if (!hasLooped(found.attempts)) unreachable.add(name, found.attempts);
+    if (found.kind !== "busy" && found.kind !== "failed" && found.kind !== "timed-out") return found;
+    noteUnreachable(name, found);
     if (!file) return found;
     // 504 where the file is stored and must not be used (section 5.2.2.2).
-    if (!mayBeStale(file.metadata) || directives.has("no-cache")) return { ...found, kind: "timed-out" };
+    if (!mayBeStale(file.metadata) || directives.has("no-cache")) return asTimedOut(found);
     return serveStored(request, file, { kind: "forwarded", reason: "stale", collapsed: false, response: "none" });
   }
 

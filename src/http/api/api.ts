@@ -7,6 +7,7 @@ import type { ApiState } from "../../api/state.ts";
 import { parseFileName } from "../../distfile/mirror-path.ts";
 import type { Logger } from "../../lib/log.ts";
 import { shown } from "../../lib/text.ts";
+import { plainAddress } from "../allow.ts";
 import type { Peers } from "../dashboard.ts";
 import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
@@ -53,6 +54,10 @@ function fileResponse({ url }: Request, state: ApiState): Response {
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
 
+function addressOf(request: Request, peers: Peers | null): string {
+  return plainAddress(peers?.requestIP(request)?.address ?? "");
+}
+
 function wantsEvents({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
 }
@@ -81,7 +86,7 @@ export function createApi(
     app.get(API_PREFIX + route.path, ({ request, server }) =>
       respond(request, server, () =>
         route.path === "/downloads" && wantsEvents(request)
-          ? events.subscribe(request.signal)
+          ? events.subscribe(request.signal, addressOf(request, server))
           : routeResponse(request, route, state),
       ),
     );
@@ -94,7 +99,7 @@ export function createApi(
     }),
   );
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
-    respond(request, server, () => events.subscribe(request.signal)),
+    respond(request, server, () => events.subscribe(request.signal, addressOf(request, server))),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => fileResponse(request, state)),

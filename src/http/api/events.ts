@@ -3,6 +3,7 @@
  * encoded once for all subscribers and contains the whole state, so that a slow subscriber simply misses some.
  */
 import type { ApiState } from "../../api/state.ts";
+import { createClientLimit } from "../../lib/client-limit.ts";
 import { problem, readableJson } from "./problem.ts";
 
 export interface EventsDeps {
@@ -11,8 +12,8 @@ export interface EventsDeps {
 }
 
 export interface Events {
-  /** Returns the stream; 503 if there are too many, or the server is shutting down. */
-  subscribe(signal: AbortSignal): Response;
+  /** Returns the stream; 503 if there are too many, in all or for this client, or the server is shutting down. */
+  subscribe(signal: AbortSignal, client: string): Response;
   readonly subscribers: number;
   /** Ends all streams and rejects new ones. */
   close(): void;
@@ -23,6 +24,8 @@ const STATUS_EVERY_TICKS = 2;
 /** Proxies and browsers close silent connections. */
 const HEARTBEAT_TICKS = 15;
 const MAX_SUBSCRIBERS = 1_000;
+/** Streams of one address, so that nobody locks others out; it may be a proxy with many watchers behind it. */
+const MAX_SUBSCRIBERS_PER_CLIENT = 100;
 /** Buffer of one subscriber: a few events. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 const MAX_BEHIND_TICKS = 60;
@@ -38,6 +41,8 @@ const HEADERS = {
 
 interface Subscriber {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** Gives the client's place back. */
+  readonly release: () => void;
   behindTicks: number;
 }
 
@@ -51,6 +56,7 @@ const HEARTBEAT = encoder.encode(": alive\n\n");
 
 export function createEvents({ state, onError }: EventsDeps): Events {
   const subscribers = new Set<Subscriber>();
+  const limit = createClientLimit(MAX_SUBSCRIBERS, MAX_SUBSCRIBERS_PER_CLIENT);
   let timer: NodeJS.Timeout | undefined;
   let ticks = 0;
   let silentTicks = 0;
@@ -59,6 +65,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
 
   function leave(subscriber: Subscriber): void {
     subscribers.delete(subscriber);
+    subscriber.release();
     if (subscribers.size > 0) return;
     clearInterval(timer);
     timer = undefined;
@@ -102,10 +109,12 @@ export function createEvents({ state, onError }: EventsDeps): Events {
   }
 
   return {
-    subscribe(signal) {
+    subscribe(signal, client) {
       if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
-      if (subscribers.size >= MAX_SUBSCRIBERS) {
-        return problem(503, `There are ${MAX_SUBSCRIBERS} subscribers already.`, { "retry-after": "60" });
+      const release = limit.enter(client);
+      if (!release) {
+        const most = `${MAX_SUBSCRIBERS} subscribers, ${MAX_SUBSCRIBERS_PER_CLIENT} from one address`;
+        return problem(503, `There may be ${most}, and no more.`, { "retry-after": "60" });
       }
       const first = [event("status", state.status()), event("downloads", state.downloads())];
       let subscriber: Subscriber | undefined;
@@ -113,7 +122,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
       const stream = new ReadableStream<Uint8Array>(
         {
           start(controller) {
-            subscriber = { controller, behindTicks: 0 };
+            subscriber = { controller, release, behindTicks: 0 };
             subscribers.add(subscriber);
             for (const bytes of first) controller.enqueue(bytes);
           },
