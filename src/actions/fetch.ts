@@ -168,9 +168,9 @@ async function fetchAll(
 export function createFetch(parts: FetchDeps): Action<FetchRequest, FetchReport> {
   return async (request, { onProgress, signal }) => {
     if (request.names.length + request.packages.length === 0)
-      throw new ActionError(422, "Name files or packages to fetch");
+      throw new ActionError(422, "files: expected names of files or packages, got none");
     if (request.version !== undefined && request.packages.length === 0) {
-      throw new ActionError(422, "A version needs a package: none was named");
+      throw new ActionError(422, "version: expected packages with it, got none");
     }
     const startedAt = performance.now();
     onProgress(progressOf("reading repositories"));

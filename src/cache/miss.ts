@@ -149,7 +149,7 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
       download = joined ?? startQueued(queue, waiter, () => start(target, upstream, waiter.client, true));
     } catch (error) {
       log.error("Cannot start to fetch {file}: {error}", { file: target.name, error });
-      return [{ source: "this server", kind: "failed", detail: "cannot take it, its log says why" }];
+      return [{ source: "this server", kind: "failed", detail: "cannot store it (see its log)" }];
     }
     if ("kind" in download) return download;
     joined?.raisePriority();

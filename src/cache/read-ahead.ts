@@ -103,7 +103,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
       // The siblings of a file that was waiting are waiting as well.
       if (deps.maxDownloads === 0 || stopped || waiting.delete(name)) return;
       expand(name, content).then(fill, (error: unknown) => {
-        log.warn("Cannot find out what will be requested after {file}: {error}", { file: name, error });
+        log.warn("Cannot find the files to fetch ahead after {file}: {error}", { file: name, error });
       });
     },
     served(name) {

@@ -173,7 +173,8 @@ function createProgram(
         const line = text
           .trim()
           .replaceAll("\n", " ")
-          .replace(/^error: /, "portcache: ");
+          .replace(/^error: /, "portcache: ")
+          .replace(/\. Expected (\d+) arguments? but got (\d+)\.$/, ": expected $1, got $2");
         write(`${line.replace("(Did you mean", "(did you mean")}\n`);
       },
     })

@@ -60,11 +60,12 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   healthcheck: {
     summary: "ask whether the server answers",
     description:
-      "Ask /healthz at the configured address and port. Exits with 1 if the server does not answer that it is well within 10 seconds.",
+      "Ask /healthz at the configured address and port. Exits with 1 if the server does not answer 200 within 10 seconds.",
     options: [
       {
         flags: "--hung",
-        description: "exit with 1 only if it takes connections but does not answer, three times: for supervisors",
+        description:
+          "for supervisors: exit with 1 only if the server accepts connections three times without answering",
       },
     ],
   },

@@ -13,7 +13,7 @@ import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { createFileRows, digestsOfRow } from "../index/files.ts";
 import { readIndex } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
-import { formatBytes, formatCount } from "../lib/format.ts";
+import { formatBytes, plural } from "../lib/format.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -103,6 +103,11 @@ function toText(resolved: Resolved, paint: Output["paint"]): string {
   return [paint("bold", resolved.file), ...lines, ...others].join("\n");
 }
 
+function sizeText(bytes: number): string {
+  const exact = plural(bytes, "byte");
+  return bytes < 1024 ? exact : `${formatBytes(bytes)} (${exact})`;
+}
+
 function contentRows(
   { entry, packages, uris, mirrors, mirrorsLast, restrict, refusals }: ResolvedContent,
   paint: Output["paint"],
@@ -113,7 +118,7 @@ function contentRows(
   const restrictions = restrict.fetch ? ["fetch"] : restrict.mirror ? ["mirror"] : [];
   const [algorithm = "", hex = ""] = entry.other?.split(" ") ?? [];
   return [
-    ["Size", `${formatBytes(entry.size)} (${formatCount(entry.size)} bytes)`],
+    ["Size", sizeText(entry.size)],
     ...(entry.blake2b === undefined ? [] : [["BLAKE2B", entry.blake2b]]),
     ...(entry.sha512 === undefined ? [] : [["SHA512", entry.sha512]]),
     ...(entry.other === undefined ? [] : [[algorithm, hex]]),

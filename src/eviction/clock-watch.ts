@@ -66,7 +66,7 @@ export function createClockWatch({ times, clock, monotonicMs, log }: ClockWatchD
 
   function warn(ms: number): void {
     const [direction, seconds] = [ms > 0 ? "forward" : "back", Math.round(Math.abs(ms) / 1000)];
-    log.warn("The clock was set {direction} by {seconds} s: no stored file counts as older for it", {
+    log.warn("The clock was set {direction} by {seconds} s: the ages of stored files are corrected", {
       direction,
       seconds,
     });
@@ -79,7 +79,7 @@ export function createClockWatch({ times, clock, monotonicMs, log }: ClockWatchD
     shift(gapMs, Number.POSITIVE_INFINITY, lookedAt);
   } else if (gapMs > MAX_GAP_MS) {
     const days = Math.floor(gapMs / MAX_GAP_MS);
-    log.info("The clock says that nothing ran here for {days} days: no stored file counts as older by more than one", {
+    log.info("The clock is {days} days ahead of the last run: stored files count as one day older at most", {
       days,
     });
     shift(gapMs - MAX_GAP_MS, Number.POSITIVE_INFINITY, lookedAt);

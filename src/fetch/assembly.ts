@@ -99,7 +99,7 @@ export async function discardAll(assembly: Assembly, distrust = false): Promise<
  */
 export async function discardOtherFile(assembly: Assembly): Promise<void> {
   if (assembly.revalidation && assembly.writer.tail.begun) {
-    throw new SourceError("failed", "is not known to have the same file as the one that broke off");
+    throw new SourceError("failed", "may have another file than the source that broke off");
   }
   assembly.discardedBytes += assembly.writer.position;
   await discardAll(assembly);
@@ -110,7 +110,8 @@ async function checkSameFile(assembly: Assembly, url: string, response: Upstream
   if (hasExpectedHash(assembly) || assembly.writer.position === 0 || isSameFile(assembly, url, response)) return;
   // Under an ETag a range is the server's word that the file is the same; a date is compared here as well.
   if (response.offset > 0 && assembly.validator?.url === url && assembly.validator.etag !== undefined) return;
-  if (response.offset > 0) throw new SourceError("failed", "goes on with another file than the one that broke off");
+  if (response.offset > 0)
+    throw new SourceError("failed", "continues with another file than the source that broke off");
   await discardOtherFile(assembly);
 }
 
@@ -310,7 +311,7 @@ async function receiveBody(
     throw new SourceError("failed", `ended after ${writer.position} of ${total} bytes`);
   }
   if (writer.total === undefined && !response.delimited) {
-    throw new SourceError("failed", "sends a body whose end can't be told from a break");
+    throw new SourceError("failed", "sends a body without a length, which may have been cut off");
   }
 }
 

@@ -130,7 +130,7 @@ function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Log
   if (!stop.aborted) log.error("Cannot fetch {file}: {error}", { file: name, error });
   const attempt = stop.aborted
     ? ({ source: "this server", kind: "timeout", detail: "is shutting down" } as const)
-    : ({ source: "this server", kind: "failed", detail: "cannot take it, its log says why" } as const);
+    : ({ source: "this server", kind: "failed", detail: "cannot store it (see its log)" } as const);
   return new UnavailableError(`No source has ${name}`, [attempt], { cause: error });
 }
 

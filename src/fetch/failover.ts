@@ -135,7 +135,7 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
     (openRecords.get(source) ?? source.startRequest(0)).end(outcome);
     attemptLog.corrupt(source, why);
   }
-  const otherBytes = "has other bytes than the Manifest says";
+  const otherBytes = "does not match the hashes in the Manifest";
   try {
     const result = await verify(assembly);
     if (result.kind === "right") {

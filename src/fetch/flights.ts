@@ -65,7 +65,11 @@ export function createFlights({ clock, log }: FlightsDeps): Flights {
       await within(clock, STOP_MS, Promise.all(ended));
       for (const { name, phase, hereBytes, size } of left) {
         const has = `${hereBytes} of ${size ?? "?"} bytes`;
-        log.error("{file} does not stop ({phase}, has {has}): it is left behind", { file: name, phase, has });
+        log.error("The download of {file} does not stop ({phase}, has {has}): continuing without it", {
+          file: name,
+          phase,
+          has,
+        });
       }
     },
   };

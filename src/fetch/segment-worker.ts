@@ -66,7 +66,9 @@ async function requestSegment(
   const timer = setInterval(() => {
     if (!scheduler.hasAlternatives(worker)) return;
     worker.late = true;
-    controller.abort(new SourceError("failed", `no first byte within ${Math.round(limitMs)} ms, others are there`));
+    controller.abort(
+      new SourceError("failed", `no first byte within ${Math.round(limitMs)} ms, while other sources are left`),
+    );
   }, limitMs);
   try {
     const range = { offset: segment.position, end: segment.end };

@@ -113,7 +113,7 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
   for (;;) {
     // After the last reader has left, the descriptor may belong to another file.
     if (!cursor.open) throw new BrokenOffError("the reader was closed");
-    if (cursor.tooSlow) throw new BrokenOffError("the client takes the file too slowly, which can't be stored");
+    if (cursor.tooSlow) throw new BrokenOffError("the client is too slow for a file that can't be stored");
     checkStillValid(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
     const limit = state.until(cursor.position);

@@ -98,7 +98,7 @@ async function answerPost(
     return problem(429, "Too many wrong tokens: try again later.", { "retry-after": "5" });
   if (refusal) {
     if (limits.lines.take(performance.now()))
-      log.warn("{client} may not request {action}: {detail}", { client, action, detail: refusal.detail });
+      log.warn("refused {action} from {client}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
   log.info(`${client === "socket" ? "a command over the socket" : "{client}"} requests {action}`, { client, action });
@@ -109,7 +109,8 @@ async function answerPost(
 function refuseRoute({ method }: Request, path: string): Response {
   const allow = methodsOf(path);
   const refuse = path.startsWith("/api/") ? problem : text;
-  if (allow !== undefined) return refuse(405, `${shown(path)} accepts ${allow}, not ${shown(method)}.`, { allow });
+  if (allow !== undefined)
+    return refuse(405, `${shown(path)} accepts ${allow.replaceAll(", ", " and ")}, not ${shown(method)}.`, { allow });
   const hint = refuse === problem ? `${API_PREFIX}/openapi.json describes the API` : "Distfiles are below /distfiles/";
   return refuse(404, `Nothing is here. ${hint}.`);
 }

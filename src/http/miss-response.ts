@@ -148,7 +148,7 @@ function answerHead(request: Request, file: string, found: HeadResult, more: Rea
   const validators = { etag: etagOf(expected?.blake2b), lastModifiedAt: head.lastModifiedAt };
   const headers = fileHeaders(validators, cacheStatusField(status, false), more);
   const response = preconditionResponse(request, headers) ?? headResponse(headers, expected?.size ?? head.total);
-  return withoutBody(response, file, { kind: "head" });
+  return { ...withoutBody(response, file, { kind: "head" }), source: head.url };
 }
 
 /**

@@ -73,7 +73,8 @@ export function fileHeaders(
 /** Returns 304 or 412 if the preconditions of the request ask for it. */
 export function preconditionResponse(request: Request, { validators, fields }: FileHeaders): Response | undefined {
   const { headers } = request;
-  if (isPreconditionFailed(headers, validators)) return text(412, "The file is not the one that the request names.");
+  if (isPreconditionFailed(headers, validators))
+    return text(412, "The file does not match the If-Match or If-Unmodified-Since of the request.");
   if (!isNotModified(headers, validators)) return undefined;
   const { "content-type": _type, "content-disposition": _name, ...kept } = fields;
   return new Response(null, { status: 304, headers: kept });

@@ -89,7 +89,7 @@ test("only a wrong file of the right size is not to be had", async () => {
   const { url } = await start(bad);
   const answer = await fetch(`${url}/distfiles/sha256.tar`);
   expect(answer.status).toBe(502);
-  expect(await answer.text()).toContain("other bytes than the Manifest says");
+  expect(await answer.text()).toContain("does not match the hashes in the Manifest");
 });
 
 test("a file whose Manifest has no usable hash is stored as unverified, and says so everywhere", async () => {

@@ -67,7 +67,10 @@ function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
       const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
       if (signals++ > 0) process.exit(code);
       const seconds = drainMs() / 1000;
-      log.info("{signal}: transfers have {seconds} s to end; a second signal ends them at once", { signal, seconds });
+      log.info("{signal}: waiting up to {seconds} s for transfers to end; a second signal ends them at once", {
+        signal,
+        seconds,
+      });
       resolve(code);
     };
     process.on("SIGINT", onSignal);
@@ -173,7 +176,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   if (!needsRoot(settings)) runAsOwner(storage.location);
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
-  if (files !== undefined) log.info("{files} files may be open at once; a client takes one or two", { files });
+  if (files !== undefined) log.info("limit of open files: {files}; each client needs one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
   const noServer = async () => undefined;
   let reconfigure: () => Promise<void> = noServer;

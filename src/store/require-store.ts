@@ -15,5 +15,7 @@ export function requireStore(location: string): void {
     const code = error instanceof Error && "code" in error ? error.code : "";
     if (code !== "ENOTDIR") throw new NoStoreError(`Cannot look at the store ${location}: ${reasonOf(error)}`);
   }
-  throw new NoStoreError(`There is no store in ${location} (storage.location; serve, fetch and import make one)`);
+  throw new NoStoreError(
+    `There is no store in ${location} (set storage.location to choose another; serve, fetch and import create one)`,
+  );
 }

@@ -81,7 +81,9 @@ async function publicAddresses(
   if (addresses.length === 0) throw new SourceError("failed", `cannot resolve ${url.host}: host has no address`);
   const refused = addresses.find((address) => !isPublicAddress(address));
   if (refused === undefined) return addresses;
-  const reason = `${url.host} is ${refused}, not a public address (fetcher.private_networks allows these)`;
+  const isAddress = url.hostname === refused || url.hostname === `[${refused}]`;
+  const which = isAddress ? `${refused} is` : `${url.host} has the address ${refused},`;
+  const reason = `${which} not a public address (allow it with fetcher.private_networks = true)`;
   throw new SourceError("bad", reason);
 }
 

@@ -234,7 +234,8 @@ function redirectTarget({ status, headers }: Response, target: URL): URL {
   if (location.length > MAX_FIELD_CHARACTERS)
     throw new SourceError("bad", `redirects to a URL of ${location.length} characters`);
   const next = resolveReference(location, target);
-  if (!next) throw new SourceError("failed", `redirects to no URL (${shown(maskCredentials(location))})`, { status });
+  if (!next)
+    throw new SourceError("failed", `redirects to an invalid URL (${shown(maskCredentials(location))})`, { status });
   if (next.protocol !== "http:" && next.protocol !== "https:") {
     throw new SourceError("bad", `redirects to ${shown(next.protocol)}, only http and https are followed`);
   }

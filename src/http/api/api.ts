@@ -13,7 +13,7 @@ import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
-import { INTERNAL_ERROR, json, problem } from "./problem.ts";
+import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
 import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
 
 export const API_PREFIX = "/api/v1";
@@ -28,7 +28,7 @@ export interface ApiDeps {
 }
 
 function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
-  return issues.map((issue) => `${v.getDotPath(issue) ?? "query"}: ${issue.message}`).join("; ");
+  return issues.map((issue) => `${v.getDotPath(issue) ?? "query"}: ${issueMessage(issue)}`).join("; ");
 }
 
 function decodeName(text: string): string {

@@ -105,7 +105,7 @@ test("closing the connection stops the action", async () => {
 test("an invalid body is rejected with the name of the field", async () => {
   for (const [body, status, part] of [
     ["{", 400, "not JSON"],
-    ['"x"', 422, "Invalid"],
+    ['"x"', 422, "body: expected an object"],
     ['{"repair":1}', 422, "repair"],
     ['{"reapir":true}', 422, "reapir"],
     ['{"bytes_per_second":-1}', 422, "bytes_per_second"],

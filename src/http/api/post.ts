@@ -17,7 +17,7 @@ import type { Logger } from "../../lib/log.ts";
 import { createSteps } from "../../lib/steps.ts";
 import { shown } from "../../lib/text.ts";
 import { hasLongLists, jsonPieces, parseInSteps } from "./long-lists.ts";
-import { API_HEADERS, INTERNAL_ERROR, json, problem, readableJson } from "./problem.ts";
+import { API_HEADERS, INTERNAL_ERROR, issueMessage, json, problem, readableJson } from "./problem.ts";
 
 export interface PostDeps {
   readonly actions: Actions;
@@ -71,7 +71,7 @@ function issueText(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? "body";
   if (issue.expected === "never") return `${path}: unknown field`;
   if (issue.type === "strict_object" && issue.received === "undefined") return `${path}: missing`;
-  return `${path}: ${issue.message}`;
+  return `${path}: ${issueMessage(issue)}`;
 }
 
 function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {

@@ -2,8 +2,8 @@
  * Makes the responses of the API: JSON, and errors as problem details (RFC 9457) of type `about:blank`.
  */
 import { STATUS_CODES } from "node:http";
+import type { BaseIssue } from "valibot";
 import type { Problem } from "../../api/schemas.ts";
-
 import { visible } from "../../lib/text.ts";
 
 /** Headers of every response of the API. */
@@ -20,6 +20,11 @@ export const INTERNAL_ERROR = "An unexpected error occurred. The server's log ha
 /** Names and reasons come from others: whoever reads the JSON sees every character of them. */
 export function readableJson(value: unknown): string {
   return visible(JSON.stringify(value), "\\u");
+}
+
+/** Returns what a validation expected and what it got. */
+export function issueMessage({ message }: BaseIssue<unknown>): string {
+  return message.replace(/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "expected $1, got $2").replace("expected Object", "expected an object");
 }
 
 /** @param detail a sentence; of an error only its message */
