@@ -49,7 +49,8 @@ export function portcache(halfLifeMs = USE_HALF_LIFE_MS): Policy {
       cached.useScore = cached.useScore * 0.5 ** ((now - cached.usedAt) / halfLifeMs) + 1;
     },
     worth({ file: { size }, usedAt, useScore }, now, orphanedAt) {
-      const entry = { name: "" as DistfileName, size, usedAt, useScore, orphanedAt, refetchCost: 1 };
+      const where = { verified: true, volume: 0 };
+      const entry = { name: "" as DistfileName, size, usedAt, useScore, orphanedAt, refetchCost: 1, ...where };
       return worthOf(entry, now, halfLifeMs);
     },
   };

@@ -5,8 +5,8 @@ import type { CleanReport, CleanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
 import type { CleanReport as Evicted, Eviction } from "../eviction/evict.ts";
 
-function usageOf({ usedBytes, freeBytes }: Evicted["before"]): CleanReport["before"] {
-  return { used_bytes: usedBytes, free_bytes: freeBytes };
+function usageOf({ usedBytes, volumes }: Evicted["before"]): CleanReport["before"] {
+  return { used_bytes: usedBytes, free_bytes: volumes[0]?.freeBytes ?? 0 };
 }
 
 export function createClean({

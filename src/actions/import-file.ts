@@ -69,7 +69,8 @@ function remember(
   { rows, clock }: ImportFileDeps,
 ): void {
   const now = clock.now();
-  rows.put({ name, ...digestColumns(computed), stamp: file.stamp, source: "", storedAt: now, usedAt: now, uses: 0 });
+  const times = { storedAt: now, usedAt: now };
+  rows.put({ name, ...digestColumns(computed), stamp: file.stamp, source: "", ...times, uses: 0, wantedOnce: true });
   rows.forgetPartial(name);
 }
 

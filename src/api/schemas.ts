@@ -59,6 +59,8 @@ export const StatusSchema = v.object({
     max_bytes: v.nullable(bytes),
     free_bytes: v.pipe(bytes, v.description("free space of the file system")),
     min_free_bytes: bytes,
+    free_inodes: v.pipe(v.nullable(count), v.description("null: the file system makes them as it needs them")),
+    min_free_inodes: count,
   }),
   since_start: TotalsSchema,
   all_time: TotalsSchema,

@@ -105,7 +105,7 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
       },
       putRow({ stamp }, { computed, url }) {
         const now = clock.now();
-        const wanted = expected ? { wantedOnce: true, orphanedAt: null } : {};
+        const wanted = { wantedOnce: expected !== undefined, orphanedAt: null };
         const times = { storedAt: now, usedAt: now, verifiedAt: now, badStamp: null };
         rows.put({ name, ...digestColumns(computed), stamp, source: url, ...times, ...wanted });
       },

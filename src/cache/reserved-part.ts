@@ -4,14 +4,11 @@
  */
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Reservation } from "../distfile/reservation.ts";
+import type { Reservation, Reserve, RoomRequest } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
-
-/** Reserves room for a file of so many bytes, made if need be; undefined where it can't be had. */
-type Reserve = (bytes: number) => Promise<Reservation | undefined>;
 
 export interface ReservedPart {
   /** The file as a download writes it. */
@@ -35,30 +32,37 @@ const SPARE_BYTES = 4 * 1024 * 1024;
 const GROWTH_BYTES = 16 * 1024 * 1024;
 
 /** Room that is reserved as a whole before a file comes in, or step by step while it grows. */
-function createGrowingReservation(reserve: Reserve) {
+function createGrowingReservation(
+  reserve: Reserve,
+  file: Pick<RoomRequest, "name" | "verified">,
+  hereBytes: () => number,
+) {
   const held: Reservation[] = [];
   let reservedBytes = 0;
   let released = false;
 
   /** Resolves with whether the room was had. */
-  async function grow(bytes: number): Promise<boolean> {
-    const reservation = await reserve(bytes);
+  async function grow(bytes: number, sized: boolean): Promise<boolean> {
+    const reservation = await reserve({ ...file, bytes, sized });
     if (!reservation) return false;
     if (released) {
       reservation.release();
       return false;
     }
+    if (held.length === 0) reservation.wrote(hereBytes());
     held.push(reservation);
     reservedBytes += bytes;
     return true;
   }
 
   return {
-    grow,
-    /** Grows to that position before it is written, but to no more than the whole file where its size is known by now. */
-    async growTo(position: number, total = Number.POSITIVE_INFINITY): Promise<boolean> {
-      const step = Math.min(GROWTH_BYTES, total - reservedBytes);
-      return position <= reservedBytes || (await grow(Math.max(position - reservedBytes, step)));
+    grow: (bytes: number) => grow(bytes, true),
+    /** Grows to that position before it is written; at once to the whole file where its size is known by now. */
+    async growTo(position: number, total: number | undefined): Promise<boolean> {
+      if (position <= reservedBytes) return true;
+      const needed = Math.max(position, total ?? 0) - reservedBytes;
+      if (total !== undefined) return await grow(needed, true);
+      return (await grow(Math.max(needed, GROWTH_BYTES), false)) || (await grow(needed, false));
     },
     wrote: (bytes: number) => held.at(-1)?.wrote(bytes),
     release() {
@@ -70,21 +74,23 @@ function createGrowingReservation(reserve: Reserve) {
 
 /**
  * @param resume as Store.openPart has it
+ * @param verified whether a Manifest vouches for the file
  * @param onStoreTrouble called when the store does not take bytes
  */
 export function openReservedPart(
   name: FileName,
   resume: ((length: number) => boolean) | undefined,
+  verified: boolean,
   store: Pick<Store, "openPart">,
   reserve: Reserve,
   onStoreTrouble: (error: unknown) => void,
 ): ReservedPart {
-  const room = createGrowingReservation(reserve);
+  const room = createGrowingReservation(reserve, { name, verified }, () => file?.length ?? 0);
   let bad = false;
 
   function open(): PartFile | undefined {
     try {
-      return store.openPart(name, resume);
+      return store.openPart(name, resume, verified);
     } catch (error) {
       onStoreTrouble(error);
       return undefined;
@@ -109,7 +115,9 @@ export function openReservedPart(
     try {
       await into.write(bytes, position);
     } catch (error) {
-      const spare = OUT_OF_SPACE.has(codeOf(error)) ? await reserve(bytes.length + SPARE_BYTES) : undefined;
+      if (!OUT_OF_SPACE.has(codeOf(error))) throw error;
+      onStoreTrouble(error);
+      const spare = await reserve({ name, verified, bytes: bytes.length + SPARE_BYTES, sized: verified });
       if (!spare) throw error;
       try {
         await into.write(bytes, position);
@@ -125,6 +133,7 @@ export function openReservedPart(
       length: file?.length ?? 0,
       async write(bytes, position, total) {
         if (!(await room.growTo(position + bytes.length, total))) {
+          bad = true;
           throw new StoreRefusesError(`Cannot store ${name}: there is no room for more of it`);
         }
         await orRefused((into) => write(bytes, position, into));
@@ -135,9 +144,7 @@ export function openReservedPart(
     },
     named: file?.named ? file : undefined,
     async reserve(bytes) {
-      if (!file || !(await room.grow(bytes))) return false;
-      room.wrote(file.length);
-      return true;
+      return file !== undefined && (await room.grow(bytes));
     },
     markBad() {
       bad = true;

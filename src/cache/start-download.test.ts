@@ -138,7 +138,7 @@ test("without a hash they are resumed under the remembered ETag, and not kept wh
     await using world = await setUp({ faults: [...etag, { kind: "reset", at: 150_000 }] });
     const { upstream, rows, store, policy, run } = world;
     await run(policy(undefined));
-    expect([rows.partial(name) !== undefined, store.leftPartBytes() > 0]).toEqual([isResumed, isResumed]);
+    expect([rows.partial(name) !== undefined, store.leftPartBytes().all > 0]).toEqual([isResumed, isResumed]);
     upstream?.setFault(FILE, ...etag);
     const before = upstream?.requests.length ?? 0;
     expect((await run(policy(undefined))).stored).toBe(true);
@@ -152,7 +152,7 @@ test("bytes that the disk refuses are reported and passed through to the clients
   const { store, rows, policy, run, troubles, outcomes } = world;
   const download = await run(policy(digestsOf(content)));
   expect([download.stored, download.computed?.size, outcomes]).toEqual([false, content.size, ["passed-through"]]);
-  expect([String(troubles[0]), rows.get(name), store.leftPartBytes()]).toEqual(["Error: EIO", undefined, 0]);
+  expect([String(troubles[0]), rows.get(name), store.leftPartBytes().all]).toEqual(["Error: EIO", undefined, 0]);
 });
 
 test("a file that may not be stored leaves nothing behind", async () => {
@@ -160,7 +160,7 @@ test("a file that may not be stored leaves nothing behind", async () => {
   const { store, rows, policy, run } = world;
   const download = await run(policy(digestsOf(content), { storable: false }));
   expect([download.stored, download.willStore, download.computed?.size]).toEqual([false, false, content.size]);
-  expect([store.stat(name), rows.get(name), store.leftPartBytes()]).toEqual([undefined, undefined, 0]);
+  expect([store.stat(name), rows.get(name), store.leftPartBytes().all]).toEqual([undefined, undefined, 0]);
 });
 
 test("where the index does not take the row, the file is stored all the same", async () => {

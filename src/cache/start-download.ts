@@ -4,7 +4,7 @@
  */
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Reservation } from "../distfile/reservation.ts";
+import type { Reserve } from "../distfile/reservation.ts";
 import type { SourceList } from "../distfile/source.ts";
 import type { CompletedDownload, Download, DownloadPlan } from "../fetch/download.ts";
 import type { Part } from "../fetch/part-writer.ts";
@@ -40,8 +40,7 @@ export interface StartDownloadDeps {
   readonly download: (plan: DownloadPlan, upstream: UpstreamClient) => Download;
   readonly store: Pick<Store, "openPart" | "commit" | "leftPartBytesOf">;
   readonly rows: Pick<FileRows, "partial" | "putPartial" | "forgetPartial">;
-  /** Reserves room for so many bytes, made if need be; undefined where it can't be had. */
-  readonly reserve: (bytes: number) => Promise<Reservation | undefined>;
+  readonly reserve: Reserve;
   /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
   readonly inUse: Pick<InUse, "enter">;
@@ -115,7 +114,8 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
     function openPart(): Part {
       const remembered = expected ? undefined : rows.partial(name);
       const isResumable = (length: number) => (hashed ? length <= expected.size : length < (remembered?.total ?? 0));
-      const opened = openReservedPart(name, storable ? isResumable : undefined, store, reserve, onStoreTrouble);
+      const resume = storable ? isResumable : undefined;
+      const opened = openReservedPart(name, resume, expected !== undefined, store, reserve, onStoreTrouble);
       const { part, named } = opened;
       reserved = opened;
       hasValidator = remembered !== undefined && part.length > 0;

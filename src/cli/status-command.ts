@@ -24,6 +24,8 @@ const SHORT_BAR_COLUMNS = 10;
 /** Narrower terminals get short bars. */
 const WIDE = 100;
 const NAME_COLUMNS = 40;
+/** Free inodes are shown below so many times what is to be left free. */
+const INODES_SHOWN = 2;
 /** Columns of "100 %  of 12.3 MiB", "12.3 MiB/s" and "10 min 20 s", with spaces. */
 const DETAIL_COLUMNS = 48;
 
@@ -69,11 +71,13 @@ function saved({ bytes_saved, bytes_sent, bytes_fetched }: Totals): string {
 }
 
 function storeLines({ store }: StoreStatus, { unicode }: Screen): readonly (readonly [string, string])[] {
-  const { files, bytes, max_bytes, free_bytes, location } = store;
+  const { files, bytes, max_bytes, free_bytes, free_inodes, min_free_inodes, location } = store;
+  const isShort = free_inodes !== null && free_inodes < INODES_SHOWN * min_free_inodes;
+  const inodes = isShort ? `, ${plural(free_inodes, "inode")} free` : "";
   const limit =
     max_bytes === null ? "" : ` of ${formatBytes(max_bytes)} ${bar(bytes / max_bytes, SHORT_BAR_COLUMNS, unicode)}`;
   return [
-    ["Store", `${formatBytes(bytes)}${limit} in ${plural(files, "file")}, ${formatBytes(free_bytes)} free`],
+    ["Store", `${formatBytes(bytes)}${limit} in ${plural(files, "file")}, ${formatBytes(free_bytes)} free${inodes}`],
     ["", location],
   ];
 }

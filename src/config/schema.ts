@@ -90,6 +90,11 @@ export const SCHEMA = {
       least: "1MiB",
     }),
     min_free: key(size, "1GiB", "Space to leave free on the store's file system.", { least: "1MiB" }),
+    unverified_share: key(
+      wholeNumber(0, 100, "percent"),
+      10,
+      "Percent of max_size that files may take which no Manifest vouches for, such as snapshots. 0: they are not stored. Without any ebuild repository there is no such limit.",
+    ),
     max_age: key(duration("0"), "0", "Remove files that were not used for this long. 0: never because of age alone.", {
       least: "1h",
     }),

@@ -4,12 +4,24 @@
 import type { Cleanup, Status } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
-import { formatBytes, plural } from "./format.ts";
+import { formatBytes, formatCount, plural } from "./format.ts";
 import { usePolled } from "./hooks.ts";
 import { cleanupLabel, storeLabel } from "./labels.ts";
 
 const POLL_MS = 60_000;
 const MAX_SHOWN = 5;
+/** Free inodes are shown below so many times what is to be left free. */
+const INODES_SHOWN = 2;
+
+function Inodes({ store }: Pick<Status, "store">) {
+  const { free_inodes, min_free_inodes } = store;
+  if (free_inodes === null || free_inodes >= INODES_SHOWN * min_free_inodes) return null;
+  return (
+    <p class="small">
+      {plural(free_inodes, "inode")} free on the file system (minimum {formatCount(min_free_inodes)}).
+    </p>
+  );
+}
 
 function Usage({ status }: { readonly status: Status }) {
   const { bytes, max_bytes, free_bytes, min_free_bytes, location } = status.store;
@@ -28,6 +40,7 @@ function Usage({ status }: { readonly status: Status }) {
         {max_bytes === null ? "No size limit. " : null}
         {formatBytes(free_bytes)} free on the file system{minimum}.
       </p>
+      <Inodes store={status.store} />
       <p class="small">
         Location: <code>{location}</code>
       </p>

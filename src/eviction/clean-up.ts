@@ -7,15 +7,15 @@ import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { excess, type Limits, type Usage, type Victim } from "./policy.ts";
+import { excessBytes, isSameLimit, type Limits, type Measure, type Usage, type Victim, without } from "./policy.ts";
 import { type CleanReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
-import { selectVictims, type Victims } from "./select-victims.ts";
+import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
 
 export type { CleanReport } from "./report.ts";
 
 export interface CleanUpDeps {
-  readonly store: Pick<Store, "sweepParts" | "remove">;
+  readonly store: Pick<Store, "sweepParts" | "removeUnverifiedParts" | "remove" | "volumeOf">;
   readonly rows: Pick<FileRows, "page" | "forget" | "flush">;
   readonly limits: () => Limits;
   /** Globs of names that never go. */
@@ -45,8 +45,8 @@ const PART_AGE_MS = 24 * 60 * 60 * 1000;
 /** Length of one step, so that a hit never waits long, and turns of the event loop between two, as a hit takes a few. */
 const STEP_MS = 0.2;
 const TURNS = 4;
-/** Where many victims turned out to be in use, others are selected. */
-const MAX_PASSES = 3;
+/** Where many victims turned out to be in use, others are selected; and there are several limits. */
+const MAX_PASSES = 6;
 
 /** Yields after each step of work. */
 export function createYield(stopped: AbortSignal): CleanUpDeps["yieldToEventLoop"] {
@@ -60,27 +60,36 @@ export function createYield(stopped: AbortSignal): CleanUpDeps["yieldToEventLoop
   };
 }
 
-/** @param target how many bytes have to go as things stand when it is asked */
-export type CleanUp = (target: () => number, options: CleanOptions) => Promise<CleanReport>;
+/** Says what has to go by the usage as it stands, or as it would be: those limits whose surplus is not 0. */
+export type Target = (usage: Usage) => readonly Measure[];
+export type CleanUp = (target: Target, options: CleanOptions) => Promise<CleanReport>;
 
 export function createCleanUp(deps: CleanUpDeps): CleanUp {
   const { store, rows, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
 
-  async function selectNow(bytes: number, since: number, signal: AbortSignal | undefined): Promise<Victims> {
+  async function selectNow(
+    short: Measure | undefined,
+    since: number,
+    taken: ReadonlySet<FileName>,
+    signal: AbortSignal | undefined,
+  ): Promise<Victims> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
-    const isFree = (name: FileName) => !deps.inUse(name, since);
+    const isFree = (name: FileName) => !deps.inUse(name, since) && !taken.has(name);
     // Of a path its last component is a name, too.
     const isKept = (name: FileName) =>
       globs.some((glob) => glob.match(name) || (isMirrorPath(name) && glob.match(basename(name))));
     return await selectVictims(
-      bytes,
+      short,
       { limits: limits(), now: since, isFree },
-      { rows, refetchCost, isKept, yieldToEventLoop: () => yieldToEventLoop(signal) },
+      { rows, refetchCost, volumeOf: store.volumeOf, isKept, yieldToEventLoop: () => yieldToEventLoop(signal) },
     );
   }
 
   /** Between the check whether it is in use and the call of remove() there is no await: nobody can come in between. */
-  async function removeNow({ name }: Victim, since: number): Promise<"removed" | "in use" | "not forgotten"> {
+  async function removeNow(
+    { name }: { readonly name: FileName },
+    since: number,
+  ): Promise<"removed" | "in use" | "not forgotten"> {
     if (deps.inUse(name, since)) return "in use";
     const gone = store.remove(name);
     const over = gone.catch(() => undefined);
@@ -110,39 +119,58 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
   return async (target, { dryRun = false, signal, onProgress }) => {
     const tally = createTally();
     const before = reservations.usage();
-    const parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
-    const left = () => (dryRun ? target() - tally.bytes : target());
+    /** What would be left, where nothing is removed. */
+    let simulated = before;
+    let parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
+    const usage = () => (dryRun ? simulated : reservations.usage());
     /** Rows that could not be forgotten still count: to go on by such sums would empty the store. */
     let miscounted = false;
+    /** Limits that can't be kept, whatever goes. */
+    const hopeless: Measure[] = [];
+    /** What a dry run has selected by now. */
+    const taken = new Set<FileName>();
 
-    async function take(victim: Victim, since: number): Promise<void> {
+    const isHopeless = (one: Measure) => hopeless.some((other) => isSameLimit(one, other));
+    const shortages = () => target(usage()).filter((one) => one.surplus > 0 && !isHopeless(one));
+    const isShortOf = (one: Measure | undefined) => one && shortages().some((other) => isSameLimit(one, other));
+
+    async function take(selected: SelectedFile, short: Measure | undefined, since: number): Promise<void> {
       await yieldToEventLoop(signal);
-      if (miscounted || (victim.reason === "space" && left() <= 0)) return;
-      const outcome = dryRun ? "removed" : await removeNow(victim, since);
+      if (miscounted || (selected.reason === "space" && !isShortOf(short))) return;
+      const { entry } = selected;
+      const outcome = dryRun ? "removed" : await removeNow(entry, since);
       if (outcome === "in use") return tally.skip();
       miscounted = outcome === "not forgotten";
+      if (dryRun) taken.add(entry.name);
+      simulated = without(simulated, entry);
+      const victim = victimOf(selected);
       tally.add(victim);
       onProgress?.(victim);
     }
 
-    async function pass(): Promise<"enough" | "again"> {
+    async function pass(): Promise<void> {
       flush();
       const since = clock.now();
-      const { expired, leastValuable, candidateBytes } = await selectNow(left(), since, signal);
+      if (!dryRun && shortages()[0]?.kind === "unverified") parts += store.removeUnverifiedParts();
+      const [short] = shortages();
+      const { expired, leastValuable, possibleRelief } = await selectNow(short, since, taken, signal);
       // To throw out everything for what still would not fit helps nobody.
-      const hopeless = candidateBytes < excess(reservations.leastUsage(), limits());
-      const victims = hopeless ? expired : [...expired, ...leastValuable];
-      await deps.onSelected?.(victims);
-      for (const victim of victims) await take(victim, since);
-      return dryRun || hopeless || miscounted || left() <= 0 ? "enough" : "again";
+      const isPossible = short && possibleRelief >= reservations.leastOver(short);
+      if (short && !isPossible) hopeless.push(short);
+      const victims = isPossible ? [...expired, ...leastValuable] : expired;
+      await deps.onSelected?.(victims.map(victimOf));
+      for (const victim of victims) await take(victim, short, since);
     }
 
-    for (let passes = 0; passes < MAX_PASSES && (await pass()) === "again"; passes++);
-    const after = dryRun ? without(before, tally.bytes) : reservations.usage();
-    return tally.report({ dryRun, parts, before, after, over: excess(after, limits()) });
+    for (let passes = 0; passes < MAX_PASSES && !miscounted; passes++) {
+      if (passes > 0 && shortages().length === 0) break;
+      const [{ files }, { length }] = [{ ...tally.total }, hopeless];
+      await pass();
+      const isIdle = files === tally.total.files && length === hopeless.length;
+      // What is left is in use, or was a moment ago.
+      if (isIdle && passes > 1) break;
+    }
+    const after = usage();
+    return tally.report({ dryRun, parts, before, after, over: excessBytes(after, limits()) });
   };
-}
-
-function without({ usedBytes, freeBytes }: Usage, bytes: number): Usage {
-  return { usedBytes: usedBytes - bytes, freeBytes: freeBytes + bytes };
 }

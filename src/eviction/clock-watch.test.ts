@@ -11,7 +11,14 @@ import { expiry } from "./policy.ts";
 const DAY = 24 * 60 * 60 * 1000;
 const YEAR = 365 * DAY;
 const IN_2100 = Date.UTC(2100, 0, 1);
-const LIMITS = { maxSize: 0, minFree: 0, maxAgeMs: 90 * DAY, orphanGraceMs: 30 * DAY };
+const LIMITS = {
+  maxSize: 0,
+  minFree: 0,
+  maxAgeMs: 90 * DAY,
+  orphanGraceMs: 30 * DAY,
+  unverifiedShare: 1,
+  maxFiles: Number.POSITIVE_INFINITY,
+};
 const log = await openLog("error", "text");
 
 let index: Index;
@@ -38,7 +45,7 @@ function ageOf(name: string): number {
 function expiredNow(): readonly string[] {
   return rows
     .page("", 10)
-    .filter((row) => expiry({ ...row, refetchCost: 1 }, LIMITS, clock.now()) !== undefined)
+    .filter((row) => expiry({ ...row, verified: true, volume: 0, refetchCost: 1 }, LIMITS, clock.now()) !== undefined)
     .map(({ name }) => name);
 }
 

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import fc from "fast-check";
 import { createInUse } from "../cache/in-use.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import type { RoomRequest } from "../distfile/reservation.ts";
 import { createFileRows, type FileRows, type NewFileRow } from "../index/files.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
@@ -11,7 +13,7 @@ import { openLog } from "../lib/log.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
-import { createEviction, type EvictionDeps } from "./evict.ts";
+import { createEviction, type Eviction, type EvictionDeps } from "./evict.ts";
 import type { Limits } from "./policy.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -24,6 +26,7 @@ let store: Store;
 let clock: ReturnType<typeof createFakeClock>;
 let limits: Limits;
 let current: boolean;
+let evictions: Eviction[];
 
 beforeEach(() => {
   folder = createTempFolder();
@@ -32,10 +35,19 @@ beforeEach(() => {
   store = openStore(folder.file("store"));
   clock = createFakeClock();
   clock.set(1000 * DAY);
-  limits = { maxSize: 100 * KIB, minFree: 0, maxAgeMs: 0, orphanGraceMs: 30 * DAY };
+  limits = {
+    maxSize: 100 * KIB,
+    minFree: 0,
+    maxAgeMs: 0,
+    orphanGraceMs: 30 * DAY,
+    unverifiedShare: 0.1,
+    maxFiles: Number.POSITIVE_INFINITY,
+  };
   current = false;
+  evictions = [];
 });
-afterEach(() => {
+afterEach(async () => {
+  for (const eviction of evictions) await eviction.stop();
   index.close();
   folder.remove();
 });
@@ -66,7 +78,31 @@ async function evictionOver(more: Partial<EvictionDeps> = {}) {
     log: await openLog("error", "text"),
     ...more,
   });
+  evictions.push(eviction);
   return { eviction, inUse };
+}
+
+const room = (bytes: number, more: Partial<RoomRequest> = {}): RoomRequest => ({
+  name: "new" as DistfileName,
+  bytes,
+  verified: true,
+  sized: true,
+  ...more,
+});
+
+/** Reserves, and lets the time pass for which a reservation waits. */
+async function reserved(eviction: Eviction, request: RoomRequest) {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const reservation = eviction.reserve(request).finally(resolve);
+  let waits = true;
+  void over.then(() => {
+    waits = false;
+  });
+  while (waits) {
+    await Bun.sleep(2);
+    await clock.advance(1000);
+  }
+  return await reservation;
 }
 
 const there = () => "abcdefghij".split("").filter((name) => existsSync(path(name)));
@@ -177,19 +213,19 @@ test("an orphan's time counts only while the repositories are current, and it is
 test("room is reserved up to the limit, made by removing, and refused where it can't be had", async () => {
   for (const name of ["a", "b", "c"]) put(name, 30 * KIB, { usedAt: clock.now() - DAY });
   const { eviction } = await evictionOver();
-  expect(await eviction.reserve(101 * KIB)).toBeUndefined();
-  const [first, second] = await Promise.all([eviction.reserve(40 * KIB), eviction.reserve(40 * KIB)]);
+  expect(await eviction.reserve(room(101 * KIB))).toBeUndefined();
+  const [first, second] = await Promise.all([eviction.reserve(room(40 * KIB)), eviction.reserve(room(40 * KIB))]);
   expect([first, second].every((reservation) => reservation !== undefined)).toBe(true);
   expect(rows.bytes() + 80 * KIB).toBeLessThanOrEqual(100 * KIB);
   const left = there().length;
-  const none = eviction.reserve(100 * KIB);
+  const none = eviction.reserve(room(100 * KIB));
   for (let i = 0; i < 10; i++) await clock.advance(1000);
   expect(await none).toBeUndefined();
   // For what can't be had nothing is removed.
   expect(there()).toHaveLength(left);
   first?.release();
   second?.release();
-  expect(await eviction.reserve(100 * KIB)).toBeDefined();
+  expect(await eviction.reserve(room(100 * KIB))).toBeDefined();
 });
 
 test("parts that nobody continues count, and go after a day", async () => {
@@ -201,4 +237,119 @@ test("parts that nobody continues count, and go after a day", async () => {
   clock.set(Date.now() + 2 * DAY);
   expect((await eviction.clean()).parts).toBe(1);
   expect(eviction.spareBytes()).toBe(100 * KIB);
+});
+
+const unvouched = { source: "http://mirror/x", verifiedAt: 1 } as const;
+const vouched = { ...unvouched, wantedOnce: true } as const;
+const fill = (names: string, size: number, more: Partial<NewFileRow>) => {
+  for (const name of names) put(name, size, { ...more, usedAt: clock.now() - DAY });
+};
+
+test("what no Manifest vouches for and can't have its share, or may have no end, removes nothing", async () => {
+  fill("abcdefghi", 10 * KIB, vouched);
+  const { eviction } = await evictionOver();
+  for (const bytes of [11 * KIB, 2 ** 40]) {
+    expect(await reserved(eviction, room(bytes, { verified: false }))).toBeUndefined();
+  }
+  // Of unknown size: it gets what is free, in its share, and no more.
+  const first = await reserved(eviction, room(10 * KIB, { verified: false, sized: false }));
+  expect(first).toBeDefined();
+  expect(await reserved(eviction, room(KIB, { verified: false, sized: false }))).toBeUndefined();
+  first?.release();
+  put("j", 10 * KIB, vouched);
+  expect(await reserved(eviction, room(KIB, { verified: false, sized: false }))).toBeUndefined();
+  expect(there()).toHaveLength(10);
+});
+
+test("within its share it displaces what no Manifest vouches for either, and of the rest no more than it needs", async () => {
+  fill("abcdefghi", 10 * KIB, vouched);
+  put("j", 9 * KIB, unvouched);
+  const { eviction } = await evictionOver();
+  const reservation = await reserved(eviction, room(8 * KIB, { verified: false }));
+  expect([reservation !== undefined, there().join("")]).toEqual([true, "abcdefghi"]);
+  reservation?.release();
+  put("j", 10 * KIB, vouched);
+  const next = await reserved(eviction, room(8 * KIB, { verified: false }));
+  expect([next !== undefined, there().length]).toEqual([true, 9]);
+});
+
+test("an unverified file becomes a verified one with the Manifest that wants it", async () => {
+  const repositories = createRepositoryRows(index.db);
+  const [id] = repositories.configure([{ name: "gentoo", location: "/tree" }]);
+  const entries = [{ name: "a" as DistfileName, size: 10 * KIB }];
+  fill("ab", 10 * KIB, unvouched);
+  expect(rows.unverifiedBytes()).toBe(20 * KIB);
+  repositories.replace(id!, [{ category: "c", package: "p", stamp: "1", entries }]);
+  current = true;
+  const { eviction } = await evictionOver({ orphans: createOrphanRows(index.db, rows.becameWanted) });
+  await eviction.tick();
+  expect([rows.unverifiedBytes(), createFileRows(index.db).unverifiedBytes()]).toEqual([10 * KIB, 10 * KIB]);
+  expect(there()).toEqual(["a", "b"]);
+});
+
+test("files over the share of a limit that was lowered go, but not while a Manifest that wants them may be unread", async () => {
+  fill("abc", 10 * KIB, unvouched);
+  fill("def", 10 * KIB, vouched);
+  const { eviction } = await evictionOver();
+  await eviction.tick();
+  expect(there()).toHaveLength(6);
+  current = true;
+  await eviction.tick();
+  expect(there().filter((name) => "abc".includes(name))).toHaveLength(0);
+  expect(there().filter((name) => "def".includes(name))).toHaveLength(3);
+});
+
+test("whatever unverified files ask for, in any order, verified ones keep all but their share", async () => {
+  const wish = fc.record({ bytes: fc.integer({ min: 1, max: 30 * KIB }), sized: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(wish, { minLength: 1, maxLength: 12 }), async (wishes) => {
+      for (const name of rows.names()) {
+        await store.remove(name);
+        rows.forget(name);
+      }
+      fill("abcdefghij", 10 * KIB, vouched);
+      const { eviction } = await evictionOver();
+      for (const [i, { bytes, sized }] of wishes.entries()) {
+        const reservation = await reserved(eviction, room(bytes, { verified: false, sized }));
+        if (reservation) put(`junk-${i}`, bytes, unvouched);
+        reservation?.release();
+        expect(rows.unverifiedBytes()).toBeLessThanOrEqual(10 * KIB);
+      }
+      expect(there().length).toBeGreaterThanOrEqual(9);
+      expect(rows.bytes()).toBeLessThanOrEqual(100 * KIB);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("too few free inodes are made by removing files, and refused where none can be made", async () => {
+  fill("abcdefghij", KIB, vouched);
+  const others = 114;
+  const volumes = () => [
+    { folder: "", freeBytes: 2 ** 40, freeInodes: 150 - others - there().length, totalInodes: 150 },
+  ];
+  const { eviction } = await evictionOver({ store: { ...store, volumes } });
+  expect(eviction.spareBytes()).toBeLessThanOrEqual(0);
+  expect(await reserved(eviction, room(KIB))).toBeDefined();
+  // 32 stay free, and a file may need a folder.
+  expect(there().length).toBeLessThanOrEqual(2);
+  const { eviction: starved } = await evictionOver({
+    store: { ...store, volumes: () => volumes().map((one) => ({ ...one, freeInodes: 0 })) },
+  });
+  expect(await reserved(starved, room(KIB))).toBeUndefined();
+  expect(starved.obstacles(room(KIB)).map(({ kind }) => kind)).toContain("inodes");
+});
+
+test("what a quota refuses is room to be made, of bytes and of files", async () => {
+  const refusal = (syscall: string) => Object.assign(new Error("quota"), { code: "EDQUOT", syscall });
+  fill("abcde", 10 * KIB, vouched);
+  const { eviction } = await evictionOver();
+  eviction.refused(refusal("write"));
+  const reservation = await reserved(eviction, room(10 * KIB));
+  expect([reservation !== undefined, rows.bytes() + 10 * KIB <= 50 * KIB]).toEqual([true, true]);
+  reservation?.release();
+  const files = there().length;
+  eviction.refused(refusal("open"));
+  expect(await reserved(eviction, room(1))).toBeDefined();
+  expect(there().length).toBeLessThan(files);
 });

@@ -1,21 +1,31 @@
 /**
  * Keeps the store within its limits: on a clock, on request, and before a download begins that would not fit.
  */
-import type { Reservation } from "../distfile/reservation.ts";
+import type { Reservation, Reserve, RoomRequest } from "../distfile/reservation.ts";
 import type { FileRows } from "../index/files.ts";
 import type { OrphanRows } from "../index/orphans.ts";
+import { codeOf } from "../lib/error-reason.ts";
 import { formatBytes, noun } from "../lib/format.ts";
 import type { Store } from "../store/store.ts";
-import { type CleanOptions, type CleanReport, type CleanUpDeps, createCleanUp, createYield } from "./clean-up.ts";
-import { excess, surplus } from "./policy.ts";
+import {
+  type CleanOptions,
+  type CleanReport,
+  type CleanUpDeps,
+  createCleanUp,
+  createYield,
+  type Target,
+} from "./clean-up.ts";
+import { isSameLimit, type Limits, type Measure, measures, type Usage } from "./policy.ts";
 import { createReservations } from "./reservations.ts";
 
 export type { CleanOptions, CleanReport } from "./clean-up.ts";
 
 export interface EvictionDeps
-  extends Omit<CleanUpDeps, "reservations" | "yieldToEventLoop" | "onRemoved" | "store" | "rows"> {
-  readonly store: CleanUpDeps["store"] & Pick<Store, "freeBytes" | "leftPartBytes">;
-  readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "bytes">;
+  extends Omit<CleanUpDeps, "reservations" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"> {
+  readonly store: CleanUpDeps["store"] & Pick<Store, "volumes" | "leftPartBytes">;
+  readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "bytes" | "unverifiedBytes" | "count">;
+  /** The limits as configured. */
+  readonly limits: () => Omit<Limits, "maxFiles">;
   readonly orphans: OrphanRows;
   /** Whether all configured repositories are there and known as they are now. */
   readonly repositoriesCurrent: () => boolean;
@@ -28,9 +38,15 @@ export interface Eviction {
   clean(options?: CleanOptions): Promise<CleanReport>;
   /** Does what is due: marks orphans, removes what has expired, and what is over the limits. */
   tick(): Promise<void>;
-  /** Reserves room for a file of so many bytes, made if need be; undefined where it can't be had. */
-  reserve(bytes: number): Promise<Reservation | undefined>;
-  /** Bytes that fit without removing anything. */
+  reserve: Reserve;
+  /** Returns the limits that stand in the way of a file now. */
+  obstacles(request: RoomRequest): readonly Measure[];
+  /**
+   * Takes the error with which the file system refused bytes or a file. Where there seemed to be room, as under a quota, what is
+   * stored now counts as the limit for an hour. Makes room.
+   */
+  refused(error: unknown): void;
+  /** Bytes of verified files that fit without removing anything. */
   spareBytes(): number;
   stop(): Promise<void>;
 }
@@ -42,13 +58,41 @@ const MARK_ROWS = 20;
 const RESERVE_TRIES = 4;
 const RESERVE_PAUSE_MS = 500;
 
+/** For so long a refusal stands for a quota; then more is tried. */
+const QUOTA_MS = 60 * 60 * 1000;
+const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+/** Less free than this explains a refusal. */
+const HARDLY_BYTES = 1024 * 1024;
+
+/** What the file system allows beside what statfs(2) says, as far as it has refused more. */
+function createQuota() {
+  let quota = { maxSize: Number.POSITIVE_INFINITY, maxFiles: Number.POSITIVE_INFINITY };
+  let endsAt = 0;
+  const none = quota;
+  return {
+    get now() {
+      return performance.now() < endsAt ? quota : none;
+    },
+    note(more: Partial<typeof quota>) {
+      quota = { ...this.now, ...more };
+      endsAt = performance.now() + QUOTA_MS;
+    },
+  };
+}
+
 export function createEviction(deps: EvictionDeps): Eviction {
-  const { store, rows, orphans, limits, clock, log } = deps;
-  const reservations = createReservations({
-    storedBytes: () => rows.bytes() + store.leftPartBytes(),
-    freeBytes: store.freeBytes,
-    limits,
-  });
+  const { store, rows, orphans, clock, log } = deps;
+  const quota = createQuota();
+
+  function limits(): Limits {
+    const configured = deps.limits();
+    const { maxSize, maxFiles } = quota.now;
+    const most = Math.min(configured.maxSize === 0 ? Number.POSITIVE_INFINITY : configured.maxSize, maxSize);
+    return { ...configured, maxSize: Number.isFinite(most) ? most : 0, maxFiles };
+  }
+
+  const { leftPartBytes, volumes, volumeOf } = store;
+  const reservations = createReservations({ rows, leftPartBytes, volumes, volumeOf, limits });
   const stopping = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   let makingRoom: Promise<void> | undefined;
@@ -61,7 +105,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
     for (const wake of woken) wake();
   }
 
-  const cleanUp = createCleanUp({ ...deps, reservations, yieldToEventLoop, onRemoved: wakeWaiting });
+  const cleanUp = createCleanUp({ ...deps, limits, reservations, yieldToEventLoop, onRemoved: wakeWaiting });
 
   async function markOrphans(signal?: AbortSignal): Promise<void> {
     if (!deps.repositoriesCurrent()) return;
@@ -78,11 +122,32 @@ export function createEviction(deps: EvictionDeps): Eviction {
     }
   }
 
-  const toLowMark = () => surplus(reservations.usage(), limits());
-  const isOver = () => excess(reservations.usage(), limits()) > 0;
+  const measure = (usage: Usage) => measures(usage, limits());
+
+  /** Applies all limits, down to the low marks. What a Manifest may vouch for that could not be read is not held against a file. */
+  const toLowMarks: Target = (usage) =>
+    measure(usage).filter(({ kind }) => kind !== "unverified" || deps.repositoriesCurrent());
+
+  /** Applies the limits that were passed meanwhile, down to the low marks, also where those who wait have been let in by now. */
+  function passedLimits(all: Target): Target {
+    const passed: Measure[] = [];
+    const passedByVerified: Measure[] = [];
+    const isAmong = (limits: readonly Measure[], one: Measure) => limits.some((other) => isSameLimit(one, other));
+    return (usage) => {
+      const verified = measure(reservations.verifiedUsage());
+      passedByVerified.push(...verified.filter(({ over }) => over > 0));
+      return all(usage).flatMap((one) => {
+        if (one.over > 0 && !isAmong(passed, one)) passed.push(one);
+        if (!isAmong(passed, one)) return [];
+        // For the sake of what no Manifest vouches for, no more than it needs goes of the rest.
+        const isDeep = one.kind === "unverified" || isAmong(passedByVerified, one);
+        return isDeep ? [one] : [{ ...one, surplus: one.over }];
+      });
+    };
+  }
 
   /** One at a time. */
-  async function cleanUpInTurn(target: () => number, options: CleanOptions): Promise<CleanReport> {
+  async function cleanUpInTurn(target: Target, options: CleanOptions): Promise<CleanReport> {
     const done = running.then(() => cleanUp(target, options));
     running = done.catch(() => undefined);
     const report = await done;
@@ -105,13 +170,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
 
   /** Runs one clean-up for all who wait; whoever comes while it runs is counted in by it. */
   function makeRoom(): Promise<void> {
-    let begun = false;
-    const target = () => {
-      // Over the limits it goes down to the low mark, also where those who wait have been let in meanwhile.
-      begun ||= isOver();
-      return begun ? toLowMark() : 0;
-    };
-    makingRoom ??= cleanUpInTurn(target, {})
+    makingRoom ??= cleanUpInTurn(passedLimits(measure), {})
       .then(
         () => undefined,
         (error: unknown) => {
@@ -125,27 +184,27 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   /** Reserves what can be had by the end of a clean-up. */
-  async function grantSoon(bytes: number): Promise<Reservation | undefined> {
+  async function grantSoon(request: RoomRequest): Promise<Reservation | undefined> {
     let going = true;
     const ended = makeRoom().then(() => {
       going = false;
     });
     for (;;) {
-      const granted = reservations.grant(bytes);
+      const granted = reservations.grant(request);
       if (granted || !going) return granted;
       await Promise.race([ended, new Promise<void>((resolve) => waiting.push(resolve))]);
     }
   }
 
-  async function reserve(bytes: number): Promise<Reservation | undefined> {
-    const granted = reservations.grant(bytes);
-    if (granted || !reservations.canFit(bytes)) return granted;
-    const unwant = reservations.want(bytes);
+  async function reserve(request: RoomRequest): Promise<Reservation | undefined> {
+    const granted = reservations.grant(request);
+    if (granted || !request.sized || !reservations.canFit(request)) return granted;
+    const unwant = reservations.want(request);
     try {
       for (let tries = 0; tries < RESERVE_TRIES && !stopping.signal.aborted; tries++) {
         // What is in use may be let go.
         if (tries > 0) await clock.sleep(RESERVE_PAUSE_MS, stopping.signal).catch(() => undefined);
-        const made = await grantSoon(bytes);
+        const made = await grantSoon(request);
         if (made) return made;
       }
       return undefined;
@@ -154,20 +213,36 @@ export function createEviction(deps: EvictionDeps): Eviction {
     }
   }
 
+  function refused(error: unknown): void {
+    if (!OUT_OF_SPACE.has(codeOf(error)) || stopping.signal.aborted) return;
+    const { volumes } = reservations.granted();
+    if (error instanceof Error && "syscall" in error && error.syscall === "open") {
+      if (volumes.every(({ freeInodes }) => freeInodes > 0)) quota.note({ maxFiles: rows.count() });
+    } else if (volumes.every(({ freeBytes }) => freeBytes > HARDLY_BYTES)) {
+      quota.note({ maxSize: Math.max(1, reservations.writtenBytes()) });
+    }
+    void makeRoom();
+  }
+
   return {
     async clean(options = {}) {
       await markOrphans(options.signal);
-      return await cleanUpInTurn(toLowMark, options);
+      return await cleanUpInTurn(toLowMarks, options);
     },
     async tick() {
       await markOrphans();
-      await cleanUpInTurn(() => (isOver() ? toLowMark() : 0), {});
+      await cleanUpInTurn(passedLimits(toLowMarks), {});
     },
     reserve,
+    obstacles: reservations.obstacles,
+    refused,
     spareBytes() {
-      const { usedBytes, freeBytes } = reservations.usage();
-      const { maxSize, minFree } = limits();
-      return Math.min(freeBytes - minFree, maxSize === 0 ? Number.POSITIVE_INFINITY : maxSize - usedBytes);
+      const usage = reservations.usage();
+      const { minFree, maxSize } = limits();
+      const isShort = measure(usage).some(({ kind, volume, over }) => kind !== "unverified" && !volume && over > 0);
+      const freeBytes = usage.volumes[0]?.freeBytes ?? 0;
+      const spare = Math.min(freeBytes - minFree, maxSize === 0 ? Number.POSITIVE_INFINITY : maxSize - usage.usedBytes);
+      return isShort ? Math.min(0, spare) : spare;
     },
     async stop() {
       stopping.abort(new Error("portcache is shutting down"));

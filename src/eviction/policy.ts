@@ -1,6 +1,6 @@
 /**
- * Decides what clean-up removes and in which order (pure): first what has expired, then what is worth least for the room that it
- * takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one number) times the cost of
+ * Decides what the store is short of, and what clean-up removes for it, in which order (pure): first what has expired, then what is
+ * worth least for the room that it takes. Worth is how much a file is used now (uses that fade, so that recency and frequency are one number) times the cost of
  * getting it again. Chosen by comparison with LRU, LFU and GDSF: scripts/bench/eviction.ts.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
@@ -12,6 +12,10 @@ export interface Limits {
   /** Since the last use; 0: never for age alone. */
   readonly maxAgeMs: number;
   readonly orphanGraceMs: number;
+  /** Of the store, from 0 to 1: what files that no Manifest vouches for may take. */
+  readonly unverifiedShare: number;
+  /** Most files, as under a quota; infinite where nothing is known of one. */
+  readonly maxFiles: number;
 }
 
 export type Reason = "orphan" | "age" | "space";
@@ -26,6 +30,10 @@ export interface Entry {
   readonly orphanedAt: number | null;
   /** How much harder than from a mirror it is to get again: 1 or more. */
   readonly refetchCost: number;
+  /** Whether a Manifest ever vouched for it. */
+  readonly verified: boolean;
+  /** The file system that it is on, by its place in Usage.volumes. */
+  readonly volume: number;
 }
 
 export interface Victim {
@@ -57,41 +65,129 @@ export function worthOf(entry: Entry, now: number, halfLifeMs: number): number {
   return faded * again * (entry.orphanedAt === null ? 1 : ORPHAN_WORTH);
 }
 
+/** What is free on one file system, less what is reserved there. */
+export interface VolumeUsage {
+  readonly freeBytes: number;
+  /** Infinite where inodes are made as they are needed. */
+  readonly freeInodes: number;
+  readonly totalInodes: number;
+}
+
 export interface Usage {
   /** What is stored, and what is reserved for files coming in. */
   readonly usedBytes: number;
-  readonly freeBytes: number;
+  /** The part of it that no Manifest vouches for. */
+  readonly unverifiedBytes: number;
+  readonly files: number;
+  /** The file system of distfiles first. */
+  readonly volumes: readonly VolumeUsage[];
 }
 
-/** How many bytes have to go; 0 while both limits are kept. */
-export function excess({ usedBytes, freeBytes }: Usage, { maxSize, minFree }: Limits): number {
-  return Math.max(0, maxSize === 0 ? 0 : usedBytes - maxSize, minFree - freeBytes);
+/** A limit of the store, and how far it is kept. */
+export interface Measure {
+  readonly kind: "unverified" | "size" | "files" | "free" | "inodes";
+  /** The file system that is meant, for the last two kinds. */
+  readonly volume: number | undefined;
+  /** Bytes, or files, that have to go; 0 while the limit is kept. */
+  readonly over: number;
+  /** Bytes, or files, that go once something has to: down to the low mark. */
+  readonly surplus: number;
 }
 
-/** How many bytes go once something has to: down to the low mark. */
-export function surplus({ usedBytes, freeBytes }: Usage, { maxSize, minFree }: Limits): number {
-  return Math.max(
-    0,
-    maxSize === 0 ? 0 : Math.ceil(usedBytes - maxSize * LOW_WATER),
-    minFree + Math.ceil(minFree * FREE_MARGIN) - freeBytes,
-  );
+export function isSameLimit(a: Measure, b: Measure): boolean {
+  return a.kind === b.kind && a.volume === b.volume;
 }
 
-interface EvictionCandidate {
-  readonly victim: Victim;
+/** A file may need a folder of its own. */
+export const INODES_PER_FILE = 2;
+const INODE_SHARE = 0.01;
+const MAX_FREE_INODES = 1000;
+/** As many downloads as begin at once, which have their part files before anything is reserved for them. */
+const MIN_FREE_INODES = 32;
+
+/** How many inodes stay free, as min_free bytes do. */
+export function minFreeInodes(total: number): number {
+  if (!Number.isFinite(total)) return 0;
+  const share = Math.max(MIN_FREE_INODES, Math.ceil(total * INODE_SHARE));
+  return Math.min(share, MAX_FREE_INODES, Math.floor(total / 4));
+}
+
+const freeOf = ({ volumes }: Usage) => volumes.reduce((sum, { freeBytes }) => sum + freeBytes, 0);
+
+/** Returns how many bytes of files that no Manifest vouches for the store may have. */
+export function unverifiedLimit(usage: Usage, { maxSize, minFree, unverifiedShare }: Limits): number {
+  const fits = Math.max(0, usage.usedBytes + freeOf(usage) - minFree);
+  return Math.floor(unverifiedShare * (maxSize === 0 ? fits : Math.min(maxSize, fits)));
+}
+
+function measure(kind: Measure["kind"], used: number, limit: number, volume?: number): Measure {
+  return { kind, volume, over: Math.max(0, used - limit), surplus: Math.max(0, Math.ceil(used - limit * LOW_WATER)) };
+}
+
+function measureFree(kind: Measure["kind"], free: number, least: number, volume: number): Measure {
+  const margin = Math.ceil(least * FREE_MARGIN);
+  return { kind, volume, over: Math.max(0, least - free), surplus: Math.max(0, least + margin - free) };
+}
+
+/** Measures how far each limit is kept. What no Manifest vouches for comes first: it goes before anything goes for its sake. */
+export function measures(usage: Usage, limits: Limits): readonly Measure[] {
+  const { maxSize, minFree, maxFiles, unverifiedShare } = limits;
+  return [
+    ...(unverifiedShare < 1 ? [measure("unverified", usage.unverifiedBytes, unverifiedLimit(usage, limits))] : []),
+    ...(maxSize === 0 ? [] : [measure("size", usage.usedBytes, maxSize)]),
+    ...(Number.isFinite(maxFiles) ? [measure("files", usage.files, maxFiles)] : []),
+    ...usage.volumes.flatMap(({ freeBytes, freeInodes, totalInodes }, volume) => [
+      measureFree("free", freeBytes, minFree, volume),
+      measureFree("inodes", freeInodes, minFreeInodes(totalInodes), volume),
+    ]),
+  ];
+}
+
+/** Returns how many bytes have to go; 0 while all limits are kept. */
+export function excessBytes(usage: Usage, limits: Limits): number {
+  const ofBytes = measures(usage, limits).filter(({ kind }) => kind !== "files" && kind !== "inodes");
+  return Math.max(0, ...ofBytes.map(({ over }) => over));
+}
+
+/** Returns how much of what a limit is short of the removal of a file gives back. */
+export function relief(
+  { kind, volume }: Pick<Measure, "kind" | "volume">,
+  entry: Pick<Entry, "size" | "verified" | "volume">,
+): number {
+  if (volume !== undefined && volume !== entry.volume) return 0;
+  if (kind === "files" || kind === "inodes") return 1;
+  return kind === "unverified" && entry.verified ? 0 : entry.size;
+}
+
+/** Returns the usage without a file. */
+export function without(usage: Usage, entry: Pick<Entry, "size" | "verified" | "volume">): Usage {
+  return {
+    usedBytes: usage.usedBytes - entry.size,
+    unverifiedBytes: usage.unverifiedBytes - (entry.verified ? 0 : entry.size),
+    files: usage.files - 1,
+    volumes: usage.volumes.map((one, at) =>
+      at === entry.volume ? { ...one, freeBytes: one.freeBytes + entry.size, freeInodes: one.freeInodes + 1 } : one,
+    ),
+  };
+}
+
+interface EvictionCandidate<V> {
+  readonly victim: V;
+  readonly relief: number;
   readonly worth: number;
 }
 
 /** Keeps the least valuable of all candidates that are added, just enough of them. */
-export interface Selection {
-  add(victim: Victim, worth: number): void;
+export interface Selection<V> {
+  /** @param relief what it gives back, more than 0 @param worth for each unit of that */
+  add(victim: V, relief: number, worth: number): void;
   /** Least valuable first. */
-  result(): readonly Victim[];
+  result(): readonly V[];
 }
 
 /** Holds no more than is needed, however many are added: a heap with the most valuable one on top. */
-export function createSelection(bytes: number): Selection {
-  const heap: EvictionCandidate[] = [];
+export function createSelection<V>(needed: number): Selection<V> {
+  const heap: EvictionCandidate<V>[] = [];
   let chosen = 0;
   const worthAt = (at: number) => heap[at]?.worth ?? Number.NEGATIVE_INFINITY;
 
@@ -124,18 +220,18 @@ export function createSelection(bytes: number): Selection {
     const last = heap.pop();
     const top = heap[0];
     if (!last || !top) return;
-    chosen -= top.victim.size;
+    chosen -= top.relief;
     heap[0] = last;
     sink();
   }
 
   return {
-    add(victim, worth) {
-      if (bytes <= 0 || (chosen >= bytes && worth >= worthAt(0))) return;
-      heap.push({ victim, worth });
-      chosen += victim.size;
+    add(victim, relief, worth) {
+      if (needed <= 0 || (chosen >= needed && worth >= worthAt(0))) return;
+      heap.push({ victim, relief, worth });
+      chosen += relief;
       rise(heap.length - 1);
-      for (let top = heap[0]; top && heap.length > 1 && chosen - top.victim.size >= bytes; top = heap[0]) drop();
+      for (let top = heap[0]; top && heap.length > 1 && chosen - top.relief >= needed; top = heap[0]) drop();
     },
     result: () => heap.toSorted((a, b) => a.worth - b.worth).map(({ victim }) => victim),
   };

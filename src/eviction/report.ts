@@ -31,7 +31,7 @@ export const MAX_LISTED = 10_000;
 export interface CleanTally {
   add(victim: Victim): void;
   skip(): void;
-  readonly bytes: number;
+  readonly total: Tally;
   report(rest: Pick<CleanReport, "dryRun" | "parts" | "before" | "after" | "over">): CleanReport;
 }
 
@@ -51,9 +51,7 @@ export function createTally(): CleanTally {
     skip() {
       inUse++;
     },
-    get bytes() {
-      return total.bytes;
-    },
+    total,
     report: (rest) => ({ removed, total, byReason, inUse, ...rest }),
   };
 }

@@ -2,73 +2,140 @@
  * Keeps count of the room in the store and of what is reserved: a download reserves its whole size before it begins, so that many
  * together stay under the limits.
  */
-import type { Reservation } from "../distfile/reservation.ts";
-import type { Limits, Usage } from "./policy.ts";
-import { excess } from "./policy.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
+import type { Reservation, RoomRequest } from "../distfile/reservation.ts";
+import type { LeftBytes } from "../store/partial-folder.ts";
+import type { Volume } from "../store/stages.ts";
+import {
+  INODES_PER_FILE,
+  isSameLimit,
+  type Limits,
+  type Measure,
+  measures,
+  type Usage,
+  unverifiedLimit,
+} from "./policy.ts";
 
 export interface Reservations {
-  /** What is stored and reserved, with all that is waited for. */
+  /** What is stored and reserved. */
+  granted(): Usage;
+  /** With all that is waited for. */
   usage(): Usage;
-  /** What is stored and reserved, with the least that somebody waits for: where that does not fit, clean-up is no use. */
-  leastUsage(): Usage;
-  /** Whether the file would fit if everything else were gone. */
-  canFit(bytes: number): boolean;
+  /** Without what is waited for by files that no Manifest vouches for. */
+  verifiedUsage(): Usage;
+  /** Returns how far over this limit the least is that somebody waits for: where that does not fit, clean-up is no use. */
+  leastOver(short: Measure): number;
+  /** Returns the limits that stand in the way of this file now. */
+  obstacles(request: RoomRequest): readonly Measure[];
+  /** Whether the file would fit if everything else that may go for it were gone. */
+  canFit(request: RoomRequest): boolean;
   /** Reserves room where so much more keeps within the limits. */
-  grant(bytes: number): Reservation | undefined;
-  /** Has clean-up make room for so many bytes more, until the returned function is called. */
-  want(bytes: number): () => void;
+  grant(request: RoomRequest): Reservation | undefined;
+  /** Has clean-up make room for so much more, until the returned function is called. */
+  want(request: RoomRequest): () => void;
+  /** Bytes on disk, of stored files and those coming in. */
+  writtenBytes(): number;
 }
 
 export interface ReservationsDeps {
-  /** Bytes of all stored files, and of parts that nobody continues just now. */
-  readonly storedBytes: () => number;
-  readonly freeBytes: () => number;
+  /** Bytes of all stored files; those that no Manifest vouches for; how many there are. */
+  readonly rows: { bytes(): number; unverifiedBytes(): number; count(): number };
+  /** Parts that nobody continues just now. */
+  readonly leftPartBytes: () => LeftBytes;
+  readonly volumes: () => readonly Volume[];
+  readonly volumeOf: (name: FileName) => number;
   readonly limits: () => Limits;
 }
 
-export function createReservations({ storedBytes, freeBytes, limits }: ReservationsDeps): Reservations {
-  /** Reserved in all, and what of that is not on disk yet. */
-  let reserved = 0;
-  let unwritten = 0;
-  const wants = new Set<{ readonly bytes: number }>();
+/** What is held, or waited for. */
+interface Claim {
+  readonly request: Pick<RoomRequest, "bytes" | "verified">;
+  readonly volume: number;
+  /** What of it is not on disk yet. */
+  unwritten: number;
+}
 
-  const usageWith = (bytes: number): Usage => ({
-    usedBytes: storedBytes() + reserved + bytes,
-    freeBytes: freeBytes() - unwritten - bytes,
+/** Returns whether a limit binds files of this kind. */
+function binds({ kind, volume }: Measure, verified: boolean, on: number): boolean {
+  return kind === "unverified" ? !verified : volume === undefined || volume === on;
+}
+
+export function createReservations(deps: ReservationsDeps): Reservations {
+  const { rows, leftPartBytes, volumes, volumeOf, limits } = deps;
+  const held = new Set<Claim>();
+  const wants = new Set<Claim>();
+
+  const claimOf = (request: RoomRequest): Claim => ({
+    request,
+    volume: volumeOf(request.name),
+    unwritten: request.bytes,
   });
 
+  function usageWith(more: Iterable<Claim>): Usage {
+    const left = leftPartBytes();
+    let [usedBytes, unverifiedBytes, files] = [rows.bytes() + left.all, rows.unverifiedBytes() + left.unverified, 0];
+    const free = volumes().map(({ freeBytes, freeInodes, totalInodes }) => ({ freeBytes, freeInodes, totalInodes }));
+    for (const { request, volume, unwritten } of [...held, ...more]) {
+      usedBytes += request.bytes;
+      if (!request.verified) unverifiedBytes += request.bytes;
+      files++;
+      const on = free[volume];
+      if (!on) continue;
+      on.freeBytes -= unwritten;
+      on.freeInodes -= INODES_PER_FILE;
+    }
+    return {
+      usedBytes,
+      unverifiedBytes,
+      files: files + (Number.isFinite(limits().maxFiles) ? rows.count() : 0),
+      volumes: free,
+    };
+  }
+
+  function obstacles(request: RoomRequest): readonly Measure[] {
+    const claim = claimOf(request);
+    const all = measures(usageWith([claim]), limits());
+    return all.filter((one) => one.over > 0 && binds(one, request.verified, claim.volume));
+  }
+
   return {
-    usage: () => usageWith([...wants].reduce((sum, { bytes }) => sum + bytes, 0)),
-    leastUsage: () => usageWith(wants.size === 0 ? 0 : Math.min(...[...wants].map(({ bytes }) => bytes))),
-    canFit(bytes) {
-      const { maxSize, minFree } = limits();
-      return (maxSize === 0 || bytes <= maxSize) && freeBytes() + storedBytes() - bytes >= minFree;
+    granted: () => usageWith([]),
+    usage: () => usageWith(wants),
+    verifiedUsage: () => usageWith([...wants].filter(({ request }) => request.verified)),
+    leastOver(short) {
+      const bound = [...wants].filter(({ request, volume }) => binds(short, request.verified, volume));
+      const least = bound.toSorted((a, b) => a.request.bytes - b.request.bytes).slice(0, 1);
+      return measures(usageWith(least), limits()).find((one) => isSameLimit(one, short))?.over ?? 0;
     },
-    grant(bytes) {
-      if (excess(usageWith(bytes), limits()) > 0) return undefined;
-      reserved += bytes;
-      unwritten += bytes;
-      let left = bytes;
-      let held = true;
+    obstacles,
+    canFit(request) {
+      const { maxSize, minFree } = limits();
+      const usage = usageWith([]);
+      if (!request.verified && request.bytes > unverifiedLimit(usage, limits())) return false;
+      const free = volumes()[volumeOf(request.name)]?.freeBytes ?? 0;
+      const mostFree = free + rows.bytes() + leftPartBytes().all;
+      return (maxSize === 0 || request.bytes <= maxSize) && mostFree - request.bytes >= minFree;
+    },
+    grant(request) {
+      if (obstacles(request).length > 0) return undefined;
+      const claim = claimOf(request);
+      held.add(claim);
       return {
         wrote(more) {
           // What is written anew, as when a download starts over, needs no more room.
-          const counted = held ? Math.min(left, more) : 0;
-          left -= counted;
-          unwritten -= counted;
+          claim.unwritten -= Math.min(claim.unwritten, more);
         },
-        release() {
-          if (!held) return;
-          held = false;
-          reserved -= bytes;
-          unwritten -= left;
-        },
+        release: () => held.delete(claim),
       };
     },
-    want(bytes) {
-      const want = { bytes };
-      wants.add(want);
-      return () => wants.delete(want);
+    want(request) {
+      const claim = claimOf(request);
+      wants.add(claim);
+      return () => wants.delete(claim);
+    },
+    writtenBytes() {
+      const writing = [...held].reduce((sum, { request, unwritten }) => sum + request.bytes - unwritten, 0);
+      return rows.bytes() + leftPartBytes().all + writing;
     },
   };
 }

@@ -30,8 +30,13 @@ export function digestsOfRow({ size, blake2b, sha512, otherHashes }: DigestColum
   };
 }
 
+/** Returns whether it was fetched, and no Manifest ever vouched for it. */
+export function isUnverified({ source, wantedOnce }: Pick<FileRow, "source" | "wantedOnce">): boolean {
+  return !wantedOnce && source !== "";
+}
+
 /** What clean-up goes by. */
-export type FileWorth = Pick<FileRow, "name" | "size" | "source" | "usedAt" | "useScore" | "orphanedAt">;
+export type FileWorth = Pick<FileRow, "name" | "size" | "source" | "usedAt" | "useScore" | "orphanedAt" | "wantedOnce">;
 export type PartialRow = typeof partials.$inferSelect;
 
 /** What RFC 9111 asks to be kept of a mirror's response. */
@@ -63,6 +68,10 @@ export interface FileRows {
   flush(): void;
   /** Bytes of all stored files together; counted once and kept up from then on. */
   bytes(): number;
+  /** Bytes of those that were fetched and that no Manifest ever wanted. One found on disk is not held to be such. */
+  unverifiedBytes(): number;
+  /** Counts so many bytes less among them, as a Manifest wants these files now. */
+  becameWanted(bytes: number): void;
   count(): number;
   /** The next files by name after that one; the first ones after the empty name. */
   page(after: string, limit: number): readonly FileWorth[];
@@ -99,15 +108,15 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
     .from(partials)
     .where(eq(partials.name, placeholder("name")))
     .prepare();
-  const { name: nameColumn, size, source, usedAt, useScore, orphanedAt } = files;
+  const { name: nameColumn, size, source, usedAt, useScore, orphanedAt, wantedOnce } = files;
   const selectPage = db
-    .select({ name: nameColumn, size, source, usedAt, useScore, orphanedAt })
+    .select({ name: nameColumn, size, source, usedAt, useScore, orphanedAt, wantedOnce })
     .from(files)
     .where(gt(nameColumn, placeholder("after")))
     .orderBy(asc(nameColumn))
     .limit(placeholder("limit"))
     .prepare();
-  const deleteOne = db.delete(files).where(byName).returning({ size }).prepare();
+  const deleteOne = db.delete(files).where(byName).returning({ size, source, wantedOnce }).prepare();
   const countUses = db
     .update(files)
     .set({
@@ -118,18 +127,27 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
     .where(byName)
     .prepare();
   const uses = createUseCounter(db, (name, counted) => countUses.run({ name, ...counted }));
-  let total: number | undefined;
+  let total: { bytes: number; unverified: number } | undefined;
 
-  function sum(): number {
+  function sums(): { bytes: number; unverified: number } {
+    const fetchedUnwanted = and(eq(wantedOnce, false), ne(source, ""));
     const bytes = sql<number>`coalesce(sum(${size}), 0)`;
-    return db.select({ bytes }).from(files).get()?.bytes ?? 0;
+    const unverified = sql<number>`coalesce(sum(CASE WHEN ${fetchedUnwanted} THEN ${size} END), 0)`;
+    return db.select({ bytes, unverified }).from(files).get() ?? { bytes: 0, unverified: 0 };
+  }
+
+  function add(row: Pick<FileRow, "size" | "source" | "wantedOnce"> | undefined, sign: 1 | -1): void {
+    if (!total || !row) return;
+    total.bytes += sign * row.size;
+    if (isUnverified(row)) total.unverified += sign * row.size;
   }
 
   function put(row: NewFileRow): void {
     onChange(row.name);
-    const before = total === undefined ? 0 : (select.get({ name: row.name })?.size ?? 0);
+    const before = total && select.get({ name: row.name });
     db.insert(files).values(row).onConflictDoUpdate({ target: nameColumn, set: row }).run();
-    if (total !== undefined) total += row.size - before;
+    add(before, -1);
+    add({ ...row, wantedOnce: row.wantedOnce ?? before?.wantedOnce ?? false }, 1);
   }
 
   function putMetadata(name: MirrorPath, metadata: HttpMetadata): void {
@@ -152,23 +170,32 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
       });
     },
     freshen(path, metadata, from) {
+      const before = total && select.get({ name: path });
       db.transaction(() => {
         db.update(files).set({ source: from }).where(eq(nameColumn, path)).run();
         putMetadata(path, metadata);
       });
+      add(before, -1);
+      add(before && { ...before, source: from }, 1);
     },
     forget(name) {
       onChange(name);
       uses.forget(name);
-      const gone = deleteOne.get({ name });
-      if (total !== undefined) total -= gone?.size ?? 0;
+      add(deleteOne.get({ name }), -1);
     },
     touch: uses.touch,
     fetched: uses.fetched,
     flush: uses.flush,
     bytes() {
-      total ??= sum();
-      return total;
+      total ??= sums();
+      return total.bytes;
+    },
+    unverifiedBytes() {
+      total ??= sums();
+      return total.unverified;
+    },
+    becameWanted(bytes) {
+      if (total) total.unverified -= bytes;
     },
     count: () => db.select({ files: count() }).from(files).get()?.files ?? 0,
     page: (after, limit) => selectPage.all({ after, limit }),

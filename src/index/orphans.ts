@@ -4,6 +4,7 @@
  */
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";
 import type { FileName } from "../distfile/mirror-path.ts";
+import { isUnverified } from "./files.ts";
 import { distEntries, manifests } from "./manifests-schema.ts";
 import type { IndexDatabase } from "./open.ts";
 import { files, repositories, settings } from "./schema.ts";
@@ -20,7 +21,8 @@ export interface OrphanRows {
 /** Key of the setting that says when all repositories were last current. */
 export const CURRENT_AT = "repositories_current_at";
 
-export function createOrphanRows(db: IndexDatabase): OrphanRows {
+/** @param onWanted gets the bytes of fetched files that a Manifest wants for the first time */
+export function createOrphanRows(db: IndexDatabase, onWanted: (bytes: number) => void = () => undefined): OrphanRows {
   // Where another content of the name is wanted instead, this one is not wanted any more. Old hashes do not bind.
   const sameContent = sql`${distEntries.name} = ${files.name} AND ${distEntries.size} = ${files.size} AND (
     ${distEntries.blake2b} IS NULL OR ${files.blake2b} IS NULL OR ${distEntries.blake2b} = ${files.blake2b})`;
@@ -30,6 +32,8 @@ export function createOrphanRows(db: IndexDatabase): OrphanRows {
   const names = db
     .select({
       name: files.name,
+      size: files.size,
+      source: files.source,
       wantedOnce: files.wantedOnce,
       orphanedAt: files.orphanedAt,
       wanted: sql<number>`EXISTS (SELECT 1 FROM ${wanting} WHERE ${sameContent})`,
@@ -56,6 +60,7 @@ export function createOrphanRows(db: IndexDatabase): OrphanRows {
           rows.map(({ name }) => name),
         );
       if (wanted.length > 0) db.update(files).set({ wantedOnce: true, orphanedAt: null }).where(named(wanted)).run();
+      onWanted(wanted.filter(isUnverified).reduce((sum, { size }) => sum + size, 0));
       if (orphans.length > 0)
         db.update(files)
           .set({ orphanedAt: now })

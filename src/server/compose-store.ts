@@ -6,14 +6,16 @@ import type { Verify } from "../actions/verify-files.ts";
 import { createInUse, type InUse } from "../cache/in-use.ts";
 import { createRecentHits, type RecentHits } from "../cache/recent-hits.ts";
 import type { Config } from "../config/schema.ts";
-import type { Reservation } from "../distfile/reservation.ts";
+import type { Reserve, RoomRequest } from "../distfile/reservation.ts";
 import { type ClockWatch, createClockWatch } from "../eviction/clock-watch.ts";
 import { type CleanReport, createEviction, type Eviction } from "../eviction/evict.ts";
+import type { Measure } from "../eviction/policy.ts";
 import { createFileTimes } from "../index/file-times.ts";
 import { createFileRows, type FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createOrphanRows } from "../index/orphans.ts";
 import type { Clock } from "../lib/clock.ts";
+import { codeOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
@@ -44,8 +46,7 @@ export interface ComposedStore {
   readonly memoryCache: MemoryCache;
   readonly eviction: Eviction;
   readonly inUse: InUse;
-  /** Reserves room for a file, removing others if need be; undefined if there is none. */
-  reserve(bytes: number): Promise<Reservation | undefined>;
+  readonly reserve: Reserve;
   /** Takes the error with which the store refused bytes; undefined when it has stored a file. */
   onTrouble(error: unknown): void;
   /** Returns why the store takes no files; undefined while it does. */
@@ -79,6 +80,26 @@ function originOf(url: string): string {
   return path < 0 ? url : url.slice(0, path);
 }
 
+/** Returns why this file, other than most, is not stored; undefined where it is the store that has no room. */
+function unstoredReason(
+  { bytes, verified, sized }: RoomRequest,
+  obstacles: readonly Measure[],
+  maxSize: number,
+): string | undefined {
+  if (maxSize > 0 && bytes > maxSize) return `${bytes} bytes are more than storage.max_size`;
+  if (!sized) return "its size is not known, and nothing is removed for it";
+  if (!verified && obstacles.some(({ kind }) => kind === "unverified")) {
+    return `${bytes} bytes are more than storage.unverified_share has room for`;
+  }
+  return undefined;
+}
+
+function noRoomReason(bytes: number, obstacles: readonly Measure[]): string {
+  if (obstacles.some(({ kind }) => kind === "inodes"))
+    return "too few inodes are free on the file system, and none can be freed";
+  return `no room can be made for ${bytes} bytes within max_size and min_free`;
+}
+
 export function composeStore(parts: StoreParts): ComposedStore {
   const { storage, mirrors, store, db, configuredRepositories, hosts, clock, log } = parts;
   const inUse = createInUse(clock);
@@ -102,6 +123,15 @@ export function composeStore(parts: StoreParts): ComposedStore {
     monotonicMs: parts.monotonicMs ?? (() => performance.now()),
     log,
   });
+  const orphans = createOrphanRows(db, rows.becameWanted);
+  let hasRepositories = orphans.currentAt() !== undefined;
+
+  /** Where there never was a repository there is nothing to keep the room for. */
+  function unverifiedShare(): number {
+    hasRepositories ||= configuredRepositories.discovered().repositories.length > 0;
+    return hasRepositories ? storage().unverified_share / 100 : 1;
+  }
+
   const eviction = createEviction({
     store: {
       ...store,
@@ -109,10 +139,11 @@ export function composeStore(parts: StoreParts): ComposedStore {
       sweepParts: (before) => (clockWatch.wasSetWithin(DAY_MS) ? 0 : store.sweepParts(before)),
     },
     rows,
-    orphans: createOrphanRows(db),
+    orphans,
     limits() {
       const { max_size, min_free, max_age, orphan_grace } = storage();
-      return { maxSize: max_size, minFree: min_free, maxAgeMs: max_age, orphanGraceMs: orphan_grace };
+      const ages = { maxAgeMs: max_age, orphanGraceMs: orphan_grace };
+      return { maxSize: max_size, minFree: min_free, ...ages, unverifiedShare: unverifiedShare() };
     },
     keep: () => storage().keep,
     refetchCost,
@@ -141,14 +172,20 @@ export function composeStore(parts: StoreParts): ComposedStore {
 
   const health = createStoreHealth({ store, room: eviction.spareBytes, log });
 
-  async function reserve(bytes: number): Promise<Reservation | undefined> {
-    const reservation = await eviction.reserve(bytes);
-    const { max_size } = storage();
+  const reserve: Reserve = async (request) => {
+    const reservation = await eviction.reserve(request);
     if (reservation || stopping.signal.aborted) return reservation;
-    if (max_size > 0 && bytes > max_size)
-      log.info("{bytes} bytes are more than max_size: passed through unstored", { bytes });
-    else health.report(new Error(`no room can be made for ${bytes} bytes within max_size and min_free`));
+    const { name: file, bytes } = request;
+    const why = unstoredReason(request, eviction.obstacles(request), storage().max_size);
+    if (why === undefined) health.report(new Error(noRoomReason(bytes, eviction.obstacles(request))));
+    else log.info("{file} is passed through unstored: {why}", { file, why });
     return undefined;
+  };
+
+  function onTrouble(error: unknown): void {
+    if (error !== undefined) eviction.refused(error);
+    const isOutOfInodes = codeOf(error) === "ENOSPC" && store.volumes().some(({ freeInodes }) => freeInodes === 0);
+    health.report(isOutOfInodes ? new Error("no inodes left on the file system") : error);
   }
 
   return {
@@ -158,7 +195,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     eviction,
     inUse,
     reserve,
-    onTrouble: health.report,
+    onTrouble,
     degradedReason: health.degradedReason,
     clockWatch,
     start(verify) {

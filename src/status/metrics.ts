@@ -154,6 +154,11 @@ function storeMetrics({ stats, state, memory, indexPath }: MetricsDeps): readonl
     gauge("portcache_store_limit_bytes", "[storage] max_size; 0: none.", () => store().max_bytes ?? 0),
     gauge("portcache_store_free_bytes", "Free bytes of the store's file system.", () => store().free_bytes),
     gauge("portcache_store_min_free_bytes", "[storage] min_free.", () => store().min_free_bytes),
+    gauge(
+      "portcache_store_free_inodes",
+      "Free inodes of the store's file system; +Inf where it makes them as it needs them.",
+      () => store().free_inodes ?? Number.POSITIVE_INFINITY,
+    ),
     counter(
       "portcache_evicted_files_total",
       "Files that clean-up removed, by reason.",

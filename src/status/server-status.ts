@@ -18,11 +18,13 @@ import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
+import { storeVolume } from "../store/stages.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createFileReport, describeFailure } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
 import type { RequestStats } from "./request-stats.ts";
+import { spaceOf } from "./space.ts";
 import { countsOf, totalsOf } from "./totals.ts";
 
 export interface ApiStateDeps {
@@ -121,8 +123,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
         files: rows.count(),
         bytes: rows.bytes(),
         max_bytes: max_size === 0 ? null : max_size,
-        free_bytes: parts.store.freeBytes(),
-        min_free_bytes: min_free,
+        ...spaceOf(storeVolume(location), min_free),
       },
       since_start: totalsOf(stats.statistics.sinceStart),
       all_time: totalsOf(stats.statistics.allTime()),

@@ -1,7 +1,6 @@
 /**
  * Reads the status of a store on which no server runs, from the index that the last server left. Changes nothing.
  */
-import { statfsSync } from "node:fs";
 import { version } from "../../package.json" with { type: "json" };
 import type { Downloads, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -12,6 +11,8 @@ import { createStatistics, MEASURES, type Measures } from "../index/statistics.t
 import { systemClock } from "../lib/clock.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
+import { storeVolume } from "../store/stages.ts";
+import { spaceOf } from "./space.ts";
 import { totalsOf } from "./totals.ts";
 
 /** The status of a store, as `portcache status --json` prints it; null stands for what only a running server knows. */
@@ -32,12 +33,6 @@ export interface StoreStatus extends Pick<Status, "version" | "store" | "all_tim
 
 const NOTHING_MEASURED = Object.fromEntries(MEASURES.map((measure) => [measure, 0])) as Measures;
 
-/** Returns the free bytes of the file system that holds the folder. */
-function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
-}
-
 /** @throws {NoStoreError} */
 export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   const { location, max_size, min_free } = config.storage;
@@ -56,8 +51,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
       location,
       ...(index?.totals ?? { files: 0, bytes: 0 }),
       max_bytes: max_size === 0 ? null : max_size,
-      free_bytes: freeBytes(location),
-      min_free_bytes: min_free,
+      ...spaceOf(storeVolume(location), min_free),
     },
     all_time: totalsOf(index?.measures ?? NOTHING_MEASURED),
     repositories: {

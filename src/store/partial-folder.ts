@@ -9,8 +9,9 @@ export interface PartialFolder {
   /**
    * Opens the part file of a name, with the bytes that an earlier run left if `resume` accepts their number.
    * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
+   * @param verified whether a Manifest vouches for the file; true by default
    */
-  open(name: string, resume: ((length: number) => boolean) | undefined): PartFile;
+  open(name: string, resume: ((length: number) => boolean) | undefined, verified?: boolean): PartFile;
   /** Opens a part file that belongs to no name. */
   openNameless(): PartFile;
   /**
@@ -18,11 +19,23 @@ export interface PartialFolder {
    * Returns how many.
    */
   sweep(before: number): number;
+  /** Removes part files of unverified files that nobody writes. Returns how many. */
+  removeUnverified(): number;
   /** Bytes of the part files that nobody writes just now. */
-  leftBytes(): number;
+  leftBytes(): LeftBytes;
   /** Bytes that an earlier download left of a name. */
   leftBytesOf(name: string): number;
 }
+
+/** Bytes of part files that an earlier download left. */
+export interface LeftBytes {
+  readonly all: number;
+  /** Those of files that no Manifest vouches for, of all. */
+  readonly unverified: number;
+}
+
+/** Begins the names of part files of mirror files. */
+export const MIRROR_PART = "mirror-";
 
 /** Opens the part file; undefined where something else has its name. */
 function openNamed(path: string, resume: boolean): PartFile | undefined {
@@ -39,15 +52,16 @@ function openNamed(path: string, resume: boolean): PartFile | undefined {
 export function openPartialFolder(folder: string): PartialFolder {
   mkdirSync(folder, { recursive: true });
   const open = new Set<string>();
-  const left = new Map<string, number>();
+  const left = new Map<string, { readonly bytes: number; readonly verified: boolean }>();
 
-  function countLeft(path: string): void {
-    const length = open.has(path) ? 0 : (statFile(path)?.size ?? 0);
-    if (length > 0) left.set(path, length);
+  function countLeft(path: string, verified: boolean): void {
+    const bytes = open.has(path) ? 0 : (statFile(path)?.size ?? 0);
+    if (bytes > 0) left.set(path, { bytes, verified });
     else left.delete(path);
   }
 
-  for (const entry of readdirSync(folder)) countLeft(`${folder}/${entry}`);
+  // Of a distfile's part from before the start nobody knows: it goes after a day at the latest.
+  for (const entry of readdirSync(folder)) countLeft(`${folder}/${entry}`, !entry.startsWith(MIRROR_PART));
 
   function openNameless(): PartFile {
     // Somebody may have cleared the folder away while this runs.
@@ -57,7 +71,7 @@ export function openPartialFolder(folder: string): PartialFolder {
 
   return {
     openNameless,
-    open(name, resume) {
+    open(name, resume, verified = true) {
       const path = `${folder}/${name}`;
       if (resume === undefined || open.has(path)) return openNameless();
       mkdirSync(folder, { recursive: true });
@@ -65,13 +79,13 @@ export function openPartialFolder(folder: string): PartialFolder {
       const part = openNamed(path, length > 0 && resume(length));
       if (!part) return openNameless();
       open.add(path);
-      countLeft(path);
+      countLeft(path, verified);
       return {
         ...part,
         leave(keep) {
           open.delete(path);
           part.leave(keep);
-          countLeft(path);
+          countLeft(path, verified);
         },
       };
     },
@@ -85,11 +99,26 @@ export function openPartialFolder(folder: string): PartialFolder {
           rmSync(path, { force: true });
           swept++;
         }
-        countLeft(path);
+        countLeft(path, left.get(path)?.verified ?? true);
       }
       return swept;
     },
-    leftBytesOf: (name) => left.get(`${folder}/${name}`) ?? 0,
-    leftBytes: () => left.values().reduce((sum, bytes) => sum + bytes, 0),
+    removeUnverified() {
+      const paths = [...left].flatMap(([path, { verified }]) => (verified ? [] : [path]));
+      for (const path of paths) {
+        rmSync(path, { force: true });
+        left.delete(path);
+      }
+      return paths.length;
+    },
+    leftBytes() {
+      const sum = { all: 0, unverified: 0 };
+      for (const { bytes, verified } of left.values()) {
+        sum.all += bytes;
+        if (!verified) sum.unverified += bytes;
+      }
+      return sum;
+    },
+    leftBytesOf: (name) => left.get(`${folder}/${name}`)?.bytes ?? 0,
   };
 }

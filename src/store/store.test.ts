@@ -187,3 +187,40 @@ test("a removed file is gone from the call on, and one that comes in its place m
   await gone;
   expect(store.stat(name)?.size).toBe(bytes.length);
 });
+
+test("an empty folder goes with its last file, and a file comes into a folder that goes meanwhile", async () => {
+  const { location, store } = newStore();
+  const storeOne = async () => {
+    const part = store.openPart(name, resumeAll);
+    await part.write(bytes, 0);
+    const file = await store.commit(part, name, 1000);
+    part.leave(false);
+    await part.close();
+    return file;
+  };
+  for (let i = 0; i < 20; i++) {
+    const file = await storeOne();
+    expect([file?.size, store.stat(name)?.size]).toEqual([bytes.length, bytes.length]);
+    const gone = store.remove(name);
+    if (i % 2 === 0) await gone;
+  }
+  await store.remove(name);
+  expect(readdirSync(`${location}/distfiles`)).toEqual(["layout.conf"]);
+});
+
+test("what was left of unverified files is counted apart, and can be removed by itself", async () => {
+  const { store } = newStore();
+  for (const [file, verified] of [
+    ["a", true],
+    ["b", false],
+    ["snapshots/c", false],
+  ] as const) {
+    const part = store.openPart(file as DistfileName, resumeAll, verified);
+    await part.write(bytes, 0);
+    part.leave(true);
+    await part.close();
+  }
+  expect(store.leftPartBytes()).toEqual({ all: 3 * bytes.length, unverified: 2 * bytes.length });
+  expect(store.removeUnverifiedParts()).toBe(2);
+  expect(store.leftPartBytes()).toEqual({ all: bytes.length, unverified: 0 });
+});

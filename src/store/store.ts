@@ -5,25 +5,16 @@
  */
 
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
-import { mkdir, opendir, rm } from "node:fs/promises";
+import { existsSync, fstatSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFile, mkdir, opendir, rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
-import { type FileName, isMirrorPath, MIRROR_FOLDERS, parseFileName } from "../distfile/mirror-path.ts";
+import { type FileName, isMirrorPath, parseFileName, STAGE_FOLDER } from "../distfile/mirror-path.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
-import { openPartialFolder } from "./partial-folder.ts";
+import { type LeftBytes, MIRROR_PART } from "./partial-folder.ts";
+import { openStages, STORE_FOLDERS, type Volume } from "./stages.ts";
 import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";
@@ -43,8 +34,9 @@ export interface Store {
   /**
    * Opens the part file of a name, with the bytes that an earlier download left if `resume` accepts their number.
    * Where another download has it, or `resume` is undefined, the part is nameless: gone when closed, never committed.
+   * @param verified whether a Manifest vouches for the file; true by default
    */
-  openPart(name: FileName, resume: ((length: number) => boolean) | undefined): PartFile;
+  openPart(name: FileName, resume: ((length: number) => boolean) | undefined, verified?: boolean): PartFile;
   /** Opens a part file that belongs to no name. */
   openNamelessPart(): PartFile;
   /**
@@ -56,15 +48,19 @@ export interface Store {
   remove(name: FileName): Promise<void>;
   /** Yields all files that are where they belong; `onStray` gets the paths of others, which are left alone. */
   scan(onStray: (path: string) => void): AsyncIterable<NamedFile>;
-  /** Free bytes of the file system, for those who are not root. */
-  freeBytes(): number;
+  /** Returns the file systems that files are stored on: that of distfiles first. */
+  volumes(): readonly Volume[];
+  /** Returns the place in volumes() of the one that this name is stored on. */
+  volumeOf(name: FileName): number;
   /**
    * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
    * Returns how many.
    */
   sweepParts(before: number): number;
+  /** Removes part files of unverified files that nobody writes. Returns how many. */
+  removeUnverifiedParts(): number;
   /** Bytes of the part files that nobody writes just now. */
-  leftPartBytes(): number;
+  leftPartBytes(): LeftBytes;
   /** Bytes that an earlier download left of a name. */
   leftPartBytesOf(name: FileName): number;
 }
@@ -87,6 +83,8 @@ function announceLayout(path: string): void {
   }
 }
 
+const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+
 /** Path below the store's location. */
 function pathBelow(name: FileName): string {
   return isMirrorPath(name) ? name : `distfiles/${standardFolder(name)}/${name}`;
@@ -94,11 +92,16 @@ function pathBelow(name: FileName): string {
 
 /** A mirror path may be longer than a file's name can be. No distfile has such a name by chance. */
 function partName(name: FileName): string {
-  return isMirrorPath(name) ? `mirror-${createHash("sha256").update(name).digest("hex")}` : name;
+  return isMirrorPath(name) ? `${MIRROR_PART}${createHash("sha256").update(name).digest("hex")}` : name;
 }
 
 async function* listFiles(folder: string): AsyncIterable<string> {
-  for await (const entry of await opendir(folder)) {
+  const entries = await opendir(folder).catch((error: unknown) => {
+    // An empty folder goes with its last file.
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  });
+  for await (const entry of entries) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) yield* listFiles(path);
     else yield path;
@@ -117,6 +120,7 @@ async function* scanFolder(
   onStray: (path: string) => void,
 ): AsyncIterable<NamedFile> {
   for await (const path of listFiles(`${location}/${folder}`)) {
+    if (path.startsWith(`${location}/${folder}/${STAGE_FOLDER}/`)) continue;
     const name = nameAt(path.slice(location.length + 1));
     const file = name === undefined ? undefined : statFile(path);
     if (name !== undefined && file) yield { name, file };
@@ -125,20 +129,87 @@ async function* scanFolder(
 }
 
 async function* scanStore(location: string, onStray: (path: string) => void): AsyncIterable<NamedFile> {
-  for (const folder of ["distfiles", ...MIRROR_FOLDERS]) {
+  for (const folder of STORE_FOLDERS) {
     if (exists(`${location}/${folder}`)) yield* scanFolder(location, folder, onStray);
   }
 }
 
+/**
+ * Removes the folder of a file that has gone, and those above it, as far as they are empty: there may be few inodes.
+ * @param top not removed
+ */
+async function removeEmptyFolders(folder: string, top: string): Promise<void> {
+  try {
+    for (let empty = folder; empty.length > top.length; empty = dirname(empty)) await rmdir(empty);
+  } catch {
+    // It holds other files.
+  }
+}
+
+/** How often a folder is made again that went, being empty, before the file was in it. */
+const FOLDER_TRIES = 3;
+
 /** @throws {Error} with a code such as EACCES where the folders cannot be made */
 export function openStore(location: string): Store {
-  mkdirSync(`${location}/distfiles`, { recursive: true });
+  const stages = openStages(location);
   announceLayout(`${location}/distfiles/layout.conf`);
-  const parts = openPartialFolder(`${location}/partial`);
   /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
   const leaving = new Map<string, Promise<void>>();
 
   const pathOf = (name: FileName) => `${location}/${pathBelow(name)}`;
+
+  async function unlink(path: string): Promise<void> {
+    await rm(path, { force: true });
+    const top = path.indexOf("/", location.length + 1);
+    await removeEmptyFolders(dirname(path), path.slice(0, top));
+  }
+
+  /** Renames the part; returns whether its folder is new. */
+  async function moveInto(part: PartFile, path: string, modifiedAt: number): Promise<boolean> {
+    const folder = dirname(path);
+    for (let tries = 1; ; tries++) {
+      const isNew = !existsSync(folder);
+      if (isNew) await mkdir(folder, { recursive: true });
+      try {
+        await part.moveTo(path, modifiedAt);
+        return isNew;
+      } catch (error) {
+        if (tries === FOLDER_TRIES || existsSync(folder)) throw error;
+      }
+    }
+  }
+
+  /** Copies the part to the file system of its final place: something was mounted there since the start. */
+  async function moveCopy(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
+    const copy = stages.renew(name).open(`copy-${crypto.randomUUID()}`, () => false);
+    try {
+      await copyFile(`/proc/self/fd/${part.fd}`, `/proc/self/fd/${copy.fd}`);
+      const isNew = await moveInto(copy, path, modifiedAt);
+      part.leave(false);
+      return settle(copy, path, isNew);
+    } finally {
+      copy.leave(false);
+      await copy.close();
+    }
+  }
+
+  function settle(part: PartFile, path: string, isNew: boolean): StoredFile {
+    const folder = dirname(path);
+    // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
+    // it is asked for next: no client has to wait for that.
+    settleFolders(isNew ? [folder, dirname(folder)] : [folder]);
+    // What lies at the path by now may be somebody else's.
+    return describe(path, fstatSync(part.fd, { bigint: true }));
+  }
+
+  async function move(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
+    try {
+      return settle(part, path, await moveInto(part, path, modifiedAt));
+    } catch (error) {
+      if (codeOf(error) !== "EXDEV") throw error;
+      return await moveCopy(part, name, path, modifiedAt);
+    }
+  }
 
   return {
     stat(name) {
@@ -147,40 +218,34 @@ export function openStore(location: string): Store {
     },
     lookProblem: (name) => lookProblem(pathOf(name)),
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
-    openPart: (name, resume) => parts.open(partName(name), resume),
-    openNamelessPart: parts.openNameless,
+    openPart: (name, resume, verified) => stages.of(name).open(partName(name), resume, verified),
+    openNamelessPart: () => stages.distfiles().openNameless(),
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
       await leaving.get(path)?.catch(() => undefined);
-      const folder = dirname(path);
-      const isNew = !existsSync(folder);
       try {
-        if (isNew) await mkdir(folder, { recursive: true });
         if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-        await part.moveTo(path, modifiedAt);
+        return await move(part, name, path, modifiedAt);
       } catch (error) {
         if (IN_THE_WAY.has(codeOf(error))) return undefined;
         throw error;
       }
-      // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
-      // it is asked for next: no client has to wait for that.
-      settleFolders(isNew ? [folder, dirname(folder)] : [folder]);
-      // What lies at the path by now may be somebody else's.
-      return describe(path, fstatSync(part.fd, { bigint: true }));
     },
     remove(name) {
       const path = pathOf(name);
-      const gone = leaving.get(path) ?? rm(path, { force: true }).finally(() => leaving.delete(path));
+      const gone = leaving.get(path) ?? unlink(path).finally(() => leaving.delete(path));
       leaving.set(path, gone);
       return gone;
     },
     scan: (onStray) => scanStore(location, onStray),
-    freeBytes() {
-      const { bavail, bsize } = statfsSync(location);
-      return bavail * bsize;
+    volumes: stages.volumes,
+    volumeOf: stages.volumeOf,
+    sweepParts: (before) => sum(stages.all().map((stage) => stage.sweep(before))),
+    removeUnverifiedParts: () => sum(stages.all().map((stage) => stage.removeUnverified())),
+    leftPartBytes() {
+      const left = stages.all().map((stage) => stage.leftBytes());
+      return { all: sum(left.map(({ all }) => all)), unverified: sum(left.map(({ unverified }) => unverified)) };
     },
-    sweepParts: parts.sweep,
-    leftPartBytes: parts.leftBytes,
-    leftPartBytesOf: (name) => parts.leftBytesOf(partName(name)),
+    leftPartBytesOf: (name) => stages.of(name).leftBytesOf(partName(name)),
   };
 }

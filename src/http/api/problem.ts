@@ -24,7 +24,9 @@ export function readableJson(value: unknown): string {
 
 /** Returns what a validation expected and what it got. */
 export function issueMessage({ message }: BaseIssue<unknown>): string {
-  return message.replace(/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "expected $1, got $2").replace("expected Object", "expected an object");
+  return message
+    .replace(/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "expected $1, got $2")
+    .replace("expected Object", "expected an object");
 }
 
 /** @param detail a sentence; of an error only its message */

@@ -1,0 +1,136 @@
+/**
+ * Finds where the files coming in of each folder of the store are kept: in partial/, or, where that is on another file system or
+ * mount, beside the folder's files in `.partial`. A file gets its final name by rename(2), which never crosses a mount.
+ */
+import { mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { type FileName, isMirrorPath, MIRROR_FOLDERS, STAGE_FOLDER } from "../distfile/mirror-path.ts";
+import { codeOf } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
+import { openPartialFolder, type PartialFolder } from "./partial-folder.ts";
+
+export const STORE_FOLDERS = ["distfiles", ...MIRROR_FOLDERS] as const;
+type StoreFolder = (typeof STORE_FOLDERS)[number];
+
+/** A file system that files are stored on. */
+export interface Volume {
+  /** Path of a folder on it. */
+  readonly folder: string;
+  /** Free bytes, for those who are not root. */
+  readonly freeBytes: number;
+  /** Infinite where the file system makes inodes as it needs them. */
+  readonly freeInodes: number;
+  readonly totalInodes: number;
+}
+
+export interface Stages {
+  /** Returns the folder of files coming in from which this name can be reached by a rename. */
+  of(name: FileName): PartialFolder;
+  /** Finds it anew, after a rename that crossed a mount all the same. */
+  renew(name: FileName): PartialFolder;
+  /** Returns that of distfiles. */
+  distfiles(): PartialFolder;
+  /** Returns all of them. */
+  all(): readonly PartialFolder[];
+  /** Returns the file systems of the store: that of distfiles first. */
+  volumes(): readonly Volume[];
+  /** Returns the place in volumes() of the one that this name is stored on. */
+  volumeOf(name: FileName): number;
+}
+
+export function storeFolderOf(name: FileName): StoreFolder {
+  return STORE_FOLDERS.find((folder) => isMirrorPath(name) && name.startsWith(`${folder}/`)) ?? "distfiles";
+}
+
+/** Returns what statfs(2) says of the file system that holds the folder. */
+export function readVolume(folder: string): Volume {
+  const { bavail, bsize, files, ffree } = statfsSync(folder);
+  // Btrfs and others say 0 of 0.
+  const isCounted = files > 0 && ffree >= 0 && ffree <= files;
+  return {
+    folder,
+    freeBytes: bavail * bsize,
+    freeInodes: isCounted ? ffree : Number.POSITIVE_INFINITY,
+    totalInodes: isCounted ? files : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Returns the folder of the store; its location where that is not there yet. */
+function existing(location: string, folder: StoreFolder): string {
+  const path = `${location}/${folder}`;
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : location;
+}
+
+/** Returns the file system of a store's distfiles. */
+export function storeVolume(location: string): Volume {
+  return readVolume(existing(location, "distfiles"));
+}
+
+/** Returns whether a file can be renamed from one folder into the other: tried, as a bind mount has the same device. */
+function canRename(from: string, to: string): boolean {
+  const probe = `.probe-${crypto.randomUUID()}`;
+  try {
+    writeFileSync(`${from}/${probe}`, "", { flag: "wx" });
+    renameSync(`${from}/${probe}`, `${to}/${probe}`);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EXDEV") return false;
+    // The disk is full or read-only: then it is found out when a file comes.
+    return statSync(from).dev === statSync(to).dev;
+  } finally {
+    for (const folder of [from, to]) rmSync(`${folder}/${probe}`, { force: true });
+  }
+}
+
+/** @throws {Error} with a code such as EACCES where a folder cannot be made */
+export function openStages(location: string): Stages {
+  const partial = `${location}/partial`;
+  const opened = new Map<string, PartialFolder>();
+  const stages = new Map<StoreFolder, PartialFolder>();
+
+  function open(path: string): PartialFolder {
+    const stage = opened.get(path) ?? openPartialFolder(path);
+    opened.set(path, stage);
+    return stage;
+  }
+
+  function find(folder: StoreFolder): PartialFolder {
+    const beside = `${location}/${folder}/${STAGE_FOLDER}`;
+    const isReached = canRename(partial, existing(location, folder));
+    // What was left there before a mount changed is swept like the rest.
+    if (exists(beside)) open(beside);
+    return open(isReached ? partial : beside);
+  }
+
+  function renewFolder(folder: StoreFolder): PartialFolder {
+    const stage = find(folder);
+    stages.set(folder, stage);
+    return stage;
+  }
+
+  mkdirSync(`${location}/distfiles`, { recursive: true });
+  open(partial);
+  for (const folder of STORE_FOLDERS) renewFolder(folder);
+
+  const stageOf = (folder: StoreFolder) => stages.get(folder) ?? open(partial);
+  /** The places in volumes(), as last looked at. */
+  const places = new Map<StoreFolder, number>();
+
+  return {
+    of: (name) => stageOf(storeFolderOf(name)),
+    distfiles: () => stageOf("distfiles"),
+    renew: (name) => renewFolder(storeFolderOf(name)),
+    all: () => [...opened.values()],
+    volumes() {
+      // Looked at anew each time, as a file system may be mounted while this runs.
+      const devices = new Map<number, string>();
+      for (const folder of STORE_FOLDERS) {
+        const path = existing(location, folder);
+        const { dev } = statSync(path);
+        if (!devices.has(dev)) devices.set(dev, path);
+        places.set(folder, [...devices.keys()].indexOf(dev));
+      }
+      return [...devices.values()].map(readVolume);
+    },
+    volumeOf: (name) => places.get(storeFolderOf(name)) ?? 0,
+  };
+}
