@@ -85,7 +85,7 @@ test("a reload changes mirrors, repositories and limits during a transfer, and n
   expect(log).toContain("server.port: 0 -> 1 needs a restart");
   expect(log).toContain("storage.max_size: 50GiB -> 2GiB");
   expect(log).toContain(`fetcher.mirrors: ["${first.url}"] -> ["${second.url}"]`);
-  expect(log).toMatch(/SIGHUP: reloaded the configuration from \S+portcache\.toml, 3 settings changed/);
+  expect(log).toMatch(/SIGHUP: reloaded the configuration from \S+portcache\.toml: 3 settings changed/);
   expect([await status("small.zip"), await status("other.zip")]).toEqual([200, 200]);
   expect(Buffer.compare(await transfer.bytes(), readContent(LARGE))).toBe(0);
   expect(first.fileRequests("large.zip").length).toBe(1);

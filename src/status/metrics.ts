@@ -106,7 +106,7 @@ function mirrorMetrics({ state }: MetricsDeps): readonly Metric[] {
   return [
     gauge(
       "portcache_mirror_up",
-      "Whether the mirror is asked: 1, or 0 while its circuit is open or it asked to wait.",
+      "Whether the mirror is available: 1, or 0 while it is unavailable or asked to wait.",
       () => each(({ circuit }) => (circuit === "open" || circuit === "waiting" ? 0 : 1)),
       labels,
     ),
