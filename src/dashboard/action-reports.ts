@@ -2,6 +2,7 @@
  * Turns the input of the fetch form into a request, and reports of actions into sentences (pure).
  */
 import type { CleanReport, DropReport, FetchReport, RescanReport, VerifyReport } from "../api/action-schemas.ts";
+import type { ActionReports } from "../api/actions.ts";
 import type { DashboardAction } from "./api.ts";
 import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.ts";
 
@@ -74,24 +75,21 @@ function fetchText({ files, fetched, fetched_bytes, present, failed, results }: 
   return parts.join("; ");
 }
 
+const TEXTS: { readonly [Name in DashboardAction]: (report: ActionReports[Name]) => string } = {
+  rescan: rescanText,
+  clean: cleanText,
+  verify: verifyText,
+  drop: dropText,
+  fetch: fetchText,
+};
+
 /** Describes the report of an action in a sentence. */
-export function reportText(name: DashboardAction, report: object): string {
-  switch (name) {
-    case "rescan":
-      return rescanText(report as RescanReport);
-    case "clean":
-      return cleanText(report as CleanReport);
-    case "verify":
-      return verifyText(report as VerifyReport);
-    case "drop":
-      return dropText(report as DropReport);
-    default:
-      return fetchText(report as FetchReport);
-  }
+export function reportText<Name extends DashboardAction>(name: Name, report: ActionReports[Name]): string {
+  return TEXTS[name](report);
 }
 
 /** Returns the text of the button that confirms a clean-up, from the report of its dry run; undefined if nothing can go. */
-export function cleanConfirmation(report: object): string | undefined {
-  const { files, bytes } = report as CleanReport;
-  return files === 0 ? undefined : `Remove ${plural(files, "file")}, ${formatBytes(bytes)}`;
+export function cleanConfirmation(report: ActionReports[DashboardAction]): string | undefined {
+  if (!("dry_run" in report) || report.files === 0) return undefined;
+  return `Remove ${plural(report.files, "file")}, ${formatBytes(report.bytes)}`;
 }

@@ -4,8 +4,9 @@
 import { createContext } from "preact";
 import { useContext, useRef, useState } from "preact/hooks";
 import type { Progress } from "../api/action-schemas.ts";
+import type { ActionReports } from "../api/actions.ts";
 import { reportText } from "./action-reports.ts";
-import { type ActionRequest, ApiError, runAction } from "./api.ts";
+import { type ActionRequest, ApiError, type DashboardAction, runAction } from "./api.ts";
 import { ConnectionContext } from "./hooks.ts";
 import { TokenContext } from "./token.ts";
 
@@ -19,7 +20,7 @@ export interface TitledRequest extends ActionRequest {
   /** The text of its button. */
   readonly title: string;
   /** Called when the action has succeeded. */
-  readonly onReport?: (report: object) => void;
+  readonly onReport?: (report: ActionReports[DashboardAction]) => void;
 }
 
 export interface ActionControl {
@@ -60,7 +61,7 @@ export function useActionControl(): ActionControl {
     const update = (next: ActionState) => current.current === abort && setAction(next);
     update({ state: "running", title, progress: undefined });
     try {
-      const report = await runAction<object>(request, {
+      const report = await runAction(request, {
         token: tokens.token,
         signal: abort.signal,
         onProgress: (progress) => update({ state: "running", title, progress }),

@@ -47,16 +47,17 @@ const options = { token: "s3cret", signal: AbortSignal.timeout(5000) };
 
 test("an action reports progress and returns its report", async () => {
   const progress = { kind: "progress", step: "looking", done: 1, total: 2, bytes: 0, total_bytes: null };
+  const report = { dropped: [], files: 0, bytes: 0, absent: ["a.zip"] };
   let received: unknown[] = [];
   respond = async (request) => {
     received = [request.method, request.headers.get("authorization"), await request.json()];
-    const text = [progress, { kind: "alive" }, { kind: "result", result: 7 }]
+    const text = [progress, { kind: "alive" }, { kind: "result", result: report }]
       .map((line) => JSON.stringify(line))
       .join("\n");
     return new Response(text);
   };
   const reported: unknown[] = [];
-  expect(await runAction<number>(request, { ...options, onProgress: (line) => reported.push(line) })).toBe(7);
+  expect(await runAction(request, { ...options, onProgress: (line) => reported.push(line) })).toEqual(report);
   expect(reported).toEqual([progress]);
   expect(received).toEqual(["POST", "Bearer s3cret", { dry_run: true }]);
 });

@@ -3,7 +3,7 @@
  * origin of the page; no other server is contacted.
  */
 import type { Progress } from "../api/action-schemas.ts";
-import type { ActionName } from "../api/actions.ts";
+import type { ActionName, ActionReports } from "../api/actions.ts";
 import type { Problem } from "../api/schemas.ts";
 
 const PREFIX = "/api/v1";
@@ -57,7 +57,7 @@ export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
 type ActionLine =
   | Progress
   | { readonly kind: "alive" }
-  | { readonly kind: "result"; readonly result: unknown }
+  | { readonly kind: "result"; readonly result: ActionReports[DashboardAction] }
   | { readonly kind: "error"; readonly status: number; readonly detail: string };
 
 /** Splits a stream into lines as they arrive. */
@@ -99,10 +99,10 @@ export interface ActionOptions {
  * Runs an action on the server and returns its report.
  * @throws {ApiError} if the server refuses, or the action fails
  */
-export async function runAction<T>(
+export async function runAction(
   { name, body }: ActionRequest,
   { token, signal, onProgress }: ActionOptions,
-): Promise<T> {
+): Promise<ActionReports[DashboardAction]> {
   const response = await fetch(apiPath(name), {
     method: "POST",
     signal,
@@ -117,7 +117,7 @@ export async function runAction<T>(
   for await (const text of linesOf(response.body)) {
     const line = JSON.parse(text) as ActionLine;
     if (line.kind === "progress") onProgress(line);
-    if (line.kind === "result") return line.result as T;
+    if (line.kind === "result") return line.result;
     if (line.kind === "error") throw new ApiError(line.status, line.detail);
   }
   throw new ApiError(502, "The connection closed before the action finished.");

@@ -23,16 +23,17 @@ export const RANGES = {
 
 export type RangeName = keyof typeof RANGES;
 
+/** Series as uPlot takes them, whose types are not readonly. */
 export interface Columns {
   /** Starts of buckets in seconds since the epoch, as uPlot expects them. */
-  readonly at: readonly number[];
+  readonly at: number[];
   /** Bytes. */
-  readonly saved: readonly number[];
-  readonly fetched: readonly number[];
+  readonly saved: number[];
+  readonly fetched: number[];
   /** Sum of saved and fetched bytes: the upper edge of the stacked bars. */
-  readonly stacked: readonly number[];
+  readonly stacked: number[];
   /** Hit ratio in percent; null if no file was sent. */
-  readonly hitRatio: readonly (number | null)[];
+  readonly hitRatio: (number | null)[];
 }
 
 type Point = History["points"][number];

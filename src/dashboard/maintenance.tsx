@@ -2,9 +2,11 @@
  * Shows the buttons that start actions: clean up, rescan, verify, and fetch. Whether an action is allowed is up to the server.
  */
 import { useContext, useId, useState } from "preact/hooks";
+import type { ActionReports } from "../api/actions.ts";
 import type { Status } from "../api/schemas.ts";
 import { cleanConfirmation, parseFetchInput } from "./action-reports.ts";
 import { ActionContext, type TitledRequest } from "./action-state.ts";
+import type { DashboardAction } from "./api.ts";
 import { Panel } from "./components.tsx";
 
 export function ActionButton({ request, danger }: { readonly request: TitledRequest; readonly danger?: boolean }) {
@@ -53,7 +55,7 @@ function FetchForm() {
 function CleanButtons() {
   const [confirmation, setConfirmation] = useState<string>();
   if (confirmation === undefined) {
-    const onReport = (report: object) => setConfirmation(cleanConfirmation(report));
+    const onReport = (report: ActionReports[DashboardAction]) => setConfirmation(cleanConfirmation(report));
     return <ActionButton request={{ title: "Clean up…", name: "clean", body: { dry_run: true }, onReport }} />;
   }
   const onReport = () => setConfirmation(undefined);

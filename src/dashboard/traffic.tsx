@@ -161,11 +161,8 @@ function DataTable({ columns, name }: { readonly columns: Columns; readonly name
 function Charts({ history, name }: { readonly history: History; readonly name: RangeName }) {
   const [index, setIndex] = useState<number>();
   const columns = useMemo(() => columnsOf(history), [history]);
-  const bytesData = useMemo(
-    () => [columns.at, columns.stacked, columns.saved] as unknown as uPlot.AlignedData,
-    [columns],
-  );
-  const ratioData = useMemo(() => [columns.at, columns.hitRatio] as unknown as uPlot.AlignedData, [columns]);
+  const bytesData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.stacked, columns.saved], [columns]);
+  const ratioData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.hitRatio], [columns]);
   const totals = totalsOf(history);
   if (totals.requests === 0 && totals.fetched === 0) {
     return <Placeholder>No requests in the {RANGES[name].span}.</Placeholder>;
