@@ -100,3 +100,20 @@ test("closed() waits for the last reader, and a closed reader reads no more", as
   await expect(reader.read()).rejects.toBeInstanceOf(BrokenOffError);
   closeSync(fd);
 });
+
+test("a release after the end takes nothing back: readers still get the whole file", async () => {
+  const fd = openFile();
+  const tail = createTail();
+  tail.readBy(readFrom(fd));
+  const reader = tail.open(0, undefined);
+  writeSync(fd, "hello world");
+  tail.release(() => 5);
+  expect(Buffer.from((await reader.read()) ?? "").toString()).toBe("hello");
+  tail.finish(11);
+  // The hold timer of the writer may fire while the disk still syncs the file.
+  tail.release(() => 5);
+  await tail.reached(10);
+  expect(await readAll(reader)).toBe(" world");
+  await tail.closed();
+  closeSync(fd);
+});

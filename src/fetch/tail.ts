@@ -116,7 +116,7 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
     if (cursor.tooSlow) throw new BrokenOffError("the client is too slow for a file that can't be stored");
     checkStillValid(state, cursor);
     if (cursor.end !== undefined && cursor.position >= cursor.end) return undefined;
-    const limit = state.until(cursor.position);
+    const limit = state.size ?? state.until(cursor.position);
     const until = Math.min(limit, cursor.end ?? limit);
     if (cursor.position < until) return until;
     if (state.size !== undefined) return undefined;
@@ -210,7 +210,7 @@ export function createTail(): Tail {
       if (state.readers.size > 0 && bytes.length > 0) state.sharedReads.written(position, bytes);
     },
     finish(size) {
-      state.until = () => size;
+      // From now on release() changes nothing: the hold timer may fire while the disk still syncs.
       state.size = size;
       wake(state);
     },
@@ -225,7 +225,7 @@ export function createTail(): Tail {
       wake(state);
     },
     async reached(offset) {
-      while (offset >= state.until(offset) && state.size === undefined) {
+      while (state.size === undefined && offset >= state.until(offset)) {
         if (state.failure) throw state.failure;
         await change(state);
       }
