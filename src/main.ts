@@ -20,7 +20,7 @@ const env = processEnvironment();
 const output = createOutput(env);
 const userAgent = `portcache/${version} (+${homepage})`;
 
-/** Where a folder of resources is: beside this file in the executable, elsewhere in the source tree. */
+/** Returns where a folder of resources is: beside this file in the executable, elsewhere in the source tree. */
 function resourceFolder(name: string, inSourceTree: string): string {
   const inExecutable = `${import.meta.dir}/${name}`;
   return existsSync(inExecutable) ? inExecutable : `${import.meta.dir}/..${inSourceTree}`;

@@ -98,7 +98,7 @@ export function createCache(deps: CacheDeps): Cache {
     return stale;
   }
 
-  /** What there is to fetch: each content in turn, or the bare name where no repository knows it. */
+  /** Returns what there is to fetch: each content in turn, or the bare name where no repository knows it. */
   function targetsOf({ name, content }: DistfileRequest, by: readonly WantedBy[]): readonly FetchTarget[] {
     const [first] = contentsOf(by);
     const contents = content ? [content] : contentsOf(by);

@@ -57,7 +57,7 @@ function knownDigests(
   return digests && hasAlgorithms(digests, algorithms) ? digests : undefined;
 }
 
-/** Whether bytes with these digests may be served as one of the contents. */
+/** Returns whether bytes with these digests may be served as one of the contents. */
 function isGood(contents: readonly Digests[], digests: ComputedDigests, isChanged: boolean): boolean {
   const results = contents.map((content) => compareDigests(content, digests));
   if (results.includes("same")) return true;
@@ -85,7 +85,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     return digests;
   }
 
-  /** What the index does not take is found out again the next time. */
+  /** Writes the row; what the index does not take is found out again the next time. */
   function note(file: StoredFile, write: () => void): void {
     try {
       write();

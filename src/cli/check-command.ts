@@ -1,5 +1,5 @@
 /**
- * `portcache check`: shows the settings in force and where each comes from, and what keeps the server from running well.
+ * Shows for `portcache check` the settings in force and where each comes from, and what keeps the server from running well.
  * Changes nothing.
  */
 import { statfsSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * `portcache clean`: shows which files were removed, or would be, and why.
+ * Prints for `portcache clean` which files were removed, or would be, and why.
  */
 import type { CleanReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, plural } from "../lib/format.ts";

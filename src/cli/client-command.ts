@@ -1,5 +1,5 @@
 /**
- * `portcache client [URL]`: shows the line that a client machine needs in /etc/portage/mirrors, writes it there, switches it
+ * Shows for `portcache client [URL]` the line that a client machine needs in /etc/portage/mirrors, writes it there, switches it
  * off for machines that leave the LAN, and tests it.
  */
 import { hostname } from "node:os";

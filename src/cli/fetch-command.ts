@@ -1,5 +1,5 @@
 /**
- * `portcache fetch`: fetches files into the store ahead of need.
+ * Fetches files into the store ahead of need, for `portcache fetch`.
  */
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";

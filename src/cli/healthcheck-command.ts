@@ -1,5 +1,5 @@
 /**
- * `portcache healthcheck`: asks /healthz of the configured address, for supervisors that restart what hangs.
+ * Asks /healthz of the configured address, for `portcache healthcheck` and supervisors that restart what hangs.
  */
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";

@@ -1,5 +1,5 @@
 /**
- * `portcache import DIR`: copies the files of a DISTDIR into the store, and shows which were skipped and why.
+ * Copies the files of a DISTDIR into the store for `portcache import DIR`, and prints which were skipped and why.
  */
 import { resolve } from "node:path";
 import type { ImportReport } from "../api/action-schemas.ts";

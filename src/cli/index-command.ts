@@ -1,5 +1,5 @@
 /**
- * `portcache index`: rescans the ebuild repositories, and shows what they hold.
+ * Rescans the ebuild repositories for `portcache index`, and prints what they hold.
  */
 import type { RescanReport } from "../api/action-schemas.ts";
 import { formatCount, formatElapsed } from "../lib/format.ts";

@@ -1,6 +1,6 @@
 /**
- * `portcache mirrors`: shows what was measured of each mirror and host: what the server on the store knows now, else what the
- * last one left in the index. Changes nothing.
+ * Prints for `portcache mirrors` what was measured of each mirror and host: what the server on the store knows now, else what
+ * the last one left in the index. Changes nothing.
  */
 import { type Mirror, MirrorsSchema } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";

@@ -21,7 +21,7 @@ export function wantsColour(env: Environment, isTerminal: boolean): boolean {
   return isTerminal && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
-/** Whether the locale (locale(7)) has characters beyond ASCII. */
+/** Returns whether the locale (locale(7)) has characters beyond ASCII. */
 export function showsUnicode(env: Environment): boolean {
   const locale = [env["LC_ALL"], env["LC_CTYPE"], env["LANG"]].find((value) => (value ?? "") !== "") ?? "";
   return /utf-?8/i.test(locale);

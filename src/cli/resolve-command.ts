@@ -1,6 +1,6 @@
 /**
- * `portcache resolve`: shows which packages want a file and where it can be fetched. Reads the repositories on disk, whether or
- * not a server runs, and asks mirrors only for their layout.conf.
+ * Prints for `portcache resolve` which packages want a file and where it can be fetched. Reads the repositories on disk, whether
+ * or not a server runs, and asks mirrors only for their layout.conf.
  */
 import { FileDetailsSchema } from "../api/file-schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";

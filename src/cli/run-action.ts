@@ -92,7 +92,7 @@ async function runSomewhere<Name extends ActionName>(
   }
 }
 
-/** Whether the message says everything the user needs. */
+/** Returns whether the message says everything the user needs. */
 function isExpected(error: unknown): error is Error {
   return [ActionError, NoStoreError, StoreLockedError, ServerUnreachableError].some((kind) => error instanceof kind);
 }

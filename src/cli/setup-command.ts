@@ -1,5 +1,5 @@
 /**
- * `portcache setup`: installs portcache as a service on a machine that has only the executable. Running it again changes
+ * Installs portcache as a service on a machine that has only the executable, for `portcache setup`. Running it again changes
  * nothing; --uninstall removes what it installed and leaves the store.
  */
 import { existsSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * `portcache status [--watch]`: shows the state of the store and its server, once or every second.
+ * Prints for `portcache status [--watch]` the state of the store and its server, once or every second.
  */
 import { DownloadsSchema, StatusSchema, type Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";

@@ -1,5 +1,5 @@
 /**
- * `portcache verify`: shows which stored files are bad, and what was done about them.
+ * Prints for `portcache verify` which stored files are bad, and what was done about them.
  */
 import type { VerifyReport } from "../api/action-schemas.ts";
 import { parseSize } from "../config/units.ts";

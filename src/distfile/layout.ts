@@ -1,9 +1,6 @@
 /**
- * Where a mirror keeps a distfile: layout.conf and its layouts (GLEP 75).
- *   [structure]
- *   0=filename-hash BLAKE2B 8
- *   1=flat
- * Keys are read from 0 until a gap; entries that are not understood are passed over, as Portage does
+ * Finds where a mirror keeps a distfile, by the layouts of its layout.conf (GLEP 75): `0=filename-hash BLAKE2B 8`, `1=flat`, …
+ * below [structure]. Reads keys from 0 until a gap and passes over entries that are not understood, as Portage does
  * (MirrorLayoutConfig); where none is left the mirror is flat. Paths here are not percent-quoted.
  */
 import { createHash } from "node:crypto";
@@ -140,7 +137,7 @@ export function layoutPath(layout: Layout, name: DistfileName, digests?: Digests
   return [...folders, layout.kind === "filename-hash" ? name : hash].join("/");
 }
 
-/** Whether `folders` (the path before the last component) are a cut-off of this hash, at whatever lengths. */
+/** Returns whether `folders` (the path before the last component) are a cut-off of this hash, at whatever lengths. */
 export function isCutoffOf(folders: readonly string[], hash: string): boolean {
   return folders.every((folder) => folder !== "") && hash.startsWith(folders.join(""));
 }

@@ -64,7 +64,7 @@ const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 /** Less free than this explains a refusal. */
 const HARDLY_BYTES = 1024 * 1024;
 
-/** What the file system allows beside what statfs(2) says, as far as it has refused more. */
+/** Returns what the file system allows beside what statfs(2) says, as far as it has refused more. */
 function createQuota() {
   let quota = { maxSize: Number.POSITIVE_INFINITY, maxFiles: Number.POSITIVE_INFINITY };
   let endsAt = 0;

@@ -51,7 +51,7 @@ const REQUEST_BYTES = 128 * 1024;
 /** A file that no Manifest wants is asked for by machines whose repositories are old, and by fewer every day. */
 const ORPHAN_WORTH = 0.25;
 
-/** Why a file goes however much room there is; undefined where it may stay. */
+/** Returns why a file goes however much room there is; undefined where it may stay. */
 export function expiry(entry: Entry, limits: Limits, now: number): "orphan" | "age" | undefined {
   if (entry.orphanedAt !== null && now - entry.orphanedAt >= limits.orphanGraceMs) return "orphan";
   if (limits.maxAgeMs > 0 && now - entry.usedAt >= limits.maxAgeMs) return "age";
@@ -105,7 +105,7 @@ const MAX_FREE_INODES = 1000;
 /** As many downloads as begin at once, which have their part files before anything is reserved for them. */
 const MIN_FREE_INODES = 32;
 
-/** How many inodes stay free, as min_free bytes do. */
+/** Returns how many inodes stay free, as min_free bytes do. */
 export function minFreeInodes(total: number): number {
   if (!Number.isFinite(total)) return 0;
   const share = Math.max(MIN_FREE_INODES, Math.ceil(total * INODE_SHARE));

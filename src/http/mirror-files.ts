@@ -20,7 +20,7 @@ export interface MirrorFilesDeps {
 
 const UPSTREAM_FIELDS = ["age", "cache-control", "expires", "date"] as const;
 
-/** What a mirror said of the freshness of a file that is not stored yet. */
+/** Returns what a mirror said of the freshness of a file that is not stored yet. */
 function upstreamFields(fields: Headers | undefined): Readonly<Record<string, string>> {
   const given: Record<string, string> = {};
   for (const name of UPSTREAM_FIELDS) {
@@ -30,7 +30,7 @@ function upstreamFields(fields: Headers | undefined): Readonly<Record<string, st
   return given;
 }
 
-/** What a cache says of the freshness of a stored file (RFC 9111, section 5). */
+/** Returns what a cache says of the freshness of a stored file (RFC 9111, section 5). */
 function freshnessFields({ cacheControl, expiresAt, dateAt }: StoredMirrorFileResult["metadata"], age: number) {
   return {
     age: String(Math.floor(age / 1000)),

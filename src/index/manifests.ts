@@ -104,7 +104,7 @@ export function createManifestRows(db: IndexDatabase, onChange: () => void): Pru
     }
   }
 
-  /** Whether the package wants other content than before. */
+  /** Returns whether the package wants other content than before. */
   function replaceOne(repositoryId: number, { entries, ...manifest }: ScannedPackage): boolean {
     const row = { repositoryId, ...manifest, distfiles: entries.length };
     const added = writing.addManifest.run(repositoryId, row.category, row.package, row.stamp, row.distfiles);

@@ -38,7 +38,7 @@ export interface Index {
 const MEMORY = ":memory:";
 const LONG_LOG_BYTES = 16 * 1024 * 1024;
 
-/** Whether the write-ahead log of an index is due to be written back. */
+/** Returns whether the write-ahead log of an index is due to be written back. */
 export function isLogLong(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > LONG_LOG_BYTES;
 }
@@ -46,7 +46,7 @@ export function isLogLong(path: string): boolean {
 /** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
 const DAMAGE = new Set([11, 24, 26]);
 
-/** Whether an error of a query says that the file is damaged; Drizzle wraps SQLite's own. */
+/** Returns whether an error of a query says that the file is damaged; Drizzle wraps SQLite's own. */
 export function isIndexDamage(error: unknown): error is Error {
   if (error instanceof DamagedIndexError) return true;
   if (error instanceof SQLiteError) return DAMAGE.has(error.errno & 0xff);
@@ -56,7 +56,7 @@ export function isIndexDamage(error: unknown): error is Error {
 /** Result codes that say that the disk takes nothing: SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN. */
 const REFUSED = new Set([10, 13, 14]);
 
-/** Why the disk takes nothing, where an error says so; Drizzle wraps SQLite's own. */
+/** Returns why the disk takes nothing, where an error says so; Drizzle wraps SQLite's own. */
 function refusalIn(error: unknown): string | undefined {
   if (error instanceof SQLiteError) return REFUSED.has(error.errno & 0xff) ? reasonOf(error) : undefined;
   return error instanceof Error && error.cause !== undefined ? refusalIn(error.cause) : undefined;

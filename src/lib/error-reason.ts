@@ -136,12 +136,12 @@ function bare(message: string): string {
     .replace(/^JSON Parse error: /, "");
 }
 
-/** Whether the message says only that something failed, and the cause says what. */
+/** Returns whether the message says only that something failed, and the cause says what. */
 function isWrapper(error: Error): boolean {
   return error.cause !== undefined && (error.message === "" || error.name.startsWith("Drizzle"));
 }
 
-/** Why it failed, as the end of a sentence; an error of our own says so by its message. */
+/** Returns why it failed, as the end of a sentence; an error of our own says so by its message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof AggregateError && error.message === "" && error.errors.length > 0)

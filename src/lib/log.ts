@@ -63,7 +63,7 @@ function createTexts(): (record: LogRecord) => string {
   };
 }
 
-/** Where the error of an error record was thrown, a line a frame: for programmers, at debug level alone. */
+/** Returns where the error of an error record was thrown, a line a frame: for programmers, at debug level alone. */
 function stackOf({ level, properties }: LogRecord): readonly string[] {
   if (level !== "error" && level !== "fatal") return [];
   const error = Object.values(properties).find((value) => value instanceof Error);

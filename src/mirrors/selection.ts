@@ -1,11 +1,6 @@
 /**
- * Ranks hosts for a file (pure): as listed, in turn, or by weighted fair queueing. Whatever the strategy, hosts whose circuit is
- * open come last: asking them first would cost every file a time-out.
- *
- * Adaptive: each host has a virtual finish time, which each file given to it advances by the time that the file is expected to
- * take there. The next file goes to the host that would finish it first. So a host five times as fast gets five times the bytes,
- * and a large file goes to a slow host only when the fast ones have had their share. A host that lacks many files costs its 404s
- * as well: where they are quick, it is asked first all the same.
+ * Ranks hosts for a file (pure): as listed, in turn, or by weighted fair queueing (adaptive). Whatever the strategy, hosts whose
+ * circuit is open come last: asking them first would cost every file a time-out.
  */
 import type { HostStats } from "../distfile/mirror-records.ts";
 import { type CircuitState, expectedCostMs, isLastResort, type Prior } from "./host-stats.ts";
@@ -95,6 +90,12 @@ function probeOf<C extends HostCandidate>(
     .toSorted((a, b) => a.candidate.lastRequestAt - b.candidate.lastRequestAt)[0];
 }
 
+/**
+ * Orders by weighted fair queueing: each host has a virtual finish time, which each file given to it advances by the time that the
+ * file is expected to take there. The next file goes to the host that would finish it first. So a host five times as fast gets five
+ * times the bytes, and a large file goes to a slow host only when the fast ones have had their share. A host that lacks many files
+ * costs its 404s as well: where they are quick, it is asked first all the same.
+ */
 function adaptiveOrder<C extends HostCandidate>(candidates: readonly C[], context: SelectionContext): readonly C[] {
   const estimates = estimate(candidates, context).toSorted((a, b) => a.finishMs - b.finishMs);
   const probe = probeOf(estimates, context);

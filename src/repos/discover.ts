@@ -177,7 +177,7 @@ function noRepositoryReason(location: string): string | undefined {
   return `is no ebuild repository, it has neither profiles/ nor metadata/${hint}`;
 }
 
-/** What the look at one candidate found: a sentence where it is not there, or not in full. */
+/** Says what the look at one candidate found: a sentence where it is not there, or not in full. */
 function lookAt(location: string): { readonly isThere: boolean; readonly problem?: string } {
   try {
     if (!isFolder(location)) {

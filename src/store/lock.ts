@@ -47,7 +47,7 @@ function lockLine(location: string): string | undefined {
   return locks.split("\n").find((line) => line.includes(" WRITE ") && line.includes(`:${inode} `));
 }
 
-/** Whether a process holds the lock. @throws {Error} when the folder cannot be looked at */
+/** Returns whether a process holds the lock. @throws {Error} when the folder cannot be looked at */
 export function isStoreLocked(location: string): boolean {
   return lockLine(location) !== undefined;
 }

@@ -51,7 +51,7 @@ const START_MS = 20_000;
 const REFUSING_MIRROR = "http://127.0.0.1:1";
 const READY = /^portcache listening on (http:\/\/\S+)$/m;
 
-/** Where scripts/build puts it. @throws {Error} when it has not been built */
+/** Returns where scripts/build puts it. @throws {Error} when it has not been built */
 export function executablePath(): string {
   const path = join(import.meta.dir, "../../dist/portcache");
   if (!existsSync(path)) throw new Error(`Cannot find ${path}: run scripts/build first`);

@@ -60,7 +60,7 @@ const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS };
 /** Where the mirror does not say when it changed last. */
 const UNKNOWN_MS = MINUTE_MS;
 
-/** Whether a path says of which day the file is. */
+/** Returns whether a path says of which day the file is. */
 export function isDated(path: string): boolean {
   return DATED.test(path);
 }
@@ -103,14 +103,14 @@ export function freshnessOf(response: StoredResponse, request: Directives, now: 
   return request.has("no-cache") || isTooOld || left < (secondsMs(request, "min-fresh") ?? 0) ? "request" : "fresh";
 }
 
-/** Whether the client takes one that is stale by so much (section 5.2.1.2). */
+/** Returns whether the client takes one that is stale by so much (section 5.2.1.2). */
 function acceptsStale(metadata: Pick<HttpMetadata, "cacheControl">, request: Directives, staleMs: number): boolean {
   if (!request.has("max-stale") || request.has("no-cache") || request.has("max-age")) return false;
   if (!mayBeStale(metadata)) return false;
   return request.get("max-stale") === "" || staleMs <= (secondsMs(request, "max-stale") ?? 0);
 }
 
-/** Whether it may be used when it is stale and no mirror can be asked (section 4.2.4). */
+/** Returns whether it may be used when it is stale and no mirror can be asked (section 4.2.4). */
 export function mayBeStale({ cacheControl }: Pick<HttpMetadata, "cacheControl">): boolean {
   const directives = parseCacheControl(cacheControl);
   // s-maxage implies proxy-revalidate (section 5.2.2.10).

@@ -6,7 +6,7 @@ import { parseHttpDate } from "../../lib/http-date.ts";
 import { parseCacheControl } from "./freshness.ts";
 
 /**
- * Whether a shared cache may store what came with these. Requests are alike but for the path, so that a Vary by any of their
+ * Returns whether a shared cache may store what came with these. Requests are alike but for the path, so that a Vary by any of their
  * fields changes nothing.
  */
 export function isStorable(fields: Headers): boolean {
@@ -35,7 +35,7 @@ export function metadataOf(fields: Headers, askedAt: number, now: number): HttpM
   };
 }
 
-/** What is left of the metadata by a 304: validators that it does not repeat still hold (section 4.3.4). */
+/** Returns what a 304 leaves of the metadata: validators that it does not repeat still hold (section 4.3.4). */
 export function freshenedBy(fields: Headers, before: HttpMetadata, askedAt: number, now: number): HttpMetadata {
   const after = metadataOf(fields, askedAt, now);
   return {
@@ -47,7 +47,7 @@ export function freshenedBy(fields: Headers, before: HttpMetadata, askedAt: numb
   };
 }
 
-/** What is known of a file found on disk: its mtime is upstream's time of the last change, as far as nobody set it. */
+/** Returns what is known of a file found on disk: its mtime is upstream's time of the last change, as far as nobody set it. */
 export function metadataOfFound(modifiedAt: number, now: number): HttpMetadata {
   return {
     etag: null,

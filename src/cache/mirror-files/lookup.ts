@@ -94,7 +94,7 @@ function keyOf(path: MirrorPath): string {
   return `/${path}`;
 }
 
-/** Whether a mirror's answer to HEAD is about the very file that is stored (section 4.3.5). */
+/** Returns whether a mirror's answer to HEAD is about the very file that is stored (section 4.3.5). */
 function isSame({ stored, metadata }: StoredMirrorFile, { total, lastModifiedAt }: UpstreamHead): boolean {
   if (metadata.lastModified === null || lastModifiedAt === undefined) return false;
   return total === stored.file.size && lastModifiedAt === parseHttpDate(metadata.lastModified);

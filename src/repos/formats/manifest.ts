@@ -1,9 +1,7 @@
 /**
- * Parses the DIST lines of a package's Manifest (GLEP 44, GLEP 74; portage: manifest.py, _manifest_re):
- *   DIST name size HASH hex HASH hex …
- * with single blanks and at least one hash. Ignores other lines (AUX, EBUILD, MISC, signatures, gemato's) as Portage does.
- * Of a line with neither BLAKE2B nor SHA512 the strongest other hash counts that can be computed here; a line without one gives
- * an entry with a size and no hash.
+ * Parses the DIST lines of a package's Manifest (GLEP 44, GLEP 74; portage: manifest.py, _manifest_re): `DIST name size HASH hex …`
+ * with single blanks and at least one hash. Ignores other lines (AUX, EBUILD, MISC, signatures, gemato's) as Portage does. Of a
+ * line with neither BLAKE2B nor SHA512 the strongest other hash counts; without one that can be computed here it has none.
  */
 import { createHash } from "node:crypto";
 import {

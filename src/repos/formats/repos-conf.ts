@@ -1,9 +1,7 @@
 /**
- * Parses Portage's repos.conf (portage(5); portage: repository/config.py), an INI text as Python's configparser reads it:
- *   [DEFAULT]            options of all sections, and main-repo
- *   [NAME]               location, masters, priority, aliases, eclass-overrides; other options are ignored
- * Options are case-insensitive and end at `=` or `:`, a line indented deeper than its option continues it, `#` and `;` start
- * comments, `%(EPREFIX)s` is replaced. Later texts add to earlier ones and override them.
+ * Parses Portage's repos.conf (portage(5); portage: repository/config.py), an INI text as Python's configparser reads it. [DEFAULT]
+ * has options of all sections, and main-repo. Options are case-insensitive and end at `=` or `:`; a line indented deeper than its
+ * option continues it; `#` and `;` start comments; `%(EPREFIX)s` is replaced. Later texts add to earlier ones and override them.
  */
 
 import { MAX_LINE_CHARACTERS, wordsOf } from "../../lib/text.ts";
