@@ -61,7 +61,7 @@ src_install() {
 	dobashcomp share/bash-completion/completions/portcache
 	dozshcomp share/zsh/site-functions/_portcache
 	dofishcomp share/fish/vendor_completions.d/portcache.fish
-	dodoc -r README.md CHANGELOG.md docs
+	dodoc -r README.md CHANGELOG.md NOTICES docs
 }
 
 pkg_preinst() {
