@@ -65,7 +65,7 @@ picohttpparser and uucode (MIT), highway, simdutf, uSockets and uWebSockets (Apa
 (several licences), libbase64 and libspng (BSD-2-Clause), libwebp and lol-html (BSD-3-Clause), libjpeg-turbo (BSD-3-Clause,
 IJG and zlib), zlib-ng (zlib) and Zstandard (BSD-3-Clause). It embeds polyfills under the MIT licence.
 
-The full list, with the licence of each: https://github.com/oven-sh/bun/blob/bun-v${version}/LICENSE.md`;
+The full list, with the licence of each, is the licence file of https://github.com/oven-sh/bun/tree/bun-v${version}`;
 }
 
 const RULE = "-".repeat(80);
