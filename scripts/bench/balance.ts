@@ -3,7 +3,7 @@
  * delivered with what the lines that are up could have carried, the fastest of them if there are fewer downloads than lines. One
  * download at a time stays below that by design: work in proportion to speed then means the mirrors' mean speed.
  *
- *   bun scripts/bench/balance.ts [--worlds 20] [--minutes 10] [--downloads 16] [--seed 1]
+ *   bun scripts/bench/balance.ts [--scenarios 20] [--minutes 10] [--downloads 16] [--seed 1]
  */
 import { parseArgs } from "node:util";
 import type { RequestOutcome, RequestRecorder } from "../../src/distfile/source.ts";
@@ -69,7 +69,7 @@ function drawMirror(random: () => number, host: Host, lengthMs: number): Mirror 
   };
 }
 
-interface World {
+interface Scenario {
   readonly strategy: Strategy;
   readonly seed: number;
   readonly lengthMs: number;
@@ -141,8 +141,8 @@ function transfer(users: readonly Download[], lineBytes: number): number {
   return sent;
 }
 
-/** Runs one world under one strategy. */
-export function simulate({ strategy, seed, lengthMs, downloads }: World): Result {
+/** Runs one scenario under one strategy. */
+export function simulate({ strategy, seed, lengthMs, downloads }: Scenario): Result {
   const random = createRandom(seed);
   let at = 0;
   const clock = { now: () => START + at, sleep: () => Promise.resolve() };
@@ -192,17 +192,17 @@ export function simulate({ strategy, seed, lengthMs, downloads }: World): Result
 function main(): void {
   const { values } = parseArgs({
     options: {
-      worlds: { type: "string", default: "20" },
+      scenarios: { type: "string", default: "20" },
       minutes: { type: "string", default: "10" },
       downloads: { type: "string", default: "16" },
       seed: { type: "string", default: "1" },
     },
   });
   const lengthMs = 60_000 * Number(values.minutes);
-  console.log(`${values.worlds} worlds, ${values.minutes} minutes, ${values.downloads} downloads at once`);
+  console.log(`${values.scenarios} scenarios, ${values.minutes} minutes, ${values.downloads} downloads at once`);
   console.log("strategy      share of the best possible: least  median  most    p95 of first bytes: median");
   for (const strategy of ["adaptive", "round-robin", "ordered"] as const) {
-    const results = Array.from({ length: Number(values.worlds) }, (_, i) => {
+    const results = Array.from({ length: Number(values.scenarios) }, (_, i) => {
       return simulate({
         strategy,
         seed: 1000 * Number(values.seed) + i,

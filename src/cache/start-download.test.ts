@@ -106,8 +106,8 @@ async function setUp({ faults = [], store: change = () => ({}) }: Setup = {}) {
 }
 
 test("a complete file is in the store and in the index, and is in use until nobody reads it", async () => {
-  await using world = await setUp();
-  const { store, rows, policy, run, inUse, troubles, outcomes, upstream } = world;
+  await using setup = await setUp();
+  const { store, rows, policy, run, inUse, troubles, outcomes, upstream } = setup;
   const later = Date.now() + 10_000;
   const running = run(policy(digestsOf(content)));
   expect(inUse.has(name, later)).toBe(true);
@@ -119,8 +119,8 @@ test("a complete file is in the store and in the index, and is in use until nobo
 });
 
 test("with a hash, the bytes of a failed download are resumed by the next one", async () => {
-  await using world = await setUp({ faults: [{ kind: "reset", at: 150_000 }] });
-  const { upstream, store, policy, run, outcomes } = world;
+  await using setup = await setUp({ faults: [{ kind: "reset", at: 150_000 }] });
+  const { upstream, store, policy, run, outcomes } = setup;
   const faulty = await run(policy(digestsOf(content)));
   expect([faulty.stored, outcomes]).toEqual([false, ["failed"]]);
   upstream?.setFault(FILE);
@@ -135,8 +135,8 @@ test("without a hash they are resumed under the remembered ETag, and not kept wh
     [[], true],
     [[{ kind: "etag", etag: "none" }], false],
   ] as const) {
-    await using world = await setUp({ faults: [...etag, { kind: "reset", at: 150_000 }] });
-    const { upstream, rows, store, policy, run } = world;
+    await using setup = await setUp({ faults: [...etag, { kind: "reset", at: 150_000 }] });
+    const { upstream, rows, store, policy, run } = setup;
     await run(policy(undefined));
     expect([rows.partial(name) !== undefined, store.leftPartBytes().all > 0]).toEqual([isResumed, isResumed]);
     upstream?.setFault(FILE, ...etag);
@@ -148,24 +148,24 @@ test("without a hash they are resumed under the remembered ETag, and not kept wh
 });
 
 test("bytes that the disk refuses are reported and passed through to the clients; the bad part file is removed", async () => {
-  await using world = await setUp({ store: () => ({ commit: () => Promise.reject(new Error("EIO")) }) });
-  const { store, rows, policy, run, troubles, outcomes } = world;
+  await using setup = await setUp({ store: () => ({ commit: () => Promise.reject(new Error("EIO")) }) });
+  const { store, rows, policy, run, troubles, outcomes } = setup;
   const download = await run(policy(digestsOf(content)));
   expect([download.stored, download.computed?.size, outcomes]).toEqual([false, content.size, ["passed-through"]]);
   expect([String(troubles[0]), rows.get(name), store.leftPartBytes().all]).toEqual(["Error: EIO", undefined, 0]);
 });
 
 test("a file that may not be stored leaves nothing behind", async () => {
-  await using world = await setUp();
-  const { store, rows, policy, run } = world;
+  await using setup = await setUp();
+  const { store, rows, policy, run } = setup;
   const download = await run(policy(digestsOf(content), { storable: false }));
   expect([download.stored, download.willStore, download.computed?.size]).toEqual([false, false, content.size]);
   expect([store.stat(name), rows.get(name), store.leftPartBytes().all]).toEqual([undefined, undefined, 0]);
 });
 
 test("where the index does not take the row, the file is stored all the same", async () => {
-  await using world = await setUp();
-  const { store, policy, run } = world;
+  await using setup = await setUp();
+  const { store, policy, run } = setup;
   const failing = policy(digestsOf(content), {
     putRow() {
       throw new Error("the index is read-only");

@@ -63,8 +63,8 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
 }
 
 test("a download waits for a slot, has its priority raised there, and gives the slot back before the file is stored", async () => {
-  await using world = await setUp(small);
-  const { download, events, grant } = world;
+  await using setup = await setUp(small);
+  const { download, events, grant } = setup;
   expect(download.phase).toBe("resolving");
   await Bun.sleep(5);
   expect([download.phase, events]).toEqual(["waiting", ["requested false"]]);
@@ -81,8 +81,8 @@ test("a small file is stored before its clients have the end, a large one is sto
     [large, false],
   ] as const) {
     const storing = Promise.withResolvers<boolean>();
-    await using world = await setUp(content, { commit: () => storing.promise });
-    const { download, grant } = world;
+    await using setup = await setUp(content, { commit: () => storing.promise });
+    const { download, grant } = setup;
     grant();
     await download.arrived;
     let ended = false;
@@ -98,8 +98,8 @@ test("a small file is stored before its clients have the end, a large one is sto
 
 test("a file without room in the store is passed through to its clients", async () => {
   const part = testPart(folder.file(`part-${parts++}`), { reserve: async () => false });
-  await using world = await setUp(small, { openPart: () => part });
-  const { download, grant, events } = world;
+  await using setup = await setUp(small, { openPart: () => part });
+  const { download, grant, events } = setup;
   const reader = download.open(0, undefined);
   grant();
   let bytes = 0;
@@ -111,8 +111,8 @@ test("a file without room in the store is passed through to its clients", async 
 });
 
 test("a file that the store did not take reaches its clients all the same", async () => {
-  await using world = await setUp(small, { commit: async () => false });
-  const { download, grant } = world;
+  await using setup = await setUp(small, { commit: async () => false });
+  const { download, grant } = setup;
   grant();
   await download.ended;
   await download.reached(small.size);
@@ -120,8 +120,8 @@ test("a file that the store did not take reaches its clients all the same", asyn
 });
 
 test("a stopped download fails for its clients, also while it waits for a slot, and gives a late slot back", async () => {
-  await using world = await setUp(small);
-  const { download, events, grant } = world;
+  await using setup = await setUp(small);
+  const { download, events, grant } = setup;
   await Bun.sleep(5);
   download.stop(new Error("portcache is shutting down"));
   await download.ended;
@@ -133,8 +133,8 @@ test("a stopped download fails for its clients, also while it waits for a slot, 
 });
 
 test("what waits for a slot is dropped with its last reader, opens nothing, and can't be joined", async () => {
-  await using world = await setUp(small, { urgent: true });
-  const { download, events } = world;
+  await using setup = await setUp(small, { urgent: true });
+  const { download, events } = setup;
   const [leave, leaveToo] = [download.hold(), download.hold()];
   await Bun.sleep(5);
   leave();
@@ -147,8 +147,8 @@ test("what waits for a slot is dropped with its last reader, opens nothing, and 
 
 test("what is fetched ahead keeps its place without a reader, and so does what has begun", async () => {
   for (const urgent of [false, true]) {
-    await using world = await setUp(small, { urgent });
-    const { download, grant } = world;
+    await using setup = await setUp(small, { urgent });
+    const { download, grant } = setup;
     const leave = download.hold();
     if (urgent) {
       grant();

@@ -9,21 +9,21 @@ import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const SNAPSHOT = "snapshots/gentoo-20260810.tar.xz";
 
-let box: TwoMirrors;
+let setup: TwoMirrors;
 
 beforeEach(async () => {
-  box = await startTwoMirrors();
-  box.put(`/${SNAPSHOT}`, { size: 5000, seed: 1 });
-  box.put("one.zip", { size: 3000, seed: 2 });
+  setup = await startTwoMirrors();
+  setup.put(`/${SNAPSHOT}`, { size: 5000, seed: 1 });
+  setup.put("one.zip", { size: 3000, seed: 2 });
 });
-afterEach(async () => await box[Symbol.asyncDispose]());
+afterEach(async () => await setup[Symbol.asyncDispose]());
 
 async function json<T>(path: string): Promise<T> {
-  return (await (await box.get(path)).response.json()) as T;
+  return (await (await setup.get(path)).response.json()) as T;
 }
 
 test("fetch stores both kinds, once each", async () => {
-  const { actions } = await box.start();
+  const { actions } = await setup.start();
   const names = [SNAPSHOT, "one.zip", "snapshots/none.tar.xz", "snapshots/../x"];
   const first = await actions.fetch({ names, packages: [] }, UNATTENDED);
   const outcomes = Object.fromEntries(first.results.map(({ name, outcome }) => [name, outcome]));
@@ -33,14 +33,14 @@ test("fetch stores both kinds, once each", async () => {
     "snapshots/none.tar.xz": "absent",
     "snapshots/../x": "failed",
   });
-  expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(true);
+  expect(existsSync(setup.storedPath(`/${SNAPSHOT}`))).toBe(true);
   const again = await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
   expect(again).toMatchObject({ files: 2, present: 2, fetched: 0, failed: 0 });
-  expect(box.requests(`/${SNAPSHOT}`)).toEqual([1, 0]);
+  expect(setup.requests(`/${SNAPSHOT}`)).toEqual([1, 0]);
 });
 
 test("the file list, search, top lists and details know both kinds", async () => {
-  const { actions } = await box.start();
+  const { actions } = await setup.start();
   await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
   const { files } = await json<Files>("/api/v1/files?sort=size&order=desc");
   expect(files.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
@@ -54,11 +54,11 @@ test("the file list, search, top lists and details know both kinds", async () =>
 });
 
 test("verify reads both kinds, and drop removes both", async () => {
-  const { actions } = await box.start();
+  const { actions } = await setup.start();
   await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
   expect(await actions.verify({ repair: false, bytes_per_second: 0 }, UNATTENDED)).toMatchObject({ files: 2, bad: [] });
   const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, UNATTENDED);
   expect(dropped).toMatchObject({ files: 2, bytes: 8000 });
-  expect(existsSync(box.storedPath(`/${SNAPSHOT}`))).toBe(false);
+  expect(existsSync(setup.storedPath(`/${SNAPSHOT}`))).toBe(false);
   expect((await json<Files>("/api/v1/files")).total).toBe(0);
 });

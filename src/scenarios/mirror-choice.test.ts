@@ -16,13 +16,13 @@ const KIB = 1024;
 const PATIENT = { "fetcher.stall_timeout": "60s", "fetcher.connect_timeout": "60s" };
 const SOON_MS = 30_000;
 
-interface World extends AsyncDisposable {
+interface Scenario extends AsyncDisposable {
   readonly mirrors: readonly FakeUpstream[];
   start(settings?: Readonly<Record<string, string>>): Promise<TestServer>;
 }
 
 /** Returns files f0, f1 … of this size. */
-async function createWorld(mirrorCount: number, files: number, size: number): Promise<World> {
+async function createScenario(mirrorCount: number, files: number, size: number): Promise<Scenario> {
   await using begun = new AsyncDisposableStack();
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
@@ -64,17 +64,17 @@ function asked({ requests }: FakeUpstream): number {
 
 test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one after the other, and after a restart too", async () => {
   const size = 40 * KIB;
-  await using world = await createWorld(3, 75, size);
-  for (const [i, mirror] of world.mirrors.entries()) {
+  await using scenario = await createScenario(3, 75, size);
+  for (const [i, mirror] of scenario.mirrors.entries()) {
     mirror.setFault("*", { kind: "rate", bytesPerSecond: 80 * KIB * ([1, 2, 5][i] ?? 1) });
   }
-  let server = await world.start();
+  let server = await scenario.start();
   for (let i = 0; i < 15; i++) await get(server, i, size);
   await server.stop();
-  server = await world.start();
-  const before = world.mirrors.map(asked);
+  server = await scenario.start();
+  const before = scenario.mirrors.map(asked);
   for (let i = 15; i < 75; i++) await get(server, i, size);
-  const given = world.mirrors.map((mirror, i) => asked(mirror) - (before[i] ?? 0));
+  const given = scenario.mirrors.map((mirror, i) => asked(mirror) - (before[i] ?? 0));
   for (const [i, due] of [7.5, 15, 37.5].entries()) {
     expect(Math.abs((given[i] ?? 0) - due)).toBeLessThanOrEqual(Math.max(0.25 * due, 2.5));
   }
@@ -82,9 +82,9 @@ test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one aft
 
 test.concurrent("a mirror that dies delays one file briefly, and is asked again once it is back", async () => {
   const size = 20 * KIB;
-  await using world = await createWorld(2, 40, size);
-  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
-  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
+  await using scenario = await createScenario(2, 40, size);
+  const server = await scenario.start({ ...PATIENT, "fetcher.strategy": "ordered" });
+  const [first, second] = scenario.mirrors as [FakeUpstream, FakeUpstream];
   await get(server, 0, size);
   expect([asked(first), asked(second)]).toEqual([1, 0]);
   first.setFault("*", { kind: "stall-headers" });
@@ -101,12 +101,17 @@ test.concurrent("a mirror that dies delays one file briefly, and is asked again 
 
 test.concurrent("with one refusing, one silent and one trickling mirror of four, clients hardly wait longer once this is known", async () => {
   const size = 100 * KIB;
-  await using world = await createWorld(4, 40, size);
-  const [refusing, silent, trickling, good] = world.mirrors as [FakeUpstream, FakeUpstream, FakeUpstream, FakeUpstream];
+  await using scenario = await createScenario(4, 40, size);
+  const [refusing, silent, trickling, good] = scenario.mirrors as [
+    FakeUpstream,
+    FakeUpstream,
+    FakeUpstream,
+    FakeUpstream,
+  ];
   await refusing.close();
   silent.setFault("*", { kind: "stall-headers" });
   trickling.setFault("*", { kind: "rate", bytesPerSecond: 2 * KIB });
-  const server = await world.start(PATIENT);
+  const server = await scenario.start(PATIENT);
   for (let i = 0; i < 10; i++) await get(server, i, size);
   const waits: number[] = [];
   for (let i = 10; i < 40; i++) waits.push(await get(server, i, size));
@@ -118,9 +123,9 @@ test.concurrent("with one refusing, one silent and one trickling mirror of four,
 
 test.concurrent("a late first byte starts a second request, and the late one is cancelled once the second is answered", async () => {
   const size = 30 * KIB;
-  await using world = await createWorld(2, 8, size);
-  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
+  await using scenario = await createScenario(2, 8, size);
+  const [first, second] = scenario.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await scenario.start({ ...PATIENT, "fetcher.strategy": "ordered" });
   for (let i = 0; i < 6; i++) await get(server, i, size);
   first.setFault("f6", { kind: "latency", ms: 60_000 });
   expect(await get(server, 6, size)).toBeLessThan(SOON_MS);
@@ -134,20 +139,20 @@ test.concurrent("a late first byte starts a second request, and the late one is 
 
 test.concurrent("six silent mirrors before the only good one do not make the client give up", async () => {
   const size = 30 * KIB;
-  await using world = await createWorld(7, 2, size);
-  for (const mirror of world.mirrors.slice(0, 6)) {
+  await using scenario = await createScenario(7, 2, size);
+  for (const mirror of scenario.mirrors.slice(0, 6)) {
     mirror.setFault("*", { kind: "stall-headers" });
     mirror.setFault("layout.conf", { kind: "stall-headers" });
   }
-  const server = await world.start({ ...PATIENT, "fetcher.strategy": "ordered" });
+  const server = await scenario.start({ ...PATIENT, "fetcher.strategy": "ordered" });
   expect(await get(server, 0, size)).toBeLessThan(SOON_MS);
 });
 
 test.concurrent("a small file does not wait long for a source that slows to a trickle", async () => {
   const size = 100 * KIB;
-  await using world = await createWorld(2, 6, size);
-  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
+  await using scenario = await createScenario(2, 6, size);
+  const [first, second] = scenario.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await scenario.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
   for (let i = 0; i < 4; i++) await get(server, i, size);
   first.setFault("f4", { kind: "rate", bytesPerSecond: 2 * KIB });
   expect(await get(server, 4, size)).toBeLessThan(SOON_MS);
@@ -156,9 +161,9 @@ test.concurrent("a small file does not wait long for a source that slows to a tr
 
 test.concurrent("a source that slows to a trickle is replaced in mid-file", async () => {
   const size = 6 * KIB * KIB;
-  await using world = await createWorld(2, 6, size);
-  const [first, second] = world.mirrors as [FakeUpstream, FakeUpstream];
-  const server = await world.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
+  await using scenario = await createScenario(2, 6, size);
+  const [first, second] = scenario.mirrors as [FakeUpstream, FakeUpstream];
+  const server = await scenario.start({ ...PATIENT, "fetcher.strategy": "round-robin" });
   for (let i = 0; i < 4; i++) await get(server, i, size);
   for (const mirror of [first, second]) expect(asked(mirror)).toBe(2);
   first.setFault("f4", { kind: "rate", bytesPerSecond: 3 * KIB, at: size / 2 });
@@ -167,12 +172,12 @@ test.concurrent("a source that slows to a trickle is replaced in mid-file", asyn
 });
 
 test("a near mirror with half of the files is asked for nearly all of them, while the other is slow", async () => {
-  await using world = await createWorld(2, 80, 20 * KIB);
-  const [near, far] = world.mirrors;
+  await using scenario = await createScenario(2, 80, 20 * KIB);
+  const [near, far] = scenario.mirrors;
   if (!near || !far) throw new Error("there are two mirrors");
   for (let i = 0; i < 80; i += 2) near.files.delete(`f${i}`);
   far.setFault("*", { kind: "latency", ms: 120 });
-  const server = await world.start({ ...PATIENT, "fetcher.read_ahead": "0" });
+  const server = await scenario.start({ ...PATIENT, "fetcher.read_ahead": "0" });
   for (let i = 0; i < 80; i++) await get(server, i, 20 * KIB);
   // The far one is probed now and then.
   const delivered = near.requests.filter(({ file }) => file?.startsWith("f")).length;

@@ -16,157 +16,157 @@ const OLD: Content = { size: 6 * MIB, seed: 1 };
 const NEW: Content = { size: 6 * MIB, seed: 2 };
 const YESTERDAY = "Mon, 01 Jan 2024 03:04:05 GMT";
 
-let box: TwoMirrors;
+let setup: TwoMirrors;
 
 beforeEach(async () => {
-  box = await startTwoMirrors();
+  setup = await startTwoMirrors();
 });
-afterEach(async () => await box[Symbol.asyncDispose]());
+afterEach(async () => await setup[Symbol.asyncDispose]());
 
 const md5Line = (content: Content) =>
   `${createHash("md5").update(readContent(content)).digest("hex")}  gentoo-latest.tar.xz\n`;
 const text = async (path: string, headers: Record<string, string> = {}) =>
-  await (await box.get(path, headers)).response.text();
+  await (await setup.get(path, headers)).response.text();
 const isAll = async (path: string, content: Content) =>
-  Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
+  Buffer.compare(await (await setup.get(path)).response.bytes(), readContent(content)) === 0;
 
 test("a file, its digests and its signature come from one mirror", async () => {
-  for (const path of [SUM, SIGNATURE, FILE]) box.put(path, `${path} of the second`, box.second);
-  box.put(SIGNATURE, "of the first", box.first);
-  await box.start({ "fetcher.strategy": "round-robin" });
+  for (const path of [SUM, SIGNATURE, FILE]) setup.put(path, `${path} of the second`, setup.second);
+  setup.put(SIGNATURE, "of the first", setup.first);
+  await setup.start({ "fetcher.strategy": "round-robin" });
   // The first mirror has no digest file, so the second sent it, and is asked first from then on.
   expect(await text(SUM)).toBe(`${SUM} of the second`);
   expect(await text(SIGNATURE)).toBe(`${SIGNATURE} of the second`);
   expect(await text(FILE)).toBe(`${FILE} of the second`);
-  expect([box.requests(SIGNATURE), box.requests(FILE)]).toEqual([
+  expect([setup.requests(SIGNATURE), setup.requests(FILE)]).toEqual([
     [0, 1],
     [0, 1],
   ]);
 });
 
 test("a changed file has its companions revalidated", async () => {
-  box.put(FILE, OLD);
-  box.put(SUM, md5Line(OLD));
-  box.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
-  box.setHeaders(FILE, { "Cache-Control": "max-age=1000" });
-  await box.start();
+  setup.put(FILE, OLD);
+  setup.put(SUM, md5Line(OLD));
+  setup.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
+  setup.setHeaders(FILE, { "Cache-Control": "max-age=1000" });
+  await setup.start();
   expect(await isAll(FILE, OLD)).toBe(true);
   expect(await text(SUM)).toBe(md5Line(OLD));
   // The digest file came after the file, which may have changed meanwhile: it is revalidated once, then both are fresh.
-  const caches = async () => [(await box.get(FILE)).cache, (await box.get(SUM)).cache];
+  const caches = async () => [(await setup.get(FILE)).cache, (await setup.get(SUM)).cache];
   expect(await caches()).toEqual(["portcache; fwd=stale; fwd-status=304", "portcache; hit"]);
   expect(await caches()).toEqual(["portcache; hit", "portcache; hit"]);
-  box.put(FILE, NEW);
-  box.put(SUM, md5Line(NEW));
+  setup.put(FILE, NEW);
+  setup.put(SUM, md5Line(NEW));
   expect(await text(SUM, { "cache-control": "no-cache" })).toBe(md5Line(NEW));
   expect(await isAll(FILE, NEW)).toBe(true);
 });
 
 test("a mirror that was synced earlier does not replace a newer file", async () => {
-  box.put(FILE, "new");
-  box.put(FILE, "old", box.second);
-  box.second.lastModified.set(FILE, YESTERDAY);
-  box.setHeaders(FILE, { "Cache-Control": "max-age=0" });
-  box.second.setFault(FILE);
-  await box.start();
+  setup.put(FILE, "new");
+  setup.put(FILE, "old", setup.second);
+  setup.second.lastModified.set(FILE, YESTERDAY);
+  setup.setHeaders(FILE, { "Cache-Control": "max-age=0" });
+  setup.second.setFault(FILE);
+  await setup.start();
   expect(await text(FILE)).toBe("new");
-  await box.first.close();
+  await setup.first.close();
   // A mirror that compares dates has none newer; one that wants the exact date sends its own file.
-  const current = await box.get(FILE);
+  const current = await setup.get(FILE);
   expect([current.cache, await current.response.text()]).toEqual(["portcache; fwd=stale; fwd-status=304", "new"]);
-  box.second.setFault(FILE, { kind: "unconditional" });
-  const answer = await box.get(FILE, { "cache-control": "max-age=0" });
+  setup.second.setFault(FILE, { kind: "unconditional" });
+  const answer = await setup.get(FILE, { "cache-control": "max-age=0" });
   expect([answer.cache, await answer.response.text()]).toEqual(["portcache; fwd=stale", "new"]);
-  expect(readFileSync(box.storedPath(FILE), "utf8")).toBe("new");
+  expect(readFileSync(setup.storedPath(FILE), "utf8")).toBe("new");
 });
 
 test("a mirror that stays silent is not waited for", async () => {
   const dated = "/snapshots/gentoo-20260821.tar.xz";
-  box.put(dated, "dated");
-  box.first.setFault(dated, { kind: "stall-headers" });
+  setup.put(dated, "dated");
+  setup.first.setFault(dated, { kind: "stall-headers" });
   // Longer than the test may take.
-  await box.start({ "fetcher.stall_timeout": "120s" });
+  await setup.start({ "fetcher.stall_timeout": "120s" });
   expect(await text(dated)).toBe("dated");
-  expect(box.requests(dated)).toEqual([1, 1]);
+  expect(setup.requests(dated)).toEqual([1, 1]);
 });
 
 test("a slow mirror is waited for where it gave the companions of the file", async () => {
-  box.put(SUM, "sum");
-  box.put(FILE, "of the first", box.first);
-  box.put(FILE, "of the second", box.second);
-  box.first.setFault(FILE, { kind: "latency", ms: 1500 });
-  await box.start({ "fetcher.stall_timeout": "20s" });
+  setup.put(SUM, "sum");
+  setup.put(FILE, "of the first", setup.first);
+  setup.put(FILE, "of the second", setup.second);
+  setup.first.setFault(FILE, { kind: "latency", ms: 1500 });
+  await setup.start({ "fetcher.stall_timeout": "20s" });
   expect(await text(SUM)).toBe("sum");
   expect(await text(FILE)).toBe("of the first");
-  expect(box.requests(FILE)).toEqual([1, 0]);
+  expect(setup.requests(FILE)).toEqual([1, 0]);
 });
 
 test("an interrupted transfer resumes at a mirror with the same size and date, whatever its ETag", async () => {
-  box.put(FILE, OLD);
-  box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
-  box.second.setFault(FILE, { kind: "headers", headers: { ETag: '"of-the-second"' } });
-  await box.start();
-  const answer = await box.get(FILE);
+  setup.put(FILE, OLD);
+  setup.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
+  setup.second.setFault(FILE, { kind: "headers", headers: { ETag: '"of-the-second"' } });
+  await setup.start();
+  const answer = await setup.get(FILE);
   expect(answer.cache).toBe("portcache; fwd=uri-miss; stored");
   expect(Buffer.compare(await answer.response.bytes(), readContent(OLD))).toBe(0);
-  const [rest] = box.second.fileRequests(FILE);
+  const [rest] = setup.second.fileRequests(FILE);
   expect([rest?.range, rest?.headers["if-range"]]).toEqual([
     expect.stringMatching(/^bytes=\d{7}-$/),
     "Tue, 02 Jan 2024 03:04:05 GMT",
   ]);
-  expect((await box.get(FILE)).cache).toBe("portcache; hit");
+  expect((await setup.get(FILE)).cache).toBe("portcache; hit");
 });
 
 test("an interrupted transfer is never completed with another file: it is reset, and the next one is complete", async () => {
-  box.put(FILE, OLD, box.first);
-  box.put(FILE, NEW, box.second);
-  box.second.lastModified.set(FILE, YESTERDAY);
-  box.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
-  await box.start();
-  const broken = await box.get(FILE);
+  setup.put(FILE, OLD, setup.first);
+  setup.put(FILE, NEW, setup.second);
+  setup.second.lastModified.set(FILE, YESTERDAY);
+  setup.first.setFault(FILE, { kind: "reset", at: 5 * MIB });
+  await setup.start();
+  const broken = await setup.get(FILE);
   await expect(broken.response.bytes()).rejects.toThrow();
-  expect(existsSync(box.storedPath(FILE))).toBe(false);
-  await box.first.close();
+  expect(existsSync(setup.storedPath(FILE))).toBe(false);
+  await setup.first.close();
   expect(await isAll(FILE, NEW)).toBe(true);
-  expect(Buffer.compare(readFileSync(box.storedPath(FILE)), readContent(NEW))).toBe(0);
+  expect(Buffer.compare(readFileSync(setup.storedPath(FILE)), readContent(NEW))).toBe(0);
 });
 
 test("a file that does not match its digest file is fetched from another mirror", async () => {
   const right: Content = { size: MIB, seed: 3 };
   const wrong: Content = { size: MIB, seed: 4 };
-  box.put(SUM, md5Line(right));
-  box.put(FILE, wrong, box.first);
-  box.put(FILE, right, box.second);
-  await box.start();
+  setup.put(SUM, md5Line(right));
+  setup.put(FILE, wrong, setup.first);
+  setup.put(FILE, right, setup.second);
+  await setup.start();
   await text(SUM);
   expect(await isAll(FILE, right)).toBe(true);
-  expect(box.requests(FILE)).toEqual([1, 1]);
-  expect(Buffer.compare(readFileSync(box.storedPath(FILE)), readContent(right))).toBe(0);
+  expect(setup.requests(FILE)).toEqual([1, 1]);
+  expect(Buffer.compare(readFileSync(setup.storedPath(FILE)), readContent(right))).toBe(0);
   // It was late with one file only, so it is asked for the next.
-  box.put("/snapshots/other", "other");
+  setup.put("/snapshots/other", "other");
   await text("/snapshots/other");
-  expect(box.requests("/snapshots/other")).toEqual([1, 0]);
+  expect(setup.requests("/snapshots/other")).toEqual([1, 0]);
 });
 
 test("if no mirror has a file that matches the digest file, none is served or stored", async () => {
-  box.put(SUM, md5Line(OLD));
-  box.put(FILE, { size: MIB, seed: 5 });
-  await box.start();
+  setup.put(SUM, md5Line(OLD));
+  setup.put(FILE, { size: MIB, seed: 5 });
+  await setup.start();
   await text(SUM);
-  const answer = await box.get(FILE);
+  const answer = await setup.get(FILE);
   expect([answer.status, await answer.response.text()]).toEqual([502, expect.stringContaining("does not match its ")]);
-  expect(existsSync(box.storedPath(FILE))).toBe(false);
+  expect(existsSync(setup.storedPath(FILE))).toBe(false);
 });
 
 test("a digest file that is older than the file at the same mirror does not count against it", async () => {
   const small: Content = { size: MIB, seed: 6 };
-  box.put(SUM, md5Line(OLD));
-  box.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
-  box.put(FILE, small);
-  await box.start();
+  setup.put(SUM, md5Line(OLD));
+  setup.setHeaders(SUM, { "Cache-Control": "max-age=1000" });
+  setup.put(FILE, small);
+  await setup.start();
   await text(SUM);
-  box.put(SUM, md5Line(small));
+  setup.put(SUM, md5Line(small));
   expect(await isAll(FILE, small)).toBe(true);
-  const sum = await box.get(SUM);
+  const sum = await setup.get(SUM);
   expect([sum.cache, await sum.response.text()]).toEqual(["portcache; fwd=stale; stored", md5Line(small)]);
 });

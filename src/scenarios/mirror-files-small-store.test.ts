@@ -13,20 +13,20 @@ const MIB = 1024 * 1024;
 const snapshot = (day: number) => `/snapshots/gentoo-202608${day}.tar.xz`;
 const contentOf = (day: number): Content => ({ size: 2 * MIB, seed: day });
 
-let box: TwoMirrors;
+let setup: TwoMirrors;
 
 beforeEach(async () => {
-  box = await startTwoMirrors();
-  for (let day = 10; day < 20; day++) box.put(snapshot(day), contentOf(day));
+  setup = await startTwoMirrors();
+  for (let day = 10; day < 20; day++) setup.put(snapshot(day), contentOf(day));
 });
-afterEach(async () => await box[Symbol.asyncDispose]());
+afterEach(async () => await setup[Symbol.asyncDispose]());
 
 const isRight = async (path: string, content: Content) =>
-  Buffer.compare(await (await box.get(path)).response.bytes(), readContent(content)) === 0;
+  Buffer.compare(await (await setup.get(path)).response.bytes(), readContent(content)) === 0;
 const days = () =>
-  Array.from({ length: 10 }, (_, i) => 10 + i).filter((day) => existsSync(box.storedPath(snapshot(day))));
+  Array.from({ length: 10 }, (_, i) => 10 + i).filter((day) => existsSync(setup.storedPath(snapshot(day))));
 const storedBytes = async () =>
-  ((await (await box.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
+  ((await (await setup.get("/api/v1/status")).response.json()) as { store: { bytes: number } }).store.bytes;
 
 test("clean-up counts mirror files and removes those worth least, except those that `keep` names", async () => {
   const small = {
@@ -34,7 +34,7 @@ test("clean-up counts mirror files and removes those worth least, except those t
     "storage.min_free": "0",
     "storage.keep": "snapshots/*10.tar.xz gentoo-*11*",
   };
-  const server = await box.start(small);
+  const server = await setup.start(small);
   for (let day = 10; day < 18; day++) {
     expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
     // The most used file is worth most.
@@ -54,55 +54,55 @@ test("clean-up counts mirror files and removes those worth least, except those t
 
 test("distfiles and mirror files are weighed against each other", async () => {
   const names = ["a.tar", "b.tar", "c.tar"];
-  for (const [i, name] of names.entries()) box.put(name, { size: 2 * MIB, seed: 100 + i });
-  const server = await box.start({ "storage.max_size": "9MiB", "storage.min_free": "0" });
-  for (const name of names) await (await box.get(`/distfiles/${name}`)).response.bytes();
-  for (let i = 0; i < 5; i++) await (await box.get("/distfiles/a.tar")).response.bytes();
+  for (const [i, name] of names.entries()) setup.put(name, { size: 2 * MIB, seed: 100 + i });
+  const server = await setup.start({ "storage.max_size": "9MiB", "storage.min_free": "0" });
+  for (const name of names) await (await setup.get(`/distfiles/${name}`)).response.bytes();
+  for (let i = 0; i < 5; i++) await (await setup.get("/distfiles/a.tar")).response.bytes();
   for (const day of [10, 11, 12]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
   await server.actions.clean({ dry_run: false }, UNATTENDED);
   expect(await storedBytes()).toBeLessThanOrEqual(9 * MIB);
-  expect((await box.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
+  expect((await setup.get("/distfiles/a.tar", {}, "HEAD")).cache).toBe("portcache; hit");
 });
 
 test("a file that does not fit is passed on, also to many clients at once, and nothing of it stays", async () => {
   const path = "/releases/stage3.tar.xz";
   const content: Content = { size: 9 * MIB, seed: 50 };
-  box.put(path, content);
-  await box.start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
+  setup.put(path, content);
+  await setup.start({ "storage.max_size": "1MiB", "storage.min_free": "0" });
   expect(await Promise.all([0, 1, 2].map(() => isRight(path, content)))).toEqual([true, true, true]);
-  expect(existsSync(box.storedPath(path))).toBe(false);
-  for (let i = 0; i < 100 && box.parts().length > 0; i++) await Bun.sleep(20);
-  expect(box.parts()).toEqual([]);
+  expect(existsSync(setup.storedPath(path))).toBe(false);
+  for (let i = 0; i < 100 && setup.parts().length > 0; i++) await Bun.sleep(20);
+  expect(setup.parts()).toEqual([]);
 });
 
 test("a folder in place of the file, or a file in place of its folder, is left alone and fails no client", async () => {
-  await box.start();
-  mkdirSync(box.storedPath("/snapshots/here/mine"), { recursive: true });
-  writeFileSync(box.storedPath("/snapshots/plain"), "mine");
-  box.put("/snapshots/here", "theirs");
-  box.put("/snapshots/plain/below", "theirs");
+  await setup.start();
+  mkdirSync(setup.storedPath("/snapshots/here/mine"), { recursive: true });
+  writeFileSync(setup.storedPath("/snapshots/plain"), "mine");
+  setup.put("/snapshots/here", "theirs");
+  setup.put("/snapshots/plain/below", "theirs");
   for (const path of ["/snapshots/here", "/snapshots/plain/below"]) {
-    expect(await (await box.get(path)).response.text()).toBe("theirs");
+    expect(await (await setup.get(path)).response.text()).toBe("theirs");
   }
-  expect(existsSync(box.storedPath("/snapshots/here/mine"))).toBe(true);
-  expect(readFileSync(box.storedPath("/snapshots/plain"), "utf8")).toBe("mine");
-  expect(await (await box.get("/healthz")).response.text()).not.toContain("store");
+  expect(existsSync(setup.storedPath("/snapshots/here/mine"))).toBe(true);
+  expect(readFileSync(setup.storedPath("/snapshots/plain"), "utf8")).toBe("mine");
+  expect(await (await setup.get("/healthz")).response.text()).not.toContain("store");
 });
 
 test("verify finds a file with damaged bytes, which is not served any more", async () => {
-  const server = await box.start();
+  const server = await setup.start();
   const path = snapshot(10);
   const verify = (repair: boolean) => server.actions.verify({ repair, bytes_per_second: 0 }, UNATTENDED);
   for (const day of [10, 11]) expect(await isRight(snapshot(day), contentOf(day))).toBe(true);
   expect(await verify(false)).toMatchObject({ files: 2, bytes: 4 * MIB, unverified: 2, bad: [] });
   // Only the bytes change, as on a failing disk.
-  const index = new Database(box.storedPath("/index.sqlite"));
-  writeFileSync(box.storedPath(path), readContent(contentOf(12)));
-  const { size, mtimeNs, ctimeNs } = statSync(box.storedPath(path), { bigint: true });
+  const index = new Database(setup.storedPath("/index.sqlite"));
+  writeFileSync(setup.storedPath(path), readContent(contentOf(12)));
+  const { size, mtimeNs, ctimeNs } = statSync(setup.storedPath(path), { bigint: true });
   const stamp = `${size}:${mtimeNs}:${ctimeNs}`;
   index.run("UPDATE files SET stamp = ? WHERE name = ?", [stamp, path.slice(1)]);
   index.close();
-  expect((await box.get(path)).cache).toBe("portcache; hit");
+  expect((await setup.get(path)).cache).toBe("portcache; hit");
   const bad = { name: path.slice(1), size: 2 * MIB, problem: "does not match the digest it was stored with" };
   expect(await verify(false)).toMatchObject({ unverified: 1, bad: [{ ...bad, outcome: "unrepaired" }] });
   expect(await isRight(path, contentOf(10))).toBe(true);
@@ -111,21 +111,21 @@ test("verify finds a file with damaged bytes, which is not served any more", asy
 
 test("a file that was changed on disk is fetched again, and the target of a link is not served", async () => {
   const path = snapshot(10);
-  await box.start();
+  await setup.start();
   expect(await isRight(path, contentOf(10))).toBe(true);
   const touched = new Date("2020-01-01");
-  utimesSync(box.storedPath(path), touched, touched);
-  expect((await box.get(path)).cache).toBe("portcache; hit");
+  utimesSync(setup.storedPath(path), touched, touched);
+  expect((await setup.get(path)).cache).toBe("portcache; hit");
   for (const meddled of ["other", Buffer.from(readContent(contentOf(11)))]) {
-    writeFileSync(box.storedPath(path), meddled);
+    writeFileSync(setup.storedPath(path), meddled);
     expect(await isRight(path, contentOf(10))).toBe(true);
-    expect((await box.get(path)).cache).toBe("portcache; hit");
+    expect((await setup.get(path)).cache).toBe("portcache; hit");
   }
-  expect(box.requests(path)).toEqual([3, 0]);
-  rmSync(box.storedPath(path));
-  symlinkSync("/etc/passwd", box.storedPath(path));
+  expect(setup.requests(path)).toEqual([3, 0]);
+  rmSync(setup.storedPath(path));
+  symlinkSync("/etc/passwd", setup.storedPath(path));
   expect(await isRight(path, contentOf(10))).toBe(true);
   // Put there by hand, with a later time than the mirror's file.
-  writeFileSync(box.storedPath(snapshot(11)), "mine");
+  writeFileSync(setup.storedPath(snapshot(11)), "mine");
   expect(await isRight(snapshot(11), contentOf(11))).toBe(true);
 });

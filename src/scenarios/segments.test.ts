@@ -18,18 +18,18 @@ setDefaultTimeout(90_000);
 const MIB = 1024 * 1024;
 const SIZE = 16 * MIB + 4321;
 
-interface World extends AsyncDisposable {
+interface Scenario extends AsyncDisposable {
   readonly server: TestServer;
   readonly mirrors: readonly FakeUpstream[];
   readonly store: string;
 }
 
 /** Starts mirrors with these faults and the files f0, f1 …, and a server. */
-async function createWorld(
+async function createScenario(
   faults: readonly (readonly Fault[])[],
   settings: Record<string, string> = {},
   files = 3,
-): Promise<World> {
+): Promise<Scenario> {
   await using begun = new AsyncDisposableStack();
   const folder = begun.use(createTempFolder());
   const dist: Record<string, Content> = {};
@@ -74,8 +74,8 @@ function rangesOf(mirror: FakeUpstream, file: string): readonly (string | undefi
 }
 
 test.concurrent("a large file is fetched from all mirrors at once, each segment from one over a reused connection", async () => {
-  await using world = await createWorld([[slow(3)], [slow(3)], [slow(3)]]);
-  const { server, mirrors } = world;
+  await using scenario = await createScenario([[slow(3)], [slow(3)], [slow(3)]]);
+  const { server, mirrors } = scenario;
   await expectRight(await get(server, 0), 0);
   const asked = mirrors.flatMap((mirror) => rangesOf(mirror, "f0"));
   for (const mirror of mirrors) {
@@ -91,8 +91,8 @@ test.concurrent("a large file is fetched from all mirrors at once, each segment 
 });
 
 test.concurrent("the client receives bytes steadily while several mirrors send segments", async () => {
-  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
-  const { server } = world;
+  await using scenario = await createScenario([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server } = scenario;
   const response = await get(server, 0);
   let length = 0;
   let last = performance.now();
@@ -107,8 +107,8 @@ test.concurrent("the client receives bytes steadily while several mirrors send s
 });
 
 test.concurrent("a range far ahead is answered without requesting bytes twice", async () => {
-  await using world = await createWorld([[slow(3)], [slow(3)]]);
-  const { server, mirrors } = world;
+  await using scenario = await createScenario([[slow(3)], [slow(3)]]);
+  const { server, mirrors } = scenario;
   const whole = get(server, 0);
   const start = SIZE - 3 * MIB;
   const part = await get(server, 0, { range: `bytes=${start}-` });
@@ -119,16 +119,16 @@ test.concurrent("a range far ahead is answered without requesting bytes twice", 
 });
 
 test.concurrent("a mirror that ignores ranges gets no further range requests", async () => {
-  await using world = await createWorld([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
-  const { server, mirrors } = world;
+  await using scenario = await createScenario([[slow(3)], [slow(3), { kind: "ignore-range" }], [slow(3)]]);
+  const { server, mirrors } = scenario;
   for (let i = 0; i < 2; i++) await expectRight(await get(server, i), i);
   const [, ignoring] = mirrors;
   expect(ignoring?.requests.filter(({ range }) => range !== undefined).length).toBeLessThanOrEqual(1);
 });
 
 test.concurrent("a mirror that adds no speed is dropped, and hardly asked for the next file", async () => {
-  await using world = await createWorld([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
-  const { server, mirrors } = world;
+  await using scenario = await createScenario([[slow(8)], [{ kind: "rate", bytesPerSecond: 200_000 }]]);
+  const { server, mirrors } = scenario;
   await expectRight(await get(server, 0), 0);
   await expectRight(await get(server, 1), 1);
   const second = mirrors[1]?.fileRequests("f1") ?? [];
@@ -136,16 +136,16 @@ test.concurrent("a mirror that adds no speed is dropped, and hardly asked for th
 });
 
 test.concurrent("with one connection per file, a file comes from one mirror", async () => {
-  await using world = await createWorld([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
-  const { server, mirrors } = world;
+  await using scenario = await createScenario([[slow(8)], [slow(8)]], { "fetcher.connections_per_file": "1" });
+  const { server, mirrors } = scenario;
   await expectRight(await get(server, 0), 0);
   const asked = mirrors.map((mirror) => rangesOf(mirror, "f0"));
   expect(asked.flat()).toEqual([undefined]);
 });
 
 test.concurrent("if one of several mirrors sends wrong bytes, only that one counts as failed, and the next request gets the right file", async () => {
-  await using world = await createWorld([[slow(4)], [slow(4)], [slow(4)]]);
-  const { server, mirrors, store } = world;
+  await using scenario = await createScenario([[slow(4)], [slow(4)], [slow(4)]]);
+  const { server, mirrors, store } = scenario;
   mirrors[1]?.setFault("*", slow(4), { kind: "garbage" });
   const first = await get(server, 0)
     .then((response) => response.bytes())
@@ -167,17 +167,17 @@ test.concurrent("if one of several mirrors sends wrong bytes, only that one coun
 
 test.concurrent("mirrors that refuse ranges are asked for the whole file", async () => {
   const refuses: Fault = { kind: "status", status: 416, on: "range" };
-  await using world = await createWorld([
+  await using scenario = await createScenario([
     [slow(8), refuses],
     [slow(8), refuses],
   ]);
-  const { server } = world;
+  const { server } = scenario;
   await expectRight(await get(server, 0), 0);
 });
 
 test.concurrent("a stopped server leaves the part of a segmented download that has no gaps", async () => {
-  await using world = await createWorld([[slow(2)], [slow(2)], [slow(2)]]);
-  const { server, store } = world;
+  await using scenario = await createScenario([[slow(2)], [slow(2)], [slow(2)]]);
+  const { server, store } = scenario;
   const body = get(server, 0).then((response) => response.bytes());
   const broken = body.catch(() => "broken");
   await Bun.sleep(1_500);
@@ -190,12 +190,12 @@ test.concurrent("a stopped server leaves the part of a segmented download that h
 });
 
 test.concurrent("many files at once stay within the limit of connections to one host", async () => {
-  await using world = await createWorld(
+  await using scenario = await createScenario(
     Array.from({ length: 3 }, () => [slow(2)]),
     { "fetcher.connections_per_file": "3" },
     14,
   );
-  const { server, mirrors } = world;
+  const { server, mirrors } = scenario;
   let most = 0;
   const timer = setInterval(() => {
     most = Math.max(most, ...mirrors.map(({ connections }) => connections));

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const PROBE_MS = 15_000;
 const LEARNING = 15;
 
-interface World extends AsyncDisposable {
+interface Scenario extends AsyncDisposable {
   readonly upstreams: readonly Upstream[];
   /** Fetches file number `i`. @returns milliseconds to its first byte */
   get(i: number): Promise<number>;
@@ -35,10 +35,15 @@ function filesOf(count: number, size: number): Files {
   return files;
 }
 
-let worlds = 0;
+let scenarios = 0;
 
-async function createWorld(bench: Bench, strategy: string, files: Files, faults: readonly Fault[][]): Promise<World> {
-  const id = worlds++;
+async function createScenario(
+  bench: Bench,
+  strategy: string,
+  files: Files,
+  faults: readonly Fault[][],
+): Promise<Scenario> {
+  const id = scenarios++;
   const repository = writeRepositoryOf(bench.file(`repository-${id}`), files);
   const upstreams = await Promise.all(faults.map((list) => startUpstream(files, ...list)));
   const settings = {
@@ -62,11 +67,12 @@ const SHARED_FILES = 60;
 /** @returns the largest deviation of a mirror from its share of the files, in percent */
 async function shares(bench: Bench): Promise<number> {
   const faults = SHARES.map((factor): Fault[] => [{ kind: "rate", bytesPerSecond: factor * 80 * KIB }]);
-  await using world = await createWorld(bench, "adaptive", filesOf(SHARED_FILES + LEARNING, 40 * KIB), faults);
-  const counts = async () => (await Promise.all(world.upstreams.map((one) => one.count()))).map((one) => one.requests);
-  for (let i = 0; i < LEARNING; i++) await world.get(i);
+  await using scenario = await createScenario(bench, "adaptive", filesOf(SHARED_FILES + LEARNING, 40 * KIB), faults);
+  const counts = async () =>
+    (await Promise.all(scenario.upstreams.map((one) => one.count()))).map((one) => one.requests);
+  for (let i = 0; i < LEARNING; i++) await scenario.get(i);
   const before = await counts();
-  for (let i = LEARNING; i < LEARNING + SHARED_FILES; i++) await world.get(i);
+  for (let i = LEARNING; i < LEARNING + SHARED_FILES; i++) await scenario.get(i);
   const given = (await counts()).map((count, i) => count - (before[i] ?? 0));
   bench.say(`60 files at 1:2:5: ${given.join(", ")} (due: 7.5, 15, 37.5)`);
   const all = SHARES.reduce((sum, share) => sum + share, 0);
@@ -76,18 +82,18 @@ async function shares(bench: Bench): Promise<number> {
 
 /** @returns the time that 40 files together lost when the first mirror stalled, and until it was asked again, in ms */
 async function death(bench: Bench): Promise<{ readonly lostMs: number; readonly backMs: number }> {
-  await using world = await createWorld(bench, "ordered", filesOf(200, 40 * KIB), [[], []]);
+  await using scenario = await createScenario(bench, "ordered", filesOf(200, 40 * KIB), [[], []]);
   const usual: number[] = [];
-  for (let i = 0; i < 20; i++) usual.push(await world.get(i));
-  const [first] = world.upstreams;
+  for (let i = 0; i < 20; i++) usual.push(await scenario.get(i));
+  const [first] = scenario.upstreams;
   await first?.setFaults({ kind: "stall-headers" });
   let lostMs = 0;
-  for (let i = 20; i < 60; i++) lostMs += Math.max(0, (await world.get(i)) - median(usual));
+  for (let i = 20; i < 60; i++) lostMs += Math.max(0, (await scenario.get(i)) - median(usual));
   await first?.setFaults();
   const asked = (await first?.count())?.requests ?? 0;
   const backAt = performance.now();
   for (let i = 60; i < 200 && ((await first?.count())?.requests ?? 0) === asked; i++) {
-    await world.get(i);
+    await scenario.get(i);
     await Bun.sleep(250);
   }
   return { lostMs, backMs: performance.now() - backAt };
@@ -97,11 +103,11 @@ const MEASURED = 40;
 
 /** @returns milliseconds to the first byte, once the mirrors are known */
 async function waits(bench: Bench, faults: readonly Fault[][], refusing?: number): Promise<readonly number[]> {
-  await using world = await createWorld(bench, "adaptive", filesOf(MEASURED + LEARNING, 5 * KIB * KIB), faults);
-  if (refusing !== undefined) await world.upstreams[refusing]?.stop();
+  await using scenario = await createScenario(bench, "adaptive", filesOf(MEASURED + LEARNING, 5 * KIB * KIB), faults);
+  if (refusing !== undefined) await scenario.upstreams[refusing]?.stop();
   const ms: number[] = [];
   for (let i = 0; i < MEASURED + LEARNING; i++) {
-    const wait = await world.get(i);
+    const wait = await scenario.get(i);
     if (i >= LEARNING) ms.push(wait);
   }
   return ms;
