@@ -5,28 +5,28 @@ import { createThroughputMeter, type ThroughputMeter } from "./throughput.ts";
 
 const MB = 1_000_000;
 
-function meter(bytesPerSecond: number | undefined, ageMs = 1_000): ThroughputMeter {
+function throughput(bytesPerSecond: number | undefined, ageMs = 1_000): ThroughputMeter {
   return { bytesPerSecond, ageMs, received: () => undefined };
 }
 
 test("other sources join one that will take long, once it has shown its speed", () => {
   const clock = createFakeClock();
   const parallelism = createParallelism(createLineCapacity(clock), clock);
-  expect(parallelism.advise(100 * MB, [meter(undefined, 100)])).toBe("keep");
-  expect(parallelism.advise(100 * MB, [meter(MB, 260)])).toBe("keep");
-  expect(parallelism.advise(MB / 2, [meter(MB)])).toBe("keep");
-  expect(parallelism.advise(100 * MB, [meter(MB)])).toBe("add");
+  expect(parallelism.advise(100 * MB, [throughput(undefined, 100)])).toBe("keep");
+  expect(parallelism.advise(100 * MB, [throughput(MB, 260)])).toBe("keep");
+  expect(parallelism.advise(MB / 2, [throughput(MB)])).toBe("keep");
+  expect(parallelism.advise(100 * MB, [throughput(MB)])).toBe("add");
 });
 
 test("if all together are no faster than the first was, the fastest goes on alone, and the next file is left to one source", async () => {
   const clock = createFakeClock();
   const lineCapacity = createLineCapacity(clock);
   const parallelism = createParallelism(lineCapacity, clock);
-  expect(parallelism.advise(100 * MB, [meter(8 * MB)])).toBe("add");
+  expect(parallelism.advise(100 * MB, [throughput(8 * MB)])).toBe("add");
   parallelism.begun();
-  expect(parallelism.advise(90 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("keep");
+  expect(parallelism.advise(90 * MB, [throughput(4 * MB), throughput(4 * MB)])).toBe("keep");
   await clock.advance(1_500);
-  expect(parallelism.advise(80 * MB, [meter(4 * MB), meter(4 * MB)])).toBe("reduce");
+  expect(parallelism.advise(80 * MB, [throughput(4 * MB), throughput(4 * MB)])).toBe("reduce");
   expect([lineCapacity.mayHelp(8 * MB), lineCapacity.mayHelp(2 * MB)]).toEqual([false, true]);
   await clock.advance(11 * 60_000);
   expect(lineCapacity.mayHelp(8 * MB)).toBe(true);
@@ -35,14 +35,14 @@ test("if all together are no faster than the first was, the fastest goes on alon
 test("if all together are faster they stay", async () => {
   const clock = createFakeClock();
   const parallelism = createParallelism(createLineCapacity(clock), clock);
-  parallelism.advise(100 * MB, [meter(8 * MB)]);
+  parallelism.advise(100 * MB, [throughput(8 * MB)]);
   parallelism.begun();
   await clock.advance(1_500);
-  expect(parallelism.advise(80 * MB, [meter(8 * MB), meter(2 * MB)])).toBe("keep");
+  expect(parallelism.advise(80 * MB, [throughput(8 * MB), throughput(2 * MB)])).toBe("keep");
   expect([parallelism.settled, parallelism.shared]).toEqual([true, true]);
 });
 
-test("a meter measures the speed of the last two seconds, and silence as 0", async () => {
+test("a throughput meter measures the speed of the last two seconds, and silence as 0", async () => {
   const clock = createFakeClock();
   const measured = createThroughputMeter(clock);
   measured.received(5 * MB);

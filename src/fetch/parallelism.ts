@@ -46,8 +46,8 @@ function isWorthSharing(leftBytes: number, bytesPerSecond: number): boolean {
 export type Advice = "add" | "keep" | "reduce";
 
 export interface Parallelism {
-  /** To be called often. @param meters of the sources at work; the first source's alone where no others have joined yet */
-  advise(leftBytes: number, meters: readonly ThroughputMeter[]): Advice;
+  /** To be called often. @param throughputs of the sources at work; the first source's alone where no others have joined yet */
+  advise(leftBytes: number, throughputs: readonly ThroughputMeter[]): Advice;
   /** Notes that other sources have joined. */
   begun(): void;
   /** Whether the speed of all together has been judged. */
@@ -74,12 +74,12 @@ export function createParallelism(lineCapacity: LineCapacity, clock: Clock): Par
   }
 
   return {
-    advise(leftBytes, meters) {
-      if (sharedAt === undefined) return adviseFirst(leftBytes, meters[0]);
+    advise(leftBytes, throughputs) {
+      if (sharedAt === undefined) return adviseFirst(leftBytes, throughputs[0]);
       if (settled || clock.now() - sharedAt < TOGETHER_MS) return "keep";
       settled = true;
-      const together = meters.reduce((sum, { bytesPerSecond = 0 }) => sum + bytesPerSecond, 0);
-      return meters.length < 2 || lineCapacity.record(aloneRate, together) ? "keep" : "reduce";
+      const together = throughputs.reduce((sum, { bytesPerSecond = 0 }) => sum + bytesPerSecond, 0);
+      return throughputs.length < 2 || lineCapacity.record(aloneRate, together) ? "keep" : "reduce";
     },
     begun() {
       sharedAt = clock.now();

@@ -57,7 +57,7 @@ async function runWorker(
   const worker: SegmentWorker = {
     source,
     record: source.startRequest(undefined),
-    meter: createThroughputMeter(systemClock),
+    throughput: createThroughputMeter(systemClock),
     segment: undefined,
     receivedBytes: 0,
     retired: false,

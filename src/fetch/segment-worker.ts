@@ -20,7 +20,7 @@ import { createThroughputWatch, STREAMED, type ThroughputMeter } from "./through
 export interface SegmentWorker {
   readonly source: Source;
   readonly record: RequestRecorder;
-  readonly meter: ThroughputMeter;
+  readonly throughput: ThroughputMeter;
   /** The segment that it fetches now. */
   segment: Segment | undefined;
   /** Bytes that came from its source. */
@@ -89,7 +89,7 @@ async function receiveSegment(
   scheduler: SegmentScheduler,
   clock: Clock,
 ): Promise<void> {
-  const { source, record, meter } = worker;
+  const { source, record, throughput } = worker;
   const last = opened.end ?? segment.end;
   let at = opened.response.offset;
   const watch = createThroughputWatch((rate) => scheduler.isSlow(worker, rate), worker.abort, STREAMED);
@@ -98,7 +98,7 @@ async function receiveSegment(
       const fresh = bytes.subarray(Math.max(0, segment.position - at), Math.max(0, segment.end - at));
       at += bytes.length;
       if (at > last) throw new SourceError("bad", `sends more than it was asked for, up to byte ${last}`);
-      meter.received(bytes.length);
+      throughput.received(bytes.length);
       if (fresh.length > 0) {
         const position = segment.position;
         // Before the write, so that nobody else takes over these bytes.

@@ -37,8 +37,8 @@ const REQUEST_DELAY_MS = 100;
 /** The speed of a source that has shown nothing yet. */
 const ASSUMED_BYTES_PER_SECOND = 1_000_000;
 
-function rateOf({ meter, source }: SegmentWorker): number | undefined {
-  return meter.bytesPerSecond ?? source.status().bytesPerSecond;
+function rateOf({ throughput, source }: SegmentWorker): number | undefined {
+  return throughput.bytesPerSecond ?? source.status().bytesPerSecond;
 }
 
 /** Takes over, from the worker that would finish last, the bytes that this one brings sooner. @returns whether any are free now */
@@ -46,9 +46,9 @@ function takeOver(worker: SegmentWorker, workers: Iterable<SegmentWorker>): bool
   const rate = rateOf(worker) || ASSUMED_BYTES_PER_SECOND;
   const slowest = [...workers]
     .flatMap((other) => {
-      const { segment, meter } = other;
+      const { segment, throughput } = other;
       if (other === worker || !segment || segment.position >= segment.end) return [];
-      const otherRate = meter.bytesPerSecond ?? rate;
+      const otherRate = throughput.bytesPerSecond ?? rate;
       return [{ other, segment, otherRate, ms: (segment.end - segment.position) / otherRate }];
     })
     .toSorted((a, b) => b.ms - a.ms)[0];
@@ -70,7 +70,9 @@ function isSlow(
 ): boolean {
   if (!segment) return false;
   const left = segment.end - segment.position;
-  const rates = [...workers].flatMap((other) => (other.source === source ? [] : (other.meter.bytesPerSecond ?? [])));
+  const rates = [...workers].flatMap((other) =>
+    other.source === source ? [] : (other.throughput.bytesPerSecond ?? []),
+  );
   const known = candidates.flatMap((one) => (one === source ? [] : (one.expectedMs(left) ?? [])));
   const ms = [...known, ...rates.filter((rate) => rate > 0).map((rate) => (1000 * left) / rate)];
   return ms.length > 0 && isWorthLeaving(bytesPerSecond, left, Math.min(...ms), STREAMED);
@@ -163,11 +165,11 @@ export async function fetchSegments(
   }
 
   function createWorker(source: Source, record: RequestRecorder, abort: (reason: Error) => void): SegmentWorker {
-    const meter = createThroughputMeter(clock);
+    const throughput = createThroughputMeter(clock);
     const worker: SegmentWorker = {
       source,
       record,
-      meter,
+      throughput,
       segment: undefined,
       receivedBytes: 0,
       retired: false,
@@ -202,13 +204,15 @@ export async function fetchSegments(
   }
 
   function retireAllButFastest(): void {
-    const best = [...workers].toSorted((a, b) => (b.meter.bytesPerSecond ?? 0) - (a.meter.bytesPerSecond ?? 0))[0];
+    const best = [...workers].toSorted(
+      (a, b) => (b.throughput.bytesPerSecond ?? 0) - (a.throughput.bytesPerSecond ?? 0),
+    )[0];
     for (const worker of workers) worker.retired = worker !== best;
   }
 
   function tick(): void {
-    const meters = [...workers].map(({ meter }) => meter);
-    const advice = parallelism.advise(total - writer.position, meters);
+    const throughputs = [...workers].map(({ throughput }) => throughput);
+    const advice = parallelism.advise(total - writer.position, throughputs);
     if (advice === "reduce") retireAllButFastest();
     if (advice === "add") addWorkers(limits.connections);
     if (advice === "add" && workers.size > 1) parallelism.begun();
