@@ -135,7 +135,7 @@ test("--test fetches through the server, and detects wrong content and a missing
   other.put("app-misc/a", { dist: { "small.tar": "smell" } });
   expect(await attempt(server.url, "--repo", other.location)).toMatchObject({
     exit: 1,
-    stdout: expect.stringContaining("not what the Manifest says"),
+    stdout: expect.stringContaining("they do not match the Manifest"),
   });
   expect(await attempt("http://127.0.0.1:1")).toMatchObject({ exit: 1, stdout: expect.stringMatching(/^failed /) });
 });

@@ -135,7 +135,7 @@ test("when the server is killed during an import, the command says so, and the n
   expect([exit, stdout]).toEqual([1, ""]);
   // The second message appears if not even the response headers had come.
   expect(stderr).toMatch(
-    /portcache: (The server went away before it was done|Cannot reach the server at \S+: connection reset)/,
+    /portcache: (The server stopped before the command was done|Cannot reach the server at \S+: connection reset)/,
   );
   expectWholeFiles();
   await server?.[Symbol.asyncDispose]();

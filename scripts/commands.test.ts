@@ -100,7 +100,7 @@ for (const where of ["without a server", "with a server"]) {
     const plan = await run("clean", "--dry-run", "--set", "storage.max_size=4");
     if (where === "without a server") {
       expect(plan.stdout).toContain("least valuable, to make room");
-      expect(plan.stdout).toContain("Would remove 1 file (3 B); the store would go from 6 B to 3 B.");
+      expect(plan.stdout).toContain("Would remove 1 file (3 B); the store would shrink from 6 B to 3 B.");
     } else {
       expect(plan.stdout).toBe("Nothing to remove: the store is within its limits.\n");
     }

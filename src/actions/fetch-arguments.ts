@@ -116,7 +116,7 @@ function addEntries(
     const [first] = wantedBy(name);
     if (!first || own.some((entry) => contentKey(entry) === contentKey(first.entry))) names.add(name);
     else {
-      const reason = `of ${given} is another file than that of ${wantedByText([first]).join()}, for which the name stands: it is served by its content hash alone`;
+      const reason = `of ${given} is another file than that of ${wantedByText([first]).join()}, which has this name here: it is served by its content hash only`;
       unresolved.push({ name, reason });
     }
   }

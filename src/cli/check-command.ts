@@ -159,7 +159,7 @@ function inspectStore({ storage }: LoadedConfig["config"]): Findings & { readonl
   const [total, free] = [blocks * bsize, bavail * bsize];
   const shown = (bytes: number) => `${Math.floor(bytes / 2 ** 20)}MiB`;
   if (min_free > 0 && total <= min_free) {
-    const problem = `The disk of the store has ${shown(total)} in all, but storage.min_free is ${formatSize(min_free)}: nothing can be stored`;
+    const problem = `The disk of the store has ${shown(total)} in total, but storage.min_free is ${formatSize(min_free)}: nothing can be stored`;
     return { writable: true, notes: [], problems: [problem] };
   }
   const note = `The disk of the store has ${shown(free)} free, but storage.min_free is ${formatSize(min_free)}: stored files are removed, and new ones are served without being stored`;

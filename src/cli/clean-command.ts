@@ -19,8 +19,8 @@ function summary({ files, bytes, dry_run, before, after }: CleanReport): string 
   const [removed, size] = [plural(files, "file"), formatBytes(bytes)];
   const change = `from ${formatBytes(before.used_bytes)} to ${formatBytes(after.used_bytes)}`;
   return dry_run
-    ? `Would remove ${removed} (${size}); the store would go ${change}.`
-    : `Removed ${removed} (${size}); the store went ${change}.`;
+    ? `Would remove ${removed} (${size}); the store would shrink ${change}.`
+    : `Removed ${removed} (${size}); the store shrank ${change}.`;
 }
 
 function render(report: CleanReport, paint: Output["paint"]): string {

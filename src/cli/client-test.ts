@@ -115,7 +115,7 @@ async function fetchOne({ name, entry }: TestCandidate, url: string, flat: boole
       others: others.map((algorithm): OtherHash => `${algorithm} ${hash(cryptoName(algorithm))}`),
     };
     if (entry && compareDigests(entry, computed) !== "same") {
-      return { what, ok: false, detail: `${bytes.length} bytes, but not what the Manifest says` };
+      return { what, ok: false, detail: `${bytes.length} bytes, but they do not match the Manifest` };
     }
     const checked = entry ? "as the Manifest says" : "not checked: no repository here has it";
     return { what, ok: true, detail: `${bytes.length} bytes in ${took}, ${checked} (${status})` };

@@ -101,7 +101,9 @@ export async function requestAction<Report>(
   }
   const reported = await reportIn(response.body, options);
   if (reported) return { report: parsed(schema, reported.report, name) };
-  throw new ServerUnreachableError("The server went away before it was done: run the command again once it is back");
+  throw new ServerUnreachableError(
+    "The server stopped before the command was done: run it again when the server is back",
+  );
 }
 
 /**

@@ -126,8 +126,8 @@ test("a folder that is no repository is a problem, and one below it is suggested
   });
   expect(problems.map((text) => text.replaceAll(root, ""))).toEqual([
     "The repository /empty is empty: it is not synced yet, or not mounted",
-    "The repository /etc is no ebuild repository, it has neither profiles/ nor metadata/",
-    "The repository /parent is no ebuild repository, it has neither profiles/ nor metadata/; did you mean /parent/gentoo?",
+    "The repository /etc is not an ebuild repository: it has neither profiles/ nor metadata/",
+    "The repository /parent is not an ebuild repository: it has neither profiles/ nor metadata/; did you mean /parent/gentoo?",
     "Cannot read the repository /dangling: /dangling is a link to /nowhere/gentoo, which is not there",
   ]);
 });
@@ -139,7 +139,7 @@ test("a master that is not here is a warning, unless it may be the one that is s
   write("guru/metadata/layout.conf", "masters =\naliases = g\n");
   expect(discoverRepositories({ repos: [overlay, guru], root })).toMatchObject({
     problems: [],
-    warnings: [`The repository ${overlay} has the master gentoo, which is not here (add it to repo.repos)`],
+    warnings: [`The repository ${overlay} has the master gentoo, which was not found (add it to repo.repos)`],
   });
   expect(discoverRepositories({ repos: [overlay, "https://host/gentoo.git"], root }).warnings).toEqual([]);
 });

@@ -174,7 +174,7 @@ function noRepositoryReason(location: string): string | undefined {
       }
     });
   const hint = below.length === 0 ? "" : `; did you mean ${below.slice(0, SHOWN_FOLDERS).join(" or ")}?`;
-  return `is no ebuild repository, it has neither profiles/ nor metadata/${hint}`;
+  return `is not an ebuild repository: it has neither profiles/ nor metadata/${hint}`;
 }
 
 /** Says what the look at one candidate found: a sentence where it is not there, or not in full. */
@@ -220,7 +220,7 @@ function warnOfMasters(repositories: readonly Repository[], all: readonly Reposi
     const masters = repository.masters ?? layouts.get(repository)?.masters ?? [];
     for (const master of masters.filter((name) => !names.has(name)))
       warnings.push(
-        `The repository ${repository.location} has the master ${master}, which is not here (add it to repo.repos)`,
+        `The repository ${repository.location} has the master ${master}, which was not found (add it to repo.repos)`,
       );
   }
 }

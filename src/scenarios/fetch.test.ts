@@ -171,7 +171,7 @@ test("of two packages with other content under one name, the name is the first's
   expect(second).toMatchObject({ files: 1, fetched: 0, failed: 1 });
   expect(second.results[0]).toMatchObject({ name: "v1.0.tar.gz", outcome: "failed" });
   expect(second.results[0]?.reason).toBe(
-    "of dev-libs/b is another file than that of gentoo: dev-libs/a, for which the name stands: it is served by its content hash alone",
+    "of dev-libs/b is another file than that of gentoo: dev-libs/a, which has this name here: it is served by its content hash only",
   );
   expect(await runFetch({ packages: ["dev-libs/a"] })).toMatchObject({ fetched: 1, failed: 0 });
   const byName = await fetch(`${url}/distfiles/v1.0.tar.gz`);

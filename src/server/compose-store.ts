@@ -97,7 +97,7 @@ function unstoredReason(
 function noRoomReason(bytes: number, obstacles: readonly Measure[]): string {
   if (obstacles.some(({ kind }) => kind === "inodes"))
     return "too few inodes are free on the file system, and none can be freed";
-  return `no room can be made for ${bytes} bytes within max_size and min_free`;
+  return `cannot make room for ${bytes} bytes within max_size and min_free`;
 }
 
 export function composeStore(parts: StoreParts): ComposedStore {

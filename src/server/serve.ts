@@ -121,7 +121,7 @@ function open(config: Config, resources: Resources, { sandbox, dashboard }: Long
   const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
   const { damages, refused } = index;
   if (refused !== undefined) {
-    log.error("Cannot open the index ({refused}): until a restart everything learnt stays in memory", { refused });
+    log.error("Cannot open the index ({refused}): what the server learns is lost at the next restart", { refused });
   }
   for (const damage of damages) {
     log.warn("The index was damaged ({file}: {damage}) and is rebuilt; the damaged file is {file}.damaged", {
