@@ -7,6 +7,7 @@ import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
 import { createHeads } from "../cache/heads.ts";
 import { type Cache, createCache } from "../cache/lookup.ts";
+import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import { createDistfileDownloads } from "../cache/miss.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
 import { createPrefetch } from "../cache/prefetch.ts";
@@ -36,7 +37,7 @@ import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import type { Store } from "../store/store.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
-import { createUpstreamClient } from "../upstream/request.ts";
+import { createUpstreamClient, type UpstreamClient } from "../upstream/request.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeMirrorFiles } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
@@ -108,6 +109,33 @@ const RESCAN_EVERY_MS = 15 * 60 * 1000;
 /** Releases bodies that nobody requests, and returns the memory to the system. */
 function releaseMemory(memoryCache: Pick<MemoryCache, "release">): void {
   if (memoryCache.release() >= WORTH_COLLECTING) Bun.gc(true);
+}
+
+/** The slots of downloads: of those that a repository knows, of unknown names, and of requests by HEAD. */
+function createSlots(config: Config) {
+  return {
+    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
+    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
+    headSlots: createPrioritySemaphore(() => HEADS, 0),
+  };
+}
+
+/** Creates what looks files up for actions: nobody waits for them, so that they have no deadline. */
+function createActionLookup(cache: Cache, mirrorFileCache: MirrorFileCache, upstream: UpstreamClient) {
+  const waiter = { client: undefined, signal: new AbortController().signal };
+  const request = { method: "GET", upstream, waiter } as const;
+  return (name: FileName) =>
+    isMirrorPath(name)
+      ? mirrorFileCache.lookup({ ...request, name, directives: new Map() }, NO_DEADLINE_MS)
+      : cache.lookup({ ...request, name, aliases: [], content: undefined }, NO_DEADLINE_MS);
+}
+
+/** Starts the timers, and returns what stops them. */
+function startTimers(work: readonly (readonly [everyMs: number, () => void])[]): () => void {
+  const timers = work.map(([everyMs, run]) => setInterval(run, everyMs));
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+  };
 }
 
 export function compose(parts: Parts): Server {
@@ -193,9 +221,7 @@ export function compose(parts: Parts): Server {
     findSources,
     heads,
     queue,
-    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
-    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
-    headSlots: createPrioritySemaphore(() => HEADS, 0),
+    ...createSlots(config),
     clock,
     log,
   });
@@ -259,13 +285,8 @@ export function compose(parts: Parts): Server {
   const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
   // A user who names files wants these and no others, so nothing is read ahead.
   const exactCache = createDistfileCache({ missed: () => undefined, served: () => undefined });
-  const waiter = { client: undefined, signal: new AbortController().signal };
-  const ownGet = { method: "GET", upstream: ownUpstream, waiter } as const;
   const composedActions = composeActions({
-    lookup: (name) =>
-      isMirrorPath(name)
-        ? mirrorFiles.mirrorFileCache.lookup({ ...ownGet, name, directives: new Map() }, NO_DEADLINE_MS)
-        : exactCache.lookup({ ...ownGet, name, aliases: [], content: undefined }, NO_DEADLINE_MS),
+    lookup: createActionLookup(exactCache, mirrorFiles.mirrorFileCache, ownUpstream),
     flights,
     store,
     rows,
@@ -283,7 +304,7 @@ export function compose(parts: Parts): Server {
     onRepositoriesChanged,
   });
   let draining = false;
-  const timers: NodeJS.Timeout[] = [];
+  let stopTimers: () => void = () => undefined;
   const { app, answerBySocket, closeEvents } = composeApp({
     cache,
     mirrorFileCache: mirrorFiles.mirrorFileCache,
@@ -328,10 +349,12 @@ export function compose(parts: Parts): Server {
       composedActions.stop("The server is shutting down");
     },
     async startBackground() {
-      timers.push(setInterval(flushMemory, FLUSH_EVERY_MS));
-      timers.push(setInterval(() => releaseMemory(memoryCache), RELEASE_EVERY_MS));
-      timers.push(setInterval(() => isLogLong(index.path) && hasher.checkpoint(index.path), LOG_EVERY_MS));
-      timers.push(setInterval(() => void scans.rescan().then(onRepositoriesChanged), RESCAN_EVERY_MS));
+      stopTimers = startTimers([
+        [FLUSH_EVERY_MS, flushMemory],
+        [RELEASE_EVERY_MS, () => releaseMemory(memoryCache)],
+        [LOG_EVERY_MS, () => isLogLong(index.path) && hasher.checkpoint(index.path)],
+        [RESCAN_EVERY_MS, () => void scans.rescan().then(onRepositoriesChanged)],
+      ]);
       configuredRepositories.start();
       await settle();
       composedStore.start(verify);
@@ -342,7 +365,7 @@ export function compose(parts: Parts): Server {
       forgetFailures();
     },
     async stop() {
-      for (const timer of timers) clearInterval(timer);
+      stopTimers();
       await configuredRepositories.stop();
       readAhead.stop();
       await composedStore.stop();
