@@ -54,6 +54,33 @@ const MAX_HOSTS = 100;
 const PREVIEW_MAX_AGE_MS = 30_000;
 const PREVIEW_REST = 100;
 
+/** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made anew now and then. */
+function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<Cleanup> {
+  let preview: { until: number; readonly report: Promise<CleanReport> } | undefined;
+
+  function start(): { until: number; readonly report: Promise<CleanReport> } {
+    const startedAt = clock.now();
+    const started = { until: Number.POSITIVE_INFINITY, report: clean({ dryRun: true }) };
+    const tookMs = () => Math.max(0, clock.now() - startedAt);
+    started.report.then(
+      () => {
+        started.until = clock.now() + Math.max(PREVIEW_MAX_AGE_MS, PREVIEW_REST * tookMs());
+      },
+      () => {
+        started.until = 0;
+      },
+    );
+    return started;
+  }
+
+  return async (limit) => {
+    if (!preview || clock.now() >= preview.until) preview = start();
+    const { total, removed } = await preview.report;
+    const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
+    return { files: total.files, bytes: total.bytes, next };
+  };
+}
+
 export function createApiState(parts: ApiStateDeps): ApiState {
   const { stats, config, clock, hosts } = parts;
   const startedAt = clock.now();
@@ -72,8 +99,6 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     repositoriesScanned: parts.repositoriesScanned,
     clock,
   });
-
-  let preview: { until: number; readonly report: Promise<CleanReport> } | undefined;
 
   const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
 
@@ -177,28 +202,6 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     };
   }
 
-  function startPreview(): { until: number; readonly report: Promise<CleanReport> } {
-    const startedAt = clock.now();
-    const started = { until: Number.POSITIVE_INFINITY, report: parts.eviction.clean({ dryRun: true }) };
-    const tookMs = () => Math.max(0, clock.now() - startedAt);
-    started.report.then(
-      () => {
-        started.until = clock.now() + Math.max(PREVIEW_MAX_AGE_MS, PREVIEW_REST * tookMs());
-      },
-      () => {
-        started.until = 0;
-      },
-    );
-    return started;
-  }
-
-  async function cleanup(limit: number): Promise<Cleanup> {
-    if (!preview || clock.now() >= preview.until) preview = startPreview();
-    const { total, removed } = await preview.report;
-    const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
-    return { files: total.files, bytes: total.bytes, next };
-  }
-
   return {
     status,
     downloads: downloads.all,
@@ -209,7 +212,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     history: ({ resolution, points }) => history(resolution, points),
     clients,
     failures: (limit) => ({ failures: stats.failures.latest(limit).map(describeFailure) }),
-    cleanup,
+    cleanup: createCleanupPreview(parts.eviction.clean, clock),
     top: files.top,
   };
 }
