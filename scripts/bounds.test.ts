@@ -10,15 +10,16 @@ const read = (path: string) => readFileSync(`${root}/${path}`, "utf8");
 /** Constants that tune something, and bound nothing that others send or cause. */
 const TUNING = new Set([
   "actions/import-folder.ts MAX_DEPTH",
-  "cache/mirror-files/freshness.ts MOST_SECONDS",
+  "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",
-  "cli/clean-command.ts MOST_SHOWN",
-  "cli/client-test.ts MOST_TRIED",
-  "cli/fetch-command.ts MOST_SHOWN",
-  "cli/progress.ts MOST_BARS",
-  "config/nearest.ts MOST_MISTAKES",
+  "cli/clean-command.ts MAX_SHOWN",
+  "cli/client-test.ts MAX_TRIED",
+  "cli/fetch-command.ts MAX_SHOWN",
+  "cli/progress.ts MAX_BARS",
+  "config/nearest.ts MAX_MISTAKES",
   "eviction/clean-up.ts MAX_PASSES",
   "eviction/clock-watch.ts MAX_GAP_MS",
+  "eviction/policy.ts MAX_FREE_INODES",
   "fetch/flights.ts MAX_SYNC_MS",
   "fetch/segment-plan.ts MAX_SEGMENT_BYTES",
   "fetch/segment-worker.ts MAX_FIRST_BYTE_MS",
@@ -36,6 +37,7 @@ const TUNING = new Set([
   "repos/evaluate.ts MAX_SHORTENED",
   "repos/scan-schedule.ts MAX_WAIT_MS",
   "repos/sync/run-command.ts MAX_FILE_BLOCKS",
+  "store/memory-cache.ts MAX_FILE_SHARE",
   "upstream/host-gate.ts MAX_HELD_MS",
   "upstream/request.ts MAX_DRAIN_BYTES",
   "upstream/request.ts MAX_DRAIN_MS",
@@ -72,7 +74,8 @@ function constantIn(file: string, name: string): number {
   const [, literal] = new RegExp(`^(?:export )?const ${constant} = ([^;]+);`, "m").exec(text) ?? [];
   if (literal === undefined) {
     // It is imported.
-    const [, from = ""] = new RegExp(`import \\{[^}]*\\b${constant}\\b[^}]*\\} from "([^"]+)"`).exec(text) ?? [];
+    const [, from] = new RegExp(`import \\{[^}]*\\b${constant}\\b[^}]*\\} from "([^"]+)"`).exec(text) ?? [];
+    if (from === undefined) return Number.NaN;
     return constantIn(new URL(from, `file:///${file}`).pathname.slice(1), name);
   }
   if (member === undefined) return productOf(literal, file);
