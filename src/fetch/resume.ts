@@ -6,7 +6,7 @@
 import type { ComputedDigests, HashAlgorithm } from "../distfile/digests.ts";
 import type { NotModifiedError } from "../distfile/errors.ts";
 import type { Source } from "../distfile/source.ts";
-import { parseHttpDate } from "../lib/http-date.ts";
+import { lastModifiedOf, parseHttpDate } from "../lib/http-date.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { UpstreamResponse } from "../upstream/request.ts";
 
@@ -54,9 +54,8 @@ interface ResumeState {
 const STRONG_AFTER_MS = 60_000;
 
 function strongDate(fields: Headers): string | undefined {
-  const lastModified = fields.get("last-modified");
-  const ageMs = (parseHttpDate(fields.get("date")) ?? Number.NaN) - (parseHttpDate(lastModified) ?? Number.NaN);
-  return lastModified !== null && ageMs >= STRONG_AFTER_MS ? lastModified : undefined;
+  const ageMs = (parseHttpDate(fields.get("date")) ?? Number.NaN) - (lastModifiedOf(fields, Date.now()) ?? Number.NaN);
+  return ageMs >= STRONG_AFTER_MS ? (fields.get("last-modified") ?? undefined) : undefined;
 }
 
 /** Returns the If-Range under which that URL may be asked for the rest; undefined where it can't be resumed there. */

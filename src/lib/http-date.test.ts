@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseHttpDate } from "./http-date.ts";
+import { lastModifiedOf, parseHttpDate } from "./http-date.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 
@@ -48,4 +48,20 @@ test("every date that is written is read back", () => {
       expect(parseHttpDate(new Date(seconds * 1000).toUTCString(), NOW)).toBe(seconds * 1000);
     }),
   );
+});
+
+test("a Last-Modified after its Date or after now is none", () => {
+  const at = (ms: number) => new Date(NOW + ms).toUTCString();
+  const fields = (modified: string, date?: string) =>
+    new Headers({ "last-modified": modified, ...(date === undefined ? {} : { date }) });
+  expect(lastModifiedOf(fields(at(-5000), at(0)), NOW)).toBe(NOW - 5000);
+  expect(lastModifiedOf(fields(at(-5000)), NOW)).toBe(NOW - 5000);
+  for (const [modified, date] of [
+    [at(1000), at(0)],
+    [at(1000), at(5000)],
+    [at(-1000), at(-2000)],
+    ["Thu, 01 Jan 1960 00:00:00 GMT", at(0)],
+  ] as const) {
+    expect([modified, date, lastModifiedOf(fields(modified, date), NOW)]).toEqual([modified, date, undefined]);
+  }
 });

@@ -38,3 +38,13 @@ export function parseHttpDate(text: string | null | undefined, now = Date.now())
   if (date.getUTCMonth() !== monthIndex || date.getUTCDate() !== Number(day)) return undefined;
   return date.setUTCHours(hours, minutes, seconds);
 }
+
+/**
+ * Returns Last-Modified in milliseconds; undefined where it is before 1970, or later than the response's Date or than now: the clock
+ * of such a mirror is wrong, or the mirror is, and what it says can't be compared with the dates of others (RFC 9110, 8.8.2.1).
+ */
+export function lastModifiedOf(fields: Headers, now: number): number | undefined {
+  const at = parseHttpDate(fields.get("last-modified"), now);
+  const sentAt = parseHttpDate(fields.get("date"), now) ?? now;
+  return at === undefined || at < 0 || at > Math.min(sentAt, now) ? undefined : at;
+}

@@ -32,6 +32,8 @@ export interface Mirrors {
   sources(name: DistfileName, digests: Digests | undefined, repositories: readonly string[]): readonly MirrorSource[];
   /** Returns the mirrors in the order to ask them for a mirror file. */
   mirrorFileSources(path: MirrorPath): readonly Source[];
+  /** Returns whether a URL, without credentials, is one of a configured mirror. */
+  haveUrl(url: string): boolean;
 }
 
 export interface MirrorsDeps {
@@ -131,6 +133,7 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
         costMs: mirror.expectedCostMs(digests?.size ?? 0, contents.chance(mirror.key, repositories)),
       }));
     },
+    haveUrl: (url) => deps.urls.some((mirror) => url.startsWith(`${mirrorKey(mirror)}/`)),
     mirrorFileSources: (path) =>
       ranked(undefined, []).map((mirror) => ({
         ...baseSource(mirror),

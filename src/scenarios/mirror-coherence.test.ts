@@ -2,10 +2,12 @@
  * Tests mirrors that are synced at different times: clients get a file, its digests and its signature of one time, nothing becomes
  * older again, and no file is put together from two.
  */
+import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { type Content, readContent } from "../testing/content.ts";
+import { UNATTENDED } from "../testing/server.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const MIB = 1024 * 1024;
@@ -169,4 +171,74 @@ test("a digest file that is older than the file at the same mirror does not coun
   expect(await isAll(FILE, small)).toBe(true);
   const sum = await setup.get(SUM);
   expect([sum.cache, await sum.response.text()]).toEqual(["portcache; fwd=stale; stored", md5Line(small)]);
+});
+
+const IN_A_WEEK = new Date(Date.now() + 7 * 24 * 60 * 60 * 1000).toUTCString();
+const cached = async (headers: Record<string, string> = {}) => {
+  const { status, cache, response } = await setup.get(FILE, headers);
+  return [status, cache, await response.text()];
+};
+
+test("a mirror whose clock is ahead pins nothing: what others have replaces its file", async () => {
+  await setup.start();
+  for (const [i, date] of [{}, { Date: IN_A_WEEK }].entries()) {
+    const path = `/snapshots/${i}.tar.xz`;
+    setup.put(path, "pinned", setup.first);
+    setup.put(path, "current", setup.second);
+    setup.second.lastModified.set(path, YESTERDAY);
+    const headers = { ...date, "Last-Modified": IN_A_WEEK, "Cache-Control": "max-age=0" };
+    setup.first.setFault(path, { kind: "headers", headers });
+    expect(await text(path)).toBe("pinned");
+    setup.first.setFault(path, { kind: "status", status: 500 });
+    expect(await text(path, { "cache-control": "no-cache" })).toBe("current");
+    expect(await text(path)).toBe("current");
+  }
+});
+
+test("a date in the future that an earlier version kept binds nobody", async () => {
+  setup.put(FILE, "pinned", setup.first);
+  setup.put(FILE, "current", setup.second);
+  setup.second.lastModified.set(FILE, YESTERDAY);
+  await setup.start();
+  expect(await text(FILE)).toBe("pinned");
+  const index = new Database(setup.storedPath("/index.sqlite"));
+  index.run("UPDATE http_metadata SET last_modified = ?", [IN_A_WEEK]);
+  index.close();
+  setup.first.setFault(FILE, { kind: "status", status: 500 });
+  expect(await text(FILE, { "cache-control": "no-cache" })).toBe("current");
+});
+
+test("what a mirror said binds nobody once it is not configured any more", async () => {
+  setup.put(FILE, "pinned", setup.first);
+  setup.put(FILE, "current", setup.second);
+  setup.second.lastModified.set(FILE, YESTERDAY);
+  setup.first.setFault(FILE, { kind: "headers", headers: { "Cache-Control": "max-age=99999999999" } });
+  await setup.start();
+  expect(await text(FILE)).toBe("pinned");
+  expect(await cached()).toEqual([200, "portcache; hit", "pinned"]);
+  await setup.start({ "fetcher.mirrors": setup.second.url });
+  expect(await text(FILE)).toBe("current");
+  expect(await cached({ "cache-control": "no-cache" })).toEqual([
+    200,
+    "portcache; fwd=request; fwd-status=304",
+    "current",
+  ]);
+});
+
+test("a file of a mirror that is not configured any more is served while no other can be reached", async () => {
+  setup.put(FILE, "kept");
+  await setup.start();
+  expect(await text(FILE)).toBe("kept");
+  setup.second.setFault(FILE, { kind: "status", status: 500 });
+  await setup.start({ "fetcher.mirrors": setup.second.url });
+  expect(await text(FILE)).toBe("kept");
+});
+
+test("a mirror file is dropped by its path", async () => {
+  setup.put(FILE, "kept");
+  const server = await setup.start();
+  expect(await text(FILE)).toBe("kept");
+  const dropped = await server.actions.drop({ names: [FILE.slice(1)] }, UNATTENDED);
+  expect([dropped.files, existsSync(setup.storedPath(FILE))]).toEqual([1, false]);
+  expect(await cached()).toEqual([200, "portcache; fwd=uri-miss; stored", "kept"]);
 });

@@ -38,7 +38,7 @@ const UNREACHABLE_MS = 15_000;
 
 export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
   const { storedFiles, rows, mirrors, startDownload, flights, heads, queue, inUse, clock, log } = parts;
-  const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, clock, log });
+  const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, isOfMirror: mirrors.haveUrl, clock, log });
   const absent = createNegativeCache(parts.negativeTtlMs, clock);
   const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
   const slots = createPrioritySemaphore(() => DOWNLOAD_SLOTS, YIELDED_SLOTS);

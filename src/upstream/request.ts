@@ -5,7 +5,7 @@
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { abortable } from "../lib/abort.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import { parseHttpDate } from "../lib/http-date.ts";
+import { lastModifiedOf } from "../lib/http-date.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -286,15 +286,6 @@ function bodyReader(exchange: Exchange, watchdog: TransferWatch): UpstreamRespon
       watchdog.setWaiting(false);
     }
   };
-}
-
-/**
- * Parses Last-Modified, which becomes the file's mtime; undefined for dates before 1970.
- * @param now replaces a date in the future (RFC 9110, section 8.8.2.1)
- */
-function lastModifiedOf(fields: Headers, now: number): number | undefined {
-  const at = parseHttpDate(fields.get("last-modified"), now);
-  return at === undefined || at < 0 ? undefined : Math.min(at, now);
 }
 
 async function send(

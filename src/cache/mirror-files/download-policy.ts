@@ -8,13 +8,12 @@ import type { Source, SourceList } from "../../distfile/source.ts";
 import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { parseHttpDate } from "../../lib/http-date.ts";
 import type { PrioritySemaphore } from "../../lib/priority-semaphore.ts";
 import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
 import type { DownloadPolicy } from "../start-download.ts";
 import { checkDigest } from "./digest-check.ts";
 import { isDated } from "./freshness.ts";
-import { isStorable, metadataOf } from "./http-metadata.ts";
+import { isStorable, metadataOf, modifiedAt } from "./http-metadata.ts";
 import { isFrom, preferred } from "./preferred-mirror.ts";
 import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
 
@@ -47,15 +46,15 @@ function conditionalHeaders(file: StoredMirrorFile | undefined, source: Source):
   if (!file) return {};
   const { etag, lastModified } = file.metadata;
   return {
-    ...(lastModified === null ? {} : { "if-modified-since": lastModified }),
+    ...(lastModified === null || modifiedAt(file.metadata) === undefined ? {} : { "if-modified-since": lastModified }),
     ...(etag === null || !isFrom(file.source, source) ? {} : { "if-none-match": etag }),
   };
 }
 
 /** @throws {SourceError} when another mirror's file is older: what clients have seen must not become older again */
 function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { lastModifiedAt }: UpstreamResponse): void {
-  if (!file?.metadata.lastModified || lastModifiedAt === undefined || isFrom(file.source, source)) return;
-  if (lastModifiedAt < (parseHttpDate(file.metadata.lastModified) ?? Number.NEGATIVE_INFINITY)) {
+  if (!file || lastModifiedAt === undefined || isFrom(file.source, source)) return;
+  if (lastModifiedAt < (modifiedAt(file.metadata) ?? Number.NEGATIVE_INFINITY)) {
     throw new SourceError("bad", "has an older file than the one stored");
   }
 }

@@ -10,7 +10,7 @@ import {
   type StoredResponse,
   secondsMs,
 } from "./freshness.ts";
-import { freshenedBy, isStorable, metadataOf } from "./http-metadata.ts";
+import { freshenedBy, isStorable, metadataOf, modifiedAt } from "./http-metadata.ts";
 
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
@@ -33,7 +33,13 @@ test("the lifetime of a response follows RFC 9111, 4.2.1, and the name where the
     [UNDATED, { "cache-control": "MAX-AGE=60, max-age=70" }, 60_000],
     [UNDATED, { "cache-control": 'max-age="60"' }, 60_000],
     [UNDATED, { "cache-control": "max-age=soon", expires: before(-HOUR) }, 0],
-    [UNDATED, { "cache-control": "max-age=99999999999" }, 2 ** 31 * 1000],
+    // No mirror makes a file fresh for ever: it may be wrong.
+    [UNDATED, { "cache-control": "max-age=99999999999" }, 6 * HOUR],
+    [UNDATED, { "cache-control": "s-maxage=99999999999" }, 6 * HOUR],
+    [UNDATED, { expires: before(-4000 * DAY) }, 6 * HOUR],
+    [DATED, { "cache-control": "max-age=99999999999" }, 7 * DAY],
+    [DATED, { expires: before(-4000 * DAY) }, 7 * DAY],
+    [UNDATED, { "last-modified": before(-DAY) }, 60_000],
     [UNDATED, { expires: before(-HOUR) }, HOUR],
     [UNDATED, { expires: before(HOUR) }, 0],
     [UNDATED, { expires: "0" }, 0],
@@ -120,7 +126,7 @@ test("Cache-Control decides whether a stale response may be used and whether a r
 
 test("a 304 without freshness fields leaves the earlier ones in force", () => {
   const kept = { etag: '"a"', lastModified: before(DAY), cacheControl: "max-age=5", expiresAt: 7 };
-  const row = { ...kept, dateAt: 1, answeredAt: 1, initialAgeMs: 1, outdated: true };
+  const row = { ...kept, dateAt: NOW - HOUR, answeredAt: NOW - HOUR, initialAgeMs: 1, outdated: true };
   const silent = freshenedBy(new Headers({ date: before(0) }), row, NOW, NOW);
   expect(silent).toMatchObject({ ...kept, answeredAt: NOW, dateAt: NOW, initialAgeMs: 0, outdated: false });
   const telling = { "cache-control": "max-age=9", etag: '"b"', expires: before(-HOUR) };
@@ -130,6 +136,37 @@ test("a 304 without freshness fields leaves the earlier ones in force", () => {
     cacheControl: "max-age=9",
     expiresAt: NOW + HOUR,
   });
+});
+
+test("a Last-Modified later than its response or than our clock is no validator, nor one that was kept before", () => {
+  const table: readonly (readonly [Record<string, string>, string | null])[] = [
+    [{ "last-modified": before(DAY) }, before(DAY)],
+    [{ "last-modified": before(0) }, before(0)],
+    [{ "last-modified": before(-1000) }, null],
+    // The mirror's clock is a week ahead.
+    [{ date: before(-7 * DAY), "last-modified": before(-7 * DAY) }, null],
+    [{ date: before(-7 * DAY), "last-modified": before(DAY) }, before(DAY)],
+    [{ date: before(2 * DAY), "last-modified": before(DAY) }, null],
+    [{ "last-modified": "soon" }, null],
+  ];
+  for (const [fields, expected] of table) {
+    const { metadata } = response(UNDATED, fields);
+    expect([fields, metadata.lastModified]).toEqual([fields, expected]);
+  }
+  const row = { ...metadataOf(new Headers(), NOW, NOW), lastModified: before(-DAY) };
+  expect(modifiedAt(row)).toBeUndefined();
+  expect(freshenedBy(new Headers(), row, NOW, NOW + DAY).lastModified).toBeNull();
+});
+
+test("an age or a date beyond all numbers is one that the index can take", () => {
+  const wild = {
+    age: "9".repeat(400),
+    expires: "Fri, 31 Dec 9999 23:59:59 GMT",
+    date: "Fri, 31 Dec 9999 23:59:59 GMT",
+  };
+  const { initialAgeMs, expiresAt, dateAt } = response(UNDATED, wild).metadata;
+  for (const value of [initialAgeMs, expiresAt, dateAt]) expect(Number.isSafeInteger(value)).toBe(true);
+  expect(freshnessOf(response(UNDATED, { age: wild.age }), new Map(), NOW)).toBe("stale");
 });
 
 test("Cache-Control is read as it stands in the wild, and Pragma where it is not there", () => {

@@ -33,7 +33,7 @@ export function requestDirectives(headers: Headers): Directives {
 }
 
 /** Greater values count as this (section 1.2.2). */
-const MAX_SECONDS = 2 ** 31;
+export const MAX_SECONDS = 2 ** 31;
 
 /** Reads a directive with a number of seconds; undefined where it is not there. One that is no number is 0: stale at once. */
 export function secondsMs(directives: Directives, name: string): number | undefined {
@@ -54,9 +54,9 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const HEURISTIC_SHARE = 0.1;
 /** `gentoo-20260821.tar.xz`, `20260816T170000Z/…`. */
 const DATED = /(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/;
-const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS };
+const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS, explicit: 7 * DAY_MS };
 /** Many machines ask in the same minute: that is one request to a mirror. */
-const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS };
+const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS, explicit: 6 * 60 * MINUTE_MS };
 /** Where the mirror does not say when it changed last. */
 const UNKNOWN_MS = MINUTE_MS;
 
@@ -65,8 +65,13 @@ export function isDated(path: string): boolean {
   return DATED.test(path);
 }
 
+/** `explicit`: what a mirror says counts as no more. One wrong answer must not stay for longer than its copies at others. */
+function limitsFor(path: string): typeof DATED_MS {
+  return isDated(path) ? DATED_MS : UNDATED_MS;
+}
+
 function heuristicMs({ name, metadata: { lastModified, dateAt } }: StoredResponse): number {
-  const { least, most } = isDated(name) ? DATED_MS : UNDATED_MS;
+  const { least, most } = limitsFor(name);
   const modifiedAt = parseHttpDate(lastModified);
   const share = modifiedAt === undefined ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
   return Math.min(most, Math.max(least, share));
@@ -77,8 +82,8 @@ export function lifetimeMs(response: StoredResponse): number {
   const { cacheControl, expiresAt, dateAt } = response.metadata;
   const directives = parseCacheControl(cacheControl);
   const explicitMs = secondsMs(directives, "s-maxage") ?? secondsMs(directives, "max-age");
-  if (explicitMs !== undefined) return explicitMs;
-  return expiresAt === null ? heuristicMs(response) : Math.max(0, expiresAt - dateAt);
+  if (explicitMs === undefined && expiresAt === null) return heuristicMs(response);
+  return Math.min(limitsFor(response.name).explicit, explicitMs ?? Math.max(0, (expiresAt ?? 0) - dateAt));
 }
 
 /** Age now (section 4.2.3). A clock that was set back makes nothing younger. */

@@ -11,7 +11,6 @@ import type { UpstreamHead } from "../../fetch/head.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
 import type { ClientLimit } from "../../lib/client-limit.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { parseHttpDate } from "../../lib/http-date.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { InUse } from "../in-use.ts";
 import { MAX_REJOINS } from "../miss.ts";
@@ -32,6 +31,7 @@ import {
 } from "../result.ts";
 import type { StoredFiles } from "../stored-files.ts";
 import { type Directives, type Freshness, freshnessOf, mayBeStale } from "./freshness.ts";
+import { modifiedAt } from "./http-metadata.ts";
 import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
 
 export interface MirrorFileRequest extends LookupRequest<MirrorPath> {
@@ -96,8 +96,7 @@ function keyOf(path: MirrorPath): string {
 
 /** Returns whether a mirror's answer to HEAD is about the very file that is stored (section 4.3.5). */
 function isSame({ stored, metadata }: StoredMirrorFile, { total, lastModifiedAt }: UpstreamHead): boolean {
-  if (metadata.lastModified === null || lastModifiedAt === undefined) return false;
-  return total === stored.file.size && lastModifiedAt === parseHttpDate(metadata.lastModified);
+  return lastModifiedAt !== undefined && total === stored.file.size && lastModifiedAt === modifiedAt(metadata);
 }
 
 /** @throws whatever is neither a 304 nor a failure of all mirrors */

@@ -1,6 +1,7 @@
 /**
  * Finds stored mirror files with the HTTP metadata that tells whether they are fresh. A file that was found on disk, as after a
- * lost index, is whole all the same; nobody knows how old it is, so a mirror is asked before it is used.
+ * lost index, is whole all the same; nobody knows how old it is, so a mirror is asked before it is used. So is one that came from a
+ * mirror that is not configured any more.
  */
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
@@ -13,7 +14,7 @@ export interface StoredMirrorFile {
   readonly name: MirrorPath;
   readonly stored: StoredContent;
   readonly metadata: HttpMetadata;
-  /** URL that it came from; empty where it was found on disk. */
+  /** URL that it came from; empty where it was found on disk, or where its mirror is not configured any more. */
   readonly source: string;
 }
 
@@ -34,18 +35,28 @@ export interface StoredMirrorFiles {
 export interface StoredMirrorFilesDeps {
   readonly storedFiles: Pick<StoredFiles, "find">;
   readonly rows: Pick<FileRows, "getMirrorFile" | "freshen">;
+  /** Whether a URL is one of a mirror that is configured now: what others said of a file binds nobody any more. */
+  readonly isOfMirror: (url: string) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createStoredMirrorFiles({ storedFiles, rows, clock, log }: StoredMirrorFilesDeps): StoredMirrorFiles {
+export function createStoredMirrorFiles({
+  storedFiles,
+  rows,
+  isOfMirror,
+  clock,
+  log,
+}: StoredMirrorFilesDeps): StoredMirrorFiles {
   return {
     async find(name) {
       const known = rows.getMirrorFile(name);
       const stored = await storedFiles.find(name, [], known?.row);
       if (stored === undefined || stored === "stale") return undefined;
-      const metadata = known?.metadata ?? metadataOfFound(stored.file.modifiedAt, clock.now());
-      return { name, stored, metadata, source: known?.row.source ?? "" };
+      if (known?.metadata && isOfMirror(known.row.source)) {
+        return { name, stored, metadata: known.metadata, source: known.row.source };
+      }
+      return { name, stored, metadata: metadataOfFound(stored.file.modifiedAt, clock.now()), source: "" };
     },
     freshen({ name, metadata: before, source }, { url, fields, askedAt }) {
       // One found on disk is taken for that of the first mirror that has one of the same time.
