@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
+import { configure, getLogger, reset } from "@logtape/logtape";
 import { SourceError } from "../distfile/errors.ts";
-import { createSourceQueue, outcomeOf } from "./source-queue.ts";
+import type { DistfileName } from "../distfile/name.ts";
+import { FILE, recordedSource } from "../testing/downloads.ts";
+import { createAttemptLog, createSourceQueue, outcomeOf } from "./source-queue.ts";
 import { SlowSourceError } from "./throughput.ts";
 
 test("a source is tried at most twice when nothing comes, and again and again while bytes come", () => {
@@ -43,4 +46,25 @@ test("an error counts against a source by what it says about it", () => {
     [new SlowSourceError(0), "failed"],
   ] as const;
   for (const [error, outcome] of rows) expect([error.message, outcomeOf(error)]).toEqual([error.message, outcome]);
+});
+
+test("the log has a warning for a source that fails, not again for the same reason, and none for an unavailable one", async () => {
+  const lines: string[] = [];
+  await configure({
+    sinks: { lines: ({ level, properties }) => lines.push(`${level} ${properties["source"]}`) },
+    loggers: [
+      { category: "source-queue-test", lowestLevel: "debug", sinks: ["lines"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: [] },
+    ],
+  });
+  const requests = { ends: [], open: 0 };
+  const available = recordedSource(requests, "a", "http://a", { expectedMs: () => 10 });
+  const unavailable = recordedSource(requests, "b", "http://b");
+  const queue = createSourceQueue([available, unavailable]);
+  const attemptLog = createAttemptLog(FILE as DistfileName, queue, new Map(), getLogger("source-queue-test"));
+  const refused = new SourceError("failed", "connection refused");
+  for (const source of [available, available, unavailable]) attemptLog.failed(source, refused, 0);
+  attemptLog.failed(available, new SourceError("failed", "connection reset"), 0);
+  await reset();
+  expect(lines).toEqual(["warning a", "debug a", "debug b", "warning a"]);
 });
