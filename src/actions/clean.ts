@@ -3,9 +3,9 @@
  */
 import type { CleanReport, CleanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
-import type { CleanReport as Evicted, Eviction } from "../eviction/evict.ts";
+import type { CleanUpReport, Eviction } from "../eviction/evict.ts";
 
-function usageOf({ usedBytes, volumes }: Evicted["before"]): CleanReport["before"] {
+function usageOf({ usedBytes, volumes }: CleanUpReport["before"]): CleanReport["before"] {
   return { used_bytes: usedBytes, free_bytes: volumes[0]?.freeBytes ?? 0 };
 }
 

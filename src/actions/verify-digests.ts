@@ -13,14 +13,14 @@ import type { StoredFile } from "../store/store.ts";
  * "right": matches a Manifest. "stale": as it was stored, but Manifests list other content by now. "unverified": as it was
  * stored, and no Manifest lists it. "wrong": neither.
  */
-export type VerifyResult = "right" | "stale" | "unverified" | "wrong";
+export type DigestState = "right" | "stale" | "unverified" | "wrong";
 
 /** Compares the computed digests (pure). @param known BLAKE2B when it was stored; null if it was never read */
 export function verifyDigests(
   contents: readonly Digests[],
   known: string | null,
   computed: ComputedDigests,
-): VerifyResult {
+): DigestState {
   const comparisons = contents.map((content) => compareDigests(content, computed));
   if (comparisons.includes("same")) return "right";
   const unchanged = known === computed.blake2b;

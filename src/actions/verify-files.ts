@@ -11,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { hashAtRate, type RateLimit, type VerifiedFile, type VerifyResult, verifyDigests } from "./verify-digests.ts";
+import { type DigestState, hashAtRate, type RateLimit, type VerifiedFile, verifyDigests } from "./verify-digests.ts";
 
 export interface VerifyDeps {
   readonly store: Pick<Store, "stat" | "lookProblem" | "remove">;
@@ -34,7 +34,7 @@ export interface BadFile {
   readonly outcome: "unrepaired" | "refetched" | "removed";
 }
 
-export interface VerifyReport {
+export interface VerifyTotals {
   readonly files: number;
   readonly bytes: number;
   readonly bad: readonly BadFile[];
@@ -65,11 +65,11 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-export type VerifyOutcome = VerifyResult | "missing" | "changed" | BadFile;
+export type VerifyOutcome = DigestState | "missing" | "changed" | BadFile;
 
 export interface Verify {
   /** Verifies all files. */
-  all(options: VerifyOptions): Promise<VerifyReport>;
+  all(options: VerifyOptions): Promise<VerifyTotals>;
   one(name: FileName, repair: boolean, rateLimit: RateLimit, signal: AbortSignal): Promise<VerifyOutcome>;
 }
 
@@ -143,7 +143,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     checked: VerifiedFile,
     rateLimit: RateLimit,
     signal: AbortSignal,
-  ): Promise<VerifyResult | { problem: string }> {
+  ): Promise<DigestState | { problem: string }> {
     const { file, row, contents } = checked;
     try {
       const computed = await hashAtRate(file, { algorithms: neededAlgorithms(contents), rateLimit, hasher, signal });

@@ -29,7 +29,7 @@ export interface RecentHitsDeps {
   readonly clock: Pick<Clock, "now">;
 }
 
-interface Entry {
+interface RecentHit {
   readonly stored: StoredContent;
   readonly revision: number;
   /** When the disk was looked at. */
@@ -62,7 +62,7 @@ function createRush(): (now: number) => boolean {
 
 export function createRecentHits({ store, revision, clock }: RecentHitsDeps): RecentHits {
   /** The entry put longest ago first. */
-  const entries = new Map<FileName, Entry>();
+  const entries = new Map<FileName, RecentHit>();
 
   const isRush = createRush();
 

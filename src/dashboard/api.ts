@@ -88,7 +88,7 @@ export interface ActionRequest {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-export interface ActionOptions {
+export interface RunOptions {
   /** Empty if there is none; a server reached through its Unix socket needs none. */
   readonly token: string;
   readonly signal: AbortSignal;
@@ -101,7 +101,7 @@ export interface ActionOptions {
  */
 export async function runAction(
   { name, body }: ActionRequest,
-  { token, signal, onProgress }: ActionOptions,
+  { token, signal, onProgress }: RunOptions,
 ): Promise<ActionReports[DashboardAction]> {
   const response = await fetch(apiPath(name), {
     method: "POST",

@@ -4,7 +4,7 @@
 import type { History } from "../api/schemas.ts";
 import { formatBytes } from "./format.ts";
 
-export interface Range {
+export interface ChartRange {
   readonly resolution: History["resolution"];
   readonly points: number;
   /** Name of one bucket. */
@@ -19,7 +19,7 @@ export const RANGES = {
   week: { span: "last 7 days", resolution: "hour", points: 168, bucket: "hour" },
   month: { span: "last 30 days", resolution: "day", points: 30, bucket: "day" },
   year: { span: "last 365 days", resolution: "day", points: 365, bucket: "day" },
-} as const satisfies Readonly<Record<string, Range>>;
+} as const satisfies Readonly<Record<string, ChartRange>>;
 
 export type RangeName = keyof typeof RANGES;
 
@@ -54,7 +54,7 @@ export function columnsOf({ points }: History): Columns {
   };
 }
 
-export interface Totals {
+export interface ChartTotals {
   readonly saved: number;
   readonly fetched: number;
   readonly requests: number;
@@ -62,7 +62,7 @@ export interface Totals {
   readonly hitRatio: number | null;
 }
 
-export function totalsOf({ points }: History): Totals {
+export function totalsOf({ points }: History): ChartTotals {
   const sum = (of: (point: Point) => number) => points.reduce((total, point) => total + of(point), 0);
   const saved = sum(({ hits, joined }) => hits + joined);
   const served = saved + sum(({ misses }) => misses);
@@ -90,7 +90,7 @@ export function formatByteTick(bytes: number): string {
 
 /** Length of a bucket. */
 export const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 } as const satisfies Record<
-  Range["resolution"],
+  ChartRange["resolution"],
   number
 >;
 
@@ -102,7 +102,7 @@ export function timeLabels(ticks: readonly number[], stepSeconds: number, locale
 }
 
 /** Formats the start of a bucket in the browser's time zone. */
-export function bucketName(atSeconds: number, { resolution }: Range, locale?: string): string {
+export function bucketName(atSeconds: number, { resolution }: ChartRange, locale?: string): string {
   const day = { weekday: "short", day: "numeric", month: "short" } as const;
   const format = resolution === "day" ? day : ({ ...day, hour: "2-digit", minute: "2-digit" } as const);
   return new Intl.DateTimeFormat(locale, format).format(atSeconds * 1000);

@@ -8,11 +8,11 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { excessBytes, isSameLimit, type Limits, type Measure, type Usage, type Victim, without } from "./policy.ts";
-import { type CleanReport, createTally } from "./report.ts";
+import { type CleanUpReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
 import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
 
-export type { CleanReport } from "./report.ts";
+export type { CleanUpReport } from "./report.ts";
 
 export interface CleanUpDeps {
   readonly store: Pick<Store, "sweepParts" | "removeUnverifiedParts" | "remove" | "volumeOf">;
@@ -62,7 +62,7 @@ export function createYield(stopped: AbortSignal): CleanUpDeps["yieldToEventLoop
 
 /** Says what has to go by the usage as it stands, or as it would be: those limits whose surplus is not 0. */
 export type Target = (usage: Usage) => readonly Measure[];
-export type CleanUp = (target: Target, options: CleanOptions) => Promise<CleanReport>;
+export type CleanUp = (target: Target, options: CleanOptions) => Promise<CleanUpReport>;
 
 export function createCleanUp(deps: CleanUpDeps): CleanUp {
   const { store, rows, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;

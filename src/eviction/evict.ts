@@ -9,8 +9,8 @@ import { formatBytes, noun } from "../lib/format.ts";
 import type { Store } from "../store/store.ts";
 import {
   type CleanOptions,
-  type CleanReport,
   type CleanUpDeps,
+  type CleanUpReport,
   createCleanUp,
   createYield,
   type Target,
@@ -18,7 +18,7 @@ import {
 import { isSameLimit, type Limits, type Measure, measures, type Usage } from "./policy.ts";
 import { createReservations } from "./reservations.ts";
 
-export type { CleanOptions, CleanReport } from "./clean-up.ts";
+export type { CleanOptions, CleanUpReport } from "./clean-up.ts";
 
 export interface EvictionDeps
   extends Omit<CleanUpDeps, "reservations" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"> {
@@ -30,12 +30,12 @@ export interface EvictionDeps
   /** Whether all configured repositories are there and known as they are now. */
   readonly repositoriesCurrent: () => boolean;
   /** Gets a report of each clean-up that removed something. */
-  readonly onCleaned?: (report: CleanReport) => void;
+  readonly onCleaned?: (report: CleanUpReport) => void;
 }
 
 export interface Eviction {
   /** Applies the policy now, down to the low mark. */
-  clean(options?: CleanOptions): Promise<CleanReport>;
+  clean(options?: CleanOptions): Promise<CleanUpReport>;
   /** Does what is due: marks orphans, removes what has expired, and what is over the limits. */
   tick(): Promise<void>;
   reserve: Reserve;
@@ -147,7 +147,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   /** One at a time. */
-  async function cleanUpInTurn(target: Target, options: CleanOptions): Promise<CleanReport> {
+  async function cleanUpInTurn(target: Target, options: CleanOptions): Promise<CleanUpReport> {
     const done = running.then(() => cleanUp(target, options));
     running = done.catch(() => undefined);
     const report = await done;

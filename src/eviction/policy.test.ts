@@ -3,13 +3,13 @@ import fc from "fast-check";
 import type { DistfileName } from "../distfile/name.ts";
 import {
   createSelection,
-  type Entry,
   expiry,
   type Limits,
   type Measure,
   measures,
   minFreeInodes,
   relief,
+  type StoredEntry,
   type Usage,
   unverifiedLimit,
   without,
@@ -29,14 +29,14 @@ const limits: Limits = {
 };
 const MIB = 1024 * 1024;
 
-function entry(more: Partial<Entry>): Entry {
+function entry(more: Partial<StoredEntry>): StoredEntry {
   const name = "f" as DistfileName;
   const where = { verified: true, volume: 0 };
   return { name, size: MIB, usedAt: NOW, useScore: 1, orphanedAt: null, refetchCost: 1, ...where, ...more };
 }
 
 test("expired files go first: orphans past their grace period, then files past their age", () => {
-  const table: readonly (readonly [Partial<Entry>, string | undefined])[] = [
+  const table: readonly (readonly [Partial<StoredEntry>, string | undefined])[] = [
     [{}, undefined],
     [{ orphanedAt: NOW - 31 * DAY }, "orphan"],
     [{ orphanedAt: NOW - 29 * DAY }, undefined],
@@ -50,7 +50,7 @@ test("expired files go first: orphans past their grace period, then files past t
 });
 
 test("worth less: longer unused, less used, large, wanted by none; worth more: hard to get again", () => {
-  const worth = (more: Partial<Entry>) => worthOf(entry(more), NOW, HALF);
+  const worth = (more: Partial<StoredEntry>) => worthOf(entry(more), NOW, HALF);
   expect(worth({ usedAt: NOW - DAY })).toBeLessThan(worth({}));
   expect(worth({ useScore: 1 })).toBeLessThan(worth({ useScore: 2 }));
   expect(worth({ size: 100 * MIB })).toBeLessThan(worth({ size: 10 * 1024 }));

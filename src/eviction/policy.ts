@@ -20,7 +20,7 @@ export interface Limits {
 
 export type Reason = "orphan" | "age" | "space";
 
-export interface Entry {
+export interface StoredEntry {
   readonly name: FileName;
   readonly size: number;
   readonly usedAt: number;
@@ -52,14 +52,14 @@ const REQUEST_BYTES = 128 * 1024;
 const ORPHAN_WORTH = 0.25;
 
 /** Returns why a file goes however much room there is; undefined where it may stay. */
-export function expiry(entry: Entry, limits: Limits, now: number): "orphan" | "age" | undefined {
+export function expiry(entry: StoredEntry, limits: Limits, now: number): "orphan" | "age" | undefined {
   if (entry.orphanedAt !== null && now - entry.orphanedAt >= limits.orphanGraceMs) return "orphan";
   if (limits.maxAgeMs > 0 && now - entry.usedAt >= limits.maxAgeMs) return "age";
   return undefined;
 }
 
 /** Worth of each byte of a file; only comparisons at one instant mean something. */
-export function worthOf(entry: Entry, now: number, halfLifeMs: number): number {
+export function worthOf(entry: StoredEntry, now: number, halfLifeMs: number): number {
   const faded = entry.useScore * 0.5 ** (Math.max(0, now - entry.usedAt) / halfLifeMs);
   const again = ((entry.size + REQUEST_BYTES) / Math.max(1, entry.size)) * entry.refetchCost;
   return faded * again * (entry.orphanedAt === null ? 1 : ORPHAN_WORTH);
@@ -152,7 +152,7 @@ export function excessBytes(usage: Usage, limits: Limits): number {
 /** Returns how much of what a limit is short of the removal of a file gives back. */
 export function relief(
   { kind, volume }: Pick<Measure, "kind" | "volume">,
-  entry: Pick<Entry, "size" | "verified" | "volume">,
+  entry: Pick<StoredEntry, "size" | "verified" | "volume">,
 ): number {
   if (volume !== undefined && volume !== entry.volume) return 0;
   if (kind === "files" || kind === "inodes") return 1;
@@ -160,7 +160,7 @@ export function relief(
 }
 
 /** Returns the usage without a file. */
-export function without(usage: Usage, entry: Pick<Entry, "size" | "verified" | "volume">): Usage {
+export function without(usage: Usage, entry: Pick<StoredEntry, "size" | "verified" | "volume">): Usage {
   return {
     usedBytes: usage.usedBytes - entry.size,
     unverifiedBytes: usage.unverifiedBytes - (entry.verified ? 0 : entry.size),

@@ -8,7 +8,7 @@ export interface Tally {
   readonly bytes: number;
 }
 
-export interface CleanReport {
+export interface CleanUpReport {
   /** Nothing was removed, this is what would be. */
   readonly dryRun: boolean;
   /** In the order in which they went, no more than MAX_LISTED of them. */
@@ -32,7 +32,7 @@ export interface CleanTally {
   add(victim: Victim): void;
   skip(): void;
   readonly total: Tally;
-  report(rest: Pick<CleanReport, "dryRun" | "parts" | "before" | "after" | "over">): CleanReport;
+  report(rest: Pick<CleanUpReport, "dryRun" | "parts" | "before" | "after" | "over">): CleanUpReport;
 }
 
 export function createTally(): CleanTally {

@@ -5,12 +5,12 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import { type FileRows, type FileWorth, isUnverified, USE_HALF_LIFE_MS } from "../index/files.ts";
 import {
   createSelection,
-  type Entry,
   expiry,
   type Limits,
   type Measure,
   type Reason,
   relief,
+  type StoredEntry,
   type Victim,
   worthOf,
 } from "./policy.ts";
@@ -28,7 +28,7 @@ export interface SelectDeps {
 
 /** A file that is to go, and why. */
 export interface SelectedFile {
-  readonly entry: Entry;
+  readonly entry: StoredEntry;
   readonly reason: Reason;
 }
 

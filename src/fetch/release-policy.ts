@@ -11,7 +11,7 @@ export const DISTRUST_MS = 30_000;
 /** So much of a large file is held back. */
 const LAST_BYTES = 64 * 1024;
 
-export interface Progress {
+export interface ReleaseProgress {
   /** The byte up to which all is on disk, from the start or from where a reader is. */
   readonly position: number;
   /** The whole file's size where it is known. */
@@ -23,7 +23,7 @@ export interface Progress {
 }
 
 /** Returns the byte up to which an unverified file may be sent. */
-export function releasable({ position, total, overdue, distrusted }: Progress): number {
+export function releasable({ position, total, overdue, distrusted }: ReleaseProgress): number {
   if (distrusted) return 0;
   if ((total ?? position) <= HOLD_LIMIT_BYTES && !overdue) return 0;
   if (total === undefined) return position;

@@ -8,7 +8,7 @@ import { createRecentHits, type RecentHits } from "../cache/recent-hits.ts";
 import type { Config } from "../config/schema.ts";
 import type { Reserve, RoomRequest } from "../distfile/reservation.ts";
 import { type ClockWatch, createClockWatch } from "../eviction/clock-watch.ts";
-import { type CleanReport, createEviction, type Eviction } from "../eviction/evict.ts";
+import { type CleanUpReport, createEviction, type Eviction } from "../eviction/evict.ts";
 import type { Measure } from "../eviction/policy.ts";
 import { createFileTimes } from "../index/file-times.ts";
 import { createFileRows, type FileRows } from "../index/files.ts";
@@ -33,7 +33,7 @@ export interface StoreParts {
   readonly repositoriesRevision: () => number;
   readonly configuredRepositories: ConfiguredRepositories;
   readonly hosts: Hosts;
-  readonly onCleaned: (report: CleanReport) => void;
+  readonly onCleaned: (report: CleanUpReport) => void;
   readonly clock: Clock;
   /** Milliseconds of a clock that nobody can set; performance.now() by default. */
   readonly monotonicMs?: (() => number) | undefined;

@@ -4,7 +4,7 @@
 import type { DownloadOutcome } from "../cache/fetch-history.ts";
 import type { CountedOutcome } from "../distfile/response-outcome.ts";
 import type { RequestOutcome } from "../distfile/source.ts";
-import type { CleanReport } from "../eviction/evict.ts";
+import type { CleanUpReport } from "../eviction/evict.ts";
 import type { Reason } from "../eviction/policy.ts";
 import { createHistogram, type Histogram } from "../lib/histogram.ts";
 
@@ -25,7 +25,7 @@ export interface Counters {
   readonly upstreamRequests: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
   readonly evicted: Readonly<Record<Reason, { readonly files: number; readonly bytes: number }>>;
   countUpstreamRequest(kind: SourceKind, outcome: RequestOutcome): void;
-  countEvicted(report: Pick<CleanReport, "byReason" | "removed">): void;
+  countEvicted(report: Pick<CleanUpReport, "byReason" | "removed">): void;
   /** Returns when and why clean-up removed the file, for the latest removals. */
   removal(name: string): Removal | undefined;
   /** Returns the same function, whose time is measured. */

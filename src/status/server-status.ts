@@ -6,7 +6,7 @@ import type { Cleanup, Clients, History, Mirrors, Repositories, Status } from ".
 import type { ApiState } from "../api/state.ts";
 import type { ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
-import type { CleanReport, Eviction } from "../eviction/evict.ts";
+import type { CleanUpReport, Eviction } from "../eviction/evict.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { createFileList } from "../index/file-list.ts";
 import type { FileRows } from "../index/files.ts";
@@ -56,9 +56,9 @@ const PREVIEW_REST = 100;
 
 /** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made anew now and then. */
 function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<Cleanup> {
-  let preview: { until: number; readonly report: Promise<CleanReport> } | undefined;
+  let preview: { until: number; readonly report: Promise<CleanUpReport> } | undefined;
 
-  function start(): { until: number; readonly report: Promise<CleanReport> } {
+  function start(): { until: number; readonly report: Promise<CleanUpReport> } {
     const startedAt = clock.now();
     const started = { until: Number.POSITIVE_INFINITY, report: clean({ dryRun: true }) };
     const tookMs = () => Math.max(0, clock.now() - startedAt);

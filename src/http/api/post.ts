@@ -102,12 +102,12 @@ async function parse<Name extends ActionName>(
   return parsed.success ? { given: parsed.output } : problem(422, `${shown(issuesText(parsed.issues))}.`);
 }
 
-interface Failure {
+interface ActionFailure {
   readonly status: number;
   readonly detail: string;
 }
 
-function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log, onError }: PostDeps): Failure {
+function failureOf(error: unknown, name: ActionName, signal: AbortSignal, { log, onError }: PostDeps): ActionFailure {
   if (error instanceof ActionError) return { status: error.status, detail: error.message };
   if (signal.aborted && error === signal.reason) return { status: 503, detail: String(signal.reason) };
   onError(error);
