@@ -1,12 +1,13 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { version } from "../package.json" with { type: "json" };
+import { writeRepository } from "./testing/repository.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/portcache-main-`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-mkdirSync(`${folder}/repository/profiles`, { recursive: true });
+writeRepository(`${folder}/repository`).put("app-misc/one", { dist: { "one.zip": { size: 10, seed: 1 } } });
 
 function run(argv: readonly string[], env: Record<string, string> = {}) {
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, `${import.meta.dir}/main.ts`, ...argv], {
@@ -36,7 +37,7 @@ test("an invalid setting exits with 2 and one line on standard error", () => {
 test("check reads the environment, and exits with 1 if it finds problems", () => {
   const argv = ["check", "--json", "--location", `${folder}/store`, "--repo", `${folder}/repository`];
   const good = run(argv, { PORTCACHE_SERVER_PORT: "81" });
-  expect([good.exitCode, good.stderr]).toEqual([0, ""]);
+  expect([good.exitCode, good.stderr, JSON.parse(good.stdout).problems]).toEqual([0, "", []]);
   expect(JSON.parse(good.stdout).config.server.port).toEqual({ value: 81, origin: "environment" });
   expect(run([...argv, "--set", "fetcher.mirrors="]).exitCode).toBe(1);
 });
