@@ -4,6 +4,7 @@
 import { styleText } from "node:util";
 import type { Environment } from "../config/environment.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { visible } from "../lib/text.ts";
 
 export interface Output {
   /** Prints the result of the command to standard output, with a line feed. */
@@ -37,6 +38,24 @@ function endUnwritten(error: NodeJS.ErrnoException): never {
   process.exit(1);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
+const OWN_COLOURS = /(\u001b\[\d{1,3}m)/;
+
+/**
+ * Escapes all that nobody sees or that a terminal acts on, but line feeds and our own colours: names and reasons come from others.
+ * JSON keeps its meaning.
+ */
+export function escapeOutput(text: string, colour: boolean): string {
+  const escapeLine = (line: string) =>
+    colour
+      ? line
+          .split(OWN_COLOURS)
+          .map((part, i) => (i % 2 === 0 ? visible(part, "\\u") : part))
+          .join("")
+      : visible(line, "\\u");
+  return text.split("\n").map(escapeLine).join("\n");
+}
+
 /** Prints to the standard streams of this process. */
 export function createOutput(env: Environment): Output {
   process.stdout.on("error", endUnwritten);
@@ -44,8 +63,8 @@ export function createOutput(env: Environment): Output {
   process.stderr.on("error", () => undefined);
   const colour = wantsColour(env, process.stdout.isTTY === true);
   return {
-    out: (text) => void process.stdout.write(`${text}\n`),
-    err: (text) => void process.stderr.write(`${text}\n`),
+    out: (text) => void process.stdout.write(`${escapeOutput(text, colour)}\n`),
+    err: (text) => void process.stderr.write(`${escapeOutput(text, colour)}\n`),
     paint: (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text),
   };
 }

@@ -5,6 +5,7 @@
 import { type Bar, MultiBar } from "cli-progress";
 import type { Progress } from "../api/action-schemas.ts";
 import { formatBytes, formatCount } from "../lib/format.ts";
+import { visible } from "../lib/text.ts";
 
 export interface ProgressView {
   show(progress: Progress): void;
@@ -24,7 +25,8 @@ const WIDE = 100;
 type Stream = NodeJS.WriteStream;
 
 /** The text in exactly this many columns: padded, or with its middle left out. */
-export function fit(text: string, columns: number, unicode: boolean): string {
+export function fit(given: string, columns: number, unicode: boolean): string {
+  const text = visible(given);
   const width = Bun.stringWidth(text);
   if (width <= columns) return text + " ".repeat(columns - width);
   const keep = columns - 1;

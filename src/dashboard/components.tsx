@@ -1,8 +1,10 @@
 /**
  * Draws the small components that panels are built from.
  */
+
 import type { ComponentChildren } from "preact";
 import { useErrorBoundary } from "preact/hooks";
+import { formatName } from "./format.ts";
 import type { Tone } from "./labels.ts";
 import { fileHash } from "./route.ts";
 
@@ -64,7 +66,7 @@ export function ErrorMessage({ text }: { readonly text: string | undefined }) {
 export function FileLink({ name }: { readonly name: string }) {
   return (
     <a class="file" href={fileHash(name)}>
-      {name}
+      {formatName(name)}
     </a>
   );
 }

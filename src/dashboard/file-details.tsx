@@ -8,7 +8,7 @@ import type { TitledRequest } from "./action-state.ts";
 import { filePath } from "./api.ts";
 import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { FailureItem } from "./failures.tsx";
-import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatSpeed } from "./format.ts";
+import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatName, formatSpeed } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./labels.ts";
 import { ActionButton } from "./maintenance.tsx";
@@ -106,7 +106,7 @@ function Packages({ packages }: { readonly packages: FileDetails["packages"] }) 
     <ul class="plain rows">
       {packages.map(({ repository, package: name, size }) => (
         <li key={`${repository} ${name}`}>
-          <span class="file">{name}</span>
+          <span class="file">{formatName(name)}</span>
           <span class="value">{formatBytes(size)}</span>
           <span class="small">{repository}</span>
         </li>
@@ -198,7 +198,7 @@ export function FileDetailsView({ name }: { readonly name: string }) {
       <p>
         <a href="#/">← Overview</a>
       </p>
-      <Panel id="file" title={name}>
+      <Panel id="file" title={formatName(name)}>
         <ErrorMessage text={error} />
         {data ? <Details file={data} /> : error === undefined ? <Placeholder>…</Placeholder> : null}
       </Panel>

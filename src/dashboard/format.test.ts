@@ -6,6 +6,7 @@ import {
   formatCount,
   formatDuration,
   formatMilliseconds,
+  formatName,
   formatPercent,
   formatSpeed,
   plural,
@@ -25,6 +26,11 @@ test.each([
   [50 * 1024 ** 3, "50.0 GiB"],
   [5000 * 1024 ** 5, "5000 PiB"],
 ])("%d bytes are %s", (bytes, text) => expect(plain(formatBytes(bytes))).toBe(text));
+
+test("a name on the page hides no character", () => {
+  expect(formatName("a\u202egpj.exe\u200b")).toBe("a\\u{202e}gpj.exe\\u{200b}");
+  expect(formatName("größe-1.tar.xz")).toBe("größe-1.tar.xz");
+});
 
 test("no size below the largest unit has more than three digits", () => {
   fc.assert(

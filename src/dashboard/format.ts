@@ -10,6 +10,14 @@ const DAY_MS = 24 * HOUR_MS;
 
 const counts = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
+/** Characters that nobody sees, or that change the direction of the text around them. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/gu;
+
+/** A name as others made it, with every character visible. */
+export function formatName(name: string): string {
+  return name.replace(INVISIBLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /** `1,234,567` */
 export function formatCount(count: number): string {
   return counts.format(count);

@@ -4,7 +4,7 @@
 import type { Repositories } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
-import { formatAgo, plural } from "./format.ts";
+import { formatAgo, formatName, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { repositoryLabel } from "./labels.ts";
 
@@ -20,7 +20,7 @@ function Row({ repository }: { readonly repository: Repository }) {
     <li>
       <span class="file" title={location}>
         <StatusIcon tone={tone} />
-        {name}
+        {formatName(name)}
       </span>
       <span class="value">{plural(packages, "package")}</span>
       <span class="small">

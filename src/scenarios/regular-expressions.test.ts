@@ -22,13 +22,13 @@ const OWN: Readonly<Record<string, string>> = {
   "src/cli/client-command.ts": "the admin's arguments",
   "src/cli/client-mirrors-file.ts": "the admin's /etc/portage/mirrors",
   "src/cli/manual.ts": "our own options",
-  "src/cli/output.ts": "the environment",
   "src/config/checks.ts": "the configuration",
   "src/config/kinds.ts": "the configuration",
   "src/config/toml.ts": "the configuration",
   "src/config/units.ts": "the configuration",
   "src/dashboard/action-reports.ts": "read in the browser",
   "src/dashboard/chart-data.ts": "read in the browser",
+  "src/dashboard/format.ts": "read in the browser",
   "src/dashboard/labels.ts": "read in the browser",
   "src/dashboard/route.ts": "read in the browser",
   "src/http/api/openapi.ts": "our own routes",
@@ -80,6 +80,11 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/, "", "2012", ""],
   ],
   "src/cache/mirror-files/http-metadata.ts": [[/^\d+$/, "", "0", "a"]],
+  "src/cli/output.ts": [
+    [/utf-?8/i, "", "utf-", ""],
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: as in output.ts
+    [/(\u001b\[\d{1,3}m)/, "", "\u001b[", ""],
+  ],
   "src/distfile/digest-file.ts": [
     [
       /^([0-9a-fA-F]{32,128})[ \t]+\*?(\S+)$/,
