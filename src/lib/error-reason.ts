@@ -60,6 +60,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_INVALID_URL: "invalid URL",
   InvalidContentLength: "invalid Content-Length",
   InvalidHTTPResponse: "invalid HTTP response",
+  Malformed_HTTP_Response: "invalid HTTP response",
   TooManyRedirects: "too many redirects",
   UnsupportedRedirectProtocol: "redirect to an unsupported protocol",
   ZlibError: "invalid compressed data",
