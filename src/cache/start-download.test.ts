@@ -61,6 +61,7 @@ async function setUp({ faults = [], store: change = () => ({}) }: Setup = {}) {
     store,
     rows,
     reserve: async () => ({ wrote: () => undefined, release: () => undefined }),
+    storeTakesFiles: () => true,
     onStoreTrouble: (error) => troubles.push(error),
     inUse,
     fetchHistory,
@@ -152,6 +153,7 @@ test("bytes that the disk refuses are reported and passed through to the clients
   const { store, rows, policy, run, troubles, outcomes } = setup;
   const download = await run(policy(digestsOf(content)));
   expect([download.stored, download.computed?.size, outcomes]).toEqual([false, content.size, ["passed-through"]]);
+  expect(download.willStore).toBe(false);
   expect([String(troubles[0]), rows.get(name), store.leftPartBytes().all]).toEqual(["Error: EIO", undefined, 0]);
 });
 

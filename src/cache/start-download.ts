@@ -41,6 +41,8 @@ export interface StartDownloadDeps {
   readonly store: Pick<Store, "openPart" | "commit" | "leftPartBytesOf">;
   readonly rows: Pick<FileRows, "partial" | "putPartial" | "forgetPartial">;
   readonly reserve: Reserve;
+  /** Whether the store took the last file that it was given. */
+  readonly storeTakesFiles: () => boolean;
   /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
   readonly inUse: Pick<InUse, "enter">;
@@ -121,7 +123,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
       hasValidator = remembered !== undefined && part.length > 0;
       return {
         ...part,
-        named: named !== undefined,
+        named: named !== undefined && deps.storeTakesFiles(),
         validator: part.length > 0 && remembered ? validatorFrom(remembered) : undefined,
         // Where the size is not known, room is reserved while the file grows.
         reserve: async () => expected === undefined || (await opened.reserve(expected.size)),

@@ -2,11 +2,10 @@
  * Shows for `portcache check` the settings in force and where each comes from, and what keeps the server from running well.
  * Changes nothing.
  */
-import { statfsSync } from "node:fs";
 import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
-import { writeObstacle } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatSize } from "../config/units.ts";
+import { minFreeInodes } from "../eviction/policy.ts";
 import { exists } from "../lib/exists.ts";
 import { plural } from "../lib/format.ts";
 import { maskCredentials } from "../lib/url.ts";
@@ -14,8 +13,9 @@ import { countPackages, type PackageCount } from "../repos/count-packages.ts";
 import { REPOS_HINT, type Repository } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
-import { startObstacle, tlsFileProblems } from "../server/preflight.ts";
+import { startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
+import { storeVolumes, type Volume } from "../store/stages.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ShownSetting {
@@ -149,21 +149,44 @@ interface Findings {
 /** Returns what keeps files from being stored. */
 function inspectStore({ storage }: LoadedConfig["config"]): Findings & { readonly writable: boolean } {
   const { location, min_free } = storage;
-  const obstacle = writeObstacle(location);
+  const obstacle = storeObstacle(location);
   if (obstacle !== undefined) {
     const problem = `The store ${location} cannot be written (${obstacle}; set storage.location to use another)`;
     return { writable: false, notes: [], problems: [problem] };
   }
   if (!exists(location)) return { writable: true, notes: [], problems: [] };
-  const { blocks, bavail, bsize } = statfsSync(location);
-  const [total, free] = [blocks * bsize, bavail * bsize];
+  const volumes = storeVolumes(location).map((volume) => inspectVolume(volume, min_free));
+  return {
+    writable: true,
+    notes: volumes.flatMap(({ notes }) => notes),
+    problems: volumes.flatMap(({ problems }) => problems),
+  };
+}
+
+/** Returns what keeps files from being stored on one of the store's file systems. */
+function inspectVolume({ folder, totalBytes, freeBytes, freeInodes, totalInodes }: Volume, minFree: number): Findings {
   const shown = (bytes: number) => `${Math.floor(bytes / 2 ** 20)}MiB`;
-  if (min_free > 0 && total <= min_free) {
-    const problem = `The disk of the store has ${shown(total)} in total, but storage.min_free is ${formatSize(min_free)}: nothing can be stored`;
-    return { writable: true, notes: [], problems: [problem] };
+  if (minFree > 0 && totalBytes <= minFree) {
+    const problem = `The disk of ${folder} has ${shown(totalBytes)} in total, but storage.min_free is ${formatSize(minFree)}: nothing can be stored`;
+    return { notes: [], problems: [problem] };
   }
-  const note = `The disk of the store has ${shown(free)} free, but storage.min_free is ${formatSize(min_free)}: stored files are removed, and new ones are served without being stored`;
-  return { writable: true, notes: free < min_free ? [note] : [], problems: [] };
+  const otherwise = "stored files are removed, and new ones are served without being stored";
+  const minInodes = minFreeInodes(totalInodes);
+  return {
+    notes: [
+      ...(freeBytes < minFree
+        ? [
+            `The disk of ${folder} has ${shown(freeBytes)} free, but storage.min_free is ${formatSize(minFree)}: ${otherwise}`,
+          ]
+        : []),
+      ...(freeInodes < minInodes
+        ? [
+            `The disk of ${folder} has ${plural(freeInodes, "inode")} free, but ${minInodes} are kept free: ${otherwise}`,
+          ]
+        : []),
+    ],
+    problems: [],
+  };
 }
 
 function inspectRepository({ location }: Repository): PackageCount & { readonly problems: readonly string[] } {

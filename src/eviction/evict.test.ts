@@ -326,7 +326,13 @@ test("too few free inodes are made by removing files, and refused where none can
   fill("abcdefghij", KIB, vouched);
   const others = 114;
   const volumes = () => [
-    { folder: "", freeBytes: 2 ** 40, freeInodes: 150 - others - there().length, totalInodes: 150 },
+    {
+      folder: "",
+      totalBytes: 2 ** 41,
+      freeBytes: 2 ** 40,
+      freeInodes: 150 - others - there().length,
+      totalInodes: 150,
+    },
   ];
   const { eviction } = await evictionOver({ store: { ...store, volumes } });
   expect(eviction.spareBytes()).toBeLessThanOrEqual(0);

@@ -42,8 +42,8 @@ export interface Eviction {
   /** Returns the limits that stand in the way of a file now. */
   obstacles(request: RoomRequest): readonly Measure[];
   /**
-   * Takes the error with which the file system refused bytes or a file. Where there seemed to be room, as under a quota, what is
-   * stored now counts as the limit for an hour. Makes room.
+   * Takes the error with which the file system refused bytes or a file, and makes room. By a quota's refusal (EDQUOT) what is stored
+   * now counts as the limit for an hour, as statfs(2) says nothing of quotas.
    */
   refused(error: unknown): void;
   /** Bytes of verified files that fit without removing anything. */
@@ -60,9 +60,6 @@ const RESERVE_PAUSE_MS = 500;
 
 /** For so long a refusal stands for a quota; then more is tried. */
 const QUOTA_MS = 60 * 60 * 1000;
-const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
-/** Less free than this explains a refusal. */
-const HARDLY_BYTES = 1024 * 1024;
 
 /** Returns what the file system allows beside what statfs(2) says, as far as it has refused more. */
 function createQuota() {
@@ -214,12 +211,11 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   function refused(error: unknown): void {
-    if (!OUT_OF_SPACE.has(codeOf(error)) || stopping.signal.aborted) return;
-    const { volumes } = reservations.granted();
-    if (error instanceof Error && "syscall" in error && error.syscall === "open") {
-      if (volumes.every(({ freeInodes }) => freeInodes > 0)) quota.note({ maxFiles: rows.count() });
-    } else if (volumes.every(({ freeBytes }) => freeBytes > HARDLY_BYTES)) {
-      quota.note({ maxSize: Math.max(1, reservations.writtenBytes()) });
+    const code = codeOf(error);
+    if ((code !== "EDQUOT" && code !== "ENOSPC") || stopping.signal.aborted) return;
+    const isOfFile = error instanceof Error && "syscall" in error && error.syscall === "open";
+    if (code === "EDQUOT") {
+      quota.note(isOfFile ? { maxFiles: rows.count() } : { maxSize: Math.max(1, reservations.writtenBytes()) });
     }
     void makeRoom();
   }

@@ -67,7 +67,7 @@ export interface IncomingFile {
   readonly computed: ComputedDigests | undefined;
   /** Whether a client that comes now can read all of it. */
   readonly joinable: boolean;
-  /** Whether it is to be stored. */
+  /** Whether it is to be stored, as far as the store takes files now; once it is complete, whether it is. */
   readonly willStore: boolean;
   /**
    * Resolves once the byte at `offset` may be read.
@@ -154,6 +154,8 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   let isNamed = false;
   let computed: ComputedDigests | undefined;
   let stored = false;
+  /** Whether the store has taken the file, or has not. */
+  let settled = false;
   let phase: Download["phase"] = "resolving";
   let { urgent } = plan;
   let ticket: Ticket | undefined;
@@ -189,6 +191,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   async function store(from: Assembly, digests: ComputedDigests): Promise<void> {
     const { lastModifiedAt, url, responseFields: fields = new Headers(), writer } = from;
     stored = !writer.passingThrough && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+    settled = true;
   }
 
   async function waitForSlot(): Promise<Slot> {
@@ -296,6 +299,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       return assembly ? assembly.writer.joinable : !stop.aborted;
     },
     get willStore() {
+      if (settled) return stored;
       const isStorable = revalidation?.isStorable(assembly?.responseFields ?? new Headers()) ?? true;
       return isNamed && assembly?.writer.passingThrough === false && isStorable;
     },

@@ -21,7 +21,7 @@ export interface Part {
   readonly length: number;
   /** What its bytes may be resumed under, where no hash is expected. */
   readonly validator: Validator | undefined;
-  /** Whether the file can be stored under its name once it is complete. */
+  /** Whether the file can be stored under its name once it is complete, as far as the store takes files now. */
   readonly named: boolean;
   /** Reserves room for the whole file, where its size is known. Resolves with whether it may be stored. */
   reserve(): Promise<boolean>;

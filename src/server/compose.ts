@@ -207,6 +207,7 @@ export function compose(parts: Parts): Server {
     store,
     rows,
     reserve: composedStore.reserve,
+    storeTakesFiles: () => composedStore.degradedReason() === undefined,
     onStoreTrouble: composedStore.onTrouble,
     inUse,
     fetchHistory: stats.fetchHistory,

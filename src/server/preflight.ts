@@ -7,7 +7,9 @@ import { createSecureContext } from "node:tls";
 import { writeObstacle } from "../config/location.ts";
 import type { Config } from "../config/schema.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import { storeHolder } from "../store/lock.ts";
+import { storeFolders } from "../store/stages.ts";
 
 /** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
 export function listenAddress(address: string): string {
@@ -48,12 +50,23 @@ function listenProblems({ address, port }: Config["server"]): string[] {
   }
 }
 
+/** Returns why the store, or one of its folders, can't be written, as a sentence part; undefined if they can. */
+export function storeObstacle(location: string): string | undefined {
+  const own = writeObstacle(location);
+  if (own !== undefined || !exists(location)) return own;
+  for (const folder of storeFolders(location)) {
+    const obstacle = writeObstacle(folder);
+    if (obstacle !== undefined) return obstacle;
+  }
+  return undefined;
+}
+
 /** Returns the first obstacle in one sentence; undefined if the server can start. */
 export function startObstacle({ server, storage }: Config): string | undefined {
   const { location } = storage;
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;
-  const obstacle = writeObstacle(location);
+  const obstacle = storeObstacle(location);
   const problems = [
     ...(obstacle === undefined
       ? []

@@ -19,7 +19,7 @@ import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { holdStoreLock } from "./hold-lock.ts";
 import { raiseOpenFiles } from "./open-files.ts";
-import { listenAddress, tlsFileProblems } from "./preflight.ts";
+import { listenAddress, storeObstacle, tlsFileProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
@@ -174,6 +174,8 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
   if (!needsRoot(settings)) runAsOwner(storage.location);
+  const obstacle = storeObstacle(storage.location);
+  if (obstacle !== undefined) throw new StartError(`Cannot write the store ${storage.location}: ${obstacle}`);
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
   if (files !== undefined) log.info("limit of open files: {files}; each client needs one or two", { files });

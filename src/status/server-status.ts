@@ -18,7 +18,7 @@ import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
-import { storeVolume } from "../store/stages.ts";
+import { storeVolumes } from "../store/stages.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createFileReport, describeFailure } from "./file-report.ts";
@@ -148,7 +148,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
         files: rows.count(),
         bytes: rows.bytes(),
         max_bytes: max_size === 0 ? null : max_size,
-        ...spaceOf(storeVolume(location), min_free),
+        ...spaceOf(storeVolumes(location), min_free),
       },
       since_start: totalsOf(stats.statistics.sinceStart),
       all_time: totalsOf(stats.statistics.allTime()),

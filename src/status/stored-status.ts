@@ -11,7 +11,7 @@ import { createStatistics, MEASURES, type Measures } from "../index/statistics.t
 import { systemClock } from "../lib/clock.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
-import { storeVolume } from "../store/stages.ts";
+import { storeVolumes } from "../store/stages.ts";
 import { spaceOf } from "./space.ts";
 import { totalsOf } from "./totals.ts";
 
@@ -51,7 +51,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
       location,
       ...(index?.totals ?? { files: 0, bytes: 0 }),
       max_bytes: max_size === 0 ? null : max_size,
-      ...spaceOf(storeVolume(location), min_free),
+      ...spaceOf(storeVolumes(location), min_free),
     },
     all_time: totalsOf(index?.measures ?? NOTHING_MEASURED),
     repositories: {

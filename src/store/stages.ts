@@ -15,7 +15,8 @@ type StoreFolder = (typeof STORE_FOLDERS)[number];
 export interface Volume {
   /** Path of a folder on it. */
   readonly folder: string;
-  /** Free bytes, for those who are not root. */
+  readonly totalBytes: number;
+  /** For those who are not root. */
   readonly freeBytes: number;
   /** Infinite where the file system makes inodes as it needs them. */
   readonly freeInodes: number;
@@ -42,12 +43,13 @@ export function storeFolderOf(name: FileName): StoreFolder {
 }
 
 /** Returns what statfs(2) says of the file system that holds the folder. */
-export function readVolume(folder: string): Volume {
-  const { bavail, bsize, files, ffree } = statfsSync(folder);
+function readVolume(folder: string): Volume {
+  const { blocks, bavail, bsize, files, ffree } = statfsSync(folder);
   // Btrfs and others say 0 of 0.
   const isCounted = files > 0 && ffree >= 0 && ffree <= files;
   return {
     folder,
+    totalBytes: blocks * bsize,
     freeBytes: bavail * bsize,
     freeInodes: isCounted ? ffree : Number.POSITIVE_INFINITY,
     totalInodes: isCounted ? files : Number.POSITIVE_INFINITY,
@@ -60,9 +62,20 @@ function existing(location: string, folder: StoreFolder): string {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : location;
 }
 
-/** Returns the file system of a store's distfiles. */
-export function storeVolume(location: string): Volume {
-  return readVolume(existing(location, "distfiles"));
+/** Returns the folders of the store that are there: those that have to be written. */
+export function storeFolders(location: string): readonly string[] {
+  const paths = ["partial", ...STORE_FOLDERS].map((folder) => `${location}/${folder}`);
+  return paths.filter((path) => exists(path));
+}
+
+/** Returns the file systems of the store, that of distfiles first, each with the folders on it. */
+function findVolumes(location: string): readonly { readonly path: string; readonly folders: readonly StoreFolder[] }[] {
+  const byDevice = Map.groupBy(STORE_FOLDERS, (folder) => statSync(existing(location, folder)).dev);
+  return [...byDevice.values()].map((folders) => ({ path: existing(location, folders[0] ?? "distfiles"), folders }));
+}
+
+export function storeVolumes(location: string): readonly Volume[] {
+  return findVolumes(location).map(({ path }) => readVolume(path));
 }
 
 /** Returns whether a file can be renamed from one folder into the other: tried, as a bind mount has the same device. */
@@ -122,14 +135,9 @@ export function openStages(location: string): Stages {
     all: () => [...opened.values()],
     volumes() {
       // Looked at anew each time, as a file system may be mounted while this runs.
-      const devices = new Map<number, string>();
-      for (const folder of STORE_FOLDERS) {
-        const path = existing(location, folder);
-        const { dev } = statSync(path);
-        if (!devices.has(dev)) devices.set(dev, path);
-        places.set(folder, [...devices.keys()].indexOf(dev));
-      }
-      return [...devices.values()].map(readVolume);
+      const found = findVolumes(location);
+      for (const [at, { folders }] of found.entries()) for (const folder of folders) places.set(folder, at);
+      return found.map(({ path }) => readVolume(path));
     },
     volumeOf: (name) => places.get(storeFolderOf(name)) ?? 0,
   };
