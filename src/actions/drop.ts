@@ -5,6 +5,7 @@ import type { DropReport, DropRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError } from "../api/actions.ts";
 import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
 import type { FileRows } from "../index/files.ts";
+import { cut, MAX_SHOWN } from "../lib/text.ts";
 import type { Store } from "../store/store.ts";
 
 export interface DropDeps {
@@ -16,7 +17,7 @@ export interface DropDeps {
 export function parseNames(given: readonly string[]): readonly FileName[] {
   return [...new Set(given)].map((text) => {
     const name = parseFileName(text);
-    if (name === undefined) throw new ActionError(422, `${JSON.stringify(text)} is not a file name`);
+    if (name === undefined) throw new ActionError(422, `${JSON.stringify(cut(text, MAX_SHOWN))} is not a file name`);
     return name;
   });
 }

@@ -153,9 +153,11 @@ function readHint(location: string, name: string, warnings: string[]): string {
 /** Reads profiles/repo_name (PMS 3.1.5, 4.4); undefined where it is missing or not a valid name. */
 function readName(location: string, warnings: string[]): string | undefined {
   const name = readHint(location, "profiles/repo_name", warnings).split("\n", 1)[0]?.trim() ?? "";
-  return /^\w[\w-]*$/.test(name) ? name : undefined;
+  return name.length <= MAX_NAME_CHARACTERS && /^\w[\w-]*$/.test(name) ? name : undefined;
 }
 
+/** The name of a repository is shown beside each of its packages; that of Gentoo's longest has 30. */
+const MAX_NAME_CHARACTERS = 100;
 const SHOWN_FOLDERS = 3;
 
 /** Returns why there is no repository in this folder, which can be read; undefined where there is one. */

@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
+import { cut, MAX_SHOWN } from "../../lib/text.ts";
 
 /** The error response to a request that is refused. */
 export interface Refusal {
@@ -52,7 +53,7 @@ export function isOwnName(host: string | null, hostnames: readonly string[]): bo
 }
 
 function unknownName(host: string | null): Refusal {
-  const detail = `The host name ${JSON.stringify(host)} is not configured. If it belongs to this server, add it to [server] hostnames.`;
+  const detail = `The host name ${JSON.stringify(cut(host ?? "", MAX_SHOWN))} is not configured. If it belongs to this server, add it to [server] hostnames.`;
   return { status: 421, detail };
 }
 
