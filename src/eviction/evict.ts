@@ -41,10 +41,7 @@ export interface Eviction {
   reserve: Reserve;
   /** Returns the limits that stand in the way of a file now. */
   obstacles(request: RoomRequest): readonly Measure[];
-  /**
-   * Takes the error with which the file system refused bytes or a file, and makes room. By a quota's refusal (EDQUOT) what is stored
-   * now counts as the limit for an hour, as statfs(2) says nothing of quotas.
-   */
+  /** Takes the error with which the file system refused a file or bytes. For a quota's sake, of which statfs(2) says nothing, a tenth goes. */
   refused(error: unknown): void;
   /** Bytes of verified files that fit without removing anything. */
   spareBytes(): number;
@@ -58,33 +55,20 @@ const MARK_ROWS = 20;
 const RESERVE_TRIES = 4;
 const RESERVE_PAUSE_MS = 500;
 
-/** For so long a refusal stands for a quota; then more is tried. */
-const QUOTA_MS = 60 * 60 * 1000;
-
-/** Returns what the file system allows beside what statfs(2) says, as far as it has refused more. */
-function createQuota() {
-  let quota = { maxSize: Number.POSITIVE_INFINITY, maxFiles: Number.POSITIVE_INFINITY };
-  let endsAt = 0;
-  const none = quota;
-  return {
-    get now() {
-      return performance.now() < endsAt ? quota : none;
-    },
-    note(more: Partial<typeof quota>) {
-      quota = { ...this.now, ...more };
-      endsAt = performance.now() + QUOTA_MS;
-    },
-  };
-}
+const NO_QUOTA = { maxSize: Number.POSITIVE_INFINITY, maxFiles: Number.POSITIVE_INFINITY };
 
 export function createEviction(deps: EvictionDeps): Eviction {
   const { store, rows, orphans, clock, log } = deps;
-  const quota = createQuota();
+  /** What a quota allows, while room is made because it refused more. */
+  let quota = NO_QUOTA;
 
   function limits(): Limits {
     const configured = deps.limits();
-    const { maxSize, maxFiles } = quota.now;
-    const most = Math.min(configured.maxSize === 0 ? Number.POSITIVE_INFINITY : configured.maxSize, maxSize);
+    const { maxSize, maxFiles } = quota;
+    const most = Math.min(
+      configured.maxSize === 0 ? Number.POSITIVE_INFINITY : configured.maxSize,
+      Math.max(1, maxSize),
+    );
     return { ...configured, maxSize: Number.isFinite(most) ? most : 0, maxFiles };
   }
 
@@ -212,12 +196,15 @@ export function createEviction(deps: EvictionDeps): Eviction {
 
   function refused(error: unknown): void {
     const code = codeOf(error);
-    if ((code !== "EDQUOT" && code !== "ENOSPC") || stopping.signal.aborted) return;
     const isOfFile = error instanceof Error && "syscall" in error && error.syscall === "open";
+    // Bytes are made room of by who writes them.
+    if (stopping.signal.aborted || !(code === "EDQUOT" || (code === "ENOSPC" && isOfFile))) return;
     if (code === "EDQUOT") {
-      quota.note(isOfFile ? { maxFiles: rows.count() } : { maxSize: Math.max(1, reservations.writtenBytes()) });
+      quota = { ...quota, ...(isOfFile ? { maxFiles: rows.count() } : { maxSize: reservations.writtenBytes() }) };
     }
-    void makeRoom();
+    void (makingRoom ?? Promise.resolve()).then(makeRoom).then(() => {
+      quota = NO_QUOTA;
+    });
   }
 
   return {
