@@ -80,7 +80,8 @@ export function openManifestWriter(path: string): ManifestWriter {
         if (client.inTransaction) client.exec("ROLLBACK");
         if (changes.values()[0]?.[0] !== 0) client.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       } finally {
-        client.close();
+        // With its statements; else the connection, its descriptor and its cache stay until they are collected.
+        client.close(true);
       }
     },
   };

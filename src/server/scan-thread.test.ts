@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import type { DistfileName } from "../distfile/name.ts";
 import { type Index, openIndex } from "../index/open.ts";
 import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
@@ -174,4 +174,24 @@ test("no thread stays behind", async () => {
   for (let i = 0; i < 8; i++) await scan(request, never);
   for (let i = 0; i < 100 && threads() > after; i++) await Bun.sleep(20);
   expect(threads()).toBeLessThanOrEqual(after);
+});
+
+test("no scan leaves trees.sqlite open behind it", async () => {
+  const repository = manyPackages("tree", 3);
+  const [repositoryId = 0] = rows.configure([repository]);
+  const scan = createScan();
+  const request = { repositoryId, location: repository.location, full: false };
+  const open = () =>
+    readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === index.manifestsPath;
+      } catch {
+        return false;
+      }
+    }).length;
+  await scan(request, never);
+  const after = open();
+  for (let i = 0; i < 8; i++) await scan(request, never);
+  for (let i = 0; i < 100 && open() > after; i++) await Bun.sleep(20);
+  expect(open()).toBeLessThanOrEqual(after);
 });
