@@ -278,3 +278,25 @@ test.skipIf(!mountable)(
   },
   30_000,
 );
+
+test.skipIf(!mountable)(
+  "an import onto a disk with few inodes takes what fits, and says that the disk is full",
+  async () => {
+    const location = folder.file("store-import");
+    mkdirSync(location);
+    mount("-t", "tmpfs", "-o", "size=500m,nr_inodes=150", "tmpfs", location);
+    await start(location);
+    const distdir = folder.file("distdir-crates");
+    mkdirSync(distdir);
+    for (const [name, content] of Object.entries(crates)) writeFileSync(`${distdir}/${name}`, readContent(content));
+    const { exit, stdout, stderr } = await runExecutable(["import", distdir, "--location", location, "--json"]);
+    const { adopted, skipped } = JSON.parse(stdout) as {
+      adopted: number;
+      skipped: { reason: string; files: number }[];
+    };
+    expect(adopted).toBeGreaterThan(20);
+    expect([exit <= 1, skipped.map(({ reason }) => reason), stderr]).toEqual([true, ["full"], ""]);
+    expect(adopted + (skipped[0]?.files ?? 0)).toBe(CRATES);
+  },
+  30_000,
+);

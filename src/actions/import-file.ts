@@ -91,7 +91,8 @@ async function takeIn(
   }
   const computed = await deps.hasher.open(part.fd, neededAlgorithms(contents)).finish(size);
   if (contents.every((content) => compareDigests(content, computed) !== "same")) return skipped("digest");
-  const file = await deps.store.commit(part, name, Math.round(mtimeMs));
+  // It is sent as Last-Modified, which is never in the future.
+  const file = await deps.store.commit(part, name, Math.min(Math.round(mtimeMs), deps.clock.now()));
   if (!file) throw new Error(`Cannot store ${name}: a file or folder is in its way`);
   remember(name, file, computed, deps);
   return { kind: "adopted", size };
@@ -146,6 +147,10 @@ async function importOpened(
   if (!release) return skipped("full");
   try {
     return await copyAndCheck(name, source, wanted, deps);
+  } catch (error) {
+    // Out of inodes, or others have filled the disk meanwhile.
+    if (FULL.has(codeOf(error))) return skipped("full");
+    throw error;
   } finally {
     release();
   }

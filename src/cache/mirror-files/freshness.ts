@@ -54,9 +54,12 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const HEURISTIC_SHARE = 0.1;
 /** `gentoo-20260821.tar.xz`, `20260816T170000Z/…`. */
 const DATED = /(?:^|[^0-9])20\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?![0-9])/;
-const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS, explicit: 7 * DAY_MS };
+const DATED_MS = { least: 60 * MINUTE_MS, most: 7 * DAY_MS };
 /** Many machines ask in the same minute: that is one request to a mirror. */
-const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS, explicit: 6 * 60 * MINUTE_MS };
+const UNDATED_MS = { least: 10_000, most: 5 * MINUTE_MS };
+/** What a mirror says counts as no more: one wrong answer must not stay for ever. */
+const MAX_DATED_MS = 7 * 24 * 60 * 60 * 1000;
+const MAX_UNDATED_MS = 6 * 60 * 60 * 1000;
 /** Where the mirror does not say when it changed last. */
 const UNKNOWN_MS = MINUTE_MS;
 
@@ -65,13 +68,8 @@ export function isDated(path: string): boolean {
   return DATED.test(path);
 }
 
-/** `explicit`: what a mirror says counts as no more. One wrong answer must not stay for longer than its copies at others. */
-function limitsFor(path: string): typeof DATED_MS {
-  return isDated(path) ? DATED_MS : UNDATED_MS;
-}
-
 function heuristicMs({ name, metadata: { lastModified, dateAt } }: StoredResponse): number {
-  const { least, most } = limitsFor(name);
+  const { least, most } = isDated(name) ? DATED_MS : UNDATED_MS;
   const modifiedAt = parseHttpDate(lastModified);
   const share = modifiedAt === undefined ? UNKNOWN_MS : HEURISTIC_SHARE * Math.max(0, dateAt - modifiedAt);
   return Math.min(most, Math.max(least, share));
@@ -83,7 +81,8 @@ export function lifetimeMs(response: StoredResponse): number {
   const directives = parseCacheControl(cacheControl);
   const explicitMs = secondsMs(directives, "s-maxage") ?? secondsMs(directives, "max-age");
   if (explicitMs === undefined && expiresAt === null) return heuristicMs(response);
-  return Math.min(limitsFor(response.name).explicit, explicitMs ?? Math.max(0, (expiresAt ?? 0) - dateAt));
+  const longestMs = isDated(response.name) ? MAX_DATED_MS : MAX_UNDATED_MS;
+  return Math.min(longestMs, explicitMs ?? Math.max(0, (expiresAt ?? 0) - dateAt));
 }
 
 /** Age now (section 4.2.3). A clock that was set back makes nothing younger. */
