@@ -12,12 +12,14 @@ import type { Busy, Left, Waiter } from "./result.ts";
 
 export interface Heads {
   /**
+   * @param queue limits how many clients wait for
    * @param slots limits how many ask at once
    * @param send asks the sources; its signal aborts when nobody waits any more
    * @throws what `send` throws
    */
   ask(
     key: string,
+    queue: ClientLimit,
     slots: PrioritySemaphore,
     waiter: Waiter,
     send: (signal: AbortSignal) => Promise<UpstreamHead>,
@@ -36,8 +38,7 @@ interface Flight {
 const REMEMBERED_MS = 5_000;
 const MAX_REMEMBERED = 1_000;
 
-/** @param queue limits how many clients wait */
-export function createHeads(queue: ClientLimit, clock: Pick<Clock, "now">): Heads {
+export function createHeads(clock: Pick<Clock, "now">): Heads {
   const flights = new Map<string, Flight>();
   /** Oldest first. */
   const answers = new Map<string, { readonly head: UpstreamHead; readonly at: number }>();
@@ -77,6 +78,7 @@ export function createHeads(queue: ClientLimit, clock: Pick<Clock, "now">): Head
 
   function start(
     key: string,
+    queue: ClientLimit,
     slots: PrioritySemaphore,
     waiter: Waiter,
     send: (signal: AbortSignal) => Promise<UpstreamHead>,
@@ -100,8 +102,8 @@ export function createHeads(queue: ClientLimit, clock: Pick<Clock, "now">): Head
 
   return {
     recent,
-    async ask(key, slots, waiter, send) {
-      const flight = flights.get(key) ?? start(key, slots, waiter, send);
+    async ask(key, queue, slots, waiter, send) {
+      const flight = flights.get(key) ?? start(key, queue, slots, waiter, send);
       if (!flight) return { kind: "busy" };
       flight.waiting++;
       try {

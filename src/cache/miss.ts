@@ -69,8 +69,10 @@ export interface DistfileDownloadsDeps {
   /** Finds the sources of a content; undefined where no package wants the name. */
   readonly findSources: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
   readonly heads: Heads;
-  /** Limits how many downloads clients wait for. */
+  /** Limits how many downloads clients wait for, of names that a package wants. */
   readonly queue: ClientLimit;
+  /** Limits the same for other names. */
+  readonly unknownQueue: ClientLimit;
   readonly downloads: PrioritySemaphore;
   /** Slots for names that no package wants. */
   readonly unknownDownloads: PrioritySemaphore;
@@ -89,8 +91,8 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
 export const MAX_REJOINS = 3;
 
 export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDownloads {
-  const { startDownload, flights, negativeCache, rows, findSources, heads, queue, clock, log } = deps;
-  const { downloads, unknownDownloads, headSlots } = deps;
+  const { startDownload, flights, negativeCache, rows, findSources, heads, clock, log } = deps;
+  const { queue, unknownQueue, downloads, unknownDownloads, headSlots } = deps;
 
   function policyOf({ name, expected, keep }: FetchTarget, client: string | undefined): DownloadPolicy {
     return {
@@ -123,11 +125,11 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     status: CacheStatus,
   ): Promise<Fetched> {
     // Random names cost upstream as little by HEAD as by GET.
-    const slots = expected ? headSlots : unknownDownloads;
+    const [places, slots] = expected ? [queue, headSlots] : [unknownQueue, unknownDownloads];
     const send = async (signal: AbortSignal) =>
       await headFrom(name, expected, await findSources(name, expected), upstream, signal);
     try {
-      const head = heads.recent(key) ?? (await heads.ask(key, slots, waiter, send));
+      const head = heads.recent(key) ?? (await heads.ask(key, places, slots, waiter, send));
       return "kind" in head ? head : { kind: "head", head, expected, status };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
@@ -146,7 +148,8 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
   ): Promise<Fetched> {
     let download: Download | Busy;
     try {
-      download = joined ?? startQueued(queue, waiter, () => start(target, upstream, waiter.client, true));
+      const places = target.expected ? queue : unknownQueue;
+      download = joined ?? startQueued(places, waiter, () => start(target, upstream, waiter.client, true));
     } catch (error) {
       log.error("Cannot start to fetch {file}: {error}", { file: target.name, error });
       return [{ source: "this server", kind: "failed", detail: "cannot store it (see its log)" }];

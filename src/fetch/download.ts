@@ -20,6 +20,7 @@ import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import type { Revalidation } from "./resume.ts";
 import type { SegmentLimits } from "./segments.ts";
+import type { PieceSize } from "./shared-reads.ts";
 import { createTail, type Tail } from "./tail.ts";
 
 /** A complete and verified file, to be stored. */
@@ -119,6 +120,8 @@ export interface Download extends IncomingFile, DownloadProgress, DownloadContro
 /** What all downloads share. */
 export interface DownloadDeps {
   readonly hasher: Hasher;
+  /** Shared by the readers of all downloads. */
+  readonly pieceSize: PieceSize;
   readonly limits: SegmentLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -146,7 +149,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   const { hasher, limits, clock, log } = deps;
   const stopper = new AbortController();
   const { signal: stop } = stopper;
-  const tail = createTail();
+  const tail = createTail(deps.pieceSize);
   const begun = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
   /** Undefined before there is a slot. */

@@ -26,6 +26,7 @@ import { createAssembly } from "./assembly.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter } from "./part-writer.ts";
 import type { Validator } from "./resume.ts";
+import { createPieceSize } from "./shared-reads.ts";
 import { createTail } from "./tail.ts";
 
 const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
@@ -54,7 +55,15 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const part = testPart(path, { rememberValidator: (validator) => void validators.push(validator) });
   const { limits, clock, log: logger } = await testDownloadDeps(hasher);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(), expected?.size, hasher, [], stop, () => undefined);
+  const writer = createPartWriter(
+    part,
+    createTail(createPieceSize()),
+    expected?.size,
+    hasher,
+    [],
+    stop,
+    () => undefined,
+  );
   const assembly = createAssembly(FILE as DistfileName, expected, part, writer, undefined);
   // Without a client nobody waits for a file of unknown size.
   const release = writer.tail.hold();

@@ -4,13 +4,14 @@ import { createHasher } from "../distfile/hasher.ts";
 import { readContent } from "../testing/content.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import { createPassthroughBuffer } from "./passthrough-buffer.ts";
+import { createPieceSize } from "./shared-reads.ts";
 import { createTail, type Reader } from "./tail.ts";
 
 const MIB = 1024 * 1024;
 const content = { size: 16 * MIB, seed: 1 };
 
 function setUp(slowReaderMs: number) {
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   const buffer = createPassthroughBuffer(0, tail, () => heldUp++, slowReaderMs);
   tail.readBy(async (position, length) => buffer.read(position, length));
   let [at, most, heldUp] = [0, 0, 0];
@@ -89,7 +90,15 @@ test("a stopped download does not wait for a reader that takes nothing", async (
     truncate: async () => {},
     rememberValidator: () => {},
   };
-  const writer = createPartWriter(nowhere, createTail(), content.size, hasher, [], stopper.signal, () => undefined);
+  const writer = createPartWriter(
+    nowhere,
+    createTail(createPieceSize()),
+    content.size,
+    hasher,
+    [],
+    stopper.signal,
+    () => undefined,
+  );
   writer.passThrough();
   const reader = writer.tail.open(0, undefined);
   async function send(): Promise<void> {

@@ -20,6 +20,7 @@ import { createAssembly } from "./assembly.ts";
 import { createPartWriter } from "./part-writer.ts";
 import type { Segment } from "./segment-plan.ts";
 import { runSegmentWorker, type SegmentScheduler, type SegmentWorker } from "./segment-worker.ts";
+import { createPieceSize } from "./shared-reads.ts";
 import { createTail } from "./tail.ts";
 import { createThroughputMeter } from "./throughput.ts";
 
@@ -46,7 +47,7 @@ async function runWorker(
   const path = folder.file(`part-${parts++}`);
   const part = testPart(path);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(), content.size, hasher, [], stop, () => undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), content.size, hasher, [], stop, () => undefined);
   const assembly = createAssembly(FILE as DistfileName, digestsOf(content), part, writer, undefined);
   let rangesIgnored = 0;
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream.url, {

@@ -1,15 +1,16 @@
 import { expect, test } from "bun:test";
-import { createSharedReads } from "./shared-reads.ts";
+import { createPieceSize, createSharedReads } from "./shared-reads.ts";
 
 const KIB = 1024;
 
 function setUp() {
   const reads: [number, number][] = [];
+  const pieceSize = createPieceSize();
   const sharedReads = createSharedReads(async (position, length) => {
     reads.push([position, length]);
     return new Uint8Array(length).fill(1);
-  });
-  return { reads, sharedReads };
+  }, pieceSize);
+  return { reads, sharedReads, pieceSize };
 }
 
 test("all readers at one place share one read, which ends where the next chunk of the file begins", async () => {
@@ -39,4 +40,18 @@ test("few chunks are kept, and none after clear()", async () => {
   sharedReads.clear();
   await sharedReads.read(990, 1000);
   expect(reads.length).toBe(2);
+});
+
+test("pieces get smaller when there are many readers, and large again when they have left", async () => {
+  const { sharedReads, pieceSize } = setUp();
+  const leaving = Array.from({ length: 1_000 }, () => pieceSize.enter());
+  expect((await sharedReads.read(0, 500 * KIB)).length).toBe(8 * KIB);
+  sharedReads.written(100, new Uint8Array(200 * KIB).fill(7));
+  // Also of what was written in one large piece, wherever they are in it.
+  expect(await sharedReads.read(8 * KIB, 500 * KIB)).toEqual(new Uint8Array(8 * KIB).fill(7));
+  for (const leave of leaving) {
+    leave();
+    leave();
+  }
+  expect([pieceSize.bytes, (await sharedReads.read(100, 500 * KIB)).length]).toEqual([64 * KIB, 200 * KIB]);
 });

@@ -1,7 +1,51 @@
 /**
  * Reads chunks of a growing file for its readers: one read for all who are at the same place, so that fifty clients cost the
- * memory and the work of one (measured); a reader that keeps up with the writer gets what was written, without a read.
+ * memory and the work of one (measured); a reader that keeps up with the writer gets what was written, without a read. What a slow
+ * client has not taken lies in memory, so pieces get smaller the more readers there are.
  */
+
+/** Divides memory among the readers of all files coming in. */
+export interface PieceSize {
+  /** Counts one more reader, until the returned function is called. */
+  enter(): () => void;
+  /** How many bytes one reader gets at once. */
+  readonly bytes: number;
+  /** Returns what a reader has to wait for before its next piece, so that thousands of readers never hold up the event loop. */
+  turn(): Promise<void> | undefined;
+}
+
+/** Each client that takes bytes slowly costs about two pieces; larger ones gain no speed (measured). */
+const MAX_PIECE_BYTES = 64 * 1024;
+/** Smaller ones cost more processor time than they save memory (measured). */
+const MIN_PIECE_BYTES = 8 * 1024;
+/** What the pieces of all readers come to, as long as they are not the smallest. */
+const ALL_PIECES_BYTES = 8 * 1024 * 1024;
+/** Small pieces given in one turn of the event loop: these take a few milliseconds. */
+const PIECES_PER_TURN = 100;
+
+export function createPieceSize(): PieceSize {
+  let readers = 0;
+  const turns = createTurns(PIECES_PER_TURN);
+  const areFew = () => readers * MAX_PIECE_BYTES <= ALL_PIECES_BYTES;
+  return {
+    turn: () => (areFew() ? undefined : turns()),
+    enter() {
+      readers++;
+      let inside = true;
+      return () => {
+        if (inside) readers--;
+        inside = false;
+      };
+    },
+    get bytes() {
+      if (areFew()) return MAX_PIECE_BYTES;
+      // A power of two, so that readers stay in step.
+      return Math.max(MIN_PIECE_BYTES, 2 ** Math.floor(Math.log2(ALL_PIECES_BYTES / readers)));
+    },
+  };
+}
+
+import { createTurns } from "../lib/turn.ts";
 
 /** Reads bytes of the file from there on, no more than so many; none where they can't be had. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
@@ -15,8 +59,6 @@ export interface SharedReads {
   clear(): void;
 }
 
-/** Each client that takes bytes slowly costs about two of these; larger ones gain no speed (measured). */
-const CHUNK_BYTES = 64 * 1024;
 /** How many chunks are kept for readers that come to the same place. */
 const MAX_CHUNKS = 16;
 
@@ -28,7 +70,8 @@ interface Chunk {
   readonly written: boolean;
 }
 
-export function createSharedReads(readAt: ReadAt): SharedReads {
+/** @param pieceSize says how much is read at once */
+export function createSharedReads(readAt: ReadAt, pieceSize: Pick<PieceSize, "bytes">): SharedReads {
   /** By position, oldest first: most readers are where the others are, at the newest bytes. */
   const chunks = new Map<number, Chunk>();
 
@@ -39,15 +82,27 @@ export function createSharedReads(readAt: ReadAt): SharedReads {
     if (oldest !== undefined && chunks.size > MAX_CHUNKS) chunks.delete(oldest);
   }
 
+  /** Returns a part of what was written just now, for readers of small pieces. */
+  function fromWritten(position: number, length: number): Promise<Uint8Array> | undefined {
+    for (const [start, { bytes, length: written, written: isWritten }] of chunks) {
+      const from = position - start;
+      if (isWritten && from >= 0 && from < written) return bytes.then((all) => all.subarray(from, from + length));
+    }
+    return undefined;
+  }
+
   return {
     read(position, until) {
+      const piece = pieceSize.bytes;
       const known = chunks.get(position);
-      if (known?.written) {
+      if (known?.written && piece === MAX_PIECE_BYTES) {
         const most = until - position;
         return known.length <= most ? known.bytes : known.bytes.then((bytes) => bytes.subarray(0, most));
       }
-      // Each ends where the next chunk of the file begins, so that readers that began or waited elsewhere fall into step.
-      const length = Math.min(until - position, CHUNK_BYTES - (position % CHUNK_BYTES));
+      // Each ends where the next piece of the file begins, so that readers that began or waited elsewhere fall into step.
+      const length = Math.min(until - position, piece - (position % piece));
+      const written = piece === MAX_PIECE_BYTES ? undefined : fromWritten(position, length);
+      if (written !== undefined) return written;
       if (known?.length === length) return known.bytes;
       const bytes = readAt(position, length);
       keep(position, { length, bytes, written: false });

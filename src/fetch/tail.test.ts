@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { BrokenOffError } from "../distfile/errors.ts";
+import { createPieceSize } from "./shared-reads.ts";
 import { createTail, type Reader, readFrom } from "./tail.ts";
 
 function openFile(): number {
@@ -20,7 +21,7 @@ async function readAll(reader: Reader): Promise<string> {
 
 test("readers get the bytes released, late ones from the start, and the end only when the file is complete", async () => {
   const fd = openFile();
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   tail.readBy(readFrom(fd));
   const early = readAll(tail.open(0, undefined));
   writeSync(fd, "hello world");
@@ -46,7 +47,7 @@ test("readers get the bytes released, late ones from the start, and the end only
 
 test("a restart breaks off readers that had bytes, and no others", async () => {
   const fd = openFile();
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   tail.readBy(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(0, undefined);
@@ -64,7 +65,7 @@ test("a restart breaks off readers that had bytes, and no others", async () => {
 
 test("a failure reaches readers without bytes as it is, readers with bytes as a break", async () => {
   const fd = openFile();
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   tail.readBy(readFrom(fd));
   const begun = tail.open(0, undefined);
   const fresh = tail.open(3, undefined);
@@ -84,7 +85,7 @@ test("a failure reaches readers without bytes as it is, readers with bytes as a 
 
 test("closed() waits for the last reader, and a closed reader reads no more", async () => {
   const fd = openFile();
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   tail.readBy(readFrom(fd));
   const reader = tail.open(0, undefined);
   tail.finish(0);
@@ -103,7 +104,7 @@ test("closed() waits for the last reader, and a closed reader reads no more", as
 
 test("a release after the end takes nothing back: readers still get the whole file", async () => {
   const fd = openFile();
-  const tail = createTail();
+  const tail = createTail(createPieceSize());
   tail.readBy(readFrom(fd));
   const reader = tail.open(0, undefined);
   writeSync(fd, "hello world");

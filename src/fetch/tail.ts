@@ -5,7 +5,7 @@
 import { read as readCallback } from "node:fs";
 import { promisify } from "node:util";
 import { BrokenOffError } from "../distfile/errors.ts";
-import { createSharedReads, type ReadAt, type SharedReads } from "./shared-reads.ts";
+import { createSharedReads, type PieceSize, type ReadAt, type SharedReads } from "./shared-reads.ts";
 
 const readAt = promisify(readCallback);
 
@@ -133,8 +133,10 @@ export function readFrom(fd: number): ReadAt {
   };
 }
 
-async function readNext(state: State, cursor: Cursor): Promise<Uint8Array | undefined> {
+async function readNext(state: State, cursor: Cursor, pieceSize: PieceSize): Promise<Uint8Array | undefined> {
   for (;;) {
+    const turn = pieceSize.turn();
+    if (turn !== undefined) await turn;
     const until = await nextLimit(state, cursor);
     if (until === undefined) return undefined;
     const bytes = await state.sharedReads.read(cursor.position, until);
@@ -171,7 +173,7 @@ async function readAll(reader: Reader): Promise<Blob> {
 }
 
 /** Creates the tail of a file of which nothing is here yet, not even a place on disk. */
-export function createTail(): Tail {
+export function createTail(pieceSize: PieceSize): Tail {
   let read: ReadAt = async () => new Uint8Array(0);
   const state: State = {
     until: NOTHING,
@@ -181,7 +183,7 @@ export function createTail(): Tail {
     readers: new Set(),
     waiting: [],
     moving: [],
-    sharedReads: createSharedReads((position, length) => read(position, length)),
+    sharedReads: createSharedReads((position, length) => read(position, length), pieceSize),
   };
   let all: Promise<Blob> | undefined;
 
@@ -189,10 +191,12 @@ export function createTail(): Tail {
     const { generation } = state;
     const cursor: Cursor = { open: true, tooSlow: false, start, end, position: start, generation };
     const leave = enter(state, cursor);
+    const giveBack = pieceSize.enter();
     return {
-      read: () => readNext(state, cursor),
+      read: () => readNext(state, cursor, pieceSize),
       close() {
         cursor.open = false;
+        giveBack();
         leave();
       },
     };

@@ -8,6 +8,7 @@ import { createTempFolder } from "../testing/temp.ts";
 import { addContribution, createAssembly } from "./assembly.ts";
 import { createPartWriter } from "./part-writer.ts";
 import type { Revalidation } from "./resume.ts";
+import { createPieceSize } from "./shared-reads.ts";
 import { createTail } from "./tail.ts";
 import { findCorruptSources, verify } from "./verify.ts";
 
@@ -27,7 +28,7 @@ afterAll(() => {
 function setUp(expected: Digests | undefined, revalidation?: Revalidation) {
   const part = testPart(folder.file(`part-${parts++}`));
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(), content.size, hasher, [], stop, () => undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), content.size, hasher, [], stop, () => undefined);
   const assembly = createAssembly("a" as DistfileName, expected, part, writer, revalidation);
   async function receive(source: typeof first, of: GeneratedContent, start: number, end: number): Promise<void> {
     await writer.write(readContent(of, start, end), start);

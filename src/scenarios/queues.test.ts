@@ -51,8 +51,8 @@ afterEach(async () => {
   folder.remove();
 });
 
-function send(path: string, method?: string): RawRequest {
-  const request = sendRaw(server.url, path, method);
+function send(path: string, method?: string, from?: string): RawRequest {
+  const request = sendRaw(server.url, path, method, from);
   sent.push(request);
   return request;
 }
@@ -88,19 +88,22 @@ test.each([
   },
 );
 
-test("one client may wait for 250 files: more are refused until some have come", async () => {
+test("one client may wait for 125 files that no repository knows: more are refused until some have come", async () => {
   mirror.setFault("*", { kind: "stall-headers" });
   const clients = Array.from({ length: 400 }, (_, i) => send(`/distfiles/absent-${i}`));
   const heads: string[] = [];
   for (const { head } of clients) void head.then((text) => heads.push(text));
   // Those that are asked for no longer wait, and these yield their slots.
-  while (heads.length < 400 - 250 - 32) await Bun.sleep(20);
+  while (heads.length < 400 - 125 - 32) await Bun.sleep(20);
   await Bun.sleep(300);
-  expect(heads.length).toBeLessThanOrEqual(150);
+  expect(heads.length).toBeLessThanOrEqual(275);
   for (const head of heads) expect(head).toMatch(/^HTTP\/1\.1 503[\s\S]*retry-after: 10/i);
-  // What is here, and what is joined, is served all the same.
+  // What is joined waits all the same, and so do files of another kind, and other clients.
   const joined = send("/distfiles/absent-0");
   expect(await Promise.race([joined.head, Bun.sleep(200).then(() => "waits")])).toBe("waits");
+  for (const name of ["known-0.tar.xz", "unknown-0.tar.xz"]) mirror.setFault(name);
+  expect(await isRight("/distfiles/known-0.tar.xz")).toBe(true);
+  expect(await send("/distfiles/unknown-0.tar.xz", "GET", "127.0.0.2").status).toBe(200);
 });
 
 test("HEADs for one file are one request upstream, whose answer is remembered for a moment", async () => {

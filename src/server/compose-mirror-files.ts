@@ -9,11 +9,12 @@ import { createStoredMirrorFiles } from "../cache/mirror-files/stored-files.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
 import type { StartDownload } from "../cache/start-download.ts";
 import type { FileRows } from "../index/files.ts";
+import { createClientLimit } from "../lib/client-limit.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
 
 export interface MirrorFileParts
-  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "queue" | "inUse" | "clock" | "log"> {
+  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "inUse" | "clock" | "log"> {
   readonly storedFiles: MirrorFileCacheDeps["storedFiles"] &
     Parameters<typeof createStoredMirrorFiles>[0]["storedFiles"];
   readonly mirrors: Mirrors;
@@ -33,14 +34,18 @@ export interface ComposedMirrorFiles {
 const DOWNLOAD_SLOTS = 16;
 /** Transfers that take longer than asking does, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
+/** Mirror files that clients wait for, in all and each (compose.ts). */
+const MAX_QUEUED = 1_000;
+const MAX_QUEUED_PER_CLIENT = 125;
 /** Where no mirror could be asked, stored files are served without asking for so long. */
 const UNREACHABLE_MS = 15_000;
 
 export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
-  const { storedFiles, rows, mirrors, startDownload, flights, heads, queue, inUse, clock, log } = parts;
+  const { storedFiles, rows, mirrors, startDownload, flights, heads, inUse, clock, log } = parts;
   const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, isOfMirror: mirrors.haveUrl, clock, log });
   const absent = createNegativeCache(parts.negativeTtlMs, clock);
   const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
+  const queue = createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT);
   const slots = createPrioritySemaphore(() => DOWNLOAD_SLOTS, YIELDED_SLOTS);
   const policies = createMirrorFilePolicies({
     rows,
@@ -62,7 +67,7 @@ export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles 
       startDownload: ({ name, upstream, waiter }, stored) =>
         startDownload(policies.policyOf(name, stored, upstream, waiter.client), upstream, true),
       askHead: (key, { name, upstream, waiter }) =>
-        heads.ask(key, slots, waiter, (signal) => policies.askHead(name, upstream, signal)),
+        heads.ask(key, queue, slots, waiter, (signal) => policies.askHead(name, upstream, signal)),
       clock,
       log,
     }),

@@ -21,6 +21,7 @@ import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
+import { createPieceSize } from "../fetch/shared-reads.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
 import type { Index } from "../index/open.ts";
@@ -95,6 +96,9 @@ const HEADS = 16;
 const MAX_QUEUED = 2_000;
 /** Downloads that one client may wait for at once: it may be the proxy of a whole network. */
 const MAX_QUEUED_PER_CLIENT = 250;
+/** The same for names that no repository knows, so that these never keep out others. */
+const MAX_UNKNOWN_QUEUED = 1_000;
+const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
 /** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
@@ -111,9 +115,11 @@ function releaseMemory(memoryCache: Pick<MemoryCache, "release">): void {
   if (memoryCache.release() >= WORTH_COLLECTING) Bun.gc(true);
 }
 
-/** The slots of downloads: of those that a repository knows, of unknown names, and of requests by HEAD. */
+/** The slots of downloads, and the places to wait for them: of names that a repository knows, of others, and of requests by HEAD. */
 function createSlots(config: Config) {
   return {
+    queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
+    unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
     downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
     unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
     headSlots: createPrioritySemaphore(() => HEADS, 0),
@@ -200,10 +206,10 @@ export function compose(parts: Parts): Server {
     },
     lineCapacity: createLineCapacity(clock),
   };
-  const queue = createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT);
-  const heads = createHeads(queue, clock);
+  const pieceSize = createPieceSize();
+  const heads = createHeads(clock);
   const startDownload = createStartDownload({
-    download: (plan, upstream) => createDownload(plan, upstream, { hasher, limits, clock, log }),
+    download: (plan, upstream) => createDownload(plan, upstream, { hasher, pieceSize, limits, clock, log }),
     store,
     rows,
     reserve: composedStore.reserve,
@@ -221,7 +227,6 @@ export function compose(parts: Parts): Server {
     rows,
     findSources,
     heads,
-    queue,
     ...createSlots(config),
     clock,
     log,
@@ -275,7 +280,6 @@ export function compose(parts: Parts): Server {
     startDownload,
     flights,
     heads,
-    queue,
     inUse,
     negativeTtlMs: () => config.fetcher.negative_ttl,
     clock,

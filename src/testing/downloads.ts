@@ -6,6 +6,7 @@ import type { Source } from "../distfile/source.ts";
 import type { DownloadDeps } from "../fetch/download.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
+import { createPieceSize } from "../fetch/shared-reads.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
@@ -85,6 +86,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
 export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<DownloadDeps> {
   return {
     hasher,
+    pieceSize: createPieceSize(),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
     clock: systemClock,
     log: await openLog("error", "text"),

@@ -12,11 +12,12 @@ export interface RawRequest {
   leave(): void;
 }
 
-export function sendRaw(origin: string, path: string, method = "GET"): RawRequest {
+/** @param from the client's address: all of 127.0.0.0/8 are this machine's */
+export function sendRaw(origin: string, path: string, method = "GET", from = "127.0.0.1"): RawRequest {
   const { hostname, port } = new URL(origin);
   const { promise: head, resolve } = Promise.withResolvers<string>();
   let received = "";
-  const socket = connect(Number(port), hostname, () => {
+  const socket = connect({ port: Number(port), host: hostname, localAddress: from }, () => {
     socket.write(`${method} ${path} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`);
   });
   socket.on("data", (bytes) => {
