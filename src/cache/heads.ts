@@ -6,7 +6,7 @@ import type { UpstreamHead } from "../fetch/head.ts";
 import { abortable } from "../lib/abort.ts";
 import type { ClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { PrioritySemaphore } from "../lib/priority-semaphore.ts";
+import { inSlot, type PrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { enterQueue } from "./queue.ts";
 import type { Busy, Left, Waiter } from "./result.ts";
 
@@ -65,15 +65,9 @@ export function createHeads(clock: Pick<Clock, "now">): Heads {
     send: (signal: AbortSignal) => Promise<UpstreamHead>,
     signal: AbortSignal,
   ): Promise<UpstreamHead> {
-    const ticket = slots.acquire({ bytes: 0, urgent: true, client });
-    try {
-      const slot = await abortable(ticket.granted, signal, (late) => late.release());
-      const head = await send(signal).finally(slot.release);
-      remember(key, head);
-      return head;
-    } finally {
-      ticket.leave();
-    }
+    const head = await inSlot(slots, { bytes: 0, urgent: true, client }, signal, () => send(signal));
+    remember(key, head);
+    return head;
   }
 
   function start(

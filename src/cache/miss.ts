@@ -14,7 +14,7 @@ import { digestColumns, type FileRows } from "../index/files.ts";
 import type { ClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import type { PrioritySemaphore } from "../lib/priority-semaphore.ts";
+import { inSlot, type PrioritySemaphore } from "../lib/priority-semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import type { Heads } from "./heads.ts";
 import type { NegativeCache } from "./negative-cache.ts";
@@ -73,6 +73,8 @@ export interface DistfileDownloadsDeps {
   readonly queue: ClientLimit;
   /** Limits the same for other names. */
   readonly unknownQueue: ClientLimit;
+  /** Slots to find sources in, which may take long. */
+  readonly resolving: PrioritySemaphore;
   readonly downloads: PrioritySemaphore;
   /** Slots for names that no package wants. */
   readonly unknownDownloads: PrioritySemaphore;
@@ -92,7 +94,11 @@ export const MAX_REJOINS = 3;
 
 export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDownloads {
   const { startDownload, flights, negativeCache, rows, findSources, heads, clock, log } = deps;
-  const { queue, unknownQueue, downloads, unknownDownloads, headSlots } = deps;
+  const { queue, unknownQueue, resolving, downloads, unknownDownloads, headSlots } = deps;
+
+  function resolve(name: DistfileName, content: Digests | undefined, client: string | undefined, stop: AbortSignal) {
+    return inSlot(resolving, { bytes: 0, urgent: true, client }, stop, () => findSources(name, content));
+  }
 
   function policyOf({ name, expected, keep }: FetchTarget, client: string | undefined): DownloadPolicy {
     return {
@@ -100,7 +106,7 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
       expected,
       revalidation: undefined,
       storable: keep,
-      findSources: () => findSources(name, expected),
+      findSources: (stop) => resolve(name, expected, client, stop),
       requestSlot(urgent, hereBytes) {
         if (expected) return downloads.acquire({ bytes: expected.size - hereBytes, urgent, client });
         return unknownDownloads.acquire({ bytes: 0, urgent, client });
@@ -127,7 +133,7 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     // Random names cost upstream as little by HEAD as by GET.
     const [places, slots] = expected ? [queue, headSlots] : [unknownQueue, unknownDownloads];
     const send = async (signal: AbortSignal) =>
-      await headFrom(name, expected, await findSources(name, expected), upstream, signal);
+      await headFrom(name, expected, await resolve(name, expected, waiter.client, signal), upstream, signal);
     try {
       const head = heads.recent(key) ?? (await heads.ask(key, places, slots, waiter, send));
       return "kind" in head ? head : { kind: "head", head, expected, status };

@@ -28,7 +28,7 @@ export interface DownloadPolicy {
   readonly revalidation: Revalidation | undefined;
   /** Whether the file may be stored under its name. */
   readonly storable: boolean;
-  findSources(): Promise<SourceList>;
+  findSources(stop: AbortSignal): Promise<SourceList>;
   /** @param hereBytes how many bytes an earlier download left */
   requestSlot(urgent: boolean, hereBytes: number): Ticket;
   /** Puts the row of the stored file into the index. */
@@ -145,7 +145,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
         },
         urgent,
         requestSlot: (isUrgent) => policy.requestSlot(isUrgent, hashed ? store.leftPartBytesOf(name) : 0),
-        findSources: async () => recorder.record(await policy.findSources()),
+        findSources: async (stop) => recorder.record(await policy.findSources(stop)),
         commit,
       },
       upstream,

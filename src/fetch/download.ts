@@ -44,7 +44,7 @@ export interface DownloadPlan {
   /** Whether a client waits for it from the start; else it is wanted whether one does or not. */
   readonly urgent: boolean;
   /** Finds the sources; called before a slot is waited for, as it may take long (an ebuild has to be sourced). */
-  findSources(): Promise<SourceList>;
+  findSources(stop: AbortSignal): Promise<SourceList>;
   /** Requests one of the slots for downloads. */
   requestSlot(urgent: boolean): Ticket;
   /** Opens the part file; called once a slot is granted, so that what waits holds no descriptor. */
@@ -240,7 +240,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       arrived.resolve();
     };
     try {
-      const sources = await abortable(plan.findSources(), stop);
+      const sources = await abortable(plan.findSources(stop), stop);
       slot = await waitForSlot();
       phase = "fetching";
       begun.resolve();

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   createPrioritySemaphore,
+  inSlot,
   LONG_TASK_BYTES,
   maxLongTasks,
   type PrioritySemaphore,
@@ -14,13 +15,14 @@ const SMALL = MIB;
 const LARGE = 1000 * MIB;
 
 /** A semaphore whose clock stands still, with the names of the tasks that were granted a slot. */
-function setUp(slots: number, yieldedSlots = 0) {
+function setUp(slots: number, yieldedSlots = 0, perClient = 100) {
   let now = 0;
   const granted: string[] = [];
   const held: Slot[] = [];
   const semaphore = createPrioritySemaphore(
     () => slots,
     yieldedSlots,
+    perClient,
     () => now,
   );
   function queue(name: string, task: Partial<Task> = {}, queuedAt = 0) {
@@ -84,7 +86,19 @@ test("clients take turns, however many tasks one of them has queued", async () =
   queue("modest 0", { client: "modest" }, 100);
   queue("modest 1", { client: "modest" }, 101);
   const order = await drain();
-  expect(order.slice(0, 5)).toEqual(["greedy 0", "greedy 1", "modest 0", "greedy 2", "modest 1"]);
+  expect(order.slice(0, 5)).toEqual(["greedy 0", "modest 0", "greedy 1", "modest 1", "greedy 2"]);
+});
+
+test("one client may not run more than its share, whoever else waits", async () => {
+  const { queue, granted, held } = setUp(4, 0, 2);
+  for (let i = 0; i < 4; i++) queue(`greedy ${i}`, { client: "greedy" }, i);
+  for (let i = 0; i < 3; i++) queue(`own ${i}`, {}, 50);
+  await Bun.sleep(0);
+  expect(granted).toEqual(["greedy 0", "greedy 1", "own 0", "own 1"]);
+  held[2]?.release();
+  held[0]?.release();
+  await Bun.sleep(0);
+  expect(granted.slice(4).toSorted()).toEqual(["greedy 2", "own 2"]);
 });
 
 test("a task that leaves the queue is not granted a slot, and leaving later changes nothing", async () => {
@@ -97,6 +111,28 @@ test("a task that leaves the queue is not granted a slot, and leaving later chan
   running.leave();
   expect(semaphore.waiting).toBe(1);
   expect(await drain()).toEqual(["running", "waiting"]);
+});
+
+test("work that is aborted before its slot is granted is never begun; what is begun holds its slot to the end", async () => {
+  const semaphore = createPrioritySemaphore(() => 1, 0);
+  const task = { bytes: 0, urgent: true };
+  const stop = new AbortController();
+  const ending = Promise.withResolvers<string>();
+  let begun = 0;
+  const work = () => {
+    begun++;
+    return ending.promise;
+  };
+  const first = inSlot(semaphore, task, stop.signal, work);
+  const second = inSlot(semaphore, task, stop.signal, work);
+  await Bun.sleep(0);
+  stop.abort(new Error("nobody waits"));
+  await expect(second).rejects.toThrow("nobody waits");
+  const third = inSlot(semaphore, task, new AbortController().signal, work);
+  await Bun.sleep(0);
+  expect([begun, semaphore.waiting]).toEqual([1, 1]);
+  ending.resolve("done");
+  expect(await Promise.all([first, third])).toEqual(["done", "done"]);
 });
 
 test("a slot given back twice counts once, and a higher limit lets more tasks start", async () => {

@@ -3,6 +3,7 @@
  * tasks that somebody waits for go before work ahead of need, and no task waits for ever. A task that turns out slow yields
  * its slot, as far as there are slots for those that have, so that a few of them do not hold up all others.
  */
+import { abortable } from "./abort.ts";
 import { createHeap, type Heap } from "./heap.ts";
 
 export interface Task {
@@ -60,13 +61,14 @@ interface Entry {
   readonly grant: (slot: Slot) => void;
 }
 
-/** What one client waits for. */
+/** What one client waits for, and how much of it runs. */
 interface Line {
   readonly client: string | undefined;
   readonly short: Heap<Entry>;
   readonly long: Heap<Entry>;
   /** Lines with a lower number go first. */
   turn: number;
+  running: number;
 }
 
 function compareEntries(a: Entry, b: Entry): number {
@@ -86,11 +88,13 @@ function headOf({ short, long }: Line, mayBeLong: boolean): Entry | undefined {
 /**
  * @param slots returns how many there are; called at each change
  * @param yieldedSlots how many tasks more may run that have yielded their slots
+ * @param maxPerClient how many tasks of one client may run at once
  * @param now milliseconds of any clock that does not go back
  */
 export function createPrioritySemaphore(
   slots: () => number,
   yieldedSlots: number,
+  maxPerClient = Number.POSITIVE_INFINITY,
   now: () => number = () => performance.now(),
 ): PrioritySemaphore {
   const lines = new Map<string | undefined, Line>();
@@ -104,19 +108,23 @@ export function createPrioritySemaphore(
   function lineOf(client: string | undefined): Line {
     const known = lines.get(client);
     if (known) return known;
-    const line = { client, short: createHeap(compareEntries), long: createHeap(compareEntries), turn };
+    const line = { client, short: createHeap(compareEntries), long: createHeap(compareEntries), turn, running: 0 };
     lines.set(client, line);
     return line;
   }
 
   const queueOf = ({ isLong, line }: Entry) => (isLong ? line.long : line.short);
 
+  function forgetIfIdle({ client, short, long, running: count }: Line): void {
+    if (count + short.size + long.size === 0) lines.delete(client);
+  }
+
   /** Returns whether the entry was waiting. */
   function leave(entry: Entry): boolean {
     const { line } = entry;
     if (!queueOf(entry).delete(entry)) return false;
     waiting--;
-    if (line.short.size + line.long.size === 0) lines.delete(line.client);
+    forgetIfIdle(line);
     return true;
   }
 
@@ -125,6 +133,7 @@ export function createPrioritySemaphore(
     const mayBeLong = runningLong < maxLongTasks(slots());
     let first: Entry | undefined;
     for (const line of lines.values()) {
+      if (line.client !== undefined && line.running >= maxPerClient) continue;
       const head = headOf(line, mayBeLong);
       if (head && (!first || compareHeads(head, first) < 0)) first = head;
     }
@@ -141,7 +150,10 @@ export function createPrioritySemaphore(
   function slotOf(entry: Entry): Slot {
     return {
       release() {
-        if (stopRunning(entry) || yielded.delete(entry)) startNext();
+        if (!stopRunning(entry) && !yielded.delete(entry)) return;
+        entry.line.running--;
+        forgetIfIdle(entry.line);
+        startNext();
       },
       yield() {
         if (!running.has(entry)) return;
@@ -162,6 +174,7 @@ export function createPrioritySemaphore(
     }
     for (let entry = next(); entry; entry = next()) {
       const { line } = entry;
+      line.running++;
       leave(entry);
       turn = Math.max(turn, line.turn);
       line.turn = turn + 1;
@@ -194,4 +207,23 @@ export function createPrioritySemaphore(
       return waiting;
     },
   };
+}
+
+/**
+ * Does the work in a slot of its own, once one is granted.
+ * @throws the signal's reason if it aborts before that; what is begun holds its slot until it is done
+ */
+export async function inSlot<T>(
+  semaphore: PrioritySemaphore,
+  task: Task,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const ticket = semaphore.acquire(task);
+  try {
+    const slot = await abortable(ticket.granted, signal, (late) => late.release());
+    return await work().finally(slot.release);
+  } finally {
+    ticket.leave();
+  }
 }

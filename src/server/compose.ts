@@ -90,6 +90,9 @@ const UNKNOWN_DOWNLOADS = 4;
 const UNKNOWN_YIELDED_SLOTS = 28;
 /** Downloads that trickle in, or run at the speed of slow clients with 5 MiB in memory each, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
+/** Files whose sources are found at once, in all and for one client: an ebuild without metadata takes up to 20 seconds. */
+const RESOLVING = 256;
+const RESOLVING_PER_CLIENT = 16;
 /** Known names asked for by HEAD at once. */
 const HEADS = 16;
 /** Downloads that clients wait for, without a slot so far: more are refused, as these would be late anyway. */
@@ -120,6 +123,7 @@ function createSlots(config: Config) {
   return {
     queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
     unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
+    resolving: createPrioritySemaphore(() => RESOLVING, 0, RESOLVING_PER_CLIENT),
     downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
     unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
     headSlots: createPrioritySemaphore(() => HEADS, 0),
