@@ -143,6 +143,16 @@ test("slow transfers of unknown names and of snapshots hold up nobody", async ()
   }
 });
 
+test("files that only trickle in yield their slots after ten seconds", async () => {
+  const slow = knownNames.slice(0, 16);
+  for (const name of slow) mirror.setFault(name, { kind: "rate", after: 0, bytesPerSecond: 1500 });
+  for (const name of slow) send(`/distfiles/${name}`);
+  while (slow.some((name) => mirror.fileRequests(name).length === 0)) await Bun.sleep(20);
+  const startedAt = performance.now();
+  expect(await isRight("/distfiles/known-20.tar.xz")).toBe(true);
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
+});
+
 test("one address may have a hundred event streams, and others have theirs", async () => {
   const clients = Array.from({ length: 100 }, () => send("/api/v1/events"));
   expect(new Set(await Promise.all(clients.map(({ status }) => status)))).toEqual(new Set([200]));
