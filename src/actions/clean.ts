@@ -38,7 +38,8 @@ export function createClean({
       part_files: parts,
       before: usageOf(before),
       after: usageOf(after),
-      over_limit_bytes: over,
+      over_limit_bytes: over.bytes,
+      over_limit_files: over.files,
     };
   };
 }

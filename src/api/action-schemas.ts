@@ -92,6 +92,7 @@ export const CleanReportSchema = v.object({
     bytes,
     v.description("still above the limits because all remaining files are kept or in use"),
   ),
+  over_limit_files: v.pipe(count, v.description("inodes short of what is kept free on the file system")),
 });
 
 export const FetchReportSchema = v.object({

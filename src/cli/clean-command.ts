@@ -24,7 +24,7 @@ function summary({ files, bytes, dry_run, before, after }: CleanReport): string 
 }
 
 function render(report: CleanReport, paint: Output["paint"]): string {
-  const { removed, files, in_use, part_files, over_limit_bytes } = report;
+  const { removed, files, in_use, part_files, over_limit_bytes, over_limit_files } = report;
   const lines: string[] = [];
   const shown = removed.slice(0, MAX_SHOWN);
   const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
@@ -35,13 +35,19 @@ function render(report: CleanReport, paint: Output["paint"]): string {
     lines.push("");
   }
   if (files > 0) lines.push(summary(report));
-  else if (over_limit_bytes === 0) lines.push("Nothing to remove: the store is within its limits.");
+  else if (over_limit_bytes + over_limit_files === 0) lines.push("Nothing to remove: the store is within its limits.");
   if (part_files > 0) lines.push(`${plural(part_files, "abandoned part file")} removed.`);
   if (in_use > 0) lines.push(`${plural(in_use, "file")} kept: requested a moment ago.`);
   if (over_limit_bytes > 0) {
     const size = formatBytes(over_limit_bytes);
     lines.push(
       paint("red", `The store is ${size} over its limits; the rest is in use, unfinished or in storage.keep.`),
+    );
+  }
+  if (over_limit_files > 0) {
+    const inodes = plural(over_limit_files, "inode");
+    lines.push(
+      paint("red", `The disk has ${inodes} too few free; the rest is in use, in storage.keep, or not the store's.`),
     );
   }
   return lines.join("\n");
@@ -52,6 +58,6 @@ export function cleanCommand(options: CommandOptions): ActionCommand<"clean"> {
     action: "clean",
     request: { dry_run: options["dryRun"] === true },
     render,
-    exitCode: ({ over_limit_bytes }) => (over_limit_bytes > 0 ? 1 : 0),
+    exitCode: ({ over_limit_bytes, over_limit_files }) => (over_limit_bytes + over_limit_files > 0 ? 1 : 0),
   };
 }

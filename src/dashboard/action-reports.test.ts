@@ -30,6 +30,7 @@ const CLEAN: CleanReport = {
   before: USAGE,
   after: USAGE,
   over_limit_bytes: 0,
+  over_limit_files: 0,
 };
 const VERIFY = { duration_ms: 1, files: 3, bytes: 3072, bad: [], repair: false, stale: 0, unverified: 0, missing: 0 };
 const BAD = { name: "a.zip", size: 1, problem: "another digest", outcome: "unrepaired" } as const;

@@ -26,11 +26,13 @@ function rescanText({ repositories, duration_ms }: RescanReport): string {
   return [`${scanned} in ${formatMilliseconds(duration_ms)}`, ...problems].join("; ");
 }
 
-function cleanText({ dry_run, files, bytes, over_limit_bytes, in_use }: CleanReport): string {
-  const excess =
+function cleanText({ dry_run, files, bytes, over_limit_bytes, over_limit_files, in_use }: CleanReport): string {
+  const overBytes =
     over_limit_bytes > 0
       ? `; still ${formatBytes(over_limit_bytes)} over the limits, as the remaining files are kept or in use`
       : "";
+  const overFiles = over_limit_files > 0 ? `; ${plural(over_limit_files, "inode")} too few free on the disk` : "";
+  const excess = overBytes + overFiles;
   if (files === 0) return `nothing to remove${excess}`;
   const amount = `${plural(files, "file")}, ${formatBytes(bytes)}`;
   if (dry_run) return `${amount} can be removed`;

@@ -7,7 +7,7 @@ import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { excessBytes, isSameLimit, type Limits, type Measure, type Usage, type Victim, without } from "./policy.ts";
+import { excess, isSameLimit, type Limits, type Measure, type Usage, type Victim, without } from "./policy.ts";
 import { type CleanUpReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
 import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
@@ -171,6 +171,6 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
       if (isIdle && passes > 1) break;
     }
     const after = usage();
-    return tally.report({ dryRun, parts, before, after, over: excessBytes(after, limits()) });
+    return tally.report({ dryRun, parts, before, after, over: excess(after, limits()) });
   };
 }

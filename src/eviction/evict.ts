@@ -15,7 +15,15 @@ import {
   createYield,
   type Target,
 } from "./clean-up.ts";
-import { isSameLimit, type Limits, type Measure, measures, type Usage } from "./policy.ts";
+import {
+  INODES_PER_FILE,
+  isSameLimit,
+  type Limits,
+  type Measure,
+  measures,
+  minFreeInodes,
+  type Usage,
+} from "./policy.ts";
 import { createReservations } from "./reservations.ts";
 
 export type { CleanOptions, CleanUpReport } from "./clean-up.ts";
@@ -43,8 +51,11 @@ export interface Eviction {
   obstacles(request: RoomRequest): readonly Measure[];
   /** Takes the error with which the file system refused a file or bytes. For a quota's sake, of which statfs(2) says nothing, a tenth goes. */
   refused(error: unknown): void;
-  /** Bytes of verified files that fit without removing anything. */
-  spareBytes(): number;
+  /**
+   * Returns how many bytes of verified files fit without removing anything; none where there is no room for more files.
+   * @param files how many more are to fit; 0 by default
+   */
+  spareBytes(files?: number): number;
   stop(): Promise<void>;
 }
 
@@ -219,13 +230,13 @@ export function createEviction(deps: EvictionDeps): Eviction {
     reserve,
     obstacles: reservations.obstacles,
     refused,
-    spareBytes() {
+    spareBytes(files = 0) {
       const usage = reservations.usage();
       const { minFree, maxSize } = limits();
-      const isShort = measure(usage).some(({ kind, volume, over }) => kind !== "unverified" && !volume && over > 0);
-      const freeBytes = usage.volumes[0]?.freeBytes ?? 0;
-      const spare = Math.min(freeBytes - minFree, maxSize === 0 ? Number.POSITIVE_INFINITY : maxSize - usage.usedBytes);
-      return isShort ? Math.min(0, spare) : spare;
+      const [main] = usage.volumes;
+      if (!main || main.freeInodes - files * INODES_PER_FILE < minFreeInodes(main.totalInodes)) return 0;
+      const freeBytes = main.freeBytes - minFree;
+      return Math.min(freeBytes, maxSize === 0 ? Number.POSITIVE_INFINITY : maxSize - usage.usedBytes);
     },
     async stop() {
       stopping.abort(new Error("portcache is shutting down"));

@@ -143,10 +143,12 @@ export function measures(usage: Usage, limits: Limits): readonly Measure[] {
   ];
 }
 
-/** Returns how many bytes have to go; 0 while all limits are kept. */
-export function excessBytes(usage: Usage, limits: Limits): number {
-  const ofBytes = measures(usage, limits).filter(({ kind }) => kind !== "files" && kind !== "inodes");
-  return Math.max(0, ...ofBytes.map(({ over }) => over));
+/** Returns how many bytes, and how many files, have to go; 0 while all limits are kept. */
+export function excess(usage: Usage, limits: Limits): { readonly bytes: number; readonly files: number } {
+  const isOfFiles = ({ kind }: Measure) => kind === "files" || kind === "inodes";
+  const all = measures(usage, limits);
+  const most = (some: readonly Measure[]) => Math.max(0, ...some.map(({ over }) => over));
+  return { bytes: most(all.filter((one) => !isOfFiles(one))), files: most(all.filter(isOfFiles)) };
 }
 
 /** Returns how much of what a limit is short of the removal of a file gives back. */

@@ -21,8 +21,8 @@ export interface CleanUpReport {
   readonly parts: number;
   readonly before: Usage;
   readonly after: Usage;
-  /** Bytes over the limits still, as all that is left is kept or in use. */
-  readonly over: number;
+  /** What is over the limits still, as all that is left is kept or in use, or as others fill the disk. */
+  readonly over: Tally;
 }
 
 /** Nobody reads a longer list; the sums count all. */

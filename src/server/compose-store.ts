@@ -170,7 +170,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     ticking = ticking.then(tick);
   }
 
-  const health = createStoreHealth({ store, room: eviction.spareBytes, log });
+  const health = createStoreHealth({ store, room: () => eviction.spareBytes(), log });
 
   const reserve: Reserve = async (request) => {
     const reservation = await eviction.reserve(request);

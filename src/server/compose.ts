@@ -249,7 +249,7 @@ export function compose(parts: Parts): Server {
       return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
     },
     siblings: (name, content) => resolver.siblings(name, content),
-    room: eviction.spareBytes,
+    room: () => eviction.spareBytes(config.fetcher.max_downloads),
     prefetch,
     log,
   });
