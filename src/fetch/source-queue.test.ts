@@ -51,6 +51,7 @@ test("an error counts against a source by what it says about it", () => {
 test("the log has a warning for a source that fails, not again for the same reason, and none for an unavailable one", async () => {
   const lines: string[] = [];
   await configure({
+    reset: true,
     sinks: { lines: ({ level, properties }) => lines.push(`${level} ${properties["source"]}`) },
     loggers: [
       { category: "source-queue-test", lowestLevel: "debug", sinks: ["lines"] },
