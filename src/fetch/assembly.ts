@@ -29,13 +29,21 @@ export interface SuspectRange extends Contribution {
   readonly fingerprint: number;
 }
 
-export interface Assembly {
+/** The file that is to come out of a download. */
+export interface ExpectedFile {
   readonly name: FileName;
   /** What the Manifest says; undefined where no package wants the name. */
   readonly expected: Digests | undefined;
-  readonly writer: PartWriter;
   /** Set for files that may change under their name, and that may be empty as well. */
   readonly revalidation: Revalidation | undefined;
+}
+
+export interface Assembly extends ExpectedFile {
+  readonly writer: PartWriter;
+  /** Sends the requests for its bytes. */
+  readonly upstream: UpstreamClient;
+  /** Aborted when the download is to end before the file is complete. */
+  readonly stop: AbortSignal;
   /** Which bytes of the part file came from which source. */
   contributions: Contribution[];
   /** The file came out wrong from several sources: what each contributed, to be compared with the right bytes. */
@@ -55,17 +63,20 @@ export interface Assembly {
 }
 
 export function createAssembly(
-  name: FileName,
-  expected: Digests | undefined,
+  { name, expected, revalidation }: ExpectedFile,
   part: Part,
   writer: PartWriter,
-  revalidation: Revalidation | undefined,
+  upstream: UpstreamClient,
+  stop: AbortSignal,
 ): Assembly {
+  writer.total = expected?.size ?? part.validator?.total;
   return {
     name,
     expected,
     writer,
     revalidation,
+    upstream,
+    stop,
     contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
     suspectRanges: [],
     validator: part.validator,
@@ -155,6 +166,14 @@ export function remainingBytes({ writer }: Assembly): number | undefined {
   return writer.total === undefined ? undefined : writer.total - writer.position;
 }
 
+/** A request to a source for bytes of the file. */
+export interface SourceRequest {
+  readonly source: Source;
+  readonly record: RequestRecorder;
+  /** Needs an expected hash; undefined for the rest of the file, or for all of it where it can't be resumed there. */
+  readonly range: Range | undefined;
+}
+
 /** A response that can be the file, from the byte reached or from the start. */
 export interface OpenedResponse {
   readonly source: Source;
@@ -182,15 +201,12 @@ function withCloseHook(response: UpstreamResponse, onClose: () => void): Upstrea
 
 async function openUrl(
   assembly: Assembly,
-  source: Source,
+  { source, record, range }: SourceRequest,
   url: string,
-  record: RequestRecorder,
-  range: Range | undefined,
-  upstream: UpstreamClient,
   clock: Clock,
-  stop: AbortSignal,
+  cancelled: AbortSignal,
 ): Promise<OpenedResponse> {
-  const { writer, revalidation } = assembly;
+  const { writer, revalidation, upstream } = assembly;
   const hashed = hasExpectedHash(assembly);
   // Without a hash, what another source said or sent of its file holds for that source alone.
   const begun = writer.position > 0 || assembly.url !== "";
@@ -200,10 +216,10 @@ async function openUrl(
   const { trustedOrigin } = source;
   const conditions = offset === 0 ? revalidation?.conditionalHeaders(source) : undefined;
   const request = { method: "GET", url, trustedOrigin, offset, end, validator: ifRange, conditions } as const;
-  const releaseSlot = await abortable(upstream.slots.acquire(), stop, (late) => late());
+  const releaseSlot = await abortable(upstream.slots.acquire(), cancelled, (late) => late());
   const askedAt = clock.now();
   const response = await upstream
-    .send(request, stop)
+    .send(request, cancelled)
     .then((sent) => withCloseHook(sent, releaseSlot))
     .catch((error: unknown) => {
       releaseSlot();
@@ -228,26 +244,22 @@ async function openUrl(
 }
 
 /**
- * Asks the source for the range, which needs an expected hash; without a range for the rest of the file, or for all of it where
- * it can't be resumed there. Writes nothing, so that several sources may be asked at once where a hash is expected.
+ * Sends the request, and returns the response with its first bytes. Writes nothing, so that several sources may be asked at once
+ * where a hash is expected.
+ * @param cancelled aborted when the response is not needed any more
  * @throws {SourceError}
  * @throws {NotModifiedError} when the stored file is the current one
  */
 export async function openResponse(
   assembly: Assembly,
-  source: Source,
-  record: RequestRecorder,
-  range: Range | undefined,
-  upstream: UpstreamClient,
+  request: SourceRequest,
   clock: Clock,
-  stop: AbortSignal,
+  cancelled: AbortSignal,
 ): Promise<OpenedResponse> {
-  const location = await abortable(source.locate(), stop);
+  const location = await abortable(request.source.locate(), cancelled);
   // Where the bytes here came from comes first.
   const isHere = (url: string) => assembly.validator?.url === maskCredentials(url);
-  return await firstUrl(location, isHere, (url) =>
-    openUrl(assembly, source, url, record, range, upstream, clock, stop),
-  );
+  return await firstUrl(location, isHere, (url) => openUrl(assembly, request, url, clock, cancelled));
 }
 
 /** Yields the chunks of the body, and measures how long each was waited for. */

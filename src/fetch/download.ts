@@ -14,11 +14,10 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
-import { type Assembly, createAssembly } from "./assembly.ts";
+import { type Assembly, createAssembly, type ExpectedFile } from "./assembly.ts";
 import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
-import type { Revalidation } from "./resume.ts";
 import type { SegmentLimits } from "./segments.ts";
 import type { PieceSize } from "./shared-reads.ts";
 import { createTail, type Tail } from "./tail.ts";
@@ -35,12 +34,7 @@ export interface CompletedDownload {
 }
 
 /** Which file to download, and what to do with it. */
-export interface DownloadPlan {
-  readonly name: FileName;
-  /** What the Manifest says; undefined where no package wants the name. */
-  readonly expected: Digests | undefined;
-  /** Set for files that may change under their name. */
-  readonly revalidation: Revalidation | undefined;
+export interface DownloadPlan extends ExpectedFile {
   /** Whether a client waits for it from the start; else it is wanted whether one does or not. */
   readonly urgent: boolean;
   /** Finds the sources; called before a slot is waited for, as it may take long (an ebuild has to be sourced). */
@@ -173,7 +167,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   }
 
   async function fetchAll(into: Assembly, part: Part, sources: SourceList): Promise<ComputedDigests> {
-    const fetchFrom = () => fetchWithFailover(into, sources, limits, upstream, clock, log, stop);
+    const fetchFrom = () => fetchWithFailover(into, sources, limits, clock, log);
     if (!(await abortable(part.reserve(), stop))) passThrough(into);
     try {
       return await fetchFrom();
@@ -210,10 +204,9 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   /** @param onArrived called when all bytes are here and right */
   async function fetchInto(slot: Slot, sources: SourceList, onArrived: () => void): Promise<void> {
     const part = plan.openPart();
-    const total = expected?.size ?? part.validator?.total;
     const algorithms = neededAlgorithms(expected ? [expected] : []);
-    const writer = createPartWriter(part, tail, total, hasher, algorithms, stop, slot.yield);
-    const into = createAssembly(name, expected, part, writer, revalidation);
+    const writer = createPartWriter(part, tail, hasher, algorithms, stop, slot.yield);
+    const into = createAssembly(plan, part, writer, upstream, stop);
     isNamed = part.named;
     assembly = into;
     const startedAt = performance.now();

@@ -55,22 +55,13 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const part = testPart(path, { rememberValidator: (validator) => void validators.push(validator) });
   const { limits, clock, log: logger } = await testDownloadDeps(hasher);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(
-    part,
-    createTail(createPieceSize()),
-    expected?.size,
-    hasher,
-    [],
-    stop,
-    () => undefined,
-  );
-  const assembly = createAssembly(FILE as DistfileName, expected, part, writer, undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const file = { name: FILE as DistfileName, expected, revalidation: undefined };
+  const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
   // Without a client nobody waits for a file of unknown size.
   const release = writer.tail.hold();
   try {
-    const computed = await fetchWithFailover(assembly, list, limits, testUpstreamClient(), clock, logger, stop).catch(
-      (error: unknown) => error,
-    );
+    const computed = await fetchWithFailover(assembly, list, limits, clock, logger).catch((error: unknown) => error);
     const ranges = upstreams.map(({ requests }) => requests.map(({ range }) => range ?? "whole"));
     return { ...log, computed, ranges, validators, right: hasContent(path, content) };
   } finally {

@@ -10,7 +10,6 @@ import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Range } from "../upstream/content-range.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, hasExpectedHash, isComplete, receiveFrom, remainingBytes } from "./assembly.ts";
 import { type Candidates, type FirstResponse, firstResponse } from "./hedge.ts";
 import { segmentBytes } from "./segment-plan.ts";
@@ -38,10 +37,8 @@ interface DownloadContext {
   /** Records of requests that went well, open until the file is verified. */
   readonly openRecords: Map<Source, RequestRecorder>;
   readonly limits: SegmentLimits;
-  readonly upstream: UpstreamClient;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly stop: AbortSignal;
 }
 
 function slownessLimit({ writer }: Assembly): SlownessLimit {
@@ -82,7 +79,7 @@ function firstRange(context: DownloadContext, source: Source): Range | undefined
 
 /** Receives what one source sends. @returns whether the file is complete */
 async function receiveAlone(context: DownloadContext, { opened, record, abort }: FirstResponse): Promise<boolean> {
-  const { assembly, attemptLog, openRecords, clock, stop } = context;
+  const { assembly, attemptLog, openRecords, clock } = context;
   const { source } = opened;
   const before = assembly.receivedBytes;
   const watch = createThroughputWatch((rate) => isSlow(context, source, rate), abort, slownessLimit(assembly));
@@ -91,7 +88,7 @@ async function receiveAlone(context: DownloadContext, { opened, record, abort }:
     openRecords.set(source, record);
     return true;
   } catch (error) {
-    const isFault = error instanceof SourceError && !stop.aborted;
+    const isFault = error instanceof SourceError && !assembly.stop.aborted;
     record.end(isFault ? outcomeOf(error) : "cancelled");
     if (!isFault) throw error;
     attemptLog.failed(source, error, assembly.receivedBytes - before);
@@ -101,7 +98,7 @@ async function receiveAlone(context: DownloadContext, { opened, record, abort }:
 
 /** Fetches the rest of the file from the source that answers first, and from others beside it. @returns whether it is complete */
 async function fetchRest(context: DownloadContext, firstSource: Source): Promise<boolean> {
-  const { assembly, queue, attemptLog, openRecords, limits, upstream, clock, stop } = context;
+  const { assembly, queue, attemptLog, openRecords, limits, clock } = context;
   const { writer } = assembly;
   let given: Source | undefined = firstSource;
   const candidates: Candidates = {
@@ -113,14 +110,14 @@ async function fetchRest(context: DownloadContext, firstSource: Source): Promise
     rangeFor: (source) => firstRange(context, source),
     failed: (source, error) => attemptLog.failed(source, error, 0),
   };
-  const first = await firstResponse(assembly, candidates, upstream, clock, stop);
+  const first = await firstResponse(assembly, candidates, clock);
   if (!first) return false;
   const { end, source } = first.opened;
   if ((end === undefined || end === writer.total) && !mayUseSegments(context, source)) {
     return await receiveAlone(context, first);
   }
   const sources = { candidates: () => queue.left, failed: attemptLog.failed };
-  const records = await fetchSegments(assembly, first, sources, limits, upstream, clock, stop);
+  const records = await fetchSegments(assembly, first, sources, limits, clock);
   for (const [one, record] of records) {
     openRecords.get(one)?.end("cancelled");
     openRecords.set(one, record);
@@ -159,12 +156,12 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
 
 /** Tries the sources of the queue until the file is complete and right; undefined when none is left to try. */
 async function fetchFromQueue(context: DownloadContext): Promise<ComputedDigests | undefined> {
-  const { assembly, queue, openRecords, clock, stop } = context;
+  const { assembly, queue, openRecords, clock } = context;
   // Bytes that are received and discarded over and over are no progress.
   const nextSource = () => queue.next(assembly.receivedBytes - assembly.discardedBytes);
   try {
     for (let source = nextSource(); source; source = nextSource()) {
-      if (queue.again) await abortable(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), stop);
+      if (queue.again) await abortable(clock.sleep(PAUSE_BEFORE_SECOND_ROUND_MS), assembly.stop);
       if (!isComplete(assembly) && !(await fetchRest(context, source))) continue;
       const computed = await verifyFile(context);
       if (computed) return computed;
@@ -187,20 +184,18 @@ export async function fetchWithFailover(
   assembly: Assembly,
   list: SourceList,
   limits: SegmentLimits,
-  upstream: UpstreamClient,
   clock: Clock,
   log: Logger,
-  stop: AbortSignal,
 ): Promise<ComputedDigests> {
   const attempts = new Map<Source, Attempt>();
   const withinLimit = createSourceLimit();
   let { refusals } = list;
-  for (let current: SourceList | undefined = list; current; current = await searchFurther(current, stop)) {
+  for (let current: SourceList | undefined = list; current; current = await searchFurther(current, assembly.stop)) {
     refusals = current.refusals;
     const queue = createSourceQueue(withinLimit(current.sources()));
     const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
     const openRecords = new Map<Source, RequestRecorder>();
-    const context = { assembly, queue, attemptLog, openRecords, limits, upstream, clock, log, stop };
+    const context = { assembly, queue, attemptLog, openRecords, limits, clock, log };
     const computed = await fetchFromQueue(context);
     if (computed) return computed;
   }

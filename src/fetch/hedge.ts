@@ -8,9 +8,7 @@ import type { RequestOutcome, RequestRecorder, Source } from "../distfile/source
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Range } from "../upstream/content-range.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, hasExpectedHash, type OpenedResponse, openResponse, remainingBytes } from "./assembly.ts";
-
 import { outcomeOf } from "./source-queue.ts";
 
 /** The sources that may be asked. */
@@ -92,10 +90,9 @@ async function nextEvent(candidates: ReadonlySet<Candidate>, mayAsk: boolean, cl
 export async function firstResponse(
   assembly: Assembly,
   sources: Candidates,
-  upstream: UpstreamClient,
   clock: Clock,
-  stop: AbortSignal,
 ): Promise<FirstResponse | undefined> {
+  const { stop } = assembly;
   const candidates = new Set<Candidate>();
   let exhausted = false;
 
@@ -103,13 +100,14 @@ export async function firstResponse(
     const record = source.startRequest(remainingBytes(assembly));
     const controller = new AbortController();
     const hedgeAt = mayHedge(assembly) ? clock.now() + source.hedgeDelayMs() : Number.POSITIVE_INFINITY;
-    const signal = AbortSignal.any([stop, controller.signal]);
+    const cancelled = AbortSignal.any([stop, controller.signal]);
+    const request = { source, record, range: sources.rangeFor(source) };
     const candidate: Candidate = {
       source,
       record,
       hedgeAt,
       controller,
-      settled: openResponse(assembly, source, record, sources.rangeFor(source), upstream, clock, signal).then(
+      settled: openResponse(assembly, request, clock, cancelled).then(
         (opened) => ({ candidate, opened }),
         (error: unknown) => ({ candidate, error }),
       ),

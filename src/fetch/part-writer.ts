@@ -79,7 +79,6 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 
 /**
  * @param tail gets its bytes from the writer
- * @param total size of the file, where it is known
  * @param algorithms to hash by beside BLAKE2B
  * @param stop ends write() where it waits for clients
  * @param onHeldUp called when bytes that are passed through wait for clients
@@ -87,7 +86,6 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
 export function createPartWriter(
   part: Part,
   tail: Tail,
-  total: number | undefined,
   hasher: Hasher,
   algorithms: readonly HashAlgorithm[],
   stop: AbortSignal,
@@ -162,7 +160,7 @@ export function createPartWriter(
 
   const writer: PartWriter = {
     tail,
-    total,
+    total: undefined,
     get position() {
       return ranges.front;
     },

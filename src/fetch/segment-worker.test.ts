@@ -47,8 +47,9 @@ async function runWorker(
   const path = folder.file(`part-${parts++}`);
   const part = testPart(path);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(createPieceSize()), content.size, hasher, [], stop, () => undefined);
-  const assembly = createAssembly(FILE as DistfileName, digestsOf(content), part, writer, undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const file = { name: FILE as DistfileName, expected: digestsOf(content), revalidation: undefined };
+  const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
   let rangesIgnored = 0;
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream.url, {
     hedgeDelayMs: () => 10,
@@ -79,15 +80,7 @@ async function runWorker(
     ...more,
   };
   try {
-    const failure = await runSegmentWorker(
-      assembly,
-      worker,
-      undefined,
-      scheduler,
-      testUpstreamClient(),
-      systemClock,
-      stop,
-    ).then(
+    const failure = await runSegmentWorker(assembly, worker, undefined, scheduler, systemClock).then(
       () => undefined,
       (error: unknown) => error,
     );

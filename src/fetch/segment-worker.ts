@@ -4,7 +4,6 @@
 import { SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
 import {
   type Assembly,
   addContribution,
@@ -13,7 +12,6 @@ import {
   type OpenedResponse,
   openResponse,
 } from "./assembly.ts";
-
 import type { Segment } from "./segment-plan.ts";
 import { createThroughputWatch, STREAMED, type ThroughputMeter } from "./throughput.ts";
 
@@ -55,9 +53,7 @@ async function requestSegment(
   worker: SegmentWorker,
   segment: Segment,
   scheduler: SegmentScheduler,
-  upstream: UpstreamClient,
   clock: Clock,
-  stop: AbortSignal,
 ): Promise<OpenedResponse> {
   const controller = new AbortController();
   worker.abort = (reason) => controller.abort(reason);
@@ -71,9 +67,10 @@ async function requestSegment(
     );
   }, limitMs);
   try {
+    const { source, record } = worker;
     const range = { offset: segment.position, end: segment.end };
-    const either = AbortSignal.any([stop, controller.signal]);
-    const opened = await openResponse(assembly, worker.source, worker.record, range, upstream, clock, either);
+    const cancelled = AbortSignal.any([assembly.stop, controller.signal]);
+    const opened = await openResponse(assembly, { source, record, range }, clock, cancelled);
     noteResponse(assembly, opened);
     return opened;
   } finally {
@@ -129,17 +126,16 @@ export async function runSegmentWorker(
   worker: SegmentWorker,
   begun: OpenedResponse | undefined,
   scheduler: SegmentScheduler,
-  upstream: UpstreamClient,
   clock: Clock,
-  stop: AbortSignal,
 ): Promise<void> {
+  const { stop } = assembly;
   let given = begun;
   while (!stop.aborted) {
     const segment = given ? worker.segment : await scheduler.nextSegment(worker);
     if (!segment) return;
     let opened = given;
     try {
-      opened ??= await requestSegment(assembly, worker, segment, scheduler, upstream, clock, stop);
+      opened ??= await requestSegment(assembly, worker, segment, scheduler, clock);
       if (opened.response.offset !== segment.start && !given) {
         // It ignores ranges: what it sends is here already, or comes from others.
         worker.retired = true;

@@ -6,7 +6,6 @@
 import { SourceError } from "../distfile/errors.ts";
 import type { RequestRecorder, Source } from "../distfile/source.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
 import type { Assembly, OpenedResponse } from "./assembly.ts";
 import type { FirstResponse } from "./hedge.ts";
 import { createParallelism, type LineCapacity } from "./parallelism.ts";
@@ -89,11 +88,9 @@ export async function fetchSegments(
   first: FirstResponse,
   sources: SegmentSources,
   limits: SegmentLimits,
-  upstream: UpstreamClient,
   clock: Clock,
-  stop: AbortSignal,
 ): Promise<ReadonlyMap<Source, RequestRecorder>> {
-  const { writer } = assembly;
+  const { writer, stop } = assembly;
   const total = writer.total ?? 0;
   const plan = createSegmentPlan(writer.gaps, total);
   const parallelism = createParallelism(limits.lineCapacity, clock);
@@ -153,7 +150,7 @@ export async function fetchSegments(
 
   async function run(worker: SegmentWorker, begun: OpenedResponse | undefined): Promise<void> {
     try {
-      await runSegmentWorker(assembly, worker, begun, scheduler, upstream, clock, stop);
+      await runSegmentWorker(assembly, worker, begun, scheduler, clock);
       records.set(worker.source, worker.record);
     } catch (error) {
       failed(worker, error);

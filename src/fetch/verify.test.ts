@@ -3,7 +3,7 @@ import type { Digests } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { digestsOf, type GeneratedContent, readContent } from "../testing/content.ts";
-import { recordedSource, testPart } from "../testing/downloads.ts";
+import { recordedSource, testPart, testUpstreamClient } from "../testing/downloads.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { addContribution, createAssembly } from "./assembly.ts";
 import { createPartWriter } from "./part-writer.ts";
@@ -28,8 +28,14 @@ afterAll(() => {
 function setUp(expected: Digests | undefined, revalidation?: Revalidation) {
   const part = testPart(folder.file(`part-${parts++}`));
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(createPieceSize()), content.size, hasher, [], stop, () => undefined);
-  const assembly = createAssembly("a" as DistfileName, expected, part, writer, revalidation);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const assembly = createAssembly(
+    { name: "a" as DistfileName, expected, revalidation },
+    part,
+    writer,
+    testUpstreamClient(),
+    stop,
+  );
   async function receive(source: typeof first, of: GeneratedContent, start: number, end: number): Promise<void> {
     await writer.write(readContent(of, start, end), start);
     addContribution(assembly, source, start, end);
