@@ -86,7 +86,7 @@ function fetchDeps(parts: ActionDeps): FetchDeps {
 export function composeActions(parts: ActionDeps): ComposedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, configuredRepositories } = parts;
+  const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, verify, configuredRepositories } = parts;
   const repositoriesReady = () => parts.refreshRepositories(false);
   const importDeps = {
     store,
@@ -101,9 +101,9 @@ export function composeActions(parts: ActionDeps): ComposedActions {
   const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
   return {
     actions: {
-      clean: stoppable(single("clean", createClean(parts)), signal),
+      clean: stoppable(single("clean", createClean({ eviction })), signal),
       fetch: stoppable(createFetch(fetchDeps(parts)), signal),
-      verify: stoppable(single("verify", createVerifyAction(parts)), signal),
+      verify: stoppable(single("verify", createVerifyAction({ verify })), signal),
       drop: stoppable(createDrop({ store, rows }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
       import: stoppable(single("import", createImport(importDeps)), signal),

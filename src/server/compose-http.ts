@@ -4,8 +4,10 @@
 import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
+import type { ApiState } from "../api/state.ts";
 import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
+import type { Config } from "../config/schema.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
 import { createAllow } from "../http/allow.ts";
 import { createEvents } from "../http/api/events.ts";
@@ -15,33 +17,37 @@ import { createDistfiles, type DistfilesDeps } from "../http/distfiles.ts";
 import { createMirrorFiles } from "../http/mirror-files.ts";
 import { createRequestLog } from "../http/request-log.ts";
 import { isIndexDamage } from "../index/open.ts";
+import type { Clock } from "../lib/clock.ts";
 import { infoLine, type Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
 import { createMetrics } from "../status/metrics.ts";
 import { createRegistry } from "../status/prometheus.ts";
-import { type ApiStateDeps, createApiState } from "../status/server-status.ts";
+import type { RequestStats } from "../status/request-stats.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import type { LoopGuard } from "../upstream/loop-guard.ts";
-import { createUpstreamClient, type UpstreamSettings } from "../upstream/request.ts";
-import type { ComposedStore } from "./compose-store.ts";
 
 export type App = ReturnType<typeof createApp>;
 
-export interface AppParts extends Omit<ApiStateDeps, "unavailableReason" | "degradedReason" | "eviction"> {
+export interface AppParts {
+  /** Its values may change. */
+  readonly settings: Config["server"];
   readonly cache: Cache;
   readonly mirrorFileCache: MirrorFileCache;
   readonly memoryCache: Pick<MemoryCache, "files" | "bytes">;
-  readonly actions: Actions;
+  readonly wantedByDigest: DistfilesDeps["wantedByDigest"];
   readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
-  readonly composedStore: Pick<ComposedStore, "eviction" | "degradedReason">;
-  /** Returns why no file can be verified, a sentence part; undefined where files are. */
-  readonly unverifiedReason: () => string | undefined;
-  readonly loopGuard: LoopGuard;
-  readonly settings: UpstreamSettings;
+  readonly upstreamFor: DistfilesDeps["upstreamFor"];
+  readonly isLoop: LoopGuard["isLoop"];
+  readonly actions: Actions;
+  readonly state: ApiState;
+  readonly stats: RequestStats;
+  readonly indexPath: string;
   readonly dashboard: DashboardFiles | undefined;
-  readonly isDraining: () => boolean;
+  readonly unavailableReason: () => string | undefined;
+  readonly degradedReason: () => string | undefined;
   /** Called when a query finds the index damaged. */
   readonly onIndexDamage: () => void;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -54,62 +60,44 @@ export interface ComposedApp {
 }
 
 export function composeApp(parts: AppParts): ComposedApp {
-  const { config, composedStore, loopGuard, stats } = parts;
+  const { settings, cache, mirrorFileCache, upstreamFor, state, stats, clock, log } = parts;
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
-  const unavailableReason = () => (parts.isDraining() ? "shutting down" : undefined);
-  const { eviction } = composedStore;
-
-  function degradedReason(): string | undefined {
-    const unverified = parts.unverifiedReason();
-    const reasons = [
-      composedStore.degradedReason(),
-      unverified === undefined ? undefined : `nothing is verified: ${unverified}`,
-    ].filter((reason) => reason !== undefined);
-    return reasons.length === 0 ? undefined : reasons.join("; ");
-  }
-
-  const state = createApiState({ ...parts, unavailableReason, degradedReason, eviction });
   const events = createEvents({
     state,
-    onError: (error) => parts.log.error("Cannot send events to watchers: {error}", { error }),
+    onError: (error) => log.error("Cannot send events to watchers: {error}", { error }),
   });
-  const metrics = createRegistry(
-    createMetrics({
-      stats,
-      state,
-      watchers: () => events.subscribers,
-      memory: () => parts.memoryCache,
-      indexPath: `${config.storage.location}/index.sqlite`,
-      clock: parts.clock,
-    }),
-  );
-  const { clock, log } = parts;
-  const upstreamFor = (request: Request) => createUpstreamClient(parts.settings, loopGuard.headersFor(request.headers));
+  const metrics = createMetrics({
+    stats,
+    state,
+    watchers: () => events.subscribers,
+    memory: () => parts.memoryCache,
+    indexPath: parts.indexPath,
+    clock,
+  });
   const app = createApp({
     distfiles: createDistfiles({
-      cache: parts.cache,
+      cache,
       clock,
-      wantedByDigest: (digest) => parts.repositories.entriesByDigest(digest),
+      wantedByDigest: parts.wantedByDigest,
       refreshRepositories: parts.refreshRepositories,
       upstreamFor,
-      layoutConf: () =>
-        formatLayoutConf(config.server.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
+      layoutConf: () => formatLayoutConf(settings.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
-    mirrorFiles: createMirrorFiles({ mirrorFileCache: parts.mirrorFileCache, clock, upstreamFor }),
+    mirrorFiles: createMirrorFiles({ mirrorFileCache, clock, upstreamFor }),
     requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
     state,
     events,
     actions: parts.actions,
     version,
-    metrics,
+    metrics: createRegistry(metrics),
     dashboard: parts.dashboard,
-    allow: { permits: (address) => allowed(config.server.allow).permits(address) },
-    guard: () => ({ token: config.server.admin_token, hostnames: [...config.server.hostnames, hostname()] }),
-    isLoop: loopGuard.isLoop,
+    allow: { permits: (address) => allowed(settings.allow).permits(address) },
+    guard: () => ({ token: settings.admin_token, hostnames: [...settings.hostnames, hostname()] }),
+    isLoop: parts.isLoop,
     isOverSocket: (request) => overSocket.has(request),
-    unavailableReason,
-    degradedReason,
+    unavailableReason: parts.unavailableReason,
+    degradedReason: parts.degradedReason,
     clock,
     log,
     onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),

@@ -34,7 +34,7 @@ export interface ComposedMirrorFiles {
 const DOWNLOAD_SLOTS = 16;
 /** Transfers that take longer than asking does, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
-/** Mirror files that clients wait for, in all and each (compose.ts). */
+/** Mirror files that clients wait for, in all and each (compose-distfiles.ts). */
 const MAX_QUEUED = 1_000;
 const MAX_QUEUED_PER_CLIENT = 125;
 /** Where no mirror could be asked, stored files are served without asking for so long. */

@@ -2,7 +2,7 @@
  * Puts together the ebuild repositories: scans those on disk, syncs those given as URLs.
  */
 import type { Config } from "../config/schema.ts";
-import { type Index, setAside } from "../index/open.ts";
+import { setAside } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -16,7 +16,8 @@ import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 export interface RepositoriesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
-  readonly index: Pick<Index, "manifestsPath">;
+  /** Path of the database with the Manifests; undefined where it is in memory. */
+  readonly manifestsPath: string | undefined;
   readonly rows: RepositoryRows;
   readonly onIndexDamage: () => void;
   /** Script of the scanning thread. */
@@ -57,13 +58,7 @@ function scanHere(rows: RepositoryRows): ScanThread {
   };
 }
 
-function composeScan({
-  index: { manifestsPath },
-  rows,
-  scanWorkerUrl,
-  onIndexDamage,
-  log,
-}: RepositoriesParts): ScanThread {
+function composeScan({ manifestsPath, rows, scanWorkerUrl, onIndexDamage, log }: RepositoriesParts): ScanThread {
   if (manifestsPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,

@@ -1,17 +1,12 @@
 /**
  * Composes the rooms into a server over one configuration: the only place that knows them all.
  */
-
 import { composeActions } from "../actions/actions.ts";
 import { createVerify } from "../actions/verify-files.ts";
 import type { Actions } from "../api/actions.ts";
 import { createHeads } from "../cache/heads.ts";
-import { type Cache, createCache } from "../cache/lookup.ts";
+import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
-import { createDistfileDownloads } from "../cache/miss.ts";
-import { createNegativeCache } from "../cache/negative-cache.ts";
-import { createPrefetch } from "../cache/prefetch.ts";
-import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
 import { recover } from "../cache/recover.ts";
 import { createStartDownload } from "../cache/start-download.ts";
 import { createStoredFiles } from "../cache/stored-files.ts";
@@ -21,6 +16,7 @@ import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
+import type { SegmentLimits } from "../fetch/segments.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
@@ -28,17 +24,17 @@ import type { Index } from "../index/open.ts";
 import { isLogLong } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { storeId } from "../index/store-id.ts";
-import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import { createRepositoryRefresh, unreadableNote } from "../repos/refresh.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
+import { createApiState } from "../status/server-status.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import type { Store } from "../store/store.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/request.ts";
+import { composeDistfiles } from "./compose-distfiles.ts";
 import { type App, composeApp } from "./compose-http.ts";
 import { composeMirrorFiles } from "./compose-mirror-files.ts";
 import { composeMirrors } from "./compose-mirrors.ts";
@@ -84,24 +80,6 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Names that no repository knows, asked for at once: random names must not cost upstream much. */
-const UNKNOWN_DOWNLOADS = 4;
-/** Downloads of unknown names that take longer than asking does, beside those that hold a slot. */
-const UNKNOWN_YIELDED_SLOTS = 28;
-/** Downloads that trickle in, or run at the speed of slow clients with 5 MiB in memory each, beside those that hold a slot. */
-const YIELDED_SLOTS = 32;
-/** Files whose sources are found at once, in all and for one client: an ebuild without metadata takes up to 20 seconds. */
-const RESOLVING = 256;
-const RESOLVING_PER_CLIENT = 16;
-/** Known names asked for by HEAD at once. */
-const HEADS = 16;
-/** Downloads that clients wait for, without a slot so far: more are refused, as these would be late anyway. */
-const MAX_QUEUED = 2_000;
-/** Downloads that one client may wait for at once: it may be the proxy of a whole network. */
-const MAX_QUEUED_PER_CLIENT = 250;
-/** The same for names that no repository knows, so that these never keep out others. */
-const MAX_UNKNOWN_QUEUED = 1_000;
-const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
 /** Actions have no deadline of their own, as sources have theirs: the longest timer that there is. */
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 const LOG_EVERY_MS = 500;
@@ -118,15 +96,13 @@ function releaseMemory(memoryCache: Pick<MemoryCache, "release">): void {
   if (memoryCache.release() >= WORTH_COLLECTING) Bun.gc(true);
 }
 
-/** The slots of downloads, and the places to wait for them: of names that a repository knows, of others, and of requests by HEAD. */
-function createSlots(config: Config) {
+/** Returns how many sources one file may come from, read from the configuration each time. */
+function segmentLimits({ fetcher }: Pick<Config, "fetcher">, clock: Clock): SegmentLimits {
   return {
-    queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
-    unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
-    resolving: createPrioritySemaphore(() => RESOLVING, 0, RESOLVING_PER_CLIENT),
-    downloads: createPrioritySemaphore(() => config.fetcher.max_downloads, YIELDED_SLOTS),
-    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
-    headSlots: createPrioritySemaphore(() => HEADS, 0),
+    get connections() {
+      return fetcher.connections_per_file;
+    },
+    lineCapacity: createLineCapacity(clock),
   };
 }
 
@@ -140,6 +116,18 @@ function createActionLookup(cache: Cache, mirrorFileCache: MirrorFileCache, upst
       : cache.lookup({ ...request, name, aliases: [], content: undefined }, NO_DEADLINE_MS);
 }
 
+/** Returns all reasons why the server is degraded, a sentence part; undefined where there is none. */
+function joinReasons(
+  storeReason: () => string | undefined,
+  unverifiedReason: () => string | undefined,
+): () => string | undefined {
+  return () => {
+    const unverified = unverifiedReason();
+    const reasons = [storeReason(), unverified === undefined ? undefined : `nothing is verified: ${unverified}`];
+    return reasons.filter((reason) => reason !== undefined).join("; ") || undefined;
+  };
+}
+
 /** Starts the timers, and returns what stops them. */
 function startTimers(work: readonly (readonly [everyMs: number, () => void])[]): () => void {
   const timers = work.map(([everyMs, run]) => setInterval(run, everyMs));
@@ -150,31 +138,37 @@ function startTimers(work: readonly (readonly [everyMs: number, () => void])[]):
 
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
-  const settings = upstreamSettings(config, parts.userAgent, clock);
-  const repositoryRows = createRepositoryRows(index.db);
+  const { db } = index;
+  const repositoryRows = createRepositoryRows(db);
+  const { entriesByName: wantedBy, entriesByDigest: wantedByDigest, entriesOf } = repositoryRows;
   const hasher = createHasher(parts.hashWorkerUrl);
+  const stats = createRequestStats(db, config, clock);
   const flights = createFlights({ clock, log });
-  const guard = createLoopGuard(storeId(index.db));
-  const ownUpstream = createUpstreamClient(settings, guard.headersFor(undefined));
-  const stats = createRequestStats(index.db, config, clock);
-  const negativeCache = createNegativeCache(() => config.fetcher.negative_ttl, clock);
-  const configuredRepositories = composeRepositories({ ...parts, rows: repositoryRows });
-  const { scans } = configuredRepositories;
-  const { hosts, mirrors } = composeMirrors({
+  const heads = createHeads(clock);
+  const loopGuard = createLoopGuard(storeId(db));
+  const settings = upstreamSettings(config, parts.userAgent, clock);
+  const ownUpstream = createUpstreamClient(settings, loopGuard.headersFor(undefined));
+
+  const configuredRepositories = composeRepositories({
     config,
-    db: index.db,
-    upstream: ownUpstream,
-    waits: settings.hostGate,
+    manifestsPath: index.manifestsPath,
+    rows: repositoryRows,
+    onIndexDamage: parts.onIndexDamage,
+    scanWorkerUrl: parts.scanWorkerUrl,
+    environment: parts.environment,
     clock,
     log,
   });
-  const wantedBy = (name: FileName) => repositoryRows.entriesByName(name);
+  const { scans, discovered, scanned: repositoriesScanned } = configuredRepositories;
+  const { onRepositoriesChanged, refreshRepositories } = createRepositoryRefresh(scans, clock, forgetFailures);
+  const waits = settings.hostGate;
+  const { hosts, mirrors } = composeMirrors({ config, db, upstream: ownUpstream, waits, clock, log });
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,
     wantedBy,
-    entriesOf: repositoryRows.entriesOf,
-    discovered: configuredRepositories.discovered,
-    rows: createEvaluationRows(index.db),
+    entriesOf,
+    discovered,
+    rows: createEvaluationRows(db),
     mirrors,
     hosts,
     sandbox: parts.sandbox,
@@ -182,18 +176,11 @@ export function compose(parts: Parts): Server {
     log,
   });
 
-  function forgetFailures(): void {
-    negativeCache.clear();
-    mirrorFiles.forgetFailures();
-    resolver.forgetFailures();
-  }
-
-  const { onRepositoriesChanged, refreshRepositories } = createRepositoryRefresh(scans, clock, forgetFailures);
   const composedStore = composeStore({
     storage: () => config.storage,
     mirrors: () => config.fetcher.mirrors,
     store,
-    db: index.db,
+    db,
     repositoriesRevision: () => repositoryRows.revision,
     configuredRepositories,
     hosts,
@@ -203,17 +190,9 @@ export function compose(parts: Parts): Server {
   });
   const { rows, recentHits, memoryCache, eviction, inUse } = composedStore;
   const storedFiles = createStoredFiles({ store, rows, hasher, clock, log });
-  const findSources = stats.counters.measureResolving(createFindSources(config, resolver, mirrors));
-  const limits = {
-    get connections() {
-      return config.fetcher.connections_per_file;
-    },
-    lineCapacity: createLineCapacity(clock),
-  };
-  const pieceSize = createPieceSize();
-  const heads = createHeads(clock);
+  const downloadDeps = { hasher, pieceSize: createPieceSize(), limits: segmentLimits(config, clock), clock, log };
   const startDownload = createStartDownload({
-    download: (plan, upstream) => createDownload(plan, upstream, { hasher, pieceSize, limits, clock, log }),
+    download: (plan, upstream) => createDownload(plan, upstream, downloadDeps),
     store,
     rows,
     reserve: composedStore.reserve,
@@ -224,59 +203,28 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
-  const distfileDownloads = createDistfileDownloads({
-    startDownload,
-    flights,
-    negativeCache,
+  const distfiles = composeDistfiles({
+    fetcher: config.fetcher,
+    store,
     rows,
-    findSources,
+    storedFiles,
+    recentHits,
+    memoryCache,
+    inUse,
+    spareBytes: eviction.spareBytes,
+    flights,
     heads,
-    ...createSlots(config),
+    startDownload,
+    findSources: stats.counters.measureResolving(createFindSources(config, resolver, mirrors)),
+    siblings: resolver.siblings,
+    wantedBy,
+    refreshRepositories,
+    repositoriesScanned,
+    unreadableNote: () => unreadableNote(scans.status()),
+    upstream: ownUpstream,
     clock,
     log,
   });
-  const prefetch = createPrefetch({
-    distfileDownloads,
-    flights,
-    negativeCache,
-    store,
-    wantedBy,
-    upstream: ownUpstream,
-  });
-  const readAhead = createReadAhead({
-    get maxDownloads() {
-      const { read_ahead, max_downloads } = config.fetcher;
-      return Math.min(read_ahead, Math.max(1, Math.floor(max_downloads / 2)));
-    },
-    siblings: (name, content) => resolver.siblings(name, content),
-    room: () => eviction.spareBytes(config.fetcher.max_downloads),
-    prefetch,
-    log,
-  });
-
-  function createDistfileCache(ahead: Pick<ReadAhead, "missed" | "served">): Cache {
-    return createCache({
-      storedFiles,
-      recentHits,
-      memoryCache,
-      rows,
-      inUse,
-      readAhead: ahead,
-      flights,
-      wantedBy,
-      refreshRepositories,
-      repositoriesScanned: configuredRepositories.scanned,
-      unreadableNote: () => unreadableNote(scans.status()),
-      get unknown() {
-        return config.fetcher.unknown;
-      },
-      distfileDownloads,
-      clock,
-      log,
-    });
-  }
-
-  const cache = createDistfileCache(readAhead);
   const mirrorFiles = composeMirrorFiles({
     storedFiles,
     rows,
@@ -289,13 +237,11 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
+  const { mirrorFileCache } = mirrorFiles;
+  const { prefetch, readAhead } = distfiles;
   const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
-
-  const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
-  // A user who names files wants these and no others, so nothing is read ahead.
-  const exactCache = createDistfileCache({ missed: () => undefined, served: () => undefined });
   const composedActions = composeActions({
-    lookup: createActionLookup(exactCache, mirrorFiles.mirrorFileCache, ownUpstream),
+    lookup: createActionLookup(distfiles.exactCache, mirrorFileCache, ownUpstream),
     flights,
     store,
     rows,
@@ -307,41 +253,62 @@ export function compose(parts: Parts): Server {
     verify,
     configuredRepositories,
     resolver,
-    entriesOf: repositoryRows.entriesOf,
+    entriesOf,
     maxDownloads: () => config.fetcher.max_downloads,
     refreshRepositories,
     onRepositoriesChanged,
   });
+  const { actions } = composedActions;
+
   let draining = false;
-  let stopTimers: () => void = () => undefined;
-  const { app, answerBySocket, closeEvents } = composeApp({
-    cache,
-    mirrorFileCache: mirrorFiles.mirrorFileCache,
-    memoryCache,
-    store,
-    rows,
-    flights,
-    clock,
-    log,
-    refreshRepositories,
-    actions: composedActions.actions,
+  const unavailableReason = () => (draining ? "shutting down" : undefined);
+  const degradedReason = joinReasons(composedStore.degradedReason, configuredRepositories.unverifiedReason);
+  const state = createApiState({
     stats,
     config,
-    db: index.db,
+    db,
+    rows,
     repositories: repositoryRows,
     repositoryStatus: scans.status,
-    discoveredRepositories: configuredRepositories.discovered,
-    repositoriesScanned: configuredRepositories.scanned,
+    discoveredRepositories: discovered,
+    repositoriesScanned,
     hosts,
+    store,
+    flights,
     readAhead,
-    composedStore,
-    unverifiedReason: configuredRepositories.unverifiedReason,
-    loopGuard: guard,
-    settings,
-    dashboard: parts.dashboard,
-    isDraining: () => draining,
-    onIndexDamage: parts.onIndexDamage,
+    unavailableReason,
+    degradedReason,
+    eviction,
+    clock,
   });
+  const { app, answerBySocket, closeEvents } = composeApp({
+    settings: config.server,
+    cache: distfiles.cache,
+    mirrorFileCache,
+    memoryCache,
+    wantedByDigest,
+    refreshRepositories,
+    upstreamFor: ({ headers }) => createUpstreamClient(settings, loopGuard.headersFor(headers)),
+    isLoop: loopGuard.isLoop,
+    actions,
+    state,
+    stats,
+    indexPath: index.path,
+    dashboard: parts.dashboard,
+    unavailableReason,
+    degradedReason,
+    onIndexDamage: parts.onIndexDamage,
+    clock,
+    log,
+  });
+  const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
+  let stopTimers: () => void = () => undefined;
+
+  function forgetFailures(): void {
+    distfiles.forgetFailures();
+    mirrorFiles.forgetFailures();
+    resolver.forgetFailures();
+  }
 
   async function settle(): Promise<void> {
     await Promise.all([recover(store, rows, clock, log), scans.ready]);
@@ -350,7 +317,7 @@ export function compose(parts: Parts): Server {
   return {
     app,
     settle,
-    actions: composedActions.actions,
+    actions,
     answerBySocket,
     drain() {
       draining = true;

@@ -1,0 +1,137 @@
+/**
+ * Puts together the cache of distfiles: the slots and queues of its downloads, and what is fetched ahead.
+ */
+import type { Heads } from "../cache/heads.ts";
+import { type Cache, type CacheDeps, createCache } from "../cache/lookup.ts";
+import { createDistfileDownloads, type DistfileDownloadsDeps } from "../cache/miss.ts";
+import { createNegativeCache } from "../cache/negative-cache.ts";
+import { createPrefetch, type Prefetch } from "../cache/prefetch.ts";
+import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
+import type { Config } from "../config/schema.ts";
+import type { Eviction } from "../eviction/evict.ts";
+import type { Flights } from "../fetch/flights.ts";
+import type { FileRows } from "../index/files.ts";
+import { createClientLimit } from "../lib/client-limit.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
+import type { Resolver } from "../resolver/resolver.ts";
+import type { Store } from "../store/store.ts";
+import type { UpstreamClient } from "../upstream/request.ts";
+
+export interface DistfilesParts {
+  /** Its values may change. */
+  readonly fetcher: Config["fetcher"];
+  readonly store: Store;
+  readonly rows: FileRows;
+  readonly storedFiles: CacheDeps["storedFiles"];
+  readonly recentHits: CacheDeps["recentHits"];
+  readonly memoryCache: CacheDeps["memoryCache"];
+  readonly inUse: CacheDeps["inUse"];
+  readonly spareBytes: Eviction["spareBytes"];
+  readonly flights: Flights;
+  readonly heads: Heads;
+  readonly startDownload: DistfileDownloadsDeps["startDownload"];
+  readonly findSources: DistfileDownloadsDeps["findSources"];
+  readonly siblings: Resolver["siblings"];
+  readonly wantedBy: CacheDeps["wantedBy"];
+  readonly refreshRepositories: CacheDeps["refreshRepositories"];
+  readonly repositoriesScanned: CacheDeps["repositoriesScanned"];
+  readonly unreadableNote: CacheDeps["unreadableNote"];
+  /** Sends requests that no client's request is behind. */
+  readonly upstream: UpstreamClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ComposedDistfiles {
+  readonly cache: Cache;
+  /** Fetches the file that is looked up and nothing ahead, for users who name the files that they want. */
+  readonly exactCache: Cache;
+  readonly prefetch: Prefetch;
+  readonly readAhead: ReadAhead;
+  /** Forgets which files no source had. */
+  forgetFailures(): void;
+}
+
+/** Names that no repository knows, asked for at once: random names must not cost upstream much. */
+const UNKNOWN_DOWNLOADS = 4;
+/** Downloads of unknown names that take longer than asking does, beside those that hold a slot. */
+const UNKNOWN_YIELDED_SLOTS = 28;
+/** Downloads that trickle in, or run at the speed of slow clients with 5 MiB in memory each, beside those that hold a slot. */
+const YIELDED_SLOTS = 32;
+/** Files whose sources are found at once, in all and for one client: an ebuild without metadata takes up to 20 seconds. */
+const RESOLVING = 256;
+const RESOLVING_PER_CLIENT = 16;
+/** Known names asked for by HEAD at once. */
+const HEADS = 16;
+/** Downloads that clients wait for, without a slot so far: more are refused, as these would be late anyway. */
+const MAX_QUEUED = 2_000;
+/** Downloads that one client may wait for at once: it may be the proxy of a whole network. */
+const MAX_QUEUED_PER_CLIENT = 250;
+/** The same for names that no repository knows, so that these never keep out others. */
+const MAX_UNKNOWN_QUEUED = 1_000;
+const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
+
+export function composeDistfiles(parts: DistfilesParts): ComposedDistfiles {
+  const { fetcher, store, rows, storedFiles, recentHits, memoryCache, inUse, flights, heads, clock, log } = parts;
+  const { wantedBy, refreshRepositories, repositoriesScanned, unreadableNote } = parts;
+  const negativeCache = createNegativeCache(() => fetcher.negative_ttl, clock);
+  const distfileDownloads = createDistfileDownloads({
+    startDownload: parts.startDownload,
+    flights,
+    negativeCache,
+    rows,
+    findSources: parts.findSources,
+    heads,
+    queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
+    unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
+    resolving: createPrioritySemaphore(() => RESOLVING, 0, RESOLVING_PER_CLIENT),
+    downloads: createPrioritySemaphore(() => fetcher.max_downloads, YIELDED_SLOTS),
+    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
+    headSlots: createPrioritySemaphore(() => HEADS, 0),
+    clock,
+    log,
+  });
+  const { upstream } = parts;
+  const prefetch = createPrefetch({ distfileDownloads, flights, negativeCache, store, wantedBy, upstream });
+  const readAhead = createReadAhead({
+    get maxDownloads() {
+      return Math.min(fetcher.read_ahead, Math.max(1, Math.floor(fetcher.max_downloads / 2)));
+    },
+    siblings: parts.siblings,
+    room: () => parts.spareBytes(fetcher.max_downloads),
+    prefetch,
+    log,
+  });
+
+  function createCacheWith(ahead: CacheDeps["readAhead"]): Cache {
+    return createCache({
+      storedFiles,
+      recentHits,
+      memoryCache,
+      rows,
+      inUse,
+      readAhead: ahead,
+      flights,
+      wantedBy,
+      refreshRepositories,
+      repositoriesScanned,
+      unreadableNote,
+      get unknown() {
+        return fetcher.unknown;
+      },
+      distfileDownloads,
+      clock,
+      log,
+    });
+  }
+
+  return {
+    cache: createCacheWith(readAhead),
+    exactCache: createCacheWith({ missed: () => undefined, served: () => undefined }),
+    prefetch,
+    readAhead,
+    forgetFailures: negativeCache.clear,
+  };
+}
