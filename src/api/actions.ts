@@ -33,6 +33,13 @@ export interface ActionReports {
   readonly import: schemas.ImportReport;
 }
 
+/** A line of the response to an action that reports its progress. */
+export type ActionLine<Report> =
+  | schemas.Progress
+  | { readonly kind: "alive" }
+  | { readonly kind: "result"; readonly result: Report }
+  | { readonly kind: "error"; readonly status: number; readonly detail: string };
+
 export type ActionName = keyof ActionRequests;
 
 export type Actions = { readonly [Name in ActionName]: Action<ActionRequests[Name], ActionReports[Name]> };

@@ -2,9 +2,11 @@
  * Parses the command line: which command with which operands, which configuration file, which settings are overridden; or
  * what to print before ending. Prints and reads nothing itself.
  */
+
 import { Command, CommanderError, Option } from "commander";
 import type { Override } from "../config/load.ts";
 import { nearest } from "../config/nearest.ts";
+import { entriesOf } from "../lib/records.ts";
 import { COMMANDS, type CommandDefinition, type CommandName } from "./commands.ts";
 import { EXIT_USAGE } from "./exit.ts";
 
@@ -184,9 +186,9 @@ function createProgram(
       if (program.args[0] !== undefined) unknownCommand(program, program.args[0]);
     });
   addOptions(program, overrides);
-  for (const [name, definition] of Object.entries(COMMANDS)) {
+  for (const [name, definition] of entriesOf(COMMANDS)) {
     const child = addCommand(program, name, definition);
-    child.action(() => onCommand(name as CommandName, child));
+    child.action(() => onCommand(name, child));
   }
   program
     .command("help")

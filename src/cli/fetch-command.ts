@@ -57,8 +57,8 @@ export async function fetchCommand(
   operands: readonly string[],
   options: CommandOptions,
 ): Promise<ActionCommand<"fetch">> {
-  const packages = (options["package"] ?? []) as readonly string[];
-  const version = options["version"];
+  const { package: named, version } = options;
+  const packages = typeof named === "object" ? named : [];
   if (operands.length + packages.length === 0)
     throw new UsageError("fetch: expected FILE..., --package CAT/PKG, or - for standard input, got nothing");
   if (typeof version === "string" && packages.length === 0) {

@@ -2,8 +2,7 @@
  * Sends requests to the server that holds the store, through the store's Unix socket.
  */
 import * as v from "valibot";
-import type { Progress } from "../api/action-schemas.ts";
-import { ActionError, type ActionName, type ActionOptions } from "../api/actions.ts";
+import { ActionError, type ActionLine, type ActionName, type ActionOptions } from "../api/actions.ts";
 import { ProblemSchema } from "../api/schemas.ts";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { socketPath } from "../server/control-socket.ts";
@@ -11,19 +10,13 @@ import { socketPath } from "../server/control-socket.ts";
 /** The report of the action, or that no server listens on the socket. */
 type ActionResponse<Report> = { readonly report: Report } | "no server";
 
-type Line =
-  | Progress
-  | { readonly kind: "alive" }
-  | { readonly kind: "result"; readonly result: unknown }
-  | { readonly kind: "error"; readonly status: number; readonly detail: string };
-
 /** A server runs on the store, but does not answer as it should. */
 export class ServerUnreachableError extends Error {}
 
 /** Codes of errors that mean: nothing listens on the socket. */
 const NO_LISTENER = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
 
-async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<Line> {
+async function* readLines(body: ReadableStream<Uint8Array>): AsyncIterable<ActionLine<unknown>> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const bytes of body) {

@@ -2,6 +2,7 @@
  * Declares every setting: section, kind, default and documentation. Code uses the names of the file; sizes are in bytes,
  * durations in milliseconds.
  */
+import { entriesOf } from "../lib/records.ts";
 import {
   cidrs,
   duration,
@@ -213,12 +214,8 @@ export interface Setting {
 
 /** Returns all settings, in the order of the reference. */
 export function allSettings(): readonly Setting[] {
-  return Object.entries(SCHEMA).flatMap(([section, keys]) =>
-    Object.entries(keys).map(([name, found]) => ({
-      section: section as SectionName,
-      name,
-      key: found as Key<unknown>,
-    })),
+  return entriesOf<SectionName, Readonly<Record<string, Key<unknown>>>>(SCHEMA).flatMap(([section, keys]) =>
+    Object.entries(keys).map(([name, key]) => ({ section, name, key })),
   );
 }
 

@@ -3,7 +3,7 @@
  * origin of the page; no other server is contacted.
  */
 import type { Progress } from "../api/action-schemas.ts";
-import type { ActionName, ActionReports } from "../api/actions.ts";
+import type { ActionLine, ActionName, ActionReports } from "../api/actions.ts";
 import type { Problem } from "../api/schemas.ts";
 
 const PREFIX = "/api/v1";
@@ -52,13 +52,6 @@ export async function get<T>(path: string, signal: AbortSignal): Promise<T> {
   if (!response.ok) throw await errorOf(response);
   return (await response.json()) as T;
 }
-
-/** One line of the response to an action. */
-type ActionLine =
-  | Progress
-  | { readonly kind: "alive" }
-  | { readonly kind: "result"; readonly result: ActionReports[DashboardAction] }
-  | { readonly kind: "error"; readonly status: number; readonly detail: string };
 
 /** Splits a stream into lines as they arrive. */
 export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
@@ -115,7 +108,7 @@ export async function runAction(
   });
   if (!response.ok || !response.body) throw await errorOf(response);
   for await (const text of linesOf(response.body)) {
-    const line = JSON.parse(text) as ActionLine;
+    const line = JSON.parse(text) as ActionLine<ActionReports[DashboardAction]>;
     if (line.kind === "progress") onProgress(line);
     if (line.kind === "result") return line.result;
     if (line.kind === "error") throw new ApiError(line.status, line.detail);

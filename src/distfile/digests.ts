@@ -2,6 +2,7 @@
  * Describes what a Manifest promises of a file's bytes: its size and hashes (GLEP 74, `DIST name size HASH hex …`). The strongest
  * hash that can be computed here decides: BLAKE2B, else SHA512, else the best of the others. A size alone proves nothing.
  */
+import { keysOf } from "../lib/records.ts";
 import type { DistfileName } from "./name.ts";
 
 /**
@@ -25,7 +26,7 @@ export type HashAlgorithm = "SHA512" | OtherAlgorithm;
 export type OtherHash = `${OtherAlgorithm} ${string}`;
 
 /** The strongest first. */
-export const OTHER_ALGORITHMS = Object.keys(OTHER_HASHES) as readonly OtherAlgorithm[];
+export const OTHER_ALGORITHMS: readonly OtherAlgorithm[] = keysOf(OTHER_HASHES);
 
 /** Returns the algorithm's name in node:crypto. */
 export function cryptoName(algorithm: HashAlgorithm): string {

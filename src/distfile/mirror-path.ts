@@ -28,17 +28,18 @@ export function isMirrorPath(name: FileName): name is MirrorPath {
   return name.includes("/");
 }
 
-/** Returns the path, or undefined where no mirror can have a file there. */
-function parsePath(text: string): MirrorPath | undefined {
+/** Returns whether a mirror can have a file there. */
+function isPath(text: string): text is MirrorPath {
   const [first = "", ...rest] = text.split("/");
   const isBelow = rest.length > 0 && rest[0] !== STAGE_FOLDER && MIRROR_FOLDERS.some((folder) => folder === first);
-  const isPath = isBelow && rest.every((segment) => parseDistfileName(segment) !== undefined) && !text.includes("\\");
-  return isPath && Buffer.byteLength(text) <= MAX_PATH_BYTES ? (text as MirrorPath) : undefined;
+  if (!isBelow || !rest.every((segment) => parseDistfileName(segment) !== undefined)) return false;
+  return !text.includes("\\") && Buffer.byteLength(text) <= MAX_PATH_BYTES;
 }
 
 /** Returns the name of a distfile or the path of a mirror file; undefined where the text is neither. */
 export function parseFileName(text: string): FileName | undefined {
-  return text.includes("/") ? parsePath(text) : parseDistfileName(text);
+  if (!text.includes("/")) return parseDistfileName(text);
+  return isPath(text) ? text : undefined;
 }
 
 /**
@@ -56,8 +57,8 @@ export function parseMirrorPath(path: string): MirrorPath | "folder" | "bad" {
     // A slash that was encoded is no separator.
     if (segments.some((segment) => segment.includes("/"))) return "bad";
     const decoded = segments.join("/");
-    if (isFolder) return segments.length === 1 || parsePath(decoded) ? "folder" : "bad";
-    return parsePath(decoded) ?? "bad";
+    if (isFolder) return segments.length === 1 || isPath(decoded) ? "folder" : "bad";
+    return isPath(decoded) ? decoded : "bad";
   } catch {
     // Not UTF-8 or not percent-encoded.
     return "bad";
@@ -71,13 +72,14 @@ const COMPANION = /\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONT
  * Returns the path of the file that this one belongs to, which may be itself: a file, its digests and its signature are made
  * together, and only those of one time agree.
  */
-export function stemOf(path: MirrorPath): string {
+export function stemOf(path: string): string {
   const stem = path.replace(COMPANION, "");
   if (stem.endsWith("/")) return path;
-  return stem === path ? path : stemOf(stem as MirrorPath);
+  return stem === path ? path : stemOf(stem);
 }
 
-/** Returns the path of a file that says something about this one, such as `snapshots/x.tar.xz.md5sum`. */
-export function companionOf(path: MirrorPath, suffix: string): MirrorPath {
-  return `${stemOf(path)}${suffix}` as MirrorPath;
+/** Returns the path of a file that says something about this one, such as `snapshots/x.tar.xz.md5sum`; undefined if too long. */
+export function companionOf(path: MirrorPath, suffix: string): MirrorPath | undefined {
+  const companion = `${stemOf(path)}${suffix}`;
+  return isPath(companion) ? companion : undefined;
 }

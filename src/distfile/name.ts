@@ -15,10 +15,12 @@ export const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const FORBIDDEN = /[/\u0000-\u001f\u007f-\u009f]/;
 
+function isDistfileName(text: string): text is DistfileName {
+  if (text === "" || text === "." || text === "..") return false;
+  return !FORBIDDEN.test(text) && text.isWellFormed() && Buffer.byteLength(text) <= MAX_NAME_BYTES;
+}
+
 /** Returns the name, or undefined where the text cannot name a file (empty, `.`, `..`, `/`, control characters, too long). */
 export function parseDistfileName(text: string): DistfileName | undefined {
-  if (text === "" || text === "." || text === "..") return undefined;
-  if (FORBIDDEN.test(text) || !text.isWellFormed()) return undefined;
-  if (Buffer.byteLength(text) > MAX_NAME_BYTES) return undefined;
-  return text as DistfileName;
+  return isDistfileName(text) ? text : undefined;
 }

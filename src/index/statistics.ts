@@ -3,29 +3,33 @@
  * Counted in memory, as a hit must not wait for the disk, and written in batches. Old buckets are forgotten,
  * so the table never has more than some four thousand rows.
  */
+
 import { and, eq, gte, lt, or, sql } from "drizzle-orm";
 import { RESOLUTIONS, type Resolution } from "../distfile/reporting.ts";
 import type { Clock } from "../lib/clock.ts";
+import { keysOf } from "../lib/records.ts";
 import type { IndexDatabase } from "./open.ts";
 import { statistics } from "./schema.ts";
 
 /** The counters: requests and bytes sent by outcome, bytes fetched by kind of source. */
-export const MEASURES = [
-  "hits",
-  "misses",
-  "joined",
-  "absent",
-  "failed",
-  "refused",
-  "other",
-  "hitBytes",
-  "missBytes",
-  "joinedBytes",
-  "mirrorBytes",
-  "uriBytes",
-] as const;
+export const ZEROS = {
+  hits: 0,
+  misses: 0,
+  joined: 0,
+  absent: 0,
+  failed: 0,
+  refused: 0,
+  other: 0,
+  hitBytes: 0,
+  missBytes: 0,
+  joinedBytes: 0,
+  mirrorBytes: 0,
+  uriBytes: 0,
+};
 
-export type Measure = (typeof MEASURES)[number];
+const MEASURES = keysOf(ZEROS);
+
+export type Measure = keyof typeof ZEROS;
 export type Measures = Readonly<Record<Measure, number>>;
 
 export interface Bucket extends Measures {
@@ -54,12 +58,6 @@ const KEPT: Readonly<Record<Resolution, number>> = { minute: 24 * 60, hour: 31 *
 const PRUNE_EVERY_MS = 60 * MINUTE_MS;
 
 type Counts = Record<Measure, number>;
-
-function zeros(): Counts {
-  const counts: Partial<Counts> = {};
-  for (const measure of MEASURES) counts[measure] = 0;
-  return counts as Counts;
-}
 
 function addAll(counts: Counts, more: Measures): void {
   for (const measure of MEASURES) counts[measure] += more[measure];
@@ -90,10 +88,10 @@ function prepare(db: IndexDatabase) {
 
 export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
   const prepared = prepare(db);
-  const sinceStart = zeros();
+  const sinceStart = { ...ZEROS };
   /** Not written yet, by the minute that they belong to. */
   let pending = new Map<number, Counts>();
-  let [current, currentAt] = [zeros(), Number.NEGATIVE_INFINITY];
+  let [current, currentAt] = [{ ...ZEROS }, Number.NEGATIVE_INFINITY];
   let prunedAt = Number.NEGATIVE_INFINITY;
 
   function forgetOld(now: number): void {
@@ -114,7 +112,7 @@ export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
       // One division less for each request; a clock set back counts too.
       if (now - currentAt >= MINUTE_MS || now < currentAt) {
         currentAt = beginOf(now, "minute");
-        current = pending.get(currentAt) ?? zeros();
+        current = pending.get(currentAt) ?? { ...ZEROS };
         pending.set(currentAt, current);
       }
       current[measure] += amount;
@@ -122,7 +120,7 @@ export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
     },
     sinceStart,
     allTime() {
-      const counts = zeros();
+      const counts = { ...ZEROS };
       const [row] = prepared.since.all({ resolution: "total", since: 0 });
       if (row) addAll(counts, row);
       for (const unwritten of pending.values()) addAll(counts, unwritten);
@@ -133,7 +131,7 @@ export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
       const last = beginOf(clock.now(), resolution);
       const first = last - (points - 1) * widthMs;
       const buckets = new Map<number, Counts>();
-      for (let at = first; at <= last; at += widthMs) buckets.set(at, zeros());
+      for (let at = first; at <= last; at += widthMs) buckets.set(at, { ...ZEROS });
       const add = (at: number, counts: Measures) => {
         const bucket = buckets.get(beginOf(at, resolution));
         if (bucket) addAll(bucket, counts);

@@ -65,7 +65,3 @@ export function samplesOf<T>(
 ): readonly Sample[] {
   return Object.entries(table).map(([key, entry]) => ({ labels: { [label]: key }, value: read(entry) }));
 }
-
-export function entries<K extends string, V>(record: Readonly<Record<K, V>>): [K, V][] {
-  return Object.entries(record) as [K, V][];
-}

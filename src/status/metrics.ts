@@ -2,10 +2,12 @@
  * Lists the metrics of the server: their names, what they mean, and where their values come from. Labels are few: outcomes,
  * kinds, configured mirrors and repositories, never files or clients.
  */
+
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import type { ApiState } from "../api/state.ts";
 import type { Clock } from "../lib/clock.ts";
-import { counter, entries, gauge, histogram, type Labels, type Metric, type Sample, samplesOf } from "./metric.ts";
+import { entriesOf } from "../lib/records.ts";
+import { counter, gauge, histogram, type Labels, type Metric, type Sample, samplesOf } from "./metric.ts";
 import { BYTE_COLUMNS, COLUMNS, type RequestStats } from "./request-stats.ts";
 
 export interface MetricsDeps {
@@ -40,7 +42,7 @@ function requestMetrics({ stats }: MetricsDeps): readonly Metric[] {
     ),
     gauge("portcache_requests_in_flight", "Requests for files whose response has not ended.", () => stats.inFlight),
     histogram("portcache_first_byte_seconds", "Time from a request to the head of its response, by outcome.", () =>
-      entries(counters.firstByte).map(([outcome, buckets]) => ({ labels: { outcome }, buckets })),
+      entriesOf(counters.firstByte).map(([outcome, buckets]) => ({ labels: { outcome }, buckets })),
     ),
   ];
 }
@@ -59,15 +61,15 @@ function fetchMetrics({ stats, state }: MetricsDeps): readonly Metric[] {
       "portcache_upstream_requests_total",
       "Requests to upstream for files, by kind of source and outcome.",
       () =>
-        entries(counters.upstreamRequests).flatMap(([source, outcomes]) =>
-          entries(outcomes).map(([outcome, value]) => ({ labels: { source, outcome }, value })),
+        entriesOf(counters.upstreamRequests).flatMap(([source, outcomes]) =>
+          entriesOf(outcomes).map(([outcome, value]) => ({ labels: { source, outcome }, value })),
         ),
       ["source", "outcome"],
     ),
     histogram(
       "portcache_download_duration_seconds",
       "Duration of downloads from the first request for the file, by result.",
-      () => entries(counters.downloads).map(([result, buckets]) => ({ labels: { result }, buckets })),
+      () => entriesOf(counters.downloads).map(([result, buckets]) => ({ labels: { result }, buckets })),
     ),
     histogram(
       "portcache_resolve_duration_seconds",
@@ -147,7 +149,7 @@ function storeMetrics({ stats, state, memory, indexPath }: MetricsDeps): readonl
   const { counters } = stats;
   const store = () => state.status().store;
   const evicted = (read: (one: { readonly files: number; readonly bytes: number }) => number): Sample[] =>
-    entries(counters.evicted).map(([reason, one]) => ({ labels: { reason }, value: read(one) }));
+    entriesOf(counters.evicted).map(([reason, one]) => ({ labels: { reason }, value: read(one) }));
   return [
     gauge("portcache_store_files", "Files in the store.", () => store().files),
     gauge("portcache_store_bytes", "Bytes of the files in the store.", () => store().bytes),

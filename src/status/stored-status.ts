@@ -7,7 +7,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { createFileList } from "../index/file-list.ts";
 import { readIndex } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
-import { createStatistics, MEASURES, type Measures } from "../index/statistics.ts";
+import { createStatistics, ZEROS } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
@@ -31,8 +31,6 @@ export interface StoreStatus extends Pick<Status, "version" | "store" | "all_tim
   readonly downloads_waiting: number;
 }
 
-const NOTHING_MEASURED = Object.fromEntries(MEASURES.map((measure) => [measure, 0])) as Measures;
-
 /** @throws {NoStoreError} */
 export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   const { location, max_size, min_free } = config.storage;
@@ -53,7 +51,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
       max_bytes: max_size === 0 ? null : max_size,
       ...spaceOf(storeVolumes(location), min_free),
     },
-    all_time: totalsOf(index?.measures ?? NOTHING_MEASURED),
+    all_time: totalsOf(index?.measures ?? ZEROS),
     repositories: {
       total: index?.repositories ?? 0,
       ...(index?.counts ?? { packages: 0, distfiles: 0 }),

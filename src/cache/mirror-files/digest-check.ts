@@ -37,7 +37,8 @@ async function storedDigest(
 ): Promise<StoredDigest | undefined> {
   for (const suffix of SUFFIXES) {
     const digestFile = companionOf(path, suffix);
-    const found = digestFile === path ? undefined : await storedMirrorFiles.find(digestFile);
+    if (digestFile === undefined || digestFile === path) continue;
+    const found = await storedMirrorFiles.find(digestFile);
     if (!found || found.stored.file.size > MAX_BYTES) continue;
     try {
       const digest = digestIn(readFileSync(found.stored.file.path, "utf8"), nameOf(path));

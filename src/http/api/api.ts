@@ -41,10 +41,12 @@ function decodeName(text: string): string {
 }
 
 async function routeResponse(request: Request, route: Route, state: ApiState): Promise<Response> {
-  const given = Object.fromEntries(queryOf(request.url));
-  const query = v.safeParse(route.query ?? v.object({}), given);
-  if (!query.success) return problem(400, `Invalid query: ${shown(issuesText(query.issues))}.`);
-  return json(await route.answer(state, query.output));
+  try {
+    return json(await route.answer(state, Object.fromEntries(queryOf(request.url))));
+  } catch (error) {
+    if (!(error instanceof v.ValiError)) throw error;
+    return problem(400, `Invalid query: ${shown(issuesText(error.issues))}.`);
+  }
 }
 
 function fileResponse({ url }: Request, state: ApiState): Response {

@@ -26,14 +26,15 @@ export async function parseInSteps<T>(
   schema: v.GenericSchema<unknown, T>,
   value: unknown,
 ): Promise<v.SafeParseResult<v.GenericSchema<unknown, T>>> {
-  const long = isObject(value) ? Object.entries(value).filter(([, list]) => isLong(list)) : [];
+  const fields = isObject(value) ? Object.entries(value) : [];
+  const long = fields.flatMap(([key, list]) => (isLong(list) ? [{ key, list }] : []));
   if (!isObject(value) || long.length === 0) return v.safeParse(schema, value);
   const endStep = createSteps();
   const short = { ...value };
-  for (const [key, list] of long) short[key] = (list as readonly unknown[]).slice(0, STEP_ENTRIES);
+  for (const { key, list } of long) short[key] = list.slice(0, STEP_ENTRIES);
   const first = v.safeParse(schema, short);
   if (!first.success || !isObject(first.output)) return first;
-  for (const [key, list] of long as [string, readonly unknown[]][]) {
+  for (const { key, list } of long) {
     const parsed = [first.output[key]];
     for (let at = STEP_ENTRIES; at < list.length; at += STEP_ENTRIES) {
       await endStep();

@@ -7,6 +7,7 @@ import * as actions from "../../api/action-schemas.ts";
 import type { ActionName } from "../../api/actions.ts";
 import { FileDetailsSchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
 import * as schemas from "../../api/schemas.ts";
+import { keysOf } from "../../lib/records.ts";
 import { ACTION_REQUESTS } from "./post.ts";
 import { type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
 
@@ -45,8 +46,8 @@ const OPTIONS = {
 } as const;
 
 /** Strips what the enclosing document declares once: the dialect and the shared definitions. */
-function plain(schema: object): Json {
-  const { $schema: _dialect, $defs: _defs, ...rest } = schema as Record<string, unknown>;
+function plain(schema: ReturnType<typeof toJsonSchema>): Json {
+  const { $schema: _dialect, $defs: _defs, ...rest } = schema;
   return rest;
 }
 
@@ -71,8 +72,11 @@ function parametersOf({ path, query }: Described): readonly Json[] {
   const inPath = path.includes("{name}")
     ? [{ name: "name", in: "path", required: true, description: "a file's name", schema: { type: "string" } }]
     : [];
-  const properties = query ? (input(query)["properties"] as Record<string, Json> | undefined) : undefined;
-  const inQuery = Object.entries(properties ?? {}).map(([name, schema]) => ({ name, in: "query", schema }));
+  const inQuery = Object.entries(query?.entries ?? {}).map(([name, entry]) => ({
+    name,
+    in: "query",
+    schema: input(entry),
+  }));
   return [...inPath, ...inQuery];
 }
 
@@ -119,8 +123,8 @@ function readPaths(): Json {
 
 function actionPaths(): Json {
   return Object.fromEntries(
-    Object.entries(ACTION_REQUESTS).map(([name, request]) => {
-      const { summary, report } = ACTIONS[name as ActionName];
+    keysOf(ACTION_REQUESTS).map((name) => {
+      const { summary, report } = ACTIONS[name];
       const lines = {
         "application/x-ndjson": {
           schema: {
@@ -134,7 +138,7 @@ function actionPaths(): Json {
         summary,
         tags: ["actions"],
         security: [{ token: [] }],
-        requestBody: { required: true, content: { "application/json": { schema: input(request) } } },
+        requestBody: { required: true, content: { "application/json": { schema: input(ACTION_REQUESTS[name]) } } },
         responses: { "200": answer(summary, report, lines), default: PROBLEM },
       };
       return [`/${name}`, { post }];

@@ -47,10 +47,14 @@ const KEEP_ALIVE_MS = 5_000;
 const CLIENT_CLOSED = "the client closed the connection";
 const PREFIX = "/api/v1/";
 
+function isAction(name: string): name is ActionName {
+  return Object.hasOwn(ACTION_REQUESTS, name);
+}
+
 /** Returns the action of a request path. */
 export function actionAt(path: string): ActionName | undefined {
   const name = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : "";
-  return Object.hasOwn(ACTION_REQUESTS, name) ? (name as ActionName) : undefined;
+  return isAction(name) ? name : undefined;
 }
 
 /** Reads the body; undefined if it is too large. */

@@ -1,7 +1,7 @@
 /**
  * Lists the GET routes of /api/v1 with their summaries, schemas and handlers. The OpenAPI document is generated from this table.
  */
-import type * as v from "valibot";
+import * as v from "valibot";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
 import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema } from "../../api/queries.ts";
 import {
@@ -29,8 +29,8 @@ export interface Described {
 }
 
 export interface Route extends Described {
-  /** Takes a query that its schema has validated. */
-  readonly answer: (state: ApiState, query: unknown) => unknown;
+  /** @throws {v.ValiError} if the query is not valid */
+  readonly answer: (state: ApiState, query: Readonly<Record<string, string>>) => unknown;
 }
 
 function route<R extends Schema>(
@@ -49,7 +49,7 @@ function queried<Q extends QuerySchema, R extends Schema>(
   response: R,
   answer: (state: ApiState, query: v.InferOutput<Q>) => v.InferOutput<R> | Promise<v.InferOutput<R>>,
 ): Route {
-  return { path, summary, query, response, answer: (state, given) => answer(state, given as v.InferOutput<Q>) };
+  return { path, summary, query, response, answer: (state, given) => answer(state, v.parse(query, given)) };
 }
 
 export const FILE_ROUTE: Described = {
