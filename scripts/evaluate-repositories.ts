@@ -1,13 +1,9 @@
 /**
- * Evaluates every ebuild of whole repositories and compares the results with the repositories' own md5-cache:
+ * Evaluates every ebuild of whole repositories, and compares the results with the repositories' own md5-cache, and those of a
+ * sample with Portage's own `bin/ebuild.sh depend` (a checkout's). NAME is a repository's name in the masters of others.
  *
  *   bun scripts/evaluate-repositories.ts [--sandbox bubblewrap|unshare|none]
- *     [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] REPOSITORY…
- *
- * A REPOSITORY is a path or NAME=PATH, where NAME is another name of it in the masters of other repositories. --portage also
- * runs Portage's own `bin/ebuild.sh depend` (bash only, none of its Python) on the ebuilds of a sample of packages, all on the
- * same core, and compares results and speed; --only-sample runs nothing else. Exits 1 if ebuilds fail, or if something differs
- * that should not.
+ *     [--portage CHECKOUT [--sample PACKAGES [--only-sample]]] [NAME=]PATH…
  */
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";

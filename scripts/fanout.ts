@@ -1,11 +1,8 @@
 /**
- * Measures many clients on one cold file of a slow mirror: how often the mirror is asked, how soon each client has its first
- * byte, whether each gets the right bytes, and how much memory the server takes for it.
+ * Measures many clients on one cold file of a slow mirror: requests to the mirror, time to first byte, right bytes, memory. Of the
+ * clients, `--slow` read no faster than `--slow-mib` MiB/s. Exits 1 if a bound is broken. Needs curl, cmp and Linux' /proc.
  *
  *   bun scripts/fanout.ts [--clients 50] [--mib 200] [--mirror-mib 20] [--slow 20] [--slow-mib 1]
- *
- * --mirror-mib: MiB/s the mirror sends; --slow: how many of the clients read no faster than --slow-mib MiB/s. Exits 1 if a
- * bound is broken. Needs curl, cmp and Linux' /proc.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

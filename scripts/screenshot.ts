@@ -1,10 +1,8 @@
 /**
- * Takes the picture of the dashboard that README.md shows: a server with toy mirrors, one of them down, a small
- * repository, and two clients on loopback, seen by Chromium.
+ * Takes the picture of the dashboard that README.md shows: a server with toy mirrors, one of them down, a small repository and two
+ * clients, seen by Chromium. Needs dist/portcache (scripts/build), chromium and curl.
  *
  *   bun scripts/screenshot.ts FILE.png
- *
- * Needs dist/portcache (scripts/build), chromium and curl.
  */
 import { statSync } from "node:fs";
 import { launchBrowser, openWatched } from "../src/testing/browser.ts";

@@ -1,14 +1,10 @@
 /**
- * Puts the compiled executable through a storm: many clients with whole files, ranges, aborts and slow reads; mirrors that are
- * unequal, send wrong bytes, break off and stall; a store far too small, on a disk of its own that fills up; replaced files,
- * Manifests that change, kill -9, damaged indexes, SIGHUP. Every response that completes must be right, and afterwards no open
- * file, no part and no reservation may be left.
+ * Puts the executable through a storm: aborting and slow clients, faulty mirrors, a store far too small on a disk that fills up,
+ * changing Manifests, kill -9, damaged indexes, SIGHUP. Every response that completes must be right, and no open file, part file or
+ * reservation may be left. Without root the small disk is a plain folder. Exits 1 if something was wrong.
  *
  *   bun scripts/storm.ts [--seconds 60] [--seed N] [--clients 20] [--files 36] [--max-size-mib 48] [--disk-mib 88]
  *     [--kill-every 9] [--verbose]
- *
- * The printed seed decides everything but the timing of processes. The small disk takes root; without root the store is
- * in a plain folder. Exits 1 if something was wrong.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";

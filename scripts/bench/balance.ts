@@ -1,7 +1,6 @@
 /**
- * Simulates the choice of mirrors without a network: random mirrors whose speeds change, that die and come back. Compares the bytes
- * delivered with what the lines that are up could have carried, the fastest of them if there are fewer downloads than lines. One
- * download at a time stays below that by design: work in proportion to speed then means the mirrors' mean speed.
+ * Simulates the choice of mirrors without a network: mirrors whose speeds change, that die and come back. Compares the bytes
+ * delivered with what the lines that are up could have carried.
  *
  *   bun scripts/bench/balance.ts [--scenarios 20] [--minutes 10] [--downloads 16] [--seed 1]
  */

@@ -1,13 +1,8 @@
 /**
- * Measures portcache beside its peers: both sides on this machine, with the same files and the same client, in turn. Ratios
- * count, absolute figures are the machine's; nothing here asserts a time.
+ * Measures portcache beside its peers on this machine (README.md here): all groups, or those that are named. Exits 1 if a goal is
+ * missed, 2 if something could not be measured. Needs dist/portcache, nginx, wrk, curl and wget.
  *
  *   bun scripts/bench/run.ts [GROUP…] [--rounds 3] [--seconds 3] [--soak 120] [--no-docs]
- *
- * Without a group all of them run, in less than a quarter of an hour. Results go to scripts/bench/results.json as each group
- * ends, and from there into the table of docs/benchmarks.md. Needs dist/portcache (scripts/build), nginx, wrk, curl and wget. A
- * group that cannot be measured is named, and the others go on. Exits 1 if a goal is missed, 2 if something could not be
- * measured.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

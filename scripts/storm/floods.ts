@@ -1,11 +1,8 @@
 /**
- * Measures what a flood of requests costs others: one client asks for thousands of files that are not here, at a mirror that takes
- * a second to answer, and leaves each time before the answer.
+ * Measures what a flood of requests costs others: one client asks for thousands of files that are not here, and leaves each time
+ * before the mirror answers. Exits 1 if a bound is broken.
  *
- *   bun scripts/storm/floods.ts [--of KIND] [--count N] [--executable PATH]
- *
- * --of: unknown (names that no repository knows), snapshots, known (names that a repository knows), or heads (HEAD for one known
- * name); by default one after the other. Exits 1 if a bound is broken.
+ *   bun scripts/storm/floods.ts [--of unknown|snapshots|known|heads] [--count N] [--executable PATH]
  */
 import { parseArgs } from "node:util";
 import type { GeneratedContent } from "../../src/testing/content.ts";

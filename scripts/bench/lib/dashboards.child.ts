@@ -1,7 +1,6 @@
 /**
- * Opens many dashboards that behave like the page: each hears the server's events and asks for the rest at the page's
- * intervals. In a process of its own, so that its cost is not the server's. Prints a line once all are connected, and ends when
- * its standard input does.
+ * Opens many dashboards that request what the page requests, in a process of their own, so that their cost is not the server's.
+ * Prints a line once all are connected, and ends when its standard input does.
  *
  *   bun scripts/bench/lib/dashboards.child.ts URL COUNT
  */
