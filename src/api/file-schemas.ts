@@ -81,7 +81,7 @@ export const TopSchema = v.object({
   latest: v.array(v.object({ name: v.string(), size: bytes, stored_at: instant })),
 });
 
-export type Files = v.InferOutput<typeof FilesSchema>;
+export type FilesResponse = v.InferOutput<typeof FilesSchema>;
 export type FileDetails = v.InferOutput<typeof FileDetailsSchema>;
-export type Top = v.InferOutput<typeof TopSchema>;
+export type TopResponse = v.InferOutput<typeof TopSchema>;
 export type Verification = v.InferOutput<typeof StoredFileSchema>["verification"];

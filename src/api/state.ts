@@ -2,20 +2,29 @@
  * Declares what the GET routes of /api/v1 read from the rest of the program.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { FileDetails, Files, Top } from "./file-schemas.ts";
+import type { FileDetails, FilesResponse, TopResponse } from "./file-schemas.ts";
 import type { FilesQuery, HistoryQuery } from "./queries.ts";
-import type { Cleanup, Clients, Downloads, Failures, History, Mirrors, Repositories, Status } from "./schemas.ts";
+import type {
+  CleanupResponse,
+  ClientsResponse,
+  DownloadsResponse,
+  FailuresResponse,
+  HistoryResponse,
+  MirrorsResponse,
+  RepositoriesResponse,
+  Status,
+} from "./schemas.ts";
 
 export interface ApiState {
   status(): Status;
-  downloads(): Downloads;
-  files(query: FilesQuery): Files;
+  downloads(): DownloadsResponse;
+  files(query: FilesQuery): FilesResponse;
   file(name: FileName): FileDetails;
-  mirrors(): Mirrors;
-  repositories(): Repositories;
-  history(query: HistoryQuery): History;
-  clients(limit: number): Clients;
-  failures(limit: number): Failures;
-  cleanup(limit: number): Cleanup | Promise<Cleanup>;
-  top(limit: number): Top;
+  mirrors(): MirrorsResponse;
+  repositories(): RepositoriesResponse;
+  history(query: HistoryQuery): HistoryResponse;
+  clients(limit: number): ClientsResponse;
+  failures(limit: number): FailuresResponse;
+  cleanup(limit: number): CleanupResponse | Promise<CleanupResponse>;
+  top(limit: number): TopResponse;
 }

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
-import type { Mirror, Mirrors } from "../api/schemas.ts";
+import type { Mirror, MirrorsResponse } from "../api/schemas.ts";
 import { loadConfig } from "../config/load.ts";
 import { NO_STATS } from "../mirrors/host-stats.ts";
 import { socketPath } from "../server/control-socket.ts";
@@ -76,7 +76,7 @@ test("beside a running server it shows what the server knows now", async () => {
   const location = folder.file("store");
   mkdirSync(`${location}/distfiles`, { recursive: true });
   const host = { host: "http://mirror.test", stats: NO_STATS, lastRequestAt: 1, activeRequests: 3, waitUntil: 0 };
-  const known: Mirrors = { mirrors: [describeMirror(host, "mirror", true, 1)] };
+  const known: MirrorsResponse = { mirrors: [describeMirror(host, "mirror", true, 1)] };
   const asked: string[] = [];
   const server = Bun.serve({
     unix: socketPath(location),

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { reasonWithPath } from "../lib/error-reason.ts";
 import { discoverRepositories, GENTOO_URL } from "../repos/discover.ts";
 import { CONFIG_FILE, type InitSystem, STORE, setupFiles } from "../setup/files.ts";
-import type { Change } from "../setup/plan.ts";
+import type { FileChange } from "../setup/plan.ts";
 import { commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
 import type { CommandOptions } from "./args.ts";
 import { EXIT_FAILED } from "./exit.ts";
@@ -35,7 +35,7 @@ function executableToInstall(root: string): string | undefined {
   return process.execPath;
 }
 
-const WORDS: Readonly<Record<Change, readonly [done: string, planned: string]>> = {
+const WORDS: Readonly<Record<FileChange, readonly [done: string, planned: string]>> = {
   install: ["installed", "would install"],
   replace: ["replaced", "would replace"],
   unchanged: ["unchanged", "unchanged"],

@@ -5,7 +5,7 @@
 import { allSettings, type Config, pathOf, type Setting } from "./schema.ts";
 
 /** A setting whose value has changed. */
-export interface Change {
+export interface SettingChange {
   /** SECTION.KEY */
   readonly path: string;
   /** As people write it; a secret is not shown. */
@@ -18,7 +18,7 @@ export interface Change {
 export interface LiveConfig {
   readonly config: Config;
   /** Replaces all values but those that need a restart. @returns what has changed, in the order of the reference */
-  replace(next: Config): readonly Change[];
+  replace(next: Config): readonly SettingChange[];
 }
 
 type Values = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -52,7 +52,7 @@ export function createLiveConfig(initial: Config): LiveConfig {
     // Every section and key of the schema has a getter.
     config: visible as Config,
     replace(next) {
-      return settings.flatMap((setting): readonly Change[] => {
+      return settings.flatMap((setting): readonly SettingChange[] => {
         const values = current[setting.section];
         const [was, is] = [values?.[setting.name], given(next, setting)];
         if (!values || isSame(was, is)) return [];

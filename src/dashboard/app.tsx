@@ -2,7 +2,7 @@
  * Lays out the page: header with search, summary tiles, and below them the overview, the file list, or one file.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
+import type { DownloadsResponse, MirrorsResponse, Status } from "../api/schemas.ts";
 import { ActionContext, useActionControl } from "./action-state.ts";
 import { ActionStatus } from "./action-status.tsx";
 import { apiPath } from "./api.ts";
@@ -94,8 +94,8 @@ function VersionBanner({ version }: { readonly version: string | undefined }) {
 
 interface OverviewProps {
   readonly status: Status | undefined;
-  readonly downloads: Downloads | undefined;
-  readonly mirrors: Mirrors | undefined;
+  readonly downloads: DownloadsResponse | undefined;
+  readonly mirrors: MirrorsResponse | undefined;
 }
 
 /** Explains how to point clients at the server, until one has used it. */
@@ -169,7 +169,7 @@ export function App() {
   const route = useRoute();
   const { status, downloads, error } = useEventStream();
   const control = useActionControl();
-  const mirrors = usePolled<Mirrors>(apiPath("mirrors"), MIRRORS_POLL_MS);
+  const mirrors = usePolled<MirrorsResponse>(apiPath("mirrors"), MIRRORS_POLL_MS);
   const offline = useConnection().state === "offline";
   const now = Date.now() + useClockOffset(status);
   useEffect(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { History } from "../api/schemas.ts";
+import type { HistoryResponse } from "../api/schemas.ts";
 import { byteTicks, columnsOf, formatByteTick, timeLabels, totalsOf } from "./chart-data.ts";
 
 const NO_REQUESTS = {
@@ -15,7 +15,7 @@ const NO_REQUESTS = {
   bytes_saved: 0,
   bytes_fetched: 0,
 };
-const history: History = {
+const history: HistoryResponse = {
   resolution: "minute",
   points: [
     { ...NO_REQUESTS, at: "2026-11-27T12:00:00.000Z" },

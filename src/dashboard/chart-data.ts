@@ -1,11 +1,11 @@
 /**
  * Turns the history from the API into chart data (pure): columns of numbers, totals of a range, and axis labels.
  */
-import type { History } from "../api/schemas.ts";
+import type { HistoryResponse } from "../api/schemas.ts";
 import { formatBytes } from "./format.ts";
 
 export interface ChartRange {
-  readonly resolution: History["resolution"];
+  readonly resolution: HistoryResponse["resolution"];
   readonly points: number;
   /** Name of one bucket. */
   readonly bucket: string;
@@ -36,7 +36,7 @@ export interface Columns {
   readonly hitRatio: (number | null)[];
 }
 
-type Point = History["points"][number];
+type Point = HistoryResponse["points"][number];
 
 /** The same definition as `hit_ratio` of the API. */
 function hitRatioOf({ hits, joined, misses }: Point): number | null {
@@ -44,7 +44,7 @@ function hitRatioOf({ hits, joined, misses }: Point): number | null {
   return served === 0 ? null : (100 * (hits + joined)) / served;
 }
 
-export function columnsOf({ points }: History): Columns {
+export function columnsOf({ points }: HistoryResponse): Columns {
   return {
     at: points.map(({ at }) => Date.parse(at) / 1000),
     saved: points.map(({ bytes_saved }) => bytes_saved),
@@ -62,7 +62,7 @@ export interface ChartTotals {
   readonly hitRatio: number | null;
 }
 
-export function totalsOf({ points }: History): ChartTotals {
+export function totalsOf({ points }: HistoryResponse): ChartTotals {
   const sum = (of: (point: Point) => number) => points.reduce((total, point) => total + of(point), 0);
   const saved = sum(({ hits, joined }) => hits + joined);
   const served = saved + sum(({ misses }) => misses);

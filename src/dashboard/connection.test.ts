@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { type Connection, createConnectionMonitor } from "./connection.ts";
+import { createConnectionMonitor, type ServerConnection } from "./connection.ts";
 
 test("listeners are called once when the server goes away and once when it returns, with a new epoch", () => {
   let time = 1000;
   const monitor = createConnectionMonitor(() => time);
-  const seen: Connection[] = [];
+  const seen: ServerConnection[] = [];
   const unsubscribe = monitor.subscribe((connection) => seen.push(connection));
   monitor.succeeded();
   monitor.succeeded();

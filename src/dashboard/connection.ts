@@ -3,7 +3,7 @@
  * action changed something, the epoch is incremented and all components load their data again.
  */
 
-export interface Connection {
+export interface ServerConnection {
   readonly state: "connecting" | "online" | "offline";
   /** When the state was entered, in milliseconds since the epoch. */
   readonly since: number;
@@ -12,20 +12,20 @@ export interface Connection {
 }
 
 export interface ConnectionMonitor {
-  readonly current: Connection;
+  readonly current: ServerConnection;
   succeeded(): void;
   failed(): void;
   /** Makes all components load their data again. */
   refresh(): void;
   /** @returns a function that unsubscribes */
-  subscribe(listener: (connection: Connection) => void): () => void;
+  subscribe(listener: (connection: ServerConnection) => void): () => void;
 }
 
 export function createConnectionMonitor(now: () => number): ConnectionMonitor {
-  let current: Connection = { state: "connecting", since: now(), epoch: 0, reconnects: 0 };
-  const listeners = new Set<(connection: Connection) => void>();
+  let current: ServerConnection = { state: "connecting", since: now(), epoch: 0, reconnects: 0 };
+  const listeners = new Set<(connection: ServerConnection) => void>();
 
-  function set(next: Connection): void {
+  function set(next: ServerConnection): void {
     current = next;
     for (const listener of listeners) listener(next);
   }

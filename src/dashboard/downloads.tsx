@@ -1,7 +1,7 @@
 /**
  * Shows active downloads with their progress, speed, clients and sources.
  */
-import type { DownloadState, Downloads, Status } from "../api/schemas.ts";
+import type { DownloadState, DownloadsResponse, Status } from "../api/schemas.ts";
 import { FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatBytes, formatCount, formatDuration, formatSpeed, plural } from "./format.ts";
 
@@ -50,7 +50,7 @@ function Download({ download }: { readonly download: DownloadState }) {
 }
 
 interface DownloadsProps {
-  readonly downloads: Downloads | undefined;
+  readonly downloads: DownloadsResponse | undefined;
   readonly readAhead: Status["read_ahead"] | undefined;
 }
 

@@ -3,13 +3,13 @@
  * the stream opened again, until the server is back.
  */
 import { useContext, useEffect, useState } from "preact/hooks";
-import type { Downloads, Status } from "../api/schemas.ts";
+import type { DownloadsResponse, Status } from "../api/schemas.ts";
 import { ApiError, apiPath, get } from "./api.ts";
 import { ConnectionContext, useVisible } from "./hooks.ts";
 
 export interface LiveState {
   readonly status: Status | undefined;
-  readonly downloads: Downloads | undefined;
+  readonly downloads: DownloadsResponse | undefined;
   /** Why the server refuses to send them. */
   readonly error: string | undefined;
 }
@@ -23,7 +23,7 @@ export function useEventStream(): LiveState {
   const monitor = useContext(ConnectionContext);
   const visible = useVisible();
   const [status, setStatus] = useState<Status>();
-  const [downloads, setDownloads] = useState<Downloads>();
+  const [downloads, setDownloads] = useState<DownloadsResponse>();
   const [errorMessage, setErrorMessage] = useState<string>();
 
   useEffect(() => {

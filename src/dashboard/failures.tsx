@@ -1,7 +1,7 @@
 /**
  * Shows recent failures and their reasons, newest first.
  */
-import type { Failure, Failures } from "../api/schemas.ts";
+import type { Failure, FailuresResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatAgo, formatCount } from "./format.ts";
@@ -38,7 +38,7 @@ export function FailureItem({ failure, linked }: { readonly failure: Failure; re
 }
 
 export function FailuresPanel() {
-  const { data, error } = usePolled<Failures>(apiPath("failures", { limit: MAX_SHOWN }), POLL_MS);
+  const { data, error } = usePolled<FailuresResponse>(apiPath("failures", { limit: MAX_SHOWN }), POLL_MS);
   return (
     <Panel id="failures" title="Recent problems">
       <ErrorMessage text={error} />

@@ -3,7 +3,7 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { FileDetails } from "../api/file-schemas.ts";
-import type { UpstreamRequest } from "../api/schemas.ts";
+import type { UpstreamRequestReport } from "../api/schemas.ts";
 import type { TitledRequest } from "./action-state.ts";
 import { filePath } from "./api.ts";
 import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
@@ -59,7 +59,7 @@ function Stored({ stored }: { readonly stored: NonNullable<FileDetails["stored"]
   );
 }
 
-function RequestRow({ request }: { readonly request: UpstreamRequest }) {
+function RequestRow({ request }: { readonly request: UpstreamRequestReport }) {
   const [tone, outcome] = upstreamLabel(request.outcome);
   const { bytes, duration_ms, first_byte_ms, source } = request;
   const speed = bytes > 0 && duration_ms > 0 ? `, ${formatSpeed((bytes * 1000) / duration_ms)}` : "";

@@ -2,7 +2,7 @@
  * Lists the stored files with search, sorting and paging.
  */
 import { useEffect, useState } from "preact/hooks";
-import type { Files } from "../api/file-schemas.ts";
+import type { FilesResponse } from "../api/file-schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
@@ -78,7 +78,7 @@ function SortSelect({ sorting, onSort }: SortingProps) {
   );
 }
 
-function Rows({ files }: { readonly files: Files["files"] }) {
+function Rows({ files }: { readonly files: FilesResponse["files"] }) {
   const now = useNow();
   return (
     <tbody>
@@ -136,7 +136,7 @@ export function FilesView({ search }: { readonly search: string }) {
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [search, sorting]);
   const path = apiPath("files", { q: search, ...sorting, page, per_page: PER_PAGE });
-  const { data, error } = usePolled<Files>(path, POLL_MS);
+  const { data, error } = usePolled<FilesResponse>(path, POLL_MS);
   const totals = data ? `${plural(data.total, "file")}, ${formatBytes(data.total_bytes)}` : "…";
   const title = search === "" ? "Files" : `Files matching “${search}”`;
   return (

@@ -4,7 +4,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
 import { ApiError, get } from "./api.ts";
-import { type Connection, type ConnectionMonitor, createConnectionMonitor } from "./connection.ts";
+import { type ConnectionMonitor, createConnectionMonitor, type ServerConnection } from "./connection.ts";
 
 export const ConnectionContext = createContext<ConnectionMonitor>(createConnectionMonitor(Date.now));
 
@@ -15,7 +15,7 @@ export function useNow(): number {
   return useContext(NowContext);
 }
 
-export function useConnection(): Connection {
+export function useConnection(): ServerConnection {
   const monitor = useContext(ConnectionContext);
   const [connection, setConnection] = useState(monitor.current);
   useEffect(() => monitor.subscribe(setConnection), [monitor]);

@@ -2,7 +2,14 @@
  * Describes states and outcomes from the API in a few words (pure).
  */
 import type { FileDetails, Verification } from "../api/file-schemas.ts";
-import type { Cleanup, Failure, Mirror, Repositories, Status, UpstreamRequest } from "../api/schemas.ts";
+import type {
+  CleanupResponse,
+  Failure,
+  Mirror,
+  RepositoriesResponse,
+  Status,
+  UpstreamRequestReport,
+} from "../api/schemas.ts";
 import { formatAgo, formatBytes, formatDuration, plural } from "./format.ts";
 
 /** How good or bad something is; each tone has its own colour and icon. */
@@ -83,7 +90,7 @@ export function mirrorsLabel(all: readonly Mirror[], now: number): Label {
 }
 
 /** Describes what is wrong with a repository; the text is empty if nothing is. */
-export function repositoryLabel(repository: Repositories["repositories"][number]): Label {
+export function repositoryLabel(repository: RepositoriesResponse["repositories"][number]): Label {
   const { problem, unreadable, skipped, scanned_at } = repository;
   if (problem !== null) return { tone: "bad", text: "scan failed", detail: problem };
   if (unreadable > 0) {
@@ -114,7 +121,7 @@ export function failureTone(kind: Failure["kind"]): Tone {
   return kind === "absent" ? "idle" : kind === "late" ? "warn" : "bad";
 }
 
-const UPSTREAM_LABELS: Readonly<Record<NonNullable<UpstreamRequest["outcome"]>, readonly [Tone, string]>> = {
+const UPSTREAM_LABELS: Readonly<Record<NonNullable<UpstreamRequestReport["outcome"]>, readonly [Tone, string]>> = {
   delivered: ["good", "delivered"],
   absent: ["idle", "not found"],
   failed: ["bad", "failed"],
@@ -123,19 +130,19 @@ const UPSTREAM_LABELS: Readonly<Record<NonNullable<UpstreamRequest["outcome"]>, 
   cancelled: ["idle", "cancelled"],
 };
 
-export function upstreamLabel(outcome: UpstreamRequest["outcome"]): readonly [Tone, string] {
+export function upstreamLabel(outcome: UpstreamRequestReport["outcome"]): readonly [Tone, string] {
   return outcome === null ? ["idle", "in progress"] : UPSTREAM_LABELS[outcome];
 }
 
-type DownloadOutcome = FileDetails["fetch_history"][number]["outcome"];
+type FetchOutcome = FileDetails["fetch_history"][number]["outcome"];
 
-const DOWNLOAD_LABELS: Readonly<Record<NonNullable<DownloadOutcome>, string>> = {
+const DOWNLOAD_LABELS: Readonly<Record<NonNullable<FetchOutcome>, string>> = {
   stored: "stored",
   "passed-through": "sent to clients without being stored",
   failed: "failed",
 };
 
-export function downloadLabel(outcome: DownloadOutcome): string {
+export function downloadLabel(outcome: FetchOutcome): string {
   return outcome === null ? "in progress" : DOWNLOAD_LABELS[outcome];
 }
 
@@ -149,14 +156,14 @@ export function verificationLabel(verification: Verification): readonly [Tone, s
   return VERIFICATION_LABELS[verification];
 }
 
-const CLEANUP_LABELS: Readonly<Record<Cleanup["next"][number]["reason"], string>> = {
+const CLEANUP_LABELS: Readonly<Record<CleanupResponse["next"][number]["reason"], string>> = {
   orphan: "no longer in any Manifest",
   age: "not requested for a long time",
   space: "least valuable",
 };
 
 /** Explains why clean-up would remove a file. */
-export function cleanupLabel(reason: Cleanup["next"][number]["reason"]): string {
+export function cleanupLabel(reason: CleanupResponse["next"][number]["reason"]): string {
   return CLEANUP_LABELS[reason];
 }
 

@@ -1,7 +1,7 @@
 /**
  * Shows the state and the measured performance of mirrors and SRC_URI hosts.
  */
-import type { Mirror, Mirrors } from "../api/schemas.ts";
+import type { Mirror, MirrorsResponse } from "../api/schemas.ts";
 import { Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatMilliseconds, formatPercent, formatSpeed } from "./format.ts";
 import { useNow } from "./hooks.ts";
@@ -51,7 +51,7 @@ function Rows({ title, mirrors }: { readonly title: string; readonly mirrors: re
 
 const totalRequests = ({ requests }: Mirror) => requests.delivered + requests.absent + requests.failed;
 
-export function MirrorsPanel({ mirrors }: { readonly mirrors: Mirrors | undefined }) {
+export function MirrorsPanel({ mirrors }: { readonly mirrors: MirrorsResponse | undefined }) {
   const all = mirrors?.mirrors ?? [];
   const hosts = all
     .filter(({ kind }) => kind === "host")

@@ -1,7 +1,7 @@
 /**
  * Shows the ebuild repositories, their last scan, and problems with them.
  */
-import type { Repositories } from "../api/schemas.ts";
+import type { RepositoriesResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatAgo, formatName, plural } from "./format.ts";
@@ -10,9 +10,9 @@ import { repositoryLabel } from "./labels.ts";
 
 const POLL_MS = 60_000;
 
-type Repository = Repositories["repositories"][number];
+type RepositoryEntry = RepositoriesResponse["repositories"][number];
 
-function Row({ repository }: { readonly repository: Repository }) {
+function Row({ repository }: { readonly repository: RepositoryEntry }) {
   const now = useNow();
   const { tone, text, detail } = repositoryLabel(repository);
   const { name, location, scanned_at, packages, distfiles } = repository;
@@ -34,7 +34,7 @@ function Row({ repository }: { readonly repository: Repository }) {
 }
 
 export function RepositoriesPanel() {
-  const { data, error } = usePolled<Repositories>(apiPath("repositories"), POLL_MS);
+  const { data, error } = usePolled<RepositoriesResponse>(apiPath("repositories"), POLL_MS);
   const problems = [...(data?.problems ?? []), ...(data?.pending ?? []).map((url) => `${url}: not cloned yet`)];
   return (
     <Panel id="repositories" title="Repositories">

@@ -1,7 +1,7 @@
 /**
  * Shows how full the store is and what the next clean-up would remove.
  */
-import type { Cleanup, Status } from "../api/schemas.ts";
+import type { CleanupResponse, Status } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatBytes, formatCount, plural } from "./format.ts";
@@ -48,7 +48,7 @@ function Usage({ status }: { readonly status: Status }) {
   );
 }
 
-function NextCleanup({ cleanup }: { readonly cleanup: Cleanup }) {
+function NextCleanup({ cleanup }: { readonly cleanup: CleanupResponse }) {
   if (cleanup.files === 0) return <p class="small">Nothing to clean up.</p>;
   return (
     <>
@@ -69,7 +69,7 @@ function NextCleanup({ cleanup }: { readonly cleanup: Cleanup }) {
 }
 
 export function StorePanel({ status }: { readonly status: Status | undefined }) {
-  const { data, error } = usePolled<Cleanup>(apiPath("cleanup", { limit: MAX_SHOWN }), POLL_MS);
+  const { data, error } = usePolled<CleanupResponse>(apiPath("cleanup", { limit: MAX_SHOWN }), POLL_MS);
   return (
     <Panel id="store" title="Store" aside={status ? storeLabel(status) : undefined}>
       {status ? <Usage status={status} /> : <Placeholder>…</Placeholder>}

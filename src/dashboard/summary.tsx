@@ -1,7 +1,7 @@
 /**
  * Shows four tiles: health, activity, bandwidth saved, and mirrors.
  */
-import type { Downloads, Mirrors, Status } from "../api/schemas.ts";
+import type { DownloadsResponse, MirrorsResponse, Status } from "../api/schemas.ts";
 import { StatusIcon } from "./components.tsx";
 import { formatBytes, formatCount, formatPercent, formatSpeed, plural } from "./format.ts";
 import { useConnection, useNow } from "./hooks.ts";
@@ -33,7 +33,10 @@ function Tile({ id, label, text, detail, tone }: TileProps) {
 const UNKNOWN: Label = { tone: "idle", text: "…", detail: "" };
 const OFFLINE: Label = { tone: "bad", text: "Not responding", detail: "showing the last known state" };
 
-function activity(status: Status | undefined, downloads: Downloads | undefined): Pick<Label, "text" | "detail"> {
+function activity(
+  status: Status | undefined,
+  downloads: DownloadsResponse | undefined,
+): Pick<Label, "text" | "detail"> {
   const speed = (downloads?.downloads ?? []).reduce((sum, { bytes_per_second }) => sum + bytes_per_second, 0);
   const total = downloads?.total ?? 0;
   const waiting = status?.downloads.waiting ?? 0;
@@ -57,8 +60,8 @@ function savings({ all_time, since_start }: Status): Label {
 
 interface SummaryProps {
   readonly status: Status | undefined;
-  readonly downloads: Downloads | undefined;
-  readonly mirrors: Mirrors | undefined;
+  readonly downloads: DownloadsResponse | undefined;
+  readonly mirrors: MirrorsResponse | undefined;
 }
 
 export function Summary({ status, downloads, mirrors }: SummaryProps) {

@@ -2,8 +2,8 @@
  * Shows the most requested packages and files, the largest and newest files, and the clients with most traffic.
  */
 import { useState } from "preact/hooks";
-import type { Top } from "../api/file-schemas.ts";
-import type { Clients } from "../api/schemas.ts";
+import type { TopResponse } from "../api/file-schemas.ts";
+import type { ClientsResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ButtonGroup, ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatPercent, plural } from "./format.ts";
@@ -49,7 +49,7 @@ function Row({ file, text, value, detail }: RowProps) {
 
 const requests = (uses: number) => plural(uses, "request");
 
-function fileRows(list: Exclude<ListName, "clients">, top: Top, now: number): RowProps[] {
+function fileRows(list: Exclude<ListName, "clients">, top: TopResponse, now: number): RowProps[] {
   switch (list) {
     case "packages":
       return top.packages.map(({ package: name, repository, files, uses, bytes }) => ({
@@ -78,7 +78,7 @@ function fileRows(list: Exclude<ListName, "clients">, top: Top, now: number): Ro
   }
 }
 
-function clientRows({ clients }: Clients, now: number): RowProps[] {
+function clientRows({ clients }: ClientsResponse, now: number): RowProps[] {
   return clients.map(({ address, bytes, requests: total, hits, last_seen }) => ({
     text: address,
     value: formatBytes(bytes),
@@ -90,8 +90,8 @@ export function TopListsPanel() {
   const now = useNow();
   const [list, setList] = useState<ListName>("packages");
   const byClient = list === "clients";
-  const top = usePolled<Top>(byClient ? undefined : apiPath("top", { limit: MAX_SHOWN }), POLL_MS);
-  const clients = usePolled<Clients>(byClient ? apiPath("clients", { limit: MAX_SHOWN }) : undefined, POLL_MS);
+  const top = usePolled<TopResponse>(byClient ? undefined : apiPath("top", { limit: MAX_SHOWN }), POLL_MS);
+  const clients = usePolled<ClientsResponse>(byClient ? apiPath("clients", { limit: MAX_SHOWN }) : undefined, POLL_MS);
   const rows =
     list === "clients" ? clients.data && clientRows(clients.data, now) : top.data && fileRows(list, top.data, now);
   const off = byClient && clients.data?.recorded === false;

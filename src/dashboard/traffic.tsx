@@ -3,7 +3,7 @@
  */
 import { useMemo, useState } from "preact/hooks";
 import uPlot from "uplot";
-import type { History } from "../api/schemas.ts";
+import type { HistoryResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { Chart } from "./chart.tsx";
 import {
@@ -96,7 +96,7 @@ function ratioOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
 }
 
 /** Shows the numbers of the bucket under the pointer, else of the whole range. */
-function Legend({ history, index, name }: { history: History; index: number | undefined; name: RangeName }) {
+function Legend({ history, index, name }: { history: HistoryResponse; index: number | undefined; name: RangeName }) {
   const point = index === undefined ? undefined : history.points[index];
   const totals = totalsOf(point ? { ...history, points: [point] } : history);
   const when = point ? bucketName(Date.parse(point.at) / 1000, RANGES[name]) : RANGES[name].span;
@@ -158,7 +158,7 @@ function DataTable({ columns, name }: { readonly columns: Columns; readonly name
   );
 }
 
-function Charts({ history, name }: { readonly history: History; readonly name: RangeName }) {
+function Charts({ history, name }: { readonly history: HistoryResponse; readonly name: RangeName }) {
   const [index, setIndex] = useState<number>();
   const columns = useMemo(() => columnsOf(history), [history]);
   const bytesData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.stacked, columns.saved], [columns]);
@@ -186,7 +186,7 @@ function Charts({ history, name }: { readonly history: History; readonly name: R
 export function TrafficPanel() {
   const [name, setName] = useState<RangeName>("day");
   const { resolution, points } = RANGES[name];
-  const { data, error } = usePolled<History>(apiPath("history", { resolution, points }), POLL_MS);
+  const { data, error } = usePolled<HistoryResponse>(apiPath("history", { resolution, points }), POLL_MS);
   return (
     <Panel
       id="traffic"

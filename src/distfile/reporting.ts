@@ -3,7 +3,7 @@
  */
 
 export const RESOLUTIONS = ["minute", "hour", "day"] as const;
-export type Resolution = (typeof RESOLUTIONS)[number];
+export type HistoryResolution = (typeof RESOLUTIONS)[number];
 
 /** Columns that the file list can be sorted by. */
 export const FILE_ORDERS = ["name", "size", "stored_at", "used_at", "uses"] as const;

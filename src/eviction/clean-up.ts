@@ -7,7 +7,7 @@ import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { excess, isSameLimit, type Limits, type Measure, type Usage, type Victim, without } from "./policy.ts";
+import { excess, isSameLimit, type LimitState, type Limits, type Usage, type Victim, without } from "./policy.ts";
 import { type CleanUpReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
 import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
@@ -61,14 +61,14 @@ export function createYield(stopped: AbortSignal): CleanUpDeps["yieldToEventLoop
 }
 
 /** Says what has to go by the usage as it stands, or as it would be: those limits whose surplus is not 0. */
-export type Target = (usage: Usage) => readonly Measure[];
-export type CleanUp = (target: Target, options: CleanOptions) => Promise<CleanUpReport>;
+export type CleanUpGoal = (usage: Usage) => readonly LimitState[];
+export type CleanUp = (goal: CleanUpGoal, options: CleanOptions) => Promise<CleanUpReport>;
 
 export function createCleanUp(deps: CleanUpDeps): CleanUp {
   const { store, rows, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
 
   async function selectNow(
-    short: Measure | undefined,
+    short: LimitState | undefined,
     since: number,
     taken: ReadonlySet<FileName>,
     signal: AbortSignal | undefined,
@@ -116,7 +116,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     }
   }
 
-  return async (target, { dryRun = false, signal, onProgress }) => {
+  return async (goal, { dryRun = false, signal, onProgress }) => {
     const tally = createTally();
     const before = reservations.usage();
     /** What would be left, where nothing is removed. */
@@ -126,15 +126,15 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     /** Rows that could not be forgotten still count: to go on by such sums would empty the store. */
     let miscounted = false;
     /** Limits that can't be kept, whatever goes. */
-    const hopeless: Measure[] = [];
+    const hopeless: LimitState[] = [];
     /** What a dry run has selected by now. */
     const taken = new Set<FileName>();
 
-    const isHopeless = (one: Measure) => hopeless.some((other) => isSameLimit(one, other));
-    const shortages = () => target(usage()).filter((one) => one.surplus > 0 && !isHopeless(one));
-    const isShortOf = (one: Measure | undefined) => one && shortages().some((other) => isSameLimit(one, other));
+    const isHopeless = (one: LimitState) => hopeless.some((other) => isSameLimit(one, other));
+    const shortages = () => goal(usage()).filter((one) => one.surplus > 0 && !isHopeless(one));
+    const isShortOf = (one: LimitState | undefined) => one && shortages().some((other) => isSameLimit(one, other));
 
-    async function take(selected: SelectedFile, short: Measure | undefined, since: number): Promise<void> {
+    async function take(selected: SelectedFile, short: LimitState | undefined, since: number): Promise<void> {
       await yieldToEventLoop(signal);
       if (miscounted || (selected.reason === "space" && !isShortOf(short))) return;
       const { entry } = selected;

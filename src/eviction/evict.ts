@@ -10,17 +10,17 @@ import type { Store } from "../store/store.ts";
 import {
   type CleanOptions,
   type CleanUpDeps,
+  type CleanUpGoal,
   type CleanUpReport,
   createCleanUp,
   createYield,
-  type Target,
 } from "./clean-up.ts";
 import {
   INODES_PER_FILE,
   isSameLimit,
+  type LimitState,
   type Limits,
-  type Measure,
-  measures,
+  limitStates,
   minFreeInodes,
   type Usage,
 } from "./policy.ts";
@@ -48,7 +48,7 @@ export interface Eviction {
   tick(): Promise<void>;
   reserve: Reserve;
   /** Returns the limits that stand in the way of a file now. */
-  obstacles(request: RoomRequest): readonly Measure[];
+  obstacles(request: RoomRequest): readonly LimitState[];
   /** Takes the error with which the file system refused a file or bytes. For a quota's sake, of which statfs(2) says nothing, a tenth goes. */
   refused(error: unknown): void;
   /**
@@ -114,19 +114,19 @@ export function createEviction(deps: EvictionDeps): Eviction {
     }
   }
 
-  const measure = (usage: Usage) => measures(usage, limits());
+  const statesOf = (usage: Usage) => limitStates(usage, limits());
 
   /** Applies all limits, down to the low marks. What a Manifest may vouch for that could not be read is not held against a file. */
-  const toLowMarks: Target = (usage) =>
-    measure(usage).filter(({ kind }) => kind !== "unverified" || deps.repositoriesCurrent());
+  const toLowMarks: CleanUpGoal = (usage) =>
+    statesOf(usage).filter(({ kind }) => kind !== "unverified" || deps.repositoriesCurrent());
 
   /** Applies the limits that were passed meanwhile, down to the low marks, also where those who wait have been let in by now. */
-  function passedLimits(all: Target): Target {
-    const passed: Measure[] = [];
-    const passedByVerified: Measure[] = [];
-    const isAmong = (limits: readonly Measure[], one: Measure) => limits.some((other) => isSameLimit(one, other));
+  function passedLimits(all: CleanUpGoal): CleanUpGoal {
+    const passed: LimitState[] = [];
+    const passedByVerified: LimitState[] = [];
+    const isAmong = (limits: readonly LimitState[], one: LimitState) => limits.some((other) => isSameLimit(one, other));
     return (usage) => {
-      const verified = measure(reservations.verifiedUsage());
+      const verified = statesOf(reservations.verifiedUsage());
       passedByVerified.push(...verified.filter(({ over }) => over > 0));
       return all(usage).flatMap((one) => {
         if (one.over > 0 && !isAmong(passed, one)) passed.push(one);
@@ -139,8 +139,8 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   /** One at a time. */
-  async function cleanUpInTurn(target: Target, options: CleanOptions): Promise<CleanUpReport> {
-    const done = running.then(() => cleanUp(target, options));
+  async function cleanUpInTurn(goal: CleanUpGoal, options: CleanOptions): Promise<CleanUpReport> {
+    const done = running.then(() => cleanUp(goal, options));
     running = done.catch(() => undefined);
     const report = await done;
     const { dryRun, total, byReason } = report;
@@ -162,7 +162,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
 
   /** Runs one clean-up for all who wait; whoever comes while it runs is counted in by it. */
   function makeRoom(): Promise<void> {
-    makingRoom ??= cleanUpInTurn(passedLimits(measure), {})
+    makingRoom ??= cleanUpInTurn(passedLimits(statesOf), {})
       .then(
         () => undefined,
         (error: unknown) => {

@@ -4,9 +4,9 @@ import type { DistfileName } from "../distfile/name.ts";
 import {
   createSelection,
   expiry,
+  type LimitState,
   type Limits,
-  type Measure,
-  measures,
+  limitStates,
   minFreeInodes,
   relief,
   type StoredEntry,
@@ -66,7 +66,7 @@ function usage(usedBytes: number, freeBytes: number, more: Partial<Usage> = {}):
   return { usedBytes, unverifiedBytes: 0, files: 1, volumes, ...more };
 }
 
-const found = (all: readonly Measure[], kind: Measure["kind"]) => {
+const found = (all: readonly LimitState[], kind: LimitState["kind"]) => {
   const { over, surplus } = all.find((one) => one.kind === kind) ?? { over: -1, surplus: -1 };
   return [over, surplus];
 };
@@ -80,10 +80,10 @@ test("clean-up begins over a limit and goes down to the low-water mark", () => {
     [2000, 0, [1000, 1100], [100, 110]],
   ];
   for (const [used, free, size, space] of table) {
-    const all = measures(usage(used, free), limits);
+    const all = limitStates(usage(used, free), limits);
     expect([used, free, found(all, "size"), found(all, "free")]).toEqual([used, free, [...size], [...space]]);
   }
-  expect(found(measures(usage(5000, 500), { ...limits, maxSize: 0 }), "size")).toEqual([-1, -1]);
+  expect(found(limitStates(usage(5000, 500), { ...limits, maxSize: 0 }), "size")).toEqual([-1, -1]);
 });
 
 test("what no Manifest vouches for has its share of max_size, or of what the disk can hold where that is less", () => {
@@ -91,17 +91,17 @@ test("what no Manifest vouches for has its share of max_size, or of what the dis
   expect(unverifiedLimit(usage(300, 300), limits)).toBe(50);
   expect(unverifiedLimit(usage(300, 800), { ...limits, maxSize: 0 })).toBe(100);
   expect(unverifiedLimit(usage(0, 50), limits)).toBe(0);
-  expect(found(measures(usage(500, 5000, { unverifiedBytes: 130 }), limits), "unverified")).toEqual([30, 40]);
-  const whole = measures(usage(500, 5000, { unverifiedBytes: 500 }), { ...limits, unverifiedShare: 1 });
+  expect(found(limitStates(usage(500, 5000, { unverifiedBytes: 130 }), limits), "unverified")).toEqual([30, 40]);
+  const whole = limitStates(usage(500, 5000, { unverifiedBytes: 500 }), { ...limits, unverifiedShare: 1 });
   expect(found(whole, "unverified")).toEqual([-1, -1]);
 });
 
 test("inodes and files are counted like bytes, but for a file system that makes inodes as it needs them", () => {
   expect([150, 40, 1_000_000, 100_000, Number.POSITIVE_INFINITY].map(minFreeInodes)).toEqual([32, 10, 1000, 1000, 0]);
   const volumes = [{ freeBytes: 5000, freeInodes: 20, totalInodes: 150 }];
-  expect(found(measures(usage(10, 0, { volumes }), limits), "inodes")).toEqual([12, 16]);
-  expect(found(measures(usage(10, 5000), limits), "inodes")).toEqual([0, 0]);
-  expect(found(measures(usage(10, 5000, { files: 100 }), { ...limits, maxFiles: 99 }), "files")).toEqual([1, 11]);
+  expect(found(limitStates(usage(10, 0, { volumes }), limits), "inodes")).toEqual([12, 16]);
+  expect(found(limitStates(usage(10, 5000), limits), "inodes")).toEqual([0, 0]);
+  expect(found(limitStates(usage(10, 5000, { files: 100 }), { ...limits, maxFiles: 99 }), "files")).toEqual([1, 11]);
 });
 
 test("free space is measured on each file system, and only the removal of what lies there helps", () => {
@@ -110,7 +110,7 @@ test("free space is measured on each file system, and only the removal of what l
     { freeBytes: 5000, ...endless },
     { freeBytes: 0, ...endless },
   ];
-  const short = measures(usage(10, 0, { volumes }), limits).filter(({ over }) => over > 0);
+  const short = limitStates(usage(10, 0, { volumes }), limits).filter(({ over }) => over > 0);
   expect(short.map(({ kind, volume }) => [kind, volume])).toEqual([["free", 1]]);
   expect([0, 1].map((volume) => relief(short[0]!, entry({ volume, size: 7 })))).toEqual([0, 7]);
   expect(relief({ kind: "inodes", volume: 1 }, entry({ volume: 1 }))).toBe(1);
@@ -123,11 +123,11 @@ test("only unverified files go for the share of unverified ones, and with all of
       const sum = (some: readonly { readonly size: number }[]) => some.reduce((total, { size }) => total + size, 0);
       const unverifiedBytes = sum(files.filter(({ verified }) => !verified));
       let now = usage(sum(files), freeBytes, { unverifiedBytes, files: files.length });
-      const [short] = measures(now, limits);
+      const [short] = limitStates(now, limits);
       const helping = files.filter((one) => relief(short!, entry(one)) > 0);
       expect(helping.every(({ verified }) => !verified)).toBe(true);
       for (const one of helping) now = without(now, entry(one));
-      expect([now.unverifiedBytes, measures(now, limits)[0]?.over]).toEqual([0, 0]);
+      expect([now.unverifiedBytes, limitStates(now, limits)[0]?.over]).toEqual([0, 0]);
       expect(now.usedBytes).toBe(sum(files.filter(({ verified }) => verified)));
     }),
   );

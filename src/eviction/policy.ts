@@ -84,7 +84,7 @@ export interface Usage {
 }
 
 /** A limit of the store, and how far it is kept. */
-export interface Measure {
+export interface LimitState {
   readonly kind: "unverified" | "size" | "files" | "free" | "inodes";
   /** The file system that is meant, for the last two kinds. */
   readonly volume: number | undefined;
@@ -94,7 +94,7 @@ export interface Measure {
   readonly surplus: number;
 }
 
-export function isSameLimit(a: Measure, b: Measure): boolean {
+export function isSameLimit(a: LimitState, b: LimitState): boolean {
   return a.kind === b.kind && a.volume === b.volume;
 }
 
@@ -120,22 +120,22 @@ export function unverifiedLimit(usage: Usage, { maxSize, minFree, unverifiedShar
   return Math.floor(unverifiedShare * (maxSize === 0 ? fits : Math.min(maxSize, fits)));
 }
 
-function measure(kind: Measure["kind"], used: number, limit: number, volume?: number): Measure {
+function limitState(kind: LimitState["kind"], used: number, limit: number, volume?: number): LimitState {
   return { kind, volume, over: Math.max(0, used - limit), surplus: Math.max(0, Math.ceil(used - limit * LOW_WATER)) };
 }
 
-function measureFree(kind: Measure["kind"], free: number, least: number, volume: number): Measure {
+function measureFree(kind: LimitState["kind"], free: number, least: number, volume: number): LimitState {
   const margin = Math.ceil(least * FREE_MARGIN);
   return { kind, volume, over: Math.max(0, least - free), surplus: Math.max(0, least + margin - free) };
 }
 
 /** Measures how far each limit is kept. What no Manifest vouches for comes first: it goes before anything goes for its sake. */
-export function measures(usage: Usage, limits: Limits): readonly Measure[] {
+export function limitStates(usage: Usage, limits: Limits): readonly LimitState[] {
   const { maxSize, minFree, maxFiles, unverifiedShare } = limits;
   return [
-    ...(unverifiedShare < 1 ? [measure("unverified", usage.unverifiedBytes, unverifiedLimit(usage, limits))] : []),
-    ...(maxSize === 0 ? [] : [measure("size", usage.usedBytes, maxSize)]),
-    ...(Number.isFinite(maxFiles) ? [measure("files", usage.files, maxFiles)] : []),
+    ...(unverifiedShare < 1 ? [limitState("unverified", usage.unverifiedBytes, unverifiedLimit(usage, limits))] : []),
+    ...(maxSize === 0 ? [] : [limitState("size", usage.usedBytes, maxSize)]),
+    ...(Number.isFinite(maxFiles) ? [limitState("files", usage.files, maxFiles)] : []),
     ...usage.volumes.flatMap(({ freeBytes, freeInodes, totalInodes }, volume) => [
       measureFree("free", freeBytes, minFree, volume),
       measureFree("inodes", freeInodes, minFreeInodes(totalInodes), volume),
@@ -145,15 +145,15 @@ export function measures(usage: Usage, limits: Limits): readonly Measure[] {
 
 /** Returns how many bytes, and how many files, have to go; 0 while all limits are kept. */
 export function excess(usage: Usage, limits: Limits): { readonly bytes: number; readonly files: number } {
-  const isOfFiles = ({ kind }: Measure) => kind === "files" || kind === "inodes";
-  const all = measures(usage, limits);
-  const most = (some: readonly Measure[]) => Math.max(0, ...some.map(({ over }) => over));
+  const isOfFiles = ({ kind }: LimitState) => kind === "files" || kind === "inodes";
+  const all = limitStates(usage, limits);
+  const most = (some: readonly LimitState[]) => Math.max(0, ...some.map(({ over }) => over));
   return { bytes: most(all.filter((one) => !isOfFiles(one))), files: most(all.filter(isOfFiles)) };
 }
 
 /** Returns how much of what a limit is short of the removal of a file gives back. */
 export function relief(
-  { kind, volume }: Pick<Measure, "kind" | "volume">,
+  { kind, volume }: Pick<LimitState, "kind" | "volume">,
   entry: Pick<StoredEntry, "size" | "verified" | "volume">,
 ): number {
   if (volume !== undefined && volume !== entry.volume) return 0;

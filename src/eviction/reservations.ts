@@ -9,9 +9,9 @@ import type { Volume } from "../store/stages.ts";
 import {
   INODES_PER_FILE,
   isSameLimit,
+  type LimitState,
   type Limits,
-  type Measure,
-  measures,
+  limitStates,
   type Usage,
   unverifiedLimit,
 } from "./policy.ts";
@@ -24,9 +24,9 @@ export interface Reservations {
   /** Without what is waited for by files that no Manifest vouches for. */
   verifiedUsage(): Usage;
   /** Returns how far over this limit the least is that somebody waits for: where that does not fit, clean-up is no use. */
-  leastOver(short: Measure): number;
+  leastOver(short: LimitState): number;
   /** Returns the limits that stand in the way of this file now. */
-  obstacles(request: RoomRequest): readonly Measure[];
+  obstacles(request: RoomRequest): readonly LimitState[];
   /** Whether the file would fit if everything else that may go for it were gone. */
   canFit(request: RoomRequest): boolean;
   /** Reserves room where so much more keeps within the limits. */
@@ -56,7 +56,7 @@ interface Claim {
 }
 
 /** Returns whether a limit binds files of this kind. */
-function binds({ kind, volume }: Measure, verified: boolean, on: number): boolean {
+function binds({ kind, volume }: LimitState, verified: boolean, on: number): boolean {
   return kind === "unverified" ? !verified : volume === undefined || volume === on;
 }
 
@@ -92,9 +92,9 @@ export function createReservations(deps: ReservationsDeps): Reservations {
     };
   }
 
-  function obstacles(request: RoomRequest): readonly Measure[] {
+  function obstacles(request: RoomRequest): readonly LimitState[] {
     const claim = claimOf(request);
-    const all = measures(usageWith([claim]), limits());
+    const all = limitStates(usageWith([claim]), limits());
     return all.filter((one) => one.over > 0 && binds(one, request.verified, claim.volume));
   }
 
@@ -105,7 +105,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
     leastOver(short) {
       const bound = [...wants].filter(({ request, volume }) => binds(short, request.verified, volume));
       const least = bound.toSorted((a, b) => a.request.bytes - b.request.bytes).slice(0, 1);
-      return measures(usageWith(least), limits()).find((one) => isSameLimit(one, short))?.over ?? 0;
+      return limitStates(usageWith(least), limits()).find((one) => isSameLimit(one, short))?.over ?? 0;
     },
     obstacles,
     canFit(request) {

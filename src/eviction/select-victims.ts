@@ -6,8 +6,8 @@ import { type FileRows, type FileWorth, isUnverified, USE_HALF_LIFE_MS } from ".
 import {
   createSelection,
   expiry,
+  type LimitState,
   type Limits,
-  type Measure,
   type Reason,
   relief,
   type StoredEntry,
@@ -49,7 +49,7 @@ export function victimOf({ entry: { name, size }, reason }: SelectedFile): Victi
 
 /** @param short what room is to be made of; undefined where only what has expired goes */
 export async function selectVictims(
-  short: Pick<Measure, "kind" | "volume" | "surplus"> | undefined,
+  short: Pick<LimitState, "kind" | "volume" | "surplus"> | undefined,
   {
     limits,
     now,

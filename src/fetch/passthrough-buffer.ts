@@ -30,7 +30,7 @@ const CAPACITY_BYTES = 5 * 1024 * 1024;
 /** A reader that takes nothing for so long, while others wait for it, is broken off: they would give up at 60 s. */
 const SLOW_READER_MS = 30_000;
 
-interface Chunk {
+interface BufferedChunk {
   readonly at: number;
   readonly bytes: Uint8Array;
 }
@@ -42,7 +42,7 @@ export function createPassthroughBuffer(
   onHeldUp: () => void,
   slowReaderMs = SLOW_READER_MS,
 ): PassthroughBuffer {
-  const chunks: Chunk[] = [];
+  const chunks: BufferedChunk[] = [];
   let end = start;
   /** The first byte that is still here. */
   let oldest = start;

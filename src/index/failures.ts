@@ -10,7 +10,7 @@ import { failures } from "./schema.ts";
 
 export type FailureRow = typeof failures.$inferSelect;
 
-export interface Failures {
+export interface FailureRows {
   /** @param reason a sentence for people */
   add(file: string, kind: FailureKind, reason: string): void;
   /** The latest first. */
@@ -24,7 +24,7 @@ const MAX_FAILURES = 500;
 const MAX_ABSENT = 250;
 const MAX_REASON = 2000;
 
-export function createFailures(db: IndexDatabase, clock: Clock): Failures {
+export function createFailureRows(db: IndexDatabase, clock: Clock): FailureRows {
   const newestFirst = db.select().from(failures).orderBy(desc(failures.lastAt)).limit(MAX_FAILURES).all();
   /** The oldest first. */
   const rows = new Map(newestFirst.toReversed().map((row) => [`${row.kind} ${row.file}`, row]));

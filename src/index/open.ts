@@ -75,7 +75,7 @@ interface OpenFile {
   readonly db: IndexDatabase;
 }
 
-interface FileKind {
+interface DatabaseKind {
   /** Folder of its migrations. */
   readonly folder: string;
   /** Table that lists the migrations that were applied. */
@@ -84,7 +84,7 @@ interface FileKind {
   readonly probe?: string;
 }
 
-function migrateTo(db: IndexDatabase, { folder, table }: FileKind): void {
+function migrateTo(db: IndexDatabase, { folder, table }: DatabaseKind): void {
   migrate(db, { migrationsFolder: folder, migrationsTable: table });
 }
 
@@ -112,7 +112,7 @@ function keepFromOthers(path: string): void {
   for (const suffix of ["-wal", "-shm", "-journal", ".damaged"]) takeFromOthers(path + suffix);
 }
 
-function openFile(path: string, kind: FileKind): OpenFile {
+function openFile(path: string, kind: DatabaseKind): OpenFile {
   keepFromOthers(path);
   const client = new Database(path, { readwrite: true });
   try {
@@ -144,7 +144,7 @@ export function setAside(path: string): void {
 }
 
 /** Opens the file, or a new one in its place where it is damaged; the damage goes into `damages`. */
-function openOrReplace(path: string, kind: FileKind, damages: Damage[]): OpenFile {
+function openOrReplace(path: string, kind: DatabaseKind, damages: Damage[]): OpenFile {
   try {
     return openFile(path, kind);
   } catch (error) {
@@ -162,7 +162,7 @@ export function manifestsPathBeside(path: string): string {
 }
 
 /** Adds the tables of Manifests to the index: those of trees.sqlite, or for an index in memory tables of its own. */
-function addManifestTables({ client, db }: OpenFile, path: string, kind: FileKind, damages: Damage[]): void {
+function addManifestTables({ client, db }: OpenFile, path: string, kind: DatabaseKind, damages: Damage[]): void {
   if (path === MEMORY) {
     migrateTo(db, kind);
     return;

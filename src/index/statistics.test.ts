@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createClientCounts } from "./clients.ts";
-import { createFailures } from "./failures.ts";
+import { createFailureRows } from "./failures.ts";
 import { type Index, openIndex } from "./open.ts";
 import { clients, failures, statistics } from "./schema.ts";
 import { createStatistics } from "./statistics.ts";
@@ -143,7 +143,7 @@ test("clients that come and go without end do not fill the table: those seen las
 });
 
 test("failures of one file count as one, the latest stay, and they outlive a restart", () => {
-  const before = createFailures(index.db, clock);
+  const before = createFailureRows(index.db, clock);
   before.add("real", "failed", "A mirror was down.");
   for (let i = 0; i < 700; i++) {
     clock.set(NOON + i);
@@ -154,7 +154,7 @@ test("failures of one file count as one, the latest stay, and they outlive a res
   before.add("random-300", "absent", "No repository knows this file.");
   before.add("random-300", "absent", "x".repeat(10_000));
   before.flush();
-  const after = createFailures(index.db, clock);
+  const after = createFailureRows(index.db, clock);
   expect(after.latest(2).map(({ file, count, reason }) => [file, count, reason.length])).toEqual([
     ["random-300", 2, 2000],
     ["random-699", 1, 30],

@@ -5,7 +5,7 @@
  */
 
 import { and, eq, gte, lt, or, sql } from "drizzle-orm";
-import { RESOLUTIONS, type Resolution } from "../distfile/reporting.ts";
+import { type HistoryResolution, RESOLUTIONS } from "../distfile/reporting.ts";
 import type { Clock } from "../lib/clock.ts";
 import { keysOf } from "../lib/records.ts";
 import type { IndexDatabase } from "./open.ts";
@@ -43,18 +43,18 @@ export interface Statistics {
   readonly sinceStart: Measures;
   allTime(): Measures;
   /** Oldest first, without gaps, the last one that of now. */
-  history(resolution: Resolution, points: number): readonly Bucket[];
+  history(resolution: HistoryResolution, points: number): readonly Bucket[];
   flush(): void;
 }
 
 const MINUTE_MS = 60_000;
-const WIDTHS_MS: Readonly<Record<Resolution, number>> = {
+const WIDTHS_MS: Readonly<Record<HistoryResolution, number>> = {
   minute: MINUTE_MS,
   hour: 60 * MINUTE_MS,
   day: 24 * 60 * MINUTE_MS,
 };
 /** How many of each are kept: a day, a month, five years. */
-const KEPT: Readonly<Record<Resolution, number>> = { minute: 24 * 60, hour: 31 * 24, day: 5 * 366 };
+const KEPT: Readonly<Record<HistoryResolution, number>> = { minute: 24 * 60, hour: 31 * 24, day: 5 * 366 };
 const PRUNE_EVERY_MS = 60 * MINUTE_MS;
 
 type Counts = Record<Measure, number>;
@@ -63,7 +63,7 @@ function addAll(counts: Counts, more: Measures): void {
   for (const measure of MEASURES) counts[measure] += more[measure];
 }
 
-function beginOf(at: number, resolution: Resolution): number {
+function beginOf(at: number, resolution: HistoryResolution): number {
   return at - (at % WIDTHS_MS[resolution]);
 }
 

@@ -116,7 +116,7 @@ function createJsonFormatter(stacks: boolean): (record: LogRecord) => string {
 }
 
 /** The output that openLog() has set up, for lines that are too many for LogTape. */
-interface Output {
+interface LogOutput {
   readonly lines: LineWriter;
   readonly format: LogFormat;
   readonly enabled: boolean;
@@ -124,7 +124,7 @@ interface Output {
 }
 
 /** One for the process, as is LogTape's configuration. */
-let output: Output | undefined;
+let output: LogOutput | undefined;
 
 /**
  * Writes a line as Logger.info() does, at a fraction of its cost (measured): for the line of each request.

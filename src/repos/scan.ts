@@ -65,7 +65,7 @@ const SLICE_MS = 2;
 /** Yields between steps: what was written until then is consistent, and the scan may be stopped. */
 type Steps<T> = Generator<undefined, T, undefined>;
 
-interface Tally {
+interface ScanTally {
   packages: number;
   distfiles: number;
   read: number;
@@ -80,13 +80,13 @@ interface Tally {
 interface Pass extends ScanOptions {
   /** Real path of the repository. */
   readonly root: string;
-  readonly tally: Tally;
+  readonly tally: ScanTally;
   /** Packages read, but not written yet. */
   pending: ScannedPackage[];
   pendingRows: number;
 }
 
-function count(tally: Tally, distfiles: number | undefined): void {
+function count(tally: ScanTally, distfiles: number | undefined): void {
   if (distfiles === undefined) return;
   tally.packages++;
   tally.distfiles += distfiles;
@@ -164,7 +164,7 @@ function problemOf(listing: ReturnType<typeof listFolders>, hadPackages: boolean
  */
 export function* scanSteps(options: ScanOptions): Steps<ScanReport> {
   const { repositoryId, location, rows } = options;
-  const tally: Tally = { packages: 0, distfiles: 0, read: 0, changed: 0, removed: 0, skipped: 0, unreadable: [] };
+  const tally: ScanTally = { packages: 0, distfiles: 0, read: 0, changed: 0, removed: 0, skipped: 0, unreadable: [] };
   const listing = listFolders(location);
   const knownCategories = rows.categories(repositoryId);
   const problem = problemOf(listing, knownCategories.length > 0);

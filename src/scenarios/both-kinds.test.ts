@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
+import type { FileDetails, FilesResponse, TopResponse } from "../api/file-schemas.ts";
 import { UNATTENDED } from "../testing/server.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
@@ -42,10 +42,10 @@ test("fetch stores both kinds, once each", async () => {
 test("the file list, search, top lists and details know both kinds", async () => {
   const { actions } = await setup.start();
   await actions.fetch({ names: [SNAPSHOT, "one.zip"], packages: [] }, UNATTENDED);
-  const { files } = await json<Files>("/api/v1/files?sort=size&order=desc");
+  const { files } = await json<FilesResponse>("/api/v1/files?sort=size&order=desc");
   expect(files.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
-  expect((await json<Files>("/api/v1/files?q=20260810")).total).toBe(1);
-  const { largest } = await json<Top>("/api/v1/top");
+  expect((await json<FilesResponse>("/api/v1/files?q=20260810")).total).toBe(1);
+  const { largest } = await json<TopResponse>("/api/v1/top");
   expect(largest.map(({ name }) => name)).toEqual([SNAPSHOT, "one.zip"]);
   expect(await json<FileDetails>(`/api/v1/files/${encodeURIComponent(SNAPSHOT)}`)).toMatchObject({
     name: SNAPSHOT,
@@ -60,5 +60,5 @@ test("verify reads both kinds, and drop removes both", async () => {
   const dropped = await actions.drop({ names: [SNAPSHOT, "one.zip"] }, UNATTENDED);
   expect(dropped).toMatchObject({ files: 2, bytes: 8000 });
   expect(existsSync(setup.storedPath(`/${SNAPSHOT}`))).toBe(false);
-  expect((await json<Files>("/api/v1/files")).total).toBe(0);
+  expect((await json<FilesResponse>("/api/v1/files")).total).toBe(0);
 });

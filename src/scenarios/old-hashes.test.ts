@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { FileDetails, Files, Top } from "../api/file-schemas.ts";
+import type { FileDetails, FilesResponse, TopResponse } from "../api/file-schemas.ts";
 import { standardFolder } from "../distfile/layout.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
@@ -79,7 +79,7 @@ test.each(HASHED)("a wrong %s of the right size is thrown away, and the right on
   expect(await (await fetch(`${first.url}/distfiles/${name}`)).text()).toBe(GOOD);
   await untilStored(`${server!.url}/distfiles/${name}`);
   expect((await detailsOf(first, name)).stored?.verification).toBe("verified");
-  const listed = (await (await fetch(`${first.url}/api/v1/files`)).json()) as Files;
+  const listed = (await (await fetch(`${first.url}/api/v1/files`)).json()) as FilesResponse;
   expect(listed.files.map(({ verification }) => verification)).toEqual(["verified"]);
   const again = await fetch(`${first.url}/distfiles/${name}`);
   expect([again.headers.get("cache-status"), await again.text()]).toEqual(["portcache; hit", GOOD]);
@@ -97,7 +97,7 @@ test("a file whose Manifest has no usable hash is stored as unverified, and says
   expect(await (await fetch(`${first.url}/distfiles/size.tar`)).text()).toBe(GOOD);
   await untilStored(`${server!.url}/distfiles/size.tar`);
   expect((await detailsOf(first, "size.tar")).stored?.verification).toBe("unverified");
-  const listed = (await (await fetch(`${first.url}/api/v1/files`)).json()) as Files;
+  const listed = (await (await fetch(`${first.url}/api/v1/files`)).json()) as FilesResponse;
   expect(listed.files.map(({ verification }) => verification)).toEqual(["unverified"]);
   expect(await verify(first, false)).toMatchObject({ files: 1, bad: [], unverified: 1 });
 });
@@ -143,13 +143,13 @@ test("the client that caused a download, those that joined it, and hits all coun
   await untilStored(`${server!.url}/distfiles/sha1.tar`);
   await (await fetch(`${url}/distfiles/sha256.tar`, { method: "HEAD" })).text();
   const uses = async () => {
-    const { files } = (await (await fetch(`${url}/api/v1/files`)).json()) as Files;
+    const { files } = (await (await fetch(`${url}/api/v1/files`)).json()) as FilesResponse;
     return Object.fromEntries(files.map((file) => [file.name, file.uses]));
   };
   expect(await uses()).toEqual({ "sha256.tar": 2, "sha1.tar": 1 });
   await (await fetch(`${url}/distfiles/sha256.tar`)).text();
   expect(await uses()).toEqual({ "sha256.tar": 3, "sha1.tar": 1 });
-  const top = (await (await fetch(`${url}/api/v1/top`)).json()) as Top;
+  const top = (await (await fetch(`${url}/api/v1/top`)).json()) as TopResponse;
   expect(top.files.map(({ name, uses }) => [name, uses])).toEqual([
     ["sha256.tar", 3],
     ["sha1.tar", 1],

@@ -4,7 +4,7 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import type { Mirrors } from "../api/schemas.ts";
+import type { MirrorsResponse } from "../api/schemas.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
@@ -161,7 +161,7 @@ test.concurrent("if one of several mirrors sends wrong bytes, only that one coun
   expect(existsSync(`${store}/partial/f0`)).toBe(false);
   // Only the corrupt mirror has a failure recorded.
   const known = await (await fetch(`${server.url}/api/v1/mirrors`)).json();
-  const failed = (known as Mirrors).mirrors.map(({ url, requests }) => [url, requests.failed > 0]);
+  const failed = (known as MirrorsResponse).mirrors.map(({ url, requests }) => [url, requests.failed > 0]);
   expect(Object.fromEntries(failed)).toEqual(Object.fromEntries(mirrors.map(({ url }, i) => [url, i === 1])));
 });
 

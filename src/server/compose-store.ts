@@ -9,7 +9,7 @@ import type { Config } from "../config/schema.ts";
 import type { Reserve, RoomRequest } from "../distfile/reservation.ts";
 import { type ClockWatch, createClockWatch } from "../eviction/clock-watch.ts";
 import { type CleanUpReport, createEviction, type Eviction } from "../eviction/evict.ts";
-import type { Measure } from "../eviction/policy.ts";
+import type { LimitState } from "../eviction/policy.ts";
 import { createFileTimes } from "../index/file-times.ts";
 import { createFileRows, type FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
@@ -83,7 +83,7 @@ function originOf(url: string): string {
 /** Returns why this file, other than most, is not stored; undefined where it is the store that has no room. */
 function unstoredReason(
   { bytes, verified, sized }: RoomRequest,
-  obstacles: readonly Measure[],
+  obstacles: readonly LimitState[],
   maxSize: number,
 ): string | undefined {
   if (maxSize > 0 && bytes > maxSize) return `${bytes} bytes are more than storage.max_size`;
@@ -94,7 +94,7 @@ function unstoredReason(
   return undefined;
 }
 
-function noRoomReason(bytes: number, obstacles: readonly Measure[]): string {
+function noRoomReason(bytes: number, obstacles: readonly LimitState[]): string {
   if (obstacles.some(({ kind }) => kind === "inodes"))
     return "too few inodes are free on the file system, and none can be freed";
   return `cannot make room for ${bytes} bytes within max_size and min_free`;

@@ -3,7 +3,7 @@
  * changed setting, and those that take a restart.
  */
 import { ConfigError } from "../config/config-error.ts";
-import type { Change, LiveConfig } from "../config/live.ts";
+import type { LiveConfig, SettingChange } from "../config/live.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { noun } from "../lib/format.ts";
 import { type Logger, openLog } from "../lib/log.ts";
@@ -18,7 +18,7 @@ export interface ReloadDeps {
   readonly log: Logger;
 }
 
-function logChanges(changes: readonly Change[], log: Logger): void {
+function logChanges(changes: readonly SettingChange[], log: Logger): void {
   for (const { path, before, after, restart } of changes) {
     const change = { path, before: maskCredentials(before), after: maskCredentials(after) };
     if (restart) log.warn("{path}: {before} -> {after} needs a restart", change);

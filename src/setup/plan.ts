@@ -6,7 +6,7 @@
 export type Digest = string;
 
 /** What setup does with one file. */
-export type Change =
+export type FileChange =
   /** The file is missing. */
   | "install"
   /** The file is as another version installed it. */
@@ -29,7 +29,7 @@ export interface FileDigests {
   readonly recorded: Digest | undefined;
 }
 
-export function planInstall({ wanted, present, recorded }: FileDigests): Change {
+export function planInstall({ wanted, present, recorded }: FileDigests): FileChange {
   // This version no longer has the file.
   if (wanted === undefined) return planRemoval({ wanted, present, recorded });
   if (present === undefined) return "install";
@@ -38,7 +38,7 @@ export function planInstall({ wanted, present, recorded }: FileDigests): Change 
   return recorded === wanted ? "kept" : "offer";
 }
 
-export function planRemoval({ present, recorded }: FileDigests): Change {
+export function planRemoval({ present, recorded }: FileDigests): FileChange {
   if (present === undefined) return "absent";
   return present === recorded ? "remove" : "kept";
 }

@@ -4,11 +4,11 @@
 import { createAccount, missingAccounts } from "./accounts.ts";
 import { createDisk, type Disk } from "./disk.ts";
 import { CONFIG_FOLDER, RECORD, type SetupFile, STORE, USER } from "./files.ts";
-import { type Change, type Digest, planInstall, planRemoval } from "./plan.ts";
+import { type Digest, type FileChange, planInstall, planRemoval } from "./plan.ts";
 import { formatRecord, parseRecord } from "./record.ts";
 
 export interface Step {
-  readonly action: Change;
+  readonly action: FileChange;
   /** A path, or `user portcache`. */
   readonly what: string;
 }
@@ -23,7 +23,7 @@ export interface SetupOptions {
 interface PlannedFile {
   readonly path: string;
   readonly file: SetupFile | undefined;
-  readonly change: Change;
+  readonly change: FileChange;
   readonly wanted: Digest | undefined;
   readonly recorded: Digest | undefined;
 }

@@ -1,7 +1,7 @@
 /**
  * Describes the downloads in progress for the API: their sources, their progress, and their speed in the last second.
  */
-import type { DownloadState, Downloads, UpstreamRequest } from "../api/schemas.ts";
+import type { DownloadState, DownloadsResponse, UpstreamRequestReport } from "../api/schemas.ts";
 import type { FetchHistory, FetchRequestEntry } from "../cache/fetch-history.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -10,7 +10,7 @@ export function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function describeUpstreamRequest(one: FetchRequestEntry, now: number): UpstreamRequest {
+export function describeUpstreamRequest(one: FetchRequestEntry, now: number): UpstreamRequestReport {
   return {
     source: one.source,
     started_at: iso(one.askedAt),
@@ -21,7 +21,7 @@ export function describeUpstreamRequest(one: FetchRequestEntry, now: number): Up
   };
 }
 
-interface Sample {
+interface RateSample {
   readonly at: number;
   readonly bytes: number;
   readonly bytesPerSecond: number | undefined;
@@ -38,7 +38,7 @@ const MAX_SOURCES = 6;
 
 export interface ActiveDownloads {
   /** Returns all downloads, those that wait for a download slot last. */
-  all(): Downloads;
+  all(): DownloadsResponse;
   /** Returns the download of a file. */
   find(file: string): DownloadState | undefined;
 }
@@ -48,7 +48,7 @@ export function createActiveDownloads(
   fetchHistory: Pick<FetchHistory, "of">,
   clock: Clock,
 ): ActiveDownloads {
-  let samples = new Map<Download, Sample>();
+  let samples = new Map<Download, RateSample>();
 
   /** Returns the speed, smoothed from call to call; the first calls return the average since the start. Bytes of an earlier run do not count. */
   function speedOf(download: Download, received: number, now: number): number {

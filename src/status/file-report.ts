@@ -1,14 +1,14 @@
 /**
  * Describes files for the API: the file list, the top lists, and the details of one file.
  */
-import type { FileDetails, Files, Top, Verification } from "../api/file-schemas.ts";
+import type { FileDetails, FilesResponse, TopResponse, Verification } from "../api/file-schemas.ts";
 import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { FetchHistory } from "../cache/fetch-history.ts";
 import { compareDigests } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
-import type { FailureRow, Failures } from "../index/failures.ts";
+import type { FailureRow, FailureRows } from "../index/failures.ts";
 import type { FileList } from "../index/file-list.ts";
 import { digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
@@ -23,7 +23,7 @@ export interface FileReportDeps {
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
   readonly store: Pick<Store, "stat">;
   readonly fetchHistory: Pick<FetchHistory, "of">;
-  readonly failures: Pick<Failures, "of">;
+  readonly failures: Pick<FailureRows, "of">;
   readonly removal: (name: string) => Removal | undefined;
   readonly download: (name: string) => DownloadState | undefined;
   readonly repositoriesScanned: () => boolean;
@@ -31,9 +31,9 @@ export interface FileReportDeps {
 }
 
 export interface FileReport {
-  list(query: FilesQuery): Files;
+  list(query: FilesQuery): FilesResponse;
   details(name: FileName): FileDetails;
-  top(limit: number): Top;
+  top(limit: number): TopResponse;
 }
 
 export function describeFailure(row: FailureRow): Failure {
@@ -102,7 +102,7 @@ const TOP_MAX_AGE_MS = 20_000;
 
 export function createFileReport(parts: FileReportDeps): FileReport {
   const { rows, list, repositories, store, fetchHistory, clock } = parts;
-  let remembered: { readonly top: Top; readonly limit: number; readonly at: number } | undefined;
+  let remembered: { readonly top: TopResponse; readonly limit: number; readonly at: number } | undefined;
 
   /** Writes the latest uses, so that they are shown. */
   function flushUses(): void {
@@ -157,8 +157,8 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     return { ...found, summary: summarise(found, parts.repositoriesScanned(), parts.removal(name)) };
   }
 
-  function packagesOf(used: readonly FileRow[]): Top["packages"] {
-    const packages = new Map<string, Top["packages"][number]>();
+  function packagesOf(used: readonly FileRow[]): TopResponse["packages"] {
+    const packages = new Map<string, TopResponse["packages"][number]>();
     for (const { name, size, uses } of used) {
       // A file of several packages counts for the first: the request does not say for which it was.
       const [by] = repositories.entriesByName(name);
@@ -176,7 +176,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     return [...packages.values()].toSorted((a, b) => b.uses - a.uses);
   }
 
-  function findTop(limit: number): Top {
+  function findTop(limit: number): TopResponse {
     flushUses();
     const sorted = (sort: "uses" | "size" | "stored_at", perPage: number) =>
       list.page({ q: "", sort, order: "desc", page: 1, perPage });

@@ -16,19 +16,19 @@ export interface HistogramSample {
   readonly buckets: Histogram;
 }
 
-interface Described {
+interface MetricInfo {
   /** With its unit, and `_total` where it only grows. */
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
 }
 
-export type NumberMetric = Described & {
+export type NumberMetric = MetricInfo & {
   readonly type: "counter" | "gauge";
   readonly read: () => readonly Sample[];
 };
 
-export type HistogramMetric = Described & {
+export type HistogramMetric = MetricInfo & {
   readonly type: "histogram";
   readonly read: () => readonly HistogramSample[];
 };

@@ -6,7 +6,7 @@ import { createFetchHistory, type FetchHistory } from "../cache/fetch-history.ts
 import type { Config } from "../config/schema.ts";
 import type { CountedOutcome, ResponseRecorder } from "../distfile/response-outcome.ts";
 import { type ClientCounts, createClientCounts } from "../index/clients.ts";
-import { createFailures, type Failures } from "../index/failures.ts";
+import { createFailureRows, type FailureRows } from "../index/failures.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -20,7 +20,7 @@ export interface RequestStats {
   readonly fetchHistory: FetchHistory;
   readonly statistics: Statistics;
   readonly clients: ClientCounts;
-  readonly failures: Failures;
+  readonly failures: FailureRows;
   readonly counters: Counters;
   /** Requests whose response has not ended. */
   readonly inFlight: number;
@@ -73,7 +73,7 @@ function isServed(outcome: CountedOutcome): outcome is ServedOutcome {
 export function createRequestStats(db: IndexDatabase, config: Config, clock: Clock): RequestStats {
   const statistics = createStatistics(db, clock);
   const clients = createClientCounts(db);
-  const failures = createFailures(db, clock);
+  const failures = createFailureRows(db, clock);
   const counters = createCounters(clock.now);
   // The configured mirrors may change while the server runs.
   const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map(mirrorKey)));

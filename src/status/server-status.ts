@@ -2,7 +2,14 @@
  * Collects the state of the whole server for the API: status, mirrors, repositories, history, clients, clean-up.
  */
 import { version } from "../../package.json" with { type: "json" };
-import type { Cleanup, Clients, History, Mirrors, Repositories, Status } from "../api/schemas.ts";
+import type {
+  CleanupResponse,
+  ClientsResponse,
+  HistoryResponse,
+  MirrorsResponse,
+  RepositoriesResponse,
+  Status,
+} from "../api/schemas.ts";
 import type { ApiState } from "../api/state.ts";
 import type { ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
@@ -55,7 +62,7 @@ const PREVIEW_MAX_AGE_MS = 30_000;
 const PREVIEW_REST = 100;
 
 /** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made anew now and then. */
-function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<Cleanup> {
+function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<CleanupResponse> {
   let preview: { until: number; readonly report: Promise<CleanUpReport> } | undefined;
 
   function start(): { until: number; readonly report: Promise<CleanUpReport> } {
@@ -102,7 +109,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
 
   const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
 
-  function configuredMirrors(): Mirrors["mirrors"] {
+  function configuredMirrors(): MirrorsResponse["mirrors"] {
     const now = clock.now();
     return keys().map((key) => {
       const { stats, lastRequestAt, activeRequests, waitUntil } = hosts.at(key);
@@ -110,7 +117,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     });
   }
 
-  function mirrors(): Mirrors {
+  function mirrors(): MirrorsResponse {
     const now = clock.now();
     const configured = new Set(keys());
     const others = hosts
@@ -168,7 +175,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     };
   }
 
-  function repositories(): Repositories {
+  function repositories(): RepositoriesResponse {
     const { pending, problems } = parts.discoveredRepositories();
     return {
       repositories: parts
@@ -184,12 +191,12 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     };
   }
 
-  function history(resolution: History["resolution"], points: number): History {
+  function history(resolution: HistoryResponse["resolution"], points: number): HistoryResponse {
     const buckets = stats.statistics.history(resolution, points);
     return { resolution, points: buckets.map((bucket) => ({ at: iso(bucket.at), ...countsOf(bucket) })) };
   }
 
-  function clients(limit: number): Clients {
+  function clients(limit: number): ClientsResponse {
     const recorded = config.server.client_statistics;
     const rows = recorded ? stats.clients.top(limit) : [];
     return {

@@ -2,7 +2,7 @@
  * Reads the status of a store on which no server runs, from the index that the last server left. Changes nothing.
  */
 import { version } from "../../package.json" with { type: "json" };
-import type { Downloads, Status } from "../api/schemas.ts";
+import type { DownloadsResponse, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { createFileList } from "../index/file-list.ts";
 import { readIndex } from "../index/open.ts";
@@ -26,7 +26,7 @@ export interface StoreStatus extends Pick<Status, "version" | "store" | "all_tim
   readonly in_flight: number | null;
   readonly read_ahead: Status["read_ahead"] | null;
   readonly mirrors: Status["mirrors"] | null;
-  readonly downloads: Downloads["downloads"];
+  readonly downloads: DownloadsResponse["downloads"];
   readonly downloads_active: number;
   readonly downloads_waiting: number;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createFakeClock } from "../testing/fake-clock.ts";
-import { type Connection, createPinAddress, tryConnect } from "./pinned-address.ts";
+import { type ConnectResult, createPinAddress, tryConnect } from "./pinned-address.ts";
 
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   "one.test": ["9.9.9.9"],
@@ -10,7 +10,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "none.test": [],
 };
 
-function createPinning(connections: Readonly<Record<string, Connection>> = {}) {
+function createPinning(connections: Readonly<Record<string, ConnectResult>> = {}) {
   const clock = createFakeClock();
   const tried: string[] = [];
   const pinAddress = createPinAddress({
@@ -76,7 +76,7 @@ test("when none accepts a connection the first is used, so that fetch() reports 
 });
 
 test("that no address accepted a connection is not remembered", async () => {
-  const outcomes: Record<string, Connection> = { "[2a00:1450:4001::1]": "refused", "8.8.8.8": "refused" };
+  const outcomes: Record<string, ConnectResult> = { "[2a00:1450:4001::1]": "refused", "8.8.8.8": "refused" };
   const { pinHost } = createPinning(outcomes);
   await pinHost("two.test");
   outcomes["8.8.8.8"] = "connected";
@@ -84,7 +84,7 @@ test("that no address accepted a connection is not remembered", async () => {
 });
 
 test("after a quarter of a second of silence the next address is tried", async () => {
-  const { promise: silence, resolve: end } = Promise.withResolvers<Connection>();
+  const { promise: silence, resolve: end } = Promise.withResolvers<ConnectResult>();
   const clock = createFakeClock();
   const pinAddress = createPinAddress({
     resolve: async () => ["2a00:1450:4001::1", "8.8.8.8"],
@@ -102,7 +102,7 @@ test("after a quarter of a second of silence the next address is tried", async (
 test("a name that does not resolve in ten seconds is a time-out, and of a thousand addresses few are tried", async () => {
   const clock = createFakeClock();
   const tried: string[] = [];
-  const tryNone = async (url: string): Promise<Connection> => {
+  const tryNone = async (url: string): Promise<ConnectResult> => {
     tried.push(url);
     return "refused";
   };

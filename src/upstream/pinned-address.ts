@@ -25,21 +25,21 @@ export interface PinAddressDeps {
   readonly clock: Clock;
   /** Returns all addresses of a host name. */
   readonly resolve?: (hostname: string) => Promise<readonly string[]>;
-  readonly tryConnect?: (url: string, timeoutMs: number) => Promise<Connection>;
+  readonly tryConnect?: (url: string, timeoutMs: number) => Promise<ConnectResult>;
 }
 
 /** "silent" when nothing has answered in time. */
-export type Connection = "connected" | "refused" | "silent";
+export type ConnectResult = "connected" | "refused" | "silent";
 
 /** Opens a TCP connection to where the URL points, and closes it without sending anything. */
-export function tryConnect(url: string, timeoutMs: number): Promise<Connection> {
+export function tryConnect(url: string, timeoutMs: number): Promise<ConnectResult> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
       host: hostname.replace(/^\[(.*)\]$/, "$1"),
       port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
     });
-    const settle = (connection: Connection) => {
+    const settle = (connection: ConnectResult) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(connection);

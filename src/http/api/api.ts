@@ -14,7 +14,7 @@ import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
-import { FILE_ROUTE, ROUTES, type Route } from "./routes.ts";
+import { type ApiRoute, FILE_ROUTE, ROUTES } from "./routes.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -40,7 +40,7 @@ function decodeName(text: string): string {
   }
 }
 
-async function routeResponse(request: Request, route: Route, state: ApiState): Promise<Response> {
+async function routeResponse(request: Request, route: ApiRoute, state: ApiState): Promise<Response> {
   try {
     return json(await route.answer(state, Object.fromEntries(queryOf(request.url))));
   } catch (error) {

@@ -28,7 +28,7 @@ export interface Described {
   readonly response: Schema;
 }
 
-export interface Route extends Described {
+export interface ApiRoute extends Described {
   /** @throws {v.ValiError} if the query is not valid */
   readonly answer: (state: ApiState, query: Readonly<Record<string, string>>) => unknown;
 }
@@ -38,7 +38,7 @@ function route<R extends Schema>(
   summary: string,
   response: R,
   answer: (state: ApiState) => v.InferOutput<R> | Promise<v.InferOutput<R>>,
-): Route {
+): ApiRoute {
   return { path, summary, response, answer };
 }
 
@@ -48,7 +48,7 @@ function queried<Q extends QuerySchema, R extends Schema>(
   query: Q,
   response: R,
   answer: (state: ApiState, query: v.InferOutput<Q>) => v.InferOutput<R> | Promise<v.InferOutput<R>>,
-): Route {
+): ApiRoute {
   return { path, summary, query, response, answer: (state, given) => answer(state, v.parse(query, given)) };
 }
 
@@ -58,7 +58,7 @@ export const FILE_ROUTE: Described = {
   response: FileDetailsSchema,
 };
 
-export const ROUTES: readonly Route[] = [
+export const ROUTES: readonly ApiRoute[] = [
   route(
     "/status",
     "Health, store size, and request and byte counts since start and of all time",

@@ -9,7 +9,7 @@ import { maskCredentials } from "../../lib/url.ts";
 /** A command that failed; the message is a sentence part for people, without credentials. */
 export class CommandError extends Error {}
 
-export interface CommandOptions {
+export interface RunCommandOptions {
   /** Variables in addition to those of all commands. */
   readonly variables?: Readonly<Record<string, string>>;
   /** How long the command may write nothing; only for commands that report progress. */
@@ -30,7 +30,7 @@ export interface CommandRunnerDeps {
  * @throws {CommandError} when it fails or takes too long
  * @throws {unknown} the signal's reason
  */
-export type RunCommand = (command: readonly string[], options?: CommandOptions) => Promise<string>;
+export type RunCommand = (command: readonly string[], options?: RunCommandOptions) => Promise<string>;
 
 /** In units of 512 bytes: no pack is larger than what a repository may have. */
 const MAX_FILE_BLOCKS = (2 * 1024 * 1024 * 1024) / 512;
