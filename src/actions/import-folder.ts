@@ -9,7 +9,7 @@ import { listFolder } from "../lib/list-folder.ts";
 import { type ImportFileDeps, type ImportOutcome, importFile, type SkipReason } from "./import-file.ts";
 
 export interface ImportTotals {
-  /** Directory entries read. */
+  /** Entries of folders read. */
   readonly scanned: number;
   readonly adopted: number;
   readonly adoptedBytes: number;

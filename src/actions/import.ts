@@ -40,7 +40,7 @@ function createReserve(room: () => number): ImportFileDeps["reserve"] {
 function checkFolder(folder: string): void {
   let problem: string | undefined;
   try {
-    if (!statSync(folder).isDirectory()) problem = "not a directory";
+    if (!statSync(folder).isDirectory()) problem = "not a folder";
   } catch (error) {
     problem = reasonOf(error);
   }

@@ -140,7 +140,7 @@ export const DropReportSchema = v.object({
 export const ImportReportSchema = v.object({
   duration_ms: milliseconds,
   folder: v.string(),
-  scanned: v.pipe(count, v.description("directory entries examined")),
+  scanned: v.pipe(count, v.description("entries of folders examined")),
   adopted: count,
   adopted_bytes: bytes,
   present: v.pipe(count, v.description("already in the store")),

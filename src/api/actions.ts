@@ -20,7 +20,7 @@ export interface ActionRequests {
   readonly fetch: schemas.FetchRequest;
   readonly verify: schemas.VerifyRequest;
   readonly drop: schemas.DropRequest;
-  /** Reads a directory of this machine, so the server accepts it over its Unix socket only. */
+  /** Reads a folder of this machine, so the server accepts it over its Unix socket only. */
   readonly import: schemas.ImportRequest;
 }
 

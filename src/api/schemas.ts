@@ -134,7 +134,7 @@ export const RepositoriesSchema = v.object({
       distfiles: count,
       scanned_at: v.nullable(instant),
       duration_ms: milliseconds,
-      unreadable: v.pipe(count, v.description("Manifests and directories that the last scan could not read")),
+      unreadable: v.pipe(count, v.description("Manifests and folders that the last scan could not read")),
       skipped: v.pipe(count, v.description("invalid DIST lines")),
       problem: v.nullable(v.string()),
     }),

@@ -93,7 +93,7 @@ async function attempt(root: string, step: () => Promise<readonly Step[]>): Prom
     return await step();
   } catch (cause) {
     const reason = reasonWithPath(cause);
-    const hint = root === "/" ? "run setup as root" : "run setup as root, or give another directory with --root";
+    const hint = root === "/" ? "run setup as root" : "run setup as root, or give another folder with --root";
     throw new Error(`Cannot finish setup in ${root}: ${reason} (${hint})`, { cause });
   }
 }

@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { isRepositoryUrl } from "../lib/url.ts";
 
-/** Length of the hashes that layouts cut into directory names. */
+/** Length of the hashes that layouts cut into folder names. */
 const HASH_BITS = 512;
 
 /** Returns whether it is a base URL to which paths can be appended; a list separated by commas is not. */
@@ -34,7 +34,7 @@ export function toPath(text: string): string {
   return text === "" ? "" : resolve(text);
 }
 
-/** Returns whether `[repo] repos` may name it: a directory, or a URL to sync from. */
+/** Returns whether `[repo] repos` may name it: a folder, or a URL to sync from. */
 export function isRepositorySource(text: string): boolean {
   if (text.startsWith("/")) return isPath(text);
   return isRepositoryUrl(text);

@@ -160,7 +160,7 @@ function findFile({ file, defaultFile = DEFAULT_FILE }: LoadOptions, problems: s
   }
 }
 
-/** Moves the default store to a directory that this user can write, unless a location was chosen. */
+/** Moves the default store to a folder that this user can write, unless a location was chosen. */
 function chooseLocation(config: Config, origins: Origins, env: Environment): Pick<LoadedConfig, "config" | "notes"> {
   const { location } = config.storage;
   if (origins.storage.location !== "default" || canWrite(location)) return { config, notes: [] };

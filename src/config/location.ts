@@ -9,7 +9,7 @@ import { exists } from "../lib/exists.ts";
 import type { Environment } from "./environment.ts";
 
 /**
- * Returns why this process could not write into the directory, or create it, as a sentence part; undefined if it could. Changes
+ * Returns why this process could not write into the folder, or create it, as a sentence part; undefined if it could. Changes
  * nothing.
  */
 export function writeObstacle(folder: string): string | undefined {
@@ -23,7 +23,7 @@ export function writeObstacle(folder: string): string | undefined {
   }
 }
 
-/** Returns whether this process could write into the directory, or create it; changes nothing. */
+/** Returns whether this process could write into the folder, or create it; changes nothing. */
 export function canWrite(folder: string): boolean {
   return writeObstacle(folder) === undefined;
 }

@@ -94,7 +94,7 @@ test("a repository has failed, has warnings, is not scanned yet, or is fine", ()
   const scanned = { ...repository, problem: null, scanned_at: "2026-11-27T11:59:00Z" };
   expect(repositoryLabel(scanned)).toEqual({ tone: "good", text: "", detail: "" });
   expect(repositoryLabel({ ...scanned, scanned_at: null }).tone).toBe("idle");
-  expect(repositoryLabel({ ...scanned, unreadable: 2 }).text).toBe("2\u00a0unreadable Manifests or directories");
+  expect(repositoryLabel({ ...scanned, unreadable: 2 }).text).toBe("2\u00a0unreadable Manifests or folders");
   expect(repositoryLabel({ ...scanned, skipped: 1 }).tone).toBe("warn");
   expect(repositoryLabel({ ...scanned, unreadable: 2, problem: "gone" })).toMatchObject({
     tone: "bad",

@@ -96,7 +96,7 @@ export function repositoryLabel(repository: RepositoriesResponse["repositories"]
   if (unreadable > 0) {
     return {
       tone: "warn",
-      text: `${plural(unreadable, "unreadable Manifest or directory", "unreadable Manifests or directories")}`,
+      text: `${plural(unreadable, "unreadable Manifest or folder", "unreadable Manifests or folders")}`,
       detail: "",
     };
   }

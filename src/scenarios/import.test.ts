@@ -206,7 +206,7 @@ test("a path that is no folder is refused with a reason", async () => {
   put("file", "x");
   for (const [path, reason] of [
     [folder.file("none"), "no such file or directory"],
-    [folder.file("distdir/file"), "not a directory"],
+    [folder.file("distdir/file"), "not a folder"],
   ] as const) {
     await expect(server?.actions.import({ folder: path }, UNATTENDED)).rejects.toThrow(reason);
   }
