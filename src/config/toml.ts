@@ -20,22 +20,29 @@ function unquote(text: string): string {
 }
 
 /**
- * Returns the line, from 1, on which `[section] name` is set, also as `section.name = …` or inside `section = { … }`; otherwise
- * the line of the section.
+ * Reads the text once. Returns a function that finds the line, from 1, on which `[section] name` is set, also as `section.name = …`
+ * or inside `section = { … }`; otherwise the line of the section.
  */
-export function findLine(text: string, section: string, name?: string): number | undefined {
+export function createLineFinder(text: string): (section: string, name?: string) => number | undefined {
+  const lines = new Map<string, number>();
+  const assignedLines = new Map<string, number>();
+  const addFirst = (to: Map<string, number>, path: string, line: number) => {
+    if (!to.has(path)) to.set(path, line);
+  };
   let current = "";
-  let sectionLine: number | undefined;
   for (const [index, line] of text.split("\n").entries()) {
     const header = /^\s*\[([^[\]]+)\]\s*(?:#.*)?$/.exec(line);
     if (header) current = unquote(header[1] ?? "");
     const assigned = /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=/.exec(line);
     const keyPath = assigned?.[1]?.split(".").map(unquote) ?? [];
     const full = [current, ...keyPath].filter((part) => part !== "").join(".");
-    if (name !== undefined && assigned && full === `${section}.${name}`) return index + 1;
-    if ((header || assigned) && full === section) sectionLine ??= index + 1;
+    if (assigned) addFirst(assignedLines, full, index + 1);
+    if (header || assigned) addFirst(lines, full, index + 1);
   }
-  return sectionLine;
+  return (section, name) => {
+    const own = name === undefined ? undefined : assignedLines.get(`${section}.${name}`);
+    return own ?? lines.get(section);
+  };
 }
 
 function parseText(file: string, text: string, problems: string[]): Record<string, unknown> {
@@ -56,9 +63,10 @@ function isTable(value: unknown): value is Record<string, unknown> {
 /** @param problems gets a sentence for text that is not valid TOML, and for each unknown section */
 export function readToml(file: string, text: string, problems: string[]): readonly FileSetting[] {
   const plain = text.replace(/^\ufeff/, "");
+  const findLine = createLineFinder(plain);
   return Object.entries(parseText(file, plain, problems)).flatMap(([section, keys]) => {
     const where = (name?: string) => {
-      const line = findLine(plain, section, name);
+      const line = findLine(section, name);
       return line === undefined ? file : `${file}:${line}`;
     };
     if (!Object.hasOwn(SCHEMA, section)) {
