@@ -29,13 +29,13 @@ afterEach(() => {
 });
 
 test("counts are in their minute, hour and day, whether written yet or not", () => {
-  const before = createStatistics(index.db, clock);
+  const before = createStatistics(index.db, clock, () => false);
   before.add("hits", 2);
   before.add("hitBytes", 100);
   clock.set(NOON + MINUTE);
   before.add("hits", 1);
   before.flush();
-  const counts = createStatistics(index.db, clock);
+  const counts = createStatistics(index.db, clock, () => false);
   counts.add("misses", 5);
   expect(counts.history("minute", 3).map(({ at, hits, misses }) => [at - NOON, hits, misses])).toEqual([
     [-MINUTE, 0, 0],
@@ -58,7 +58,7 @@ test("sums agree at every resolution, however requests, writing and time are mix
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       index.db.delete(statistics).run();
       clock.set(NOON);
-      const counts = createStatistics(index.db, clock);
+      const counts = createStatistics(index.db, clock, () => false);
       let sum = 0;
       for (const one of steps) {
         if (one.kind === "wait") clock.set(clock.now() + one.ms);
@@ -79,7 +79,7 @@ test("sums agree at every resolution, however requests, writing and time are mix
 });
 
 test("old points are deleted, and the table stays small over years", () => {
-  const counts = createStatistics(index.db, clock);
+  const counts = createStatistics(index.db, clock, () => false);
   for (let day = 0; day < 6 * 365; day += 5) {
     clock.set(NOON + day * DAY);
     counts.add("hits", 1);
@@ -93,7 +93,7 @@ test("old points are deleted, and the table stays small over years", () => {
 });
 
 test("points that a wrong clock put into the future are deleted", () => {
-  const counts = createStatistics(index.db, clock);
+  const counts = createStatistics(index.db, clock, () => false);
   clock.set(NOON + 4000 * DAY);
   counts.add("hits", 1);
   counts.flush();
@@ -109,8 +109,23 @@ test("points that a wrong clock put into the future are deleted", () => {
   ).toBe(true);
 });
 
+test("a clock that was set deletes nothing, whether it was set to 2100 or back by a year", () => {
+  let wasSet = false;
+  const counts = createStatistics(index.db, clock, () => wasSet);
+  counts.add("hits", 1);
+  counts.flush();
+  wasSet = true;
+  for (const now of [Date.UTC(2100, 0), NOON - 365 * DAY, NOON]) {
+    clock.set(now);
+    counts.add("misses", 1);
+    counts.flush();
+  }
+  expect(counts.history("minute", 1)).toMatchObject([{ at: NOON, hits: 1, misses: 1 }]);
+  expect(counts.history("day", 366)[0]).toMatchObject({ hits: 0, misses: 1 });
+});
+
 test("counts that can't be written are kept, with those that come meanwhile", () => {
-  const counts = createStatistics(index.db, clock);
+  const counts = createStatistics(index.db, clock, () => false);
   const clientCounts = createClientCounts(index.db);
   counts.add("hits", 1);
   clientCounts.count("::1", true, 10, NOON);
@@ -124,7 +139,7 @@ test("counts that can't be written are kept, with those that come meanwhile", ()
   index.db.run("drop trigger full_too");
   counts.flush();
   clientCounts.flush();
-  expect(createStatistics(index.db, clock).allTime().hits).toBe(2);
+  expect(createStatistics(index.db, clock, () => false).allTime().hits).toBe(2);
   expect(createClientCounts(index.db).top(5)).toEqual([
     { address: "::1", requests: 2, hits: 1, bytes: 15, firstSeen: NOON, lastSeen: NOON + 1 },
   ]);

@@ -86,7 +86,8 @@ function prepare(db: IndexDatabase) {
   };
 }
 
-export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
+/** @param wasClockSet returns whether the clock was set lately, so that no bucket's age can be trusted */
+export function createStatistics(db: IndexDatabase, clock: Clock, wasClockSet: () => boolean): Statistics {
   const prepared = prepare(db);
   const sinceStart = { ...ZEROS };
   /** Not written yet, by the minute that they belong to. */
@@ -95,7 +96,7 @@ export function createStatistics(db: IndexDatabase, clock: Clock): Statistics {
   let prunedAt = Number.NEGATIVE_INFINITY;
 
   function forgetOld(now: number): void {
-    if (now - prunedAt < PRUNE_EVERY_MS && now >= prunedAt) return;
+    if ((now - prunedAt < PRUNE_EVERY_MS && now >= prunedAt) || wasClockSet()) return;
     prunedAt = now;
     for (const resolution of RESOLUTIONS) {
       const widthMs = WIDTHS_MS[resolution];

@@ -53,6 +53,8 @@ export interface ComposedStore {
   degradedReason(): string | undefined;
   /** To be flushed before what was used lately: those times are by the clock as it is set now. */
   readonly clockWatch: Pick<ClockWatch, "flush">;
+  /** Returns whether the clock was set within the last day: no age is trusted until then. */
+  wasClockSet(): boolean;
   /** Starts clean-up and scrub; the repositories and the store have been scanned. */
   start(verify: Verify): void;
   stop(): Promise<void>;
@@ -123,6 +125,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     monotonicMs: parts.monotonicMs ?? (() => performance.now()),
     log,
   });
+  const wasClockSet = () => clockWatch.wasSetWithin(DAY_MS);
   const orphans = createOrphanRows(db, rows.becameWanted);
   let hasRepositories = orphans.currentAt() !== undefined;
 
@@ -136,7 +139,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     store: {
       ...store,
       // The disk has times of its own, which do not move with the clock.
-      sweepParts: (before) => (clockWatch.wasSetWithin(DAY_MS) ? 0 : store.sweepParts(before)),
+      sweepParts: (before) => (wasClockSet() ? 0 : store.sweepParts(before)),
     },
     rows,
     orphans,
@@ -198,6 +201,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     onTrouble,
     degradedReason: health.degradedReason,
     clockWatch,
+    wasClockSet,
     start(verify) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);

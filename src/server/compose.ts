@@ -142,7 +142,7 @@ export function compose(parts: Parts): Server {
   const repositoryRows = createRepositoryRows(db);
   const { entriesByName: wantedBy, entriesByDigest: wantedByDigest, entriesOf } = repositoryRows;
   const hasher = createHasher(parts.hashWorkerUrl);
-  const stats = createRequestStats(db, config, clock);
+  const stats = createRequestStats(db, config, clock, () => composedStore.wasClockSet());
   const flights = createFlights({ clock, log });
   const heads = createHeads(clock);
   const loopGuard = createLoopGuard(storeId(db));

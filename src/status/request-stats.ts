@@ -70,8 +70,14 @@ function isServed(outcome: CountedOutcome): outcome is ServedOutcome {
   return outcome in BYTE_COLUMNS;
 }
 
-export function createRequestStats(db: IndexDatabase, config: Config, clock: Clock): RequestStats {
-  const statistics = createStatistics(db, clock);
+/** @param wasClockSet returns whether the clock was set lately */
+export function createRequestStats(
+  db: IndexDatabase,
+  config: Config,
+  clock: Clock,
+  wasClockSet: () => boolean,
+): RequestStats {
+  const statistics = createStatistics(db, clock, wasClockSet);
   const clients = createClientCounts(db);
   const failures = createFailureRows(db, clock);
   const counters = createCounters(clock.now);

@@ -37,7 +37,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   requireStore(location);
   const index = readIndex(`${location}/index.sqlite`, (db) => ({
     totals: createFileList(db).totals(""),
-    measures: createStatistics(db, systemClock).allTime(),
+    measures: createStatistics(db, systemClock, () => true).allTime(),
     counts: createRepositoryRows(db).counts(),
     repositories: db.query.repositories.findMany().sync().length,
   }));
