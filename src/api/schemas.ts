@@ -67,7 +67,13 @@ export const StatusSchema = v.object({
   in_flight: v.pipe(count, v.description("requests being answered")),
   downloads: v.object({ active: count, waiting: v.pipe(count, v.description("for a download slot (max_downloads)")) }),
   read_ahead: v.object({ fetched: count, used: count }),
-  repositories: v.object({ total: count, packages: count, distfiles: count, scanned: v.boolean() }),
+  repositories: v.object({
+    total: count,
+    packages: count,
+    distfiles: count,
+    scanned: v.boolean(),
+    synced_bytes: v.pipe(bytes, v.description("size of those synced from URLs")),
+  }),
   mirrors: v.object({ configured: count, down: count }),
 });
 
@@ -130,6 +136,7 @@ export const RepositoriesSchema = v.object({
     v.object({
       name: v.string(),
       location: v.string(),
+      bytes: v.pipe(v.nullable(bytes), v.description("size; null if it is not synced from a URL")),
       packages: count,
       distfiles: count,
       scanned_at: v.nullable(instant),

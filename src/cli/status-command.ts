@@ -110,13 +110,14 @@ function render(report: StoreStatus, screen: Screen): string {
     ...(isNews(since_start, all_time) ? [["", `since start: ${hits(since_start)}`] as const] : []),
     ["Saved", saved(all_time)],
   ];
-  const { total, packages, distfiles, scanned } = repositories;
+  const { total, packages, distfiles, scanned, synced_bytes } = repositories;
+  const synced = synced_bytes === 0 ? "" : `, ${formatBytes(synced_bytes)} synced`;
   const scanning = report.running && !scanned ? " (scanning)" : "";
   rows.push([
     "Repositories",
     total === 0
       ? paint("yellow", "none")
-      : `${formatCount(total)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${scanning}`,
+      : `${formatCount(total)}, ${plural(packages, "package")}, ${plural(distfiles, "distfile")}${synced}${scanning}`,
   ]);
   if (mirrors) {
     const { configured, down } = mirrors;

@@ -85,6 +85,7 @@ test("a repository has failed, has warnings, is not scanned yet, or is fine", ()
   const repository = {
     name: "gentoo",
     location: "/t",
+    bytes: null,
     packages: 1,
     distfiles: 1,
     duration_ms: 1,

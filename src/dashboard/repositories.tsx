@@ -4,7 +4,7 @@
 import type { RepositoriesResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
-import { formatAgo, formatName, plural } from "./format.ts";
+import { formatAgo, formatBytes, formatName, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { repositoryLabel } from "./labels.ts";
 
@@ -15,7 +15,7 @@ type RepositoryEntry = RepositoriesResponse["repositories"][number];
 function Row({ repository }: { readonly repository: RepositoryEntry }) {
   const now = useNow();
   const { tone, text, detail } = repositoryLabel(repository);
-  const { name, location, scanned_at, packages, distfiles } = repository;
+  const { name, location, bytes, scanned_at, packages, distfiles } = repository;
   return (
     <li>
       <span class="file" title={location}>
@@ -24,7 +24,7 @@ function Row({ repository }: { readonly repository: RepositoryEntry }) {
       </span>
       <span class="value">{plural(packages, "package")}</span>
       <span class="small">
-        {plural(distfiles, "distfile")},{" "}
+        {plural(distfiles, "distfile")}, {bytes === null ? "" : `${formatBytes(bytes)}, `}
         {scanned_at === null ? "not scanned yet" : `scanned ${formatAgo(scanned_at, now)}`}
         {text === "" ? "" : `; ${text}`}
         {detail === "" ? "" : `: ${detail}`}

@@ -204,6 +204,12 @@ function repositoryMetrics({ state }: MetricsDeps): readonly Metric[] {
       labels,
     ),
     gauge(
+      "portcache_repository_bytes",
+      "Size of a repository that is synced from a URL.",
+      () => each((one) => one.bytes),
+      labels,
+    ),
+    gauge(
       "portcache_repository_scanned_timestamp_seconds",
       "End of the last successful scan, since the epoch.",
       () => each(({ scanned_at }) => (scanned_at === null ? null : Date.parse(scanned_at) / 1000)),

@@ -25,6 +25,7 @@ import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
+import { syncedBytes } from "../repos/sync/versions.ts";
 import { storeVolumes } from "../store/stages.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
@@ -167,6 +168,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
         packages: sum((one) => one.packages),
         distfiles: sum((one) => one.distfiles),
         scanned: parts.repositoriesScanned(),
+        synced_bytes: sum(({ location }) => syncedBytes(location) ?? 0),
       },
       mirrors: {
         configured: configured.length,
@@ -182,6 +184,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
         .repositoryStatus()
         .map(({ scannedAt, tookMs, problem = null, firstUnreadable: _, ...one }) => ({
           ...one,
+          bytes: syncedBytes(one.location) ?? null,
           scanned_at: scannedAt === undefined ? null : iso(scannedAt),
           duration_ms: Math.max(0, Math.round(tookMs)),
           problem,

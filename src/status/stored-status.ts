@@ -9,6 +9,7 @@ import { readIndex } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, ZEROS } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
+import { syncedBytes } from "../repos/sync/versions.ts";
 import { isStoreLocked } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
 import { storeVolumes } from "../store/stages.ts";
@@ -39,7 +40,10 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
     totals: createFileList(db).totals(""),
     measures: createStatistics(db, systemClock, () => true).allTime(),
     counts: createRepositoryRows(db).counts(),
-    repositories: db.query.repositories.findMany().sync().length,
+    locations: db.query.repositories
+      .findMany()
+      .sync()
+      .map(({ location }) => location),
   }));
   return {
     running: false,
@@ -53,9 +57,10 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
     },
     all_time: totalsOf(index?.measures ?? ZEROS),
     repositories: {
-      total: index?.repositories ?? 0,
+      total: index?.locations.length ?? 0,
       ...(index?.counts ?? { packages: 0, distfiles: 0 }),
       scanned: false,
+      synced_bytes: (index?.locations ?? []).reduce((sum, location) => sum + (syncedBytes(location) ?? 0), 0),
     },
     uptime_seconds: null,
     health: null,

@@ -20,6 +20,7 @@ import { endSync, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
 import { buildFromGit } from "./git.ts";
 import { createCommandRunner } from "./run-command.ts";
+import { syncedBytes } from "./versions.ts";
 
 // Real processes on a machine that may be busy.
 setDefaultTimeout(60_000);
@@ -58,6 +59,7 @@ test("a repository is cloned at the start, its link leads to the version's folde
   expect(status()).toMatchObject({ url, state: "current", commit, syncedAt: expect.any(Number) });
   expect(readlinkSync(location())).toEndWith(`-${commit}`);
   expect(read("app-misc/a/Manifest")).toBe(`${manifestLine("1")}\n`);
+  expect(syncedBytes(location())).toBeGreaterThan(1_000);
   expect(events).toEqual([{ url, location: location(), first: true }]);
   expect(messages("warning")).toEqual([]);
   // Otherwise every failure would count as damage.

@@ -12,7 +12,7 @@ import { buildFromRsync } from "./rsync.ts";
 import { CommandError, type RunCommand } from "./run-command.ts";
 import { measure } from "./size-limit.ts";
 import { isRsyncUrl, maskedUrl } from "./url.ts";
-import type { Versions } from "./versions.ts";
+import { syncedBytes, type Versions } from "./versions.ts";
 
 export interface SyncOnceDeps {
   readonly url: string;
@@ -73,17 +73,18 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
   const target = await versions.createFolder();
   try {
     const { isNew, commit } = await build(target, deps);
+    let bytes = syncedBytes(versions.location);
     if (isNew) {
       if (!(await isEbuildRepository(target))) {
         throw new CommandError("not an ebuild repository: it has neither profiles nor a Manifest");
       }
-      const bytes = await measure(target, run);
+      bytes = await measure(target, run);
       log.debug("repository {url} has {size} of files", { url: maskedUrl(url), size: formatBytes(bytes) });
       // A current version must be completely on disk, whenever the power fails.
       await run(["sync", "-f", target]);
       await versions.activate(target, clock.now(), commit);
     }
-    await versions.markSynced(clock.now(), maskedUrl(url));
+    await versions.markSynced(clock.now(), maskedUrl(url), bytes);
     return isNew;
   } catch (error) {
     throw await explained(error, dirname(target));

@@ -3,7 +3,7 @@
  * symbolic link to the current one, switched by rename once a version is complete and on disk. The previous version stays
  * until the next switch, since it may still be read. Anything else in FOLDER/.NAME is left from a run that was killed.
  */
-import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { saysAbsent } from "../../lib/exists.ts";
@@ -33,8 +33,11 @@ export interface Versions {
   current(): Version | undefined;
   /** Returns the time of the last successful sync, in this or an earlier run. */
   syncedAt(): number | undefined;
-  /** @param url written into the folder for people */
-  markSynced(at: number, url: string): Promise<void>;
+  /**
+   * @param url written into the folder for people
+   * @param bytes size of the current version; undefined where it is not known
+   */
+  markSynced(at: number, url: string, bytes: number | undefined): Promise<void>;
   /** Creates an empty folder to build a version in. */
   createFolder(): Promise<string>;
   /** Makes a built version the current one. */
@@ -50,6 +53,20 @@ export interface Versions {
 const SYNCED = "synced";
 const LINK = "link";
 const NEW = "new-";
+
+/**
+ * Returns the size of the current version of the repository at this location, as it was measured; undefined where that is not
+ * known, and for a repository that is not synced.
+ */
+export function syncedBytes(location: string): number | undefined {
+  try {
+    const text = readFileSync(join(dirname(location), `.${basename(location)}`, SYNCED), "utf8");
+    const bytes = /^(\d{1,15}) bytes$/m.exec(text)?.[1];
+    return bytes === undefined ? undefined : Number(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Returns undefined where the time cannot be read: then the repository is synced too soon. */
 function modifiedAt(path: string): number | undefined {
@@ -86,10 +103,10 @@ export function createVersions(folder: string, url: string): Versions {
       return { path: join(home, version), ...(commit === undefined ? {} : { commit }) };
     },
     syncedAt: () => syncedAt,
-    async markSynced(at, maskedUrl) {
+    async markSynced(at, maskedUrl, bytes) {
       syncedAt = at;
       try {
-        await writeFile(join(home, SYNCED), `${maskedUrl}\n`);
+        await writeFile(join(home, SYNCED), `${maskedUrl}\n${bytes === undefined ? "" : `${bytes} bytes\n`}`);
         await utimes(join(home, SYNCED), at / 1000, at / 1000);
       } catch {
         // The disk is full: after the next start the repository is synced too soon.
