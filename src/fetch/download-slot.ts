@@ -1,6 +1,7 @@
 /**
  * Decides when a download yields its slot to others, so that slow ones hold up nobody else: without a Manifest a slot is for asking
- * sources, not for the transfer; a file with a Manifest yields it while its bytes only trickle in.
+ * sources, not for the transfer; a file with a Manifest yields it while its bytes only trickle in. Reports how fast those are, of
+ * which the slowest is ended where there is no slot left.
  */
 import type { Slot } from "../lib/priority-semaphore.ts";
 
@@ -15,14 +16,27 @@ const TRICKLE_BYTES_PER_SECOND = 16 * 1024;
  * Watches a download until the returned function is called.
  * @param receivedBytes returns how many bytes have come so far
  * @param askingOnly whether the slot is for asking sources
+ * @param end ends the download
  */
-export function yieldIfSlow(slot: Slot, receivedBytes: () => number, askingOnly: boolean): () => void {
+export function yieldIfSlow(
+  slot: Slot,
+  receivedBytes: () => number,
+  askingOnly: boolean,
+  end: (bytesPerSecond: number) => void,
+): () => void {
   let before = receivedBytes();
   function check(): void {
     const bytes = receivedBytes() - before;
     before += bytes;
-    if (askingOnly || bytes < (TRICKLE_BYTES_PER_SECOND * TRICKLE_MS) / 1000) slot.yield();
+    const bytesPerSecond = (1000 * bytes) / TRICKLE_MS;
+    const isTrickle = bytesPerSecond < TRICKLE_BYTES_PER_SECOND;
+    if (isTrickle) slot.yield();
+    slot.reportSlow(isTrickle || askingOnly ? { bytesPerSecond, end: () => end(bytesPerSecond) } : undefined);
   }
-  const timer = setInterval(check, askingOnly ? ASKING_MS : TRICKLE_MS);
-  return () => clearInterval(timer);
+  const timer = setInterval(check, TRICKLE_MS);
+  const asked = askingOnly ? setTimeout(slot.yield, ASKING_MS) : undefined;
+  return () => {
+    clearInterval(timer);
+    clearTimeout(asked);
+  };
 }

@@ -57,7 +57,11 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
     ...more,
   };
   const download = createDownload(plan, testUpstreamClient(), await testDownloadDeps(hasher));
-  const slot = { release: () => events.push("released"), yield: () => events.push("yielded"), contended: true };
+  const slot = {
+    release: () => events.push("released"),
+    yield: () => events.push("yielded"),
+    reportSlow: () => undefined,
+  };
   const grant = () => granted.resolve(slot);
   return { download, events, grant, [Symbol.asyncDispose]: async () => await upstream?.close() };
 }

@@ -11,6 +11,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
+import { formatBytes } from "../lib/format.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
@@ -18,6 +19,7 @@ import { type Assembly, createAssembly, type ExpectedFile } from "./assembly.ts"
 import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
+import { createPassthroughBuffer, type LargeBuffers } from "./passthrough-buffer.ts";
 import type { SegmentLimits } from "./segments.ts";
 import type { PieceSize } from "./shared-reads.ts";
 import { createTail, type Tail } from "./tail.ts";
@@ -116,6 +118,8 @@ export interface DownloadDeps {
   readonly hasher: Hasher;
   /** Shared by the readers of all downloads. */
   readonly pieceSize: PieceSize;
+  /** Shared by the files that are passed through. */
+  readonly largeBuffers: LargeBuffers;
   readonly limits: SegmentLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -135,6 +139,12 @@ function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Log
 function dropped(name: FileName): UnavailableError {
   const attempt = { source: "this server", kind: "failed", detail: "dropped it, as nobody waited for it" } as const;
   return new UnavailableError(`Nobody waits for ${name} any more`, [attempt]);
+}
+
+/** Returns the end of a download that was slow while others waited. */
+function tooSlow(name: FileName, bytesPerSecond: number): UnavailableError {
+  const detail = `got ${formatBytes(bytesPerSecond)}/s while others waited: try again`;
+  return new UnavailableError(`${name} comes too slowly`, [{ source: "this server", kind: "timeout", detail }]);
 }
 
 /** Creates a download and runs it from now on. */
@@ -205,12 +215,18 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   async function fetchInto(slot: Slot, sources: SourceList, onArrived: () => void): Promise<void> {
     const part = plan.openPart();
     const algorithms = neededAlgorithms(expected ? [expected] : []);
-    const writer = createPartWriter(part, tail, hasher, algorithms, stop, slot.yield);
+    const openBuffer = (start: number) => createPassthroughBuffer(start, tail, deps.largeBuffers, slot.yield);
+    const writer = createPartWriter(part, tail, hasher, algorithms, stop, openBuffer);
     const into = createAssembly(plan, part, writer, upstream, stop);
     isNamed = part.named;
     assembly = into;
     const startedAt = performance.now();
-    const unwatch = yieldIfSlow(slot, () => into.receivedBytes, expected === undefined);
+    const unwatch = yieldIfSlow(
+      slot,
+      () => into.receivedBytes,
+      expected === undefined,
+      (bytesPerSecond) => stopper.abort(tooSlow(name, bytesPerSecond)),
+    );
     writer.startHolding();
     const digests = await fetchAll(into, part, sources).finally(unwatch);
     onArrived();
@@ -311,6 +327,9 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     ended,
     arrived: arrived.promise,
     // Only now: a client that asks again must not find a download that has failed, however long the rest takes.
-    over: ended.then(() => assembly?.writer.stop()).then(tail.closed),
+    over: ended
+      .then(() => assembly?.writer.stop())
+      .then(tail.closed)
+      .then(() => assembly?.writer.close()),
   };
 }

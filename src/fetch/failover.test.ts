@@ -55,7 +55,7 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const part = testPart(path, { rememberValidator: (validator) => void validators.push(validator) });
   const { limits, clock, log: logger } = await testDownloadDeps(hasher);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const file = { name: FILE as DistfileName, expected, revalidation: undefined };
   const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
   // Without a client nobody waits for a file of unknown size.

@@ -8,7 +8,7 @@ import { abortable } from "../lib/abort.ts";
 import type { ByteRange } from "../lib/byte-range.ts";
 import { createByteRanges } from "./byte-ranges.ts";
 import { fingerprintOf } from "./fingerprint.ts";
-import { createPassthroughBuffer, type PassthroughBuffer } from "./passthrough-buffer.ts";
+import { type PassthroughBuffer, PIECE_BYTES } from "./passthrough-buffer.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./release-policy.ts";
 import type { Validator } from "./resume.ts";
 import { readFrom, type Tail } from "./tail.ts";
@@ -72,6 +72,8 @@ export interface PartWriter {
   prepareResume(): Promise<void>;
   /** Stops hashing and the timer; the part file may be closed after that. */
   stop(): Promise<void>;
+  /** Drops bytes that were passed through: nobody reads any more. */
+  close(): void;
 }
 
 /** How much of the front a crash may cost where there are gaps. */
@@ -81,7 +83,7 @@ const MARK_EVERY_BYTES = 8 * 1024 * 1024;
  * @param tail gets its bytes from the writer
  * @param algorithms to hash by beside BLAKE2B
  * @param stop ends write() where it waits for clients
- * @param onHeldUp called when bytes that are passed through wait for clients
+ * @param openBuffer creates the buffer of the bytes from there on, which are passed through
  */
 export function createPartWriter(
   part: Part,
@@ -89,7 +91,7 @@ export function createPartWriter(
   hasher: Hasher,
   algorithms: readonly HashAlgorithm[],
   stop: AbortSignal,
-  onHeldUp: () => void,
+  openBuffer: (start: number) => PassthroughBuffer,
 ): PartWriter {
   const ranges = createByteRanges(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
@@ -150,12 +152,14 @@ export function createPartWriter(
   }
 
   async function pushThrough(into: PassthroughBuffer, fresh: Uint8Array): Promise<void> {
-    if (fresh.length === 0) return;
-    await abortable(into.push(fresh), stop);
-    await job.feed(fresh);
-    const { front } = ranges;
-    ranges.add(front, front + fresh.length);
-    release();
+    for (let at = 0; at < fresh.length; at += PIECE_BYTES) {
+      const piece = fresh.subarray(at, at + PIECE_BYTES);
+      await abortable(into.push(piece), stop);
+      await job.feed(piece);
+      const { front } = ranges;
+      ranges.add(front, front + piece.length);
+      release();
+    }
   }
 
   const writer: PartWriter = {
@@ -171,7 +175,7 @@ export function createPartWriter(
       const { front } = ranges;
       ranges.clear();
       ranges.add(0, front);
-      buffer = createPassthroughBuffer(front, tail, onHeldUp);
+      buffer = openBuffer(front);
       if (front === 0) void startHashing(undefined);
       release();
     },
@@ -198,7 +202,10 @@ export function createPartWriter(
     async restart(distrust) {
       tail.restart();
       ranges.clear();
-      if (buffer) buffer = createPassthroughBuffer(0, tail, onHeldUp);
+      if (buffer) {
+        buffer.close();
+        buffer = openBuffer(0);
+      }
       await startHashing(buffer ? undefined : part.fd);
       if (!buffer) await truncateTo(0);
       if (!distrust) return;
@@ -221,6 +228,7 @@ export function createPartWriter(
       clearTimeout(timer);
       await job.cancel();
     },
+    close: () => buffer?.close(),
   };
   return writer;
 }

@@ -3,7 +3,7 @@ import { BrokenOffError, UnavailableError } from "../distfile/errors.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { readContent } from "../testing/content.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
-import { createPassthroughBuffer } from "./passthrough-buffer.ts";
+import { createLargeBuffers, createPassthroughBuffer, type Readers } from "./passthrough-buffer.ts";
 import { createPieceSize } from "./shared-reads.ts";
 import { createTail, type Reader } from "./tail.ts";
 
@@ -12,7 +12,7 @@ const content = { size: 16 * MIB, seed: 1 };
 
 function setUp(slowReaderMs: number) {
   const tail = createTail(createPieceSize());
-  const buffer = createPassthroughBuffer(0, tail, () => heldUp++, slowReaderMs);
+  const buffer = createPassthroughBuffer(0, tail, createLargeBuffers(), () => heldUp++, slowReaderMs);
   tail.readBy(async (position, length) => buffer.read(position, length));
   let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
@@ -90,7 +90,9 @@ test("a stopped download does not wait for a reader that takes nothing", async (
     truncate: async () => {},
     rememberValidator: () => {},
   };
-  const writer = createPartWriter(nowhere, createTail(createPieceSize()), hasher, [], stopper.signal, () => undefined);
+  const tail = createTail(createPieceSize());
+  const openBuffer = (start: number) => createPassthroughBuffer(start, tail, createLargeBuffers(), () => undefined);
+  const writer = createPartWriter(nowhere, tail, hasher, [], stopper.signal, openBuffer);
   writer.total = content.size;
   writer.passThrough();
   const reader = writer.tail.open(0, undefined);
@@ -104,4 +106,57 @@ test("a stopped download does not wait for a reader that takes nothing", async (
   reader.close();
   await writer.stop();
   hasher.close();
+});
+
+/** A reader that has taken everything up to a place of the test's choice. */
+function createReaderAt(position: number): Readers & { moveTo(position: number): void } {
+  let moving = Promise.withResolvers<void>();
+  let lowest = position;
+  return {
+    get lowest() {
+      return lowest;
+    },
+    moved: () => moving.promise,
+    breakOffSlowest: () => undefined,
+    moveTo(to) {
+      lowest = to;
+      moving.resolve();
+      moving = Promise.withResolvers();
+    },
+  };
+}
+
+test("of many files that are held until they are verified some are held whole, and then the others", async () => {
+  const largeBuffers = createLargeBuffers(2);
+  const piece = new Uint8Array(MIB / 16);
+  const pushed: number[] = Array.from({ length: 20 }, () => 0);
+  async function send(i: number): Promise<void> {
+    const reader = createReaderAt(0);
+    const buffer = createPassthroughBuffer(0, reader, largeBuffers, () => undefined);
+    for (let at = 0; at < 4 * MIB; at += piece.length) {
+      await buffer.push(piece);
+      pushed[i] = at + piece.length;
+      const held = pushed.filter((bytes) => bytes < 4 * MIB);
+      expect(held.filter((bytes) => bytes > MIB / 4).length).toBeLessThanOrEqual(2);
+      await Bun.sleep(0);
+    }
+    reader.moveTo(4 * MIB);
+    buffer.close();
+  }
+  await Promise.all(pushed.map((_, i) => send(i)));
+  expect([largeBuffers.take(), largeBuffers.take(), largeBuffers.take()]).toEqual([true, true, false]);
+});
+
+test("a file that finds no large buffer free streams through a small one", async () => {
+  const largeBuffers = createLargeBuffers(0);
+  const reader = createReaderAt(0);
+  const buffer = createPassthroughBuffer(0, reader, largeBuffers, () => undefined);
+  const piece = new Uint8Array(MIB / 16);
+  for (let at = 0; at < MIB; at += piece.length) {
+    const pushing = buffer.push(piece);
+    if (at >= MIB / 4) reader.moveTo(at - MIB / 4 + piece.length);
+    await pushing;
+  }
+  expect(buffer.read(MIB / 2, 1)).toHaveLength(0);
+  expect(buffer.read(MIB - 1, 10)).toHaveLength(1);
 });

@@ -1,6 +1,7 @@
 /**
  * Holds in memory the newest bytes of a file that the store does not take, as long as a client has still to read them. So a file
- * reaches its clients however full the disk is; the memory is bounded, and all clients read at the speed of the slowest.
+ * reaches its clients however full the disk is; the memory is bounded for each file and for all together, and all clients of a file
+ * read at the speed of the slowest.
  */
 import { UnavailableError } from "../distfile/errors.ts";
 
@@ -23,10 +24,27 @@ export interface PassthroughBuffer {
   push(bytes: Uint8Array): Promise<void>;
   /** Returns bytes from there on, no more than so many; none where they are gone. */
   read(position: number, length: number): Uint8Array;
+  /** Drops all bytes: nobody reads any more. */
+  close(): void;
+}
+
+/** How many buffers may be large at once: shared by all files. */
+export interface LargeBuffers {
+  /** Returns whether one more may be. */
+  take(): boolean;
+  give(): void;
+  /** Calls back each time that one is given back, until the returned function is called. */
+  onGiven(callback: () => void): () => void;
 }
 
 /** Small files are held whole until they are verified (release-policy.ts): these have to fit. */
-const CAPACITY_BYTES = 5 * 1024 * 1024;
+const MAX_FILE_BYTES = 5 * 1024 * 1024;
+/** Enough for as many files as are downloaded at once by default, most of which are stored. */
+const MAX_LARGE_BUFFERS = 12;
+/** Each file may hold so much in any case: what is held back of it until it is verified, a piece before that, and one after. */
+const SMALL_BUFFER_BYTES = 256 * 1024;
+/** Bytes to be given to push() at most, so that these fit. */
+export const PIECE_BYTES = 64 * 1024;
 /** A reader that takes nothing for so long, while others wait for it, is broken off: they would give up at 60 s. */
 const SLOW_READER_MS = 30_000;
 
@@ -35,10 +53,32 @@ interface BufferedChunk {
   readonly bytes: Uint8Array;
 }
 
+/** A file that finds none free waits for one, or streams through a small buffer as soon as its bytes may be sent. */
+export function createLargeBuffers(most = MAX_LARGE_BUFFERS): LargeBuffers {
+  const waiting = new Set<() => void>();
+  let free = most;
+  return {
+    take() {
+      if (free === 0) return false;
+      free--;
+      return true;
+    },
+    give() {
+      free++;
+      for (const callback of waiting) callback();
+    },
+    onGiven(callback) {
+      waiting.add(callback);
+      return () => waiting.delete(callback);
+    },
+  };
+}
+
 /** @param onHeldUp called when there is no room for the next bytes until a reader reads on */
 export function createPassthroughBuffer(
   start: number,
   readers: Readers,
+  largeBuffers: LargeBuffers,
   onHeldUp: () => void,
   slowReaderMs = SLOW_READER_MS,
 ): PassthroughBuffer {
@@ -46,6 +86,9 @@ export function createPassthroughBuffer(
   let end = start;
   /** The first byte that is still here. */
   let oldest = start;
+  let isLarge = false;
+
+  const heldBytes = () => (chunks.length === 0 ? 0 : end - oldest);
 
   function dropRead(): void {
     const lowest = readers.lowest ?? end;
@@ -53,33 +96,54 @@ export function createPassthroughBuffer(
       chunks.shift();
       oldest = first.at + first.bytes.length;
     }
+    giveBack();
   }
 
-  const heldBytes = () => (chunks.length === 0 ? 0 : end - oldest);
+  function giveBack(): void {
+    if (!isLarge || heldBytes() > SMALL_BUFFER_BYTES) return;
+    isLarge = false;
+    largeBuffers.give();
+  }
 
-  /** Resolves with whether a reader furthest behind has read on, or gone, in that time. */
+  function dropAll(): void {
+    chunks.length = 0;
+    oldest = end;
+    giveBack();
+  }
+
+  function hasRoom(bytes: number): boolean {
+    const held = heldBytes();
+    if (held === 0 || held + bytes <= SMALL_BUFFER_BYTES) return true;
+    if (held + bytes > MAX_FILE_BYTES) return false;
+    isLarge ||= largeBuffers.take();
+    return isLarge;
+  }
+
+  /** Resolves with whether a reader furthest behind has read on, or gone, or another buffer is no longer large, in that time. */
   async function moves(before: number): Promise<boolean> {
-    const { promise: late, resolve } = Promise.withResolvers<"late">();
+    const { promise: event, resolve } = Promise.withResolvers<"late" | "given">();
     const timer = setTimeout(() => resolve("late"), slowReaderMs);
+    const leave = largeBuffers.onGiven(() => resolve("given"));
     try {
       while (readers.lowest === before) {
-        if ((await Promise.race([readers.moved(), late])) === "late") return false;
+        const first = await Promise.race([readers.moved(), event]);
+        if (first !== undefined) return first === "given";
       }
       return true;
     } finally {
       clearTimeout(timer);
+      leave();
     }
   }
 
   async function makeRoom(bytes: number): Promise<void> {
     for (let lowest = readers.lowest; lowest !== undefined; lowest = readers.lowest) {
       dropRead();
-      if (heldBytes() === 0 || heldBytes() + bytes <= CAPACITY_BYTES) return;
+      if (hasRoom(bytes)) return;
       onHeldUp();
       if (!(await moves(lowest))) readers.breakOffSlowest();
     }
-    chunks.length = 0;
-    oldest = end;
+    dropAll();
     const detail = "cannot store it, and nobody waits for it";
     throw new UnavailableError("Nobody waits for it any more", [{ source: "this server", kind: "failed", detail }]);
   }
@@ -91,7 +155,7 @@ export function createPassthroughBuffer(
     },
     async push(bytes) {
       await makeRoom(bytes.length);
-      chunks.push({ at: end, bytes: Uint8Array.from(bytes) });
+      chunks.push({ at: end, bytes: bytes.slice() });
       end += bytes.length;
     },
     read(position, length) {
@@ -99,5 +163,6 @@ export function createPassthroughBuffer(
       if (!chunk) return new Uint8Array(0);
       return chunk.bytes.subarray(position - chunk.at, position - chunk.at + length);
     },
+    close: dropAll,
   };
 }

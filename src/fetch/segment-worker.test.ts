@@ -47,7 +47,7 @@ async function runWorker(
   const path = folder.file(`part-${parts++}`);
   const part = testPart(path);
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const file = { name: FILE as DistfileName, expected: digestsOf(content), revalidation: undefined };
   const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
   let rangesIgnored = 0;

@@ -28,7 +28,7 @@ afterAll(() => {
 function setUp(expected: Digests | undefined, revalidation?: Revalidation) {
   const part = testPart(folder.file(`part-${parts++}`));
   const stop = new AbortController().signal;
-  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => undefined);
+  const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const assembly = createAssembly(
     { name: "a" as DistfileName, expected, revalidation },
     part,

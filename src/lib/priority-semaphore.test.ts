@@ -43,7 +43,10 @@ function setUp(slots: number, yieldedSlots = 0, perClient = 100) {
     }
     return granted;
   }
-  return { semaphore, queue, drain, granted, held };
+  const wait = (until: number) => {
+    now = until;
+  };
+  return { semaphore, queue, drain, granted, held, wait };
 }
 
 test("a short task goes before a long one that was queued a little earlier, not before one that has waited long", async () => {
@@ -154,7 +157,7 @@ test("a task that yields gives its slot to the next one once it has a yielded sl
   const { semaphore, queue, granted, held } = setUp(1, 1);
   for (const name of ["first", "second", "third"]) queue(name);
   await Bun.sleep(0);
-  expect([held[0]?.contended, granted]).toEqual([true, ["first"]]);
+  expect(granted).toEqual(["first"]);
   held[0]?.yield();
   held[0]?.yield();
   await Bun.sleep(0);
@@ -170,6 +173,61 @@ test("a task that yields gives its slot to the next one once it has a yielded sl
   queue("fourth");
   await Bun.sleep(0);
   expect(granted.length).toBe(4);
+});
+
+test("where others wait in vain, the slowest of the slow tasks that have had their time is ended", async () => {
+  const { queue, granted, held, wait } = setUp(1, 2);
+  const ended: string[] = [];
+  const report = () => {
+    for (const [i, name] of granted.entries()) {
+      const end = () => ended.push(name);
+      held[i]?.reportSlow(name === "fast" ? undefined : { bytesPerSecond: name === "slow" ? 1_000 : 9_000, end });
+    }
+  };
+  for (const name of ["fast", "slow", "slower than most"]) {
+    queue(name);
+    await Bun.sleep(0);
+    held.at(-1)?.yield();
+  }
+  await Bun.sleep(0);
+  wait(60_000);
+  report();
+  expect(ended).toEqual([]);
+  queue("waiting", {}, 60_000);
+  wait(64_000);
+  report();
+  expect(ended).toEqual([]);
+  wait(66_000);
+  report();
+  report();
+  expect(ended).toEqual(["slow"]);
+  held[1]?.release();
+  await Bun.sleep(0);
+  expect(granted.at(-1)).toBe("waiting");
+  wait(90_000);
+  report();
+  expect(ended).toEqual(["slow"]);
+});
+
+test("a slow task is left its time, and is not ended for work that nobody waits for", async () => {
+  const { queue, held, wait } = setUp(1);
+  let ended = 0;
+  const report = () => held[0]?.reportSlow({ bytesPerSecond: 0, end: () => ended++ });
+  queue("slow");
+  queue("ahead of need", { urgent: false });
+  await Bun.sleep(0);
+  wait(60_000);
+  report();
+  expect(ended).toBe(0);
+  held.shift()?.release();
+  await Bun.sleep(0);
+  queue("waiting", {}, 60_000);
+  wait(79_000);
+  report();
+  expect(ended).toBe(0);
+  wait(80_000);
+  report();
+  expect(ended).toBe(1);
 });
 
 test("all slots are in use while short tasks wait, never more than there are, and long tasks never hold all of them", async () => {

@@ -1,7 +1,8 @@
 /**
  * Limits how many tasks run at once and picks the next one fairly: clients take turns, short tasks do not wait behind long ones,
  * tasks that somebody waits for go before work ahead of need, and no task waits for ever. A task that turns out slow yields
- * its slot, as far as there are slots for those that have, so that a few of them do not hold up all others.
+ * its slot, as far as there are slots for those that have, so that a few of them do not hold up all others; where they take all
+ * there are, the slowest is ended.
  */
 import { abortable } from "./abort.ts";
 import { createHeap, type Heap } from "./heap.ts";
@@ -17,6 +18,10 @@ export interface Task {
 
 /** Larger tasks are long. */
 export const LONG_TASK_BYTES = 32 * 1024 * 1024;
+/** Others wait in vain if none of them was started for so long. */
+const MAX_STUCK_MS = 5_000;
+/** A slow task may take so long whoever waits. */
+const SLOW_TASK_MS = 20_000;
 /** Work of so many bytes is worth a millisecond of waiting. */
 const BYTES_PER_MS = 10_000;
 
@@ -31,8 +36,18 @@ export interface Slot {
   release(): void;
   /** Lets another task have the slot, once there is a yielded slot for this one to run on in. */
   yield(): void;
-  /** Whether other tasks wait. */
-  readonly contended: boolean;
+  /**
+   * Reports how fast the task is, time and again while it is slow. Where others wait in vain, the slowest of those that have had
+   * their time is ended.
+   * @param slow undefined for a task that is slow no longer
+   */
+  reportSlow(slow: SlowTask | undefined): void;
+}
+
+export interface SlowTask {
+  readonly bytesPerSecond: number;
+  /** Ends the task, which then releases its slot. */
+  readonly end: () => void;
 }
 
 /** A task's place in the queue. */
@@ -58,6 +73,8 @@ interface Entry {
   /** When it would be done had it started when it was queued. */
   readonly doneAt: number;
   readonly line: Line;
+  startedAt: number;
+  slow?: SlowTask | undefined;
   readonly grant: (slot: Slot) => void;
 }
 
@@ -104,6 +121,8 @@ export function createPrioritySemaphore(
   let runningLong = 0;
   let waiting = 0;
   let turn = 0;
+  /** When a task was started last, or the first of those that wait now began to. */
+  let stuckSince = Number.NEGATIVE_INFINITY;
 
   function lineOf(client: string | undefined): Line {
     const known = lines.get(client);
@@ -147,6 +166,19 @@ export function createPrioritySemaphore(
     return true;
   }
 
+  /** Work ahead of need ends nothing. */
+  const isAwaited = ({ short, long }: Line) => short.first?.urgent === true || long.first?.urgent === true;
+
+  function endSlowest(): void {
+    if (now() - stuckSince < MAX_STUCK_MS || ![...lines.values()].some(isAwaited)) return;
+    const slowest = [...running, ...yielded]
+      .filter(({ slow, startedAt }) => slow && now() - startedAt >= SLOW_TASK_MS)
+      .toSorted((a, b) => (a.slow?.bytesPerSecond ?? 0) - (b.slow?.bytesPerSecond ?? 0))[0];
+    if (!slowest) return;
+    stuckSince = now();
+    slowest.slow?.end();
+  }
+
   function slotOf(entry: Entry): Slot {
     return {
       release() {
@@ -160,8 +192,9 @@ export function createPrioritySemaphore(
         yielding.add(entry);
         startNext();
       },
-      get contended() {
-        return waiting > 0;
+      reportSlow(slow) {
+        entry.slow = slow;
+        endSlowest();
       },
     };
   }
@@ -179,6 +212,7 @@ export function createPrioritySemaphore(
       turn = Math.max(turn, line.turn);
       line.turn = turn + 1;
       running.add(entry);
+      entry.startedAt = stuckSince = now();
       if (entry.isLong) runningLong++;
       entry.grant(slotOf(entry));
     }
@@ -189,7 +223,9 @@ export function createPrioritySemaphore(
       const { promise: granted, resolve: grant } = Promise.withResolvers<Slot>();
       const queuedAt = now();
       const doneAt = queuedAt + bytes / BYTES_PER_MS;
-      const entry: Entry = { urgent, isLong: bytes > LONG_TASK_BYTES, queuedAt, doneAt, line: lineOf(client), grant };
+      const isLong = bytes > LONG_TASK_BYTES;
+      const entry: Entry = { urgent, isLong, queuedAt, doneAt, line: lineOf(client), startedAt: queuedAt, grant };
+      if (waiting === 0) stuckSince = queuedAt;
       queueOf(entry).add(entry);
       waiting++;
       startNext();

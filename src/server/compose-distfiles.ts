@@ -58,7 +58,7 @@ export interface ComposedDistfiles {
 const UNKNOWN_DOWNLOADS = 4;
 /** Downloads of unknown names that take longer than asking does, beside those that hold a slot. */
 const UNKNOWN_YIELDED_SLOTS = 28;
-/** Downloads that trickle in, or run at the speed of slow clients with 5 MiB in memory each, beside those that hold a slot. */
+/** Downloads that trickle in, or run at the speed of slow clients with bytes in memory, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
 /** Files whose sources are found at once, in all and for one client: an ebuild without metadata takes up to 20 seconds. */
 const RESOLVING = 256;

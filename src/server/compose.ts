@@ -16,6 +16,7 @@ import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights } from "../fetch/flights.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
+import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
 import type { SegmentLimits } from "../fetch/segments.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
@@ -190,7 +191,14 @@ export function compose(parts: Parts): Server {
   });
   const { rows, recentHits, memoryCache, eviction, inUse } = composedStore;
   const storedFiles = createStoredFiles({ store, rows, hasher, clock, log });
-  const downloadDeps = { hasher, pieceSize: createPieceSize(), limits: segmentLimits(config, clock), clock, log };
+  const downloadDeps = {
+    hasher,
+    pieceSize: createPieceSize(),
+    largeBuffers: createLargeBuffers(),
+    limits: segmentLimits(config, clock),
+    clock,
+    log,
+  };
   const startDownload = createStartDownload({
     download: (plan, upstream) => createDownload(plan, upstream, downloadDeps),
     store,

@@ -6,6 +6,7 @@ import type { Source } from "../distfile/source.ts";
 import type { DownloadDeps } from "../fetch/download.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
+import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
@@ -87,6 +88,7 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
   return {
     hasher,
     pieceSize: createPieceSize(),
+    largeBuffers: createLargeBuffers(),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
     clock: systemClock,
     log: await openLog("error", "text"),
@@ -95,7 +97,7 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
 
 /** Grants a slot at once. */
 export function freeSlot(): Ticket {
-  const slot: Slot = { release: () => undefined, yield: () => undefined, contended: false };
+  const slot: Slot = { release: () => undefined, yield: () => undefined, reportSlow: () => undefined };
   return { granted: Promise.resolve(slot), raisePriority: () => undefined, leave: () => undefined };
 }
 
