@@ -18,7 +18,7 @@ import type {
 export interface ApiState {
   status(): Status;
   downloads(): DownloadsResponse;
-  files(query: FilesQuery): FilesResponse;
+  files(query: FilesQuery): Promise<FilesResponse>;
   file(name: FileName): FileDetails;
   mirrors(): MirrorsResponse;
   repositories(): RepositoriesResponse;

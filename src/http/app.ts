@@ -11,13 +11,14 @@ import { noun } from "../lib/format.ts";
 import { createLineLimit, type LineLimit } from "../lib/line-limit.ts";
 import type { Logger } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
-import { type Allow, plainAddress } from "./allow.ts";
+import { type Allow, clientOf, plainAddress } from "./allow.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
 import { type GuardSettings, refuseAction } from "./api/guard.ts";
 import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
+import { createTurns } from "./api/turns.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
 import { isRead, methodsOf } from "./methods.ts";
@@ -149,6 +150,7 @@ export function createApp(deps: AppDeps) {
       most: MAX_REFUSAL_LINES,
     });
   });
+  const inTurn = createTurns();
   const limits: RefusalLimits = { lines, guesses: createGuessDelay(deps.clock) };
   const refuseClient = (request: Request, peers: Peers | null) => refuseAddress(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
@@ -159,12 +161,15 @@ export function createApp(deps: AppDeps) {
         return refusal === undefined ? undefined : text(403, refusal);
       }),
     )
-    .use(createApi(deps, refuseClient))
+    .use(createApi({ ...deps, inTurn }, refuseClient))
     .get("/metrics", async ({ request, server }) => {
       const refusal = refuseClient(request, server);
       if (refusal !== undefined) return text(403, refusal);
-      const headers = { "content-type": metrics.contentType, "cache-control": "no-store" };
-      return new Response(await metrics.metrics(), { headers });
+      const client = clientOf(plainAddress(server?.requestIP(request)?.address ?? ""));
+      return await inTurn(request.signal, client, async () => {
+        const headers = { "content-type": metrics.contentType, "cache-control": "no-store" };
+        return new Response(await metrics.metrics(), { headers });
+      });
     })
     .onError(({ error, request }) => {
       onError(error);

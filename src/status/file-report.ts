@@ -13,6 +13,7 @@ import type { FileList } from "../index/file-list.ts";
 import { digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createSteps } from "../lib/steps.ts";
 import type { Store } from "../store/store.ts";
 import { describeUpstreamRequest, iso } from "./active-downloads.ts";
 import type { Removal } from "./counters.ts";
@@ -31,7 +32,7 @@ export interface FileReportDeps {
 }
 
 export interface FileReport {
-  list(query: FilesQuery): FilesResponse;
+  list(query: FilesQuery): Promise<FilesResponse>;
   details(name: FileName): FileDetails;
   top(limit: number): TopResponse;
 }
@@ -75,6 +76,9 @@ const REMOVED: Readonly<Record<Removal["reason"], string>> = {
   space: "to free space",
 };
 
+/** Packages shown of those that want one file. */
+const MAX_PACKAGES = 100;
+
 /** Explains why the file is or is not stored. */
 function summarise(
   details: Omit<FileDetails, "summary">,
@@ -97,12 +101,14 @@ function summarise(
 
 /** How many of the most requested files are grouped by package. */
 const FILES_FOR_PACKAGES = 300;
+/** The longest lists that are asked for (api/queries.ts). */
+const MAX_TOP = 500;
 /** The top lists change slowly, and making them reads the whole table. */
 const TOP_MAX_AGE_MS = 20_000;
 
 export function createFileReport(parts: FileReportDeps): FileReport {
   const { rows, list, repositories, store, fetchHistory, clock } = parts;
-  let remembered: { readonly top: TopResponse; readonly limit: number; readonly at: number } | undefined;
+  let remembered: { readonly top: TopResponse; readonly at: number } | undefined;
 
   /** Writes the latest uses, so that they are shown. */
   function flushUses(): void {
@@ -138,7 +144,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
       state: download ? "downloading" : stored ? "stored" : wanted.length > 0 ? "listed" : "unknown",
       stored,
       download,
-      packages: wanted.map(({ repository, category, package: packageName, entry }) => ({
+      packages: wanted.slice(0, MAX_PACKAGES).map(({ repository, category, package: packageName, entry }) => ({
         repository,
         package: `${category}/${packageName}`,
         size: entry.size,
@@ -191,25 +197,34 @@ export function createFileReport(parts: FileReportDeps): FileReport {
   }
 
   return {
-    list({ q, sort, order, page, per_page }) {
+    async list({ q, sort, order, page, per_page }) {
       flushUses();
+      const endStep = createSteps();
       const { files, bytes } = list.totals(q);
+      await endStep();
       const found = list.page({ q, sort, order, page, perPage: per_page });
+      const shown: FilesResponse["files"] = [];
+      for (const row of found) {
+        await endStep();
+        shown.push(storedFile(row, repositories.entriesByName(row.name)));
+      }
       return {
         total: files,
         total_bytes: bytes,
         page,
         per_page,
-        files: found.map((row) => storedFile(row, repositories.entriesByName(row.name))),
+        files: shown,
       };
     },
     details,
     top(limit) {
       const now = clock.now();
-      if (remembered?.limit !== limit || now - remembered.at >= TOP_MAX_AGE_MS || now < remembered.at) {
-        remembered = { top: findTop(limit), limit, at: now };
+      if (!remembered || now - remembered.at >= TOP_MAX_AGE_MS || now < remembered.at) {
+        remembered = { top: findTop(MAX_TOP), at: now };
       }
-      return remembered.top;
+      const { files, packages, largest, latest } = remembered.top;
+      const first = <T>(list: readonly T[]) => list.slice(0, limit);
+      return { files: first(files), packages: first(packages), largest: first(largest), latest: first(latest) };
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Logger } from "../../lib/log.ts";
 import { API_PREFIX, createApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import { ROUTES } from "./routes.ts";
+import { createTurns } from "./turns.ts";
 
 /** Fails the test if anything is read from it. */
 const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachable(String(name)) });
@@ -17,6 +18,7 @@ function createTestApi(refused: string | undefined, state: object = forbidden) {
     version: "1",
     log: { error: () => undefined } as unknown as Logger,
     onError: (error: unknown) => errors.push(error),
+    inTurn: createTurns(),
   };
   const api = createApi(deps, () => refused);
   return { errors, ask: (path: string) => api.handle(new Request(`http://localhost${API_PREFIX}${path}`)) };

@@ -7,7 +7,7 @@ import type { ApiState } from "../../api/state.ts";
 import { parseFileName } from "../../distfile/mirror-path.ts";
 import type { Logger } from "../../lib/log.ts";
 import { shown } from "../../lib/text.ts";
-import { plainAddress } from "../allow.ts";
+import { clientOf, plainAddress } from "../allow.ts";
 import type { Peers } from "../dashboard.ts";
 import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { Events } from "./events.ts";
@@ -15,6 +15,7 @@ import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
 import { type ApiRoute, FILE_ROUTE, ROUTES } from "./routes.ts";
+import type { InTurn } from "./turns.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -25,6 +26,7 @@ export interface ApiDeps {
   readonly version: string;
   readonly log: Logger;
   readonly onError: (error: unknown) => void;
+  readonly inTurn: InTurn;
 }
 
 function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
@@ -56,8 +58,8 @@ function fileResponse({ url }: Request, state: ApiState): Response {
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
 
-function addressOf(request: Request, peers: Peers | null): string {
-  return plainAddress(peers?.requestIP(request)?.address ?? "");
+function clientIn(request: Request, peers: Peers | null): string {
+  return clientOf(plainAddress(peers?.requestIP(request)?.address ?? ""));
 }
 
 function wantsEvents({ headers }: Request): boolean {
@@ -66,7 +68,7 @@ function wantsEvents({ headers }: Request): boolean {
 
 /** @param refuseClient returns why a client is not served; undefined if it is */
 export function createApi(
-  { state, events, guard, version, log, onError }: ApiDeps,
+  { state, events, guard, version, log, onError, inTurn }: ApiDeps,
   refuseClient: (request: Request, peers: Peers | null) => string | undefined,
 ) {
   async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
@@ -75,7 +77,7 @@ export function createApi(
     const refusal = refuseRead(request.headers, guard());
     if (refusal) return problem(refusal.status, refusal.detail);
     try {
-      return await answer();
+      return await inTurn(request.signal, clientIn(request, peers), answer);
     } catch (error) {
       onError(error);
       log.error("{method} {url}: {error}", { method: request.method, url: shown(request.url), error });
@@ -88,7 +90,7 @@ export function createApi(
     app.get(API_PREFIX + route.path, ({ request, server }) =>
       respond(request, server, () =>
         route.path === "/downloads" && wantsEvents(request)
-          ? events.subscribe(request.signal, addressOf(request, server))
+          ? events.subscribe(request.signal, clientIn(request, server))
           : routeResponse(request, route, state),
       ),
     );
@@ -101,7 +103,7 @@ export function createApi(
     }),
   );
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
-    respond(request, server, () => events.subscribe(request.signal, addressOf(request, server))),
+    respond(request, server, () => events.subscribe(request.signal, clientIn(request, server))),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => fileResponse(request, state)),
