@@ -8,6 +8,21 @@ export function plainAddress(address: string): string {
   return address.startsWith("::") ? address.replace(/^::ffff:(?=\d+\.)/i, "") : address;
 }
 
+/**
+ * Returns whom the limits for one client count: of IPv6 the network of 64 bits, as a client has all addresses of its network (RFC 4291,
+ * section 2.5.4; RFC 8981).
+ * @param address as plainAddress() gives it
+ */
+export function clientOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [before = "", after] = address.split("%", 1)[0]?.split("::") ?? [];
+  const head = before.split(":").filter((group) => group !== "");
+  const tail = after?.split(":").filter((group) => group !== "") ?? [];
+  const zeros = Array.from({ length: after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  const groups = [...head, ...zeros, ...tail].slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ""));
+  return `${groups.join(":")}::/64`;
+}
+
 export interface Allow {
   /** @param address as plainAddress() gives it */
   permits(address: string): boolean;

@@ -7,6 +7,7 @@ import type { MirrorFileCache, MirrorFileRequest, StoredMirrorFileResult } from 
 import { parseMirrorPath } from "../distfile/mirror-path.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
+import { clientOf } from "./allow.ts";
 import { etagOf } from "./conditional.ts";
 import type { AnswerFile } from "./distfiles.ts";
 import { answerMiss, FIRST_BYTE_DEADLINE_MS } from "./miss-response.ts";
@@ -70,7 +71,7 @@ export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: Mirro
       method,
       directives: requestDirectives(request.headers),
       upstream: upstreamFor(request),
-      waiter: { client, signal: request.signal },
+      waiter: { client: clientOf(client), signal: request.signal },
     } as const;
     const found = await mirrorFileCache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
     if (found.kind === "stored") return answerStored(request, found);
