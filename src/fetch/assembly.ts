@@ -12,6 +12,7 @@ import type { ByteRange } from "../lib/byte-range.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Range } from "../upstream/content-range.ts";
+import { createRedirectLimit } from "../upstream/redirect.ts";
 import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import { checkHeaders } from "./check-headers.ts";
@@ -60,6 +61,7 @@ export interface Assembly extends ExpectedFile {
   discardedBytes: number;
   /** Remembers what a file without an expected hash may be resumed under. */
   readonly rememberValidator: (validator: Validator) => void;
+  readonly mayRedirect: () => boolean;
 }
 
 export function createAssembly(
@@ -70,7 +72,7 @@ export function createAssembly(
   stop: AbortSignal,
 ): Assembly {
   writer.total = expected?.size ?? part.validator?.total;
-  return {
+  const assembly: Assembly = {
     name,
     expected,
     writer,
@@ -86,7 +88,9 @@ export function createAssembly(
     receivedBytes: 0,
     discardedBytes: 0,
     rememberValidator: part.rememberValidator,
+    mayRedirect: createRedirectLimit(() => assembly.receivedBytes),
   };
+  return assembly;
 }
 
 /** Returns whether a Manifest's hash decides, so that any source's bytes will do. */
@@ -215,7 +219,9 @@ async function openUrl(
   const { offset, end } = range ?? { offset: writer.position, end: undefined };
   const { trustedOrigin } = source;
   const conditions = offset === 0 ? revalidation?.conditionalHeaders(source) : undefined;
-  const request = { method: "GET", url, trustedOrigin, offset, end, validator: ifRange, conditions } as const;
+  const { mayRedirect } = assembly;
+  const validated = { offset, end, validator: ifRange, conditions };
+  const request = { method: "GET", url, trustedOrigin, ...validated, mayRedirect } as const;
   const releaseSlot = await abortable(upstream.slots.acquire(), cancelled, (late) => late());
   const askedAt = clock.now();
   const response = await upstream

@@ -7,6 +7,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { createRedirectLimit } from "../upstream/redirect.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { checkHeaders } from "./check-headers.ts";
 import { firstUrl } from "./first-url.ts";
@@ -34,12 +35,13 @@ export async function headFrom(
   signal: AbortSignal,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
+  const mayRedirect = createRedirectLimit(() => 0);
   for (const source of createSourceLimit()(list.sources())) {
     const record = source.startRequest(0);
     try {
       const { trustedOrigin } = source;
       const askUrl = async (url: string): Promise<UpstreamHead> => {
-        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0 }, signal);
+        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0, mayRedirect }, signal);
         response.close();
         checkHeaders(name, response, expected, undefined);
         const { total, lastModifiedAt, fields } = response;

@@ -7,6 +7,7 @@ import type { StoredContent } from "../cache/stored-files.ts";
 import { cacheStatusField } from "../distfile/response-outcome.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Clock } from "../lib/clock.ts";
+import { clientOf } from "./allow.ts";
 import { etagOf } from "./conditional.ts";
 import { answerMiss, FIRST_BYTE_DEADLINE_MS } from "./miss-response.ts";
 import {
@@ -19,6 +20,9 @@ import {
   withoutBody,
 } from "./respond.ts";
 import { createTargetParser, type Target } from "./target.ts";
+
+/** Other names of one content under which it is looked for: each may cost requests to all sources. */
+const MAX_ALIASES = 8;
 
 export interface DistfilesDeps {
   readonly cache: Cache;
@@ -61,7 +65,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
 
   function answerStored(request: Request, found: StoredResult): Answer {
     const { response, bytes } = storedResponse(request, found.stored.file, found.body, headersOf(found));
-    return { response, file: found.name, outcome: found.status, source: "store", sent: { bytes } };
+    return { response, file: found.name, outcome: found.status, source: found.source ?? "store", sent: { bytes } };
   }
 
   /** A content-hash path means a file by its content, under whichever of its names is available. */
@@ -72,7 +76,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     const [first] = wanted;
     if (first) {
       const [name = first.entry.name, ...aliases] = new Set(wanted.map(({ entry }) => entry.name));
-      return { name, aliases, content: first.entry };
+      return { name, aliases: aliases.slice(0, MAX_ALIASES), content: first.entry };
     }
     return target.name === undefined ? undefined : { name: target.name, aliases: [], content: undefined };
   }
@@ -95,7 +99,7 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const waiter = { client, signal: request.signal };
+    const waiter = { client: clientOf(client), signal: request.signal };
     const wanted: DistfileRequest = { ...file, method, upstream: deps.upstreamFor(request), waiter };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);

@@ -25,7 +25,7 @@ export interface RepositoryRows extends PrunableManifestRows {
   configure(wanted: readonly { readonly name: string; readonly location: string }[]): readonly number[];
   /** Ids of the configured repositories. */
   ids(): readonly number[];
-  /** First repository first, then by category and package. */
+  /** First repository first, then by category and package; of many packages the first thousand. */
   entriesByName(name: FileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
   entriesByDigest(digest: string): readonly WantedBy[];
@@ -37,6 +37,9 @@ export interface RepositoryRows extends PrunableManifestRows {
   /** To be called when another thread wrote Manifests. */
   noteChange(): void;
 }
+
+/** Packages that want one file; popular crates have some hundred, and each is read for each look-up. */
+const MAX_WANTING = 1_000;
 
 /** How many of a digest's digits the index holds (manifests-schema.ts, dist_entries). */
 const DIGEST_START = 5;
@@ -90,8 +93,8 @@ function toWantedBy({ name, size, blake2b, sha512, otherHash, ...by }: WantedByR
 
 function prepareReading(db: IndexDatabase) {
   return {
-    byName: wantedByQuery(db, hasName).prepare(),
-    byDigest: wantedByQuery(db, hasDigest).prepare(),
+    byName: wantedByQuery(db, hasName).limit(MAX_WANTING).prepare(),
+    byDigest: wantedByQuery(db, hasDigest).limit(MAX_WANTING).prepare(),
     byPackage: wantedByQuery(db, isPackage).prepare(),
     counts: db
       .select({ packages: sql<number>`count(*)`, distfiles: sql<number>`coalesce(sum(${manifests.distfiles}), 0)` })

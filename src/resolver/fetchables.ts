@@ -7,7 +7,8 @@ import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
 import type { EvaluationFailure } from "../repos/evaluation-cache.ts";
-import { readSrcUri } from "./read-src-uri.ts";
+import { parseRestrict } from "../repos/formats/src-uri.ts";
+import { createSrcUriReader } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
 
 /** What one ebuild says about fetching the file. */
@@ -53,11 +54,12 @@ export function packagesWanting(
 
 async function fetchablesIn(ebuilds: readonly EbuildWithMetadata[], name: DistfileName): Promise<readonly Fetchable[]> {
   const found: Fetchable[] = [];
+  const readSrcUri = createSrcUriReader();
   for (const { pf, metadata } of ebuilds) {
     const { srcUri, restrict, homepage } = metadata;
     // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
     const uris = srcUri.includes(name) ? (await readSrcUri(metadata)).files.get(name) : undefined;
-    if (uris) found.push({ pf, homepage, permission: permissionOf(uris, restrict) });
+    if (uris) found.push({ pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) });
   }
   return found;
 }
@@ -79,6 +81,9 @@ async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluat
   return { fetchables: [...others, ...(await fetchablesIn(evaluated, name))], failures };
 }
 
+/** Packages whose ebuilds are read for one file: one of the first says where to fetch it. */
+const MAX_PACKAGES = 32;
+
 export async function findFetchables(
   name: DistfileName,
   packages: readonly WantingPackage[],
@@ -86,7 +91,7 @@ export async function findFetchables(
   metadata: Pick<MetadataReader, "read">,
 ): Promise<readonly PackageFetchables[]> {
   const found: PackageFetchables[] = [];
-  for (const { in: repository, category, package: packageName, entry } of packages) {
+  for (const { in: repository, category, package: packageName, entry } of packages.slice(0, MAX_PACKAGES)) {
     const read = await metadata.read(repository, category, packageName);
     const { fetchables, failures } = await fetchablesOf(name, read, depth);
     const refused = [...read.refused].map(([pf, reason]) => [pf, { reason: `is ${reason}`, passing: false }] as const);

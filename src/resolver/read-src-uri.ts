@@ -1,14 +1,16 @@
 /**
- * Parses the SRC_URI of ebuilds one after the other, so that a package with long ones never holds up the event loop.
+ * Parses the SRC_URI of ebuilds one after the other, so that a package with many or long ones never holds up the event loop.
  */
+import { createSteps } from "../lib/steps.ts";
 import type { EbuildMetadata } from "../repos/formats/md5-cache.ts";
 import { parseSrcUri, type SrcUris } from "../repos/formats/src-uri.ts";
 
-/** So many take some milliseconds. */
-const LONG_CHARACTERS = 64 * 1024;
-
-export async function readSrcUri({ srcUri, eapi }: EbuildMetadata): Promise<SrcUris> {
-  const parsed = parseSrcUri(srcUri, eapi);
-  if (srcUri.length > LONG_CHARACTERS) await new Promise<void>((resolve) => setImmediate(resolve));
-  return parsed;
+/** Returns what parses the SRC_URI of one ebuild after another, in short steps. */
+export function createSrcUriReader(): (metadata: Pick<EbuildMetadata, "srcUri" | "eapi">) => Promise<SrcUris> {
+  const endStep = createSteps();
+  return async ({ srcUri, eapi }) => {
+    const parsed = parseSrcUri(srcUri, eapi);
+    await endStep();
+    return parsed;
+  };
 }

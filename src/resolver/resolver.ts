@@ -63,7 +63,7 @@ const MAX_REFUSALS = 64;
 
 /** Says what keeps a package's URIs from being fetched, for readers of Portage's log. */
 function refusalsOf({ repository, name, fetchables, failures }: PackageFetchables): readonly Attempt[] {
-  const refusals = [...failures].map(([ebuild, { reason, passing }]): Attempt => {
+  const refusals = [...failures].slice(0, MAX_REFUSALS).map(([ebuild, { reason, passing }]): Attempt => {
     const detail = `has an unknown SRC_URI: it ${reason}`;
     return { source: `${repository.name}: ${ebuild}`, kind: passing ? "failed" : "absent", detail };
   });

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { parseSrcUri } from "../repos/formats/src-uri.ts";
+import { parseRestrict, parseSrcUri } from "../repos/formats/src-uri.ts";
 import { mostPermissive, permissionOf, UNRESTRICTED } from "./restrict.ts";
 
 /** Returns who may be asked for the file f. */
 function permit(restrict: string, srcUri: string) {
   const uris = parseSrcUri(srcUri, "8").files.get("f") ?? [];
-  return permissionOf(uris, restrict);
+  return permissionOf(uris, parseRestrict(restrict));
 }
 
 const PLAIN = "https://a/f https://b/f";

@@ -2,7 +2,7 @@
  * Decides which sources may be asked for a file, by SRC_URI and RESTRICT (PMS 8.2.10, 8.3.5; portage: fetch.py,
  * async_fetch). Pure.
  */
-import { parseRestrict, type Restrictions, type SrcUri } from "../repos/formats/src-uri.ts";
+import type { Restrictions, SrcUri } from "../repos/formats/src-uri.ts";
 
 export interface Permission {
   /** When mirrors are asked: before the URIs, after them, or not at all. */
@@ -41,10 +41,8 @@ function mirrorsFor(uris: readonly SrcUri[], { fetch, mirror, primaryuri }: Rest
 /**
  * Decides by what one ebuild says of the file.
  * @param uris in the order written
- * @param restrict text of RESTRICT
  */
-export function permissionOf(uris: readonly SrcUri[], restrict: string): Permission {
-  const restrictions = parseRestrict(restrict);
+export function permissionOf(uris: readonly SrcUri[], restrictions: Restrictions): Permission {
   const isFetchRestricted = restrictions.fetch === "yes";
   const isLifted = (...by: readonly SrcUri["lifts"][]) => uris.some(({ lifts }) => by.includes(lifts));
   // RESTRICT=fetch is about plain URIs: mirror:// names mirrors that may be asked all the same.

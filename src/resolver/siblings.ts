@@ -5,8 +5,9 @@
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
+import { parseRestrict } from "../repos/formats/src-uri.ts";
 import type { WantingPackage } from "./fetchables.ts";
-import { readSrcUri } from "./read-src-uri.ts";
+import { createSrcUriReader } from "./read-src-uri.ts";
 import { permissionOf } from "./restrict.ts";
 
 /** Returns the names after this one, then the names before it. */
@@ -29,11 +30,13 @@ export async function siblingsOf(
   if (!wanting || more.length > 0) return [];
   const { in: repository, category, package: packageName } = wanting;
   const { known } = await metadata.read(repository, category, packageName);
+  const readSrcUri = createSrcUriReader();
   let shared: readonly string[] | undefined;
   for (const { metadata: ebuild } of known) {
     if (!ebuild.srcUri.includes(name)) continue;
     const { files, unconditional } = await readSrcUri(ebuild);
-    const mayBeFetched = (one: string) => !permissionOf(files.get(one) ?? [], ebuild.restrict).fetchRestricted;
+    const restrictions = parseRestrict(ebuild.restrict);
+    const mayBeFetched = (one: string) => !permissionOf(files.get(one) ?? [], restrictions).fetchRestricted;
     if (!files.has(name) || !mayBeFetched(name)) continue;
     shared = (shared ?? [...unconditional]).filter((one) => unconditional.has(one) && mayBeFetched(one));
     if (!unconditional.has(name)) shared = [name, ...shared.filter((one) => one !== name)];

@@ -130,3 +130,51 @@ test("what is read of a package is bounded, and clients that ask for it at once 
   expect(await answers[1]?.text()).toContain("it is beyond the byte budget of its package");
   expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
 });
+
+test("however many contents a repository lists for one name, a request for it costs its hosts few requests", async () => {
+  for (let i = 0; i < 60; i++) {
+    const ebuilds = [{ version: "1", srcUri: at(`/${i}/f.zip`) }];
+    repository.put(`app-misc/p${i}`, { dist: { "f.zip": { size: 1_000, seed: i + 1 } }, ebuilds });
+  }
+  await start();
+  const answer = await get("f.zip");
+  expect(answer.status).toBe(404);
+  expect(upstream.requests.length).toBeLessThanOrEqual(16);
+  expect(await answer.text()).toContain("app-misc/p26, 40 more packages.");
+});
+
+test("however often hosts redirect, a download sends few requests to where they lead", async () => {
+  const uris = Array.from({ length: 8 }, (_, i) => at(`/${i}/f.zip`));
+  for (const uri of uris) upstream.files.set(new URL(uri).pathname, file);
+  upstream.setFault("*", { kind: "redirect-loop" });
+  repository.put("app-misc/foo", { dist: { "f.zip": file }, ebuilds: [{ version: "1", srcUri: uris.join(" ") }] });
+  await start();
+  expect((await get("f.zip")).status).toBe(502);
+  expect(upstream.requests.length).toBeLessThanOrEqual(100);
+});
+
+test("a package with long RESTRICT, many files and many ebuilds never holds up the event loop", async () => {
+  const content = { size: 1_000, seed: 3 };
+  const names = Array.from({ length: 1_000 }, (_, i) => `f${i}.zip`);
+  const srcUri = names.map((name) => at(`/${name}`)).join(" ");
+  const ebuilds = Array.from({ length: 100 }, (_, i) => ({
+    version: `${i + 1}`,
+    srcUri,
+    restrict: "x? ( y ) ".repeat(20_000),
+  }));
+  upstream.files.set("/mirror/distfiles/f0.zip", content);
+  repository.put("app-misc/foo", { dist: { "f0.zip": content }, ebuilds });
+  await start({ "fetcher.read_ahead": "4" });
+  let longestMs = 0;
+  let before = performance.now();
+  const watch = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - before);
+    before = performance.now();
+  }, 5);
+  upstream.files.set("f0.zip", content);
+  await get("f0.zip");
+  // The files of its ebuilds are looked for ahead of need.
+  await Bun.sleep(1_500);
+  clearInterval(watch);
+  expect(longestMs).toBeLessThan(1_000);
+});

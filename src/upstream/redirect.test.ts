@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createCookieJar, isRedirect, resolveReference } from "./redirect.ts";
+import { createCookieJar, createRedirectLimit, isRedirect, resolveReference } from "./redirect.ts";
 
 const BASE = new URL("http://a.test/folder/page");
 
@@ -64,4 +64,12 @@ test("a cookie that is set anew or expires is replaced or removed, and their num
   expect(headerFor("http://a.test/")).toBe("b=3");
   const many = jarWith("http://a.test/", ...Array.from({ length: 500 }, (_, i) => `c${i}=1`));
   expect(many.headerFor("http://a.test/")?.split("; ").length).toBe(50);
+});
+
+test("a download may be redirected so many times in all, and once more for each piece that came", () => {
+  let received = 0;
+  const mayRedirect = createRedirectLimit(() => received);
+  expect(Array.from({ length: 70 }, mayRedirect).filter(Boolean).length).toBe(64);
+  received = 100 * 256 * 1024;
+  expect(Array.from({ length: 100 }, mayRedirect).filter(Boolean).length).toBe(94);
 });

@@ -7,6 +7,20 @@ import { parseHttpDate } from "../lib/http-date.ts";
 /** As many as wget follows. */
 export const MAX_REDIRECTS = 20;
 
+/** Redirects of one download together: each of its sources may lead to the same host, which must not be set upon. */
+const MAX_DOWNLOAD_REDIRECTS = 64;
+/** A long file comes in segments, and each of its requests may be redirected. */
+const BYTES_PER_REDIRECT = 256 * 1024;
+
+/**
+ * Returns a function that counts a redirect of one download, and says whether it may be followed.
+ * @param receivedBytes returns how many bytes have come so far
+ */
+export function createRedirectLimit(receivedBytes: () => number): () => boolean {
+  let redirects = 0;
+  return () => ++redirects <= MAX_DOWNLOAD_REDIRECTS + receivedBytes() / BYTES_PER_REDIRECT;
+}
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export function isRedirect({ status, headers }: Response): boolean {

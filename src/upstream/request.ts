@@ -41,6 +41,8 @@ export interface UpstreamRequest extends Range {
   readonly validator?: string | undefined;
   /** Conditional headers, for a request without a range: the response may be 304. */
   readonly conditions?: Readonly<Record<string, string>> | undefined;
+  /** Counts a redirect of the download that this request belongs to. Returns whether it may be followed. */
+  readonly mayRedirect?: () => boolean;
 }
 
 export interface UpstreamResponse {
@@ -257,6 +259,7 @@ async function followRedirects(
     const { response } = exchange;
     if (!isRedirect(response)) return exchange;
     void drain(exchange);
+    if (request.mayRedirect?.() === false) throw new SourceError("failed", "redirects once too often for one download");
     seen.add(`${target.href} ${cookie}`);
     jar.store(target, response.headers);
     target = redirectTarget(response, target);

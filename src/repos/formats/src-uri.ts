@@ -152,7 +152,12 @@ export interface Restrictions {
   readonly primaryuri: Restriction;
 }
 
+/** Real ones have fewer than 100 characters. */
+const MAX_RESTRICT_CHARACTERS = 8 * 1024;
+
+/** Takes a text that is too long for one that restricts all. */
 export function parseRestrict(text: string): Restrictions {
+  if (text.length > MAX_RESTRICT_CHARACTERS) return { fetch: "yes", mirror: "yes", primaryuri: "no" };
   const { tokens } = readTokens(text);
   const restriction = (...names: readonly string[]): Restriction => {
     const found = tokens.filter((token) => names.includes(token.text));
