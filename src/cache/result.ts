@@ -50,6 +50,8 @@ export interface StoredResult {
   readonly status: CacheStatus;
   /** All its bytes, where they are held in memory. */
   readonly body: Blob | undefined;
+  /** URL that it came from, of one fetched for this request. */
+  readonly source?: string;
 }
 
 export interface IncomingResult {
