@@ -6,7 +6,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
 
 export interface InUse {
-  /** A file is looked up, or fetched, until the returned function is called. */
+  /** A file is looked up, or fetched, until the returned function is called. Names of which there is no file leave no trace. */
   enter(name: FileName): () => void;
   /** A file is served now, all at once. */
   note(name: FileName): void;
@@ -38,13 +38,11 @@ export function createInUse(clock: Clock): InUse {
   return {
     note,
     enter(name) {
-      note(name);
       entered.set(name, (entered.get(name) ?? 0) + 1);
       let inside = true;
       return () => {
         if (!inside) return;
         inside = false;
-        note(name);
         const left = (entered.get(name) ?? 1) - 1;
         if (left > 0) entered.set(name, left);
         else entered.delete(name);

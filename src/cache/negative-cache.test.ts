@@ -23,3 +23,13 @@ test("random names push out the oldest, not memory", () => {
   expect(cache.get("name-9999")).toBeUndefined();
   expect(cache.get("name-10000")).toEqual([]);
 });
+
+test("names with many sources push out the oldest sooner", () => {
+  const cache = createNegativeCache(() => 1000, createFakeClock());
+  const attempts = Array.from(
+    { length: 100 },
+    () => ({ source: "https://a.test", kind: "absent", detail: "" }) as const,
+  );
+  for (let i = 0; i < 1_000; i++) cache.add(`name-${i}`, attempts);
+  expect([cache.get("name-499"), cache.get("name-500")?.length]).toEqual([undefined, 100]);
+});

@@ -45,7 +45,7 @@ export interface StartDownloadDeps {
   readonly storeTakesFiles: () => boolean;
   /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
-  readonly inUse: Pick<InUse, "enter">;
+  readonly inUse: Pick<InUse, "enter" | "note">;
   readonly fetchHistory: Pick<FetchHistory, "start">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -167,7 +167,10 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
     void download.ended.then(() => recorder.end(outcome()));
     download.ended.then(() => reserved?.leave(isWorthResuming())).catch(onCloseError);
     download.over.then(() => reserved?.close()).catch(onCloseError);
-    void download.over.then(leave);
+    void download.over.then(() => {
+      if (download.stored) inUse.note(name);
+      leave();
+    });
     return download;
   };
 }

@@ -61,7 +61,7 @@ export interface MirrorFileCacheDeps {
   readonly storedFiles: Pick<StoredFiles, "remove">;
   readonly storedMirrorFiles: StoredMirrorFiles;
   readonly rows: Pick<FileRows, "touch" | "fetched">;
-  readonly inUse: Pick<InUse, "enter">;
+  readonly inUse: Pick<InUse, "enter" | "note">;
   readonly flights: Flights;
   /** Files that no mirror has. */
   readonly absent: NegativeCache;
@@ -119,6 +119,7 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     { name, stored, metadata, source }: StoredMirrorFile,
     status: CacheStatus,
   ): StoredMirrorFileResult {
+    inUse.note(name);
     if (method === "GET") rows.touch(name, clock.now());
     return { kind: "stored", name, stored, metadata, source, status, body: undefined };
   }
