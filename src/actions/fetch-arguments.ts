@@ -105,14 +105,15 @@ async function filesIn(
 }
 
 /** Adds a file of the package, unless its name stands for the other content of another package. */
-function addEntries(
+async function addEntries(
   given: string,
   entries: readonly DistEntry[],
   { names, unresolved }: Collected,
   { wantedBy }: ArgumentDeps,
-): void {
-  for (const name of new Set(entries.map((entry) => entry.name))) {
-    const own = entries.filter((entry) => entry.name === name);
+): Promise<void> {
+  const endStep = createSteps();
+  for (const [name, own] of Map.groupBy(entries, (entry) => entry.name)) {
+    await endStep();
     const [first] = wantedBy(name);
     if (!first || own.some((entry) => contentKey(entry) === contentKey(first.entry))) names.add(name);
     else {
@@ -130,7 +131,7 @@ async function addPackage(given: string, version: string | undefined, collected:
   }
   const found: PackageFiles[] = [];
   for (const repository of deps.repositories()) found.push(await filesIn(repository, [category, name], version, deps));
-  addEntries(
+  await addEntries(
     given,
     found.flatMap(({ entries }) => entries),
     collected,

@@ -151,7 +151,7 @@ test("a file requested between selection and removal stays, and another goes in 
   let asked = false;
   const { eviction, inUse } = await evictionOver({
     onSelected: () => {
-      if (!asked) inUse.enter("a" as DistfileName)();
+      if (!asked) inUse.note("a" as DistfileName);
       asked = true;
       return Promise.resolve();
     },

@@ -169,13 +169,13 @@ export function notFoundAnswer(file: string, found: NotFound): Answer {
 
 /** Portage goes on to its next mirror at once; others come again when some of what they wait for has come. */
 export function busyAnswer(file: string): Answer {
-  const body = `${file}: too many files are waited for already. Try again.`;
+  const body = `${shown(file)}: too many files are waited for already. Try again.`;
   return withoutBody(text(503, body, { "retry-after": "10" }), file, { kind: "busy" });
 }
 
 /** Nobody reads this. */
 export function leftAnswer(file: string): Answer {
-  return withoutBody(text(503, `${file}: the client left.`), file, { kind: "left" });
+  return withoutBody(text(503, `${shown(file)}: the client left.`), file, { kind: "left" });
 }
 
 /** The client would give up now; the download goes on, and a later request finds more of it. */

@@ -117,10 +117,10 @@ function scanPackage(
     if (found.kind === "unreadable") tally.unreadable.push({ path, reason: found.reason });
     return true;
   }
-  const { entries, skipped } = parseManifest(found.text);
+  const { entries, skipped, skippedCount } = parseManifest(found.text);
   const [first] = skipped;
   if (first) tally.firstSkipped ??= `${path}:${first.line}: ${first.text.slice(0, 200)}`;
-  tally.skipped += skipped.length;
+  tally.skipped += skippedCount;
   count(tally, entries.length);
   tally.read++;
   pass.pending.push({ category, package: name, stamp: found.stamp, entries });

@@ -32,6 +32,9 @@ export interface ComposedMirrors {
   readonly mirrors: Mirrors;
 }
 
+/** Repositories name any number of hosts. */
+const MAX_UNAVAILABLE = 1_000;
+
 export function composeMirrors({ config, db, upstream, waits, clock, log }: MirrorsParts): ComposedMirrors {
   const layoutRows = createMirrorLayoutRows(db);
 
@@ -80,6 +83,8 @@ export function composeMirrors({ config, db, upstream, waits, clock, log }: Mirr
       if (unavailable.has(host)) log.debug(text, properties);
       else log.warn(text, properties);
       unavailable.add(host);
+      const [oldest] = unavailable;
+      if (unavailable.size > MAX_UNAVAILABLE && oldest !== undefined) unavailable.delete(oldest);
     },
   });
   const mirrors = createMirrors({

@@ -34,6 +34,9 @@ export interface LeftBytes {
   readonly unverified: number;
 }
 
+/** Part files that nobody writes: a source that breaks off each time leaves one for each name. The oldest go. */
+const MAX_LEFT = 1_000;
+
 /** Begins the names of part files of mirror files. */
 export const MIRROR_PART = "mirror-";
 
@@ -52,12 +55,35 @@ function openNamed(path: string, resume: boolean): PartFile | undefined {
 export function openPartialFolder(folder: string): PartialFolder {
   mkdirSync(folder, { recursive: true });
   const open = new Set<string>();
+  /** The one left longest ago first. */
   const left = new Map<string, { readonly bytes: number; readonly verified: boolean }>();
+  /** Of all of these: asked for at each reservation. */
+  const sums = { all: 0, unverified: 0 };
+
+  function add({ bytes, verified }: { readonly bytes: number; readonly verified: boolean }, sign: 1 | -1): void {
+    sums.all += sign * bytes;
+    if (!verified) sums.unverified += sign * bytes;
+  }
+
+  function forget(path: string): void {
+    const before = left.get(path);
+    if (before) add(before, -1);
+    left.delete(path);
+  }
+
+  function remove(path: string): void {
+    rmSync(path, { force: true });
+    forget(path);
+  }
 
   function countLeft(path: string, verified: boolean): void {
+    forget(path);
     const bytes = open.has(path) ? 0 : (statFile(path)?.size ?? 0);
-    if (bytes > 0) left.set(path, { bytes, verified });
-    else left.delete(path);
+    if (bytes === 0) return;
+    left.set(path, { bytes, verified });
+    add({ bytes, verified }, 1);
+    const [oldest] = left.keys();
+    if (left.size > MAX_LEFT && oldest !== undefined) remove(oldest);
   }
 
   // Of a distfile's part from before the start nobody knows: it goes after a day at the latest.
@@ -105,20 +131,10 @@ export function openPartialFolder(folder: string): PartialFolder {
     },
     removeUnverified() {
       const paths = [...left].flatMap(([path, { verified }]) => (verified ? [] : [path]));
-      for (const path of paths) {
-        rmSync(path, { force: true });
-        left.delete(path);
-      }
+      for (const path of paths) remove(path);
       return paths.length;
     },
-    leftBytes() {
-      const sum = { all: 0, unverified: 0 };
-      for (const { bytes, verified } of left.values()) {
-        sum.all += bytes;
-        if (!verified) sum.unverified += bytes;
-      }
-      return sum;
-    },
+    leftBytes: () => ({ ...sums }),
     leftBytesOf: (name) => left.get(`${folder}/${name}`)?.bytes ?? 0,
   };
 }

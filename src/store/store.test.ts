@@ -224,3 +224,16 @@ test("what was left of unverified files is counted apart, and can be removed by 
   expect(store.removeUnverifiedParts()).toBe(2);
   expect(store.leftPartBytes()).toEqual({ all: bytes.length, unverified: 0 });
 });
+
+test("of the parts that nobody writes the oldest go, so that a source that breaks off each time leaves no more than a thousand", async () => {
+  const { location, store } = newStore();
+  for (let i = 0; i < 1_010; i++) {
+    const part = store.openPart(`f${i}` as DistfileName, resumeAll, i % 2 === 0);
+    await part.write(bytes, 0);
+    part.leave(true);
+    await part.close();
+  }
+  const left = readdirSync(`${location}/partial`);
+  expect([left.length, left.includes("f9"), left.includes("f10")]).toEqual([1_000, false, true]);
+  expect(store.leftPartBytes()).toEqual({ all: 1_000 * bytes.length, unverified: 500 * bytes.length });
+});

@@ -81,3 +81,9 @@ test("a burst to a silent host is held back for a second at most", async () => {
   expect(performance.now() - startedAt).toBeGreaterThan(900);
   expect(performance.now() - startedAt).toBeLessThan(3_000);
 });
+
+test("hosts that all ask to wait are forgotten from the oldest on, however many a repository names", async () => {
+  const gate = createHostGate(() => NOW);
+  for (let i = 0; i < 3_000; i++) gate.wait(`host-${i}.test`, NOW + 60_000);
+  expect([gate.waitUntil("host-1999.test"), gate.waitUntil("host-2000.test")]).toEqual([undefined, NOW + 60_000]);
+});

@@ -56,9 +56,9 @@ export function createHostGate(now: () => number): HostGate {
     const state = states.get(host) ?? { waitUntil: 0, window: FIRST_WINDOW, unanswered: 0, lastRequestAt: 0, held: [] };
     states.delete(host);
     states.set(host, state);
-    for (const [oldest, { unanswered, waitUntil }] of states) {
+    for (const [oldest, { unanswered }] of states) {
       if (states.size <= MAX_HOSTS) break;
-      if (unanswered === 0 && waitUntil <= now()) states.delete(oldest);
+      if (unanswered === 0 && oldest !== host) states.delete(oldest);
     }
     return state;
   }

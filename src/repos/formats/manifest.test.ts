@@ -55,7 +55,7 @@ const usable: [what: string, line: string, expected: DistEntry][] = [
 ];
 
 test.each(usable)("usable: %s", (_, line, expected) => {
-  expect(parseManifest(`${line}\n`)).toEqual({ entries: [expected], skipped: [] });
+  expect(parseManifest(`${line}\n`)).toEqual({ entries: [expected], skipped: [], skippedCount: 0 });
 });
 
 const unusable: [what: string, line: string][] = [
@@ -94,12 +94,12 @@ test("lines other than DIST are ignored, as in Portage", () => {
     ` DIST a 1 SHA512 ${S}`,
     "-----BEGIN PGP SIGNATURE-----",
   ].join("\n");
-  expect(parseManifest(text)).toEqual({ entries: [], skipped: [] });
+  expect(parseManifest(text)).toEqual({ entries: [], skipped: [], skippedCount: 0 });
 });
 
 test("two lines of one name are joined where they agree; otherwise the first counts", () => {
   const agreeing = parseManifest(`DIST a 1 BLAKE2B ${B}\nDIST a 1 SHA512 ${S}\n`);
-  expect(agreeing).toEqual({ entries: [entry("a", 1)], skipped: [] });
+  expect(agreeing).toEqual({ entries: [entry("a", 1)], skipped: [], skippedCount: 0 });
   for (const second of [`DIST a 2 SHA512 ${S}`, `DIST a 1 BLAKE2B ${S}`]) {
     const { entries, skipped } = parseManifest(`DIST a 1 BLAKE2B ${B}\n${second}\n`);
     expect(entries).toEqual([entry("a", 1, { blake2b: B })]);
@@ -123,7 +123,7 @@ test("DIST lines are read back as written, whatever the names", () => {
   fc.assert(
     fc.property(entries, fc.constantFrom("\n", "\r\n"), (wanted, newline) => {
       const lines = wanted.map((one) => `DIST ${one.name} ${one.size} BLAKE2B ${one.blake2b} SHA512 ${one.sha512}`);
-      expect(parseManifest(lines.join(newline))).toEqual({ entries: wanted, skipped: [] });
+      expect(parseManifest(lines.join(newline))).toEqual({ entries: wanted, skipped: [], skippedCount: 0 });
     }),
   );
 });
@@ -139,4 +139,15 @@ test("any text is parsed without throwing, to valid file names", () => {
       expect(manifest.entries.length + manifest.skipped.length).toBeLessThanOrEqual(lines.length);
     }),
   );
+});
+
+test("of more names than any package has the first ones count, and of invalid lines the first are kept", () => {
+  const lines = Array.from({ length: 20_000 }, (_, i) => `DIST f${i} 1 SHA512 ${S}`);
+  const { entries, skipped, skippedCount } = parseManifest(lines.join("\n"));
+  expect([entries.length, entries.at(-1)?.name as string, skipped.length, skippedCount]).toEqual([
+    10_000,
+    "f9999",
+    100,
+    10_000,
+  ]);
 });

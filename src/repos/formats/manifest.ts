@@ -25,11 +25,17 @@ export interface SkippedLine {
 export interface Manifest {
   /** In the order of the file, one for each name. */
   readonly entries: readonly DistEntry[];
+  /** The first invalid lines, and how many there are. */
   readonly skipped: readonly SkippedLine[];
+  readonly skippedCount: number;
 }
 
 /** A name of 255 bytes and five hashes take a quarter of it; a longer line is invalid. */
 export const MAX_DIST_LINE_CHARACTERS = 4 * 1024;
+/** Names that a Manifest lists; the largest seen has 4,000. All of a package are read when one of its files is fetched. */
+const MAX_DIST_NAMES = 10_000;
+/** Invalid lines that are kept. */
+const MAX_SKIPPED = 100;
 /** Matches nearly all lines, and proves their hashes valid. */
 const USUAL_LINE = /^DIST (\S+) (\d+) BLAKE2B ([0-9a-f]{128}) SHA512 ([0-9a-f]{128})$/;
 const DIST_LINE = /^DIST (\S+) (\d+)((?: \S+ \S+)+)$/;
@@ -99,6 +105,7 @@ function isPossible(size: number, { blake2b, sha512, other }: Hashes): boolean {
 }
 
 function parseLine(line: string): DistEntry | undefined {
+  if (line.length > MAX_DIST_LINE_CHARACTERS) return undefined;
   const usual = USUAL_LINE.exec(line);
   const match = usual ?? DIST_LINE.exec(line);
   if (!match) return undefined;
@@ -117,24 +124,28 @@ function merge(first: DistEntry, second: DistEntry): DistEntry | undefined {
   return other === undefined || hasHash(joined) ? joined : { ...joined, other };
 }
 
-/** Never throws. Where two lines of one name contradict each other, the first counts and the second is skipped. */
+/**
+ * Never throws. Where two lines of one name contradict each other, the first counts and the second is skipped; so are the lines of
+ * names beyond the bound.
+ */
 export function parseManifest(text: string): Manifest {
   const entries = new Map<string, DistEntry>();
   const skipped: SkippedLine[] = [];
+  let skippedCount = 0;
   let number = 0;
+  const skip = (line: string) => {
+    skippedCount++;
+    if (skipped.length < MAX_SKIPPED) skipped.push({ line: number, text: cut(line, MAX_DIST_LINE_CHARACTERS) });
+  };
   for (const raw of text.split("\n")) {
     number++;
     if (!raw.startsWith("DIST")) continue;
-    if (raw.length > MAX_DIST_LINE_CHARACTERS) {
-      skipped.push({ line: number, text: cut(raw, MAX_DIST_LINE_CHARACTERS) });
-      continue;
-    }
     const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
     const parsed = parseLine(line);
     const earlier = parsed && entries.get(parsed.name);
     const entry = parsed && earlier ? merge(earlier, parsed) : parsed;
-    if (entry) entries.set(entry.name, entry);
-    else skipped.push({ line: number, text: line });
+    if (entry && (earlier || entries.size < MAX_DIST_NAMES)) entries.set(entry.name, entry);
+    else skip(line);
   }
-  return { entries: [...entries.values()], skipped };
+  return { entries: [...entries.values()], skipped, skippedCount };
 }

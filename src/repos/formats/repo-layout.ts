@@ -11,6 +11,14 @@ export interface RepoLayout {
   readonly aliases: readonly string[];
 }
 
+/** Repositories have two or three masters, and each is looked up for each package. */
+const MAX_NAMES = 32;
+
+/** Reads the names, each once. */
+function namesIn(text: string): readonly string[] {
+  return [...new Set(wordsOf(text))].slice(0, MAX_NAMES);
+}
+
 export function parseRepoLayout(text: string): RepoLayout {
   const values = new Map<string, string>();
   for (const line of text.split("\n")) {
@@ -20,7 +28,7 @@ export function parseRepoLayout(text: string): RepoLayout {
   }
   const masters = values.get("masters");
   return {
-    ...(masters === undefined ? {} : { masters: wordsOf(masters) }),
-    aliases: wordsOf(values.get("aliases") ?? ""),
+    ...(masters === undefined ? {} : { masters: namesIn(masters) }),
+    aliases: namesIn(values.get("aliases") ?? ""),
   };
 }
