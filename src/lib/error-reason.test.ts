@@ -102,7 +102,7 @@ test("failed system calls have the words of errno(3), and name the file on reque
 test("a program that is not there is not found, and one that may not be run is refused", async () => {
   using folder = createTempFolder();
   writeFileSync(folder.file("script"), "");
-  expect(await reason(() => Bun.spawn(["no-such-program"]))).toBe("command not found");
+  expect(await reason(() => Bun.spawn(["no-such-program"]))).toBe("no-such-program: command not found");
   expect(await reason(() => Bun.spawn([folder.file("none")]))).toBe("no such file or directory");
   expect(await reason(() => Bun.spawn([folder.file("script")]))).toBe("permission denied");
 });

@@ -114,7 +114,10 @@ function textField(error: Error, name: "code" | "path" | "syscall"): string {
 function fromTable(error: Error): string | undefined {
   const code = textField(error, "code");
   // posix_spawn(3) and a search of PATH have the same code.
-  if (code === "ENOENT" && error.message.startsWith("Executable not found")) return "command not found";
+  if (code === "ENOENT" && error.message.startsWith("Executable not found")) {
+    const name = /"([^"]*)"$/.exec(error.message)?.[1];
+    return name === undefined ? "command not found" : `${name}: command not found`;
+  }
   const primary = /^SQLITE_[A-Z]+/.exec(code)?.[0];
   for (const key of [code, primary ?? "", error.name]) if (Object.hasOwn(REASONS, key)) return REASONS[key];
   return undefined;
