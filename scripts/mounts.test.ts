@@ -245,8 +245,8 @@ test.skipIf(!mountable)(
     await start(location);
     expect((await get("large.zip")).right).toBe(true);
     const status = await runExecutable(["status", "--location", location]);
-    const told = await health();
-    if (told !== "ok\n") expect(told).toMatch(/^degraded: the store takes no files: .*inodes/);
+    const answer = await health();
+    if (answer !== "ok\n") expect(answer).toMatch(/^degraded: the store takes no files: .*inodes/);
     expect(status.stdout).toMatch(/\d+ inodes? free/);
     for (const path of others) rmSync(path, { recursive: true });
     for (let i = 0; i < 150 && (await health()) !== "ok\n"; i++) await Bun.sleep(100);

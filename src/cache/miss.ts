@@ -89,7 +89,7 @@ function isLasting(error: UnavailableError, another: boolean): boolean {
   return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
 }
 
-/** A client whose joined downloads end by loops of others joins no more than so many. */
+/** How many downloads a client joins one after the other, where each ends by another request's loop. */
 export const MAX_REJOINS = 3;
 
 export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDownloads {

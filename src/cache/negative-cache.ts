@@ -11,7 +11,7 @@ const MAX_ATTEMPTS = 50_000;
 export interface NegativeCache {
   get(key: string): readonly Attempt[] | undefined;
   add(key: string, attempts: readonly Attempt[]): void;
-  /** Forgets all, as when a repository changed: what was asked for in vain may have sources now. */
+  /** Forgets all, as when a repository changed: files that had no source may have one now. */
   clear(): void;
 }
 

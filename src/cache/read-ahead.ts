@@ -30,7 +30,7 @@ export interface ReadAhead {
 }
 
 const MAX_WAITING = 10_000;
-/** So many times `maxDownloads` files may be started and not yet synced to disk. */
+/** How many files may be started and not yet synced to disk, as a multiple of `maxDownloads`. */
 const MAX_UNSTORED_FACTOR = 4;
 
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {

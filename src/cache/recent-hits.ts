@@ -40,7 +40,7 @@ interface RecentHit {
 const MAX_ENTRIES = 16_384;
 /** How old the last look at the disk may be while very many requests come. */
 const LOOK_EVERY_MS = 100;
-/** So many in that time are very many. */
+/** How many requests in that time count as very many. */
 const MANY = 100;
 
 /** Returns a function that says whether very many requests come just now, this one included. */

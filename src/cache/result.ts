@@ -79,7 +79,7 @@ export interface NotFound {
   readonly note: string;
 }
 
-/** So many files are waited for already, by this client or by all, that another one has to be requested later. */
+/** This client, or all together, wait for too many files already: this one has to be requested later. */
 export interface Busy {
   readonly kind: "busy";
 }

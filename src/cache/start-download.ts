@@ -77,7 +77,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
         rows.putPartial({ name, url, etag: etag ?? null, lastModified: lastModified ?? null, total });
         hasValidator = true;
       } catch (error) {
-        // Then it can't be resumed after a restart, and that is all.
+        // The download goes on; it can't be resumed after a restart.
         log.warn("Cannot remember how to resume {file}: {error}", { file: name, error });
       }
     }

@@ -1,5 +1,5 @@
 /**
- * Finds what is stored under a name, and its digests: from the index while nobody touched the file, else read anew. So files of
+ * Finds what is stored under a name, and its digests: from the index while nobody touched the file, else read again. So files of
  * both kinds that are found after a lost index, restored from elsewhere or damaged on disk are known for what they are.
  */
 import { closeSync, constants, openSync } from "node:fs";
@@ -126,7 +126,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
     else log.warn("Cannot look at the stored {file}: {reason}", { file: name, reason });
   }
 
-  /** Reads a file anew that the index does not know as it is now. */
+  /** Reads and hashes a file that the index does not know as it is now. */
   async function reread(
     name: FileName,
     file: StoredFile,

@@ -62,7 +62,7 @@ export function findOwnLine(text: string): OwnLine | undefined {
   return undefined;
 }
 
-/** Returns whether the URL is among the `local` mirrors, whoever wrote the line. */
+/** Returns whether the URL is among the `local` mirrors, no matter who wrote the line. */
 export function hasMirror(text: string, url: string): boolean {
   return text.split("\n").some((line) => localUrls(line).some(isSame(url)));
 }

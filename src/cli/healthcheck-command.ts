@@ -61,7 +61,7 @@ async function askAny(urls: readonly string[]): Promise<Asked> {
 }
 
 /**
- * @param onlyHung whether only a server that takes connections and does not answer counts as ill: one that refuses them may be
+ * @param onlyHung whether only a server that takes connections and does not answer counts as unhealthy: one that refuses them may be
  * starting, and one that has ended is known to its supervisor
  * @returns the exit code
  */

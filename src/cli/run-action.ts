@@ -60,7 +60,7 @@ interface Completed<Name extends ActionName> {
 const WAIT_MS = 30_000;
 const RETRY_EVERY_MS = 250;
 
-/** Overrides that are used by the command itself, whoever runs the action. */
+/** Overrides that the command itself uses, no matter which process runs the action. */
 const USED_BY_COMMAND = new Set(["storage.location", "log.level", "log.format"]);
 
 /**

@@ -24,7 +24,7 @@ const SHORT_BAR_COLUMNS = 10;
 /** Narrower terminals get short bars. */
 const WIDE = 100;
 const NAME_COLUMNS = 40;
-/** Free inodes are shown below so many times what is to be left free. */
+/** Free inodes are shown when fewer than this many times what is to be left free. */
 const INODES_SHOWN = 2;
 /** Columns of "100 %  of 12.3 MiB", "12.3 MiB/s" and "10 min 20 s", with spaces. */
 const DETAIL_COLUMNS = 48;

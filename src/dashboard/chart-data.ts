@@ -38,7 +38,7 @@ export interface Columns {
 
 type Point = HistoryResponse["points"][number];
 
-/** The same definition as `hit_ratio` of the API. */
+/** Computes it as the API computes `hit_ratio`. */
 function hitRatioOf({ hits, joined, misses }: Point): number | null {
   const served = hits + joined + misses;
   return served === 0 ? null : (100 * (hits + joined)) / served;

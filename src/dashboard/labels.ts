@@ -39,7 +39,7 @@ const RELIABLE_RATE = 0.9;
 /** With fewer requests the success rate says too little. */
 const MIN_REQUESTS = 3;
 const SOON_MS = 5000;
-/** It answered with Retry-After. */
+/** The host answered with Retry-After. */
 const WAITING = "Asked to wait";
 
 export function mirrorLabel(mirror: Mirror, now: number): Label {

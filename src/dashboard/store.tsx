@@ -10,7 +10,7 @@ import { cleanupLabel, storeLabel } from "./labels.ts";
 
 const POLL_MS = 60_000;
 const MAX_SHOWN = 5;
-/** Free inodes are shown below so many times what is to be left free. */
+/** Free inodes are shown when fewer than this many times what is to be left free. */
 const INODES_SHOWN = 2;
 
 function Inodes({ store }: Pick<Status, "store">) {

@@ -6,7 +6,7 @@
 /** The store answered without asking anybody. */
 export interface Hit {
   readonly kind: "hit";
-  /** Its freshness lifetime had passed, and no mirror could be asked (RFC 9111, section 4.2.4). */
+  /** The file's freshness lifetime had passed, and no mirror could be asked (RFC 9111, section 4.2.4). */
   readonly stale: boolean;
 }
 

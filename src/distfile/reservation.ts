@@ -16,7 +16,7 @@ export interface RoomRequest {
 export type Reserve = (request: RoomRequest) => Promise<Reservation | undefined>;
 
 export interface Reservation {
-  /** So many more of the file's bytes are on disk. */
+  /** Notes that that many more of the file's bytes are on disk. */
   wrote(bytes: number): void;
   /** Gives the room back, once the file is stored or is not going to be; further calls do nothing. */
   release(): void;

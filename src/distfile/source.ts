@@ -13,7 +13,7 @@ export type RequestOutcome = "delivered" | "absent" | "failed" | "unreachable" |
 
 /** Records one request to a source. */
 export interface RequestRecorder {
-  /** The first byte of the body came so long after the request. */
+  /** Notes how long after the request the first byte of the body came. */
   firstByte(afterMs: number): void;
   /** @param waitedMs time spent waiting for these bytes; time taken by our own disk or by a slow reader does not count */
   received(bytes: number, waitedMs: number): void;
@@ -49,7 +49,7 @@ export interface Source {
   startRequest(bytes: number | undefined): RequestRecorder;
   /** Returns how long the first byte may take before another source is asked as well. */
   hedgeDelayMs(): number;
-  /** Estimates from past requests how long so many bytes would take; undefined while the source's circuit is open. */
+  /** Estimates from past requests how long the bytes would take; undefined while the source's circuit is open. */
   expectedMs(bytes: number): number | undefined;
   status(): SourceStatus;
   /** Notes whether the source answered a range request with the range. */

@@ -22,7 +22,7 @@ export interface CleanUpDeps {
   readonly keep: () => readonly string[];
   /** How much harder than from a mirror it is to get a file from that URL again; it is empty for files found on disk. */
   readonly refetchCost: (source: string) => number;
-  /** Whether it is being fetched or served, or was asked for since that instant. */
+  /** Returns whether the file is being fetched or served, or was asked for since that instant. */
   readonly inUse: (name: FileName, since: number) => boolean;
   readonly reservations: Reservations;
   /** Lets others have their turn where there was work for long enough. @throws where all is to stop */

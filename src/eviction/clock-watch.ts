@@ -24,7 +24,7 @@ export interface ClockWatch {
   flush(): void;
 }
 
-/** Between two looks the clock may be off by so much: it is slewed, and the process may not get to run. */
+/** How far the clock may be off between two looks: it is slewed, and the process may not get to run. */
 const TOLERANCE_MS = 60_000;
 /** How much of the time between two runs counts: a day. */
 const MAX_GAP_MS = 24 * 60 * 60 * 1000;

@@ -62,7 +62,7 @@ export interface Eviction {
 /** Repositories are scanned every quarter of an hour; a longer gap is time in which they could not be read. */
 const SCAN_GAP_MS = 60 * 60 * 1000;
 const MARK_ROWS = 20;
-/** A download waits so often, and so long, for what is in use to be let go. */
+/** How often, and how long, a download waits for files in use to be let go. */
 const RESERVE_TRIES = 4;
 const RESERVE_PAUSE_MS = 500;
 
@@ -160,7 +160,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
     return report;
   }
 
-  /** Runs one clean-up for all who wait; whoever comes while it runs is counted in by it. */
+  /** Runs one clean-up for all who wait, including those who come while it runs. */
   function makeRoom(): Promise<void> {
     makingRoom ??= cleanUpInTurn(passedLimits(statesOf), {})
       .then(

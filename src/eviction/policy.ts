@@ -44,9 +44,9 @@ export interface Victim {
 
 /** Clean-up begins over max_size and goes down to this part of it, so that it does not run for every file. */
 export const LOW_WATER = 0.9;
-/** And by so much of min_free over it. */
+/** Clean-up that begins below min_free frees this part of it more. */
 const FREE_MARGIN = 0.1;
-/** A request for one file costs a client about as much time as so many bytes: small files are cheap to keep. */
+/** A request for one file costs a client about as much time as this many bytes: small files are cheap to keep. */
 const REQUEST_BYTES = 128 * 1024;
 /** A file that no Manifest wants is asked for by machines whose repositories are old, and by fewer every day. */
 const ORPHAN_WORTH = 0.25;

@@ -29,9 +29,9 @@ export interface Reservations {
   obstacles(request: RoomRequest): readonly LimitState[];
   /** Whether the file would fit if everything else that may go for it were gone. */
   canFit(request: RoomRequest): boolean;
-  /** Reserves room where so much more keeps within the limits. */
+  /** Reserves room where that much more keeps within the limits. */
   grant(request: RoomRequest): Reservation | undefined;
-  /** Has clean-up make room for so much more, until the returned function is called. */
+  /** Has clean-up make room for that much more, until the returned function is called. */
   want(request: RoomRequest): () => void;
   /** Bytes on disk, of stored files and those coming in. */
   writtenBytes(): number;
@@ -122,7 +122,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
       held.add(claim);
       return {
         wrote(more) {
-          // What is written anew, as when a download starts over, needs no more room.
+          // What is written again, as when a download starts over, needs no more room.
           claim.unwritten -= Math.min(claim.unwritten, more);
         },
         release: () => held.delete(claim),

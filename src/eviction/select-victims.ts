@@ -33,9 +33,9 @@ export interface SelectedFile {
 }
 
 export interface Victims {
-  /** Those that have expired, however much room there is. */
+  /** Files that have expired, however much room there is. */
   readonly expired: readonly SelectedFile[];
-  /** Least valuable first, enough for what is short where there are so many. */
+  /** Least valuable first, enough for what is short, or all. */
   readonly leastValuable: readonly SelectedFile[];
   /** What the removal of all files that may go would give back of what is short. */
   readonly possibleRelief: number;

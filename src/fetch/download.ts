@@ -64,7 +64,7 @@ export interface IncomingFile {
   readonly computed: ComputedDigests | undefined;
   /** Whether a client that comes now can read all of it. */
   readonly joinable: boolean;
-  /** Whether it is to be stored, as far as the store takes files now; once it is complete, whether it is. */
+  /** Whether the file is to be stored, as far as the store takes files now; once complete, whether it is stored. */
   readonly willStore: boolean;
   /**
    * Resolves once the byte at `offset` may be read.

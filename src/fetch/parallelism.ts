@@ -14,7 +14,7 @@ export interface LineCapacity {
   record(alone: number, together: number): boolean;
 }
 
-/** More sources have to be so much faster than one. */
+/** How much faster than one several sources have to be. */
 const WORTHWHILE_FACTOR = 1.15;
 /** A speed this near to one at which others did not help is as fast as it gets. */
 const NEAR_CAPACITY = 0.7;

@@ -22,7 +22,7 @@ export interface PassthroughBuffer {
   readonly whole: boolean;
   /** Takes the next bytes once there is room for them. @throws {UnavailableError} where nobody reads any more */
   push(bytes: Uint8Array): Promise<void>;
-  /** Returns bytes from there on, no more than so many; none where they are gone. */
+  /** Returns at most that many bytes from there on; none where they are gone. */
   read(position: number, length: number): Uint8Array;
   /** Drops all bytes: nobody reads any more. */
   close(): void;
@@ -41,11 +41,11 @@ export interface LargeBuffers {
 const MAX_FILE_BYTES = 5 * 1024 * 1024;
 /** Enough for as many files as are downloaded at once by default, most of which are stored. */
 const MAX_LARGE_BUFFERS = 12;
-/** Each file may hold so much in any case: what is held back of it until it is verified, a piece before that, and one after. */
+/** Each file may hold this much in any case: what is held back of it until it is verified, a piece before that, and one after. */
 const SMALL_BUFFER_BYTES = 256 * 1024;
 /** Bytes to be given to push() at most, so that these fit. */
 export const PIECE_BYTES = 64 * 1024;
-/** A reader that takes nothing for so long, while others wait for it, is broken off: they would give up at 60 s. */
+/** A reader that takes nothing for this long, while others wait for it, is broken off: they would give up at 60 s. */
 const SLOW_READER_MS = 30_000;
 
 interface BufferedChunk {

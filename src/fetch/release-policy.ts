@@ -4,11 +4,11 @@
  */
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 
-/** After so long a small file streams like the others: clients give up on silence. */
+/** After this long a small file streams like the others: clients give up on silence. */
 export const HOLD_MS = 10_000;
-/** After a file came out wrong, all bytes are held for so long: the next attempt should not break clients off, too. */
+/** After a file came out wrong, all bytes are held this long: the next attempt should not break clients off, too. */
 export const DISTRUST_MS = 30_000;
-/** So much of a large file is held back. */
+/** How much of a large file is held back. */
 const LAST_BYTES = 64 * 1024;
 
 export interface ReleaseProgress {

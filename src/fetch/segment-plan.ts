@@ -15,7 +15,7 @@ export interface Segment {
 }
 
 export interface SegmentPlan {
-  /** Claims the first bytes that are neither here nor claimed, at most so many; returns undefined where there are none. */
+  /** Claims the first bytes that are neither here nor claimed, at most that many; returns undefined where there are none. */
   next(maxBytes: number): Segment | undefined;
   /** Claims the bytes of a response that is under way. */
   claim(start: number, end: number): Segment;
@@ -69,7 +69,7 @@ export function createSegmentPlan(
 /** A segment that would take longer than this keeps only the bytes of the next KEPT_MS: the rest is for a free source. */
 const LONG_MS = 3_000;
 const KEPT_MS = 1_500;
-/** Another request has to gain at least so much. */
+/** Another request has to gain at least this much. */
 const MIN_GAIN_MS = 200;
 
 /**

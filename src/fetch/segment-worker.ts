@@ -25,7 +25,7 @@ export interface SegmentWorker {
   receivedBytes: number;
   /** Gets no further segment. */
   retired: boolean;
-  /** Its first byte did not come in time. */
+  /** Whether the first byte of its request did not come in time. */
   late: boolean;
   /** Breaks off the request under way. */
   abort(reason: Error): void;

@@ -185,7 +185,7 @@ export async function fetchSegments(
     return ![...workers].some((worker) => worker.source.status().host === host);
   }
 
-  /** Lets up to so many more sources join. */
+  /** Lets up to that many more sources join. */
   function addWorkers(count: number): void {
     if (failure || stop.aborted || writer.position >= total) return;
     let left = Math.min(count, limits.connections - workers.size);

@@ -47,7 +47,7 @@ export function createPieceSize(): PieceSize {
 
 import { createTurns } from "../lib/turn.ts";
 
-/** Reads bytes of the file from there on, no more than so many; none where they can't be had. */
+/** Reads at most that many bytes of the file from there on; none where they can't be had. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
 
 export interface SharedReads {

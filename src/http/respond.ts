@@ -150,7 +150,7 @@ const NOT_FOUND = {
   "timed-out": { status: 504, headline: "no source delivered this file in time." },
 } as const;
 
-/** Portage goes on to its next mirror at once; other clients wait so long after a failure that may pass. */
+/** How long clients wait after a failure that may pass; Portage goes on to its next mirror at once. */
 const RETRY_AFTER_MS = 30_000;
 
 /** Returns the longest time that a source asked to wait, in seconds, else the usual time. */

@@ -48,7 +48,7 @@ export interface MirrorFileRow {
   readonly metadata: HttpMetadata | undefined;
 }
 
-/** After so long without use a file's score is half of what it was; chosen by scripts/bench/eviction.ts. */
+/** After this long without use a file's score is half of what it was; chosen by scripts/bench/eviction.ts. */
 export const USE_HALF_LIFE_MS = 4 * 24 * 60 * 60 * 1000;
 
 export interface FileRows {
@@ -70,7 +70,7 @@ export interface FileRows {
   bytes(): number;
   /** Bytes of those that were fetched and that no Manifest ever wanted. One found on disk is not held to be such. */
   unverifiedBytes(): number;
-  /** Counts so many bytes less among them, as a Manifest wants these files now. */
+  /** Counts that many bytes less among them, as a Manifest wants these files now. */
   becameWanted(bytes: number): void;
   count(): number;
   /** The next files by name after that one; the first ones after the empty name. */

@@ -1,5 +1,5 @@
 /**
- * Marks orphans: stored files that a Manifest once wanted and none wants now. The time for which a file is one counts only while
+ * Marks orphans: stored files that a Manifest once wanted and none wants now. The time for which a file is an orphan counts only while
  * all repositories can be read. Files that no repository ever knew, such as mirror files, are none.
  */
 import { and, asc, eq, gt, inArray, isNotNull, isNull, sql } from "drizzle-orm";

@@ -120,7 +120,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
     revision++;
   };
 
-  /** That of nobody, nor of anybody whose Manifests may still be there. */
+  /** Returns an id that no repository has, nor one that is gone and whose Manifests may still be there. */
   function freeId(): number {
     return 1 + Math.max(reading.highestId.get()?.id ?? 0, reading.highestScannedId.get()?.id ?? 0);
   }

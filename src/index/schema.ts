@@ -146,7 +146,7 @@ export const mirrorAnswers = sqliteTable(
   "mirror_answers",
   {
     mirror: text("mirror").notNull(),
-    /** Its name. */
+    /** The repository's name. */
     repository: text("repository").notNull(),
     found: integer("found").notNull(),
     absent: integer("absent").notNull(),

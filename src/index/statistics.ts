@@ -33,7 +33,7 @@ export type Measure = keyof typeof ZEROS;
 export type Measures = Readonly<Record<Measure, number>>;
 
 export interface Bucket extends Measures {
-  /** Its begin, in milliseconds since the epoch. */
+  /** When it begins, in milliseconds since the epoch. */
   readonly at: number;
 }
 

@@ -155,7 +155,7 @@ export function reasonOf(error: unknown): string {
   return isWrapper(error) ? reasonOf(error.cause) : bare(error.message);
 }
 
-/** The same with the system call and the file that it failed for, where the sentence before does not name the file. */
+/** Returns why it failed, with the system call and the file that it failed for, where the sentence before does not name the file. */
 export function reasonWithPath(error: unknown): string {
   const reason = reasonOf(error);
   if (!(error instanceof Error)) return reason;

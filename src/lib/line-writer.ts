@@ -12,11 +12,11 @@ export interface LineWriter {
   flush(): void;
 }
 
-/** Lines are batched for so long at most. */
+/** Lines are batched for this long at most. */
 const BATCH_MS = 20;
-/** So many lines in that time are written one by one. */
+/** This many lines in that time are written one by one. */
 const MAX_UNBATCHED = 20;
-/** So many lines are held for a reader that is stuck; further ones are lost and counted. */
+/** This many lines are held for a reader that is stuck; further ones are lost and counted. */
 const MAX_HELD = 100_000;
 
 function isBusy(error: unknown): boolean {

@@ -18,14 +18,14 @@ export interface Task {
 
 /** Larger tasks are long. */
 export const LONG_TASK_BYTES = 32 * 1024 * 1024;
-/** Others wait in vain if none of them was started for so long. */
+/** How long none of those that wait may be started until they count as stuck. */
 const MAX_STUCK_MS = 5_000;
-/** A slow task may take so long whoever waits. */
+/** How long a slow task may take, no matter who waits. */
 const SLOW_TASK_MS = 20_000;
-/** Work of so many bytes is worth a millisecond of waiting. */
+/** Work of this many bytes is worth a millisecond of waiting. */
 const BYTES_PER_MS = 10_000;
 
-/** Returns how many of so many slots long tasks may hold, so that short ones find a slot. */
+/** Returns how many of all slots long tasks may hold, so that short ones find a slot. */
 export function maxLongTasks(slots: number): number {
   return Math.max(1, slots - Math.max(1, Math.floor(slots / 4)));
 }

@@ -5,7 +5,7 @@
 /** A longer line of a text file is passed over, or invalid: no parser reads more of it. */
 export const MAX_LINE_CHARACTERS = 64 * 1024;
 
-/** Text that others sent is cut after so many characters wherever a person reads it. */
+/** Text that others sent is cut after this many characters wherever a person reads it. */
 export const MAX_SHOWN = 200;
 
 /**
@@ -40,7 +40,7 @@ export function visible(text: string, form: "\\x" | "\\u" = "\\x"): string {
   });
 }
 
-/** Returns the text, cut after so many characters. */
+/** Returns the text, cut after that many characters. */
 export function cut(text: string, most: number): string {
   // A slice would keep all of the text in memory, and what is shown is remembered in many places.
   return text.length > most ? `${Buffer.from(text.slice(0, most)).toString()}…` : text;

@@ -20,7 +20,7 @@ const MAX_ANSWERS = 64;
 const UNLIKELY_SHARE = 0.1;
 /** Keeps the chance over 0, however often a mirror did not have a file. */
 const FOUND_BEFORE = 0.25;
-/** One file in so many is asked for all the same: a mirror may add a repository. */
+/** One file in this many is asked for all the same: a mirror may add a repository. */
 const PROBE_EVERY = 32;
 
 function isUnlikely({ found, absent }: Pick<MirrorAnswers, "found" | "absent">): boolean {

@@ -22,14 +22,14 @@ export const NO_STATS: HostStats = {
 const RECENT_FIRST_BYTES = 20;
 /** Weight of a new first byte in the average. */
 const FIRST_BYTE_SHARE = 0.25;
-/** The history weighs no more than so many bytes or so much waiting, whichever makes the new sample count more. */
+/** The history weighs no more than this many bytes or this much waiting, whichever makes the new sample count more. */
 const HISTORY_BYTES = 8 * 1024 * 1024;
 const HISTORY_MS = 2_000;
 /** Fewer bytes, or all of them at once, say nothing about throughput. */
 const SAMPLE_BYTES = 16 * 1024;
 /** Counts above it are halved. */
 const MAX_REQUESTS_COUNTED = 128;
-/** Samples count half after so long without new ones. */
+/** Samples count half after this long without new ones. */
 const HALF_LIFE_MS = 24 * 60 * 60 * 1000;
 
 /** One unreachable request opens the circuit, else two failures in a row, or three late ones. */
@@ -45,7 +45,7 @@ const OPENING_STRIKES = 6;
 const FIRST_OPEN_MS = 15_000;
 const MAX_OPEN_MS = 15 * 60_000;
 
-/** Adds a first byte that came after so long. */
+/** Adds a first byte that came after this time. */
 export function withFirstByte(stats: HostStats, ms: number): HostStats {
   const before = stats.firstByteMs ?? ms;
   return {
@@ -55,7 +55,7 @@ export function withFirstByte(stats: HostStats, ms: number): HostStats {
   };
 }
 
-/** Adds a first byte that had not come after so long: how late it would have been is unknown. */
+/** Adds a first byte that had not come after this time: how late it would have been is unknown. */
 export function withLateness(stats: HostStats, ms: number): HostStats {
   const before = stats.firstByteMs ?? ms;
   return { ...stats, firstByteMs: before + FIRST_BYTE_SHARE * Math.max(0, ms - before) };
@@ -176,11 +176,11 @@ export interface Prior {
   readonly bytesPerSecond: number;
 }
 
-/** A throughput measured over so many bytes weighs as much as the prior. */
+/** A throughput measured over this many bytes weighs as much as the prior. */
 const PRIOR_BYTES = 4 * 1024;
 
 /**
- * Estimates what asking a host costs that has the file with this chance: the time for the bytes, and that of the 404s before it. Of
+ * Estimates the cost of asking a host that has the file with this probability: the time for the bytes, and that of the 404s before it. Of
  * two hosts the one with the smaller cost comes first: then the expected time over both, one after the other, is the smallest.
  */
 export function expectedCostMs(stats: HostStats, prior: Prior, bytes: number, chance: number): number {
@@ -188,7 +188,7 @@ export function expectedCostMs(stats: HostStats, prior: Prior, bytes: number, ch
   return expectedMs(stats, prior, bytes) + (firstByteMs * (1 - chance)) / chance;
 }
 
-/** Estimates how long so many bytes would take, in milliseconds. */
+/** Estimates how long the bytes would take, in milliseconds. */
 export function expectedMs(stats: HostStats, prior: Prior, bytes: number): number {
   const { firstByteMs = prior.firstByteMs, bytesPerSecond = prior.bytesPerSecond } = stats;
   const weight = stats.speedBytes / (stats.speedBytes + PRIOR_BYTES);

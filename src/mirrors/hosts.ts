@@ -65,7 +65,7 @@ interface State {
 const MAX_HOSTS = 1000;
 /** The speed that an unknown host is taken to have; a measured one below it is left for an unknown host. */
 const UNKNOWN_BYTES_PER_SECOND = 64 * 1024;
-/** No ranges are asked for so long after one was ignored; each time twice as long, as it may have been one server of many. */
+/** No ranges are requested this long after one was ignored; each time twice as long, as it may have been one server of many. */
 const FIRST_RANGELESS_MS = 10 * 60_000;
 const MAX_RANGELESS_MS = 24 * 60 * 60_000;
 const FORGET_AFTER_MS = 180 * 24 * 60 * 60_000;

@@ -16,9 +16,9 @@ import { maskCredentials } from "../lib/url.ts";
 
 /** As in Portage (fetch.py, async_mirror_url: "refresh at least daily"). */
 const FRESH_MS = 24 * 60 * 60 * 1000;
-/** The absence of a layout.conf may pass: so long it holds until a file was had by the flat path. */
+/** How long the absence of a layout.conf holds, which may pass, until a file was had by the flat path. */
 const ABSENCE_MS = 5 * 60 * 1000;
-/** A refresh that failed is tried again after so long. */
+/** After how long a refresh that failed is tried again. */
 const RETRY_MS = 5 * 60 * 1000;
 /** Where nothing is known, a mirror that answered is asked again soon, and one that did not a little later. */
 const RETRY_UNKNOWN_MS = 2_000;

@@ -29,11 +29,11 @@ export interface SelectionContext {
   readonly virtualTimeMs: number;
 }
 
-/** Out of courtesy: a host with so many requests under way is full, and comes after the others. */
+/** Out of courtesy: a host with this many requests under way is full, and comes after the others. */
 export const MAX_REQUESTS_PER_HOST = 8;
 /** The size that a file of unknown size is taken to have. */
 const USUAL_BYTES = 1024 * 1024;
-/** One file in so many goes to a host without requests for so long, in case it got better, where that can't cost much. */
+/** One file in this many goes to a host without requests for this long, in case it got better, where that can't cost much. */
 const PROBE_EVERY = 32;
 const PROBE_AFTER_MS = 5 * 60_000;
 const PROBE_COST_MS = 2_000;
@@ -50,7 +50,7 @@ export function priorOf(all: readonly HostStats[]): Prior {
   };
 }
 
-/** An idle host saves up the time of no more than so many files: it must not get all files when it comes back. */
+/** An idle host saves up the time of no more than this many files: it must not get all files when it comes back. */
 const MAX_CREDIT_FILES = 4;
 
 /** Returns the virtual time at which a host starts this file. */

@@ -24,7 +24,7 @@ export interface Repository {
 }
 
 export interface DiscoveredRepositories {
-  /** Those of paths and of cloned URLs, in order: where two disagree, the first one counts. */
+  /** Repositories given as paths and as URLs that are cloned, in order: where two disagree, the first one counts. */
   readonly repositories: readonly Repository[];
   /** Further repositories of the system, where some are configured: used as masters, but their Manifests are not read. */
   readonly mastersOnly: readonly Repository[];
@@ -36,7 +36,7 @@ export interface DiscoveredRepositories {
   readonly pending: readonly string[];
   /** Sentences for people about repositories that are not there in full: what is wanted is not known then. */
   readonly problems: readonly string[];
-  /** Sentences for people about what else keeps repositories from being of full use. */
+  /** Sentences for people about other things that keep repositories from being of full use. */
   readonly warnings: readonly string[];
 }
 

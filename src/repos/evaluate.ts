@@ -23,7 +23,7 @@ export type Evaluation =
       readonly reason: string;
       /** Another ebuild of the package, or the end of the server, kept it from being evaluated: it is tried again. */
       readonly interrupted?: true;
-      /** It needed too much time or memory, which may be the machine's fault at that moment. */
+      /** The ebuild needed too much time or memory, which may be the machine's fault at that moment. */
       readonly passing?: true;
     };
 

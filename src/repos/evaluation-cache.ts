@@ -36,7 +36,7 @@ export interface EvaluatedEbuilds {
 export interface EvaluationFailure {
   /** A sentence part: `took too long`. */
   readonly reason: string;
-  /** Whether it may work at another time. */
+  /** Whether the evaluation may succeed at another time. */
   readonly passing: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface EvaluationCache {
 /** Stands for an eclass that vanished meanwhile: no file has this MD5, so the result is never valid. */
 const NO_MD5 = "0".repeat(32);
 const FAILURE_TTL_MS = 10 * 60 * 1000;
-/** A failure that may pass is kept for so long at first, and each time twice as long. */
+/** How long a failure that may pass is kept at first; each time twice as long. */
 const PASSING_TTL_MS = 60 * 1000;
 const MAX_FAILURES = 10_000;
 

@@ -9,7 +9,7 @@ export interface Listing {
   readonly kind: "listing";
   /** Sorted names of folders, and of links, that can be a category or a package. */
   readonly folders: readonly string[];
-  /** Those of them that are links, which may lead anywhere. */
+  /** Which of the folders are links, which may lead anywhere. */
   readonly links: ReadonlySet<string>;
   /** Whether the folder has nothing but hidden files. */
   readonly empty: boolean;

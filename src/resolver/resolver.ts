@@ -56,9 +56,9 @@ export interface ResolverDeps {
   readonly uriOrder: UriOrder;
 }
 
-/** Most URLs of SRC_URI that a file is fetched from, after expansion, over all packages that want it. */
+/** How many URLs of SRC_URI a file is fetched from at most, after expansion, over all packages that want it. */
 const MAX_CANDIDATES = 64;
-/** Most reasons that are told to a client. */
+/** How many reasons a client gets at most. */
 const MAX_REFUSALS = 64;
 
 /** Says what keeps a package's URIs from being fetched, for readers of Portage's log. */

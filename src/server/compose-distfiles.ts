@@ -20,7 +20,7 @@ import type { Store } from "../store/store.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 
 export interface DistfilesParts {
-  /** Its values may change. */
+  /** Values may change. */
   readonly fetcher: Config["fetcher"];
   readonly store: Store;
   readonly rows: FileRows;
@@ -38,7 +38,7 @@ export interface DistfilesParts {
   readonly refreshRepositories: CacheDeps["refreshRepositories"];
   readonly repositoriesScanned: CacheDeps["repositoriesScanned"];
   readonly unreadableNote: CacheDeps["unreadableNote"];
-  /** Sends requests that no client's request is behind. */
+  /** Sends requests of the server's own. */
   readonly upstream: UpstreamClient;
   readonly clock: Clock;
   readonly log: Logger;
@@ -69,7 +69,7 @@ const HEADS = 16;
 const MAX_QUEUED = 2_000;
 /** Downloads that one client may wait for at once: it may be the proxy of a whole network. */
 const MAX_QUEUED_PER_CLIENT = 250;
-/** The same for names that no repository knows, so that these never keep out others. */
+/** Limits for names that no repository knows, so that these never keep out others. */
 const MAX_UNKNOWN_QUEUED = 1_000;
 const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
 

@@ -29,7 +29,7 @@ import type { LoopGuard } from "../upstream/loop-guard.ts";
 export type App = ReturnType<typeof createApp>;
 
 export interface AppParts {
-  /** Its values may change. */
+  /** Values may change. */
   readonly settings: Config["server"];
   readonly cache: Cache;
   readonly mirrorFileCache: MirrorFileCache;

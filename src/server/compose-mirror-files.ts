@@ -26,7 +26,7 @@ export interface MirrorFileParts
 
 export interface ComposedMirrorFiles {
   readonly mirrorFileCache: MirrorFileCache;
-  /** Forgets what came in vain: other mirrors may have what these had not. */
+  /** Forgets which files no mirror had or could be asked for: other mirrors may have them. */
   forgetFailures(): void;
 }
 
@@ -37,7 +37,7 @@ const YIELDED_SLOTS = 32;
 /** Mirror files that clients wait for, in all and each (compose-distfiles.ts). */
 const MAX_QUEUED = 1_000;
 const MAX_QUEUED_PER_CLIENT = 125;
-/** Where no mirror could be asked, stored files are served without asking for so long. */
+/** How long stored files are served without asking, where no mirror could be asked. */
 const UNREACHABLE_MS = 15_000;
 
 export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {

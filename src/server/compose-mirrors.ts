@@ -20,7 +20,7 @@ import type { UpstreamClient } from "../upstream/request.ts";
 export interface MirrorsParts {
   readonly config: Pick<Config, "fetcher">;
   readonly db: Index["db"];
-  /** Of requests that no client's request is behind. */
+  /** Sends requests of the server's own. */
   readonly upstream: UpstreamClient;
   readonly waits: HostWaits;
   readonly clock: Clock;

@@ -82,7 +82,7 @@ function originOf(url: string): string {
   return path < 0 ? url : url.slice(0, path);
 }
 
-/** Returns why this file, other than most, is not stored; undefined where it is the store that has no room. */
+/** Returns why this file in particular is not stored; undefined where the store has no room. */
 function unstoredReason(
   { bytes, verified, sized }: RoomRequest,
   obstacles: readonly LimitState[],

@@ -44,7 +44,7 @@ import { composeResolver, createFindSources } from "./compose-resolver.ts";
 import { composeStore } from "./compose-store.ts";
 import { upstreamSettings } from "./upstream-settings.ts";
 
-/** Parts that whoever starts a server opens, and closes after it. */
+/** Parts that the caller opens before, and closes after the server. */
 export interface Parts {
   /** Its values may change; reconfigure() is called when they have. */
   readonly config: Config;

@@ -49,7 +49,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
 }
 
 /**
- * @param command named to whoever wants the store meanwhile
+ * @param command named in the error of processes that want the store meanwhile
  * @throws {StoreLockedError} if another process holds the store
  * @throws {NoStoreError} if there is none, and the command makes none
  * @throws {ActionError} if the store cannot be written

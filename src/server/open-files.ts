@@ -5,7 +5,7 @@
 import { dlopen, FFIType, ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
 
-/** The same on x86 and ARM (getrlimit(2)). */
+/** Has the same number on x86 and ARM (getrlimit(2)). */
 const RLIMIT_NOFILE = 7;
 
 function readLimits(): { readonly soft: string; readonly hard: string } | undefined {

@@ -62,7 +62,7 @@ const MAX_HOSTS = 100;
 const PREVIEW_MAX_AGE_MS = 30_000;
 const PREVIEW_REST = 100;
 
-/** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made anew now and then. */
+/** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made again now and then. */
 function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<CleanupResponse> {
   let preview: { until: number; readonly report: Promise<CleanUpReport> } | undefined;
 

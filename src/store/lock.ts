@@ -84,7 +84,7 @@ export function storeHolder(location: string): string | undefined {
   }
 }
 
-/** Notes who holds the lock. Where the disk is full others do not learn it, and that is all. */
+/** Notes who holds the lock. Where the disk is full others do not learn it, which does no harm. */
 function note(database: Database, holder: string): void {
   try {
     database.exec("CREATE TABLE IF NOT EXISTS holder (name TEXT NOT NULL)");

@@ -32,7 +32,7 @@ const syncAll = promisify(fsync);
 const truncateTo = promisify(ftruncate);
 const setTimes = promisify(futimes);
 
-/** After so many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
+/** After this many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 const MARK_PATTERN = /^portcache part: (\d{15}) of (\d{15})\n$/;
@@ -63,7 +63,7 @@ export interface PartFile {
   /** Marks that of `total` bytes only the first `front` count, until truncate(). */
   mark(front: number, total: number): Promise<void>;
   truncate(length: number): Promise<void>;
-  /** Whether it can get a final name. */
+  /** Whether the file can get a final name. */
   readonly named: boolean;
   /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
   moveTo(path: string, modifiedAt: number): Promise<void>;

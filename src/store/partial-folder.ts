@@ -30,7 +30,7 @@ export interface PartialFolder {
 /** Bytes of part files that an earlier download left. */
 export interface LeftBytes {
   readonly all: number;
-  /** Those of files that no Manifest vouches for, of all. */
+  /** The part of them whose files no Manifest vouches for. */
   readonly unverified: number;
 }
 

@@ -16,7 +16,7 @@ export interface Volume {
   /** Path of a folder on it. */
   readonly folder: string;
   readonly totalBytes: number;
-  /** For those who are not root. */
+  /** Free for users other than root. */
   readonly freeBytes: number;
   /** Infinite where the file system makes inodes as it needs them. */
   readonly freeInodes: number;
@@ -26,15 +26,15 @@ export interface Volume {
 export interface Stages {
   /** Returns the folder of files coming in from which this name can be reached by a rename. */
   of(name: FileName): PartialFolder;
-  /** Finds it anew, after a rename that crossed a mount all the same. */
+  /** Finds that folder again, after a rename that crossed a mount all the same. */
   renew(name: FileName): PartialFolder;
-  /** Returns that of distfiles. */
+  /** Returns the folder of distfiles that come in. */
   distfiles(): PartialFolder;
-  /** Returns all of them. */
+  /** Returns all folders of files coming in. */
   all(): readonly PartialFolder[];
   /** Returns the file systems of the store: that of distfiles first. */
   volumes(): readonly Volume[];
-  /** Returns the place in volumes() of the one that this name is stored on. */
+  /** Returns the index in volumes() of the file system that this name is stored on. */
   volumeOf(name: FileName): number;
 }
 
@@ -125,8 +125,8 @@ export function openStages(location: string): Stages {
   for (const folder of STORE_FOLDERS) renewFolder(folder);
 
   const stageOf = (folder: StoreFolder) => stages.get(folder) ?? open(partial);
-  /** The places in volumes(), as last looked at. */
-  const places = new Map<StoreFolder, number>();
+  /** The indexes in volumes(), as last looked at. */
+  const indexes = new Map<StoreFolder, number>();
 
   return {
     of: (name) => stageOf(storeFolderOf(name)),
@@ -134,11 +134,11 @@ export function openStages(location: string): Stages {
     renew: (name) => renewFolder(storeFolderOf(name)),
     all: () => [...opened.values()],
     volumes() {
-      // Looked at anew each time, as a file system may be mounted while this runs.
+      // Looked at each time, as a file system may be mounted while this runs.
       const found = findVolumes(location);
-      for (const [at, { folders }] of found.entries()) for (const folder of folders) places.set(folder, at);
+      for (const [at, { folders }] of found.entries()) for (const folder of folders) indexes.set(folder, at);
       return found.map(({ path }) => readVolume(path));
     },
-    volumeOf: (name) => places.get(storeFolderOf(name)) ?? 0,
+    volumeOf: (name) => indexes.get(storeFolderOf(name)) ?? 0,
   };
 }

@@ -71,7 +71,7 @@ const STORE_LAYOUTS: readonly Layout[] = [{ kind: "filename-hash", algorithm: "B
 /** What the disk says where something else is in the place of the file, or of one of its folders. */
 const IN_THE_WAY = new Set(["EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"]);
 
-/** For whoever takes the folder as a mirror of its own; a full disk must not leave half of it, nor keep the store closed. */
+/** For those who use the folder as a mirror; a full disk must not leave half of it, nor keep the store closed. */
 function announceLayout(path: string): void {
   const text = formatLayoutConf(STORE_LAYOUTS);
   try {

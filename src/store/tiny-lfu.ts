@@ -10,7 +10,7 @@ export interface TinyLfu {
   estimate(name: string): number;
 }
 
-/** @param names after ten uses for each of so many, all counts are halved and those at zero are forgotten */
+/** @param names after ten uses for each of this many, all counts are halved and those at zero are forgotten */
 export function createTinyLfu(names: number): TinyLfu {
   const counts = new Map<string, number>();
   let uses = 0;

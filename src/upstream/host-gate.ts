@@ -15,7 +15,7 @@ const MAX_WAIT_MS = 60 * 60_000;
 const FIRST_WINDOW = 2;
 const MAX_WINDOW = 64;
 const MAX_HELD_MS = 1_000;
-/** After so long without a request nothing is known any more. */
+/** After this long without a request nothing is known any more. */
 const IDLE_MS = 60_000;
 /** Repositories name thousands of hosts. */
 const MAX_HOSTS = 1000;

@@ -50,7 +50,7 @@ interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly domain: string;
-  /** Whether it is sent to the domain alone, and not to hosts below it. */
+  /** Whether the cookie is sent to the domain alone, and not to hosts below it. */
   readonly hostOnly: boolean;
   readonly path: string;
   readonly secure: boolean;

@@ -46,7 +46,7 @@ export interface UpstreamRequest extends Range {
 }
 
 export interface UpstreamResponse {
-  /** Whether it is a range (206) and not the whole file. */
+  /** Whether the response is a range (206) and not the whole file. */
   readonly partial: boolean;
   /** Where the body starts in the file; 0 when the source ignored the range. */
   readonly offset: number;

@@ -107,7 +107,7 @@ export function freshnessOf(response: StoredResponse, request: Directives, now: 
   return request.has("no-cache") || isTooOld || left < (secondsMs(request, "min-fresh") ?? 0) ? "request" : "fresh";
 }
 
-/** Returns whether the client takes one that is stale by so much (section 5.2.1.2). */
+/** Returns whether the client takes a response that is stale by this much (section 5.2.1.2). */
 function acceptsStale(metadata: Pick<HttpMetadata, "cacheControl">, request: Directives, staleMs: number): boolean {
   if (!request.has("max-stale") || request.has("no-cache") || request.has("max-age")) return false;
   if (!mayBeStale(metadata)) return false;

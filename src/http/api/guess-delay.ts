@@ -1,5 +1,5 @@
 /**
- * Slows down whoever guesses the token: wrong ones are refused one after the other, a tenth of a second each, and only so many
+ * Slows down clients that guess the token: wrong ones are refused one after the other, a tenth of a second each, and only so many
  * wait for that. A right token never waits.
  */
 import type { Clock } from "../../lib/clock.ts";

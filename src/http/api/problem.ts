@@ -17,7 +17,7 @@ export const API_HEADERS = {
 /** The detail of an unexpected error: no more of it is shown to a client. */
 export const INTERNAL_ERROR = "An unexpected error occurred. The server's log has the details.";
 
-/** Names and reasons come from others: whoever reads the JSON sees every character of them. */
+/** Names and reasons come from others: a reader of the JSON sees every character of them. */
 export function readableJson(value: unknown): string {
   return visible(JSON.stringify(value), "\\u");
 }
