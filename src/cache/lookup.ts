@@ -27,7 +27,7 @@ import {
 } from "./result.ts";
 import type { StoredContent, StoredFiles } from "./stored-files.ts";
 
-/** A socket takes so much at once; sent from memory it costs less (measured for hits). */
+/** A socket takes this much at once; sent from memory it costs less (measured for hits). */
 const SENT_FROM_MEMORY_BYTES = 64 * 1024;
 
 export interface Cache {

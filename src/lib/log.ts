@@ -18,7 +18,7 @@ const SHORT = { trace: "TRC", debug: "DBG", info: "INF", warning: "WRN", error: 
 const LEVELS = { debug: "debug", info: "info", warn: "warning", error: "error" } as const;
 
 const MAX_TEMPLATES = 1000;
-/** A longer line, or text of a line's values, is cut: whoever writes it cuts each part much earlier. */
+/** A longer line, or text of a line's values, is cut: its writer cuts each part much earlier. */
 export const MAX_LOGGED = 8 * 1024;
 
 /** Shows names and URLs unquoted, errors by their reason. */

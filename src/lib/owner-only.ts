@@ -1,5 +1,5 @@
 /**
- * Keeps a file for its owner alone, so that nobody else can take a lock on it: fcntl(2) lets whoever may read a file lock it.
+ * Keeps a file for its owner alone, so that nobody else can take a lock on it: fcntl(2) lets everyone who may read a file lock it.
  * Folders around it stay readable, since the files of the store are for everyone.
  */
 import { chmodSync, closeSync, constants, lstatSync, openSync } from "node:fs";

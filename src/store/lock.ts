@@ -1,6 +1,6 @@
 /**
  * Locks the store for one server. SQLite's file lock is used because the kernel drops it with the process, however that ends, and
- * because it works the same on every libc; the row inside says who holds it. Nobody but the owner may open the file: whoever may
+ * because it works the same on every libc; the row inside says who holds it. Nobody but the owner may open the file: a process that may
  * read it could lock it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
@@ -70,7 +70,7 @@ export function storeHolder(location: string): string | undefined {
   try {
     line = lockLine(location);
   } catch {
-    // A folder that this user cannot look into: whoever wants to use the store fails with the reason.
+    // A folder that this user cannot look into: a process that wants to use the store fails with the reason.
     return undefined;
   }
   if (line === undefined) return undefined;

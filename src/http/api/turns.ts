@@ -19,7 +19,7 @@ const MAX_WAITING_PER_CLIENT = 32;
 /** An answer that takes longer waits for something, and lets others go on. */
 const HELD_MS = 1_000;
 
-/** Gives the slot back once it was held for so long, or the answer is there and others had as much time as it took. */
+/** Gives the slot back once it was held for this long, or the answer is there and others had as much time as it took. */
 async function giveBack(slot: Slot, startedAt: number, answered: Promise<unknown>): Promise<void> {
   const held = setTimeout(slot.release, HELD_MS);
   await answered.catch(() => undefined);
