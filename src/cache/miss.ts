@@ -131,11 +131,11 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     status: CacheStatus,
   ): Promise<Fetched> {
     // Random names cost upstream as little by HEAD as by GET.
-    const [places, slots] = expected ? [queue, headSlots] : [unknownQueue, unknownDownloads];
+    const [limit, slots] = expected ? [queue, headSlots] : [unknownQueue, unknownDownloads];
     const send = async (signal: AbortSignal) =>
       await headFrom(name, expected, await resolve(name, expected, waiter.client, signal), upstream, signal);
     try {
-      const head = heads.recent(key) ?? (await heads.ask(key, places, slots, waiter, send));
+      const head = heads.recent(key) ?? (await heads.ask(key, limit, slots, waiter, send));
       return "kind" in head ? head : { kind: "head", head, expected, status };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
@@ -154,8 +154,8 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
   ): Promise<Fetched> {
     let download: Download | Busy;
     try {
-      const places = target.expected ? queue : unknownQueue;
-      download = joined ?? startQueued(places, waiter, () => start(target, upstream, waiter.client, true));
+      const limit = target.expected ? queue : unknownQueue;
+      download = joined ?? startQueued(limit, waiter, () => start(target, upstream, waiter.client, true));
     } catch (error) {
       log.error("Cannot start to fetch {file}: {error}", { file: target.name, error });
       return [{ source: "this server", kind: "failed", detail: "cannot store it (see its log)" }];

@@ -5,7 +5,7 @@ import type { Download } from "../fetch/download.ts";
 import type { ClientLimit } from "../lib/client-limit.ts";
 import type { Busy, Waiter } from "./result.ts";
 
-/** Takes one of the places that a client has for what it waits for; undefined where it has no more. */
+/** Counts one more file that the client waits for, until the returned function is called; undefined where it may wait for no more. */
 export function enterQueue(queue: ClientLimit, { client }: Waiter): (() => void) | undefined {
   return client === undefined ? () => undefined : queue.enter(client);
 }

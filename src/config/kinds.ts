@@ -107,7 +107,7 @@ export const yesNo: Kind<boolean> = {
 
 export const port = wholeNumber(0, 65_535, "port");
 
-export const listenAddress = checkedText(
+export const ipAddress = checkedText(
   "address",
   'an IPv4 or IPv6 address without brackets, or "localhost"',
   isListenAddress,

@@ -10,9 +10,9 @@ import {
   headerText,
   hostnames,
   httpUrls,
+  ipAddress,
   type Kind,
   layouts,
-  listenAddress,
   oneOf,
   optionalHttpUrl,
   optionalPath,
@@ -52,7 +52,7 @@ const RESTART = { restart: true };
 export const SCHEMA = {
   server: {
     address: key(
-      listenAddress,
+      ipAddress,
       "::",
       "Address to listen on. `::` includes IPv4, and means `0.0.0.0` if the kernel has no IPv6.",
       RESTART,

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import type { CleanReport } from "../api/action-schemas.ts";
-import { cleanConfirmation, parseFetchInput, reportText } from "./action-reports.ts";
+import { cleanConfirmation, parseFetchField, reportText } from "./action-reports.ts";
 
 test("pasted text is split into packages and files", () => {
-  expect(parseFetchInput(" dev-lang/rust, a-1.tar.gz\n b.zip\tsys-devel/gcc gui-libs/gtk+ ")).toEqual({
+  expect(parseFetchField(" dev-lang/rust, a-1.tar.gz\n b.zip\tsys-devel/gcc gui-libs/gtk+ ")).toEqual({
     names: ["a-1.tar.gz", "b.zip"],
     packages: ["dev-lang/rust", "sys-devel/gcc", "gui-libs/gtk+"],
   });
@@ -12,8 +12,8 @@ test("pasted text is split into packages and files", () => {
     "releases/amd64/autobuilds/latest-stage3.txt",
     "https://a.example/b-1",
   ];
-  expect(parseFetchInput(paths.join(" "))).toEqual({ names: paths, packages: [] });
-  expect(parseFetchInput(" ,\n")).toEqual({ names: [], packages: [] });
+  expect(parseFetchField(paths.join(" "))).toEqual({ names: paths, packages: [] });
+  expect(parseFetchField(" ,\n")).toEqual({ names: [], packages: [] });
 });
 
 const USAGE = { used_bytes: 0, free_bytes: 0 };

@@ -10,7 +10,7 @@ import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.t
 const PACKAGE = /^[A-Za-z0-9_][\w.+-]*\/[A-Za-z0-9_][\w+-]*$/;
 
 /** Splits typed or pasted text into names of files and packages. */
-export function parseFetchInput(text: string): { readonly names: string[]; readonly packages: string[] } {
+export function parseFetchField(text: string): { readonly names: string[]; readonly packages: string[] } {
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
   return {
     names: words.filter((word) => !PACKAGE.test(word)),

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { HistoryResponse } from "../api/schemas.ts";
-import { byteTicks, columnsOf, formatByteTick, timeLabels, totalsOf } from "./chart-data.ts";
+import { byteTicks, chartTotalsOf, columnsOf, formatByteTick, timeLabels } from "./chart-data.ts";
 
 const NO_REQUESTS = {
   requests: 0,
@@ -44,8 +44,8 @@ test("a bucket in which no file was sent has no hit ratio", () => {
 });
 
 test("totals cover the whole range", () => {
-  expect(totalsOf(history)).toEqual({ saved: 30, fetched: 12, requests: 7, hitRatio: 0.6 });
-  expect(totalsOf({ ...history, points: [] })).toEqual({ saved: 0, fetched: 0, requests: 0, hitRatio: null });
+  expect(chartTotalsOf(history)).toEqual({ saved: 30, fetched: 12, requests: 7, hitRatio: 0.6 });
+  expect(chartTotalsOf({ ...history, points: [] })).toEqual({ saved: 0, fetched: 0, requests: 0, hitRatio: null });
 });
 
 test("ticks of bytes are few, round, and cover the range", () => {

@@ -62,7 +62,7 @@ export interface ChartTotals {
   readonly hitRatio: number | null;
 }
 
-export function totalsOf({ points }: HistoryResponse): ChartTotals {
+export function chartTotalsOf({ points }: HistoryResponse): ChartTotals {
   const sum = (of: (point: Point) => number) => points.reduce((total, point) => total + of(point), 0);
   const saved = sum(({ hits, joined }) => hits + joined);
   const served = saved + sum(({ misses }) => misses);

@@ -4,7 +4,7 @@
 import { useContext, useId, useState } from "preact/hooks";
 import type { ActionReports } from "../api/actions.ts";
 import type { Status } from "../api/schemas.ts";
-import { cleanConfirmation, parseFetchInput } from "./action-reports.ts";
+import { cleanConfirmation, parseFetchField } from "./action-reports.ts";
 import { ActionContext, type TitledRequest } from "./action-state.ts";
 import type { DashboardAction } from "./api.ts";
 import { Panel } from "./components.tsx";
@@ -27,7 +27,7 @@ function FetchForm() {
   const { start, action } = useContext(ActionContext);
   const [text, setText] = useState("");
   const id = useId();
-  const body = parseFetchInput(text);
+  const body = parseFetchField(text);
   const empty = body.names.length + body.packages.length === 0;
   return (
     <form

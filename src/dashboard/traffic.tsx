@@ -10,12 +10,12 @@ import {
   bucketName,
   byteTicks,
   type Columns,
+  chartTotalsOf,
   columnsOf,
   formatByteTick,
   RANGES,
   type RangeName,
   timeLabels,
-  totalsOf,
 } from "./chart-data.ts";
 import { ButtonGroup, ErrorMessage, Panel, Placeholder } from "./components.tsx";
 import { formatBytes, formatPercent, plural } from "./format.ts";
@@ -98,7 +98,7 @@ function ratioOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
 /** Shows the numbers of the bucket under the pointer, else of the whole range. */
 function Legend({ history, index, name }: { history: HistoryResponse; index: number | undefined; name: RangeName }) {
   const point = index === undefined ? undefined : history.points[index];
-  const totals = totalsOf(point ? { ...history, points: [point] } : history);
+  const totals = chartTotalsOf(point ? { ...history, points: [point] } : history);
   const when = point ? bucketName(Date.parse(point.at) / 1000, RANGES[name]) : RANGES[name].span;
   return (
     <p class="legend">
@@ -163,7 +163,7 @@ function Charts({ history, name }: { readonly history: HistoryResponse; readonly
   const columns = useMemo(() => columnsOf(history), [history]);
   const bytesData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.stacked, columns.saved], [columns]);
   const ratioData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.hitRatio], [columns]);
-  const totals = totalsOf(history);
+  const totals = chartTotalsOf(history);
   if (totals.requests === 0 && totals.fetched === 0) {
     return <Placeholder>No requests in the {RANGES[name].span}.</Placeholder>;
   }

@@ -258,7 +258,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       if (error instanceof NotModifiedError) revalidation?.confirmed(error);
       tail.fail(clientError(error, name, stop, log));
       await assembly?.writer.prepareResume().catch((error: unknown) => {
-        log.error("Cannot cut the part file of {file} to what counts: {error}", { file: name, error });
+        log.error("Cannot truncate the part file of {file}: {error}", { file: name, error });
       });
     } finally {
       onArrived();

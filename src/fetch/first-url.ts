@@ -1,5 +1,5 @@
 /**
- * Asks for a file at the places where one source may have it, one after the other.
+ * Asks one source for a file, at one URL after the other.
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { FileLocation } from "../distfile/source.ts";

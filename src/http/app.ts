@@ -12,13 +12,13 @@ import { createLineLimit, type LineLimit } from "../lib/line-limit.ts";
 import type { Logger } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
 import { type Allow, clientOf, plainAddress } from "./allow.ts";
+import { createAnswerQueue } from "./api/answer-queue.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
 import { type GuardSettings, refuseAction } from "./api/guard.ts";
 import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
-import { createTurns } from "./api/turns.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
 import { isRead, methodsOf } from "./methods.ts";
@@ -150,7 +150,7 @@ export function createApp(deps: AppDeps) {
       most: MAX_REFUSAL_LINES,
     });
   });
-  const inTurn = createTurns();
+  const inTurn = createAnswerQueue();
   const limits: RefusalLimits = { lines, guesses: createGuessDelay(deps.clock) };
   const refuseClient = (request: Request, peers: Peers | null) => refuseAddress(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.

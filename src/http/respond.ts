@@ -155,8 +155,8 @@ const RETRY_AFTER_MS = 30_000;
 
 /** Returns the longest time that a source asked to wait, in seconds, else the usual time. */
 function retryAfter({ attempts }: NotFound): string {
-  const wishes = attempts.flatMap(({ retryAfterMs = 0 }) => (retryAfterMs > 0 ? [retryAfterMs] : []));
-  return String(Math.ceil((wishes.length > 0 ? Math.max(...wishes) : RETRY_AFTER_MS) / 1000));
+  const delays = attempts.flatMap(({ retryAfterMs = 0 }) => (retryAfterMs > 0 ? [retryAfterMs] : []));
+  return String(Math.ceil((delays.length > 0 ? Math.max(...delays) : RETRY_AFTER_MS) / 1000));
 }
 
 export function notFoundAnswer(file: string, found: NotFound): Answer {
@@ -169,7 +169,7 @@ export function notFoundAnswer(file: string, found: NotFound): Answer {
 
 /** Portage goes on to its next mirror at once; others come again when some of what they wait for has come. */
 export function busyAnswer(file: string): Answer {
-  const body = `${shown(file)}: too many files are waited for already. Try again.`;
+  const body = `${shown(file)}: too many requests wait already. Try again.`;
   return withoutBody(text(503, body, { "retry-after": "10" }), file, { kind: "busy" });
 }
 

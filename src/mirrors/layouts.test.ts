@@ -84,7 +84,7 @@ test("without a well-formed layout.conf both layouts are tried, nothing is store
     const { state, placement, layouts, lines, rows, later } = await setUp(answer);
     const { paths, doubt } = await placement();
     expect(paths).toEqual([HASHED, FLAT]);
-    expect(doubt).toStartWith("its layout.conf could not be had (");
+    expect(doubt).toStartWith("its layout.conf could not be fetched (");
     expect([rows.size, layouts.isKnown(MIRROR)]).toEqual([0, false]);
     expect(lines.join("")).toContain("Cannot get the layout.conf of http://m.test: ");
     state.answer = async () => CONF;
@@ -157,6 +157,6 @@ test("a file waits three seconds for a layout.conf that is slow to come", async 
   await clock.advance(3_000);
   expect(await placed).toEqual({
     paths: [HASHED, FLAT],
-    doubt: "its layout.conf could not be had (it is slow to answer)",
+    doubt: "its layout.conf could not be fetched (it is slow to answer)",
   });
 });

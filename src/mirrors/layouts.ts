@@ -130,7 +130,7 @@ export function createLayouts({ rows, clock, log, getText, onChange }: LayoutsDe
     if (wasKnown) return;
     const properties = { mirror: maskCredentials(mirror), error };
     if (isKnown)
-      log.warn("Cannot refresh the layout.conf of {mirror}: {error}. Its layout as last known is used.", properties);
+      log.warn("Cannot refresh the layout.conf of {mirror}: {error}. Its last known layout is used.", properties);
     else
       log.warn(
         "Cannot get the layout.conf of {mirror}: {error}. Files are looked for by the usual layouts.",
@@ -160,7 +160,7 @@ export function createLayouts({ rows, clock, log, getText, onChange }: LayoutsDe
     const hashed = conf?.layouts ?? [STANDARD];
     if (isFlat(state)) return { layouts: flatFound ? [[FLAT]] : [[FLAT], hashed] };
     if (conf && absentAt === undefined) return { layouts: [conf.layouts] };
-    const doubt = `its layout.conf could not be had (${failure?.reason ?? "it is slow to answer"})`;
+    const doubt = `its layout.conf could not be fetched (${failure?.reason ?? "it is slow to answer"})`;
     return { layouts: flatLast ? [[FLAT], hashed] : [hashed, [FLAT]], doubt };
   }
 

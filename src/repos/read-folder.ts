@@ -3,7 +3,7 @@
  * be read now (permissions, I/O errors, a link out of the repository) is unreadable, which proves nothing about its contents.
  */
 import { accessSync, constants, type Dirent, readdirSync } from "node:fs";
-import { type Absent, failureOf, findInsideSync, readInsideSync, type Unreadable } from "./repository-files.ts";
+import { type Absent, findInsideSync, readFailureOf, readInsideSync, type Unreadable } from "./repository-files.ts";
 
 export interface Listing {
   readonly kind: "listing";
@@ -30,7 +30,7 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
   try {
     children = readdirSync(path, { withFileTypes: true });
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
   const visible = children.filter(({ name }) => !name.startsWith("."));
   const folders = visible.filter((child) => !child.isFile() && NAME.test(child.name));
@@ -63,7 +63,7 @@ export function findManifest(root: string, path: string): { readonly kind: "mani
     if ((found.stats.mode & WORLD_READABLE) === 0n) accessSync(found.path, constants.R_OK);
     return { kind: "manifest" };
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }
 

@@ -92,7 +92,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const LINK_OUT: Unreadable = { kind: "unreadable", reason: "a link out of the repository" };
 
-export function failureOf(error: unknown): Absent | Unreadable {
+export function readFailureOf(error: unknown): Absent | Unreadable {
   if (NOWHERE.has(codeOf(error))) return { kind: "absent" };
   return { kind: "unreadable", reason: reasonOf(error) };
 }
@@ -107,7 +107,7 @@ export function followInside(root: string, path: string): string | Absent | Unre
     const real = realpathSync(path);
     return isInside(root, real) ? real : LINK_OUT;
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }
 
@@ -117,7 +117,7 @@ export async function realPathInside(root: string, path: string): Promise<string
     const real = await realpath(path);
     return isInside(root, real) ? real : LINK_OUT;
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }
 
@@ -172,7 +172,7 @@ export async function readInside(
       await handle.close();
     }
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }
 
@@ -208,7 +208,7 @@ export function findInsideSync(root: string, path: string): Regular | Absent | U
     const target = lstatSync(real, { bigint: true });
     return target.isFile() ? { kind: "regular", path: real, stats: target } : { kind: "absent" };
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }
 
@@ -231,6 +231,6 @@ export function readInsideSync(root: string, path: string, options: ReadOptions)
       closeSync(fd);
     }
   } catch (error) {
-    return failureOf(error);
+    return readFailureOf(error);
   }
 }

@@ -106,7 +106,7 @@ test("a 404 at a mirror whose layout is unknown is a failure that is not remembe
   await start();
   const response = await get("f0");
   expect([response.status, response.headers.get("retry-after")]).toEqual([502, "30"]);
-  expect(await response.text()).toContain("answered 404, but its layout.conf could not be had (answered 503)");
+  expect(await response.text()).toContain("answered 404, but its layout.conf could not be fetched (answered 503)");
   await Bun.sleep(2_100);
   expect(await statusOf(0)).toBe(200);
 });

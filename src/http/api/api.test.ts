@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import type { ApiState } from "../../api/state.ts";
 import type { Logger } from "../../lib/log.ts";
+import { createAnswerQueue } from "./answer-queue.ts";
 import { API_PREFIX, createApi } from "./api.ts";
 import type { Events } from "./events.ts";
 import { ROUTES } from "./routes.ts";
-import { createTurns } from "./turns.ts";
 
 /** Fails the test if anything is read from it. */
 const forbidden = new Proxy({}, { get: (_target, name) => () => expect.unreachable(String(name)) });
@@ -18,7 +18,7 @@ function createTestApi(refused: string | undefined, state: object = forbidden) {
     version: "1",
     log: { error: () => undefined } as unknown as Logger,
     onError: (error: unknown) => errors.push(error),
-    inTurn: createTurns(),
+    inTurn: createAnswerQueue(),
   };
   const api = createApi(deps, () => refused);
   return { errors, ask: (path: string) => api.handle(new Request(`http://localhost${API_PREFIX}${path}`)) };

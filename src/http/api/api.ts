@@ -10,12 +10,12 @@ import { shown } from "../../lib/text.ts";
 import { clientOf, plainAddress } from "../allow.ts";
 import type { Peers } from "../dashboard.ts";
 import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
+import type { InTurn } from "./answer-queue.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
 import { type ApiRoute, FILE_ROUTE, ROUTES } from "./routes.ts";
-import type { InTurn } from "./turns.ts";
 
 export const API_PREFIX = "/api/v1";
 

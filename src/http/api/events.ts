@@ -114,7 +114,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
       const release = limit.enter(client);
       if (!release) {
         const most = `${MAX_SUBSCRIBERS} subscribers, ${MAX_SUBSCRIBERS_PER_CLIENT} from one address`;
-        return problem(503, `There may be ${most}, and no more.`, { "retry-after": "60" });
+        return problem(503, `Too many event streams are open. At most: ${most}.`, { "retry-after": "60" });
       }
       const first = [event("status", state.status()), event("downloads", state.downloads())];
       let subscriber: Subscriber | undefined;

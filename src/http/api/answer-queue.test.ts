@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createTurns } from "./turns.ts";
+import { createAnswerQueue } from "./answer-queue.ts";
 
 const never = new AbortController().signal;
 const busy = (ms: number) => {
@@ -7,7 +7,7 @@ const busy = (ms: number) => {
 };
 
 test("answers are made one after the other, clients take turns, and others get as much time in between", async () => {
-  const inTurn = createTurns();
+  const inTurn = createAnswerQueue();
   const order: string[] = [];
   const ask = (client: string, name: string) =>
     inTurn(never, client, () => {
@@ -31,7 +31,7 @@ test("answers are made one after the other, clients take turns, and others get a
 });
 
 test("one client has no more than its share of those that wait, who leaves gives it back, and an error is the asker's own", async () => {
-  const inTurn = createTurns();
+  const inTurn = createAnswerQueue();
   const leave = new AbortController();
   const gate = Promise.withResolvers<Response>();
   const first = inTurn(never, "a", () => gate.promise);
@@ -49,7 +49,7 @@ test("one client has no more than its share of those that wait, who leaves gives
 });
 
 test("an answer that waits for something lets others go on after a second", async () => {
-  const inTurn = createTurns();
+  const inTurn = createAnswerQueue();
   const gate = Promise.withResolvers<Response>();
   const slow = inTurn(never, "a", () => gate.promise);
   const startedAt = performance.now();

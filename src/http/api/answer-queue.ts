@@ -29,7 +29,7 @@ async function giveBack(slot: Slot, startedAt: number, answered: Promise<unknown
   else setTimeout(slot.release, tookMs);
 }
 
-export function createTurns(): InTurn {
+export function createAnswerQueue(): InTurn {
   const limit = createClientLimit(MAX_WAITING, MAX_WAITING_PER_CLIENT);
   const slots = createPrioritySemaphore(() => 1, 0);
 
