@@ -12,6 +12,38 @@ import type { ActionCommand } from "./run-action.ts";
 /** Room for all URIs of a hundred thousand files. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** Half of what a server accepts in a request. */
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/** Divides names among requests that a server accepts. */
+export function divideNames(names: readonly string[], most = MAX_REQUEST_BYTES): readonly string[][] {
+  const parts: string[][] = [[]];
+  let bytes = 0;
+  for (const name of names) {
+    // As JSON has it, in UTF-8.
+    const length = Buffer.byteLength(JSON.stringify(name)) + 1;
+    if (bytes + length > most) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(name);
+    bytes += length;
+  }
+  return parts;
+}
+
+function merge(a: FetchReport, b: FetchReport): FetchReport {
+  return {
+    duration_ms: a.duration_ms + b.duration_ms,
+    files: a.files + b.files,
+    fetched: a.fetched + b.fetched,
+    fetched_bytes: a.fetched_bytes + b.fetched_bytes,
+    present: a.present + b.present,
+    failed: a.failed + b.failed,
+    results: a.results.concat(b.results),
+  };
+}
+
 /** @throws {UsageError} when it is longer than any list of files */
 async function readStandardInput(): Promise<string> {
   const decoder = new TextDecoder();
@@ -66,10 +98,12 @@ export async function fetchCommand(
   }
   const names = operands.filter((operand) => operand !== "-");
   if (operands.includes("-")) names.push(...parseFetchInput(await readStandardInput()));
+  const [first = [], ...others] = divideNames(names);
   const request: FetchRequest = {
-    names,
+    names: first,
     packages: [...packages],
     ...(typeof version === "string" ? { version } : {}),
   };
-  return { action: "fetch", request, render, exitCode: ({ failed }) => (failed > 0 ? 1 : 0) };
+  const more = others.map((part): FetchRequest => ({ names: part, packages: [] }));
+  return { action: "fetch", request, more, merge, render, exitCode: ({ failed }) => (failed > 0 ? 1 : 0) };
 }

@@ -38,6 +38,10 @@ const REPORT_SCHEMAS: { readonly [Name in ActionName]: v.GenericSchema<unknown, 
 export interface ActionCommand<Name extends ActionName> {
   readonly action: Name;
   readonly request: ActionRequests[Name];
+  /** Requests to be made after it, where one would be longer than a server accepts. */
+  readonly more?: readonly ActionRequests[Name][];
+  /** Joins the reports of two requests. */
+  merge?(first: ActionReports[Name], second: ActionReports[Name]): ActionReports[Name];
   /** The report for people. */
   render(report: ActionReports[Name], paint: Output["paint"]): string;
   exitCode(report: ActionReports[Name]): number;
@@ -92,6 +96,21 @@ async function runSomewhere<Name extends ActionName>(
   }
 }
 
+/** Runs the action for each of the command's requests, one after the other. */
+async function runAll<Name extends ActionName>(
+  command: ActionCommand<Name>,
+  options: ActionOptions,
+  context: ActionContext,
+  log: Logger,
+): Promise<Completed<Name>> {
+  let completed = await runSomewhere(command, options, context, log);
+  for (const request of command.more ?? []) {
+    const { report, by } = await runSomewhere({ ...command, request }, options, context, log);
+    completed = { report: command.merge?.(completed.report, report) ?? report, by };
+  }
+  return completed;
+}
+
 /** Returns whether the message says everything the user needs. */
 function isExpected(error: unknown): error is Error {
   return [ActionError, NoStoreError, StoreLockedError, ServerUnreachableError].some((kind) => error instanceof kind);
@@ -114,7 +133,7 @@ export async function runAction<Name extends ActionName>(
     return writeSync(fd, bytes);
   });
   try {
-    const { report, by } = await runSomewhere(command, { onProgress: view.show, signal }, context, log);
+    const { report, by } = await runAll(command, { onProgress: view.show, signal }, context, log);
     view.clear();
     const ignored = overrides.filter(({ path }) => by === "server" && !USED_BY_COMMAND.has(path));
     if (ignored.length > 0) {

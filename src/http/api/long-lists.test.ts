@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import { FetchRequestSchema } from "../../api/action-schemas.ts";
-import { jsonPieces, parseInSteps } from "./long-lists.ts";
+import { jsonPieces, validateInSteps } from "./long-lists.ts";
 
 const NAMES = Array.from({ length: 300_000 }, (_, i) => `x${i}.tar`);
 
@@ -17,14 +17,14 @@ async function servesOthers<T>(work: () => Promise<T>): Promise<readonly [result
 
 test("a request with 300,000 names is validated in steps, with the same result as at once", async () => {
   const value = { names: NAMES };
-  const [parsed, served] = await servesOthers(() => parseInSteps(FetchRequestSchema, value));
+  const [parsed, served] = await servesOthers(() => validateInSteps(FetchRequestSchema, value));
   expect(parsed.output).toEqual(v.parse(FetchRequestSchema, value));
   expect(served).toBeGreaterThan(1);
   for (const at of [0, 999, 1000, 299_999]) {
     const wrong = { names: NAMES.with(at, 7 as unknown as string) };
-    expect((await parseInSteps(FetchRequestSchema, wrong)).success).toBe(false);
+    expect((await validateInSteps(FetchRequestSchema, wrong)).success).toBe(false);
   }
-  expect((await parseInSteps(FetchRequestSchema, { ...value, other: 1 })).success).toBe(false);
+  expect((await validateInSteps(FetchRequestSchema, { ...value, other: 1 })).success).toBe(false);
 });
 
 test("the pieces of a value are its JSON, and none is long", () => {

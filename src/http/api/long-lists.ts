@@ -22,7 +22,7 @@ export function hasLongLists(value: unknown): boolean {
 }
 
 /** As v.safeParse(), with each long list of the value in several parts. */
-export async function parseInSteps<T>(
+export async function validateInSteps<T>(
   schema: v.GenericSchema<unknown, T>,
   value: unknown,
 ): Promise<v.SafeParseResult<v.GenericSchema<unknown, T>>> {

@@ -16,7 +16,8 @@ import { reasonOf } from "../../lib/error-reason.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createSteps } from "../../lib/steps.ts";
 import { shown } from "../../lib/text.ts";
-import { hasLongLists, jsonPieces, parseInSteps } from "./long-lists.ts";
+import { parseJsonInSteps, UndividedError } from "./json-in-steps.ts";
+import { hasLongLists, jsonPieces, validateInSteps } from "./long-lists.ts";
 import { API_HEADERS, INTERNAL_ERROR, issueMessage, json, problem, readableJson } from "./problem.ts";
 
 export interface PostDeps {
@@ -39,7 +40,7 @@ export const ACTION_REQUESTS: { readonly [Name in ActionName]: v.GenericSchema<u
 /** Actions accepted over the Unix socket only, even with the token. */
 export const SOCKET_ONLY: ReadonlySet<ActionName> = new Set(["import"]);
 
-/** Enough for thirty thousand file names. */
+/** Enough for three hundred thousand short names. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const PROGRESS_EVERY_MS = 200;
 /** A silent connection gets a keep-alive line after this time. */
@@ -96,13 +97,14 @@ async function parse<Name extends ActionName>(
   if (!body) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   let value: unknown;
   try {
-    value = body.length === 0 ? {} : JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    value = body.length === 0 ? {} : await parseJsonInSteps(body);
   } catch (error) {
+    if (error instanceof UndividedError) return problem(413, error.message);
     return problem(400, `The body is not JSON: ${reasonOf(error)}`);
   }
   // Valibot accepts an array as an object without keys.
   if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");
-  const parsed = await parseInSteps(ACTION_REQUESTS[name], value);
+  const parsed = await validateInSteps(ACTION_REQUESTS[name], value);
   return parsed.success ? { given: parsed.output } : problem(422, `${shown(issuesText(parsed.issues))}.`);
 }
 
