@@ -322,6 +322,25 @@ test("whatever unverified files ask for, in any order, verified ones keep all bu
   );
 });
 
+test("whatever unverified files ask for at once, verified ones keep all but their share", async () => {
+  fill("abcdefghij", 10 * KIB, vouched);
+  const { eviction } = await evictionOver();
+  const granted = await Promise.all(
+    Array.from({ length: 30 }, () => reserved(eviction, room(9 * KIB, { verified: false }))),
+  );
+  expect([there().length, granted.filter((one) => one !== undefined).length]).toEqual([9, 1]);
+});
+
+test("however many unverified files wait, they displace their like, and a verified file gets its room", async () => {
+  fill("abcdefgh", 10 * KIB, vouched);
+  fill("ij", 5 * KIB, unvouched);
+  const { eviction } = await evictionOver();
+  const junk = Array.from({ length: 30 }, () => reserved(eviction, room(4 * KIB, { verified: false })));
+  const [wanted, ...granted] = await Promise.all([reserved(eviction, room(10 * KIB)), ...junk]);
+  expect([wanted !== undefined, granted.filter((one) => one !== undefined).length]).toEqual([true, 2]);
+  expect(there().join("").replace(/[ij]/g, "")).toBe("abcdefgh");
+});
+
 test("too few free inodes are made by removing files, and refused where none can be made", async () => {
   fill("abcdefghij", KIB, vouched);
   const others = 114;

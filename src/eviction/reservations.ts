@@ -19,7 +19,7 @@ import {
 export interface Reservations {
   /** What is stored and reserved. */
   granted(): Usage;
-  /** With all that is waited for. */
+  /** With what is waited for: of files that no Manifest vouches for, as much as their share has room for. */
   usage(): Usage;
   /** Without what is waited for by files that no Manifest vouches for. */
   verifiedUsage(): Usage;
@@ -92,6 +92,30 @@ export function createReservations(deps: ReservationsDeps): Reservations {
     };
   }
 
+  /** Returns the first claims of files that no Manifest vouches for that fit in so many bytes. */
+  function fitting(room: number): readonly Claim[] {
+    let left = room;
+    return [...wants].filter(({ request: { verified, bytes } }) => {
+      if (verified || bytes > left) return false;
+      left -= bytes;
+      return true;
+    });
+  }
+
+  /**
+   * However many wait, nothing goes for more than the share of theirs: to begin with, stored files that no Manifest vouches for go,
+   * and for what there is room for then, others.
+   */
+  function usageWithWants(): Usage {
+    const now = usageWith([]);
+    const limit = unverifiedLimit(now, limits());
+    const heldBytes = [...held].reduce((sum, { request }) => sum + (request.verified ? 0 : request.bytes), 0);
+    const inShare = fitting(limit - heldBytes).reduce((sum, { request }) => sum + request.bytes, 0);
+    const verified = [...wants].filter(({ request }) => request.verified);
+    const all = usageWith([...verified, ...fitting(limit - now.unverifiedBytes)]);
+    return { ...all, unverifiedBytes: now.unverifiedBytes + inShare };
+  }
+
   function obstacles(request: RoomRequest): readonly LimitState[] {
     const claim = claimOf(request);
     const all = limitStates(usageWith([claim]), limits());
@@ -100,7 +124,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
 
   return {
     granted: () => usageWith([]),
-    usage: () => usageWith(wants),
+    usage: usageWithWants,
     verifiedUsage: () => usageWith([...wants].filter(({ request }) => request.verified)),
     leastOver(short) {
       const bound = [...wants].filter(({ request, volume }) => binds(short, request.verified, volume));
