@@ -1,13 +1,13 @@
 /**
  * Plays the hostile clients of a siege in a process of their own, each kind from a loopback address of its own.
- * Takes the server's URL, a seed, and the share of the clients to play; prints how they were answered, by kind, when its standard
- * input ends.
+ * Takes the server's URL, a seed, the share of the clients to play, and a part of the kinds' names; prints how they were answered,
+ * by kind, when its standard input ends.
  */
 import { connect, type Socket } from "node:net";
 import { createRandom } from "../storm/random.ts";
 import { ADMIN_TOKEN, ASKED_NAMES, BAD_NAMES, INCOMING_NAMES, LARGE_NAMES, MISS_NAMES, STORED_NAMES } from "./world.ts";
 
-const [origin = "", seed = "0", share = "1"] = process.argv.slice(2);
+const [origin = "", seed = "0", share = "1", only = ""] = process.argv.slice(2);
 const { hostname, port } = new URL(origin);
 const random = createRandom(Number(seed));
 const attacks: Record<string, Answers> = {};
@@ -35,6 +35,7 @@ interface Attack {
 /** Sends requests of one kind. Each resolves when its connection has ended. */
 function attacker(kind: string, effect: string): (attack: Attack) => Promise<void> {
   const localAddress = `127.0.1.${++kinds}`;
+  if (!kind.includes(only)) return async () => undefined;
   const statuses: Record<string, number> = {};
   attacks[kind] = { effect, statuses };
   return ({ path, method = "GET", headers = "", body, read = Number.POSITIVE_INFINITY, leave }) =>

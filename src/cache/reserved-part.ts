@@ -39,6 +39,7 @@ function createGrowingReservation(
 ) {
   const held: Reservation[] = [];
   let reservedBytes = 0;
+  let growth = GROWTH_BYTES;
   let released = false;
 
   /** Resolves with whether the room was had. */
@@ -62,7 +63,9 @@ function createGrowingReservation(
       if (position <= reservedBytes) return true;
       const needed = Math.max(position, total ?? 0) - reservedBytes;
       if (total !== undefined) return await grow(needed, true);
-      return (await grow(Math.max(needed, GROWTH_BYTES), false)) || (await grow(needed, false));
+      // Where room is short, it is taken in ever smaller pieces.
+      for (; growth > needed; growth = Math.floor(growth / 2)) if (await grow(growth, false)) return true;
+      return await grow(needed, false);
     },
     wrote: (bytes: number) => held.at(-1)?.wrote(bytes),
     release() {

@@ -183,7 +183,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       return await fetchFrom();
     } catch (error) {
       if (!(error instanceof StoreRefusesError)) throw error;
-      log.debug("{file} is passed on without being stored: {error}", { file: name, error });
+      log.info("{file} is passed through unstored from here on: {error}", { file: name, error });
       passThrough(into);
       return await fetchFrom();
     }

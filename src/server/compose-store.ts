@@ -84,12 +84,11 @@ function originOf(url: string): string {
 
 /** Returns why this file in particular is not stored; undefined where the store has no room. */
 function unstoredReason(
-  { bytes, verified, sized }: RoomRequest,
+  { bytes, verified }: RoomRequest,
   obstacles: readonly LimitState[],
   maxSize: number,
 ): string | undefined {
   if (maxSize > 0 && bytes > maxSize) return `${bytes} bytes are more than storage.max_size`;
-  if (!sized) return "its size is not known, and nothing is removed for it";
   if (!verified && obstacles.some(({ kind }) => kind === "unverified")) {
     return `${bytes} bytes are more than storage.unverified_share has room for`;
   }
@@ -178,6 +177,8 @@ export function composeStore(parts: StoreParts): ComposedStore {
   const reserve: Reserve = async (request) => {
     const reservation = await eviction.reserve(request);
     if (reservation || stopping.signal.aborted) return reservation;
+    // A file whose size is not known asks for room again and again: the download says when it gets none.
+    if (!request.sized) return undefined;
     const { name: file, bytes } = request;
     const why = unstoredReason(request, eviction.obstacles(request), storage().max_size);
     if (why === undefined) health.report(new Error(noRoomReason(bytes, eviction.obstacles(request))));

@@ -11,7 +11,13 @@ const STEP_BYTES = 16 * 1024;
 /** Longest entry of a list, and most bytes of the object without the entries of its lists: these are parsed at once. */
 const MAX_UNDIVIDED_BYTES = 256 * 1024;
 
-const [QUOTE, COMMA, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('",[\\]{}');
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 /** The object is valid so far, but has a part that would hold up others. */
 export class UndividedError extends Error {
