@@ -42,7 +42,6 @@ test("layout.conf is read until the first gap, passing over what is not understo
     "flat",
   ]);
   expect(parseLayoutConf("[structure]\r\n0 = hologram\r\n1=flat\r\n3=filename-hash SHA512 8\r\n")).toEqual([FLAT]);
-  expect(parseLayoutConf("[structure]\n0=filename-hash blake2b 8\n1=filename-hash BLAKE2B 7\n")).toEqual([FLAT]);
   expect(parseLayoutConf("<html><body>Welcome</body></html>")).toBeUndefined();
   expect(parseLayoutConf("")).toBeUndefined();
 });
@@ -55,6 +54,11 @@ test("what is no well-formed layout.conf says nothing of the layout", () => {
     "[structure]\n0=flat\n<html>\n",
     "<!DOCTYPE html>\n<script>x = \n[structure]\n</script>\n",
     "503 Service Unavailable",
+    "[structure]\n",
+    "[structure]\n0=filename-hash BLA",
+    "[structure]\n0=filename-hash BLAKE2B",
+    "[structure]\n0=filename-hash blake2b 8\n1=filename-hash BLAKE2B 7\n",
+    "[structure]\n1=filename-hash BLAKE2B 8\n",
     `[structure]\n0=flat${" ".repeat(5000)}x\n`,
   ]) {
     expect([text.slice(0, 40), parseLayoutConf(text)]).toEqual([text.slice(0, 40), undefined]);

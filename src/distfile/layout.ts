@@ -1,7 +1,7 @@
 /**
  * Finds where a mirror keeps a distfile, by the layouts of its layout.conf (GLEP 75): `0=filename-hash BLAKE2B 8`, `1=flat`, …
  * below [structure]. Reads keys from 0 until a gap and passes over entries that are not understood, as Portage does
- * (MirrorLayoutConfig); where none is left the mirror is flat. Paths here are not percent-quoted.
+ * (MirrorLayoutConfig). Paths here are not percent-quoted.
  */
 import { createHash } from "node:crypto";
 import { algorithmOf, cryptoName, type Digests, type HashAlgorithm } from "./digests.ts";
@@ -87,7 +87,7 @@ function structureOf(text: string): ReadonlyMap<string, string> | undefined {
 
 /**
  * Parses a layout.conf into its layouts, best first; never empty. Undefined where the text is no well-formed layout.conf, such as a
- * page of HTML: that says nothing about the mirror's layout.
+ * page of HTML or half of the file, or names no layout that is known here: that says nothing about where the mirror's files are.
  */
 export function parseLayoutConf(text: string): readonly Layout[] | undefined {
   const entries = structureOf(text);
@@ -97,7 +97,7 @@ export function parseLayoutConf(text: string): readonly Layout[] | undefined {
     const layout = parseLayout(entries.get(String(key)) ?? "");
     if (layout) layouts.push(layout);
   }
-  return layouts.length > 0 ? layouts : [FLAT];
+  return layouts.length > 0 ? layouts : undefined;
 }
 
 /** The text of a layout.conf announcing these layouts in this order. */

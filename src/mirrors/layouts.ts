@@ -112,7 +112,7 @@ export function createLayouts({ rows, clock, log, getText, onChange }: LayoutsDe
 
   function noteConf(mirror: string, state: State, text: string): void {
     const layouts = parseLayoutConf(text);
-    if (!layouts) throw new SourceError("bad", "has something else under that name");
+    if (!layouts) throw new SourceError("bad", "what it sends is no layout.conf with a known layout");
     const isNews = state.absentAt !== undefined || (state.conf !== undefined && state.conf.text !== text);
     state.conf = { text, layouts, fetchedAt: clock.now() };
     state.absentAt = undefined;
