@@ -5,9 +5,9 @@ import { createHostGate, retryAfterMs } from "./host-gate.ts";
 const NOW = Date.UTC(2026, 5, 1);
 const HOUR = 60 * 60_000;
 
-test("Retry-After is read as seconds and as a date, of 429 and 503 alone, and never means more than an hour", () => {
-  const wish = (status: number, text?: string) =>
-    retryAfterMs({ status, headers: new Headers(text === undefined ? {} : { "retry-after": text }) }, NOW);
+test("Retry-After is read as seconds and as a date, of all but answers, and never means more than an hour", () => {
+  const wish = (status: number, text?: string, date: Record<string, string> = {}) =>
+    retryAfterMs({ status, headers: new Headers(text === undefined ? {} : { "retry-after": text, ...date }) }, NOW);
   expect(wish(429, "30")).toBe(30_000);
   expect(wish(503, " 30 ")).toBe(30_000);
   expect(wish(503, new Date(NOW + 60_000).toUTCString())).toBe(60_000);
@@ -18,8 +18,15 @@ test("Retry-After is read as seconds and as a date, of 429 and 503 alone, and ne
   for (const text of [undefined, "0", "-1", "1.5", "soon", new Date(NOW - 1000).toUTCString()]) {
     expect([text, wish(429, text)]).toEqual([text, undefined]);
   }
-  expect(wish(500, "30")).toBeUndefined();
-  expect(wish(200, "30")).toBeUndefined();
+  expect(wish(429, "60, 120")).toBe(120_000);
+  for (const status of [202, 302, 403, 500, 502, 504]) expect([status, wish(status, "30")]).toEqual([status, 30_000]);
+  for (const status of [200, 206, 304, 404, 410]) expect([status, wish(status, "30")]).toEqual([status, undefined]);
+});
+
+test("a date in Retry-After is one of the host's clock", () => {
+  const at = (ms: number) => new Date(NOW + ms).toUTCString();
+  const headers = new Headers({ date: at(-10 * 60_000), "retry-after": at(-9 * 60_000) });
+  expect(retryAfterMs({ status: 429, headers }, NOW)).toBe(60_000);
 });
 
 test("a host that asked to wait is not asked before that time, however often it said so", async () => {

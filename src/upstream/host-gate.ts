@@ -1,6 +1,6 @@
 /**
- * Keeps off hosts that ask not to be asked again for a while (429 and 503 with Retry-After; RFC 9110 section 10.2.3, RFC 6585), and
- * sends no burst to a host that has not answered yet.
+ * Keeps off hosts that ask not to be asked again for a while (Retry-After; RFC 9110 section 10.2.3, RFC 6585), and sends no burst to
+ * a host that has not answered yet.
  */
 import { SourceError } from "../distfile/errors.ts";
 import type { HostWaits } from "../distfile/source.ts";
@@ -20,14 +20,27 @@ const IDLE_MS = 60_000;
 /** Repositories name thousands of hosts. */
 const MAX_HOSTS = 1000;
 
-/** Returns for how long a response asks not to be asked again; undefined where it does not. */
+/** Statuses that answer the request: what such a response says of later ones is about its file alone. */
+const ANSWERS = new Set([200, 203, 206, 304, 404, 410, 416]);
+
+/** Returns the seconds, of which the field may have several as it is repeated: the most count. */
+function secondsOf(text: string): number | undefined {
+  return /^\d+(?:\s*,\s*\d+)*$/.test(text) ? Math.max(...text.split(",").map(Number)) : undefined;
+}
+
+/**
+ * Returns for how long a response asks not to be asked again; undefined where it does not. Hosts say so with 429 and 503, but also
+ * with 403 (secondary limits), 502, 202 and redirects. A date is one of the host's clock, which its Date tells.
+ */
 export function retryAfterMs(
   { status, headers }: Pick<Response, "status" | "headers">,
   now: number,
 ): number | undefined {
-  if (status !== 429 && status !== 503) return undefined;
   const text = headers.get("retry-after")?.trim() ?? "";
-  const ms = /^\d+$/.test(text) ? 1000 * Number(text) : (parseHttpDate(text, now) ?? now) - now;
+  if (text === "" || ANSWERS.has(status)) return undefined;
+  const seconds = secondsOf(text);
+  const sentAt = parseHttpDate(headers.get("date"), now) ?? now;
+  const ms = seconds === undefined ? (parseHttpDate(text, now) ?? sentAt) - sentAt : 1000 * seconds;
   return ms > 0 ? Math.min(ms, MAX_WAIT_MS) : undefined;
 }
 

@@ -220,7 +220,8 @@ async function sendGated(
     const exchange = await sendOnce(request, target, cookie, settings, loopHeaders, signal);
     answered = true;
     const waitMs = retryAfterMs(exchange.response, Date.now());
-    if (waitMs !== undefined) hostGate.wait(target.host, Date.now() + waitMs);
+    // That of a redirect is about the host it leads to, which gets no request before (RFC 9110, section 10.2.3).
+    if (waitMs !== undefined && !isRedirect(exchange.response)) hostGate.wait(target.host, Date.now() + waitMs);
     return exchange;
   } finally {
     leave(answered);
@@ -263,6 +264,8 @@ async function followRedirects(
     seen.add(`${target.href} ${cookie}`);
     jar.store(target, response.headers);
     target = redirectTarget(response, target);
+    const waitMs = retryAfterMs(response, Date.now());
+    if (waitMs !== undefined) settings.hostGate.wait(target.host, Date.now() + waitMs);
     if (seen.has(`${target.href} ${jar.headerFor(target)}`)) {
       throw new SourceError("failed", "redirects in a loop", { status: response.status });
     }
