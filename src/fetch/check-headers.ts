@@ -11,6 +11,9 @@ export interface ResponseHeaders {
   readonly contentEncoding: string;
 }
 
+/** The source sent a page in place of the file: that says neither that it has the file nor that it lacks it. */
+export class PageError extends SourceError {}
+
 /** Content-Encodings that file servers send by the name's suffix, although they send the file as it is on disk. */
 const SUFFIX_ENCODINGS: readonly (readonly [RegExp, RegExp])[] = [
   [/^(?:x-)?gzip$/i, /\.(?:t?gz|svgz)$/],
@@ -23,6 +26,11 @@ const SUFFIX_ENCODINGS: readonly (readonly [RegExp, RegExp])[] = [
 
 function isEncodingBySuffix(name: string, encoding: string): boolean {
   return SUFFIX_ENCODINGS.some(([said, suffix]) => said.test(encoding.trim()) && suffix.test(name));
+}
+
+/** Dying mirrors and captive portals answer everything with a page and status 200. */
+function isPage(name: string, contentType: string): boolean {
+  return /^text\/html\b/i.test(contentType) && !/\.x?html?$/i.test(name);
 }
 
 /**
@@ -39,7 +47,9 @@ export function checkHeaders(
   if (expected) {
     // A wrong Content-Encoding on a .gz is common and harmless here: size and hash decide.
     if (total !== undefined && total !== expected.size) {
-      throw new SourceError("bad", `has ${total} bytes, the Manifest says ${expected.size}`);
+      const what = `${total} bytes, the Manifest says ${expected.size}`;
+      if (isPage(name, contentType)) throw new PageError("bad", `answers with an HTML page of ${what}`);
+      throw new SourceError("bad", `has ${what}`);
     }
     return;
   }
@@ -49,8 +59,5 @@ export function checkHeaders(
   if (!["", "identity"].includes(contentEncoding) && !isEncodingBySuffix(name, contentEncoding)) {
     throw new SourceError("bad", `answers with Content-Encoding ${shown(contentEncoding)} although none was accepted`);
   }
-  // Dying mirrors and captive portals answer everything with a page and status 200.
-  if (/^text\/html\b/i.test(contentType) && !/\.x?html?$/i.test(name)) {
-    throw new SourceError("failed", "answers with an HTML page");
-  }
+  if (isPage(name, contentType)) throw new SourceError("failed", "answers with an HTML page");
 }

@@ -8,6 +8,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source } from "../distfile/source.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
+import { PageError } from "./check-headers.ts";
 import { SlowSourceError } from "./throughput.ts";
 
 /** A round over all sources that brought less than this came to nothing. */
@@ -111,6 +112,7 @@ export function outcomeOf(error: SourceError): RequestOutcome {
   if (error instanceof SlowSourceError) return error.silent ? "failed" : "cancelled";
   // Another file under that name is no worse than none: mirrors are late with files made anew, and one such file must not
   // put all others out of reach.
+  if (error instanceof PageError) return "cancelled";
   if (error.kind === "absent" || error.kind === "bad") return "absent";
   // Its layout is unknown, or it asks to be left alone: neither says anything about it.
   if (error.status === 404 || error.status === 410 || error.retryAfterMs !== undefined) return "cancelled";

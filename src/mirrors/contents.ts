@@ -27,6 +27,16 @@ function isUnlikely({ found, absent }: Pick<MirrorAnswers, "found" | "absent">):
   return found + absent >= MIN_ANSWERS && found < UNLIKELY_SHARE * (found + absent);
 }
 
+/** Counts one more answer. One that was not expected ends what the others say: the mirror lacked everything for a while. */
+function withAnswer(known: Pick<MirrorAnswers, "found" | "absent">, found: boolean) {
+  const before = found && isUnlikely(known) ? { found: 0, absent: 0 } : known;
+  const fade = before.found + before.absent >= MAX_ANSWERS ? 0.5 : 1;
+  return {
+    found: Math.round(before.found * fade) + (found ? 1 : 0),
+    absent: Math.round(before.absent * fade) + (found ? 0 : 1),
+  };
+}
+
 export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
   const keyOf = (mirror: string, repository: string) => `${mirror}\n${repository}`;
   const counts = new Map(rows.all().map((answers) => [keyOf(answers.mirror, answers.repository), answers]));
@@ -57,13 +67,7 @@ export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
       if (repository === undefined || repositories.length > 1) return;
       const key = keyOf(mirror, repository);
       const before = counts.get(key) ?? { found: 0, absent: 0 };
-      const fade = before.found + before.absent >= MAX_ANSWERS ? 0.5 : 1;
-      const answers = {
-        mirror,
-        repository,
-        found: Math.round(before.found * fade) + (found ? 1 : 0),
-        absent: Math.round(before.absent * fade) + (found ? 0 : 1),
-      };
+      const answers = { mirror, repository, ...withAnswer(before, found) };
       counts.set(key, answers);
       // Few answers change the result, and only those have to outlive a restart.
       if (isUnlikely(answers) !== isUnlikely(before) || (answers.found + answers.absent) % 16 === 0) rows.put(answers);

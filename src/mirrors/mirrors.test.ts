@@ -90,6 +90,15 @@ test("a mirror that never has a repository's files is unlikely for that one alon
   expect(again.isLikely("m", ["overlay"])).toBe(true);
 });
 
+test("a mirror that lacked everything for a while is likely again with the first file that it has", () => {
+  const contents = createMirrorContents(noAnswers);
+  for (let i = 0; i < 40; i++) contents.record("m", ["gentoo"], false);
+  expect(Array.from({ length: 8 }, () => contents.isLikely("m", ["gentoo"]))).toEqual(Array(8).fill(false));
+  contents.record("m", ["gentoo"], true);
+  expect(Array.from({ length: 8 }, () => contents.isLikely("m", ["gentoo"]))).toEqual(Array(8).fill(true));
+  expect(contents.chance("m", ["gentoo"])).toBe(1);
+});
+
 test("old answers fade: after some hundred answers of the other kind those count", () => {
   const contents = createMirrorContents(noAnswers);
   for (let i = 0; i < 500; i++) contents.record("m", ["overlay"], true);
