@@ -1,6 +1,7 @@
 /**
- * Reads a repository's folders and Manifests, with errors as values: a path that leads nowhere is absent; a path that cannot
- * be read now (permissions, I/O errors, a link out of the repository) is unreadable, which proves nothing about its contents.
+ * Reads a repository's folders and Manifests, with errors as values: a path at which nothing is is absent; a path that cannot
+ * be read now (permissions, I/O errors, a link to nothing or out of the repository) is unreadable, which proves nothing about
+ * its contents.
  */
 import { accessSync, constants, type Dirent, readdirSync } from "node:fs";
 import { type Absent, findInsideSync, readFailureOf, readInsideSync, type Unreadable } from "./repository-files.ts";
@@ -30,7 +31,7 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
   try {
     children = readdirSync(path, { withFileTypes: true });
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
   const visible = children.filter(({ name }) => !name.startsWith("."));
   const folders = visible.filter((child) => !child.isFile() && NAME.test(child.name));
@@ -63,7 +64,7 @@ export function findManifest(root: string, path: string): { readonly kind: "mani
     if ((found.stats.mode & WORLD_READABLE) === 0n) accessSync(found.path, constants.R_OK);
     return { kind: "manifest" };
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
+import { saysAbsent } from "../lib/exists.ts";
 import { formatBytes } from "../lib/format.ts";
 
 const KIB = 1024;
@@ -34,7 +35,7 @@ export const MAX_FILE_BYTES = {
 
 export type FileKind = keyof typeof MAX_FILE_BYTES;
 
-/** A path that leads nowhere. */
+/** A path at which nothing is. */
 export interface Absent {
   readonly kind: "absent";
 }
@@ -44,6 +45,10 @@ export interface Unreadable {
   readonly kind: "unreadable";
   /** Says what it is, or why it cannot be read; a sentence part. */
   readonly reason: string;
+  /** Whether it may be readable at another time: the disk or the permissions stand in the way, and no rule. */
+  readonly passing?: true;
+  /** Whether it is a link that leads nowhere now: what it leads to may not be mounted. */
+  readonly leadsNowhere?: true;
 }
 
 export interface FoundFile {
@@ -86,15 +91,30 @@ export interface ReadOptions {
   readonly budget?: ByteBudget;
 }
 
-const NOWHERE = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 /** A name that has become a link or a pipe meanwhile neither leads away nor blocks. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const LINK_OUT: Unreadable = { kind: "unreadable", reason: "a link out of the repository" };
 
-export function readFailureOf(error: unknown): Absent | Unreadable {
-  if (NOWHERE.has(codeOf(error))) return { kind: "absent" };
-  return { kind: "unreadable", reason: reasonOf(error) };
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
+
+/** @param path at which the system call failed */
+export function readFailureOf(error: unknown, path: string): Absent | Unreadable {
+  if (saysAbsent(error) && !isLink(path)) return { kind: "absent" };
+  const reason = saysAbsent(error) ? "a link to something that is not there" : reasonOf(error);
+  const leadsNowhere = saysAbsent(error) || codeOf(error) === "ELOOP";
+  return { kind: "unreadable", reason, passing: true, ...(leadsNowhere ? { leadsNowhere } : {}) };
+}
+
+/** Says of a path what keeps it from being read; the end of a sentence about it. */
+export function unreadableReason({ reason, passing }: Unreadable): string {
+  return passing ? `cannot be read (${reason})` : `is ${reason}`;
 }
 
 function isInside(root: string, real: string): boolean {
@@ -107,7 +127,7 @@ export function followInside(root: string, path: string): string | Absent | Unre
     const real = realpathSync(path);
     return isInside(root, real) ? real : LINK_OUT;
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }
 
@@ -117,7 +137,7 @@ export async function realPathInside(root: string, path: string): Promise<string
     const real = await realpath(path);
     return isInside(root, real) ? real : LINK_OUT;
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }
 
@@ -172,7 +192,7 @@ export async function readInside(
       await handle.close();
     }
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }
 
@@ -208,7 +228,7 @@ export function findInsideSync(root: string, path: string): Regular | Absent | U
     const target = lstatSync(real, { bigint: true });
     return target.isFile() ? { kind: "regular", path: real, stats: target } : { kind: "absent" };
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }
 
@@ -231,6 +251,6 @@ export function readInsideSync(root: string, path: string, options: ReadOptions)
       closeSync(fd);
     }
   } catch (error) {
-    return readFailureOf(error);
+    return readFailureOf(error, path);
   }
 }

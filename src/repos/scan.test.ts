@@ -176,7 +176,7 @@ test("invalid lines are counted, and the first is reported", async () => {
   expect((await scan()).skipped).toBe(0);
 });
 
-test("links are followed, and loops of links count as missing", async () => {
+test("links are followed, and those that lead nowhere count as missing where nothing is known of them", async () => {
   manifest("app-misc/a", "a-1");
   mkdirSync(`${root}/dev-libs`);
   symlinkSync("../app-misc/a", `${root}/dev-libs/linked`);
@@ -188,6 +188,23 @@ test("links are followed, and loops of links count as missing", async () => {
   const report = await scan();
   expect(report.unreadable).toEqual([]);
   expect(wants("a-1")).toEqual(["app-linked/a 10", "app-misc/a 10", "dev-libs/linked 10"]);
+});
+
+test("what is known of a category, a package and a Manifest stays while a link leads nowhere in place of it", async () => {
+  for (const name of ["app-misc/a", "dev-libs/b", "sys-apps/c"]) manifest(name, `${name.slice(-1)}-1`);
+  await scan();
+  for (const path of ["app-misc", "dev-libs/b", "sys-apps/c/Manifest"]) {
+    renameSync(`${root}/${path}`, `${base}/${path.replaceAll("/", "-")}`);
+    symlinkSync(path === "dev-libs/b" ? "b" : "/mnt/not-mounted", `${root}/${path}`);
+  }
+  const report = await scan();
+  expect(report).toMatchObject({ packages: 3, distfiles: 3, removed: 0 });
+  expect(report.unreadable).toMatchObject([
+    { path: `${root}/app-misc`, reason: "a link to something that is not there" },
+    { path: `${root}/dev-libs/b/Manifest`, reason: "too many levels of symbolic links" },
+    { path: `${root}/sys-apps/c/Manifest`, reason: "a link to something that is not there" },
+  ]);
+  expect(wants("a-1")).toHaveLength(1);
 });
 
 test("nothing is read by a link out of the repository, and each is named", async () => {

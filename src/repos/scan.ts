@@ -100,6 +100,11 @@ function write(pass: Pass): void {
   tally.changed += rows.replace(repositoryId, pending);
 }
 
+/** Returns whether it is a link that leads nowhere, and nothing is known of what it once led to. */
+function isUnknownLink(found: ReturnType<typeof readManifest> | Listing, isKnown: boolean): boolean {
+  return found.kind === "unreadable" && found.leadsNowhere === true && !isKnown;
+}
+
 /** Returns whether the package has a Manifest. @param isLink whether its folder is a link */
 function scanPackage(
   { category, name, isLink }: { readonly category: string; readonly name: string; readonly isLink: boolean },
@@ -111,7 +116,7 @@ function scanPackage(
   const path = `${folder}/Manifest`;
   const inside = isLink ? followInside(root, folder) : folder;
   const found = typeof inside === "string" ? readManifest(root, path, pass.full ? undefined : before?.stamp) : inside;
-  if (found.kind === "absent") return false;
+  if (found.kind === "absent" || isUnknownLink(found, before !== undefined)) return false;
   if (found.kind !== "text") {
     count(tally, before?.distfiles);
     if (found.kind === "unreadable") tally.unreadable.push({ path, reason: found.reason });
@@ -134,6 +139,7 @@ function* scanCategory(category: string, pass: Pass): Steps<void> {
   const path = `${location}/${category}`;
   const inside = followInside(pass.root, path);
   const listing = typeof inside === "string" ? listFolders(path) : inside;
+  if (isUnknownLink(listing, known.size > 0)) return;
   if (listing.kind === "unreadable") {
     for (const { distfiles } of known.values()) count(tally, distfiles);
     tally.unreadable.push({ path, reason: listing.reason });
