@@ -119,7 +119,7 @@ interface Found {
 
 async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: EbuildMetadata): Promise<void> {
   const cached = await readMd5Cache(pack.repository.location, pack.category, ebuild, createPackageBudget());
-  if (!cached) return;
+  if (!cached || "kind" in cached) return;
   const label = `${pack.category}/${ebuild.pf}`;
   const kind = (await sameEclasses(cached, pack.eclassFolders)) ? "same" : "other";
   const right = pairsOf(metadata) === pairsOf(cached.metadata);

@@ -3,21 +3,30 @@
  * md5-cache entry is valid while the ebuild and all its eclasses have the MD5s that it was made from (portage:
  * cache/template.py). It is stale where only eclasses differ: usually still right.
  */
-import { realpath } from "node:fs/promises";
+import { access, constants, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import { mapInBatches } from "../lib/batches.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { Repository } from "./discover.ts";
-import { createPackageBudget, type Ebuild, listEbuilds, READ_AT_ONCE, readMd5Cache } from "./ebuilds.ts";
+import {
+  createPackageBudget,
+  type Ebuild,
+  type EvaluationFailure,
+  listEbuilds,
+  READ_AT_ONCE,
+  readMd5Cache,
+  unreadFailure,
+} from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { createEvaluationCache, type EvaluationFailure, type PackageOnDisk } from "./evaluation-cache.ts";
-import { createFileCache, md5Of } from "./file-cache.ts";
+import { createEvaluationCache, type PackageOnDisk } from "./evaluation-cache.ts";
+import { createFileCache, md5Of, UnreadableFileError } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";
-import { type ByteBudget, realPathInside } from "./repository-files.ts";
+import { type ByteBudget, realPathInside, unreadableReason } from "./repository-files.ts";
 
 export interface EbuildWithMetadata {
   readonly pf: string;
@@ -31,8 +40,8 @@ export interface PackageMetadata {
   readonly stale: readonly Ebuild[];
   /** Ebuilds without metadata. */
   readonly unknown: readonly Ebuild[];
-  /** What ebuilds, or the package's folder, are that must not be read; sentence parts by pf, or by the package's name. */
-  readonly refused: ReadonlyMap<string, string>;
+  /** Why ebuilds, or the package's folder, were not read; by pf, or by the package's name. */
+  readonly refused: ReadonlyMap<string, EvaluationFailure>;
   /** Sources ebuilds in bash. Failures are by pf. */
   evaluate(ebuilds: readonly Ebuild[]): Promise<{
     readonly evaluated: readonly EbuildWithMetadata[];
@@ -55,7 +64,7 @@ export interface MetadataReaderDeps {
   readonly log: Logger;
 }
 
-function withoutEbuilds(refused: ReadonlyMap<string, string>): PackageMetadata {
+function withoutEbuilds(refused: ReadonlyMap<string, EvaluationFailure>): PackageMetadata {
   return {
     known: [],
     stale: [],
@@ -67,27 +76,55 @@ function withoutEbuilds(refused: ReadonlyMap<string, string>): PackageMetadata {
 
 /** How many packages are read at once: each may take its whole byte budget. */
 const PACKAGES_AT_ONCE = 2;
-const OVER_BUDGET = "beyond the byte budget of its package";
+const OVER_BUDGET = { reason: "is beyond the byte budget of its package", passing: false };
 
 const realPath = (path: string) => realpath(path).catch(() => path);
 
-/** Returns real paths, without `eclass` folders that are links out of their repository. */
-async function realFolders(folders: readonly string[]): Promise<readonly string[]> {
-  const real = await Promise.all(
-    folders.map(async (path) => await realPathInside(await realPath(dirname(path)), path)),
-  );
-  return real.filter((path) => typeof path === "string");
+interface EclassFolders {
+  readonly folders: readonly string[];
+  /** What keeps one of them from being read now. */
+  readonly problem: string | undefined;
+}
+
+/** Returns real paths, without `eclass` folders that are links out of their repository, or cannot be read now. */
+async function realFolders(paths: readonly string[]): Promise<EclassFolders> {
+  const folders: string[] = [];
+  let problem: string | undefined;
+  for (const path of paths) {
+    const found = await realPathInside(await realPath(dirname(path)), path);
+    try {
+      if (typeof found === "string") await access(found, constants.R_OK | constants.X_OK);
+    } catch (error) {
+      problem = `${path} cannot be read (${reasonOf(error)})`;
+    }
+    if (typeof found === "string") folders.push(found);
+    else if (found.kind === "unreadable" && found.passing) problem = `${path} ${unreadableReason(found)}`;
+  }
+  return { folders, problem };
 }
 
 export function createMetadataReader({ masters, rows, evaluator, clock, log }: MetadataReaderDeps): MetadataReader {
   const eclassMd5s = createFileCache("eclass", md5Of);
   const evaluations = createEvaluationCache({ rows, evaluator, eclassMd5, clock, log });
 
-  /** Returns the MD5 of the eclass in the last folder that has it. */
+  async function findEclasses(repository: Repository): Promise<EclassFolders> {
+    try {
+      return await realFolders(await masters.eclassFolders(repository));
+    } catch (error) {
+      if (!(error instanceof UnreadableFileError)) throw error;
+      return { ...(await realFolders([`${repository.location}/eclass`])), problem: error.message };
+    }
+  }
+
+  /** Returns the MD5 of the eclass in the last folder that has it; undefined where nobody knows. */
   async function eclassMd5(folders: readonly string[], name: string): Promise<string | undefined> {
-    for (const folder of folders.toReversed()) {
-      const md5 = await eclassMd5s.get(folder, `${folder}/${name}.eclass`);
-      if (md5 !== undefined) return md5;
+    try {
+      for (const folder of folders.toReversed()) {
+        const md5 = await eclassMd5s.get(folder, `${folder}/${name}.eclass`);
+        if (md5 !== undefined) return md5;
+      }
+    } catch (error) {
+      if (!(error instanceof UnreadableFileError)) throw error;
     }
     return undefined;
   }
@@ -105,11 +142,14 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     earlier: CachedMetadata | undefined,
     budget: ByteBudget,
   ) {
-    const cached = await readMd5Cache(root, pkg.category, ebuild, budget);
+    const found = await readMd5Cache(root, pkg.category, ebuild, budget);
+    const unread = found && "kind" in found ? found : undefined;
+    const cached = found && "kind" in found ? undefined : found;
     for (const one of [cached, earlier?.md5 === ebuild.md5 ? earlier : undefined]) {
-      if (one && (await hasSameEclasses(one, pkg.eclassFolders))) return { metadata: one.metadata, isStale: false };
+      if (one && (await hasSameEclasses(one, pkg.eclassFolders)))
+        return { metadata: one.metadata, isStale: false, unread };
     }
-    return cached && { metadata: cached.metadata, isStale: true };
+    return { metadata: cached?.metadata, isStale: cached !== undefined, unread };
   }
 
   const slots = createSemaphore(PACKAGES_AT_ONCE);
@@ -118,22 +158,30 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
   async function readPackage(repository: Repository, category: string, name: string): Promise<PackageMetadata> {
     // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
     const root = await realPath(repository.location);
-    const eclassFolders = await realFolders(await masters.eclassFolders(repository));
+    const { folders: eclassFolders, problem: eclassProblem } = await findEclasses(repository);
     // A link out of the repository would show bash what is there.
     const folder = await realPathInside(root, `${root}/${category}/${name}`);
     if (typeof folder !== "string") {
-      return withoutEbuilds(new Map(folder.kind === "unreadable" ? [[name, folder.reason]] : []));
+      return withoutEbuilds(new Map(folder.kind === "unreadable" ? [[name, unreadFailure(folder)]] : []));
     }
     const budget = createPackageBudget();
     const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget);
     const refused = new Map(refusedEbuilds);
-    const pkg = { location: repository.location, category, package: name, folder, eclassFolders, ebuilds };
+    const { location } = repository;
+    const pkg = { location, category, package: name, folder, eclassFolders, ebuilds, eclassProblem };
     const earlier = evaluations.get(pkg);
     const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
       readCached(root, pkg, ebuild, earlier.get(ebuild.pf), budget),
     );
-    const known = ebuilds.flatMap(({ pf }, i) => (cached[i] ? [{ pf, metadata: cached[i].metadata }] : []));
-    const unknown = ebuilds.filter((_, i) => !cached[i]);
+    const known = ebuilds.flatMap(({ pf }, i) => {
+      const metadata = cached[i]?.metadata;
+      return metadata ? [{ pf, metadata }] : [];
+    });
+    const unknown = ebuilds.filter((_, i) => !cached[i]?.metadata);
+    /** The md5-cache entries that could not be read now, by pf. */
+    const unread = new Map(
+      ebuilds.flatMap(({ pf }, i) => (cached[i]?.unread?.passing ? [[pf, cached[i].unread]] : [])),
+    );
     // Their md5-cache entries may be among what was not read.
     if (budget.exceeded) for (const { pf } of unknown) refused.set(pf, OVER_BUDGET);
     return {
@@ -143,7 +191,13 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
       refused,
       async evaluate(wanted) {
         const { metadata, failures } = await evaluations.evaluate(pkg, wanted);
-        return { evaluated: [...metadata].map(([pf, result]) => ({ pf, metadata: result.metadata })), failures };
+        const explained = [...failures].map(([pf, failure]) => {
+          const entry = unread.get(pf);
+          const reason = `${failure.reason}, and its md5-cache entry ${entry ? unreadableReason(entry) : ""}`;
+          return [pf, entry ? { reason, passing: true } : failure] as const;
+        });
+        const evaluated = [...metadata].map(([pf, result]) => ({ pf, metadata: result.metadata }));
+        return { evaluated, failures: new Map(explained) };
       },
     };
   }

@@ -6,7 +6,14 @@ import { mapInBatches } from "../lib/batches.ts";
 import { md5Of } from "./file-cache.ts";
 import { readEapi } from "./formats/ebuild-eapi.ts";
 import { type CachedMetadata, parseMd5Cache } from "./formats/md5-cache.ts";
-import { type ByteBudget, createByteBudget, readInside } from "./repository-files.ts";
+import {
+  type ByteBudget,
+  createByteBudget,
+  readFailureOf,
+  readInside,
+  type Unreadable,
+  unreadableReason,
+} from "./repository-files.ts";
 
 /** One version of a package. */
 export interface Ebuild {
@@ -14,6 +21,14 @@ export interface Ebuild {
   readonly pf: string;
   readonly md5: string;
   readonly eapi: string;
+}
+
+/** Why the metadata of an ebuild is unknown. */
+export interface EvaluationFailure {
+  /** A sentence part: `took too long`. */
+  readonly reason: string;
+  /** Whether it may work at another time. */
+  readonly passing: boolean;
 }
 
 /** PMS 3.2, as far as needed to tell versions of `foo` from versions of `foo-bar`. */
@@ -32,8 +47,13 @@ export function createPackageBudget(): ByteBudget {
 
 export interface ListedEbuilds {
   readonly ebuilds: readonly Ebuild[];
-  /** What ebuilds are that were not read, or why they were not; sentence parts by pf. */
-  readonly refused: ReadonlyMap<string, string>;
+  /** Why ebuilds were not read; by pf, or by the package's name. */
+  readonly refused: ReadonlyMap<string, EvaluationFailure>;
+}
+
+/** Says why the metadata of something that was not read is unknown. */
+export function unreadFailure(file: Unreadable): EvaluationFailure {
+  return { reason: unreadableReason(file), passing: file.passing === true };
 }
 
 /**
@@ -41,30 +61,35 @@ export interface ListedEbuilds {
  * @param folder real path of `…/CATEGORY/PACKAGE`, which is all that bash sees of the repository besides eclasses
  */
 export async function listEbuilds(folder: string, name: string, budget: ByteBudget): Promise<ListedEbuilds> {
-  const files = await readdir(folder).catch(() => []);
+  const refused = new Map<string, EvaluationFailure>();
+  const files = await readdir(folder).catch((error: unknown) => {
+    const failure = readFailureOf(error, folder);
+    if (failure.kind === "unreadable") refused.set(name, unreadFailure(failure));
+    return [];
+  });
   const pfs = files
     .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
     .map((file) => file.slice(0, -".ebuild".length))
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
-  const refused = new Map<string, string>();
   const ebuilds = await mapInBatches(pfs.slice(0, MAX_EBUILDS), READ_AT_ONCE, async (pf) => {
     const file = await readInside(folder, `${folder}/${pf}.ebuild`, { kind: "ebuild", budget });
-    if (file.kind === "unreadable") refused.set(pf, file.reason);
+    if (file.kind === "unreadable") refused.set(pf, unreadFailure(file));
     const bytes = file.kind === "file" ? file.bytes : undefined;
     return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
   });
   return { ebuilds: ebuilds.flat(), refused };
 }
 
-/** Returns the md5-cache entry that was made from this very ebuild, with whatever eclasses. */
+/** Returns the md5-cache entry that was made from this very ebuild, with whatever eclasses; undefined where there is none. */
 export async function readMd5Cache(
   root: string,
   category: string,
   { pf, md5 }: Ebuild,
   budget: ByteBudget,
-): Promise<CachedMetadata | undefined> {
+): Promise<CachedMetadata | Unreadable | undefined> {
   const file = await readInside(root, `${root}/metadata/md5-cache/${category}/${pf}`, { kind: "md5-cache", budget });
+  if (file.kind === "unreadable") return file;
   const cached = file.kind === "file" && file.bytes ? parseMd5Cache(file.bytes.toString("utf8")) : undefined;
   return cached?.md5 === md5 ? cached : undefined;
 }

@@ -191,12 +191,31 @@ test.each<[SandboxEnd, string]>([
   using cut = createEbuildFixture({
     sandbox: ended(end, reply("1") + (end === "exit" ? "" : reply("2").slice(0, 20))),
   });
-  const isPassing = end === "time" || end === "memory";
+  // The kernel without memory, or somebody else, sends SIGKILL: status 137.
+  const isPassing = end === "time" || end === "memory" || end === "exit";
   expect(await cut.evaluateAll({ "1": GOOD, "2": GOOD, "3": GOOD })).toEqual({
     "1": good("1"),
     "2": { ...failed(why), ...(end === "stopped" ? { interrupted: true } : isPassing ? { passing: true } : {}) },
     "3": { ...failed(`was not reached, because foo-2 ${why}`), interrupted: true },
   });
+});
+
+test("an ebuild whose bash was killed, or refused something by the machine, may work at another time", async () => {
+  const died = (text: string, status = 1) => `foo-1\x00${status}\x00${text}\x00`;
+  const rows = [
+    [died("", 137), true],
+    [died("", 143), true],
+    [died("bash: fork: retry: Resource temporarily unavailable\n", 254), true],
+    [died("bash: cannot create temp file for here-document: No space left on device\n"), true],
+    [died("/r/eclass/e.eclass: Permission denied\n"), true],
+    [died("bash: /x: Permission denied\n"), undefined],
+    [died("syntax error\n", 2), undefined],
+  ] as const;
+  for (const [output, passing] of rows) {
+    using cut = createEbuildFixture({ sandbox: ended("exit", output) });
+    const { "1": evaluation } = await cut.evaluateAll({ "1": GOOD });
+    expect([output, evaluation?.kind === "failed" && evaluation.passing]).toEqual([output, passing]);
+  }
 });
 
 test("an endless ebuild fails, and earlier results are kept", async () => {

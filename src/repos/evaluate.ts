@@ -23,7 +23,7 @@ export type Evaluation =
       readonly reason: string;
       /** Another ebuild of the package, or the end of the server, kept it from being evaluated: it is tried again. */
       readonly interrupted?: true;
-      /** The ebuild needed too much time or memory, which may be the machine's fault at that moment. */
+      /** The ebuild needed too much time or memory, was killed, or the machine refused it something: that may pass. */
       readonly passing?: true;
     };
 
@@ -67,8 +67,16 @@ function complaintOf(text: string, folder: string): string {
   return shown(unwrapped(text.slice(0, MAX_SHORTENED).replaceAll(`${folder}/`, "")));
 }
 
-function failed(reason: string): Evaluation {
-  return { kind: "failed", reason };
+/** What bash and the programs around it say, in the locale C, where the machine lacks something or the disk fails. */
+const MACHINE_SAYS =
+  /(?:Cannot allocate memory|Resource temporarily unavailable|No space left on device|Too many open files in system|Input\/output error|Stale file handle|Disk quota exceeded)|\.eclass: Permission denied/;
+
+/** The exit status of a process that somebody else killed: by SIGKILL, as the kernel does without memory, or by SIGTERM. */
+const KILLED = new Set([128 + 9, 128 + 15]);
+
+function failed(reason: string, status = 0): Evaluation {
+  const isPassing = KILLED.has(status) || MACHINE_SAYS.test(reason);
+  return { kind: "failed", reason, ...(isPassing ? { passing: true } : {}) };
 }
 
 interface Reply {
@@ -113,7 +121,7 @@ function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folde
   if (death !== undefined)
     return failed(complaintOf(death.slice(5), folder) + (complaint === "" ? "" : ` (${complaint})`));
   if (records.length === 0)
-    return failed(`ends early with status ${status}${complaint === "" ? "" : `: ${complaint}`}`);
+    return failed(`ends early with status ${status}${complaint === "" ? "" : `: ${complaint}`}`, Number(status));
 
   const [sourced = "", srcUri = "", restrict = "", homepage = "", inherited = ""] = readReport(records) ?? [];
   if (sourced === "" || parts.length !== 3 || status !== "0") return failed("leaves a malformed report");
@@ -148,7 +156,7 @@ function collect(requested: readonly Requested[], result: SandboxResult, folder:
     const culprit = requested[replies.length];
     if (culprit === ebuild && result.end !== "stopped") {
       const isPassing = result.end === "time" || result.end === "memory";
-      return isPassing ? { kind: "failed", reason: why, passing: true } : failed(why);
+      return isPassing ? { kind: "failed", reason: why, passing: true } : failed(why, result.exit);
     }
     const reason = culprit === ebuild ? why : `was not reached, because ${culprit?.pf} ${why}`;
     return { kind: "failed", reason, interrupted: true };

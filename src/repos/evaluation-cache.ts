@@ -4,8 +4,9 @@
  */
 import type { EvaluatedPackage, EvaluationRows } from "../distfile/evaluation-rows.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Ebuild } from "./ebuilds.ts";
+import type { Ebuild, EvaluationFailure } from "./ebuilds.ts";
 import type { Evaluation, Evaluator } from "./evaluate.ts";
 import { type CachedMetadata, formatEclasses, parseEclasses } from "./formats/md5-cache.ts";
 
@@ -16,6 +17,8 @@ export interface PackageOnDisk extends EvaluatedPackage {
   /** Real paths; where several have an eclass, the last one counts. */
   readonly eclassFolders: readonly string[];
   readonly ebuilds: readonly Ebuild[];
+  /** What keeps eclasses from being read now; a sentence part. */
+  readonly eclassProblem?: string | undefined;
 }
 
 export interface EvaluationCacheDeps {
@@ -31,13 +34,6 @@ export interface EvaluatedEbuilds {
   readonly metadata: ReadonlyMap<string, CachedMetadata>;
   /** By pf. */
   readonly failures: ReadonlyMap<string, EvaluationFailure>;
-}
-
-export interface EvaluationFailure {
-  /** A sentence part: `took too long`. */
-  readonly reason: string;
-  /** Whether the evaluation may succeed at another time. */
-  readonly passing: boolean;
 }
 
 export interface EvaluationCache {
@@ -118,7 +114,8 @@ export function createEvaluationCache({
       if (complaint !== undefined) log.warn("bash complained about {ebuild}: {complaint}", { ebuild: path, complaint });
       return undefined;
     }
-    const { reason, interrupted = false, passing = false } = evaluation;
+    const { interrupted = false, passing = pkg.eclassProblem !== undefined } = evaluation;
+    const reason = pkg.eclassProblem === undefined ? evaluation.reason : `${evaluation.reason} (${pkg.eclassProblem})`;
     log.warn("Cannot evaluate {ebuild}: it {reason}", { ebuild: path, reason });
     const failure = { reason, passing: passing || interrupted };
     if (!interrupted) cacheFailure(keyOf(pkg, ebuild), failure);
@@ -134,7 +131,14 @@ export function createEvaluationCache({
       };
     }
     const { category, package: name, folder, eclassFolders } = pkg;
-    const evaluations = await bash.evaluate({ category, package: name, folder, eclassFolders, ebuilds });
+    let evaluations: ReadonlyMap<string, Evaluation>;
+    try {
+      evaluations = await bash.evaluate({ category, package: name, folder, eclassFolders, ebuilds });
+    } catch (error) {
+      log.warn("Cannot evaluate the ebuilds of {folder}: {error}", { folder, error });
+      const failure = { reason: `cannot be evaluated now (${reasonOf(error)})`, passing: true };
+      return { metadata: new Map(), failures: new Map(ebuilds.map(({ pf }) => [pf, failure])) };
+    }
     const metadata = new Map<string, CachedMetadata>();
     const failures = new Map<string, EvaluationFailure>();
     for (const ebuild of ebuilds) {

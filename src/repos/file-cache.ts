@@ -2,10 +2,17 @@
  * Caches what was parsed from files of repositories until they change.
  */
 import { createHash } from "node:crypto";
-import { type FileKind, readInside } from "./repository-files.ts";
+import { type FileKind, readInside, unreadableReason } from "./repository-files.ts";
+
+/** A file cannot be read now, and nothing is known of it. */
+export class UnreadableFileError extends Error {}
 
 export interface FileCache<T> {
-  /** Returns undefined where the file is absent or unreadable. @param root real path of the repository */
+  /**
+   * Returns undefined where the file is absent, or must not be read; what was read last where it cannot be read now.
+   * @param root real path of the repository
+   * @throws {UnreadableFileError} where it cannot be read now and was not before
+   */
   get(root: string, path: string): Promise<T | undefined>;
 }
 
@@ -22,6 +29,10 @@ export function createFileCache<T>(kind: FileKind, parse: (bytes: Buffer) => T):
     async get(root, path) {
       const before = known.get(path);
       const file = await readInside(root, path, { kind, known: before?.stamp });
+      if (file.kind === "unreadable" && file.passing) {
+        if (before) return before.value;
+        throw new UnreadableFileError(`${path} ${unreadableReason(file)}`);
+      }
       if (file.kind !== "file") {
         known.delete(path);
         return undefined;

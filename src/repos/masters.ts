@@ -3,8 +3,10 @@
  * third-party mirrors. Lists of other repositories come after those, and /etc/portage/mirrors before all.
  */
 import { readdir, realpath } from "node:fs/promises";
+import { reasonOf } from "../lib/error-reason.ts";
+import { saysAbsent } from "../lib/exists.ts";
 import type { DiscoveredRepositories, Repository } from "./discover.ts";
-import { createFileCache } from "./file-cache.ts";
+import { createFileCache, UnreadableFileError } from "./file-cache.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { type MirrorLists, parseMirrorLists, stackMirrorLists } from "./formats/third-party-mirrors.ts";
 
@@ -16,9 +18,15 @@ export interface MirrorUrls {
 }
 
 export interface Masters {
-  /** Returns folders with eclasses; where several have an eclass, the last one counts. */
+  /**
+   * Returns folders with eclasses; where several have an eclass, the last one counts.
+   * @throws {UnreadableFileError} where the masters are not known, as metadata/layout.conf cannot be read now
+   */
   eclassFolders(repository: Repository): Promise<readonly string[]>;
-  /** Returns the base URLs that `mirror://NAME/` stands for in this repository. */
+  /**
+   * Returns the base URLs that `mirror://NAME/` stands for in this repository.
+   * @throws {UnreadableFileError} where none are known, and a list cannot be read now
+   */
   mirrorUrls(repository: Repository, name: string): Promise<MirrorUrls>;
 }
 
@@ -36,6 +44,17 @@ const MAX_BASES = 32;
 
 const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
+
+/** Returns what is read, or undefined where it cannot be read now, which goes into `unread`. */
+async function readable<T>(reading: Promise<T>, unread: Error[] = []): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof UnreadableFileError)) throw error;
+    unread.push(error);
+    return undefined;
+  }
+}
 
 export function createMasters({ discovered, customMirrorsPath }: MastersDeps): Masters {
   const layouts = createFileCache("small", (bytes) => parseRepoLayout(toText(bytes)));
@@ -61,7 +80,7 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
     const all = allRepositories();
     const found = all.find((one) => one.name === name) ?? all.find((one) => one.aliases?.includes(name));
     if (found) return found;
-    for (const one of all) if ((await layoutOf(one)).aliases.includes(name)) return one;
+    for (const one of all) if ((await readable(layoutOf(one)))?.aliases.includes(name)) return one;
     return undefined;
   }
 
@@ -77,13 +96,21 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
     return masters.filter(({ location }) => location !== repository.location);
   }
 
-  async function customLists() {
-    const files = (await readdir(customMirrorsPath).catch(() => []))
-      .filter((name) => !name.startsWith(".") && !name.endsWith("~"))
-      .sort()
-      .map((name) => `${customMirrorsPath}/${name}`);
+  async function customFiles(unread: Error[]): Promise<readonly string[]> {
+    try {
+      const names = (await readdir(customMirrorsPath)).filter((name) => !name.startsWith(".") && !name.endsWith("~"));
+      return [customMirrorsPath, ...names.sort().map((name) => `${customMirrorsPath}/${name}`)];
+    } catch (error) {
+      // It may be a file.
+      if (!saysAbsent(error)) unread.push(new UnreadableFileError(`${customMirrorsPath}: ${reasonOf(error)}`));
+      return [customMirrorsPath];
+    }
+  }
+
+  async function customLists(unread: Error[]) {
     // The admin's own files may be links to anywhere.
-    const found = await Promise.all([customMirrorsPath, ...files].map((path) => lists.get("/", path)));
+    const files = await customFiles(unread);
+    const found = await Promise.all(files.map((path) => readable(lists.get("/", path), unread)));
     const custom = new Map(stackMirrorLists(found.flatMap((list) => list ?? [])));
     // "local" lists mirrors of distfiles, not of anything that a URI in SRC_URI may name.
     custom.delete("local");
@@ -97,13 +124,17 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
       return [...masters, repository, ...overrides].map(({ location }) => `${location}/eclass`);
     },
     async mirrorUrls(repository, name) {
-      const own = [...(await mastersOf(repository)), repository];
-      const near = stackMirrorLists(await Promise.all(own.map(listOf)));
-      const far = near.has(name) ? [] : await Promise.all(allRepositories().map(listOf));
-      return {
-        custom: (await customLists()).get(name) ?? [],
-        thirdParty: (near.get(name) ?? stackMirrorLists(far).get(name) ?? []).slice(0, MAX_BASES),
+      const unread: Error[] = [];
+      const readLists = async (some: readonly Repository[]) => {
+        const read = await Promise.all(some.map((one) => readable(listOf(one), unread)));
+        return stackMirrorLists(read.flatMap((list) => list ?? []));
       };
+      const near = await readLists([...((await readable(mastersOf(repository), unread)) ?? []), repository]);
+      const far = near.has(name) ? near : await readLists(allRepositories());
+      const custom = (await customLists(unread)).get(name) ?? [];
+      const thirdParty = (near.get(name) ?? far.get(name) ?? []).slice(0, MAX_BASES);
+      if (custom.length + thirdParty.length === 0 && unread[0]) throw unread[0];
+      return { custom, thirdParty };
     },
   };
 }

@@ -2,10 +2,11 @@
  * Expands the URIs of an ebuild to URLs that can be fetched: `mirror://` by the mirror lists of the ebuild's repository,
  * with third-party mirrors in an order that spreads the load. Refuses schemes other than http and https.
  */
-import type { Attempt } from "../distfile/errors.ts";
+import type { Attempt, SourceFailure } from "../distfile/errors.ts";
 import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
+import { UnreadableFileError } from "../repos/file-cache.ts";
 import { atMirror, splitMirrorUri } from "../repos/formats/third-party-mirrors.ts";
 import type { MirrorUrls } from "../repos/masters.ts";
 
@@ -27,8 +28,8 @@ export interface ExpandDeps {
   readonly spread: (urls: readonly string[]) => readonly string[];
 }
 
-function refuse(uri: string, detail: string): Expansion {
-  return { uris: [], refusals: [{ source: shown(maskCredentials(uri)), kind: "absent", detail }] };
+function refuse(uri: string, detail: string, kind: SourceFailure = "absent"): Expansion {
+  return { uris: [], refusals: [{ source: shown(maskCredentials(uri)), kind, detail }] };
 }
 
 function plainUrl(url: string, trusted: boolean): Expansion {
@@ -52,7 +53,14 @@ export async function expandUri(uri: string, { mirrorUrls, spread }: ExpandDeps)
     const name = parseDistfileName(mirror.path.slice(mirror.path.lastIndexOf("/") + 1));
     return name === undefined ? refuse(uri, "has no file name") : { uris: [{ kind: "mirrors", name }], refusals: [] };
   }
-  const { custom, thirdParty } = await mirrorUrls(mirror.name);
+  let found: MirrorUrls;
+  try {
+    found = await mirrorUrls(mirror.name);
+  } catch (error) {
+    if (!(error instanceof UnreadableFileError)) throw error;
+    return refuse(uri, `is unknown: ${error.message}`, "failed");
+  }
+  const { custom, thirdParty } = found;
   if (custom.length + thirdParty.length === 0) return refuse(uri, "is not in any profiles/thirdpartymirrors");
   return joined([
     ...custom.map((base) => plainUrl(atMirror(base, mirror.path), true)),

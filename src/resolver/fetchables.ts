@@ -6,7 +6,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
-import type { EvaluationFailure } from "../repos/evaluation-cache.ts";
+import type { EvaluationFailure } from "../repos/ebuilds.ts";
 import { parseRestrict } from "../repos/formats/src-uri.ts";
 import { createSrcUriReader } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
@@ -94,13 +94,12 @@ export async function findFetchables(
   for (const { in: repository, category, package: packageName, entry } of packages.slice(0, MAX_PACKAGES)) {
     const read = await metadata.read(repository, category, packageName);
     const { fetchables, failures } = await fetchablesOf(name, read, depth);
-    const refused = [...read.refused].map(([pf, reason]) => [pf, { reason: `is ${reason}`, passing: false }] as const);
     found.push({
       repository,
       name: `${category}/${packageName}`,
       entry,
       fetchables,
-      failures: new Map([...refused, ...failures].map(([pf, failure]) => [`${category}/${pf}`, failure])),
+      failures: new Map([...read.refused, ...failures].map(([pf, failure]) => [`${category}/${pf}`, failure])),
     });
     if (depth === "first" && fetchables.some(isSufficient)) break;
   }

@@ -35,7 +35,7 @@ export async function filesOfVersion(
     failures: [
       ...[...refused]
         .filter(([pf]) => pf === name || matches({ pf }))
-        .map(([pf, reason]) => `${category}/${pf} is ${reason}`),
+        .map(([pf, { reason }]) => `${category}/${pf} ${reason}`),
       ...[...failures].map(([pf, { reason }]) => `${category}/${pf} ${reason}`),
     ],
   };

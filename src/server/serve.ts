@@ -50,7 +50,9 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
   return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
 }
 
-const NO_SANDBOX: Promise<ChosenSandbox> = Promise.resolve({ sandbox: undefined, tried: [] });
+const NO_SANDBOX: ChosenSandbox = { sandbox: undefined, tried: [] };
+/** Where no sandbox works, it is tried again after so long when an ebuild needs one: memory or processes may have run out. */
+const SANDBOX_RETRY_MS = 10 * 60_000;
 
 /** Waits until transfers have ended, for at most `drainMs`. */
 async function drain(server: Server, socket: ControlSocket, drainMs: number): Promise<void> {
@@ -110,9 +112,24 @@ async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<Chose
   return chosen;
 }
 
+/** Finds the sandbox at once, and again later where none works. */
+function keepSandbox(loaded: LoadedConfig, log: Logger): () => Promise<ChosenSandbox> {
+  if (loaded.config.repo.evaluate === "never") return async () => NO_SANDBOX;
+  let chosen = findSandbox(loaded, log);
+  let chosenAt = performance.now();
+  return async () => {
+    const { sandbox } = await chosen;
+    if (sandbox === undefined && performance.now() - chosenAt > SANDBOX_RETRY_MS) {
+      chosenAt = performance.now();
+      chosen = findSandbox(loaded, log);
+    }
+    return await chosen;
+  };
+}
+
 /** Parts that outlive the index. */
 interface LongLived {
-  readonly sandbox: Promise<ChosenSandbox>;
+  readonly sandbox: () => Promise<ChosenSandbox>;
   readonly dashboard: DashboardFiles | undefined;
 }
 
@@ -134,7 +151,7 @@ function open(config: Config, resources: Resources, { sandbox, dashboard }: Long
     store: openStore(location),
     index,
     environment: resources.environment,
-    sandbox: () => sandbox,
+    sandbox,
     dashboard,
     hashWorkerUrl: resources.hashWorkerUrl,
     scanWorkerUrl: resources.scanWorkerUrl,
@@ -187,7 +204,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     "SIGHUP",
     coalesce(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
   );
-  const sandbox = loaded.config.repo.evaluate === "never" ? NO_SANDBOX : findSandbox(loaded, log);
+  const sandbox = keepSandbox(loaded, log);
   const dashboard = await readDashboard(resources.dashboardFolder);
   for (let port = settings.port; ; ) {
     const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard }, log);
@@ -207,7 +224,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     await within(systemClock, BREAK_MS, Promise.all([server.app.server?.stop(true), socket.stop(true)]));
     await close();
     if (code !== "damaged") {
-      await (await sandbox).sandbox?.stop();
+      await (await sandbox()).sandbox?.stop();
       lock.release();
       return code;
     }
