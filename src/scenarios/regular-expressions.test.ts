@@ -125,7 +125,10 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^text\/html\b/i, "", "text/", ""],
     [/\.x?html?$/i, "", ".xhtm", ""],
   ],
-  "src/http/allow.ts": [[/^::ffff:(?=\d+\.)/i, "::ffff:", "1", "!"]],
+  "src/http/allow.ts": [
+    [/^::ffff:(?=\d+\.)/i, "::ffff:", "1", "!"],
+    [/^0+(?=.)/, "", "0", "\n"],
+  ],
   "src/http/api/api.ts": [[/\btext\/event-stream\b/i, "", "text/", ""]],
   "src/http/api/guard.ts": [
     [/\](:\d*)?$/, "", "]:1", "!"],
@@ -212,7 +215,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[+-]?\d+$/, "", "0", "!"],
   ],
   "src/repos/formats/src-uri.ts": [
-    [/[ \t\n\r\f\v]+/, "a", " ", "b"],
+    [/[^ \t\n\r\f\v]+/g, " ", "a", " "],
     [/^!?[A-Za-z0-9][\w+@-]*\?$/, "", "a", "!"],
     [/^\d+$/, "", "0", "a"],
     [/^(fetch|mirror)\+/, "", "fetch", ""],

@@ -46,13 +46,26 @@ export function formatEclasses(eclasses: ReadonlyMap<string, string>): string {
   return [...eclasses].flat().join("\t");
 }
 
+/** The keys that count. */
+const KEYS: ReadonlySet<string> = new Set(["EAPI", "HOMEPAGE", "RESTRICT", "SRC_URI", "_eclasses_", "_md5_"]);
+const LONGEST_KEY = 10;
+
+/** Reads the values of the keys that count; a text may have any number of others. */
+function readValues(text: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (let start = 0, end = 0; start < text.length; start = end + 1) {
+    end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    const line = text.slice(start, Math.min(end, start + LONGEST_KEY + 1));
+    const key = line.slice(0, Math.max(0, line.indexOf("=")));
+    if (KEYS.has(key)) values.set(key, text.slice(start + key.length + 1, end));
+  }
+  return values;
+}
+
 /** Returns undefined where the text is not a valid md5-cache file, or has no MD5 of the ebuild. */
 export function parseMd5Cache(text: string): CachedMetadata | undefined {
-  const values = new Map<string, string>();
-  for (const line of text.split("\n")) {
-    const equals = line.indexOf("=");
-    if (equals > 0) values.set(line.slice(0, equals), line.slice(equals + 1));
-  }
+  const values = readValues(text);
   const md5 = values.get("_md5_") ?? "";
   const eclasses = parseEclasses(values.get("_eclasses_") ?? "");
   if (!MD5.test(md5) || !eclasses) return undefined;

@@ -34,8 +34,19 @@ interface Tokens {
   readonly problems: readonly string[];
 }
 
-function words(text: string): readonly string[] {
-  return text.split(/[ \t\n\r\f\v]+/).filter((word) => word !== "");
+const WORD = /[^ \t\n\r\f\v]+/g;
+/** Words read in one step, which takes a millisecond or two. */
+const WORDS_PER_STEP = 4096;
+
+/** Work in steps, between which others may have their turn. */
+type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Does all steps at once. */
+function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }
 
 /** The longest real SRC_URI has 380,000 characters, and few files have more than four URIs. */
@@ -45,8 +56,15 @@ const MAX_URIS = 64;
 export const MAX_URI_CHARACTERS = 8 * 1024;
 const CONDITION = /^!?[A-Za-z0-9][\w+@-]*\?$/;
 
+function problemsAtEnd(condition: string | undefined, open: number): readonly string[] {
+  return [
+    ...(condition === undefined ? [] : [`has ${condition} without a (`]),
+    ...(open > 0 ? ["has a ( without a )"] : []),
+  ];
+}
+
 /** Resolves parentheses and USE conditionals. */
-function readTokens(text: string): Tokens {
+function* readTokens(text: string): Steps<Tokens> {
   const tokens: Token[] = [];
   const groups: boolean[] = [];
   const problems: string[] = [];
@@ -63,7 +81,9 @@ function readTokens(text: string): Tokens {
     conditional = groups.pop() ?? false;
   }
 
-  for (const word of words(text)) {
+  let count = 0;
+  for (const [word] of text.matchAll(WORD)) {
+    if (++count % WORDS_PER_STEP === 0) yield;
     if (condition !== undefined && word !== "(") problems.push(`has ${condition} without a (`);
     const isCondition = CONDITION.test(word);
     if (word === "(") open();
@@ -71,9 +91,7 @@ function readTokens(text: string): Tokens {
     else if (!isCondition) tokens.push({ text: word, conditional });
     condition = isCondition ? word : undefined;
   }
-  if (condition !== undefined) problems.push(`has ${condition} without a (`);
-  if (groups.length > 0) problems.push("has a ( without a )");
-  return { tokens, problems };
+  return { tokens, problems: [...problems, ...problemsAtEnd(condition, groups.length)] };
 }
 
 /** Returns false for EAPIs that are not numbers: no known one is. */
@@ -115,14 +133,23 @@ function problemOf(word: string, name: string): string | undefined {
 
 /** @param eapi EAPI of the ebuild: arrows need 2, prefixes 8 */
 export function parseSrcUri(text: string, eapi: string): SrcUris {
+  return finish(parseSrcUriInSteps(text, eapi));
+}
+
+/** The same in steps, as a long text takes a quarter of a second. */
+export function* parseSrcUriInSteps(text: string, eapi: string): Steps<SrcUris> {
   if (text.length > MAX_CHARACTERS) {
     const problem = `is too long: ${text.length} characters`;
     return { files: new Map(), unconditional: new Set(), problem };
   }
-  const { tokens, problems: unbalanced } = readTokens(text);
+  const { tokens, problems: unbalanced } = yield* readTokens(text);
   const files = new Map<string, SrcUri[]>();
+  const always = new Set<string>();
   const problems = [...unbalanced];
-  for (const { word, isRenamed, name } of readItems(tokens)) {
+  let count = 0;
+  for (const { word, conditional, isRenamed, name } of readItems(tokens)) {
+    if (++count % WORDS_PER_STEP === 0) yield;
+    if (!conditional) always.add(name);
     if (isRenamed && !atLeast(eapi, 2)) problems.push(`has -> in EAPI ${eapi}, which needs EAPI 2`);
     const problem = problemOf(word, name);
     if (problem !== undefined) {
@@ -133,8 +160,7 @@ export function parseSrcUri(text: string, eapi: string): SrcUris {
     addUri(uris, word, eapi);
     files.set(name, uris);
   }
-  const always = [...readItems(tokens)].filter(({ conditional, name }) => !conditional && files.has(name));
-  const unconditional = new Set(always.map(({ name }) => name));
+  const unconditional = new Set([...always].filter((name) => files.has(name)));
   const [problem] = problems;
   return problem === undefined ? { files, unconditional } : { files, unconditional, problem };
 }
@@ -158,7 +184,7 @@ const MAX_RESTRICT_CHARACTERS = 8 * 1024;
 /** Takes a text that is too long for one that restricts all. */
 export function parseRestrict(text: string): Restrictions {
   if (text.length > MAX_RESTRICT_CHARACTERS) return { fetch: "yes", mirror: "yes", primaryuri: "no" };
-  const { tokens } = readTokens(text);
+  const { tokens } = finish(readTokens(text));
   const restriction = (...names: readonly string[]): Restriction => {
     const found = tokens.filter((token) => names.includes(token.text));
     if (found.length === 0) return "no";
