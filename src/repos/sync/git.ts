@@ -6,7 +6,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandError, type RunCommand } from "./run-command.ts";
-import { createTreeSizes, TooLargeError } from "./size-limit.ts";
+import { createTreeSizes, isTooLarge } from "./size-limit.ts";
 import { type SyncUrl, splitCredentials } from "./url.ts";
 import type { Version, VersionBuild } from "./versions.ts";
 
@@ -137,7 +137,7 @@ async function isSound(git: Git): Promise<boolean> {
   }
 }
 
-/** @throws {TooLargeError} before any file is written */
+/** @throws {TooLargeError} {TooManyFilesError} before any file is written */
 async function checkOut(git: Git, target: string, commit: string): Promise<void> {
   const sizes = createTreeSizes();
   await git.listSizes(commit, sizes.read);
@@ -160,7 +160,7 @@ export async function buildFromGit(build: VersionBuild): Promise<string | undefi
       return commit;
     } catch (error) {
       // A new clone replaces objects that a power failure destroyed.
-      if (!(error instanceof CommandError) || error instanceof TooLargeError || (await isSound(git))) throw error;
+      if (!(error instanceof CommandError) || isTooLarge(error) || (await isSound(git))) throw error;
       await run(["rm", "-rf", "--", ...(await readdir(target)).map((name) => join(target, name))]);
     }
   }

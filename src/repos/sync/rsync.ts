@@ -4,7 +4,7 @@
  */
 import { stat, utimes } from "node:fs/promises";
 import { withoutTrailing } from "../../lib/text.ts";
-import { MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
+import { createCopySizes, MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
 import { splitCredentials } from "./url.ts";
 import type { VersionBuild } from "./versions.ts";
 
@@ -13,8 +13,8 @@ const OPTIONS = [
   // Leaves out devices, links out of the repository, and folders that are not part of a repository but may be in one.
   "--safe-links --exclude=/.git --exclude=/distfiles --exclude=/packages --exclude=/local",
   `--max-size=${MAX_REPOSITORY_FILE_BYTES}`,
-  // Prints changed files and nothing else.
-  "--itemize-changes --out-format=%i --no-motd --info=nonreg0,symsafe0",
+  // Prints changed files, with their sizes, and nothing else.
+  "--itemize-changes --out-format=%i_%l --no-motd --info=nonreg0,symsafe0",
   "--timeout=120 --contimeout=30",
 ].flatMap((line) => line.split(" "));
 
@@ -30,6 +30,7 @@ export async function buildFromRsync({ url, target, previous, run }: VersionBuil
   if (previous) await utimes(target, 0, (await stat(previous.path)).mtimeMs / 1000);
   const changes = await run(["rsync", ...OPTIONS, ...base, "--", `${withoutTrailing(clean, "/")}/`, `${target}/`], {
     variables,
+    onOutput: createCopySizes(),
   });
   return changes !== "";
 }

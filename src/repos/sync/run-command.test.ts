@@ -96,3 +96,10 @@ test("the signal stops the command, and no other starts", async () => {
   const late = await sh("touch $1/late").catch((error: unknown) => error);
   expect([late, existsSync(temp.file("late"))]).toEqual([reason, false]);
 });
+
+test("output that is refused stops the command, with the reason of whoever refused it", async () => {
+  const refuse = () => {
+    throw new Error("too much");
+  };
+  expect(await failureOf(sh("while :; do echo x; done", { onOutput: refuse }))).toBe("too much");
+});

@@ -14,7 +14,7 @@ export interface RunCommandOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** How long the command may write nothing; only for commands that report progress. */
   readonly silenceMs?: number;
-  /** Gets the whole standard output as it comes. */
+  /** Gets the whole standard output as it comes; what it throws stops the command, and is its failure. */
   readonly onOutput?: (text: string) => void;
 }
 
@@ -132,9 +132,16 @@ export function createCommandRunner({ environment, clock, signal }: CommandRunne
     const over = new AbortController();
     const onAbort = () => end("the sync was stopped");
     signal.addEventListener("abort", onAbort);
+    let refusal: { readonly error: unknown } | undefined;
     const onText = (text: string) => {
       hear();
-      onOutput?.(text);
+      if (refusal) return;
+      try {
+        onOutput?.(text);
+      } catch (error) {
+        refusal = { error };
+        end("its output was refused");
+      }
     };
     const outputs = Promise.all([readEnd(child.stdout, onText), readEnd(child.stderr, hear)]);
     void watch(silenceMs, () => heardAt, over.signal, end);
@@ -145,6 +152,7 @@ export function createCommandRunner({ environment, clock, signal }: CommandRunne
     await child.stdin.end();
     const [output, errors] = await outputs;
     signal.throwIfAborted();
+    if (refusal) throw refusal.error;
     if (ended !== undefined) throw new CommandError(`${program} was stopped: ${ended}`);
     if (exit !== 0) throw failure(program, exit, errors);
     return output;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createTreeSizes, MAX_REPOSITORY_BYTES, MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
+import { createCopySizes, createTreeSizes, MAX_REPOSITORY_BYTES, MAX_REPOSITORY_FILE_BYTES } from "./size-limit.ts";
 
 const entry = (size: number | string, path: string) => `100644 blob ${"a".repeat(40)} ${size}\t${path}\0`;
 
@@ -18,4 +18,17 @@ test("one large file is named", () => {
   const sizes = createTreeSizes();
   sizes.read(entry(MAX_REPOSITORY_FILE_BYTES + 1, "profiles/zeros"));
   expect(sizes.check).toThrow('a file "profiles/zeros" of 64.0 MiB: expected at most 64.0 MiB');
+});
+
+test("what rsync copies is counted as it comes, and so is what git would check out", () => {
+  const copied = createCopySizes();
+  copied(">f+++++++++_2147483");
+  copied("648\ncd+++++++++_4096\n");
+  expect(() => copied(">f+++++++++_1\n")).toThrow("the repository has files of 2.00 GiB: expected at most 2.00 GiB");
+  const many = createCopySizes();
+  many("cd+++++++++_4096\n".repeat(1_000_000));
+  expect(() => many("cd+++++++++_4096\n")).toThrow("too many files: expected at most 1000000");
+  const tree = createTreeSizes();
+  tree.read(entry(0, "a").repeat(1_000_000));
+  expect(() => tree.read(entry(0, "a"))).toThrow("too many files: expected at most 1000000");
 });

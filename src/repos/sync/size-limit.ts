@@ -1,6 +1,6 @@
 /**
- * Bounds the size of synced repositories: a small pack can hold gigabytes of zeros. ::gentoo with its metadata has 0.5 GiB of
- * files, of which none has more than 2 MiB.
+ * Bounds the size of synced repositories: a small pack can hold gigabytes of zeros, and folders within folders any number of files.
+ * ::gentoo with its metadata has 0.5 GiB in 160,000 files, of which none has more than 2 MiB.
  */
 import { formatBytes } from "../../lib/format.ts";
 import { CommandError, type RunCommand } from "./run-command.ts";
@@ -12,6 +12,9 @@ export const MAX_REPOSITORY_BYTES = 2048 * MIB;
 /** Most bytes of one file of a repository. */
 export const MAX_REPOSITORY_FILE_BYTES = 64 * MIB;
 
+/** Most files and folders of a version. */
+export const MAX_REPOSITORY_FILES = 1_000_000;
+
 const SHOWN_CHARACTERS = 100;
 
 /** The repository is valid, but larger than what is synced. */
@@ -21,16 +24,30 @@ export class TooLargeError extends CommandError {
   }
 }
 
+/** The repository has more files than what is synced. */
+export class TooManyFilesError extends CommandError {
+  constructor() {
+    super(`the repository has too many files: expected at most ${MAX_REPOSITORY_FILES}`);
+  }
+}
+
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof TooLargeError || error instanceof TooManyFilesError;
+}
+
 /**
  * Sums up the output of `git ls-tree -r -l -z`, as it comes: `MODE TYPE OBJECT SIZE\tPATH`, each ending with a NUL.
  * @throws {TooLargeError} from check()
+ * @throws {TooManyFilesError} from read()
  */
 export function createTreeSizes() {
   let rest = "";
   let total = 0;
+  let files = 0;
   let largest = { bytes: 0, path: "" };
 
   function add(entry: string): void {
+    if (++files > MAX_REPOSITORY_FILES) throw new TooManyFilesError();
     const tab = entry.indexOf("\t");
     const bytes = Number(entry.slice(entry.lastIndexOf(" ", tab) + 1, tab));
     // Submodules have none.
@@ -56,6 +73,25 @@ export function createTreeSizes() {
       }
       if (total > MAX_REPOSITORY_BYTES) throw new TooLargeError("files", total, MAX_REPOSITORY_BYTES);
     },
+  };
+}
+
+/**
+ * Sums up the lines `CHANGES_BYTES` that rsync writes for each file that it copies, so that no more is copied than may be.
+ * @throws {TooLargeError} {TooManyFilesError}
+ */
+export function createCopySizes(): (text: string) => void {
+  let rest = "";
+  let total = 0;
+  let files = 0;
+  return (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (++files > MAX_REPOSITORY_FILES) throw new TooManyFilesError();
+      total += line.startsWith(">f") ? Number(line.slice(line.lastIndexOf("_") + 1)) : 0;
+      if (total > MAX_REPOSITORY_BYTES) throw new TooLargeError("files", total, MAX_REPOSITORY_BYTES);
+    }
   };
 }
 
