@@ -175,11 +175,13 @@ function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts
 
 async function urlsAtMirrors(name: DistfileName, entry: WantedBy["entry"] | undefined, mirrors: Mirrors) {
   const sources = mirrors.sources(name, entry, []);
-  return await Promise.all(sources.map(async ({ locate }) => (await locate()).urls[0]));
+  return await Promise.all(sources.map(async ({ locate }) => maskCredentials((await locate()).urls[0])));
 }
 
 async function urisOf({ uris }: Resolution, mirrors: Mirrors): Promise<readonly string[]> {
-  const urls = uris.map((one) => (one.kind === "url" ? [one.url] : urlsAtMirrors(one.name, undefined, mirrors)));
+  const urls = uris.map((one) =>
+    one.kind === "url" ? [maskCredentials(one.url)] : urlsAtMirrors(one.name, undefined, mirrors),
+  );
   return (await Promise.all(urls)).flat();
 }
 

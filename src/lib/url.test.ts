@@ -10,6 +10,10 @@ test("user names and passwords are masked wherever a URL parser would find them"
     ["http:\\\\user:secret@host/x", "http:\\\\***@host/x"],
     ["fatal: https://u:secret@h/x.git and ssh://secret@h/y", "fatal: https://***@h/x.git and ssh://***@h/y"],
     ["http://host/a@b http://host?c@d http://host#e@f", "http://host/a@b http://host?c@d http://host#e@f"],
+    ["http://host/x?token=secret&y=1", "http://host/x?token=***&y=1"],
+    ["http://host/x?a=b&private_token=secret#f", "http://host/x?a=b&private_token=***#f"],
+    ["http://h/?X-Amz-Signature=1f&X-Amz-Security-Token=2", "http://h/?X-Amz-Signature=***&X-Amz-Security-Token=***"],
+    ["http://h/gitweb?p=x.git;a=snapshot;h=1f", "http://h/gitweb?p=x.git;a=snapshot;h=1f"],
     ["see http://host or me@example.org", "see http://host or me@example.org"],
   ] as const) {
     expect(maskCredentials(text)).toBe(shown);

@@ -174,6 +174,12 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/\s+/, "a", " ", "b"],
   ],
   "src/lib/url.ts": [
+    [
+      /([?&;](?:[a-z0-9]+[-_]){0,3}(?:token|secret|signature|sig|password|passwd|credential|auth|apikey|api[-_]key)=)[^&;#\s]+/gi,
+      "?",
+      "a-a-a-a",
+      "?",
+    ],
     [/([a-z0-9+.-]:[/\\]+)[^/\\?#\s]*@/gi, "", "a:/", ""],
     [/^(?:https?|git|ssh|rsync|file):\/\/\S+$/i, "http://", "a", " "],
     [/^[\w.-]+@[\w.-]+:\S+$/, "a@", "a", ""],
