@@ -11,6 +11,14 @@ test("a Content-Encoding that servers give by a name's suffix is no encoding, wh
     ["a-1.tar.zst", "zstd"],
     ["a-1.tar.Z", "x-compress"],
     ["snapshots/a.tar.gz", "gzip"],
+    ["a-1.0.crate", "gzip"],
+    ["a.diff.GZ", "x-gzip"],
+    ["a-1.zip", "IDENTITY"],
+    ["a-1.zip", "none"],
+    ["a-1.zip", "binary"],
+    ["a-1.zip", "UTF-8"],
+    ["a-1.zip", " "],
+    ["a-1.tar.gz", "identity, GZIP"],
   ] as const) {
     expect(() => checkHeaders(name, { ...headers, contentEncoding }, undefined, undefined)).not.toThrow();
   }
@@ -19,6 +27,8 @@ test("a Content-Encoding that servers give by a name's suffix is no encoding, wh
     ["a-1.tar.gz", "br"],
     ["a-1.tar.xz", "gzip"],
     ["a.gz.patch", "gzip"],
+    ["a-1.tar.gz", "gzip, gzip"],
+    ["a-1.zip", "Deflate"],
   ] as const) {
     expect(() => checkHeaders(name, { ...headers, contentEncoding }, undefined, undefined)).toThrow(
       "none was accepted",

@@ -16,16 +16,25 @@ export class PageError extends SourceError {}
 
 /** Content-Encodings that file servers send by the name's suffix, although they send the file as it is on disk. */
 const SUFFIX_ENCODINGS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^(?:x-)?gzip$/i, /\.(?:t?gz|svgz)$/],
-  [/^(?:x-)?compress$/i, /\.t?Z$/],
-  [/^(?:x-)?bzip2$/i, /\.t?bz2$/],
-  [/^(?:x-)?xz$/i, /\.t?xz$/],
-  [/^zstd$/i, /\.t?zst$/],
-  [/^br$/i, /\.br$/],
+  [/^(?:x-)?gzip$/, /\.(?:t?gz|svgz|crate)$/i],
+  [/^(?:x-)?compress$/, /\.t?Z$/],
+  [/^(?:x-)?bzip2$/, /\.t?bz2$/i],
+  [/^(?:x-)?xz$/, /\.t?xz$/i],
+  [/^zstd$/, /\.t?zst$/i],
+  [/^br$/, /\.t?br$/i],
 ];
+/** Content-Encodings that change the bytes; others, such as "none", "binary" or a character set, are mistakes that say nothing. */
+const CODINGS = new Set([
+  ...["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"],
+  ...["bzip2", "x-bzip2", "xz", "x-xz", "lzma", "x-lzma", "exi", "pack200-gzip", "aes128gcm"],
+]);
 
-function isEncodingBySuffix(name: string, encoding: string): boolean {
-  return SUFFIX_ENCODINGS.some(([said, suffix]) => said.test(encoding.trim()) && suffix.test(name));
+/** Returns whether the body is another than the file, by its Content-Encoding. */
+function isEncoded(name: string, contentEncoding: string): boolean {
+  const codings = contentEncoding.split(",").map((coding) => coding.trim().toLowerCase());
+  const [coding, ...more] = codings.filter((one) => CODINGS.has(one));
+  if (coding === undefined) return false;
+  return more.length > 0 || !SUFFIX_ENCODINGS.some(([said, suffix]) => said.test(coding) && suffix.test(name));
 }
 
 /** Dying mirrors and captive portals answer everything with a page and status 200. */
@@ -56,7 +65,7 @@ export function checkHeaders(
   if (knownTotal !== undefined && total !== undefined && total !== knownTotal) {
     throw new SourceError("failed", `now has ${total} bytes instead of ${knownTotal}`);
   }
-  if (!["", "identity"].includes(contentEncoding) && !isEncodingBySuffix(name, contentEncoding)) {
+  if (isEncoded(name, contentEncoding)) {
     throw new SourceError("bad", `answers with Content-Encoding ${shown(contentEncoding)} although none was accepted`);
   }
   if (isPage(name, contentType)) throw new SourceError("failed", "answers with an HTML page");

@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
+import { createRawHosts } from "../upstream/raw-request.ts";
 import type { UpstreamSettings } from "../upstream/request.ts";
 
 /** The platform makes 256 requests at once: some are left for layout.conf, HEAD and the like. */
@@ -33,5 +34,6 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
     slots: createSemaphore(TRANSFERS),
     pinAddress: createPinAddress({ clock }),
     hostGate: createHostGate(clock.now),
+    rawHosts: createRawHosts(),
   };
 }

@@ -14,6 +14,7 @@ import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
+import { createRawHosts } from "../upstream/raw-request.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/request.ts";
 import { type Content, readContent } from "./content.ts";
 import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
@@ -79,6 +80,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
       slots: createSemaphore(100),
       pinAddress: createPinAddress({ clock: systemClock }),
       hostGate: createHostGate(systemClock.now),
+      rawHosts: createRawHosts(),
     },
     {},
   );

@@ -113,3 +113,69 @@ test("a body from such a path that breaks off is an error, and a chunked one is 
   answer = () => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
   expect(await failureOf("//x")).toBe("absent: answered 404");
 });
+
+const fields = "Content-Length: 2\r\nLast-Modified: Sunday, 06-Nov-94 08:49:37 GMT\r\n";
+const chunks = (body: string) =>
+  `${ok.split("\r\n\r\n", 1)[0]?.replace("Content-Length: 2", "Transfer-Encoding: chunked")}\r\n\r\n${body}`;
+
+test("a response that the platform does not understand is read as wget reads it", async () => {
+  for (const [what, response] of [
+    ["a folded line", `HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\n\tc\r\n${fields}\r\nok`],
+    ["white space before a colon", `HTTP/1.1 200 OK\r\nX-A : b\r\n${fields.replaceAll(": ", " : ")}\r\nok`],
+    ["a line that is no field", `HTTP/1.1 200 OK\r\nno field\r\n: empty\r\n${fields}\r\nok`],
+    ["control characters", `HTTP/1.1 200 OK\r\nX-A: a\x01b\0c\r\n${fields}\r\nok`],
+    ["300 fields", `HTTP/1.1 200 OK\r\n${fields}${"X-A: b\r\n".repeat(300)}\r\nok`],
+    ["another version", `HTTP/2 200\r\n${fields}\r\nok`],
+    ["lower case", `http/1.1 200 ok\r\n${fields.toLowerCase()}\r\nok`],
+    ["an interim response, and LF alone", `HTTP/1.1 103 Hints\nA : b\n\nHTTP/1.1 200 OK\n${fields}\nok`],
+    ["a length twice in one field", `HTTP/1.1 200 OK\r\n${fields.replace(": 2", ": 2, 2")}\r\nok`],
+  ] as const) {
+    answer = () => response;
+    expect([what, await get("/x").catch(String)]).toEqual([what, "ok"]);
+  }
+  answer = (target) => (target === "/x" ? redirect("A : b\r\nLocation: /y\r\n") : ok);
+  expect(await get("/x")).toBe("ok");
+});
+
+test("what no client can read stays a failure", async () => {
+  for (const [response, reason] of [
+    ["SSH-2.0-OpenSSH_9.8\r\n\r\n", "failed: invalid HTTP response"],
+    ["HTTP/1.1 2000 OK\r\n\r\nok", "failed: invalid HTTP response"],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok", "failed: invalid Content-Length"],
+    ["HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok", "failed: invalid Content-Length"],
+    [
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+      "bad: answers with Transfer-Encoding gzip, chunked although none was accepted",
+    ],
+    ["HTTP/1.1 404 Not Found\r\nA : b\r\nContent-Length: 0\r\n\r\n", "absent: answered 404"],
+  ] as const) {
+    answer = () => response;
+    expect(await failureOf("/x")).toBe(reason);
+  }
+});
+
+test("a host whose chunks the platform does not understand is asked another way from then on", async () => {
+  const upstream = testUpstreamClient();
+  const send = async () => {
+    const response = await upstream.send({
+      method: "GET",
+      url: `http://127.0.0.1:${port}/x`,
+      trustedOrigin: undefined,
+      offset: 0,
+    });
+    const pieces: Uint8Array[] = [];
+    for (let piece = await response.read(); piece; piece = await response.read()) pieces.push(piece);
+    response.close();
+    return Buffer.concat(pieces).toString();
+  };
+  answer = () => chunks('1  \r\no\r\n1 ; a="b"\r\nk\r\n0 \r\nX-Sum: 1\r\n\r\n');
+  expect(await send().catch((error: Error) => error.message)).toBe("broke off: invalid HTTP response");
+  expect(await send()).toBe("ok");
+  answer = () => chunks("1 \r\no\r\nz\r\nk\r\n");
+  expect(await send().catch((error: Error) => error.message)).toBe("broke off: invalid HTTP response");
+  answer = () => ok.slice(0, -1);
+  const broken = send().catch((error: Error) => error.message);
+  await Bun.sleep(100);
+  for (const socket of sockets) socket.destroy();
+  expect(await broken).toBe("broke off: connection reset");
+});

@@ -66,20 +66,25 @@ export function responseRange(
   headers: Headers,
   request: Range,
 ): { offset: number; total: number | undefined } {
-  if (status === 200) return { offset: 0, total: contentLength(headers) };
+  // 203: a proxy on the way changed something, such as a header field.
+  if (status === 200 || status === 203) return { offset: 0, total: contentLength(headers) };
   const requested = rangeHeader(request);
-  if (status !== 206 || requested === undefined) throw statusError(status, headers, request.offset);
-  const range = parseContentRange(headers.get("content-range"));
+  const range = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
+  // All of the file is the file, although nobody asked for a range.
+  const isWhole = requested === undefined && range?.first === 0 && range.last + 1 === range.total;
+  if (status !== 206 || (requested === undefined && !isWhole)) throw statusError(status, headers, request.offset);
   const end = request.end ?? range?.total;
   if (range?.first !== request.offset || (end !== undefined && range.last !== end - 1)) {
     throw new SourceError(
       "bad",
-      `answered ${requested} with ${shown(headers.get("content-range") ?? "no Content-Range")}`,
+      `answered ${requested ?? "a request"} with ${shown(headers.get("content-range") ?? "no Content-Range")}`,
+      { status },
     );
   }
   const length = contentLength(headers);
   if (length !== undefined && length !== range.last - range.first + 1) {
-    throw new SourceError("bad", `answered a range with a Content-Length of ${length} that contradicts it`);
+    const detail = `answered a range with a Content-Length of ${length} that contradicts it`;
+    throw new SourceError("bad", detail, { status });
   }
   return { offset: range.first, total: range.total };
 }

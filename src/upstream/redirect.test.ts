@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test";
-import { createCookieJar, createRedirectLimit, isRedirect, resolveReference } from "./redirect.ts";
+import {
+  createCookieJar,
+  createRedirectLimit,
+  firstLocation,
+  isFetchable,
+  isRedirect,
+  parseUrl,
+  requestPath,
+  resolveReference,
+} from "./redirect.ts";
 
 const BASE = new URL("http://a.test/folder/page");
 
@@ -17,6 +26,31 @@ test("Location is taken byte by byte, as wget takes it", () => {
     expect([location, resolveReference(location, BASE)?.href]).toEqual([location, url]);
   }
   expect(resolveReference("http://", BASE)).toBeUndefined();
+});
+
+test("a path is asked for as wget asks for it", () => {
+  for (const [url, path, fetchable] of [
+    ["http://a.test", "/", true],
+    ["http://a.test/a\\b|c^d{e}`f", "/a%5Cb%7Cc%5Ed%7Be%7D%60f", true],
+    ["http://a.test/a/../b/./c", "/b/c", true],
+    ["http://a.test/a/%2e%2e/b/%2E./.%2e/%2e", "/a/%2e%2e/b/%2e./.%2e/%2e", false],
+    ["http://a.test/a/%2e%2ec?%2e%2e", "/a/%2e%2ec?%2e%2e", true],
+    ["http://a.test//m.org/x?", "//m.org/x?", false],
+    ["http://a.test/x%2Fy%7e%zz?a=b%2fc&d|e#f?g", "/x%2Fy%7e%25zz?a=b%2fc&d%7Ce", true],
+    ["HTTP://A.Test/X;y=1,2@v1/!z", "/X;y=1,2@v1/!z", true],
+    ["http://a.test/é", "/%C3%A9", true],
+  ] as const) {
+    const parsed = parseUrl(url);
+    expect([url, requestPath(parsed), isFetchable(parsed)]).toEqual([url, path, fetchable]);
+  }
+  const next = resolveReference("/y/%2e%2e/z", BASE);
+  expect(next && requestPath(next)).toBe("/y/%2e%2e/z");
+});
+
+test("of several Locations the first counts, and a comma in one separates nothing", () => {
+  expect(firstLocation("/a, /b")).toBe("/a");
+  expect(firstLocation("http://a.test/x, HTTPS://b.test/y")).toBe("http://a.test/x");
+  expect(firstLocation("/a,/b,1, 2")).toBe("/a,/b,1, 2");
 });
 
 test("300 is a redirect where it says where to, and 304 never is one", () => {

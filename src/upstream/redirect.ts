@@ -31,9 +31,34 @@ function percentEncoded(char: string): string {
   return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`;
 }
 
-/** Quotes percent signs that begin no quoted byte, as wget does: servers refuse them. */
-export function quotePercent(url: string): string {
-  return url.replace(/%(?![0-9a-f]{2})/gi, "%25");
+/** Characters that servers refuse, or that the URL parser of browsers takes for something else: wget quotes them. */
+const QUOTED = /[\\|^`{}]/g;
+/** A path segment of one or two dots, one of them quoted: wget asks for it as it is, and the URL parser would resolve it. */
+const QUOTED_DOTS = /\/(?:%2e|\.%2e|%2e\.|%2e%2e)(?=[/?#]|$)/gi;
+/** Stands for a quoted dot until the request is sent: a character that nobody uses. */
+const DOT = "%EE%80%AE";
+
+function quote(text: string): string {
+  return text
+    .replace(QUOTED, percentEncoded)
+    .replace(/%(?![0-9a-f]{2})/gi, "%25")
+    .replace(QUOTED_DOTS, (dots) => dots.replaceAll(/%2e/gi, DOT));
+}
+
+/** Parses a URL as wget does. @throws {TypeError} where it is none */
+export function parseUrl(text: string): URL {
+  return new URL(quote(text));
+}
+
+/** Returns whether the platform's fetch() asks for the path as it was written. */
+export function isFetchable({ pathname }: URL): boolean {
+  return !pathname.startsWith("//") && !pathname.includes(DOT);
+}
+
+/** Returns path and query as they were written. */
+export function requestPath({ pathname, search, href }: URL): string {
+  const query = search === "" && href.split("#", 1)[0]?.endsWith("?") ? "?" : search;
+  return `${pathname}${query}`.replaceAll(DOT, "%2e");
 }
 
 /**
@@ -41,9 +66,13 @@ export function quotePercent(url: string): string {
  * the URL parser of browsers would take for something else (a backslash, a stray percent sign) is quoted.
  */
 export function resolveReference(reference: string, base: URL): URL | undefined {
-  const quoted = reference.trim().replace(/[\x80-\xff\\]/g, percentEncoded);
-  const text = quotePercent(quoted);
+  const text = quote(reference.trim().replace(/[\x80-\xff]/g, percentEncoded));
   return URL.canParse(text, base.href) ? new URL(text, base.href) : undefined;
+}
+
+/** Returns the first Location where a response has several: the platform joins them by comma and space, which no URL has. */
+export function firstLocation(location: string): string {
+  return location.split(/, (?=\/|https?:)/i, 1)[0] ?? "";
 }
 
 interface Cookie {

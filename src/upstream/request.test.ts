@@ -9,6 +9,7 @@ import { getText } from "./get-text.ts";
 import { createHostGate } from "./host-gate.ts";
 import { createLoopGuard } from "./loop-guard.ts";
 import { createPinAddress } from "./pinned-address.ts";
+import { createRawHosts } from "./raw-request.ts";
 import { createUpstreamClient, type UpstreamRequest, type UpstreamSettings } from "./request.ts";
 
 const FILE = "/file.bin";
@@ -35,6 +36,7 @@ function client(settings: Partial<UpstreamSettings> = {}, loopHeaders: Record<st
     privateNetworks: true,
     pinAddress: createPinAddress({ clock: systemClock }),
     hostGate: createHostGate(systemClock.now),
+    rawHosts: createRawHosts(),
     slots: createSemaphore(1),
   };
   return createUpstreamClient({ ...defaults, ...settings }, loopHeaders);

@@ -10,10 +10,19 @@ import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { contentLength, type Range, rangeHeader, responseRange } from "./content-range.ts";
-import { type ExactRequest, needsExactPath, sendExactPath } from "./exact-path.ts";
 import { type HostGate, retryAfterMs } from "./host-gate.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
-import { createCookieJar, isRedirect, MAX_REDIRECTS, quotePercent, resolveReference } from "./redirect.ts";
+import { canSendRaw, isUnreadable, type RawHosts, type RawRequest, sendRaw } from "./raw-request.ts";
+import {
+  createCookieJar,
+  firstLocation,
+  isFetchable,
+  isRedirect,
+  MAX_REDIRECTS,
+  parseUrl,
+  requestPath,
+  resolveReference,
+} from "./redirect.ts";
 import { createStallWatchdog, type TransferWatch } from "./stall-watchdog.ts";
 
 export interface UpstreamSettings {
@@ -28,6 +37,7 @@ export interface UpstreamSettings {
   readonly privateNetworks: boolean;
   readonly pinAddress: PinAddress;
   readonly hostGate: HostGate;
+  readonly rawHosts: RawHosts;
   /** Slots for transfers of files: the platform sends no more than 256 requests at once, and others must get through. */
   readonly slots: Semaphore;
 }
@@ -88,6 +98,8 @@ const MAX_DRAIN_BYTES = 16 * 1024;
 const MAX_DRAIN_MS = 2_000;
 
 interface Exchange {
+  /** HOST:PORT that was asked. */
+  readonly host: string;
   readonly response: Response;
   readonly controller: AbortController;
   /** Stops listening to the caller's signal. */
@@ -99,20 +111,29 @@ function asSourceError(error: unknown, prefix = ""): SourceError {
   return new SourceError("failed", `${prefix}${maskCredentials(reasonOf(error))}`, { cause: error });
 }
 
-async function sendTo(url: URL, request: ExactRequest): Promise<Response> {
-  if (needsExactPath(url, request.proxy)) return await sendExactPath(url, request);
+/** @param host of the URL as it was before its host name was replaced by an address */
+async function sendTo(url: URL, host: string, rawHosts: RawHosts, request: RawRequest): Promise<Response> {
   const { method, headers, signal, serverName, proxy } = request;
-  return await fetch(url, {
-    method,
-    headers,
-    signal,
-    redirect: "manual",
-    // Otherwise Bun unpacks a body with Content-Encoding, and a .gz would be stored unpacked.
-    decompress: false,
-    timeout: false,
-    ...(serverName === undefined ? {} : { tls: { serverName } }),
-    ...(proxy === "" ? {} : { proxy }),
-  });
+  const path = requestPath(url);
+  const mayBeRaw = canSendRaw(url, proxy);
+  if (mayBeRaw && (!isFetchable(url) || rawHosts.has(host))) return await sendRaw(url, path, request);
+  try {
+    return await fetch(url, {
+      method,
+      headers,
+      signal,
+      redirect: "manual",
+      // Otherwise Bun unpacks a body with Content-Encoding, and a .gz would be stored unpacked.
+      decompress: false,
+      timeout: false,
+      ...(serverName === undefined ? {} : { tls: { serverName } }),
+      ...(proxy === "" ? {} : { proxy }),
+    });
+  } catch (error) {
+    if (!mayBeRaw || !isUnreadable(error)) throw error;
+    rawHosts.add(host);
+    return await sendRaw(url, path, request);
+  }
 }
 
 async function sendOnce(
@@ -144,7 +165,7 @@ async function sendOnce(
     controller.abort(new SourceError("timeout", `no answer within ${settings.stallTimeoutMs / 1000} s`));
   }, settings.stallTimeoutMs);
   try {
-    const response = await sendTo(new URL(pinned?.url ?? target.href), {
+    const response = await sendTo(new URL(pinned?.url ?? target.href), target.host, settings.rawHosts, {
       method: request.method,
       signal: controller.signal,
       headers: {
@@ -160,7 +181,7 @@ async function sendOnce(
       serverName: pinned && target.protocol === "https:" ? pinned.serverName : undefined,
       proxy: settings.proxy,
     });
-    return { response, controller, end: () => signal.removeEventListener("abort", onAbort) };
+    return { host: target.host, response, controller, end: () => signal.removeEventListener("abort", onAbort) };
   } catch (error) {
     signal.removeEventListener("abort", onAbort);
     throw asSourceError(controller.signal.aborted ? controller.signal.reason : error);
@@ -230,8 +251,8 @@ async function sendGated(
 
 /** Returns where a redirect leads. @throws {SourceError} where it leads nowhere */
 function redirectTarget({ status, headers }: Response, target: URL): URL {
-  const location = headers.get("location");
-  if (location === null || location === "") {
+  const location = firstLocation(headers.get("location") ?? "");
+  if (location === "") {
     throw new SourceError("failed", `answered ${status} without Location`, { status });
   }
   if (location.length > MAX_FIELD_CHARACTERS)
@@ -251,7 +272,7 @@ async function followRedirects(
   loopHeaders: LoopHeaders,
   signal: AbortSignal,
 ): Promise<Exchange> {
-  let target = new URL(quotePercent(request.url));
+  let target = parseUrl(request.url);
   const jar = createCookieJar();
   const seen = new Set<string>();
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -273,7 +294,14 @@ async function followRedirects(
   throw new SourceError("failed", `redirects more than ${MAX_REDIRECTS} times`);
 }
 
-function bodyReader(exchange: Exchange, watchdog: TransferWatch): UpstreamResponse["read"] {
+/** What is coded otherwise than in chunks is not the file. @throws {SourceError} */
+function checkTransferCoding(headers: Headers): void {
+  const coding = headers.get("transfer-encoding") ?? "";
+  if (coding.split(",").every((one) => ["", "chunked", "identity"].includes(one.trim().toLowerCase()))) return;
+  throw new SourceError("bad", `answers with Transfer-Encoding ${shown(coding)} although none was accepted`);
+}
+
+function bodyReader(exchange: Exchange, watchdog: TransferWatch, onUnreadable: () => void): UpstreamResponse["read"] {
   const reader = exchange.response.body?.getReader();
   const { signal } = exchange.controller;
   return async () => {
@@ -287,6 +315,7 @@ function bodyReader(exchange: Exchange, watchdog: TransferWatch): UpstreamRespon
       return done ? undefined : value;
     } catch (error) {
       watchdog.stop();
+      if (isUnreadable(error)) onUnreadable();
       throw asSourceError(signal.aborted ? signal.reason : error, "broke off: ");
     } finally {
       watchdog.setWaiting(false);
@@ -308,6 +337,7 @@ async function send(
     throw new NotModifiedError(maskCredentials(request.url), headers);
   }
   try {
+    checkTransferCoding(headers);
     const { offset, total } = responseRange(response.status, headers, request);
     const etag = headers.get("etag");
     const watchdog = createStallWatchdog(settings.stallTimeoutMs, () => {
@@ -323,7 +353,7 @@ async function send(
       contentType: headers.get("content-type") ?? "",
       contentEncoding: headers.get("content-encoding") ?? "",
       delimited: contentLength(headers) !== undefined || headers.has("transfer-encoding"),
-      read: bodyReader(exchange, watchdog),
+      read: bodyReader(exchange, watchdog, () => settings.rawHosts.add(exchange.host)),
       close() {
         watchdog.stop();
         exchange.end();
