@@ -11,9 +11,9 @@ import { abortable } from "../lib/abort.ts";
 import type { ByteRange } from "../lib/byte-range.ts";
 import type { Clock } from "../lib/clock.ts";
 import { maskCredentials } from "../lib/url.ts";
-import type { Range } from "../upstream/content-range.ts";
+import { type Range, rangeHeader } from "../upstream/content-range.ts";
 import { createRedirectLimit } from "../upstream/redirect.ts";
-import type { UpstreamClient, UpstreamResponse } from "../upstream/request.ts";
+import type { UpstreamClient, UpstreamRequest, UpstreamResponse } from "../upstream/request.ts";
 import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import { checkHeaders } from "./check-headers.ts";
 import { firstUrl } from "./first-url.ts";
@@ -189,8 +189,26 @@ export interface OpenedResponse {
   readonly first: Uint8Array | undefined;
 }
 
-/** Statuses by which servers without range support may refuse a range request. */
-const RANGE_REFUSALS = new Set([400, 416, 501]);
+/** Statuses by which servers refuse a range request that cannot do ranges; 206 where they send another range than that. */
+const RANGE_REFUSALS = new Set([206, 400, 416, 501]);
+
+function isRangeRefusal(error: unknown): boolean {
+  return error instanceof SourceError && RANGE_REFUSALS.has(error.status ?? 0);
+}
+
+/** Sends a request for bytes that a hash decides about; where the source refuses the range, for the whole file. */
+async function sendHashed(
+  request: UpstreamRequest,
+  upstream: UpstreamClient,
+  cancelled: AbortSignal,
+): Promise<UpstreamResponse> {
+  try {
+    return await upstream.send(request, cancelled);
+  } catch (error) {
+    if (rangeHeader(request) === undefined || !isRangeRefusal(error)) throw error;
+    return await upstream.send({ ...request, offset: 0, end: undefined }, cancelled);
+  }
+}
 
 /** Returns the same response, which calls `onClose` once it is closed. */
 function withCloseHook(response: UpstreamResponse, onClose: () => void): UpstreamResponse {
@@ -224,15 +242,12 @@ async function openUrl(
   const request = { method: "GET", url, trustedOrigin, ...validated, mayRedirect } as const;
   const releaseSlot = await abortable(upstream.slots.acquire(), cancelled, (late) => late());
   const askedAt = clock.now();
-  const response = await upstream
-    .send(request, cancelled)
+  const response = await (hashed ? sendHashed(request, upstream, cancelled) : upstream.send(request, cancelled))
     .then((sent) => withCloseHook(sent, releaseSlot))
     .catch((error: unknown) => {
       releaseSlot();
       const isAnswer = error instanceof NotModifiedError || (error instanceof SourceError && error.kind === "absent");
       if (isAnswer) record.firstByte(Math.max(0, clock.now() - askedAt));
-      const isRefusal = error instanceof SourceError && RANGE_REFUSALS.has(error.status ?? 0);
-      if (end !== undefined && isRefusal) source.noteRange(false);
       throw error;
     });
   try {
