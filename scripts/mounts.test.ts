@@ -3,7 +3,17 @@
  * so, and inodes are made room of like bytes. Mounts small tmpfs and bind mounts; skipped where that is not allowed.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { type Content, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
@@ -106,7 +116,10 @@ async function check(location: string) {
 
 /** Returns the files in folders of files coming in. */
 function parts(location: string): readonly string[] {
-  const folders = ["partial", "distfiles/.partial", "snapshots/.partial"].map((below) => `${location}/${below}`);
+  const folders = [
+    "partial",
+    ...["distfiles", dirname(distfilePath("small.zip")), "snapshots"].map((below) => `${below}/.partial`),
+  ].map((below) => `${location}/${below}`);
   return folders.flatMap((path) => (existsSync(path) ? readdirSync(path) : []));
 }
 
@@ -122,6 +135,8 @@ const layouts: readonly Layout[] = [
   { label: "partial/ on a disk of its own", tmpfs: ["partial"] },
   { label: "snapshots/ on a disk of its own", tmpfs: ["snapshots"] },
   { label: "each folder on a disk of its own", tmpfs: ["distfiles", "partial", "snapshots"] },
+  { label: "a folder of distfiles/ on a disk of its own", tmpfs: [dirname(distfilePath("small.zip"))] },
+  { label: "a folder of distfiles/ as a bind mount", bound: [dirname(distfilePath("large.zip"))] },
   { label: "distfiles/ as a bind mount of the same disk", bound: ["distfiles"] },
   { label: "partial/ as a bind mount of the same disk", bound: ["partial"] },
 ];
@@ -135,8 +150,8 @@ for (const [i, { label, tmpfs = [], bound = [] }] of layouts.entries()) {
       for (const below of tmpfs)
         expect(mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", `${location}/${below}`)).toBe(true);
       for (const below of bound) {
-        mkdirSync(folder.file(`bound-${i}-${below}`));
-        expect(mount("--bind", folder.file(`bound-${i}-${below}`), `${location}/${below}`)).toBe(true);
+        mkdirSync(folder.file(`bound-${i}/${below}`), { recursive: true });
+        expect(mount("--bind", folder.file(`bound-${i}/${below}`), `${location}/${below}`)).toBe(true);
       }
       const before = await check(location);
       expect([before.exit, before.report.problems]).toEqual([0, []]);
@@ -162,6 +177,44 @@ for (const [i, { label, tmpfs = [], bound = [] }] of layouts.entries()) {
     60_000,
   );
 }
+
+test.skipIf(!mountable)(
+  "where the disk of the index is full, files are stored on the other one, and health and check say what is amiss",
+  async () => {
+    const location = folder.file("store-index-full");
+    mkdirSync(location);
+    mount("-t", "tmpfs", "-o", "size=6m", "tmpfs", location);
+    mkdirSync(`${location}/distfiles`);
+    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", `${location}/distfiles`);
+    await start(location);
+    expect(await get("small.zip")).toEqual(STORED);
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${location}/others`, "bs=4k"], { stderr: "ignore" });
+    expect(await get("small.zip")).toEqual(HIT);
+    for (let i = 0; i < 100 && (await health()) === "ok\n"; i++) await Bun.sleep(100);
+    expect(await health()).toBe("degraded: the index takes no notes: no space left on device\n");
+    expect((await check(location)).report.notes.join("\n")).toContain("which has the index, has 0KiB free");
+    // What is on the disk is served after a start without notes as well.
+    await server?.stop("SIGKILL");
+    await start(location);
+    expect(await get("small.zip")).toEqual(HIT);
+    rmSync(`${location}/others`);
+    for (let i = 0; i < 100 && (await health()) !== "ok\n"; i++) await Bun.sleep(100);
+    expect(await health()).toBe("ok\n");
+  },
+  60_000,
+);
+
+test.skipIf(!mountable)(
+  "distfiles as a link to nowhere is a problem for check, and the server says why it does not start",
+  async () => {
+    const location = folder.file("store-dangling");
+    mkdirSync(location);
+    symlinkSync(folder.file("not-there/distfiles"), `${location}/distfiles`);
+    const { exit, report } = await check(location);
+    expect([exit, report.problems.join("\n")]).toEqual([1, expect.stringContaining("which is not there")]);
+    expect(await start(location).catch(String)).toContain(`${location}/distfiles is a link to`);
+  },
+);
 
 test.skipIf(!mountable)("a disk that is mounted over distfiles/ while the server runs gets the next file", async () => {
   const location = folder.file("store-late");

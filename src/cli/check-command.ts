@@ -15,7 +15,7 @@ import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
-import { storeVolumes, type Volume } from "../store/stages.ts";
+import { indexVolume, storeVolumes, type Volume } from "../store/stages.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ShownSetting {
@@ -158,9 +158,19 @@ function inspectStore({ storage }: LoadedConfig["config"]): Findings & { readonl
   const volumes = storeVolumes(location).map((volume) => inspectVolume(volume, min_free));
   return {
     writable: true,
-    notes: volumes.flatMap(({ notes }) => notes),
+    notes: [...volumes.flatMap(({ notes }) => notes), ...indexNotes(location)],
     problems: volumes.flatMap(({ problems }) => problems),
   };
+}
+
+const MIN_INDEX_BYTES = 4 * 1024 * 1024;
+
+/** Returns what keeps the index from taking notes, where it has a file system of its own. */
+function indexNotes(location: string): readonly string[] {
+  const volume = indexVolume(location);
+  if (!volume || (volume.freeBytes >= MIN_INDEX_BYTES && volume.freeInodes > 0)) return [];
+  const free = volume.freeInodes === 0 ? "no inodes free" : `${Math.floor(volume.freeBytes / 1024)}KiB free`;
+  return [`The disk of ${location}, which has the index, has ${free}: what is stored and used is not noted there`];
 }
 
 /** Returns what keeps files from being stored on one of the store's file systems. */

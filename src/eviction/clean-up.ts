@@ -121,7 +121,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     const before = reservations.usage();
     /** What would be left, where nothing is removed. */
     let simulated = before;
-    let parts = dryRun ? 0 : store.sweepParts(clock.now() - PART_AGE_MS);
+    let parts = store.sweepParts(clock.now() - PART_AGE_MS, dryRun);
     const usage = () => (dryRun ? simulated : reservations.usage());
     /** Rows that could not be forgotten still count: to go on by such sums would empty the store. */
     let miscounted = false;

@@ -104,8 +104,11 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
   function unverifiedReason(): string | undefined {
     if (found.repositories.length === 0)
       return found.pending.length > 0 ? "no ebuild repository is cloned yet" : "no ebuild repository";
-    const isKnown = !scans.scanned || scans.status().some(({ packages }) => packages > 0);
-    return isKnown ? undefined : "the ebuild repositories have no packages";
+    if (!scans.scanned || scans.status().some(({ packages }) => packages > 0)) return undefined;
+    const problem = scans.status().find((one) => one.problem !== undefined)?.problem;
+    return problem === undefined
+      ? "the ebuild repositories have no packages"
+      : `the ebuild repositories could not be read: ${problem}`;
   }
 
   async function warnIfUnverified(): Promise<void> {

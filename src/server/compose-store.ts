@@ -138,7 +138,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     store: {
       ...store,
       // The disk has times of its own, which do not move with the clock.
-      sweepParts: (before) => (wasClockSet() ? 0 : store.sweepParts(before)),
+      sweepParts: (before, dryRun) => (wasClockSet() ? 0 : store.sweepParts(before, dryRun)),
     },
     rows,
     orphans,

@@ -90,6 +90,8 @@ const RELEASE_EVERY_MS = 15_000;
 const WORTH_COLLECTING = 4 * 1024 * 1024;
 const FLUSH_EVERY_MS = 5_000;
 /** Repositories are rescanned this often even if no miss asks for it. */
+/** After a recovery that failed. */
+const RECOVER_EVERY_MS = 60_000;
 const RESCAN_EVERY_MS = 15 * 60 * 1000;
 
 /** Releases bodies that nobody requests, and returns the memory to the system. */
@@ -121,10 +123,16 @@ function createActionLookup(cache: Cache, mirrorFileCache: MirrorFileCache, upst
 function joinReasons(
   storeReason: () => string | undefined,
   unverifiedReason: () => string | undefined,
+  indexReason: () => string | undefined,
 ): () => string | undefined {
   return () => {
     const unverified = unverifiedReason();
-    const reasons = [storeReason(), unverified === undefined ? undefined : `nothing is verified: ${unverified}`];
+    const indexed = indexReason();
+    const reasons = [
+      storeReason(),
+      unverified === undefined ? undefined : `nothing is verified: ${unverified}`,
+      indexed === undefined ? undefined : `the index takes no notes: ${indexed}`,
+    ];
     return reasons.filter((reason) => reason !== undefined).join("; ") || undefined;
   };
 }
@@ -270,7 +278,13 @@ export function compose(parts: Parts): Server {
 
   let draining = false;
   const unavailableReason = () => (draining ? "shutting down" : undefined);
-  const degradedReason = joinReasons(composedStore.degradedReason, configuredRepositories.unverifiedReason);
+  const memory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
+  const indexProblem = () => index.refused ?? memory.problem();
+  const degradedReason = joinReasons(
+    composedStore.degradedReason,
+    configuredRepositories.unverifiedReason,
+    indexProblem,
+  );
   const state = createApiState({
     stats,
     config,
@@ -309,7 +323,6 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
-  const flushMemory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
   let stopTimers: () => void = () => undefined;
 
   function forgetFailures(): void {
@@ -318,13 +331,25 @@ export function compose(parts: Parts): Server {
     resolver.forgetFailures();
   }
 
-  async function settle(): Promise<void> {
-    await Promise.all([recover(store, rows, clock, log), scans.ready]);
+  const recoverStore = () => recover(store, rows, clock, log);
+  let recovering: Promise<void> | undefined;
+  let triedRecovery = false;
+
+  /** Recovers the store, later again where that failed, as on a full disk: meanwhile files are served, and clean-up runs. */
+  function recoverInBackground(): Promise<void> {
+    recovering ??= recoverStore().catch((error: unknown) => {
+      if (!triedRecovery) log.error("Cannot finish the recovery of the store, and try again later: {error}", { error });
+      triedRecovery = true;
+      recovering = undefined;
+    });
+    return recovering;
   }
 
   return {
     app,
-    settle,
+    async settle() {
+      await Promise.all([recoverStore(), scans.ready]);
+    },
     actions,
     answerBySocket,
     drain() {
@@ -334,13 +359,14 @@ export function compose(parts: Parts): Server {
     },
     async startBackground() {
       stopTimers = startTimers([
-        [FLUSH_EVERY_MS, flushMemory],
+        [FLUSH_EVERY_MS, memory.flush],
         [RELEASE_EVERY_MS, () => releaseMemory(memoryCache)],
         [LOG_EVERY_MS, () => isLogLong(index.path) && hasher.checkpoint(index.path)],
+        [RECOVER_EVERY_MS, () => void recoverInBackground()],
         [RESCAN_EVERY_MS, () => void scans.rescan().then(onRepositoriesChanged)],
       ]);
       configuredRepositories.start();
-      await settle();
+      await Promise.all([recoverInBackground(), scans.ready]);
       composedStore.start(verify);
     },
     async reconfigure() {
@@ -355,7 +381,7 @@ export function compose(parts: Parts): Server {
       await composedStore.stop();
       await flights.stop(new Error("portcache is shutting down"));
       hasher.close();
-      flushMemory();
+      memory.flush();
     },
   };
 }

@@ -53,12 +53,17 @@ function listenProblems({ address, port }: Config["server"]): string[] {
 /** Returns why the store, or one of its folders, can't be written, as a sentence part; undefined if they can. */
 export function storeObstacle(location: string): string | undefined {
   const own = writeObstacle(location);
-  if (own !== undefined || !exists(location)) return own;
-  for (const folder of storeFolders(location)) {
-    const obstacle = writeObstacle(folder);
-    if (obstacle !== undefined) return obstacle;
+  try {
+    if (own !== undefined || !exists(location)) return own;
+    for (const folder of storeFolders(location)) {
+      const obstacle = writeObstacle(folder);
+      if (obstacle !== undefined) return obstacle;
+    }
+    return undefined;
+  } catch (error) {
+    // A link that leads nowhere.
+    return reasonOf(error);
   }
-  return undefined;
 }
 
 /** Returns the first obstacle in one sentence; undefined if the server can start. */

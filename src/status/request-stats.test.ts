@@ -12,11 +12,13 @@ test("a disk that stays full is logged once, the other recorders are flushed, an
       if (full) throw new Error("database or disk is full");
     },
   };
-  const flush = createFlush([failing, { flush: () => written++ }, failing], log);
+  const { flush, problem } = createFlush([failing, { flush: () => written++ }, failing], log);
+  expect(problem()).toBeUndefined();
   for (let i = 0; i < 5; i++) flush();
-  expect([logged.length, written]).toEqual([1, 5]);
+  expect([logged.length, written, problem()]).toEqual([1, 5, "database or disk is full"]);
   full = false;
   flush();
+  expect(problem()).toBeUndefined();
   full = true;
   flush();
   expect(logged.length).toBe(2);

@@ -10,6 +10,7 @@ import { createFailureRows, type FailureRows } from "../index/failures.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
+import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
@@ -28,24 +29,35 @@ export interface RequestStats {
   flush(): void;
 }
 
+export interface FlushAll {
+  flush(): void;
+  /** Returns why the index took no notes the last time; undefined where it did. */
+  problem(): string | undefined;
+}
+
 /**
- * Returns a function that flushes all of these. One that fails is flushed again the next time; the log has one line until all
- * succeed again, because a full disk fails every five seconds.
+ * Flushes all of these together. One that fails is flushed again the next time; the log has one line until all succeed again,
+ * because a full disk fails every five seconds.
  */
-export function createFlush(recorders: readonly { flush(): void }[], log: Logger): () => void {
-  const failing = new Set<unknown>();
-  return () => {
-    for (const recorder of recorders) {
-      try {
-        recorder.flush();
-        failing.delete(recorder);
-      } catch (error) {
-        if (failing.size === 0) {
-          log.error("Cannot write statistics to the index, they stay in memory until it succeeds: {error}", { error });
+export function createFlush(recorders: readonly { flush(): void }[], log: Logger): FlushAll {
+  const failing = new Map<unknown, string>();
+  return {
+    flush() {
+      for (const recorder of recorders) {
+        try {
+          recorder.flush();
+          failing.delete(recorder);
+        } catch (error) {
+          if (failing.size === 0) {
+            log.error("Cannot write statistics to the index, they stay in memory until it succeeds: {error}", {
+              error,
+            });
+          }
+          failing.set(recorder, reasonOf(error));
         }
-        failing.add(recorder);
       }
-    }
+    },
+    problem: () => failing.values().next().value,
   };
 }
 

@@ -17,8 +17,9 @@ export interface PartialFolder {
   /**
    * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
    * Returns how many.
+   * @param dryRun removes nothing
    */
-  sweep(before: number): number;
+  sweep(before: number, dryRun?: boolean): number;
   /** Removes part files of unverified files that nobody writes. Returns how many. */
   removeUnverified(): number;
   /** Bytes of the part files that nobody writes just now. */
@@ -115,14 +116,14 @@ export function openPartialFolder(folder: string): PartialFolder {
         },
       };
     },
-    sweep(before) {
+    sweep(before, dryRun = false) {
       let swept = 0;
       for (const entry of readdirSync(folder)) {
         const path = `${folder}/${entry}`;
         // By ctime: one killed right before its rename has upstream's mtime already, and is whole.
         const changedAt = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? before;
         if (changedAt < before && !open.has(path)) {
-          rmSync(path, { force: true });
+          if (!dryRun) rmSync(path, { force: true });
           swept++;
         }
         countLeft(path, left.get(path)?.verified ?? true);

@@ -78,6 +78,12 @@ export function storeVolumes(location: string): readonly Volume[] {
   return findVolumes(location).map(({ path }) => readVolume(path));
 }
 
+/** Returns the file system of the index, where it is another than that of distfiles. */
+export function indexVolume(location: string): Volume | undefined {
+  const isShared = statSync(location).dev === statSync(existing(location, "distfiles")).dev;
+  return isShared ? undefined : readVolume(location);
+}
+
 /** Returns whether a file can be renamed from one folder into the other: tried, as a bind mount has the same device. */
 function canRename(from: string, to: string): boolean {
   const probe = `.probe-${crypto.randomUUID()}`;

@@ -156,7 +156,9 @@ test("the sweep takes old parts that nobody writes", async () => {
   writeFileSync(`${location}/partial/new`, "x");
   // As commit() leaves it for the moment before the rename.
   utimesSync(`${location}/partial/new`, 1, 1);
-  store.sweepParts(before);
+  expect(store.sweepParts(before, true)).toBe(1);
+  expect(readdirSync(`${location}/partial`).sort()).toEqual(["new", "old", "open"]);
+  expect(store.sweepParts(before)).toBe(1);
   expect(readdirSync(`${location}/partial`).sort()).toEqual(["new", "open"]);
   open.leave(false);
   await open.close();

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, fstatSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, fstatSync, lstatSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { copyFile, mkdir, opendir, rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
@@ -13,7 +13,7 @@ import { type FileName, isMirrorPath, parseFileName, STAGE_FOLDER } from "../dis
 import { codeOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
-import { type LeftBytes, MIRROR_PART } from "./partial-folder.ts";
+import { type LeftBytes, MIRROR_PART, openPartialFolder, type PartialFolder } from "./partial-folder.ts";
 import { openStages, STORE_FOLDERS, type Volume } from "./stages.ts";
 import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
@@ -55,8 +55,9 @@ export interface Store {
   /**
    * Removes part files that nobody writes and that nobody has touched since this instant, whatever their mtime.
    * Returns how many.
+   * @param dryRun removes nothing
    */
-  sweepParts(before: number): number;
+  sweepParts(before: number, dryRun?: boolean): number;
   /** Removes part files of unverified files that nobody writes. Returns how many. */
   removeUnverifiedParts(): number;
   /** Bytes of the part files that nobody writes just now. */
@@ -120,7 +121,7 @@ async function* scanFolder(
   onStray: (path: string) => void,
 ): AsyncIterable<NamedFile> {
   for await (const path of listFiles(`${location}/${folder}`)) {
-    if (path.startsWith(`${location}/${folder}/${STAGE_FOLDER}/`)) continue;
+    if (path.includes(`/${STAGE_FOLDER}/`, location.length)) continue;
     const name = nameAt(path.slice(location.length + 1));
     const file = name === undefined ? undefined : statFile(path);
     if (name !== undefined && file) yield { name, file };
@@ -145,6 +146,17 @@ async function removeEmptyFolders(folder: string, top: string): Promise<void> {
     // It holds other files.
   }
 }
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Other files are in it.
+  }
+}
+
+/** What a crash left of copies goes after a day. */
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** How often a folder is made again that went, being empty, before the file was in it. */
 const FOLDER_TRIES = 3;
@@ -179,9 +191,14 @@ export function openStore(location: string): Store {
     }
   }
 
-  /** Copies the part to the file system of its final place: something was mounted there since the start. */
-  async function moveCopy(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
-    const copy = stages.renew(name).open(`copy-${crypto.randomUUID()}`, () => false);
+  /** Copies the part into a folder from which a rename reaches its final place. */
+  async function moveCopyFrom(
+    stage: PartialFolder,
+    part: PartFile,
+    path: string,
+    modifiedAt: number,
+  ): Promise<StoredFile> {
+    const copy = stage.open(`copy-${crypto.randomUUID()}`, () => false);
     try {
       await copyFile(`/proc/self/fd/${part.fd}`, `/proc/self/fd/${copy.fd}`);
       const isNew = await moveInto(copy, path, modifiedAt);
@@ -190,6 +207,25 @@ export function openStore(location: string): Store {
     } finally {
       copy.leave(false);
       await copy.close();
+    }
+  }
+
+  /** Copies the part to the file system of its final place, where no rename leads from its own. */
+  async function moveCopy(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
+    try {
+      // Something was mounted over the whole folder since the start.
+      return await moveCopyFrom(stages.renew(name), part, path, modifiedAt);
+    } catch (error) {
+      if (codeOf(error) !== "EXDEV") throw error;
+    }
+    // Something is mounted below it, such as on one of the folders HH.
+    const beside = `${dirname(path)}/${STAGE_FOLDER}`;
+    try {
+      const stage = openPartialFolder(beside);
+      stage.sweep(Date.now() - DAY_MS);
+      return await moveCopyFrom(stage, part, path, modifiedAt);
+    } finally {
+      removeIfEmpty(beside);
     }
   }
 
@@ -240,7 +276,7 @@ export function openStore(location: string): Store {
     scan: (onStray) => scanStore(location, onStray),
     volumes: stages.volumes,
     volumeOf: stages.volumeOf,
-    sweepParts: (before) => sum(stages.all().map((stage) => stage.sweep(before))),
+    sweepParts: (before, dryRun) => sum(stages.all().map((stage) => stage.sweep(before, dryRun))),
     removeUnverifiedParts: () => sum(stages.all().map((stage) => stage.removeUnverified())),
     leftPartBytes() {
       const left = stages.all().map((stage) => stage.leftBytes());
