@@ -193,15 +193,20 @@ export function createVerify(deps: VerifyDeps): Verify {
     async all({ repair, bytesPerSecond, signal = new AbortController().signal, onProgress }) {
       const rateLimit = createRateLimit(() => bytesPerSecond, clock);
       const counts = { files: 0, bytes: 0, stale: 0, unverified: 0, missing: 0 };
+      const seen = { files: 0, bytes: 0 };
       const bad: BadFile[] = [];
       const [totalFiles, totalBytes] = [rows.count(), rows.bytes()];
       for await (const { name, size } of everyRow()) {
         const outcome = await one(name, repair, rateLimit, signal);
-        counts.files++;
-        counts.bytes += size;
+        seen.files++;
+        seen.bytes += size;
+        if (outcome !== "missing") {
+          counts.files++;
+          counts.bytes += size;
+        }
         if (typeof outcome === "object") bad.push(outcome);
         else if (outcome === "stale" || outcome === "unverified" || outcome === "missing") counts[outcome]++;
-        onProgress?.({ ...counts, totalFiles, totalBytes, bad: bad.length, file: name });
+        onProgress?.({ ...seen, totalFiles, totalBytes, bad: bad.length, file: name });
       }
       return { ...counts, bad };
     },

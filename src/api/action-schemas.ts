@@ -85,7 +85,7 @@ export const CleanReportSchema = v.object({
     v.description("the first 10,000, in the order removed"),
   ),
   in_use: v.pipe(count, v.description("selected but kept because they were in use")),
-  part_files: v.pipe(count, v.description("abandoned part files removed")),
+  part_files: v.pipe(count, v.description("abandoned part files removed, or that would be")),
   before: diskUsage,
   after: diskUsage,
   over_limit_bytes: v.pipe(

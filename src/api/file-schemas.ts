@@ -12,9 +12,9 @@ export const StoredFileSchema = v.object({
   uses: count,
   source: v.pipe(v.nullable(v.string()), v.description("URL of the last download; null if the file was found on disk")),
   verification: v.pipe(
-    v.picklist(["verified", "unverified", "stale"]),
+    v.picklist(["verified", "unverified", "stale", "damaged"]),
     v.description(
-      "matches a hash in a Manifest, has none to be compared with, or was replaced in the Manifests by other content",
+      "matches a hash in a Manifest, has none to be compared with, was replaced in the Manifests by other content, or was changed on disk",
     ),
   ),
 });

@@ -23,7 +23,7 @@ export const ProblemSchema = v.object({
 /** Requests for files, by outcome. */
 const requestCounts = {
   requests: v.pipe(count, v.description("all requests for files")),
-  hits: v.pipe(count, v.description("served from the store")),
+  hits: v.pipe(count, v.description("GET served from the store")),
   misses: v.pipe(count, v.description("fetched for this request")),
   joined: v.pipe(count, v.description("served from a download that another request had started")),
   absent: v.pipe(count, v.description("404: no source has the file")),
@@ -74,7 +74,7 @@ export const StatusSchema = v.object({
     scanned: v.boolean(),
     synced_bytes: v.pipe(bytes, v.description("size of those synced from URLs")),
   }),
-  mirrors: v.object({ configured: count, down: count }),
+  mirrors: v.object({ configured: count, down: v.pipe(count, v.description("unavailable, or asked to wait")) }),
 });
 
 export const UpstreamRequestSchema = v.object({
@@ -108,7 +108,7 @@ export const FailureSchema = v.object({
   file: v.string(),
   kind: v.picklist(FAILURE_KINDS),
   reason: v.pipe(v.string(), v.description("each source with its error, and the packages that list the file")),
-  count: v.pipe(count, v.description("consecutive failures")),
+  count: v.pipe(count, v.description("failures of this kind")),
   first_at: instant,
   last_at: instant,
 });

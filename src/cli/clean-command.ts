@@ -24,7 +24,7 @@ function summary({ files, bytes, dry_run, before, after }: CleanReport): string 
 }
 
 function render(report: CleanReport, paint: Output["paint"]): string {
-  const { removed, files, in_use, part_files, over_limit_bytes, over_limit_files } = report;
+  const { removed, files, in_use, part_files, over_limit_bytes, over_limit_files, dry_run } = report;
   const lines: string[] = [];
   const shown = removed.slice(0, MAX_SHOWN);
   const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
@@ -35,8 +35,9 @@ function render(report: CleanReport, paint: Output["paint"]): string {
     lines.push("");
   }
   if (files > 0) lines.push(summary(report));
-  else if (over_limit_bytes + over_limit_files === 0) lines.push("Nothing to remove: the store is within its limits.");
-  if (part_files > 0) lines.push(`${plural(part_files, "abandoned part file")} removed.`);
+  else if (over_limit_bytes + over_limit_files + part_files === 0)
+    lines.push("Nothing to remove: the store is within its limits.");
+  if (part_files > 0) lines.push(`${plural(part_files, "abandoned part file")} ${dry_run ? "would be " : ""}removed.`);
   if (in_use > 0) lines.push(`${plural(in_use, "file")} kept: requested a moment ago.`);
   if (over_limit_bytes > 0) {
     const size = formatBytes(over_limit_bytes);

@@ -16,7 +16,15 @@ function conclusion({ bad, repair }: VerifyReport, paint: Output["paint"]): stri
   if (bad.length === 0) return paint("green", "No bad files.");
   const left = bad.filter(({ outcome }) => outcome === "unrepaired").length;
   const found = plural(bad.length, "bad file");
-  if (left === 0) return paint("yellow", `${found}, all repaired.`);
+  if (left === 0) {
+    const removed = bad.filter(({ outcome }) => outcome === "removed").length;
+    const refetched = bad.length - removed;
+    const done = [
+      ...(refetched > 0 ? [`${formatCount(refetched)} fetched again`] : []),
+      ...(removed > 0 ? [`${formatCount(removed)} removed`] : []),
+    ];
+    return paint("yellow", `${found}: ${done.join(", ")}.`);
+  }
   return paint(
     "red",
     repair ? `${found}, ${formatCount(left)} not repaired.` : `${found}, no longer served: run verify --repair.`,
@@ -24,7 +32,7 @@ function conclusion({ bad, repair }: VerifyReport, paint: Output["paint"]): stri
 }
 
 function render(report: VerifyReport, paint: Output["paint"]): string {
-  const { files, bytes, duration_ms, bad, stale, unverified } = report;
+  const { files, bytes, duration_ms, bad, stale, unverified, missing } = report;
   const rows = bad.map(({ name, size, problem, outcome }) => [
     name,
     formatBytes(size).padStart(8),
@@ -39,6 +47,7 @@ function render(report: VerifyReport, paint: Output["paint"]): string {
     ...(unverified > 0
       ? [`${plural(unverified, "file")} intact, but unverified: in no Manifest, or in one without a usable hash.`]
       : []),
+    ...(missing > 0 ? [`${plural(missing, "file")} of the index not found on disk.`] : []),
     conclusion(report, paint),
   ].join("\n");
 }

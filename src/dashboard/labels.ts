@@ -150,6 +150,7 @@ const VERIFICATION_LABELS: Readonly<Record<Verification, readonly [Tone, string]
   verified: ["good", "matches the Manifest"],
   unverified: ["idle", "not verified against a Manifest"],
   stale: ["warn", "outdated, the Manifests list other content"],
+  damaged: ["bad", "damaged on disk"],
 };
 
 export function verificationLabel(verification: Verification): readonly [Tone, string] {

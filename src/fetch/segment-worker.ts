@@ -70,9 +70,7 @@ async function requestSegment(
     const { source, record } = worker;
     const range = { offset: segment.position, end: segment.end };
     const cancelled = AbortSignal.any([assembly.stop, controller.signal]);
-    const opened = await openResponse(assembly, { source, record, range }, clock, cancelled);
-    noteResponse(assembly, opened);
-    return opened;
+    return await openResponse(assembly, { source, record, range }, clock, cancelled);
   } finally {
     clearInterval(timer);
   }
@@ -141,6 +139,7 @@ export async function runSegmentWorker(
         worker.retired = true;
         return;
       }
+      noteResponse(assembly, opened);
       await receiveSegment(assembly, worker, segment, opened, scheduler, clock);
     } finally {
       opened?.response.close();

@@ -3,7 +3,13 @@
  * so many a second have lines of their own.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
-import { countedAs, failureOf, type ResponseOutcome, type ResponseRecorder } from "../distfile/response-outcome.ts";
+import {
+  type CountedOutcome,
+  countedAs,
+  failureOf,
+  type ResponseOutcome,
+  type ResponseRecorder,
+} from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import { noun } from "../lib/format.ts";
 import { createLineLimit } from "../lib/line-limit.ts";
@@ -47,6 +53,14 @@ function isCostly(outcome: ResponseOutcome): boolean {
   return outcome.kind === "forwarded" || outcome.kind === "head";
 }
 
+/** Returns what an answer counts as: who asked for headers alone, or for a part that is not there, got no file. */
+function countOf(method: string, { outcome, response }: Answer): CountedOutcome {
+  const counted = countedAs(outcome);
+  const isFile = counted === "hit" || counted === "miss" || counted === "joined";
+  const isEmpty = method === "HEAD" || response.status === 412 || response.status === 416;
+  return isFile && isEmpty ? "other" : counted;
+}
+
 export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps): RequestLog {
   const hitLines = createLineLimit(MAX_HIT_LINES, clock, (hits, bytes) => {
     const text = `${hits} more ${noun(hits, "hit")}, ${bytes} ${noun(bytes, "byte")}: only ${MAX_HIT_LINES} hits a second have their own lines`;
@@ -66,7 +80,7 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const { client, startedAt } = request;
     const method = shown(request.method);
     const { bytes, brokenOff } = sent;
-    recorder.end({ client, outcome: countedAs(answer.outcome), bytes, firstByteMs });
+    recorder.end({ client, outcome: countOf(request.method, answer), bytes, firstByteMs });
     const failure = failureOf(answer.outcome, brokenOff);
     if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure.kind, failure.reason);
     if (!hasLine(answer.outcome, startedAt, bytes)) return;

@@ -44,6 +44,7 @@ export function describeFailure(row: FailureRow): Failure {
 
 /** Compares the digest computed when the file was stored with the Manifests. */
 function verificationOf(row: FileRow, wanted: readonly WantedBy[]): Verification {
+  if (row.badStamp !== null) return "damaged";
   const computed = digestsOfRow(row);
   if (wanted.length === 0 || !computed) return "unverified";
   const comparisons = wanted.map(({ entry }) => compareDigests(entry, computed));
@@ -68,6 +69,7 @@ const STORED: Readonly<Record<Verification, string>> = {
   verified: "Stored, and its digest matches the Manifest.",
   unverified: "Stored, but not verified against a Manifest.",
   stale: "Stored, but the Manifests now list other content: the next request downloads it.",
+  damaged: "Stored, but its bytes were changed on disk: it is sent to nobody, and the next request downloads it again.",
 };
 
 const REMOVED: Readonly<Record<Removal["reason"], string>> = {
@@ -79,21 +81,33 @@ const REMOVED: Readonly<Record<Removal["reason"], string>> = {
 /** Packages shown of those that want one file. */
 const MAX_PACKAGES = 100;
 
+function timeOf(instant: string | null | undefined): number {
+  return instant ? Date.parse(instant) : Number.NEGATIVE_INFINITY;
+}
+
 /** Explains why the file is or is not stored. */
 function summarise(
   details: Omit<FileDetails, "summary">,
   repositoriesScanned: boolean,
   removal: Removal | undefined,
 ): string {
-  const { stored, download, packages, failures } = details;
+  const { stored, download, packages, failures, fetch_history: downloads } = details;
   if (download) return "Downloading now.";
   if (stored) return STORED[stored.verification];
-  const [last] = failures;
-  if (removal && !(last && Date.parse(last.last_at) > removal.at)) {
+  const failedAt = timeOf(failures[0]?.last_at);
+  const last = downloads.find(({ ended_at: endedAt }) => endedAt !== null);
+  const lastAt = timeOf(last?.ended_at);
+  if (removal && removal.at >= Math.max(failedAt, lastAt)) {
     return `Not stored: clean-up removed it ${REMOVED[removal.reason]} at ${iso(removal.at)}. The next request downloads it again.`;
   }
-  if (last) return "Not stored: the last download failed.";
-  if (packages.length > 0) return "Not stored: it has not been requested yet.";
+  if (last?.outcome === "passed-through" && lastAt >= failedAt) {
+    return "Not stored: the last download was sent to its clients without being stored.";
+  }
+  if (last?.outcome === "stored" && lastAt >= failedAt) {
+    return "Not stored: it was removed since the last download, but not by clean-up. The next request downloads it again.";
+  }
+  if (failures.length > 0) return "Not stored: the last download failed.";
+  if (packages.length > 0) return "Not stored: it has not been downloaded since the server started.";
   return repositoriesScanned
     ? "Not stored, and not listed in any ebuild repository."
     : "Not stored. The ebuild repositories are still being scanned.";

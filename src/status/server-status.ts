@@ -172,7 +172,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
       },
       mirrors: {
         configured: configured.length,
-        down: configured.filter(({ circuit }) => circuit !== "closed").length,
+        down: configured.filter(({ circuit }) => circuit === "open" || circuit === "waiting").length,
       },
     };
   }
