@@ -279,7 +279,8 @@ export function compose(parts: Parts): Server {
   let draining = false;
   const unavailableReason = () => (draining ? "shutting down" : undefined);
   const memory = createFlush([composedStore.clockWatch, rows, hosts, stats], log);
-  const indexProblem = () => index.refused ?? memory.problem();
+  const indexProblem = () =>
+    index.refused === undefined ? memory.problem() : `${index.refused}, until the next start`;
   const degradedReason = joinReasons(
     composedStore.degradedReason,
     configuredRepositories.unverifiedReason,
