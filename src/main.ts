@@ -23,7 +23,7 @@ const userAgent = `portcache/${version} (+${homepage})`;
 /** Returns where a folder of resources is: beside this file in the executable, elsewhere in the source tree. */
 function resourceFolder(name: string, inSourceTree: string): string {
   const inExecutable = `${import.meta.dir}/${name}`;
-  return existsSync(inExecutable) ? inExecutable : `${import.meta.dir}/..${inSourceTree}`;
+  return existsSync(inExecutable) ? inExecutable : `${import.meta.dir}/../${inSourceTree}`;
 }
 
 function resources(load: () => LoadedConfig): Resources {

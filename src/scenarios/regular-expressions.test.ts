@@ -155,6 +155,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   ],
   "src/index/file-list.ts": [[/[\\%_]/g, "", "%", ""]],
   "src/lib/error-reason.ts": [
+    [/"([^"]*)"$/, "", '"a', "!"],
     [/^SQLITE_[A-Z]+/, "SQLITE_", "A", ""],
     [/^E[A-Z0-9]+: /, "E", "A", ""],
     [/, \w+ '/, "", ", a", ""],
@@ -187,6 +188,14 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/mirrors/mirrors.ts": [[/[!'()*]/g, "", "(", ""]],
   "src/repos/discover.ts": [[/^\w[\w-]*$/, "", "a", "!"]],
   "src/repos/ebuilds.ts": [[/^\d[\w.-]*$/, "", "0", "!"]],
+  "src/repos/evaluate.ts": [
+    [
+      /(?:Cannot allocate memory|Resource temporarily unavailable|No space left on device|Too many open files in system|Input\/output error|Stale file handle|Disk quota exceeded)|\.eclass: Permission denied/,
+      "",
+      "No space left on devicE",
+      "",
+    ],
+  ],
   "src/repos/formats/ebuild-eapi.ts": [
     [/^[ \t]*(?:#.*)?$/, "", " ", "!"],
     [/^[ \t]*EAPI=(['"]?)([A-Za-z0-9+_.-]*)\1[ \t]*(?:[ \t]#.*)?$/, "EAPI=1", " ", "!"],
@@ -291,7 +300,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/[\0\r]/g, "", "\r", ""],
     [/^[ \t]*([0-9a-f]{1,12})[ \t]*(?:;|$)/i, "", " ", "!"],
   ],
-  "src/upstream/host-gate.ts": [[/^\d+$/, "", "0", "!"]],
+  "src/upstream/host-gate.ts": [[/^\d+(?:\s*,\s*\d+)*$/, "", "0 , ", "!", MAX_FIELD_CHARACTERS]],
   "src/upstream/redirect.ts": [
     [/[\\|^`{}]/g, "", "\\", "", MAX_FIELD_CHARACTERS],
     [/\/(?:%2e|\.%2e|%2e\.|%2e%2e)(?=[/?#]|$)/gi, "", "/%2e", "", MAX_FIELD_CHARACTERS],
