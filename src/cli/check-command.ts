@@ -15,7 +15,7 @@ import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
-import { indexVolume, storeVolumes, type Volume } from "../store/stages.ts";
+import { indexVolume, storeVolumes, type Volume } from "../store/partial-folders.ts";
 import { alignColumns, type Output } from "./output.ts";
 
 interface ShownSetting {

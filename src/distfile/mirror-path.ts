@@ -14,7 +14,7 @@ export type FileName = DistfileName | MirrorPath;
 export const MIRROR_FOLDERS = ["snapshots", "releases", "experimental"] as const;
 
 /** Folder of files coming in beside those that are stored, where partial/ is on another file system; no mirror file's path. */
-export const STAGE_FOLDER = ".partial";
+export const PARTIAL_FOLDER = ".partial";
 
 /** In bytes of UTF-8: the store's own path comes before it, and PATH_MAX is 4096. */
 const MAX_PATH_BYTES = 1024;
@@ -31,7 +31,7 @@ export function isMirrorPath(name: FileName): name is MirrorPath {
 /** Returns whether a mirror can have a file there. */
 function isPath(text: string): text is MirrorPath {
   const [first = "", ...rest] = text.split("/");
-  const isBelow = rest.length > 0 && rest[0] !== STAGE_FOLDER && MIRROR_FOLDERS.some((folder) => folder === first);
+  const isBelow = rest.length > 0 && rest[0] !== PARTIAL_FOLDER && MIRROR_FOLDERS.some((folder) => folder === first);
   if (!isBelow || !rest.every((segment) => parseDistfileName(segment) !== undefined)) return false;
   return !text.includes("\\") && Buffer.byteLength(text) <= MAX_PATH_BYTES;
 }

@@ -15,7 +15,7 @@ export interface WantedBy {
 
 /** Of one repository; a name has hardly ever a second one. Each is fetched in turn, so that a repository must not have any number. */
 const MAX_CONTENTS = 4;
-/** Packages that people are told of. */
+/** How many packages are named to people at most. */
 const MAX_NAMED = 20;
 
 /** Returns the different contents that packages want, first repository first; of each repository no more than four. */

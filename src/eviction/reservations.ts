@@ -5,7 +5,7 @@
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { Reservation, RoomRequest } from "../distfile/reservation.ts";
 import type { LeftBytes } from "../store/partial-folder.ts";
-import type { Volume } from "../store/stages.ts";
+import type { Volume } from "../store/partial-folders.ts";
 import {
   INODES_PER_FILE,
   isSameLimit,

@@ -50,7 +50,7 @@ export interface Parallelism {
   advise(leftBytes: number, throughputs: readonly ThroughputMeter[]): Advice;
   /** Notes that other sources have joined. */
   begun(): void;
-  /** Whether the speed of all together has been judged. */
+  /** Whether the speed of all together has been compared with that of the first alone. */
   readonly settled: boolean;
   /** Whether other sources have joined at all. */
   readonly shared: boolean;

@@ -25,7 +25,7 @@ const PIECES_PER_TURN = 100;
 
 export function createPieceSize(): PieceSize {
   let readers = 0;
-  const turns = createTurns(PIECES_PER_TURN);
+  const turns = createEventLoopTurns(PIECES_PER_TURN);
   const areFew = () => readers * MAX_PIECE_BYTES <= ALL_PIECES_BYTES;
   return {
     turn: () => (areFew() ? undefined : turns()),
@@ -45,7 +45,7 @@ export function createPieceSize(): PieceSize {
   };
 }
 
-import { createTurns } from "../lib/turn.ts";
+import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 
 /** Reads at most that many bytes of the file from there on; none where they can't be had. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;

@@ -47,7 +47,7 @@ const STEPS = 3;
 /** Changing the source has its price, and what others have shown is no promise. */
 const TIMES_SLOWER = 3;
 
-/** How soon a transfer is judged, and how much longer than at other sources it may take. */
+/** How soon a transfer is compared with other sources, and how much longer than there it may take. */
 export interface SlownessLimit {
   readonly stepMs: number;
   readonly graceMs: number;

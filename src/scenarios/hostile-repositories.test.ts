@@ -1,5 +1,5 @@
 /**
- * Tests repositories whose authors mean ill, through the whole server: what they may cost this server and other hosts is bounded,
+ * Tests hostile repositories, through the whole server: what they may cost this server and other hosts is bounded,
  * and nothing is read through a link out of one.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";

@@ -9,7 +9,7 @@ import type { Config } from "../config/schema.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { storeHolder } from "../store/lock.ts";
-import { storeFolders } from "../store/stages.ts";
+import { storeFolders } from "../store/partial-folders.ts";
 
 /** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
 export function listenAddress(address: string): string {

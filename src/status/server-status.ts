@@ -26,7 +26,7 @@ import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { DiscoveredRepositories } from "../repos/discover.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 import { syncedBytes } from "../repos/sync/versions.ts";
-import { storeVolumes } from "../store/stages.ts";
+import { storeVolumes } from "../store/partial-folders.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createFileReport, describeFailure } from "./file-report.ts";

@@ -3,7 +3,7 @@
  */
 import type { Status } from "../api/schemas.ts";
 import { minFreeInodes } from "../eviction/policy.ts";
-import type { Volume } from "../store/stages.ts";
+import type { Volume } from "../store/partial-folders.ts";
 
 /** @param volumes that of distfiles first */
 export function spaceOf(

@@ -11,8 +11,8 @@ import { createStatistics, ZEROS } from "../index/statistics.ts";
 import { systemClock } from "../lib/clock.ts";
 import { syncedBytes } from "../repos/sync/versions.ts";
 import { isStoreLocked } from "../store/lock.ts";
+import { storeVolumes } from "../store/partial-folders.ts";
 import { requireStore } from "../store/require-store.ts";
-import { storeVolumes } from "../store/stages.ts";
 import { spaceOf } from "./space.ts";
 import { totalsOf } from "./totals.ts";
 

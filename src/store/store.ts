@@ -9,12 +9,12 @@ import { existsSync, fstatSync, lstatSync, readFileSync, renameSync, rmdirSync, 
 import { copyFile, mkdir, opendir, rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatLayoutConf, type Layout, standardFolder } from "../distfile/layout.ts";
-import { type FileName, isMirrorPath, parseFileName, STAGE_FOLDER } from "../distfile/mirror-path.ts";
+import { type FileName, isMirrorPath, PARTIAL_FOLDER, parseFileName } from "../distfile/mirror-path.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
 import { type LeftBytes, MIRROR_PART, openPartialFolder, type PartialFolder } from "./partial-folder.ts";
-import { openStages, STORE_FOLDERS, type Volume } from "./stages.ts";
+import { openPartialFolders, STORE_FOLDERS, type Volume } from "./partial-folders.ts";
 import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";
@@ -121,7 +121,7 @@ async function* scanFolder(
   onStray: (path: string) => void,
 ): AsyncIterable<NamedFile> {
   for await (const path of listFiles(`${location}/${folder}`)) {
-    if (path.includes(`/${STAGE_FOLDER}/`, location.length)) continue;
+    if (path.includes(`/${PARTIAL_FOLDER}/`, location.length)) continue;
     const name = nameAt(path.slice(location.length + 1));
     const file = name === undefined ? undefined : statFile(path);
     if (name !== undefined && file) yield { name, file };
@@ -163,7 +163,7 @@ const FOLDER_TRIES = 3;
 
 /** @throws {Error} with a code such as EACCES where the folders cannot be made */
 export function openStore(location: string): Store {
-  const stages = openStages(location);
+  const partialFolders = openPartialFolders(location);
   announceLayout(`${location}/distfiles/layout.conf`);
   /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
   const leaving = new Map<string, Promise<void>>();
@@ -193,12 +193,12 @@ export function openStore(location: string): Store {
 
   /** Copies the part into a folder from which a rename reaches its final place. */
   async function moveCopyFrom(
-    stage: PartialFolder,
+    folder: PartialFolder,
     part: PartFile,
     path: string,
     modifiedAt: number,
   ): Promise<StoredFile> {
-    const copy = stage.open(`copy-${crypto.randomUUID()}`, () => false);
+    const copy = folder.open(`copy-${crypto.randomUUID()}`, () => false);
     try {
       await copyFile(`/proc/self/fd/${part.fd}`, `/proc/self/fd/${copy.fd}`);
       const isNew = await moveInto(copy, path, modifiedAt);
@@ -214,16 +214,16 @@ export function openStore(location: string): Store {
   async function moveCopy(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
     try {
       // Something was mounted over the whole folder since the start.
-      return await moveCopyFrom(stages.renew(name), part, path, modifiedAt);
+      return await moveCopyFrom(partialFolders.renew(name), part, path, modifiedAt);
     } catch (error) {
       if (codeOf(error) !== "EXDEV") throw error;
     }
     // Something is mounted below it, such as on one of the folders HH.
-    const beside = `${dirname(path)}/${STAGE_FOLDER}`;
+    const beside = `${dirname(path)}/${PARTIAL_FOLDER}`;
     try {
-      const stage = openPartialFolder(beside);
-      stage.sweep(Date.now() - DAY_MS);
-      return await moveCopyFrom(stage, part, path, modifiedAt);
+      const folder = openPartialFolder(beside);
+      folder.sweep(Date.now() - DAY_MS);
+      return await moveCopyFrom(folder, part, path, modifiedAt);
     } finally {
       removeIfEmpty(beside);
     }
@@ -234,7 +234,7 @@ export function openStore(location: string): Store {
     // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
     // it is asked for next: no client has to wait for that.
     settleFolders(isNew ? [folder, dirname(folder)] : [folder]);
-    // What lies at the path by now may be somebody else's.
+    // The file at the path may be somebody else's by now.
     return describe(path, fstatSync(part.fd, { bigint: true }));
   }
 
@@ -254,8 +254,8 @@ export function openStore(location: string): Store {
     },
     lookProblem: (name) => lookProblem(pathOf(name)),
     isSame: (file) => statFile(file.path)?.stamp === file.stamp,
-    openPart: (name, resume, verified) => stages.of(name).open(partName(name), resume, verified),
-    openNamelessPart: () => stages.distfiles().openNameless(),
+    openPart: (name, resume, verified) => partialFolders.of(name).open(partName(name), resume, verified),
+    openNamelessPart: () => partialFolders.distfiles().openNameless(),
     async commit(part, name, modifiedAt) {
       const path = pathOf(name);
       await leaving.get(path)?.catch(() => undefined);
@@ -274,14 +274,14 @@ export function openStore(location: string): Store {
       return gone;
     },
     scan: (onStray) => scanStore(location, onStray),
-    volumes: stages.volumes,
-    volumeOf: stages.volumeOf,
-    sweepParts: (before, dryRun) => sum(stages.all().map((stage) => stage.sweep(before, dryRun))),
-    removeUnverifiedParts: () => sum(stages.all().map((stage) => stage.removeUnverified())),
+    volumes: partialFolders.volumes,
+    volumeOf: partialFolders.volumeOf,
+    sweepParts: (before, dryRun) => sum(partialFolders.all().map((folder) => folder.sweep(before, dryRun))),
+    removeUnverifiedParts: () => sum(partialFolders.all().map((folder) => folder.removeUnverified())),
     leftPartBytes() {
-      const left = stages.all().map((stage) => stage.leftBytes());
+      const left = partialFolders.all().map((folder) => folder.leftBytes());
       return { all: sum(left.map(({ all }) => all)), unverified: sum(left.map(({ unverified }) => unverified)) };
     },
-    leftPartBytesOf: (name) => stages.of(name).leftBytesOf(partName(name)),
+    leftPartBytesOf: (name) => partialFolders.of(name).leftBytesOf(partName(name)),
   };
 }

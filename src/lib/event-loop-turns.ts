@@ -7,7 +7,7 @@
  * resolves in a later turn, first come, first served.
  * @param pieces how many pieces of work are done in one turn
  */
-export function createTurns(pieces: number): () => Promise<void> | undefined {
+export function createEventLoopTurns(pieces: number): () => Promise<void> | undefined {
   const waiting: (() => void)[] = [];
   let left = pieces;
   let scheduled = false;

@@ -3,7 +3,7 @@
  * mount, beside the folder's files in `.partial`. A file gets its final name by rename(2), which never crosses a mount.
  */
 import { mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
-import { type FileName, isMirrorPath, MIRROR_FOLDERS, STAGE_FOLDER } from "../distfile/mirror-path.ts";
+import { type FileName, isMirrorPath, MIRROR_FOLDERS, PARTIAL_FOLDER } from "../distfile/mirror-path.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { openPartialFolder, type PartialFolder } from "./partial-folder.ts";
@@ -23,7 +23,7 @@ export interface Volume {
   readonly totalInodes: number;
 }
 
-export interface Stages {
+export interface PartialFolders {
   /** Returns the folder of files coming in from which this name can be reached by a rename. */
   of(name: FileName): PartialFolder;
   /** Finds that folder again, after a rename that crossed a mount all the same. */
@@ -101,19 +101,19 @@ function canRename(from: string, to: string): boolean {
 }
 
 /** @throws {Error} with a code such as EACCES where a folder cannot be made */
-export function openStages(location: string): Stages {
+export function openPartialFolders(location: string): PartialFolders {
   const partial = `${location}/partial`;
   const opened = new Map<string, PartialFolder>();
-  const stages = new Map<StoreFolder, PartialFolder>();
+  const current = new Map<StoreFolder, PartialFolder>();
 
   function open(path: string): PartialFolder {
-    const stage = opened.get(path) ?? openPartialFolder(path);
-    opened.set(path, stage);
-    return stage;
+    const partialFolder = opened.get(path) ?? openPartialFolder(path);
+    opened.set(path, partialFolder);
+    return partialFolder;
   }
 
   function find(folder: StoreFolder): PartialFolder {
-    const beside = `${location}/${folder}/${STAGE_FOLDER}`;
+    const beside = `${location}/${folder}/${PARTIAL_FOLDER}`;
     const isReached = canRename(partial, existing(location, folder));
     // What was left there before a mount changed is swept like the rest.
     if (exists(beside)) open(beside);
@@ -121,22 +121,22 @@ export function openStages(location: string): Stages {
   }
 
   function renewFolder(folder: StoreFolder): PartialFolder {
-    const stage = find(folder);
-    stages.set(folder, stage);
-    return stage;
+    const partialFolder = find(folder);
+    current.set(folder, partialFolder);
+    return partialFolder;
   }
 
   mkdirSync(`${location}/distfiles`, { recursive: true });
   open(partial);
   for (const folder of STORE_FOLDERS) renewFolder(folder);
 
-  const stageOf = (folder: StoreFolder) => stages.get(folder) ?? open(partial);
+  const partialFolderOf = (folder: StoreFolder) => current.get(folder) ?? open(partial);
   /** The indexes in volumes(), as last looked at. */
   const indexes = new Map<StoreFolder, number>();
 
   return {
-    of: (name) => stageOf(storeFolderOf(name)),
-    distfiles: () => stageOf("distfiles"),
+    of: (name) => partialFolderOf(storeFolderOf(name)),
+    distfiles: () => partialFolderOf("distfiles"),
     renew: (name) => renewFolder(storeFolderOf(name)),
     all: () => [...opened.values()],
     volumes() {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { createTurns } from "./turn.ts";
+import { createEventLoopTurns } from "./event-loop-turns.ts";
 
 test("only so many pieces of work are done in one turn of the event loop, first come, first served", async () => {
-  const turns = createTurns(3);
+  const turns = createEventLoopTurns(3);
   const done: number[] = [];
   async function work(number: number): Promise<void> {
     await turns();
