@@ -104,3 +104,19 @@ need_promtool() {
   ((status == 0)) || say "cannot install promtool"
   return "$status"
 }
+
+# apt_sources: sets $debian_suite, $debian_sources and $apt_options for mmdebstrap: this machine's own where it is a Debian of that
+# suite, whose packages may come by a local mirror or proxy.
+# shellcheck disable=SC2034 # for the scripts
+apt_sources() {
+  local file
+  debian_suite=bookworm debian_sources=() apt_options=()
+  # shellcheck source=/dev/null
+  [[ $(. /etc/os-release && printf %s "${VERSION_CODENAME-}") = "$debian_suite" ]] || return 0
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+    [[ ! -s $file ]] || debian_sources+=("$file")
+  done
+  for file in /etc/apt/apt.conf.d/*; do
+    if grep -q '^Acquire' "$file"; then apt_options+=("--aptopt=$file"); fi
+  done
+}
