@@ -67,7 +67,7 @@ async function runCommand(invocation: Invocation): Promise<number> {
   const context = { invocation, loaded, resources: resources(load), output };
   const run: Readonly<Record<Exclude<CommandName, "setup">, () => Promise<number>>> = {
     serve: () => runServer(loaded, load),
-    check: async () => (await import("./cli/check-command.ts")).check(loaded, json, output),
+    check: async () => (await import("./cli/check-command.ts")).check(loaded, env["PATH"], json, output),
     resolve: async () => (await import("./cli/resolve-command.ts")).resolve(loaded, operands, userAgent, json, output),
     mirrors: async () => (await import("./cli/mirrors-command.ts")).mirrors(loaded, json, output, Date.now()),
     client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output),

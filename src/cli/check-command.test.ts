@@ -1,5 +1,15 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
@@ -23,13 +33,13 @@ for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "metadata/
 writeFileSync(`${repository}/profiles/repo_name`, "testing\n");
 writeFileSync(`${repository}/app-misc/metadata.xml`, "");
 
-async function run(settings: Record<string, string>, json = true) {
+async function run(settings: Record<string, string>, json = true, file?: string, path = process.env["PATH"]) {
   const overrides = Object.entries({
     "repo.repos": repository,
     "storage.location": `${folder}/store`,
     ...settings,
   }).map(([path, given]) => ({ path, given, flag: "--set" }));
-  const loaded = loadConfig({ env: {}, defaultFile: `${folder}/absent.toml`, overrides });
+  const loaded = loadConfig({ env: {}, file, defaultFile: `${folder}/absent.toml`, overrides });
   let text = "";
   const output: Output = {
     out: (line) => {
@@ -38,7 +48,7 @@ async function run(settings: Record<string, string>, json = true) {
     err: () => undefined,
     paint: (_style, painted) => painted,
   };
-  const code = await check(loaded, json, output);
+  const code = await check(loaded, path, json, output);
   return { code, text, report: json ? JSON.parse(text) : undefined };
 }
 
@@ -106,6 +116,19 @@ test("each problem is reported, and the exit code is 1", async () => {
     [{ "storage.min_free": "100TiB" }, "nothing can be stored"],
     [{ "storage.location": `${folder}/dangling` }, "is a link to /nowhere, which is not there"],
     [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
+    [
+      { "fetcher.mirrors": "https://a.test/gentoo/distfiles/" },
+      "fetcher.mirrors: expected https://a.test/gentoo, to which distfiles/ is added",
+    ],
+    [
+      { "fetcher.mirrors": "https://a.test http://A.test:80 http://a.test/" },
+      "each mirror once, got http://a.test/ again",
+    ],
+    [{ "fetcher.mirrors": "http://127.0.0.1:8123", "server.port": "8123" }, "is this server itself"],
+    [{ "fetcher.mirrors": "http://[::1]:8123/", "server.port": "8123" }, "is this server itself"],
+    [{ "repo.repos": "file:///nowhere/x.git" }, "cannot be cloned: there is no such folder"],
+    [{ "storage.memory": "900TiB" }, "storage.memory: expected less than the machine's memory"],
+    [{ "storage.location": "/proc/store" }, "The disk of /proc has 0MiB in total"],
     [{ "storage.location": `${folder}/file/store` }, "cannot be written"],
     [{ "server.tls_cert": `${folder}/no.pem`, "server.tls_key": `${folder}/file` }, "server.tls_cert"],
     [{ "server.tls_cert": `${folder}/file`, "server.tls_key": folder }, "server.tls_key"],
@@ -127,12 +150,15 @@ test("the text has the same facts as the JSON", async () => {
   expect(text).toContain("No problems found.");
 });
 
-test("check shows what keeps a server from starting; a port or store in use is not a problem", async () => {
+test("what keeps a server from starting is a problem, but not that the one of this store is running", async () => {
   const free = await run({ "server.port": "0" });
   expect(free.report.obstacle).toBeNull();
   using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   const taken = await run({ "server.address": "127.0.0.1", "server.port": String(listener.port) });
-  expect([taken.code, taken.report.obstacle]).toEqual([0, expect.stringContaining("address already in use")]);
+  expect([taken.code, taken.report.obstacle]).toEqual([1, expect.stringContaining("address already in use")]);
+  expect(taken.report.problems).toEqual([taken.report.obstacle]);
+  const foreign = await run({ "server.address": "192.0.2.1", "server.port": "0" });
+  expect(foreign.report.problems.join()).toContain("Cannot listen on server.address 192.0.2.1");
   mkdirSync(`${folder}/held`);
   const lock = lockStore(`${folder}/held`, "portcache serve (process 4711)");
   const held = await run({ "storage.location": `${folder}/held` });
@@ -152,6 +178,43 @@ test("check notes a disk with less space than storage.min_free", async () => {
   const { report } = await run({ "storage.min_free": String(blocks * bsize - 1) });
   expect(report.notes.join("\n")).toContain("storage.min_free is");
   expect((await run({ "storage.min_free": "0" })).report.notes).toEqual([]);
+});
+
+test("what the search for sources reads and cannot is a problem", async () => {
+  const other = `${folder}/unreadable`;
+  for (const path of ["app-misc/a", "eclass", "profiles", "metadata"])
+    mkdirSync(`${other}/${path}`, { recursive: true });
+  writeFileSync(`${other}/app-misc/a/Manifest`, "");
+  for (const path of ["metadata/md5-cache", "profiles/thirdpartymirrors", "eclass/acme.eclass"]) {
+    symlinkSync("/not/mounted", `${other}/${path}`);
+    const { code, report } = await run({ "repo.repos": other });
+    const reason = "a link to something that is not there";
+    expect([code, report.problems]).toEqual([1, [`Cannot read ${other}/${path}: ${reason}`]]);
+    unlinkSync(`${other}/${path}`);
+  }
+});
+
+test("what is told of others, of larger disks and of repeated repositories is a note", async () => {
+  const file = `${folder}/token.toml`;
+  writeFileSync(file, '[server]\nadmin_token = "secret"\n', { mode: 0o644 });
+  const noted = await run({ "storage.max_size": "900TiB", "repo.repos": `${repository} ${repository}/` }, true, file);
+  expect(noted.code).toBe(0);
+  expect(noted.report.notes).toEqual([
+    `Every user may read ${file}, which has server.admin_token (chmod o-r ${file})`,
+    expect.stringContaining("storage.max_size is 900TiB, but the disk has"),
+    `repo.repos has ${repository} more than once`,
+  ]);
+  chmodSync(file, 0o640);
+  expect((await run({}, true, file)).report.notes).toEqual([]);
+});
+
+test("git and rsync are missed where a URL needs them", async () => {
+  const urls = "https://a.test/x.git rsync://a.test/y";
+  const { report } = await run({ "repo.repos": urls }, true, undefined, `${folder}/no-programs`);
+  expect(report.problems).toEqual([
+    "repo.repos: https://a.test/x.git cannot be cloned: git is not installed (emerge dev-vcs/git)",
+    "repo.repos: rsync://a.test/y cannot be cloned: rsync is not installed (emerge net-misc/rsync)",
+  ]);
 });
 
 test("an ebuild or eclass that is a link out of its repository is a problem", async () => {

@@ -2,9 +2,11 @@
  * Shows for `portcache check` the settings in force and where each comes from, and what keeps the server from running well.
  * Changes nothing.
  */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
-import { formatSize } from "../config/units.ts";
+import { formatMib, formatSize } from "../config/units.ts";
 import { minFreeInodes } from "../eviction/policy.ts";
 import { exists } from "../lib/exists.ts";
 import { plural } from "../lib/format.ts";
@@ -13,7 +15,8 @@ import { countPackages, type PackageCount } from "../repos/count-packages.ts";
 import { REPOS_HINT, type Repository } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
-import { startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
+import { machineDoubts } from "../server/machine-doubts.ts";
+import { fileProblem, listenProblems, startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
 import { indexVolume, storeVolumes, type Volume } from "../store/partial-folders.ts";
 import { alignColumns, type Output } from "./output.ts";
@@ -147,18 +150,19 @@ interface Findings {
 }
 
 /** Returns what keeps files from being stored. */
-function inspectStore({ storage }: LoadedConfig["config"]): Findings & { readonly writable: boolean } {
-  const { location, min_free } = storage;
+function inspectStore(loaded: LoadedConfig): Findings & { readonly writable: boolean } {
+  const { location, min_free } = loaded.config.storage;
   const obstacle = storeObstacle(location);
   if (obstacle !== undefined) {
     const problem = `The store ${location} cannot be written (${obstacle}; set storage.location to use another)`;
     return { writable: false, notes: [], problems: [problem] };
   }
-  if (!exists(location)) return { writable: true, notes: [], problems: [] };
-  const volumes = storeVolumes(location).map((volume) => inspectVolume(volume, min_free));
+  const folder = lastFolder(location);
+  const disks = storeVolumes(folder);
+  const volumes = disks.map((volume) => inspectVolume(volume, min_free));
   return {
     writable: true,
-    notes: [...volumes.flatMap(({ notes }) => notes), ...indexNotes(location)],
+    notes: [...sizeNotes(loaded, disks), ...volumes.flatMap(({ notes }) => notes), ...indexNotes(folder)],
     problems: volumes.flatMap(({ problems }) => problems),
   };
 }
@@ -173,11 +177,25 @@ function indexNotes(location: string): readonly string[] {
   return [`The disk of ${location}, which has the index, has ${free}: what is stored and used is not noted there`];
 }
 
+/** Returns the folder itself, else the last one above it that is there. */
+function lastFolder(path: string): string {
+  return exists(path) ? path : lastFolder(dirname(path));
+}
+
+/** Says where the store's disks are smaller than the size that somebody has set. */
+function sizeNotes({ config, origins }: LoadedConfig, disks: readonly Volume[]): readonly string[] {
+  const { max_size } = config.storage;
+  const total = disks.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+  if (origins.storage.max_size === "default" || max_size <= total) return [];
+  return [
+    `storage.max_size is ${formatSize(max_size)}, but the disk has ${formatMib(total)} in total: storage.min_free alone limits the store`,
+  ];
+}
+
 /** Returns what keeps files from being stored on one of the store's file systems. */
 function inspectVolume({ folder, totalBytes, freeBytes, freeInodes, totalInodes }: Volume, minFree: number): Findings {
-  const shown = (bytes: number) => `${Math.floor(bytes / 2 ** 20)}MiB`;
   if (minFree > 0 && totalBytes <= minFree) {
-    const problem = `The disk of ${folder} has ${shown(totalBytes)} in total, but storage.min_free is ${formatSize(minFree)}: nothing can be stored`;
+    const problem = `The disk of ${folder} has ${formatMib(totalBytes)} in total, but storage.min_free is ${formatSize(minFree)}: nothing can be stored`;
     return { notes: [], problems: [problem] };
   }
   const otherwise = "stored files are removed, and new ones are served without being stored";
@@ -186,7 +204,7 @@ function inspectVolume({ folder, totalBytes, freeBytes, freeInodes, totalInodes 
     notes: [
       ...(freeBytes < minFree
         ? [
-            `The disk of ${folder} has ${shown(freeBytes)} free, but storage.min_free is ${formatSize(minFree)}: ${otherwise}`,
+            `The disk of ${folder} has ${formatMib(freeBytes)} free, but storage.min_free is ${formatSize(minFree)}: ${otherwise}`,
           ]
         : []),
       ...(freeInodes < minInodes
@@ -210,12 +228,21 @@ function inspectRepository({ location }: Repository): PackageCount & { readonly 
 function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, "repositories"> {
   const found = discoverConfigured(config);
   const counted = found.repositories.map((one) => ({ ...one, ...inspectRepository(one) }));
+  const repeated = (values: readonly string[]) => [...new Set(values.filter((one, i) => values.indexOf(one) < i))];
   const isNone = found.repositories.length + found.pending.length === 0;
   const isEmpty = !isNone && found.pending.length === 0 && counted.every(({ packages }) => packages === 0);
   return {
     repositories: counted.map(({ name, location, packages }) => ({ name, location, packages })),
     notes: [
-      ...found.pending.map((url) => `The repository ${maskCredentials(url)} will be cloned when the server runs`),
+      ...[...new Set(found.pending)].map(
+        (url) => `The repository ${maskCredentials(url)} will be cloned when the server runs`,
+      ),
+      ...repeated(config.repo.repos.map((repo) => repo.replace(/(?:\.git)?\/*$/, ""))).map(
+        (repo) => `repo.repos has ${maskCredentials(repo)} more than once`,
+      ),
+      ...repeated(found.repositories.map(({ name }) => name)).map(
+        (name) => `Several repositories have the name ${name}: as a master the first of them counts`,
+      ),
       ...counted
         .filter(({ complete }) => !complete)
         .map(({ location }) => `The disk is slow: not all packages of ${location} were counted`),
@@ -229,9 +256,27 @@ function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, 
   };
 }
 
-async function inspect(loaded: LoadedConfig): Promise<Report> {
+const EVERYONE = 0o004;
+
+/** Names files with secrets that every user of the machine may read. */
+function secretNotes({ file, config: { server }, origins }: LoadedConfig): readonly string[] {
+  const isOpen = (path: string) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & EVERYONE) !== 0;
+  const hasToken = file !== undefined && server.admin_token !== "" && origins.server.admin_token === "file";
+  return [
+    ...(hasToken && isOpen(file)
+      ? [`Every user may read ${file}, which has server.admin_token (chmod o-r ${file})`]
+      : []),
+    ...(server.tls_key !== "" && fileProblem("", server.tls_key).length === 0 && isOpen(server.tls_key)
+      ? [`Every user may read server.tls_key ${server.tls_key} (chmod o-r ${server.tls_key})`]
+      : []),
+  ];
+}
+
+/** @param path PATH of the environment */
+async function inspect(loaded: LoadedConfig, path: string | undefined): Promise<Report> {
   const { server, storage, fetcher } = loaded.config;
-  const store = inspectStore(loaded.config);
+  const store = inspectStore(loaded);
+  const holder = storeHolder(storage.location);
   const repositories = inspectRepositories(loaded);
   const { sandbox, notes: sandboxNotes } = await inspectSandbox(loaded);
   return {
@@ -239,14 +284,17 @@ async function inspect(loaded: LoadedConfig): Promise<Report> {
     file: loaded.file,
     store: { location: storage.location, writable: store.writable },
     obstacle: startObstacle(loaded.config),
-    holder: storeHolder(storage.location),
+    holder,
     repositories: repositories.repositories,
     sandbox,
-    notes: [...loaded.notes, ...store.notes, ...sandboxNotes, ...repositories.notes],
+    notes: [...loaded.notes, ...secretNotes(loaded), ...store.notes, ...sandboxNotes, ...repositories.notes],
     problems: [
       ...loaded.doubts,
+      ...machineDoubts(loaded.config, path, Date.now()),
       ...store.problems,
       ...tlsFileProblems(server),
+      // That the server which holds the store also has its port is no problem.
+      ...(holder === undefined ? listenProblems(server) : []),
       ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
       ...repositories.problems,
     ],
@@ -263,9 +311,17 @@ function toJson({ settings, file, obstacle, holder, ...rest }: Report): unknown 
   return { config, file: file ?? null, obstacle: obstacle ?? null, holder: holder ?? null, ...rest };
 }
 
-/** @returns the exit code: 1 if there are problems */
-export async function check(loaded: LoadedConfig, json: boolean, output: Output): Promise<number> {
-  const report = await inspect(loaded);
+/**
+ * @param path PATH of the environment
+ * @returns the exit code: 1 if there are problems
+ */
+export async function check(
+  loaded: LoadedConfig,
+  path: string | undefined,
+  json: boolean,
+  output: Output,
+): Promise<number> {
+  const report = await inspect(loaded, path);
   output.out(json ? JSON.stringify(toJson(report), null, 2) : render(report, output.paint));
   return report.problems.length > 0 ? 1 : 0;
 }

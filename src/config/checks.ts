@@ -3,7 +3,7 @@
  */
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { isRepositoryUrl } from "../lib/url.ts";
+import { isRepositoryUrl, maskCredentials } from "../lib/url.ts";
 
 /** Length of the hashes that layouts cut into folder names. */
 const HASH_BITS = 512;
@@ -11,7 +11,24 @@ const HASH_BITS = 512;
 /** Returns whether it is a base URL to which paths can be appended; a list separated by commas is not. */
 export function isHttpUrl(text: string): boolean {
   if (!/^https?:\/\/[^\s?#]+$/i.test(text) || !URL.canParse(text)) return false;
-  return /^(?:[a-z0-9._-]+|\[.*\])$/i.test(new URL(text).hostname);
+  const { hostname, port } = new URL(text);
+  return port !== "0" && /^(?:[a-z0-9._-]+|\[.*\])$/i.test(hostname);
+}
+
+const DISTFILES = /\/distfiles\/*$/;
+
+/** Says of mirrors what cannot be meant, one sentence part each: `distfiles` at the end, which is added, and one that is listed twice. */
+export function mirrorDoubts(mirrors: readonly string[]): readonly string[] {
+  const bases = mirrors.map((mirror) => new URL(mirror).href.replace(/\/+$/, ""));
+  return mirrors.flatMap((mirror, i) => {
+    const shown = maskCredentials(mirror);
+    const first = bases.indexOf(bases[i] ?? "");
+    const base = shown.replace(DISTFILES, "");
+    return [
+      ...(DISTFILES.test(mirror) ? [`expected ${base}, to which distfiles/ is added, got ${shown}`] : []),
+      ...(first < i ? [`expected each mirror once, got ${shown} again`] : []),
+    ];
+  });
 }
 
 export function isListenAddress(text: string): boolean {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
+import { mirrorDoubts } from "./checks.ts";
 import { ConfigError, describeGiven } from "./config-error.ts";
 import type { Environment } from "./environment.ts";
 import { canWrite, userLocation } from "./location.ts";
@@ -201,9 +202,14 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   return {
     ...chooseLocation(complete.config, complete.origins, env),
     origins: complete.origins,
-    doubts: SETTINGS.map((setting) => {
-      return doubt(setting, config[setting.section]?.[setting.name], whereOf.get(pathOf(setting)));
-    }).filter((sentence) => sentence !== undefined),
+    doubts: [
+      ...SETTINGS.map((setting) => {
+        return doubt(setting, config[setting.section]?.[setting.name], whereOf.get(pathOf(setting)));
+      }).filter((sentence) => sentence !== undefined),
+      ...mirrorDoubts(complete.config.fetcher.mirrors).map((sentence) => {
+        return `${originOf("fetcher.mirrors", whereOf.get("fetcher.mirrors"))}: ${sentence}`;
+      }),
+    ],
     ...(found === undefined ? {} : { file: found }),
   };
 }

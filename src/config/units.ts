@@ -79,6 +79,11 @@ export function formatSize(bytes: number): string {
   return shortest;
 }
 
+/** Returns the size in whole MiB, rounded down, as of a disk. */
+export function formatMib(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20)}MiB`;
+}
+
 /** Returns the text in the largest unit that parseDuration() reads as exactly these milliseconds. */
 export function formatDuration(ms: number): string {
   const exact = Object.entries(SHORT_DURATIONS).find(([, length]) => ms % length === 0);

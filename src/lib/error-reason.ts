@@ -80,6 +80,7 @@ const REASONS: Readonly<Record<string, string>> = {
   CERT_UNTRUSTED: "certificate is not trusted",
   DEPTH_ZERO_SELF_SIGNED_CERT: "certificate is self-signed",
   EPROTO: "TLS handshake failed",
+  ERR_OSSL_BAD_DECRYPT: "the key is protected by a passphrase, which nobody could enter",
   ERR_OSSL_PEM_NO_START_LINE: "not in PEM format",
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: "the key does not belong to the certificate",
   ERR_TLS_CERT_ALTNAME_INVALID: "certificate is for another host",

@@ -3,7 +3,7 @@
  * gives a lower bound.
  */
 import { realpathSync } from "node:fs";
-import { findManifest, listFolders, listLinks } from "./read-folder.ts";
+import { accessFailure, findManifest, listFolders, listLinks, listPlain } from "./read-folder.ts";
 import { followInside } from "./repository-files.ts";
 import { categoriesIn, type UnreadablePath } from "./scan.ts";
 
@@ -29,6 +29,18 @@ function* lookForLinks(root: string, folder: string, suffix: string) {
   }
 }
 
+/** What a scan does not read, but the search for sources does. */
+const READ_LATER = ["metadata/layout.conf", "metadata/md5-cache", "profiles/thirdpartymirrors", "eclass"];
+
+/** Yields what cannot be read of these, and of the eclasses. */
+function* lookAtOthers(location: string) {
+  const eclasses = listPlain(`${location}/eclass`, ".eclass").map((name) => `eclass/${name}`);
+  for (const path of [...READ_LATER, ...eclasses].map((name) => `${location}/${name}`)) {
+    const found = accessFailure(path);
+    if (found.kind === "unreadable") yield { path, found };
+  }
+}
+
 /** Yields each path that can be a Manifest, and what cannot be listed or read. */
 function* lookThrough(location: string) {
   const listing = listFolders(location);
@@ -36,6 +48,7 @@ function* lookThrough(location: string) {
   if (listing.kind !== "listing") return;
   const root = realpathSync(location);
   yield* lookForLinks(root, `${location}/eclass`, ".eclass");
+  yield* lookAtOthers(location);
   for (const category of categoriesIn(listing)) {
     const path = `${location}/${category}`;
     const inside = followInside(root, path);

@@ -3,7 +3,7 @@
  * be read now (permissions, I/O errors, a link to nothing or out of the repository) is unreadable, which proves nothing about
  * its contents.
  */
-import { accessSync, constants, type Dirent, readdirSync } from "node:fs";
+import { accessSync, constants, type Dirent, readdirSync, statSync } from "node:fs";
 import { type Absent, findInsideSync, readFailureOf, readInsideSync, type Unreadable } from "./repository-files.ts";
 
 export interface Listing {
@@ -43,14 +43,32 @@ export function listFolders(path: string): Listing | Absent | Unreadable {
   };
 }
 
+function listEntries(path: string, suffix: string): readonly Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true }).filter(({ name }) => name.endsWith(suffix));
+  } catch {
+    // A folder that cannot be listed is noticed by other means: by its Manifest, or by accessFailure().
+    return [];
+  }
+}
+
+/** Returns the names in a folder that end so and are no links; none where it cannot be listed. */
+export function listPlain(path: string, suffix: string): readonly string[] {
+  return listEntries(path, suffix).flatMap((child) => (child.isSymbolicLink() ? [] : [child.name]));
+}
+
 /** Returns the names of the links in a folder that end so; none where it cannot be listed. */
 export function listLinks(path: string, suffix: string): readonly string[] {
+  return listEntries(path, suffix).flatMap((child) => (child.isSymbolicLink() ? [child.name] : []));
+}
+
+/** Returns why a file cannot be read, or a folder not listed and searched; absent also where nothing stands in the way. */
+export function accessFailure(path: string): Absent | Unreadable {
   try {
-    const children = readdirSync(path, { withFileTypes: true });
-    return children.filter((child) => child.isSymbolicLink() && child.name.endsWith(suffix)).map(({ name }) => name);
-  } catch {
-    // A folder that cannot be listed is noticed by its other files.
-    return [];
+    accessSync(path, statSync(path).isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK);
+    return { kind: "absent" };
+  } catch (error) {
+    return readFailureOf(error, path);
   }
 }
 

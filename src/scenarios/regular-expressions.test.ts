@@ -38,6 +38,7 @@ const OWN: Readonly<Record<string, string>> = {
   "src/repos/sandbox/programs.ts": "the system's programs",
   "src/repos/sync/sync-repository.ts": "our own dates",
   "src/repos/sync/versions.ts": "our own folders",
+  "src/server/machine-doubts.ts": "the configuration",
   "src/server/open-files.ts": "/proc",
   "src/setup/accounts.ts": "messages of the system's programs",
   "src/setup/manual/command-line.ts": "our own manual",

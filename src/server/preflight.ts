@@ -39,8 +39,8 @@ export function tlsFileProblems({ tls_cert, tls_key }: Pick<Config["server"], "t
   }
 }
 
-function listenProblems({ address, port }: Config["server"]): string[] {
-  if (port === 0) return [];
+/** Returns at most one sentence saying why nobody can listen there now. */
+export function listenProblems({ address, port }: Config["server"]): string[] {
   try {
     const socket = { data: () => undefined };
     Bun.listen({ hostname: listenAddress(address), port, exclusive: true, socket }).stop(true);

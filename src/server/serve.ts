@@ -18,6 +18,7 @@ import { openStore } from "../store/store.ts";
 import { compose, type Server } from "./compose.ts";
 import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { holdStoreLock } from "./hold-lock.ts";
+import { machineDoubts } from "./machine-doubts.ts";
 import { raiseOpenFiles } from "./open-files.ts";
 import { listenAddress, storeObstacle, tlsFileProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
@@ -241,7 +242,8 @@ export async function serve(loaded: LoadedConfig, resources: Resources): Promise
   const problems = tlsFileProblems(loaded.config.server);
   if (problems.length > 0) throw new ConfigError(problems);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
-  for (const note of [...loaded.notes, ...loaded.doubts]) log.warn("{note}", { note });
+  const doubts = machineDoubts(loaded.config, resources.environment["PATH"], Date.now());
+  for (const note of [...loaded.notes, ...loaded.doubts, ...doubts]) log.warn("{note}", { note });
   startWatchdog(resources.environment, log);
   try {
     return await run(loaded, resources, log);
