@@ -137,6 +137,23 @@ function joinReasons(
   };
 }
 
+/**
+ * Returns a function that recovers the store, and when called later does so again where that failed, as on a full disk: meanwhile
+ * files are served, and clean-up runs.
+ */
+function createBackgroundRecovery(recoverStore: () => Promise<void>, log: Logger): () => Promise<void> {
+  let recovering: Promise<void> | undefined;
+  let triedBefore = false;
+  return () => {
+    recovering ??= recoverStore().catch((error: unknown) => {
+      if (!triedBefore) log.error("Cannot finish the recovery of the store, and try again later: {error}", { error });
+      triedBefore = true;
+      recovering = undefined;
+    });
+    return recovering;
+  };
+}
+
 /** Starts the timers, and returns what stops them. */
 function startTimers(work: readonly (readonly [everyMs: number, () => void])[]): () => void {
   const timers = work.map(([everyMs, run]) => setInterval(run, everyMs));
@@ -145,6 +162,7 @@ function startTimers(work: readonly (readonly [everyMs: number, () => void])[]):
   };
 }
 
+/** Creates each part after those that it needs: repositories, mirrors, the store, downloads, both caches, actions, HTTP. */
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
   const { db } = index;
@@ -219,6 +237,7 @@ export function compose(parts: Parts): Server {
     clock,
     log,
   });
+
   const distfiles = composeDistfiles({
     fetcher: config.fetcher,
     store,
@@ -255,6 +274,7 @@ export function compose(parts: Parts): Server {
   });
   const { mirrorFileCache } = mirrorFiles;
   const { prefetch, readAhead } = distfiles;
+
   const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
   const composedActions = composeActions({
     lookup: createActionLookup(distfiles.exactCache, mirrorFileCache, ownUpstream),
@@ -333,18 +353,7 @@ export function compose(parts: Parts): Server {
   }
 
   const recoverStore = () => recover(store, rows, clock, log);
-  let recovering: Promise<void> | undefined;
-  let triedRecovery = false;
-
-  /** Recovers the store, later again where that failed, as on a full disk: meanwhile files are served, and clean-up runs. */
-  function recoverInBackground(): Promise<void> {
-    recovering ??= recoverStore().catch((error: unknown) => {
-      if (!triedRecovery) log.error("Cannot finish the recovery of the store, and try again later: {error}", { error });
-      triedRecovery = true;
-      recovering = undefined;
-    });
-    return recovering;
-  }
+  const recoverInBackground = createBackgroundRecovery(recoverStore, log);
 
   return {
     app,
