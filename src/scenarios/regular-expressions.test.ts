@@ -8,7 +8,6 @@ import { MAX_NAME_BYTES } from "../distfile/name.ts";
 import { MAX_LOGGED } from "../lib/log.ts";
 import { MAX_DIST_LINE_CHARACTERS } from "../repos/formats/manifest.ts";
 import { regularExpressionsIn } from "../testing/regular-expressions.ts";
-
 import { MAX_FIELD_CHARACTERS } from "../upstream/request.ts";
 
 const MIB = 1024 * 1024;
@@ -317,7 +316,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
 
 const FILES = globSync("src/**/*.ts", { cwd: `${import.meta.dir}/../..` })
   .filter((file) => !/\.test\.ts$|^src\/testing\//.test(file))
-  .map((file) => ({ file, literals: regularExpressionsIn(readFileSync(`${import.meta.dir}/../..${file}`, "utf8")) }))
+  .map((file) => ({ file, literals: regularExpressionsIn(readFileSync(`${import.meta.dir}/../../${file}`, "utf8")) }))
   .filter(({ file, literals }) => literals.length > 0 && OWN[file] === undefined);
 
 function inputOf([, start, repeated, end]: Row, length: number): string {
@@ -350,7 +349,7 @@ test("every regular expression that reads text of others is listed", () => {
   );
   const made = globSync("src/**/*.ts", { cwd: `${import.meta.dir}/../..` })
     .filter((file) => !/\.test\.ts$|^src\/testing\//.test(file))
-    .filter((file) => readFileSync(`${import.meta.dir}/../..${file}`, "utf8").includes("RegExp("));
+    .filter((file) => readFileSync(`${import.meta.dir}/../../${file}`, "utf8").includes("RegExp("));
   expect(made).toEqual(["src/repos/sandbox/processes.ts"]);
 });
 
