@@ -126,14 +126,15 @@ test.skipIf(!isAllowed)(
     const closed = folder.file("closed");
     writeRepository(closed);
     chmodSync(closed, 0o700);
-    for (const [args, problem] of [
-      [[], 'repos = ["https://github.com/gentoo-mirror/gentoo.git"]'],
-      [["--repo", closed], `Cannot read the repository ${closed}: permission denied`],
+    const unreadable = `Cannot read the repository ${closed}: permission denied`;
+    for (const [args, problem, reason] of [
+      [[], 'repos = ["https://github.com/gentoo-mirror/gentoo.git"]', "no ebuild repository"],
+      [["--repo", closed], unreadable, `no ebuild repository: ${unreadable}`],
     ] as const) {
       const check = run("check", ...settings, ...args);
       expect([check.exit, check.text]).toEqual([1, expect.stringContaining(problem)]);
       const health = await serving(args, async (url) => await (await fetch(`${url}/healthz`)).text());
-      expect(health).toBe("degraded: nothing is verified: no ebuild repository\n");
+      expect(health).toBe(`degraded: nothing is verified: ${reason}\n`);
     }
   },
   60_000,

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { loadConfig } from "../config/load.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { openIndex } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { scanRepository } from "../repos/scan.ts";
@@ -33,13 +33,7 @@ for (const path of ["app-misc/a", "app-misc/b", "virtual/c", "odd/d", "metadata/
 writeFileSync(`${repository}/profiles/repo_name`, "testing\n");
 writeFileSync(`${repository}/app-misc/metadata.xml`, "");
 
-async function run(settings: Record<string, string>, json = true, file?: string, path = process.env["PATH"]) {
-  const overrides = Object.entries({
-    "repo.repos": repository,
-    "storage.location": `${folder}/store`,
-    ...settings,
-  }).map(([path, given]) => ({ path, given, flag: "--set" }));
-  const loaded = loadConfig({ env: {}, file, defaultFile: `${folder}/absent.toml`, overrides });
+async function printed(loaded: LoadedConfig, json: boolean, path: string | undefined) {
   let text = "";
   const output: Output = {
     out: (line) => {
@@ -50,6 +44,16 @@ async function run(settings: Record<string, string>, json = true, file?: string,
   };
   const code = await check(loaded, path, json, output);
   return { code, text, report: json ? JSON.parse(text) : undefined };
+}
+
+async function run(settings: Record<string, string>, json = true, file?: string, path = process.env["PATH"]) {
+  const overrides = Object.entries({
+    "repo.repos": repository,
+    "storage.location": `${folder}/store`,
+    ...settings,
+  }).map(([path, given]) => ({ path, given, flag: "--set" }));
+  const loaded = loadConfig({ env: {}, file, defaultFile: `${folder}/absent.toml`, overrides });
+  return await printed(loaded, json, path);
 }
 
 test("without problems it exits with 0 and shows every setting with its origin", async () => {
@@ -115,7 +119,7 @@ test("each problem is reported, and the exit code is 1", async () => {
     [{ "storage.max_size": "50" }, "storage.max_size: expected 0, or at least 1MiB, got 50B"],
     [{ "storage.min_free": "100TiB" }, "nothing can be stored"],
     [{ "storage.location": `${folder}/dangling` }, "is a link to /nowhere, which is not there"],
-    [{ "fetcher.mirrors": "" }, "fetcher.mirrors is empty"],
+    [{ "fetcher.mirrors": "" }, "--set: fetcher.mirrors: expected at least one mirror"],
     [
       { "fetcher.mirrors": "https://a.test/gentoo/distfiles/" },
       "fetcher.mirrors: expected https://a.test/gentoo, to which distfiles/ is added",
@@ -140,6 +144,48 @@ test("each problem is reported, and the exit code is 1", async () => {
   }
 });
 
+test("all problems are told at once, each with the line of the file", async () => {
+  const file = `${folder}/problems.toml`;
+  const plain = `${folder}/plain`;
+  mkdirSync(`${plain}/app-misc`, { recursive: true });
+  symlinkSync("/etc/hostname", `${plain}/app-misc/Manifest`);
+  const lines = [
+    "[server]",
+    `tls_cert = "${folder}/no.pem"`,
+    `tls_key = "${folder}/no.key"`,
+    'address = "192.0.2.1"',
+    "[storage]",
+    "max_size = 50",
+    'min_free = "100TiB"',
+    'memory = "900TiB"',
+    "[fetcher]",
+    'mirrors = ["https://a.test/distfiles"]',
+    "[repo]",
+    "repos = [",
+    `  "${plain}", "/nowhere", "file://${plain}",`,
+    "]",
+  ];
+  writeFileSync(file, lines.join("\n"));
+  const loaded = loadConfig({ env: {}, file, overrides: [{ path: "storage.location", given: folder, flag: "x" }] });
+  const { code, report } = await printed(loaded, true, process.env["PATH"]);
+  const at = (line: number, text: string) => expect.stringMatching(new RegExp(`^${file}:${line}: ${text}`));
+  expect([code, report.problems]).toEqual([
+    1,
+    [
+      at(6, "storage.max_size: expected 0, or at least 1MiB, got 50B"),
+      at(10, "fetcher.mirrors: expected https://a.test, to which distfiles/ is added"),
+      at(8, "storage.memory: expected less than the machine's memory"),
+      at(12, `repo.repos: file://${plain} cannot be cloned: it is not a git repository`),
+      at(7, `storage.min_free: The disk of ${folder} has \\d+MiB in total, but 100TiB are to stay free`),
+      at(2, `server.tls_cert: Cannot read ${folder}/no.pem: no such file or directory`),
+      at(3, "server.tls_key: Cannot read"),
+      at(4, "server.address: Cannot listen on 192.0.2.1, port 8000: address not available"),
+      at(12, `repo.repos: The repository ${plain} is not an ebuild repository: it has neither profiles/ nor metadata/`),
+      at(12, "repo.repos: The repository /nowhere is missing"),
+    ],
+  ]);
+});
+
 test("the text has the same facts as the JSON", async () => {
   const { code, text } = await run({ "storage.max_size": "1GiB" }, false);
   expect(code).toBe(0);
@@ -158,7 +204,7 @@ test("what keeps a server from starting is a problem, but not that the one of th
   expect([taken.code, taken.report.obstacle]).toEqual([1, expect.stringContaining("address already in use")]);
   expect(taken.report.problems).toEqual([taken.report.obstacle]);
   const foreign = await run({ "server.address": "192.0.2.1", "server.port": "0" });
-  expect(foreign.report.problems.join()).toContain("Cannot listen on server.address 192.0.2.1");
+  expect(foreign.report.problems.join()).toContain("--set: server.address: Cannot listen on 192.0.2.1");
   mkdirSync(`${folder}/held`);
   const lock = lockStore(`${folder}/held`, "portcache serve (process 4711)");
   const held = await run({ "storage.location": `${folder}/held` });
@@ -189,7 +235,7 @@ test("what the search for sources reads and cannot is a problem", async () => {
     symlinkSync("/not/mounted", `${other}/${path}`);
     const { code, report } = await run({ "repo.repos": other });
     const reason = "a link to something that is not there";
-    expect([code, report.problems]).toEqual([1, [`Cannot read ${other}/${path}: ${reason}`]]);
+    expect([code, report.problems]).toEqual([1, [`--set: repo.repos: Cannot read ${other}/${path}: ${reason}`]]);
     unlinkSync(`${other}/${path}`);
   }
 });
@@ -212,8 +258,8 @@ test("git and rsync are missed where a URL needs them", async () => {
   const urls = "https://a.test/x.git rsync://a.test/y";
   const { report } = await run({ "repo.repos": urls }, true, undefined, `${folder}/no-programs`);
   expect(report.problems).toEqual([
-    "repo.repos: https://a.test/x.git cannot be cloned: git is not installed (emerge dev-vcs/git)",
-    "repo.repos: rsync://a.test/y cannot be cloned: rsync is not installed (emerge net-misc/rsync)",
+    "--set: repo.repos: https://a.test/x.git cannot be cloned: git is not installed (emerge dev-vcs/git)",
+    "--set: repo.repos: rsync://a.test/y cannot be cloned: rsync is not installed (emerge net-misc/rsync)",
   ]);
 });
 
@@ -228,5 +274,5 @@ test("an ebuild or eclass that is a link out of its repository is a problem", as
   symlinkSync(`${repository}/app-misc/metadata.xml`, `${other}/app-misc/a/a-3.ebuild`);
   symlinkSync("/dev/zero", `${other}/eclass/acme.eclass`);
   const reason = "a link out of the repository (and 1 other paths of the repository)";
-  expect(await problemsOf()).toEqual([`Cannot read ${other}/eclass/acme.eclass: ${reason}`]);
+  expect(await problemsOf()).toEqual([`--set: repo.repos: Cannot read ${other}/eclass/acme.eclass: ${reason}`]);
 });

@@ -12,7 +12,7 @@ import { exists } from "../lib/exists.ts";
 import { plural } from "../lib/format.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { countPackages, type PackageCount } from "../repos/count-packages.ts";
-import { REPOS_HINT, type Repository } from "../repos/discover.ts";
+import { noRepositoryReason, REPOS_HINT, type Repository } from "../repos/discover.ts";
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { machineDoubts } from "../server/machine-doubts.ts";
@@ -152,14 +152,15 @@ interface Findings {
 /** Returns what keeps files from being stored. */
 function inspectStore(loaded: LoadedConfig): Findings & { readonly writable: boolean } {
   const { location, min_free } = loaded.config.storage;
+  const name = loaded.nameOf("storage.location");
   const obstacle = storeObstacle(location);
   if (obstacle !== undefined) {
-    const problem = `The store ${location} cannot be written (${obstacle}; set storage.location to use another)`;
+    const problem = `${name}: The store ${location} cannot be written (${obstacle}; set another)`;
     return { writable: false, notes: [], problems: [problem] };
   }
   const folder = lastFolder(location);
   const disks = storeVolumes(folder);
-  const volumes = disks.map((volume) => inspectVolume(volume, min_free));
+  const volumes = disks.map((volume) => inspectVolume(volume, min_free, loaded.nameOf("storage.min_free")));
   return {
     writable: true,
     notes: [...sizeNotes(loaded, disks), ...volumes.flatMap(({ notes }) => notes), ...indexNotes(folder)],
@@ -193,9 +194,10 @@ function sizeNotes({ config, origins }: LoadedConfig, disks: readonly Volume[]):
 }
 
 /** Returns what keeps files from being stored on one of the store's file systems. */
-function inspectVolume({ folder, totalBytes, freeBytes, freeInodes, totalInodes }: Volume, minFree: number): Findings {
+function inspectVolume(volume: Volume, minFree: number, minFreeName: string): Findings {
+  const { folder, totalBytes, freeBytes, freeInodes, totalInodes } = volume;
   if (minFree > 0 && totalBytes <= minFree) {
-    const problem = `The disk of ${folder} has ${formatMib(totalBytes)} in total, but storage.min_free is ${formatSize(minFree)}: nothing can be stored`;
+    const problem = `${minFreeName}: The disk of ${folder} has ${formatMib(totalBytes)} in total, but ${formatSize(minFree)} are to stay free: nothing can be stored`;
     return { notes: [], problems: [problem] };
   }
   const otherwise = "stored files are removed, and new ones are served without being stored";
@@ -219,13 +221,17 @@ function inspectVolume({ folder, totalBytes, freeBytes, freeInodes, totalInodes 
 
 function inspectRepository({ location }: Repository): PackageCount & { readonly problems: readonly string[] } {
   const counted = countPackages(location, COUNT_MS);
+  // That it is none is a problem of its own.
+  if (noRepositoryReason(location) !== undefined) return { ...counted, problems: [] };
   const [first, ...more] = counted.unreadable;
   if (!first) return { ...counted, problems: [] };
   const others = more.length === 0 ? "" : ` (and ${more.length} other paths of the repository)`;
   return { ...counted, problems: [`Cannot read ${first.path}: ${first.reason}${others}`] };
 }
 
-function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, "repositories"> {
+function inspectRepositories({ config, nameOf }: LoadedConfig): Findings & Pick<Report, "repositories"> {
+  // Those of the system are in no setting.
+  const name = config.repo.repos.length === 0 ? "" : `${nameOf("repo.repos")}: `;
   const found = discoverConfigured(config);
   const counted = found.repositories.map((one) => ({ ...one, ...inspectRepository(one) }));
   const repeated = (values: readonly string[]) => [...new Set(values.filter((one, i) => values.indexOf(one) < i))];
@@ -251,8 +257,8 @@ function inspectRepositories({ config }: LoadedConfig): Findings & Pick<Report, 
       ...[...found.problems, ...found.warnings].map(maskCredentials),
       ...counted.flatMap(({ problems }) => problems),
       ...(isNone ? [`No ebuild repository, so nothing is verified: ${REPOS_HINT}`] : []),
-      ...(isEmpty ? ["The ebuild repositories have no packages, so nothing is verified"] : []),
-    ],
+      ...(isEmpty ? [`The ebuild repositories have no packages, so nothing is verified: ${REPOS_HINT}`] : []),
+    ].map((problem) => `${name}${problem}`),
   };
 }
 
@@ -274,7 +280,7 @@ function secretNotes({ file, config: { server }, origins }: LoadedConfig): reado
 
 /** @param path PATH of the environment */
 async function inspect(loaded: LoadedConfig, path: string | undefined): Promise<Report> {
-  const { server, storage, fetcher } = loaded.config;
+  const { storage, fetcher } = loaded.config;
   const store = inspectStore(loaded);
   const holder = storeHolder(storage.location);
   const repositories = inspectRepositories(loaded);
@@ -283,19 +289,21 @@ async function inspect(loaded: LoadedConfig, path: string | undefined): Promise<
     settings: allSettings().map((setting) => describeSetting(setting, loaded)),
     file: loaded.file,
     store: { location: storage.location, writable: store.writable },
-    obstacle: startObstacle(loaded.config),
+    obstacle: startObstacle(loaded),
     holder,
     repositories: repositories.repositories,
     sandbox,
     notes: [...loaded.notes, ...secretNotes(loaded), ...store.notes, ...sandboxNotes, ...repositories.notes],
     problems: [
       ...loaded.doubts,
-      ...machineDoubts(loaded.config, path, Date.now()),
+      ...machineDoubts(loaded, path, Date.now()),
       ...store.problems,
-      ...tlsFileProblems(server),
+      ...tlsFileProblems(loaded),
       // That the server which holds the store also has its port is no problem.
-      ...(holder === undefined ? listenProblems(server) : []),
-      ...(fetcher.mirrors.length > 0 ? [] : ["fetcher.mirrors is empty: expected at least one mirror"]),
+      ...(holder === undefined ? listenProblems(loaded) : []),
+      ...(fetcher.mirrors.length > 0
+        ? []
+        : [`${loaded.nameOf("fetcher.mirrors")}: expected at least one mirror, got an empty list`]),
       ...repositories.problems,
     ],
   };

@@ -258,6 +258,17 @@ test("sizes and times that cannot be meant are valid, and doubted", () => {
   expect(load().doubts).toEqual([]);
 });
 
+test("what cannot be meant is told together with what is invalid", () => {
+  const file = write(
+    '[storage]\nmax_size = 50\n[fetcher]\nmirrors = ["https://a.test/distfiles"]\nmax_downloads = 0\n',
+  );
+  expect(messageOf({ file }).split("\n")).toEqual([
+    `${file}:5: fetcher.max_downloads: expected a whole number from 1 to 256, got 0`,
+    `${file}:2: storage.max_size: expected 0, or at least 1MiB, got 50B`,
+    `${file}:4: fetcher.mirrors: expected https://a.test, to which distfiles/ is added, got https://a.test/distfiles`,
+  ]);
+});
+
 test("a default file that cannot be looked at, or is a link to nowhere, is no missing one", () => {
   const closed = `${folder}/closed`;
   mkdirSync(closed, { mode: 0o700 });

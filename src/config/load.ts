@@ -39,6 +39,8 @@ export interface LoadedConfig {
   readonly notes: readonly string[];
   /** Valid values that cannot be meant, such as a store of 50 bytes: one sentence each. */
   readonly doubts: readonly string[];
+  /** Returns SECTION.KEY with where it was given, such as FILE:LINE, to begin a sentence about it. */
+  nameOf(path: string): string;
 }
 
 export interface LoadOptions {
@@ -59,6 +61,7 @@ interface Given {
 }
 
 const SETTINGS = allSettings();
+const DEFAULT_WHERE = "default";
 
 /** Adds an unknown key to the problems. */
 function findSetting(section: string, name: string, unknown: string, problems: string[]): Setting | undefined {
@@ -113,6 +116,19 @@ function fromFlags(overrides: readonly Override[], problems: string[]): Given[] 
 /** Returns where the setting was given, with its path unless that names it: `--set SECTION.KEY` does. */
 function originOf(path: string, where: string | undefined): string {
   return where?.endsWith(` ${path}`) ? where : `${where}: ${path}`;
+}
+
+/** Returns the valid values that cannot be meant, one sentence each. */
+function doubtsOf(config: Config, whereOf: ReadonlyMap<string, string>): readonly string[] {
+  const values: Readonly<Record<string, Readonly<Record<string, unknown>>>> = config;
+  return [
+    ...SETTINGS.flatMap((setting) => {
+      return doubt(setting, values[setting.section]?.[setting.name], whereOf.get(pathOf(setting))) ?? [];
+    }),
+    ...mirrorDoubts(config.fetcher.mirrors).map((sentence) => {
+      return `${originOf("fetcher.mirrors", whereOf.get("fetcher.mirrors"))}: ${sentence}`;
+    }),
+  ];
 }
 
 /** Returns the value, or a problem for each item of a list that is not valid, else one for the whole. */
@@ -172,7 +188,7 @@ function chooseLocation(config: Config, origins: Origins, env: Environment): Pic
   };
 }
 
-/** @throws {ConfigError} with all problems of the file, the variables and the flags */
+/** @throws {ConfigError} with all problems of the file, the variables and the flags, and then what cannot be meant */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const { env, overrides = [] } = options;
   const problems: string[] = [];
@@ -184,7 +200,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     setting,
     given: setting.key.preset,
     origin: "default",
-    where: "default",
+    where: DEFAULT_WHERE,
   }));
   const files = found === undefined ? [] : fromFile(found, problems);
   for (const one of [...presets, ...files, ...fromEnvironment(env, problems), ...fromFlags(overrides, problems)]) {
@@ -198,18 +214,13 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   // Every key has a default, and every value has passed its own schema.
   const complete = { config: config as Config, origins: origins as Origins };
   problems.push(...tlsPairProblems(complete.config, whereOf));
-  if (problems.length > 0) throw new ConfigError(problems);
+  const doubts = doubtsOf(complete.config, whereOf);
+  if (problems.length > 0) throw new ConfigError([...problems, ...doubts]);
   return {
     ...chooseLocation(complete.config, complete.origins, env),
     origins: complete.origins,
-    doubts: [
-      ...SETTINGS.map((setting) => {
-        return doubt(setting, config[setting.section]?.[setting.name], whereOf.get(pathOf(setting)));
-      }).filter((sentence) => sentence !== undefined),
-      ...mirrorDoubts(complete.config.fetcher.mirrors).map((sentence) => {
-        return `${originOf("fetcher.mirrors", whereOf.get("fetcher.mirrors"))}: ${sentence}`;
-      }),
-    ],
+    doubts,
+    nameOf: (path) => (whereOf.get(path) === DEFAULT_WHERE ? path : originOf(path, whereOf.get(path))),
     ...(found === undefined ? {} : { file: found }),
   };
 }

@@ -161,7 +161,7 @@ const MAX_NAME_CHARACTERS = 100;
 const SHOWN_FOLDERS = 3;
 
 /** Returns why there is no repository in this folder, which can be read; undefined where there is one. */
-function noRepositoryReason(location: string): string | undefined {
+export function noRepositoryReason(location: string): string | undefined {
   if (isRepository(location)) return undefined;
   const names = readdirSync(location).sort();
   if (names.length === 0) return "is empty: it is not synced yet, or not mounted";

@@ -102,12 +102,15 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
   }
 
   function unverifiedReason(): string | undefined {
-    if (found.repositories.length === 0)
-      return found.pending.length > 0 ? "no ebuild repository is cloned yet" : "no ebuild repository";
+    if (found.repositories.length === 0) {
+      const [problem] = found.problems;
+      const none = found.pending.length > 0 ? "no ebuild repository is cloned yet" : "no ebuild repository";
+      return problem === undefined ? none : `${none}: ${problem}`;
+    }
     if (!scans.scanned || scans.status().some(({ packages }) => packages > 0)) return undefined;
     const problem = scans.status().find((one) => one.problem !== undefined)?.problem;
     return problem === undefined
-      ? "the ebuild repositories have no packages"
+      ? ["the ebuild repositories have no packages", ...found.problems.slice(0, 1)].join(": ")
       : `the ebuild repositories could not be read: ${problem}`;
   }
 

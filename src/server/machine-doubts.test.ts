@@ -12,8 +12,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 function doubts(settings: Record<string, string>, now = Date.now()): readonly string[] {
   const overrides = Object.entries(settings).map(([path, given]) => ({ path, given, flag: "--set" }));
-  const { config } = loadConfig({ env: {}, defaultFile: folder.file("absent.toml"), overrides });
-  return machineDoubts(config, process.env["PATH"], now);
+  const loaded = loadConfig({ env: {}, defaultFile: folder.file("absent.toml"), overrides });
+  return machineDoubts(loaded, process.env["PATH"], now);
 }
 
 test("a mirror is this server itself where its port and one of this machine's addresses say so", () => {

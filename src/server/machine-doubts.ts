@@ -6,12 +6,14 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Config } from "../config/schema.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import { formatMib, formatSize } from "../config/units.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { isRepositoryUrl, maskCredentials } from "../lib/url.ts";
 import { isRsyncUrl } from "../repos/sync/url.ts";
+
+type Named = Pick<LoadedConfig, "config" | "nameOf">;
 
 /** Returns whether a host name of a URL means this machine. */
 function isOwnHost(name: string): boolean {
@@ -24,7 +26,7 @@ function isOwnHost(name: string): boolean {
 const EVERYWHERE = new Set(["::", "0.0.0.0"]);
 
 /** Names mirrors that are this server itself: each file would be asked for in a circle. */
-function ownMirrors({ server, fetcher }: Config): readonly string[] {
+function ownMirrors({ config: { server, fetcher }, nameOf }: Named): readonly string[] {
   const isOwn = (mirror: string) => {
     const { protocol, hostname: host, port } = new URL(mirror);
     const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
@@ -35,52 +37,66 @@ function ownMirrors({ server, fetcher }: Config): readonly string[] {
   };
   return fetcher.mirrors
     .filter(isOwn)
-    .map((mirror) => `fetcher.mirrors: ${maskCredentials(mirror)} is this server itself: expected other servers`);
+    .map((mirror) => `${nameOf("fetcher.mirrors")}: ${maskCredentials(mirror)} is this server itself: expected others`);
 }
 
 /** Returns why clients refuse the certificate now. */
-function certificateDoubts({ tls_cert }: Config["server"], now: number): readonly string[] {
+function certificateDoubts({ config, nameOf }: Named, now: number): readonly string[] {
+  const { tls_cert } = config.server;
   if (tls_cert === "") return [];
+  const name = nameOf("server.tls_cert");
   try {
     const { validFrom, validTo } = new X509Certificate(readFileSync(tls_cert));
-    if (Date.parse(validTo) < now) return [`server.tls_cert: ${tls_cert} has expired (${validTo})`];
-    return Date.parse(validFrom) > now ? [`server.tls_cert: ${tls_cert} is not valid before ${validFrom}`] : [];
+    if (Date.parse(validTo) < now) return [`${name}: ${tls_cert} has expired (${validTo})`];
+    return Date.parse(validFrom) > now ? [`${name}: ${tls_cert} is not valid before ${validFrom}`] : [];
   } catch {
     // That it cannot be used is reported as such (preflight.ts).
     return [];
   }
 }
 
-function memoryDoubts({ memory }: Config["storage"]): readonly string[] {
+function memoryDoubts({ config, nameOf }: Named): readonly string[] {
+  const { memory } = config.storage;
   const limit = process.constrainedMemory();
   const most = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
   if (memory < most) return [];
-  return [`storage.memory: expected less than the machine's memory of ${formatMib(most)}, got ${formatSize(memory)}`];
+  const expected = `expected less than the machine's memory of ${formatMib(most)}`;
+  return [`${nameOf("storage.memory")}: ${expected}, got ${formatSize(memory)}`];
 }
 
-/** Returns why a repository cannot be cloned from its URL here. */
+/** Returns why git cannot clone a folder of this machine, as a sentence part. */
+function folderObstacle(url: string): string | undefined {
+  try {
+    const folder = fileURLToPath(url);
+    if (!exists(folder)) return "there is no such folder";
+    const isGit = exists(`${folder}/.git`) || exists(`${folder}/objects`);
+    return isGit ? undefined : `it is not a git repository (give the path ${folder} to use the folder as it is)`;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** Returns why a repository cannot be cloned from its URL here, as a sentence without the setting. */
 function cloneDoubts(url: string, path: string | undefined): readonly string[] {
   const [program, name] = isRsyncUrl(url) ? (["rsync", "net-misc/rsync"] as const) : (["git", "dev-vcs/git"] as const);
   const shown = maskCredentials(url);
   if (Bun.which(program, { PATH: path ?? "" }) === null)
-    return [`repo.repos: ${shown} cannot be cloned: ${program} is not installed (emerge ${name})`];
+    return [`${shown} cannot be cloned: ${program} is not installed (emerge ${name})`];
   if (!url.startsWith("file:")) return [];
-  try {
-    return exists(fileURLToPath(url)) ? [] : [`repo.repos: ${shown} cannot be cloned: there is no such folder`];
-  } catch (error) {
-    return [`repo.repos: ${shown} cannot be cloned: ${reasonOf(error)}`];
-  }
+  const obstacle = folderObstacle(url);
+  return obstacle === undefined ? [] : [`${shown} cannot be cloned: ${obstacle}`];
 }
 
 /**
  * Returns one sentence for each.
  * @param path PATH of the environment, in which git and rsync are found
  */
-export function machineDoubts(config: Config, path: string | undefined, now: number): readonly string[] {
+export function machineDoubts(named: Named, path: string | undefined, now: number): readonly string[] {
+  const urls = new Set(named.config.repo.repos.filter(isRepositoryUrl));
   return [
-    ...ownMirrors(config),
-    ...certificateDoubts(config.server, now),
-    ...memoryDoubts(config.storage),
-    ...new Set(config.repo.repos.filter(isRepositoryUrl).flatMap((url) => cloneDoubts(url, path))),
+    ...ownMirrors(named),
+    ...certificateDoubts(named, now),
+    ...memoryDoubts(named),
+    ...[...urls].flatMap((url) => cloneDoubts(url, path)).map((doubt) => `${named.nameOf("repo.repos")}: ${doubt}`),
   ];
 }

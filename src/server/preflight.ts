@@ -4,12 +4,14 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import type { LoadedConfig } from "../config/load.ts";
 import { writeObstacle } from "../config/location.ts";
-import type { Config } from "../config/schema.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { storeHolder } from "../store/lock.ts";
 import { storeFolders } from "../store/partial-folders.ts";
+
+type Named = Pick<LoadedConfig, "config" | "nameOf">;
 
 /** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
 export function listenAddress(address: string): string {
@@ -28,25 +30,33 @@ export function fileProblem(key: string, path: string): string[] {
 }
 
 /** Returns what is wrong with certificate and key, each by itself and as a pair. */
-export function tlsFileProblems({ tls_cert, tls_key }: Pick<Config["server"], "tls_cert" | "tls_key">): string[] {
-  const unreadable = [...fileProblem("server.tls_cert", tls_cert), ...fileProblem("server.tls_key", tls_key)];
+export function tlsFileProblems({ config, nameOf }: Named): string[] {
+  const { tls_cert, tls_key } = config.server;
+  const [certName, keyName] = [nameOf("server.tls_cert"), nameOf("server.tls_key")];
+  const unreadable = [...fileProblem(certName, tls_cert), ...fileProblem(keyName, tls_key)];
   if (unreadable.length > 0 || tls_cert === "" || tls_key === "") return unreadable;
   try {
     createSecureContext({ cert: readFileSync(tls_cert), key: readFileSync(tls_key) });
     return [];
   } catch (error) {
-    return [`server.tls_cert ${tls_cert} and server.tls_key ${tls_key} are not a PEM pair: ${reasonOf(error)}`];
+    return [`${certName} ${tls_cert} and server.tls_key ${tls_key} are not a PEM pair: ${reasonOf(error)}`];
   }
 }
 
+/** Names the setting to change. */
+function listenName(error: unknown, nameOf: Named["nameOf"]): string {
+  return nameOf(codeOf(error) === "EADDRNOTAVAIL" ? "server.address" : "server.port");
+}
+
 /** Returns at most one sentence saying why nobody can listen there now. */
-export function listenProblems({ address, port }: Config["server"]): string[] {
+export function listenProblems({ config, nameOf }: Named): string[] {
+  const { address, port } = config.server;
   try {
     const socket = { data: () => undefined };
     Bun.listen({ hostname: listenAddress(address), port, exclusive: true, socket }).stop(true);
     return [];
   } catch (error) {
-    return [`Cannot listen on server.address ${address}, server.port ${port}: ${reasonOf(error)}`];
+    return [`${listenName(error, nameOf)}: Cannot listen on ${address}, port ${port}: ${reasonOf(error)}`];
   }
 }
 
@@ -67,8 +77,8 @@ export function storeObstacle(location: string): string | undefined {
 }
 
 /** Returns the first obstacle in one sentence; undefined if the server can start. */
-export function startObstacle({ server, storage }: Config): string | undefined {
-  const { location } = storage;
+export function startObstacle(named: Named): string | undefined {
+  const { location } = named.config.storage;
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;
   const obstacle = storeObstacle(location);
@@ -76,7 +86,7 @@ export function startObstacle({ server, storage }: Config): string | undefined {
     ...(obstacle === undefined
       ? []
       : [`Cannot write the store ${location} (${obstacle}; set storage.location to use another)`]),
-    ...tlsFileProblems(server),
+    ...tlsFileProblems(named),
   ];
-  return [...problems, ...listenProblems(server)][0];
+  return [...problems, ...listenProblems(named)][0];
 }

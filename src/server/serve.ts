@@ -239,10 +239,10 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
  * @throws {ConfigError} if a file that the configuration names cannot be used
  */
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
-  const problems = tlsFileProblems(loaded.config.server);
+  const problems = tlsFileProblems(loaded);
   if (problems.length > 0) throw new ConfigError(problems);
   const log = await openLog(loaded.config.log.level, loaded.config.log.format);
-  const doubts = machineDoubts(loaded.config, resources.environment["PATH"], Date.now());
+  const doubts = machineDoubts(loaded, resources.environment["PATH"], Date.now());
   for (const note of [...loaded.notes, ...loaded.doubts, ...doubts]) log.warn("{note}", { note });
   startWatchdog(resources.environment, log);
   try {
