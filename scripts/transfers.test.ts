@@ -13,7 +13,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 setDefaultTimeout(60_000);
 
 const CLIENTS = 256;
-/** As in src/server/compose-resolver.ts. */
+/** As in src/server/compose-upstream.ts. */
 const TRANSFERS = 224;
 const closers: (() => unknown)[] = [];
 

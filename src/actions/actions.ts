@@ -1,5 +1,5 @@
 /**
- * Puts together the actions. Most run once at a time: two clean-ups at once would each report half.
+ * Creates the actions. Most run once at a time: two clean-ups at once would each report half.
  */
 import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
@@ -38,7 +38,7 @@ export interface ActionDeps {
   readonly onRepositoriesChanged: () => void;
 }
 
-export interface ComposedActions {
+export interface CreatedActions {
   readonly actions: Actions;
   /** Ends the actions under way for this reason, and lets none start. */
   stop(reason: string): void;
@@ -83,7 +83,7 @@ function fetchDeps(parts: ActionDeps): FetchDeps {
   };
 }
 
-export function composeActions(parts: ActionDeps): ComposedActions {
+export function createActions(parts: ActionDeps): CreatedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
   const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, verify, configuredRepositories } = parts;
@@ -95,7 +95,7 @@ export function composeActions(parts: ActionDeps): ComposedActions {
     hasher,
     clock,
     wantedBy,
-    room: eviction.spareBytes,
+    spareBytes: eviction.spareBytes,
     repositoriesReady,
   };
   const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };

@@ -10,23 +10,23 @@ import { countFiles, type ImportTotals, importFolder } from "./import-folder.ts"
 
 export interface ImportDeps extends Omit<ImportFileDeps, "reserve"> {
   /** Returns the bytes that the store may still take. */
-  readonly room: () => number;
+  readonly spareBytes: () => number;
   /** Resolves when the repositories have been read. */
   readonly repositoriesReady: () => Promise<void>;
 }
 
-/** The free room is computed no more often: it sums up all rows. */
-const ROOM_TTL_MS = 1_000;
+/** The spare bytes are computed no more often: it sums up all rows. */
+const SPARE_TTL_MS = 1_000;
 
-/** Counts the bytes being imported against the free room, which is computed now and then. */
-function createReserve(room: () => number): ImportFileDeps["reserve"] {
+/** Counts the bytes being imported against the spare bytes of the store, which are computed now and then. */
+function createReserve(spareBytes: () => number): ImportFileDeps["reserve"] {
   let askedAt = Number.NEGATIVE_INFINITY;
   let left = 0;
   let reserved = 0;
   return (bytes) => {
     const now = performance.now();
     // Files under way may be counted twice: better than an overfull store.
-    if (now - askedAt > ROOM_TTL_MS) [askedAt, left] = [now, room() - reserved];
+    if (now - askedAt > SPARE_TTL_MS) [askedAt, left] = [now, spareBytes() - reserved];
     if (left < bytes) return undefined;
     left -= bytes;
     reserved += bytes;
@@ -73,7 +73,7 @@ export function createImport(deps: ImportDeps): Action<ImportRequest, ImportRepo
     try {
       onProgress(progressOf("counting files"));
       const total = await countFiles(folder, signal);
-      const reserve = createReserve(deps.room);
+      const reserve = createReserve(deps.spareBytes);
       const totals = await importFolder(
         folder,
         { ...deps, reserve },

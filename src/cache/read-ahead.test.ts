@@ -9,7 +9,7 @@ const entry = (name: string, size = 10): DistEntry => ({ name: name as DistfileN
 const turn = () => Bun.sleep(1);
 
 /** Files begun, in order; each goes on until it is released. */
-function createAll(maxDownloads: number, names: readonly string[], room = 1000) {
+function createAll(maxDownloads: number, names: readonly string[], spareBytes = 1000) {
   const begun: string[] = [];
   const ends = new Map<string, (fetched: boolean) => void>();
   let lookups = 0;
@@ -19,7 +19,7 @@ function createAll(maxDownloads: number, names: readonly string[], room = 1000) 
       lookups++;
       return names.map((name) => entry(name));
     },
-    room: () => room,
+    spareBytes: () => spareBytes,
     prefetch({ name }) {
       begun.push(name);
       const { promise, resolve } = Promise.withResolvers<boolean>();

@@ -14,7 +14,7 @@ export interface ReadAheadDeps {
   /** Finds the other files of the ebuilds that want the file, in the order in which they will be requested. */
   readonly siblings: (name: DistfileName, content: Digests) => Promise<readonly DistEntry[]>;
   /** Returns how many bytes the store may still take. */
-  readonly room: () => number;
+  readonly spareBytes: () => number;
   readonly prefetch: Prefetch;
   readonly log: Logger;
 }
@@ -34,7 +34,7 @@ const MAX_WAITING = 10_000;
 const MAX_UNSTORED_FACTOR = 4;
 
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
-  const { siblings, room, prefetch, log } = deps;
+  const { siblings, spareBytes, prefetch, log } = deps;
   const waiting = new Map<DistfileName, DistEntry>();
   /** Files fetched ahead that no client has requested since. */
   const unused = new Set<DistfileName>();
@@ -49,7 +49,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     // The client's own response goes first: looking up what else its ebuild wants would delay it (measured: 2 ms).
     await Bun.sleep(1);
     if (stopped) return;
-    let left = room();
+    let left = spareBytes();
     for (const { size } of waiting.values()) left -= size;
     for (const entry of await siblings(name, content)) {
       left -= entry.size;

@@ -25,7 +25,7 @@ import type { Resolution, Resolver } from "../resolver/resolver.ts";
 import { scanWantedBy } from "../resolver/scan-wanted-by.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { composeResolver } from "../server/compose-resolver.ts";
-import { upstreamSettings } from "../server/upstream-settings.ts";
+import { upstreamSettings } from "../server/compose-upstream.ts";
 import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";

@@ -1,47 +1,39 @@
 /**
  * Puts together the cache of distfiles: the slots and queues of its downloads, and what is fetched ahead.
  */
-import type { Heads } from "../cache/heads.ts";
 import { type Cache, type CacheDeps, createCache } from "../cache/lookup.ts";
-import { createDistfileDownloads, type DistfileDownloadsDeps } from "../cache/miss.ts";
+import { createDistfileDownloads } from "../cache/miss.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
 import { createPrefetch, type Prefetch } from "../cache/prefetch.ts";
 import { createReadAhead, type ReadAhead } from "../cache/read-ahead.ts";
 import type { Config } from "../config/schema.ts";
-import type { Eviction } from "../eviction/evict.ts";
-import type { Flights } from "../fetch/flights.ts";
-import type { FileRows } from "../index/files.ts";
 import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
-import type { Resolver } from "../resolver/resolver.ts";
+import { unreadableNote } from "../repos/refresh.ts";
 import type { Store } from "../store/store.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
+import type { ComposedDownloads } from "./compose-downloads.ts";
+import type { ComposedRepositories } from "./compose-repos.ts";
+import type { ComposedSources } from "./compose-sources.ts";
+import type { ComposedStore } from "./compose-store.ts";
+import type { ComposedUpstream } from "./compose-upstream.ts";
 
 export interface DistfilesParts {
   /** Values may change. */
-  readonly fetcher: Config["fetcher"];
+  readonly config: Pick<Config, "fetcher">;
   readonly store: Store;
-  readonly rows: FileRows;
-  readonly storedFiles: CacheDeps["storedFiles"];
-  readonly recentHits: CacheDeps["recentHits"];
-  readonly memoryCache: CacheDeps["memoryCache"];
-  readonly inUse: CacheDeps["inUse"];
-  readonly spareBytes: Eviction["spareBytes"];
-  readonly flights: Flights;
-  readonly heads: Heads;
-  readonly startDownload: DistfileDownloadsDeps["startDownload"];
-  readonly findSources: DistfileDownloadsDeps["findSources"];
-  readonly siblings: Resolver["siblings"];
-  readonly wantedBy: CacheDeps["wantedBy"];
-  readonly refreshRepositories: CacheDeps["refreshRepositories"];
-  readonly repositoriesScanned: CacheDeps["repositoriesScanned"];
-  readonly unreadableNote: CacheDeps["unreadableNote"];
-  /** Sends requests of the server's own. */
-  readonly upstream: UpstreamClient;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** What is composed before. */
+export interface DistfilesNeeds {
+  readonly upstream: ComposedUpstream;
+  readonly repositories: ComposedRepositories;
+  readonly sources: ComposedSources;
+  readonly storage: ComposedStore;
+  readonly downloads: ComposedDownloads;
 }
 
 export interface ComposedDistfiles {
@@ -73,16 +65,21 @@ const MAX_QUEUED_PER_CLIENT = 250;
 const MAX_UNKNOWN_QUEUED = 1_000;
 const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
 
-export function composeDistfiles(parts: DistfilesParts): ComposedDistfiles {
-  const { fetcher, store, rows, storedFiles, recentHits, memoryCache, inUse, flights, heads, clock, log } = parts;
-  const { wantedBy, refreshRepositories, repositoriesScanned, unreadableNote } = parts;
+export function composeDistfiles(
+  { config, store, clock, log }: DistfilesParts,
+  { upstream, repositories, sources, storage, downloads }: DistfilesNeeds,
+): ComposedDistfiles {
+  const { fetcher } = config;
+  const { rows, recentHits, memoryCache, inUse } = storage;
+  const { flights, heads, storedFiles, startDownload } = downloads;
+  const wantedBy = repositories.rows.entriesByName;
   const negativeCache = createNegativeCache(() => fetcher.negative_ttl, clock);
   const distfileDownloads = createDistfileDownloads({
-    startDownload: parts.startDownload,
+    startDownload,
     flights,
     negativeCache,
     rows,
-    findSources: parts.findSources,
+    findSources: sources.findSources,
     heads,
     queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
     unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
@@ -93,14 +90,20 @@ export function composeDistfiles(parts: DistfilesParts): ComposedDistfiles {
     clock,
     log,
   });
-  const { upstream } = parts;
-  const prefetch = createPrefetch({ distfileDownloads, flights, negativeCache, store, wantedBy, upstream });
+  const prefetch = createPrefetch({
+    distfileDownloads,
+    flights,
+    negativeCache,
+    store,
+    wantedBy,
+    upstream: upstream.own,
+  });
   const readAhead = createReadAhead({
     get maxDownloads() {
       return Math.min(fetcher.read_ahead, Math.max(1, Math.floor(fetcher.max_downloads / 2)));
     },
-    siblings: parts.siblings,
-    room: () => parts.spareBytes(fetcher.max_downloads),
+    siblings: sources.resolver.siblings,
+    spareBytes: () => storage.eviction.spareBytes(fetcher.max_downloads),
     prefetch,
     log,
   });
@@ -115,9 +118,9 @@ export function composeDistfiles(parts: DistfilesParts): ComposedDistfiles {
       readAhead: ahead,
       flights,
       wantedBy,
-      refreshRepositories,
-      repositoriesScanned,
-      unreadableNote,
+      refreshRepositories: repositories.refresh.refreshRepositories,
+      repositoriesScanned: repositories.configured.scanned,
+      unreadableNote: () => unreadableNote(repositories.configured.scans.status()),
       get unknown() {
         return fetcher.unknown;
       },

@@ -5,7 +5,6 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
-import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
@@ -13,7 +12,7 @@ import { createAllow } from "../http/allow.ts";
 import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
-import { createDistfiles, type DistfilesDeps } from "../http/distfiles.ts";
+import { createDistfiles } from "../http/distfiles.ts";
 import { createMirrorFiles } from "../http/mirror-files.ts";
 import { createRequestLog } from "../http/request-log.ts";
 import { isIndexDamage } from "../index/open.ts";
@@ -23,32 +22,35 @@ import { memoizeLast } from "../lib/memoize-last.ts";
 import { createMetrics } from "../status/metrics.ts";
 import { createRegistry } from "../status/prometheus.ts";
 import type { RequestStats } from "../status/request-stats.ts";
-import type { MemoryCache } from "../store/memory-cache.ts";
-import type { LoopGuard } from "../upstream/loop-guard.ts";
+import type { ComposedDistfiles } from "./compose-distfiles.ts";
+import type { ComposedRepositories } from "./compose-repos.ts";
+import type { ComposedStore } from "./compose-store.ts";
+import type { ComposedUpstream } from "./compose-upstream.ts";
+import type { Health } from "./health.ts";
 
 export type App = ReturnType<typeof createApp>;
 
 export interface AppParts {
-  /** Values may change. */
-  readonly settings: Config["server"];
-  readonly cache: Cache;
-  readonly mirrorFileCache: MirrorFileCache;
-  readonly memoryCache: Pick<MemoryCache, "files" | "bytes">;
-  readonly wantedByDigest: DistfilesDeps["wantedByDigest"];
-  readonly refreshRepositories: DistfilesDeps["refreshRepositories"];
-  readonly upstreamFor: DistfilesDeps["upstreamFor"];
-  readonly isLoop: LoopGuard["isLoop"];
-  readonly actions: Actions;
-  readonly state: ApiState;
-  readonly stats: RequestStats;
-  readonly indexPath: string;
-  readonly dashboard: DashboardFiles | undefined;
-  readonly unavailableReason: () => string | undefined;
-  readonly degradedReason: () => string | undefined;
+  readonly config: Pick<Config, "server">;
+  readonly index: { readonly path: string };
+  readonly dashboard?: DashboardFiles | undefined;
   /** Called when a query finds the index damaged. */
   readonly onIndexDamage: () => void;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** What is composed before. */
+export interface AppNeeds {
+  readonly upstream: ComposedUpstream;
+  readonly repositories: ComposedRepositories;
+  readonly storage: ComposedStore;
+  readonly distfiles: ComposedDistfiles;
+  readonly mirrorFileCache: MirrorFileCache;
+  readonly actions: Actions;
+  readonly stats: RequestStats;
+  readonly health: Health;
+  readonly state: ApiState;
 }
 
 export interface ComposedApp {
@@ -59,8 +61,11 @@ export interface ComposedApp {
   answerBySocket(request: Request): Response | Promise<Response>;
 }
 
-export function composeApp(parts: AppParts): ComposedApp {
-  const { settings, cache, mirrorFileCache, upstreamFor, state, stats, clock, log } = parts;
+export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
+  const { index, dashboard, clock, log } = parts;
+  const settings = parts.config.server;
+  const { upstream, repositories, mirrorFileCache, actions, stats, health, state } = needs;
+  const upstreamFor = upstream.clientFor;
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
   const events = createEvents({
@@ -71,16 +76,16 @@ export function composeApp(parts: AppParts): ComposedApp {
     stats,
     state,
     watchers: () => events.subscribers,
-    memory: () => parts.memoryCache,
-    indexPath: parts.indexPath,
+    memory: () => needs.storage.memoryCache,
+    indexPath: index.path,
     clock,
   });
   const app = createApp({
     distfiles: createDistfiles({
-      cache,
+      cache: needs.distfiles.cache,
       clock,
-      wantedByDigest: parts.wantedByDigest,
-      refreshRepositories: parts.refreshRepositories,
+      wantedByDigest: repositories.rows.entriesByDigest,
+      refreshRepositories: repositories.refresh.refreshRepositories,
       upstreamFor,
       layoutConf: () => formatLayoutConf(settings.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
@@ -88,16 +93,16 @@ export function composeApp(parts: AppParts): ComposedApp {
     requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
     state,
     events,
-    actions: parts.actions,
+    actions,
     version,
     metrics: createRegistry(metrics),
-    dashboard: parts.dashboard,
+    dashboard,
     allow: { permits: (address) => allowed(settings.allow).permits(address) },
     guard: () => ({ token: settings.admin_token, hostnames: [...settings.hostnames, hostname()] }),
-    isLoop: parts.isLoop,
+    isLoop: upstream.isLoop,
     isOverSocket: (request) => overSocket.has(request),
-    unavailableReason: parts.unavailableReason,
-    degradedReason: parts.degradedReason,
+    unavailableReason: health.unavailableReason,
+    degradedReason: health.degradedReason,
     clock,
     log,
     onError: (error) => isIndexDamage(error) && parts.onIndexDamage(),

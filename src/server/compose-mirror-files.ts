@@ -1,27 +1,24 @@
 /**
  * Puts together the cache of mirror files: what their downloads and look-ups need.
  */
-
-import type { Heads } from "../cache/heads.ts";
 import { createMirrorFilePolicies } from "../cache/mirror-files/download-policy.ts";
-import { createMirrorFileCache, type MirrorFileCache, type MirrorFileCacheDeps } from "../cache/mirror-files/lookup.ts";
+import { createMirrorFileCache, type MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import { createStoredMirrorFiles } from "../cache/mirror-files/stored-files.ts";
 import { createNegativeCache } from "../cache/negative-cache.ts";
-import type { StartDownload } from "../cache/start-download.ts";
-import type { FileRows } from "../index/files.ts";
+import type { Config } from "../config/schema.ts";
 import { createClientLimit } from "../lib/client-limit.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
 import type { Mirrors } from "../mirrors/mirrors.ts";
+import type { ComposedDownloads } from "./compose-downloads.ts";
+import type { ComposedStore } from "./compose-store.ts";
 
-export interface MirrorFileParts
-  extends Pick<MirrorFileCacheDeps, "storedFiles" | "flights" | "inUse" | "clock" | "log"> {
-  readonly storedFiles: MirrorFileCacheDeps["storedFiles"] &
-    Parameters<typeof createStoredMirrorFiles>[0]["storedFiles"];
-  readonly mirrors: Mirrors;
-  readonly rows: FileRows;
-  readonly startDownload: StartDownload;
-  readonly heads: Heads;
-  readonly negativeTtlMs: () => number;
+export interface MirrorFilesParts {
+  /** Values may change. */
+  readonly config: Pick<Config, "fetcher">;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 export interface ComposedMirrorFiles {
@@ -40,10 +37,14 @@ const MAX_QUEUED_PER_CLIENT = 125;
 /** How long stored files are served without asking, where no mirror could be asked. */
 const UNREACHABLE_MS = 15_000;
 
-export function composeMirrorFiles(parts: MirrorFileParts): ComposedMirrorFiles {
-  const { storedFiles, rows, mirrors, startDownload, flights, heads, inUse, clock, log } = parts;
+export function composeMirrorFiles(
+  { config, clock, log }: MirrorFilesParts,
+  { rows, inUse }: ComposedStore,
+  { storedFiles, startDownload, flights, heads }: ComposedDownloads,
+  mirrors: Mirrors,
+): ComposedMirrorFiles {
   const storedMirrorFiles = createStoredMirrorFiles({ storedFiles, rows, isOfMirror: mirrors.haveUrl, clock, log });
-  const absent = createNegativeCache(parts.negativeTtlMs, clock);
+  const absent = createNegativeCache(() => config.fetcher.negative_ttl, clock);
   const unreachable = createNegativeCache(() => UNREACHABLE_MS, clock);
   const queue = createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT);
   const slots = createPrioritySemaphore(() => DOWNLOAD_SLOTS, YIELDED_SLOTS);

@@ -1,11 +1,9 @@
 /**
  * Puts together the statistics of hosts, the layouts and contents of mirrors, and the selection among the configured mirrors.
  */
-
 import type { Config } from "../config/schema.ts";
 import { MAX_LAYOUT_CONF_BYTES } from "../distfile/layout.ts";
 import type { MirrorAnswers, StoredLayout } from "../distfile/mirror-records.ts";
-import type { HostWaits } from "../distfile/source.ts";
 import { createHostRows } from "../index/hosts.ts";
 import { createMirrorAnswerRows, createMirrorLayoutRows } from "../index/mirrors.ts";
 import type { Index } from "../index/open.ts";
@@ -15,14 +13,11 @@ import { createHosts, type Hosts } from "../mirrors/hosts.ts";
 import { createLayouts } from "../mirrors/layouts.ts";
 import { createMirrors, type Mirrors, mirrorKey } from "../mirrors/mirrors.ts";
 import { getText } from "../upstream/get-text.ts";
-import type { UpstreamClient } from "../upstream/request.ts";
+import type { ComposedUpstream } from "./compose-upstream.ts";
 
 export interface MirrorsParts {
   readonly config: Pick<Config, "fetcher">;
-  readonly db: Index["db"];
-  /** Sends requests of the server's own. */
-  readonly upstream: UpstreamClient;
-  readonly waits: HostWaits;
+  readonly index: Pick<Index, "db">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -35,7 +30,9 @@ export interface ComposedMirrors {
 /** Repositories name any number of hosts. */
 const MAX_UNAVAILABLE = 1_000;
 
-export function composeMirrors({ config, db, upstream, waits, clock, log }: MirrorsParts): ComposedMirrors {
+export function composeMirrors(parts: MirrorsParts, upstream: ComposedUpstream): ComposedMirrors {
+  const { config, clock, log } = parts;
+  const { db } = parts.index;
   const layoutRows = createMirrorLayoutRows(db);
 
   function storeLayout(url: string, layout: StoredLayout): void {
@@ -53,7 +50,7 @@ export function composeMirrors({ config, db, upstream, waits, clock, log }: Mirr
     clock,
     log,
     onChange: (mirror) => mirrors.forgetContents(mirrorKey(mirror)),
-    getText: (url, origin) => getText(upstream, url, origin, MAX_LAYOUT_CONF_BYTES),
+    getText: (url, origin) => getText(upstream.own, url, origin, MAX_LAYOUT_CONF_BYTES),
   });
   const answers = createMirrorAnswerRows(db);
 
@@ -71,7 +68,7 @@ export function composeMirrors({ config, db, upstream, waits, clock, log }: Mirr
   const hosts = createHosts({
     rows: createHostRows(db),
     clock,
-    waits,
+    waits: upstream.waits,
     onCircuitChange(host, openForMs) {
       if (openForMs === undefined) {
         unavailable.delete(host);

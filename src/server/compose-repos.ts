@@ -2,11 +2,12 @@
  * Puts together the ebuild repositories: scans those on disk, syncs those given as URLs.
  */
 import type { Config } from "../config/schema.ts";
-import { setAside } from "../index/open.ts";
-import type { RepositoryRows } from "../index/repositories.ts";
+import { type Index, setAside } from "../index/open.ts";
+import { createRepositoryRows, type RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { type DiscoveredRepositories, discoverRepositories, REPOS_HINT } from "../repos/discover.ts";
+import { createRepositoryRefresh, type RepositoryRefresh } from "../repos/refresh.ts";
 import { type ConfiguredRepositories, createRepositoryScans } from "../repos/repositories.ts";
 import { scanRepository } from "../repos/scan.ts";
 import { createSync } from "../repos/sync/sync.ts";
@@ -16,9 +17,7 @@ import { createScanThread, type ScanThread } from "./scan-thread.ts";
 
 export interface RepositoriesParts {
   readonly config: Pick<Config, "repo" | "storage" | "fetcher">;
-  /** Path of the database with the Manifests; undefined where it is in memory. */
-  readonly manifestsPath: string | undefined;
-  readonly rows: RepositoryRows;
+  readonly index: Pick<Index, "db" | "manifestsPath">;
   readonly onIndexDamage: () => void;
   /** Script of the scanning thread. */
   readonly scanWorkerUrl: string;
@@ -26,6 +25,12 @@ export interface RepositoriesParts {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+export interface ComposedRepositories {
+  readonly configured: ConfiguredRepositories;
+  readonly rows: RepositoryRows;
+  readonly refresh: RepositoryRefresh;
 }
 
 const MINUTE_MS = 60_000;
@@ -58,7 +63,11 @@ function scanHere(rows: RepositoryRows): ScanThread {
   };
 }
 
-function composeScan({ manifestsPath, rows, scanWorkerUrl, onIndexDamage, log }: RepositoriesParts): ScanThread {
+function composeScan(
+  { index, scanWorkerUrl, onIndexDamage, log }: RepositoriesParts,
+  rows: RepositoryRows,
+): ScanThread {
+  const { manifestsPath } = index;
   if (manifestsPath === undefined) return scanHere(rows);
   return createScanThread({
     workerUrl: scanWorkerUrl,
@@ -75,14 +84,14 @@ function composeScan({ manifestsPath, rows, scanWorkerUrl, onIndexDamage, log }:
   });
 }
 
-export function composeRepositories(parts: RepositoriesParts): ConfiguredRepositories {
-  const { config, rows, environment, clock, log } = parts;
+function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): ConfiguredRepositories {
+  const { config, environment, clock, log } = parts;
   let found = discoverConfigured(config);
   const logProblems = () => {
     for (const problem of [...found.problems, ...found.warnings]) log.warn("{problem}", { problem });
   };
   logProblems();
-  const thread = composeScan(parts);
+  const thread = composeScan(parts, rows);
   const scans = createRepositoryScans({
     repositories: found.repositories,
     configureRows: rows.configure,
@@ -158,4 +167,11 @@ export function composeRepositories(parts: RepositoriesParts): ConfiguredReposit
       await thread.stop();
     },
   };
+}
+
+/** @param onChange called when a repository has changed: it may have sources for files that were not found before */
+export function composeRepositories(parts: RepositoriesParts, onChange: () => void): ComposedRepositories {
+  const rows = createRepositoryRows(parts.index.db);
+  const configured = composeConfigured(parts, rows);
+  return { configured, rows, refresh: createRepositoryRefresh(configured.scans, parts.clock, onChange) };
 }

@@ -1,7 +1,6 @@
 /**
  * Puts together the resolver, which finds the sources of a file, for the server and for `portcache resolve`.
  */
-import type { DistfileDownloadsDeps } from "../cache/miss.ts";
 import type { Config } from "../config/schema.ts";
 import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
@@ -52,17 +51,4 @@ export function composeResolver(parts: ResolverParts): Resolver {
     mirrors,
     uriOrder: createUriOrder(parts.hosts, Math.random),
   });
-}
-
-/** Returns what finds the sources of a content: with `src_uri = false` the mirrors alone, whatever RESTRICT says. */
-export function createFindSources(
-  { fetcher }: Pick<Config, "fetcher">,
-  resolver: Pick<Resolver, "sources">,
-  mirrors: Mirrors,
-): DistfileDownloadsDeps["findSources"] {
-  return async (name, content) => {
-    const uris = fetcher.src_uri ? content : undefined;
-    if (uris) return await resolver.sources(name, uris);
-    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
-  };
 }

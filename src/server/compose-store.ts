@@ -22,21 +22,15 @@ import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { createMemoryCache, type MemoryCache, readBody } from "../store/memory-cache.ts";
 import type { Store } from "../store/store.ts";
+import type { ComposedRepositories } from "./compose-repos.ts";
 import { createStoreHealth } from "./store-health.ts";
 
 export interface StoreParts {
-  readonly storage: () => Config["storage"];
-  readonly mirrors: () => readonly string[];
+  /** Values may change. */
+  readonly config: Pick<Config, "storage" | "fetcher">;
   readonly store: Store;
-  readonly db: IndexDatabase;
-  /** Changes whenever the files that the repositories want may have changed. */
-  readonly repositoriesRevision: () => number;
-  readonly configuredRepositories: ConfiguredRepositories;
-  readonly hosts: Hosts;
-  readonly onCleaned: (report: CleanUpReport) => void;
+  readonly index: { readonly db: IndexDatabase };
   readonly clock: Clock;
-  /** Milliseconds of a clock that nobody can set; performance.now() by default. */
-  readonly monotonicMs?: (() => number) | undefined;
   readonly log: Logger;
 }
 
@@ -60,8 +54,8 @@ export interface ComposedStore {
   stop(): Promise<void>;
 }
 
-/** As often as repositories are rescanned: new orphans are known by then. */
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** As often as repositories are rescanned: new orphans are known by then. */
 const TICK_EVERY_MS = 15 * 60 * 1000;
 /** Cost of fetching a file again, relative to a mirror: from a host of SRC_URI, from a host that is unavailable now, and from an
  * unknown source, as after an import. */
@@ -101,11 +95,20 @@ function noRoomReason(bytes: number, obstacles: readonly LimitState[]): string {
   return `cannot make room for ${bytes} bytes within max_size and min_free`;
 }
 
-export function composeStore(parts: StoreParts): ComposedStore {
-  const { storage, mirrors, store, db, configuredRepositories, hosts, clock, log } = parts;
+/** @param onCleaned called after each clean-up */
+export function composeStore(
+  parts: StoreParts,
+  repositories: ComposedRepositories,
+  hosts: Hosts,
+  onCleaned: (report: CleanUpReport) => void,
+): ComposedStore {
+  const { config, store, clock, log } = parts;
+  const { db } = parts.index;
+  const { configured } = repositories;
   const inUse = createInUse(clock);
-  const recentHits = createRecentHits({ store, revision: parts.repositoriesRevision, clock });
-  const memoryCache = createMemoryCache({ limitBytes: () => storage().memory, load: (file) => readBody(store, file) });
+  const recentHits = createRecentHits({ store, revision: () => repositories.rows.revision, clock });
+  const limitBytes = () => config.storage.memory;
+  const memoryCache = createMemoryCache({ limitBytes, load: (file) => readBody(store, file) });
   const rows = createFileRows(db, (name) => {
     recentHits.forget(name);
     memoryCache.forget(name);
@@ -113,25 +116,21 @@ export function composeStore(parts: StoreParts): ComposedStore {
 
   function refetchCost(source: string): number {
     if (source === "") return UNKNOWN_COST;
-    if (mirrors().some((mirror) => source.startsWith(`${mirrorKey(mirror)}/`))) return 1;
+    if (config.fetcher.mirrors.some((mirror) => source.startsWith(`${mirrorKey(mirror)}/`))) return 1;
     const isAvailable = hosts.at(originOf(source)).expectedMs(1) !== undefined;
     return isAvailable ? SRC_URI_COST : UNAVAILABLE_COST;
   }
 
-  const clockWatch = createClockWatch({
-    times: createFileTimes(db),
-    clock,
-    monotonicMs: parts.monotonicMs ?? (() => performance.now()),
-    log,
-  });
+  const monotonicMs = () => performance.now();
+  const clockWatch = createClockWatch({ times: createFileTimes(db), clock, monotonicMs, log });
   const wasClockSet = () => clockWatch.wasSetWithin(DAY_MS);
   const orphans = createOrphanRows(db, rows.becameWanted);
   let hasRepositories = orphans.currentAt() !== undefined;
 
   /** Where there never was a repository there is nothing to keep the room for. */
   function unverifiedShare(): number {
-    hasRepositories ||= configuredRepositories.discovered().repositories.length > 0;
-    return hasRepositories ? storage().unverified_share / 100 : 1;
+    hasRepositories ||= configured.discovered().repositories.length > 0;
+    return hasRepositories ? config.storage.unverified_share / 100 : 1;
   }
 
   const eviction = createEviction({
@@ -143,15 +142,15 @@ export function composeStore(parts: StoreParts): ComposedStore {
     rows,
     orphans,
     limits() {
-      const { max_size, min_free, max_age, orphan_grace } = storage();
+      const { max_size, min_free, max_age, orphan_grace } = config.storage;
       const ages = { maxAgeMs: max_age, orphanGraceMs: orphan_grace };
       return { maxSize: max_size, minFree: min_free, ...ages, unverifiedShare: unverifiedShare() };
     },
-    keep: () => storage().keep,
+    keep: () => config.storage.keep,
     refetchCost,
-    repositoriesCurrent: () => areCurrent(configuredRepositories),
+    repositoriesCurrent: () => areCurrent(configured),
     inUse: inUse.has,
-    onCleaned: parts.onCleaned,
+    onCleaned,
     clock: clockWatch.clock,
     log,
   });
@@ -172,7 +171,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     ticking = ticking.then(tick);
   }
 
-  const health = createStoreHealth({ store, room: () => eviction.spareBytes(), log });
+  const health = createStoreHealth({ store, spareBytes: () => eviction.spareBytes(), log });
 
   const reserve: Reserve = async (request) => {
     const reservation = await eviction.reserve(request);
@@ -180,7 +179,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     // A file whose size is not known asks for room again and again: the download says when it gets none.
     if (!request.sized) return undefined;
     const { name: file, bytes } = request;
-    const why = unstoredReason(request, eviction.obstacles(request), storage().max_size);
+    const why = unstoredReason(request, eviction.obstacles(request), config.storage.max_size);
     if (why === undefined) health.report(new Error(noRoomReason(bytes, eviction.obstacles(request))));
     else log.info("{file} is passed through unstored: {why}", { file, why });
     return undefined;
@@ -206,7 +205,7 @@ export function composeStore(parts: StoreParts): ComposedStore {
     start(verify) {
       tickNext();
       timer = setInterval(tickNext, TICK_EVERY_MS);
-      scrubbing = createScrub({ verify, rows, everyMs: () => storage().scrub, clock: clockWatch.clock, log }).run(
+      scrubbing = createScrub({ verify, rows, everyMs: () => config.storage.scrub, clock: clockWatch.clock, log }).run(
         stopping.signal,
       );
     },

@@ -9,7 +9,7 @@ import type { Store } from "../store/store.ts";
 export interface StoreHealthDeps {
   readonly store: Pick<Store, "openNamelessPart">;
   /** Bytes that fit without removing anything. */
-  readonly room: () => number;
+  readonly spareBytes: () => number;
   readonly log: Logger;
   /** Milliseconds between probes. */
   readonly everyMs?: number;
@@ -29,7 +29,7 @@ const LOG_EVERY_MS = 60_000;
 /** Bytes that must fit before the store counts as healthy. */
 const PROBE_BYTES = 1024 * 1024;
 
-export function createStoreHealth({ store, room, log, everyMs = PROBE_EVERY_MS }: StoreHealthDeps): StoreHealth {
+export function createStoreHealth({ store, spareBytes, log, everyMs = PROBE_EVERY_MS }: StoreHealthDeps): StoreHealth {
   let problem: string | undefined;
   /** By performance.now(). */
   let loggedAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +45,7 @@ export function createStoreHealth({ store, room, log, everyMs = PROBE_EVERY_MS }
   }
 
   async function probe(): Promise<void> {
-    if (room() < PROBE_BYTES) return;
+    if (spareBytes() < PROBE_BYTES) return;
     const part = store.openNamelessPart();
     try {
       await part.write(new Uint8Array(PROBE_BYTES), 0);
