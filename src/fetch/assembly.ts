@@ -239,7 +239,8 @@ async function openUrl(
   const conditions = offset === 0 ? revalidation?.conditionalHeaders(source) : undefined;
   const { mayRedirect } = assembly;
   const validated = { offset, end, validator: ifRange, conditions };
-  const request = { method: "GET", url, trustedOrigin, ...validated, mayRedirect } as const;
+  const size = hashed ? assembly.expected?.size : undefined;
+  const request = { method: "GET", url, trustedOrigin, ...validated, size, mayRedirect } as const;
   const releaseSlot = await abortable(upstream.slots.acquire(), cancelled, (late) => late());
   const askedAt = clock.now();
   const response = await (hashed ? sendHashed(request, upstream, cancelled) : upstream.send(request, cancelled))
@@ -362,6 +363,10 @@ export async function receiveFrom(
   try {
     await acceptHeaders(assembly, opened.url, opened.response);
     await receiveBody(assembly, opened, chunksOf(opened, record, watch, clock));
+  } catch (error) {
+    // How the body ends does not matter once all of the file is here: the hash decides.
+    if (!(error instanceof SourceError) || error.kind === "bad" || assembly.stop.aborted || !isComplete(assembly))
+      throw error;
   } finally {
     watch.stop();
     opened.response.close();

@@ -1,7 +1,7 @@
 /**
  * Asks sources by HEAD about a file that is not here.
  */
-import type { Digests } from "../distfile/digests.ts";
+import { type Digests, hasHash } from "../distfile/digests.ts";
 import { type Attempt, attemptOf, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { SourceList } from "../distfile/source.ts";
@@ -36,12 +36,14 @@ export async function headFrom(
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
   const mayRedirect = createRedirectLimit(() => 0);
+  const size = expected && hasHash(expected) ? expected.size : undefined;
   for (const source of createSourceLimit()(list.sources())) {
     const record = source.startRequest(0);
     try {
       const { trustedOrigin } = source;
       const askUrl = async (url: string): Promise<UpstreamHead> => {
-        const response = await upstream.send({ method: "HEAD", url, trustedOrigin, offset: 0, mayRedirect }, signal);
+        const request = { method: "HEAD", url, trustedOrigin, offset: 0, size, mayRedirect } as const;
+        const response = await upstream.send(request, signal);
         response.close();
         checkHeaders(name, response, expected, undefined);
         const { total, lastModifiedAt, fields } = response;

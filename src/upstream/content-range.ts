@@ -21,9 +21,12 @@ export interface ContentRange {
   readonly total: number | undefined;
 }
 
-/** Parses `bytes FIRST-LAST/TOTAL` or `bytes FIRST-LAST/*`; undefined for anything else, and for numbers that contradict. */
+/**
+ * Parses `bytes FIRST-LAST/TOTAL` or `bytes FIRST-LAST/*`, also with a colon or an equals sign or without the unit, as old servers
+ * write it; undefined for anything else, and for numbers that contradict.
+ */
 export function parseContentRange(text: string | null): ContentRange | undefined {
-  const match = /^bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(text?.trim() ?? "");
+  const match = /^(?:bytes(?:[:=]\s*|\s+))?(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/i.exec(text?.trim() ?? "");
   if (!match) return undefined;
   const first = Number(match[1]);
   const last = Number(match[2]);
@@ -32,12 +35,14 @@ export function parseContentRange(text: string | null): ContentRange | undefined
   return { first, last, total };
 }
 
-/** Returns the length of the body, if the headers have it; one that is repeated, as proxies do, is one length (RFC 9112, section 6.3). */
+/**
+ * Returns the length of the body, if the headers have it: the number that they begin with, as wget reads it. One that is repeated, as
+ * proxies do, is one length (RFC 9112, section 6.3).
+ */
 export function contentLength(headers: Headers): number | undefined {
-  const [length, ...repeated] = (headers.get("content-length") ?? "").split(",").map((text) => text.trim());
-  if (length === undefined || !/^\d{1,15}$/.test(length) || repeated.some((other) => other !== length))
-    return undefined;
-  return Number(length);
+  const [length = "", ...repeated] = (headers.get("content-length") ?? "").split(",").map((text) => text.trim());
+  const digits = /^\+?(\d{1,15})(?!\d)/.exec(length)?.[1];
+  return digits === undefined || repeated.some((other) => other !== length) ? undefined : Number(digits);
 }
 
 /** Returns the Range header; undefined when the whole file is requested. */
@@ -57,6 +62,18 @@ function statusError(status: number, headers: Headers, offset: number): SourceEr
   return new SourceError("failed", `answered ${status}${wish}`, { status, retryAfterMs: waitMs });
 }
 
+/** A range, and the size of its file where a hash decides whether the bytes are right. */
+type SizedRange = Range & { readonly size?: number | undefined };
+
+/** Returns whether the body is the whole file: where a hash decides, under every status under which wget takes it. */
+function isWholeBody(status: number, headers: Headers, request: SizedRange): boolean {
+  // 203: a proxy on the way changed something, such as a header field.
+  if (status === 200 || status === 203) return true;
+  if (request.size === undefined || rangeHeader(request) !== undefined) return false;
+  const isTaken = (status >= 200 && status <= 299 && status !== 204) || status === 300;
+  return isTaken && contentLength(headers) === request.size;
+}
+
 /**
  * Returns where in the file the body starts, and how long the file is.
  * @throws {SourceError} when the response is no part of the file that was requested
@@ -64,10 +81,9 @@ function statusError(status: number, headers: Headers, offset: number): SourceEr
 export function responseRange(
   status: number,
   headers: Headers,
-  request: Range,
+  request: SizedRange,
 ): { offset: number; total: number | undefined } {
-  // 203: a proxy on the way changed something, such as a header field.
-  if (status === 200 || status === 203) return { offset: 0, total: contentLength(headers) };
+  if (isWholeBody(status, headers, request)) return { offset: 0, total: contentLength(headers) };
   const requested = rangeHeader(request);
   const range = status === 206 ? parseContentRange(headers.get("content-range")) : undefined;
   // All of the file is the file, although nobody asked for a range.

@@ -25,7 +25,13 @@ export function canSendRaw({ protocol }: URL, proxy: string): boolean {
 }
 
 /** What fetch() throws where a response, or a chunk of its body, is not what its parser expects. */
-const UNREADABLE = new Set(["InvalidHTTPResponse", "Malformed_HTTP_Response", "InvalidContentLength"]);
+const UNREADABLE = new Set([
+  "InvalidHTTPResponse",
+  "Malformed_HTTP_Response",
+  "InvalidContentLength",
+  "UnrequestedUpgrade",
+  "UnsupportedTransferEncoding",
+]);
 
 /** Returns whether fetch() did not understand the server. */
 export function isUnreadable(error: unknown): boolean {
@@ -177,10 +183,8 @@ function bodyOf(
 ): AsyncGenerator<Uint8Array> | undefined {
   if (method === "HEAD" || status === 204 || status === 304) return undefined;
   if (/(?:^|,)\s*chunked\s*$/i.test(headers.get("transfer-encoding") ?? "")) return readChunks(input);
-  if (!headers.has("content-length")) return readToEnd(input);
   const length = contentLength(headers);
-  if (length === undefined) throw failure("invalid Content-Length", "InvalidContentLength");
-  return readLength(input, length);
+  return length === undefined ? readToEnd(input) : readLength(input, length);
 }
 
 function asStream(pieces: AsyncGenerator<Uint8Array>, close: () => void): ReadableStream<Uint8Array> {

@@ -22,6 +22,7 @@ test("Location is taken byte by byte, as wget takes it", () => {
     ["/%C3%A9.tar", "http://a.test/%C3%A9.tar"],
     ["//b.test//x", "http://b.test//x"],
     [" /x ", "http://a.test/x"],
+    ["a\tb", "http://a.test/folder/a%09b"],
   ] as const) {
     expect([location, resolveReference(location, BASE)?.href]).toEqual([location, url]);
   }
@@ -33,9 +34,11 @@ test("a path is asked for as wget asks for it", () => {
     ["http://a.test", "/", true],
     ["http://a.test/a\\b|c^d{e}`f", "/a%5Cb%7Cc%5Ed%7Be%7D%60f", true],
     ["http://a.test/a/../b/./c", "/b/c", true],
-    ["http://a.test/a/%2e%2e/b/%2E./.%2e/%2e", "/a/%2e%2e/b/%2e./.%2e/%2e", false],
+    ["http://a.test/a/%2e%2e/b/%2E./.%2e/%2e", "/a/%2e%2e/b/%2E./.%2e/%2e", false],
     ["http://a.test/a/%2e%2ec?%2e%2e", "/a/%2e%2ec?%2e%2e", true],
     ["http://a.test//m.org/x?", "//m.org/x?", false],
+    ["http://a.test/it's?name='x'&y=1#'", "/it's?name='x'&y=1", false],
+    ["http://a.test/it's?y=1#'", "/it's?y=1", true],
     ["http://a.test/x%2Fy%7e%zz?a=b%2fc&d|e#f?g", "/x%2Fy%7e%25zz?a=b%2fc&d%7Ce", true],
     ["HTTP://A.Test/X;y=1,2@v1/!z", "/X;y=1,2@v1/!z", true],
     ["http://a.test/é", "/%C3%A9", true],
@@ -43,8 +46,13 @@ test("a path is asked for as wget asks for it", () => {
     const parsed = parseUrl(url);
     expect([url, requestPath(parsed), isFetchable(parsed)]).toEqual([url, path, fetchable]);
   }
-  const next = resolveReference("/y/%2e%2e/z", BASE);
-  expect(next && requestPath(next)).toBe("/y/%2e%2e/z");
+  for (const [reference, path] of [
+    ["/y/%2e%2E/z", "/y/%2e%2E/z"],
+    ["%2e%2e/z", "/folder/%2e%2e/z"],
+  ] as const) {
+    const next = resolveReference(reference, BASE);
+    expect(next && requestPath(next)).toBe(path);
+  }
 });
 
 test("of several Locations the first counts, and a comma in one separates nothing", () => {
@@ -80,11 +88,12 @@ test("a cookie goes back to the host that set it, and to hosts below its domain,
     "safe=3; Path=/; Secure",
     "deep=4; Path=/get/deep",
     "foreign=5; Domain=b.test",
+    'quoted=7; Path="/"',
     "top=6; Domain=test",
   );
-  expect(headerFor("https://dl.a.test/get/y")).toBe("plain=1; all=2; safe=3");
-  expect(headerFor("https://dl.a.test/get/deep/z")).toBe("plain=1; all=2; safe=3; deep=4");
-  expect(headerFor("http://dl.a.test/")).toBe("all=2");
+  expect(headerFor("https://dl.a.test/get/y")).toBe("plain=1; all=2; safe=3; quoted=7");
+  expect(headerFor("https://dl.a.test/get/deep/z")).toBe("plain=1; all=2; safe=3; deep=4; quoted=7");
+  expect(headerFor("http://dl.a.test/")).toBe("all=2; quoted=7");
   expect(headerFor("https://files.a.test/")).toBe("all=2");
   expect(headerFor("https://b.test/")).toBeUndefined();
 });

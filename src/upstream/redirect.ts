@@ -6,6 +6,8 @@ import { parseHttpDate } from "../lib/http-date.ts";
 
 /** As many as wget follows. */
 export const MAX_REDIRECTS = 20;
+/** Requests for one URL with the same cookies: some servers redirect to themselves until they have the file. */
+export const MAX_REPEATS = 3;
 
 /** Redirects of one download together: each of its sources may lead to the same host, which must not be set upon. */
 const MAX_DOWNLOAD_REDIRECTS = 64;
@@ -32,17 +34,30 @@ function percentEncoded(char: string): string {
 }
 
 /** Characters that servers refuse, or that the URL parser of browsers takes for something else: wget quotes them. */
-const QUOTED = /[\\|^`{}]/g;
+const QUOTED = /[\t\\|^`{}]/g;
 /** A path segment of one or two dots, one of them quoted: wget asks for it as it is, and the URL parser would resolve it. */
-const QUOTED_DOTS = /\/(?:%2e|\.%2e|%2e\.|%2e%2e)(?=[/?#]|$)/gi;
-/** Stands for a quoted dot until the request is sent: a character that nobody uses. */
-const DOT = "%EE%80%AE";
+const QUOTED_DOTS = /(?:^|\/)(?:%2e|\.%2e|%2e\.|%2e%2e)(?=[/?#]|$)/gi;
+/** What the URL parser would change, and what stands for it until the request is sent: characters that nobody uses. */
+const STAND_INS = [
+  ["%2e", "%EE%80%AE"],
+  ["%2E", "%EE%80%AF"],
+  ["'", "%EE%80%A7"],
+] as const;
+
+function withStandIns(text: string): string {
+  return STAND_INS.reduce((done, [written, standIn]) => done.replaceAll(written, standIn), text);
+}
+
+function withoutStandIns(text: string): string {
+  return STAND_INS.reduce((done, [written, standIn]) => done.replaceAll(standIn, written), text);
+}
 
 function quote(text: string): string {
   return text
     .replace(QUOTED, percentEncoded)
     .replace(/%(?![0-9a-f]{2})/gi, "%25")
-    .replace(QUOTED_DOTS, (dots) => dots.replaceAll(/%2e/gi, DOT));
+    .replace(QUOTED_DOTS, withStandIns)
+    .replace(/\?[^#]*/, (query) => query.replaceAll("'", withStandIns));
 }
 
 /** Parses a URL as wget does. @throws {TypeError} where it is none */
@@ -51,14 +66,14 @@ export function parseUrl(text: string): URL {
 }
 
 /** Returns whether the platform's fetch() asks for the path as it was written. */
-export function isFetchable({ pathname }: URL): boolean {
-  return !pathname.startsWith("//") && !pathname.includes(DOT);
+export function isFetchable(url: URL): boolean {
+  return !url.pathname.startsWith("//") && withoutStandIns(url.href) === url.href;
 }
 
 /** Returns path and query as they were written. */
 export function requestPath({ pathname, search, href }: URL): string {
   const query = search === "" && href.split("#", 1)[0]?.endsWith("?") ? "?" : search;
-  return `${pathname}${query}`.replaceAll(DOT, "%2e");
+  return withoutStandIns(`${pathname}${query}`);
 }
 
 /**
@@ -122,6 +137,10 @@ function splitAtEquals(text: string): readonly [string, string] {
   return at < 0 ? [text.trim(), ""] : [text.slice(0, at).trim(), text.slice(at + 1).trim()];
 }
 
+function unquoted(text: string): string {
+  return text.replace(/^"(.*)"$/, "$1");
+}
+
 /** Parses Set-Cookie; undefined where the cookie is not for this host. */
 function parseCookie(text: string, url: URL): { readonly cookie: Cookie; readonly expired: boolean } | undefined {
   if (text.length > MAX_COOKIE_LENGTH) return undefined;
@@ -131,7 +150,7 @@ function parseCookie(text: string, url: URL): { readonly cookie: Cookie; readonl
   const attributes = new Map(
     rest.map((one) => {
       const [key, setting] = splitAtEquals(one);
-      return [key.toLowerCase(), setting] as const;
+      return [key.toLowerCase(), unquoted(setting)] as const;
     }),
   );
   const host = url.hostname;

@@ -4,7 +4,7 @@
  */
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { abortable } from "../lib/abort.ts";
-import { reasonOf } from "../lib/error-reason.ts";
+import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { lastModifiedOf } from "../lib/http-date.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
@@ -19,6 +19,7 @@ import {
   isFetchable,
   isRedirect,
   MAX_REDIRECTS,
+  MAX_REPEATS,
   parseUrl,
   requestPath,
   resolveReference,
@@ -51,6 +52,8 @@ export interface UpstreamRequest extends Range {
   readonly validator?: string | undefined;
   /** Conditional headers, for a request without a range: the response may be 304. */
   readonly conditions?: Readonly<Record<string, string>> | undefined;
+  /** Size of the file, where a hash tells in the end whether the body was it: then the status decides as little as for wget. */
+  readonly size?: number | undefined;
   /** Counts a redirect of the download that this request belongs to. Returns whether it may be followed. */
   readonly mayRedirect?: () => boolean;
 }
@@ -274,7 +277,7 @@ async function followRedirects(
 ): Promise<Exchange> {
   let target = parseUrl(request.url);
   const jar = createCookieJar();
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const cookie = jar.headerFor(target);
     const exchange = await sendGated(request, target, cookie, settings, loopHeaders, signal);
@@ -282,12 +285,13 @@ async function followRedirects(
     if (!isRedirect(response)) return exchange;
     void drain(exchange);
     if (request.mayRedirect?.() === false) throw new SourceError("failed", "redirects once too often for one download");
-    seen.add(`${target.href} ${cookie}`);
+    const asked = `${target.href} ${cookie}`;
+    seen.set(asked, (seen.get(asked) ?? 0) + 1);
     jar.store(target, response.headers);
     target = redirectTarget(response, target);
     const waitMs = retryAfterMs(response, Date.now());
     if (waitMs !== undefined) settings.hostGate.wait(target.host, Date.now() + waitMs);
-    if (seen.has(`${target.href} ${jar.headerFor(target)}`)) {
+    if (seen.get(`${target.href} ${jar.headerFor(target)}`) === MAX_REPEATS) {
       throw new SourceError("failed", "redirects in a loop", { status: response.status });
     }
   }
@@ -301,7 +305,9 @@ function checkTransferCoding(headers: Headers): void {
   throw new SourceError("bad", `answers with Transfer-Encoding ${shown(coding)} although none was accepted`);
 }
 
+/** @param onUnreadable called where the body is none to the platform, or may be cut off where its last chunk should be */
 function bodyReader(exchange: Exchange, watchdog: TransferWatch, onUnreadable: () => void): UpstreamResponse["read"] {
+  const isChunked = exchange.response.headers.has("transfer-encoding");
   const reader = exchange.response.body?.getReader();
   const { signal } = exchange.controller;
   return async () => {
@@ -315,7 +321,7 @@ function bodyReader(exchange: Exchange, watchdog: TransferWatch, onUnreadable: (
       return done ? undefined : value;
     } catch (error) {
       watchdog.stop();
-      if (isUnreadable(error)) onUnreadable();
+      if (isUnreadable(error) || (isChunked && codeOf(error) === "ECONNRESET")) onUnreadable();
       throw asSourceError(signal.aborted ? signal.reason : error, "broke off: ");
     } finally {
       watchdog.setWaiting(false);

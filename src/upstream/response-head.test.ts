@@ -21,6 +21,12 @@ test("a head is read however its lines are written", () => {
   ]);
 });
 
+test("a status line may lack the version, or the blank before the reason, as wget reads it", () => {
+  for (const line of ["HTTP 200 OK", "HTTP/1. 200 OK", "HTTP/1.1 200OK", "http/1.1\t200"]) {
+    expect([line, parseResponseHead([line])?.status]).toEqual([line, 200]);
+  }
+});
+
 test("what is no status line makes no head", () => {
   for (const line of ["", "HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1 700 x", "ICY 200 OK", "<html>"]) {
     expect(parseResponseHead([line])).toBeUndefined();
@@ -36,7 +42,8 @@ test("the size of a chunk may be padded and extended", () => {
     ["a ; b", 10],
     ["", undefined],
     ["-1", undefined],
-    ["0x10", undefined],
+    ["0x10", 16],
+    ["000000000000000014", 20],
     ["fffffffffffff", undefined],
   ] as const) {
     expect([line, parseChunkSize(line)]).toEqual([line, size]);

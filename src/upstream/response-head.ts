@@ -9,7 +9,7 @@ export interface ResponseHead {
   readonly headers: Headers;
 }
 
-const STATUS_LINE = /^HTTP\/\d{1,3}(?:\.\d{1,3})?[ \t]+(\d{3})(?:[ \t]|$)/i;
+const STATUS_LINE = /^HTTP(?:\/[\d.]{1,7})?[ \t]+(\d{3})(?!\d)/i;
 const FIELD_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Joins lines that begin with white space to the one before them (obs-fold). */
@@ -44,8 +44,8 @@ export function parseResponseHead([first = "", ...lines]: readonly string[]): Re
   return { status, headers };
 }
 
-/** Parses the line before a chunk: `SIZE [; extension]`, in hex digits, also padded with spaces; undefined where it is none. */
+/** Parses the line before a chunk: `SIZE [; extension]`, in hex digits, also padded; undefined where it is none. */
 export function parseChunkSize(line: string): number | undefined {
-  const digits = /^[ \t]*([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(line)?.[1];
+  const digits = /^[ \t]*(?:0x)?0{0,64}([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(line)?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
