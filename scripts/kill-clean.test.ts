@@ -79,7 +79,7 @@ function expectAgreement(): void {
 
 /** Waits until the server has compared the store with its index. */
 async function untilReconciled(server: Server): Promise<void> {
-  for (let i = 0; i < 400 && !server.log().includes("checked the store"); i++) await Bun.sleep(25);
+  for (let i = 0; i < 400 && !server.log().includes("Checked the store"); i++) await Bun.sleep(25);
 }
 
 test("after kills during clean-up, rows and files agree and every file is whole", async () => {

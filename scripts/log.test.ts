@@ -64,5 +64,5 @@ test("each request is one line of JSON with its client, file, outcome, bytes, ti
   for (const { client, milliseconds, source } of requests) {
     expect([client, typeof milliseconds, typeof source]).toEqual(["127.0.0.1", "number", "string"]);
   }
-  expect(lines.find(({ message }) => String(message).includes("refused rescan from"))?.["level"]).toBe("warning");
+  expect(lines.find(({ message }) => String(message).includes("Refused rescan from"))?.["level"]).toBe("warning");
 }, 30_000);

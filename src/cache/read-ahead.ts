@@ -92,7 +92,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     }
     if (unstored > 0 || fetched === logged) return;
     logged = fetched;
-    log.info(`fetched {fetched} ${noun(fetched, "file")} ahead since the start, {used} of them used`, {
+    log.info(`Fetched {fetched} ${noun(fetched, "file")} ahead since the start, {used} of them used`, {
       fetched,
       used,
     });

@@ -45,7 +45,7 @@ export async function recover(store: Store, rows: FileRows, clock: Clock, log: L
     });
   }
   log.info(
-    `checked the store: {files} ${noun(files, "file")}; {adopted} added to the index, {forgotten} removed from it`,
+    `Checked the store: {files} ${noun(files, "file")}; {adopted} added to the index, {forgotten} removed from it`,
     {
       files,
       adopted,

@@ -169,7 +169,7 @@ export function createStoredFiles({ store, rows, hasher, clock, log }: StoredFil
       try {
         return (await check(name, file, row, contents)) ?? "stale";
       } catch (error) {
-        log.warn("Cannot read {file}, it is fetched again: {error}", { file: file.path, error });
+        log.warn("Cannot read {file}: {error}. It is fetched again.", { file: file.path, error });
         return "stale";
       }
     },

@@ -147,7 +147,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
     if (!dryRun && total.files > 0) {
       deps.onCleaned?.(report);
       log.info(
-        `cleaned up: removed {files} ${noun(total.files, "file")} of {size} ({orphans} in no Manifest, {old} too old, {space} for space)`,
+        `Cleaned up: removed {files} ${noun(total.files, "file")} of {size} ({orphans} in no Manifest, {old} too old, {space} for space)`,
         {
           ...total,
           size: formatBytes(total.bytes),

@@ -238,7 +238,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     if (storesFirst) finish(into, digests);
     const milliseconds = Math.round(performance.now() - startedAt);
     const properties = { file: name, bytes: digests.size, milliseconds, source: into.url };
-    log.info("fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
+    log.info("Fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);
   }
 
   async function run(): Promise<void> {

@@ -145,7 +145,9 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
     else {
       queue.mixed(result.last);
       const file = assembly.name;
-      log.warn("{file} came out wrong from several sources or an old part file, starting over", { file });
+      log.warn("{file} came out wrong from several sources or an old part file; it is fetched from the start", {
+        file,
+      });
     }
     return undefined;
   } finally {

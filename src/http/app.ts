@@ -99,10 +99,10 @@ async function answerPost(
     return problem(429, "Too many wrong tokens: try again later.", { "retry-after": "5" });
   if (refusal) {
     if (limits.lines.take(performance.now()))
-      log.warn("refused {action} from {client}: {detail}", { client, action, detail: refusal.detail });
+      log.warn("Refused {action} from {client}: {detail}", { client, action, detail: refusal.detail });
     return problem(refusal.status, refusal.detail, refusal.headers);
   }
-  log.info(`${client === "socket" ? "a command over the socket" : "{client}"} requests {action}`, { client, action });
+  log.info(`${client === "socket" ? "A command over the socket" : "{client}"} requests {action}`, { client, action });
   return await actionResponse(request, action, deps);
 }
 

@@ -111,7 +111,7 @@ export function createEvaluationCache({
     const path = `${pkg.folder}/${ebuild.pf}.ebuild`;
     if (evaluation.kind === "evaluated") {
       const { complaint } = evaluation;
-      if (complaint !== undefined) log.warn("bash complained about {ebuild}: {complaint}", { ebuild: path, complaint });
+      if (complaint !== undefined) log.warn("Bash complained about {ebuild}: {complaint}", { ebuild: path, complaint });
       return undefined;
     }
     const { interrupted = false, passing = pkg.eclassProblem !== undefined } = evaluation;

@@ -62,7 +62,7 @@ export async function holdStoreLock(
       const next = lockStore(location, holder);
       lock.release();
       lock = next;
-      log.warn("{location}/portcache.lock was removed while in use; restored it", { location });
+      log.warn("{location}/portcache.lock was removed while in use, and is restored", { location });
     } catch (error) {
       // The folder itself has gone.
       if (!(error instanceof StoreLockedError)) return;

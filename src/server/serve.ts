@@ -196,7 +196,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   if (obstacle !== undefined) throw new StartError(`Cannot write the store ${storage.location}: ${obstacle}`);
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
-  if (files !== undefined) log.info("limit of open files: {files}; each client needs one or two", { files });
+  if (files !== undefined) log.info("Limit of open files: {files}; each client needs one or two", { files });
   const signalled = untilSignal(() => settings.drain, log);
   const noServer = async () => undefined;
   let reconfigure: () => Promise<void> = noServer;
@@ -216,7 +216,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
     console.log(`portcache listening on ${url}`);
     server
       .startBackground()
-      .catch((error: unknown) => log.error("Cannot finish the recovery of the store: {error}", { error }));
+      .catch((error: unknown) => log.error("Cannot start the work in the background: {error}", { error }));
     const code = await Promise.race([signalled, damaged, lock.lost]);
     if (code === "lost") return EXIT_FAILED;
     reconfigure = noServer;

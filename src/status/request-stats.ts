@@ -49,7 +49,7 @@ export function createFlush(recorders: readonly { flush(): void }[], log: Logger
           failing.delete(recorder);
         } catch (error) {
           if (failing.size === 0) {
-            log.error("Cannot write statistics to the index, they stay in memory until it succeeds: {error}", {
+            log.error("Cannot write statistics to the index: {error}. They stay in memory until that succeeds.", {
               error,
             });
           }

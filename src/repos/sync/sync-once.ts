@@ -79,7 +79,7 @@ export async function syncOnce(deps: SyncOnceDeps): Promise<boolean> {
         throw new CommandError("not an ebuild repository: it has neither profiles nor a Manifest");
       }
       bytes = await measure(target, run);
-      log.debug("repository {url} has {size} of files", { url: maskedUrl(url), size: formatBytes(bytes) });
+      log.debug("Repository {url} has {size} of files", { url: maskedUrl(url), size: formatBytes(bytes) });
       // A current version must be completely on disk, whenever the power fails.
       await run(["sync", "-f", target]);
       await versions.activate(target, clock.now(), commit);
