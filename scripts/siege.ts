@@ -3,9 +3,10 @@
  * clients that fetch hits and known misses. Asserts bounds on the honest clients' wait, memory, descriptors and the log, that
  * every honest response is right, that no verified file is lost, and that SIGTERM ends the server in time.
  *
- *   bun --no-orphans scripts/siege.ts [--seconds 600] [--seed N] [--only KIND] [--log FILE]
+ *   bun --no-orphans scripts/siege.ts [--seconds 600] [--seed N] [--only KIND] [--log FILE] [--executable FILE]
  *
- * --only: only attacks of these kinds, as a part of their names; --log: where to put the server's log.
+ * --only: only attacks of these kinds, as a part of their names; --log: where to put the server's log; --executable: another one
+ * than that of scripts/build.
  * Everything is on loopback, and ends with this process however it ends. Prints a table; exits 1 if a bound is broken.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -57,6 +58,8 @@ export interface SiegeOptions {
   readonly share: number;
   /** Part of the names of the kinds of attacks to play; empty for all. */
   readonly only?: string;
+  /** Path of another executable than the one that scripts/build makes. */
+  readonly executable?: string | undefined;
 }
 
 export interface Row {
@@ -125,7 +128,7 @@ function percentile(values: readonly number[], share: number): number {
 }
 
 export async function siege(
-  { seconds, seed, maxP99Ms, share, only = "" }: SiegeOptions,
+  { seconds, seed, maxP99Ms, share, only = "", executable }: SiegeOptions,
   ending: AbortSignal,
 ): Promise<SiegeReport> {
   await using stack = new AsyncDisposableStack();
@@ -137,6 +140,7 @@ export async function siege(
   const server = stack.use(
     await startExecutable({
       location: folder.file("store"),
+      ...(executable === undefined ? {} : { executable }),
       settings: {
         server: { drain: `${DRAIN_MS / 1000}s`, admin_token: ADMIN_TOKEN },
         storage: { max_size: "200MiB", min_free: 0, memory: "32MiB" },
@@ -338,14 +342,15 @@ export function formatReport({ rows, wrong, attacks }: SiegeReport): string {
 
 if (import.meta.main) {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ options: { seconds: text, seed: text, only: text, log: text } });
+  const { values } = parseArgs({ options: { seconds: text, seed: text, only: text, log: text, executable: text } });
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
   const ending = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => ending.abort(new Error(signal)));
   console.log(`seed ${seed}`);
   const seconds = Number(values.seconds ?? 600);
-  const report = await siege({ seconds, seed, maxP99Ms: 100, share: 1, only: values.only ?? "" }, ending.signal);
+  const { only = "", executable } = values;
+  const report = await siege({ seconds, seed, maxP99Ms: 100, share: 1, only, executable }, ending.signal);
   if (values.log !== undefined) writeFileSync(values.log, report.log);
   console.log(formatReport(report));
   process.exitCode = report.wrong.length === 0 && report.rows.every(({ good }) => good) ? 0 : 1;

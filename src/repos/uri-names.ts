@@ -3,12 +3,14 @@
  * `emerge --pretend --fetchonly` does not show the new name. Reads all of metadata/md5-cache, which takes a second or two.
  */
 import { readdir, realpath } from "node:fs/promises";
-import { mapInBatches } from "../lib/batches.ts";
+import { createSteps } from "../lib/steps.ts";
 import { wordsOf } from "../lib/text.ts";
 import type { Repository } from "./discover.ts";
+import { createPackageBudget } from "./ebuilds.ts";
+import { splitPf } from "./formats/ebuild-eapi.ts";
 import { parseMd5Cache } from "./formats/md5-cache.ts";
 import { parseSrcUri } from "./formats/src-uri.ts";
-import { readInside } from "./repository-files.ts";
+import { type ByteBudget, readInside } from "./repository-files.ts";
 
 const READ_AT_ONCE = 16;
 const KEY = "SRC_URI=";
@@ -27,7 +29,23 @@ function isWanted(word: string, wanted: ReadonlySet<string>): boolean {
 }
 
 async function entriesOf(folder: string): Promise<readonly string[]> {
-  return (await readdir(folder).catch(() => [])).map((name) => `${folder}/${name}`);
+  return await readdir(folder).catch(() => []);
+}
+
+/** Yields the texts of a category's entries, of each package as much as is ever read of one. */
+async function* textsIn(folder: string, root: string): AsyncGenerator<string> {
+  const budgets = new Map<string | undefined, ByteBudget>();
+  const read = async (pf: string) => {
+    const name = splitPf(pf)?.pn;
+    const budget = budgets.get(name) ?? createPackageBudget();
+    budgets.set(name, budget);
+    return await readInside(root, `${folder}/${pf}`, { kind: "md5-cache", budget });
+  };
+  const pfs = await entriesOf(folder);
+  for (let at = 0; at < pfs.length; at += READ_AT_ONCE) {
+    for (const file of await Promise.all(pfs.slice(at, at + READ_AT_ONCE).map(read)))
+      if (file.kind === "file" && file.bytes) yield file.bytes.toString("utf8");
+  }
 }
 
 /** Adds the names from one md5-cache file. */
@@ -48,14 +66,16 @@ export async function namesOfUris(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const names = new Map<string, string>();
+  const endStep = createSteps();
   for (const { location } of repositories) {
     const root = await realpath(location).catch(() => location);
-    for (const category of await entriesOf(`${root}/metadata/md5-cache`)) {
+    const cache = `${root}/metadata/md5-cache`;
+    for (const category of await entriesOf(cache)) {
       signal.throwIfAborted();
-      await mapInBatches(await entriesOf(category), READ_AT_ONCE, async (path) => {
-        const file = await readInside(root, path, { kind: "md5-cache" });
-        if (file.kind === "file" && file.bytes) addNames(file.bytes.toString("utf8"), wanted, names);
-      });
+      for await (const text of textsIn(`${cache}/${category}`, root)) {
+        addNames(text, wanted, names);
+        await endStep();
+      }
     }
   }
   return names;
