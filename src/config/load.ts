@@ -43,6 +43,9 @@ export interface LoadedConfig {
   nameOf(path: string): string;
 }
 
+/** What names a setting in sentences about its value. */
+export type NamedConfig = Pick<LoadedConfig, "config" | "nameOf">;
+
 export interface LoadOptions {
   readonly env: Environment;
   /** Must exist. Without it the default file is read if it exists. */

@@ -3,8 +3,10 @@
  * changed. Keeps what is known of paths that cannot be read. Works in short steps, so that it can be stopped between two of
  * them, and can yield to the event loop where it has no thread of its own.
  */
+
 import { realpathSync } from "node:fs";
 import type { KnownPackage, ManifestRows, ScannedPackage } from "../distfile/manifest-rows.ts";
+import type { Steps } from "../lib/steps.ts";
 import { parseManifest } from "./formats/manifest.ts";
 import { type Listing, listFolders, readManifest } from "./read-folder.ts";
 import { followInside } from "./repository-files.ts";
@@ -61,9 +63,6 @@ export function categoriesIn({ folders }: Listing): readonly string[] {
 const ROWS_PER_STEP = 200;
 /** How long to work before yielding to the event loop. */
 const SLICE_MS = 2;
-
-/** Yields between steps: what was written until then is consistent, and the scan may be stopped. */
-type Steps<T> = Generator<undefined, T, undefined>;
 
 interface ScanTally {
   packages: number;

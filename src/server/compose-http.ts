@@ -26,7 +26,7 @@ import type { ComposedDistfiles } from "./compose-distfiles.ts";
 import type { ComposedRepositories } from "./compose-repos.ts";
 import type { ComposedStore } from "./compose-store.ts";
 import type { ComposedUpstream } from "./compose-upstream.ts";
-import type { Health } from "./health.ts";
+import type { ServerHealth } from "./health.ts";
 
 export type App = ReturnType<typeof createApp>;
 
@@ -49,7 +49,7 @@ export interface AppNeeds {
   readonly mirrorFileCache: MirrorFileCache;
   readonly actions: Actions;
   readonly stats: RequestStats;
-  readonly health: Health;
+  readonly health: ServerHealth;
   readonly state: ApiState;
 }
 

@@ -42,13 +42,13 @@ function withProxy(environment: RepositoriesParts["environment"], proxy: string)
 }
 
 /** Returns the folder of repositories that are cloned from URLs. */
-export function syncFolder({ storage }: Pick<Config, "storage">): string {
+export function syncedFolder({ storage }: Pick<Config, "storage">): string {
   return `${storage.location}/repos`;
 }
 
 /** Discovers the configured repositories, those cloned from URLs included. */
 export function discoverConfigured(config: Pick<Config, "repo" | "storage">): DiscoveredRepositories {
-  const folder = syncFolder(config);
+  const folder = syncedFolder(config);
   return discoverRepositories({ repos: config.repo.repos, synced: (url) => syncedLocation(folder, url) });
 }
 
@@ -135,7 +135,7 @@ function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): Conf
     if (sync || found.urls.length === 0) return;
     sync = createSync({
       urls: found.urls,
-      folder: syncFolder(config),
+      folder: syncedFolder(config),
       intervalMs: config.repo.sync_interval * MINUTE_MS,
       environment: withProxy(environment, config.fetcher.proxy),
       clock,

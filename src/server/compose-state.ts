@@ -13,7 +13,7 @@ import type { ComposedDistfiles } from "./compose-distfiles.ts";
 import type { ComposedDownloads } from "./compose-downloads.ts";
 import type { ComposedRepositories } from "./compose-repos.ts";
 import type { ComposedStore } from "./compose-store.ts";
-import type { Health } from "./health.ts";
+import type { ServerHealth } from "./health.ts";
 
 export interface StateParts {
   readonly config: Config;
@@ -30,7 +30,7 @@ export interface StateNeeds {
   readonly downloads: ComposedDownloads;
   readonly distfiles: ComposedDistfiles;
   readonly stats: RequestStats;
-  readonly health: Health;
+  readonly health: ServerHealth;
 }
 
 export function composeState({ config, store, index, clock }: StateParts, needs: StateNeeds): ApiState {

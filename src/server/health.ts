@@ -2,7 +2,7 @@
  * Says whether the server answers, and what it cannot do now, for /healthz and the dashboard.
  */
 
-export interface Health {
+export interface ServerHealth {
   /** Returns why no requests are to be sent here; undefined where they may. */
   unavailableReason(): string | undefined;
   /** Returns all that is wrong, a sentence part; undefined where nothing is. */
@@ -22,7 +22,7 @@ function prefixed(prefix: string, reason: string | undefined): string | undefine
   return reason === undefined ? undefined : `${prefix}: ${reason}`;
 }
 
-export function createHealth({ storeReason, unverifiedReason, indexReason }: HealthDeps): Health {
+export function createHealth({ storeReason, unverifiedReason, indexReason }: HealthDeps): ServerHealth {
   let draining = false;
   return {
     unavailableReason: () => (draining ? "shutting down" : undefined),

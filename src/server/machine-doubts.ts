@@ -6,14 +6,12 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname, networkInterfaces, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { LoadedConfig } from "../config/load.ts";
+import type { NamedConfig } from "../config/load.ts";
 import { formatMib, formatSize } from "../config/units.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { isRepositoryUrl, maskCredentials } from "../lib/url.ts";
 import { isRsyncUrl } from "../repos/sync/url.ts";
-
-type Named = Pick<LoadedConfig, "config" | "nameOf">;
 
 /** Returns whether a host name of a URL means this machine. */
 function isOwnHost(name: string): boolean {
@@ -26,7 +24,7 @@ function isOwnHost(name: string): boolean {
 const EVERYWHERE = new Set(["::", "0.0.0.0"]);
 
 /** Names mirrors that are this server itself: each file would be asked for in a circle. */
-function ownMirrors({ config: { server, fetcher }, nameOf }: Named): readonly string[] {
+function ownMirrors({ config: { server, fetcher }, nameOf }: NamedConfig): readonly string[] {
   const isOwn = (mirror: string) => {
     const { protocol, hostname: host, port } = new URL(mirror);
     const number = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
@@ -41,7 +39,7 @@ function ownMirrors({ config: { server, fetcher }, nameOf }: Named): readonly st
 }
 
 /** Returns why clients refuse the certificate now. */
-function certificateDoubts({ config, nameOf }: Named, now: number): readonly string[] {
+function certificateDoubts({ config, nameOf }: NamedConfig, now: number): readonly string[] {
   const { tls_cert } = config.server;
   if (tls_cert === "") return [];
   const name = nameOf("server.tls_cert");
@@ -55,7 +53,7 @@ function certificateDoubts({ config, nameOf }: Named, now: number): readonly str
   }
 }
 
-function memoryDoubts({ config, nameOf }: Named): readonly string[] {
+function memoryDoubts({ config, nameOf }: NamedConfig): readonly string[] {
   const { memory } = config.storage;
   const limit = process.constrainedMemory();
   const most = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
@@ -91,7 +89,7 @@ function cloneDoubts(url: string, path: string | undefined): readonly string[] {
  * Returns one sentence for each.
  * @param path PATH of the environment, in which git and rsync are found
  */
-export function machineDoubts(named: Named, path: string | undefined, now: number): readonly string[] {
+export function machineDoubts(named: NamedConfig, path: string | undefined, now: number): readonly string[] {
   const urls = new Set(named.config.repo.repos.filter(isRepositoryUrl));
   return [
     ...ownMirrors(named),

@@ -4,14 +4,12 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import type { LoadedConfig } from "../config/load.ts";
+import type { NamedConfig } from "../config/load.ts";
 import { writeObstacle } from "../config/location.ts";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { storeHolder } from "../store/lock.ts";
 import { storeFolders } from "../store/partial-folders.ts";
-
-type Named = Pick<LoadedConfig, "config" | "nameOf">;
 
 /** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
 export function listenAddress(address: string): string {
@@ -30,7 +28,7 @@ export function fileProblem(key: string, path: string): string[] {
 }
 
 /** Returns what is wrong with certificate and key, each by itself and as a pair. */
-export function tlsFileProblems({ config, nameOf }: Named): string[] {
+export function tlsFileProblems({ config, nameOf }: NamedConfig): string[] {
   const { tls_cert, tls_key } = config.server;
   const [certName, keyName] = [nameOf("server.tls_cert"), nameOf("server.tls_key")];
   const unreadable = [...fileProblem(certName, tls_cert), ...fileProblem(keyName, tls_key)];
@@ -44,12 +42,12 @@ export function tlsFileProblems({ config, nameOf }: Named): string[] {
 }
 
 /** Names the setting to change. */
-function listenName(error: unknown, nameOf: Named["nameOf"]): string {
+function listenName(error: unknown, nameOf: NamedConfig["nameOf"]): string {
   return nameOf(codeOf(error) === "EADDRNOTAVAIL" ? "server.address" : "server.port");
 }
 
 /** Returns at most one sentence saying why nobody can listen there now. */
-export function listenProblems({ config, nameOf }: Named): string[] {
+export function listenProblems({ config, nameOf }: NamedConfig): string[] {
   const { address, port } = config.server;
   try {
     const socket = { data: () => undefined };
@@ -77,7 +75,7 @@ export function storeObstacle(location: string): string | undefined {
 }
 
 /** Returns the first obstacle in one sentence; undefined if the server can start. */
-export function startObstacle(named: Named): string | undefined {
+export function startObstacle(named: NamedConfig): string | undefined {
   const { location } = named.config.storage;
   const holder = storeHolder(location);
   if (holder !== undefined) return `Cannot use the store ${location}: ${holder} holds it`;

@@ -20,6 +20,7 @@ export interface SrcUris {
   readonly problem?: string;
 }
 
+import type { Steps } from "../../lib/steps.ts";
 import { cut, MAX_SHOWN } from "../../lib/text.ts";
 
 /** A token outside of parentheses and conditions. */
@@ -37,9 +38,6 @@ interface Tokens {
 const WORD = /[^ \t\n\r\f\v]+/g;
 /** Words read in one step, which takes a millisecond or two. */
 const WORDS_PER_STEP = 4096;
-
-/** Work in steps, between which others may have their turn. */
-type Steps<T> = Generator<undefined, T, undefined>;
 
 /** Does all steps at once. */
 function finish<T>(steps: Steps<T>): T {
