@@ -33,7 +33,7 @@ export interface ActionDeps {
   readonly entriesOf: RepositoryRows["entriesOf"];
   readonly maxDownloads: () => number;
   /** Resolves when the repositories are known as they are on disk. */
-  readonly refreshRepositories: (known: boolean) => Promise<void>;
+  readonly refreshRepositories: (known: boolean) => Promise<unknown>;
   /** Called when the repositories may have changed. */
   readonly onRepositoriesChanged: () => void;
 }

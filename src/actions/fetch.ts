@@ -23,7 +23,7 @@ export interface FetchDeps extends ArgumentDeps {
   readonly sizeOf: (name: FileName) => number | undefined;
   readonly maxDownloads: () => number;
   /** Resolves when the repositories have been read as they are now. */
-  readonly repositoriesReady: () => Promise<void>;
+  readonly repositoriesReady: () => Promise<unknown>;
 }
 
 type Result = FetchReport["results"][number];

@@ -12,7 +12,7 @@ export interface ImportDeps extends Omit<ImportFileDeps, "reserve"> {
   /** Returns the bytes that the store may still take. */
   readonly spareBytes: () => number;
   /** Resolves when the repositories have been read. */
-  readonly repositoriesReady: () => Promise<void>;
+  readonly repositoriesReady: () => Promise<unknown>;
 }
 
 /** The spare bytes are computed no more often: it sums up all rows. */

@@ -46,8 +46,15 @@ export interface CacheDeps {
   readonly readAhead: Pick<ReadAhead, "missed" | "served">;
   readonly flights: Pick<Flights, "waitUntilStored">;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
-  /** Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. */
-  readonly refreshRepositories: (known: boolean) => Promise<void>;
+  /**
+   * Sees to it that the Manifests known are those on disk now, as far as a client can wait for that. Resolves with whether a
+   * repository has changed.
+   */
+  readonly refreshRepositories: (known: boolean) => Promise<boolean>;
+  /** The same for the repository at this location. */
+  readonly refreshRepository: (location: string) => Promise<boolean>;
+  /** Returns the location of a repository whose Manifest on disk says something else of a file than what is known. */
+  readonly outdatedRepository: (by: readonly WantedBy[]) => string | undefined;
   /** Whether every repository has been read since the start. */
   readonly repositoriesScanned: () => boolean;
   /** Says what could not be read of the repositories; empty where all was. */
@@ -56,6 +63,10 @@ export interface CacheDeps {
   readonly distfileDownloads: Pick<DistfileDownloads, "fetch">;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+function hasFailed({ kind }: LookupResult): boolean {
+  return kind === "absent" || kind === "failed" || kind === "timed-out";
 }
 
 export function createCache(deps: CacheDeps): Cache {
@@ -187,22 +198,44 @@ export function createCache(deps: CacheDeps): Cache {
     return notFoundResult(attempts, wantedByText(by), note);
   }
 
-  async function find(request: DistfileRequest): Promise<LookupResult> {
-    const requests = [request.name, ...request.aliases].map((name) => ({ ...request, name }));
-    // Without the index all that is known of a stored file is that it is there.
-    if (!deps.repositoriesScanned() && wantedBy(request.name).length === 0) await deps.refreshRepositories(false);
-    const before = await findStored(requests);
-    if (before !== undefined && before !== "stale") return before;
-    await deps.refreshRepositories(wantedBy(request.name).length > 0);
-    // The repositories may have changed meanwhile, and somebody else may have brought the file.
-    const after = await findStored(requests);
-    if (after !== undefined && after !== "stale") return after;
+  /** Fetches the file under the first of its names that can be had. */
+  async function fetchFirst(requests: readonly DistfileRequest[], stale: boolean): Promise<LookupResult> {
     let found: LookupResult = { kind: "late" };
     for (const one of requests) {
-      found = await fetchAny(one, after === "stale");
+      found = await fetchAny(one, stale);
       if (found.kind !== "absent") break;
     }
     return found;
+  }
+
+  /** Looks again: the repositories may have changed meanwhile, and somebody else may have brought the file. */
+  async function findOrFetch(requests: readonly DistfileRequest[]): Promise<LookupResult> {
+    const stored = await findStored(requests);
+    return stored === undefined || stored === "stale" ? await fetchFirst(requests, stored === "stale") : stored;
+  }
+
+  /** Reads the Manifests of a file where these say something else now than what is known. Returns whether they do. */
+  async function refreshOutdated(name: DistfileName): Promise<boolean> {
+    const location = deps.outdatedRepository(wantedBy(name));
+    return location !== undefined && (await deps.refreshRepository(location));
+  }
+
+  async function find(request: DistfileRequest): Promise<LookupResult> {
+    const { name } = request;
+    const requests = [name, ...request.aliases].map((one) => ({ ...request, name: one }));
+    // Without the index all that is known of a stored file is that it is there.
+    if (!deps.repositoriesScanned() && wantedBy(name).length === 0) await deps.refreshRepositories(false);
+    const stored = await findStored(requests);
+    if (stored !== undefined && stored !== "stale") return stored;
+    const isUnknown = wantedBy(name).length === 0;
+    if (isUnknown ? await deps.refreshRepositories(false) : await refreshOutdated(name))
+      return await findOrFetch(requests);
+    // The Manifests on disk say what is known of the file: the repositories are looked at beside its download.
+    const refreshed = deps.refreshRepositories(true);
+    const found = await fetchFirst(requests, stored === "stale");
+    return hasFailed(found) && ((await refreshed) || (await refreshOutdated(name)))
+      ? await findOrFetch(requests)
+      : found;
   }
 
   return {

@@ -7,6 +7,7 @@ import { contentKey, type Digests } from "../distfile/digests.ts";
 import { type Attempt, hasLooped, UnavailableError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import type { SourceList } from "../distfile/source.ts";
+import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Download } from "../fetch/download.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { headFrom } from "../fetch/head.ts";
@@ -66,6 +67,9 @@ export interface DistfileDownloadsDeps {
   readonly flights: Pick<Flights, "join" | "start">;
   readonly negativeCache: Pick<NegativeCache, "get" | "add">;
   readonly rows: Pick<FileRows, "put">;
+  readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
+  /** Returns the location of a repository whose Manifest on disk says something else of a file than what is known. */
+  readonly outdatedRepository: (by: readonly WantedBy[]) => string | undefined;
   /** Finds the sources of a content; undefined where no package wants the name. */
   readonly findSources: (name: DistfileName, content: Digests | undefined) => Promise<SourceList>;
   readonly heads: Heads;
@@ -100,8 +104,20 @@ export function createDistfileDownloads(deps: DistfileDownloadsDeps): DistfileDo
     return inSlot(resolving, { bytes: 0, urgent: true, client }, stop, () => findSources(name, content));
   }
 
+  /** Returns what tells whether the Manifests still want a content, by those that scans read and by those on disk. */
+  function createWantedCheck(name: DistfileName, expected: Digests | undefined): () => boolean {
+    if (expected === undefined) return () => true;
+    const key = contentKey(expected);
+    // Where they say something else all along, no scan could read them: what is known counts.
+    const isOutdated = () => deps.outdatedRepository(deps.wantedBy(name)) !== undefined;
+    const wasOutdated = isOutdated();
+    const isWanted = () => deps.wantedBy(name).some(({ entry }) => contentKey(entry) === key);
+    return () => isWanted() && (wasOutdated || !isOutdated());
+  }
+
   function policyOf({ name, expected, keep }: FetchTarget, client: string | undefined): DownloadPolicy {
     return {
+      isWanted: createWantedCheck(name, expected),
       name,
       expected,
       revalidation: undefined,

@@ -74,6 +74,7 @@ async function setUp({ faults = [], store: change = () => ({}) }: Setup = {}) {
       expected,
       revalidation: undefined,
       storable: true,
+      isWanted: () => true,
       findSources: async () => ({ sources: () => [recordedSource({ ends: [], open: 0 }, "a", url)], refusals: [] }),
       requestSlot: freeSlot,
       putRow: ({ stamp }, { computed: { size, blake2b }, url: source }) =>

@@ -28,6 +28,8 @@ export interface DownloadPolicy {
   readonly revalidation: Revalidation | undefined;
   /** Whether the file may be stored under its name. */
   readonly storable: boolean;
+  /** Whether the Manifests still want this content; asked when it is complete. */
+  isWanted(): boolean;
   findSources(stop: AbortSignal): Promise<SourceList>;
   /** @param hereBytes how many bytes an earlier download left */
   requestSlot(urgent: boolean, hereBytes: number): Ticket;
@@ -135,6 +137,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
       {
         name,
         expected,
+        isWanted: policy.isWanted,
         openPart,
         revalidation: revalidation && {
           ...revalidation,

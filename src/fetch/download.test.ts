@@ -43,6 +43,7 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
       return testPart(folder.file(`part-${parts++}`));
     },
     revalidation: undefined,
+    isWanted: () => true,
     urgent: false,
     findSources: async () => ({ sources: () => [source], refusals: [] }),
     requestSlot: (urgent) => {

@@ -43,6 +43,8 @@ export interface DownloadPlan extends ExpectedFile {
   findSources(stop: AbortSignal): Promise<SourceList>;
   /** Requests one of the slots for downloads. */
   requestSlot(urgent: boolean): Ticket;
+  /** Whether this content is still wanted; asked when all bytes are here and right, before anybody gets the last ones. */
+  isWanted(): boolean;
   /** Opens the part file; called once a slot is granted, so that what waits holds no descriptor. */
   openPart(): Part;
   /** Gives the file its final name; resolves with false where it could not be stored, the bytes being right all the same. */
@@ -141,6 +143,12 @@ function dropped(name: FileName): UnavailableError {
   return new UnavailableError(`Nobody waits for ${name} any more`, [attempt]);
 }
 
+/** Returns the end of a download whose Manifest said something else by the time it was complete. */
+function superseded(name: FileName): UnavailableError {
+  const detail = "has it as another Manifest wanted it: it has changed meanwhile, try again";
+  return new UnavailableError(`${name} is another file by now`, [{ source: "this server", kind: "failed", detail }]);
+}
+
 /** Returns the end of a download that was slow while others waited. */
 function tooSlow(name: FileName, bytesPerSecond: number): UnavailableError {
   const detail = `got ${formatBytes(bytesPerSecond)}/s while others waited: try again`;
@@ -229,6 +237,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     );
     writer.startHolding();
     const digests = await fetchAll(into, part, sources).finally(unwatch);
+    if (!plan.isWanted()) throw superseded(name);
     onArrived();
     // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
     // is sent in one buffer is stored by then, as its headers say; so is one whose digest file depends on the order of storing.

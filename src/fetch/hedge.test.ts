@@ -64,6 +64,7 @@ async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): 
       expected: "expected" in options ? options.expected : digestsOf(content),
       openPart: () => testPart(path),
       revalidation: undefined,
+      isWanted: () => true,
       urgent: true,
       requestSlot: freeSlot,
       findSources: async () => ({ sources: () => sources, refusals: [] }),

@@ -30,7 +30,7 @@ export interface DistfilesDeps {
   /** Returns the packages that want the content with this BLAKE2B or SHA512 (128 hex digits). */
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
   /** Reads Manifests that changed on disk. */
-  readonly refreshRepositories: (known: boolean) => Promise<void>;
+  readonly refreshRepositories: (known: boolean) => Promise<unknown>;
   /** Returns the client that sends upstream what this request needs. */
   readonly upstreamFor: (request: Request) => DistfileRequest["upstream"];
   /** Text of our own layout.conf. */

@@ -30,6 +30,8 @@ export interface RepositoryRows extends PrunableManifestRows {
   entriesByName(name: FileName): readonly WantedBy[];
   /** `digest` is a BLAKE2B or SHA512 in lower-case hex; order as by name. */
   entriesByDigest(digest: string): readonly WantedBy[];
+  /** Returns the stamp of a package's Manifest as last read; undefined where none was. */
+  stampOf(location: string, category: string, name: string): string | undefined;
   /** The DIST entries of a package, by name. */
   entriesOf(location: string, category: string, name: string): ReadonlyMap<string, DistEntry>;
   counts(): RepositoryCounts;
@@ -134,6 +136,12 @@ function prepareReading(db: IndexDatabase) {
     byName: wantedByQuery(db, hasName).limit(MAX_WANTING).prepare(),
     byDigest: wantedByQuery(db, hasDigest).limit(MAX_WANTING).prepare(),
     byPackage: prepareByPackage(db),
+    stamp: db
+      .select({ stamp: manifests.stamp })
+      .from(manifests)
+      .innerJoin(repositories, eq(repositories.id, manifests.repositoryId))
+      .where(isPackage)
+      .prepare(),
     counts: db
       .select({ packages: sql<number>`count(*)`, distfiles: sql<number>`coalesce(sum(${manifests.distfiles}), 0)` })
       .from(manifests)
@@ -183,6 +191,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
     ids: () => reading.ids.all().map(({ id }) => id),
     entriesByName: (name) => (reading.isNamed(name) ? reading.byName.all({ name }).map(toWantedBy) : []),
     entriesByDigest: (digest) => reading.byDigest.all({ digest, start: digest.slice(0, DIGEST_START) }).map(toWantedBy),
+    stampOf: (location, category, name) => reading.stamp.get({ location, category, package: name })?.stamp,
     entriesOf(location, category, name) {
       const rows = reading.byPackage.values(location, category, name);
       return new Map(rows.map((row) => [row[0], toEntry(row)]));

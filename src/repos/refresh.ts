@@ -12,8 +12,13 @@ const MAX_WAIT_MS = 20_000;
 export interface RepositoryRefresh {
   /** To be called when the repositories may have changed. */
   onRepositoriesChanged(): void;
-  /** Resolves when the index has what is on disk now, or when a client can wait no longer. @param known whether a repository has the file */
-  refreshRepositories(known: boolean): Promise<void>;
+  /**
+   * Resolves when the index has what is on disk now, or when a client can wait no longer, with whether a repository has changed
+   * since the call. @param known whether a repository has the file, as its Manifests on disk say
+   */
+  refreshRepositories(known: boolean): Promise<boolean>;
+  /** The same for one repository that has changed. */
+  refreshRepository(location: string): Promise<boolean>;
 }
 
 /** Says what could not be read of the repositories, in sentences; empty where all was. */
@@ -36,15 +41,21 @@ export function createRepositoryRefresh(scans: RepositoryScans, clock: Clock, on
     onChange();
   }
 
+  async function refresh(scan: () => Promise<void>): Promise<boolean> {
+    const { generation } = scans;
+    // The next scan sees what changed during the first one.
+    await within(clock, MAX_WAIT_MS, scans.ready.then(scan));
+    onRepositoriesChanged();
+    return scans.generation !== generation;
+  }
+
   return {
     onRepositoriesChanged,
     async refreshRepositories(known) {
       // What an earlier run scanned is good enough until the first scan is done.
-      if (!scans.scanned && known) return;
-      // The next scan sees what changed during the first one.
-      const refreshed = scans.ready.then(() => scans.refresh({ unknown: !known }));
-      await within(clock, MAX_WAIT_MS, refreshed);
-      onRepositoriesChanged();
+      if (!scans.scanned && known) return false;
+      return await refresh(() => scans.refresh({ unknown: !known }));
     },
+    refreshRepository: (location) => refresh(() => scans.rescanOne(location)),
   };
 }

@@ -121,7 +121,7 @@ test("concurrent configurations, rescans and misses end with the last configurat
     scans.configure(names.map(repository)),
     scans.rescan({ full: true }),
     scans.refresh({ unknown: true }),
-    scans.synced(temp.file("a")),
+    scans.rescanOne(temp.file("a")),
   ]);
   await Promise.all(work);
   await scans.ready;
@@ -133,7 +133,7 @@ test("concurrent configurations, rescans and misses end with the last configurat
     scans.configure([repository("a")]),
     scans.rescan(),
     scans.refresh(),
-    scans.synced(temp.file("a")),
+    scans.rescanOne(temp.file("a")),
   ]);
   expect(scanned.length).toBe(begun);
 });
@@ -167,8 +167,8 @@ test("synced() rescans one repository, in the version that its link leads to now
   switchTo("v1");
   await start("repository", "other");
   switchTo("v2");
-  await scans.synced(temp.file("repository"));
-  await scans.synced(temp.file("unknown"));
+  await scans.rescanOne(temp.file("repository"));
+  await scans.rescanOne(temp.file("unknown"));
   expect([wantedBy("old"), wantedBy("newer"), scanned.length]).toEqual([[], ["repository"], 3]);
 });
 
@@ -201,7 +201,7 @@ test("a link switched during a scan does not mix versions: the next scan reads t
   await scans.configure([repository("repository")]);
   await Bun.sleep(1);
   switchTo("v2");
-  const next = scans.synced(temp.file("repository"));
+  const next = scans.rescanOne(temp.file("repository"));
   await scans.ready;
   expect([mixed, wantedBy("v1").length]).toEqual([0, 300]);
   await next;

@@ -113,7 +113,7 @@ test("without repositories ready resolves at once", async () => {
   expect([none.scanned, none.generation, none.status()]).toEqual([true, 0, []]);
 });
 
-test("a miss rescans when a marker changed; with unchanged markers for at most a hundredth of the time", async () => {
+test("a miss rescans when a marker changed", async () => {
   write("metadata/timestamp.chk", "1");
   const started = await start();
   manifest("a/a", "by-hand");
@@ -125,13 +125,20 @@ test("a miss rescans when a marker changed; with unchanged markers for at most a
   expect([scanCount, wanted("synced"), started.generation]).toEqual([2, true, 1]);
   await started.refresh();
   expect(scanCount).toBe(2);
+});
+
+test("with unchanged markers a miss on an unknown name rescans for at most a hundredth of the time, others never", async () => {
+  write("metadata/timestamp.chk", "1");
+  const started = await start();
   manifest("a/a", "by-hand");
   now += 99;
+  await started.refresh({ unknown: true });
+  expect([scanCount, wanted("by-hand")]).toEqual([1, false]);
+  now += 1_000_000;
   await started.refresh();
-  expect(wanted("by-hand")).toBe(false);
-  now += 1;
-  await started.refresh();
-  expect([scanCount, wanted("by-hand")]).toEqual([3, true]);
+  expect([scanCount, wanted("by-hand")]).toEqual([1, false]);
+  await started.refresh({ unknown: true });
+  expect([scanCount, wanted("by-hand")]).toEqual([2, true]);
 });
 
 test("without markers a miss rescans for at most a tenth of the time; a miss on an unknown name waits for that", async () => {
@@ -243,7 +250,7 @@ test("an unreadable path is logged by the link that leads to it, once for all ve
   const started = await start([`${root}/link`]);
   rmSync(`${root}/link`);
   symlinkSync("v2", `${root}/link`);
-  await started.synced(`${root}/link`);
+  await started.rescanOne(`${root}/link`);
   expect(started.status()).toMatchObject([{ location: `${root}/link`, unreadable: 1 }]);
   expect(messages("warning")).toEqual([
     expect.stringContaining(`Cannot read ${root}/link/a/b/Manifest of repository `),

@@ -31,14 +31,14 @@ export interface RepositoryScans {
   configure(repositories: readonly Repository[]): Promise<void>;
   /**
    * To be called on a miss: resolves when the index has what was on disk at the time of the call, as far as markers show
-   * it. Repositories without markers, or with unchanged ones, are scanned too, rarely enough to bound the cost; where no
-   * repository has the file (`unknown`), a call waits up to a second for that.
+   * it. Repositories without markers are scanned too, and where no repository has the file (`unknown`) those with unchanged
+   * ones, rarely enough to bound the cost; a call for such a file waits up to a second for that.
    */
   refresh(options?: { readonly unknown?: boolean }): Promise<void>;
   /** Resolves after a scan of every repository that started after the call. `full` reads all Manifests again. */
   rescan(options?: { readonly full?: boolean }): Promise<void>;
   /** Rescans the repository at this location; does nothing where there is none. */
-  synced(location: string): Promise<void>;
+  rescanOne(location: string): Promise<void>;
   status(): readonly RepositoryStatus[];
   /** Stops the running scans and starts no others. The index is not touched after it has resolved. */
   stop(): Promise<void>;
@@ -144,7 +144,7 @@ export function createRepositoryScans({
     },
     refresh: ({ unknown = false } = {}) => all((schedule) => schedule.refresh(unknown)),
     rescan: ({ full = false } = {}) => all((schedule) => schedule.rescan(full)),
-    async synced(location) {
+    async rescanOne(location) {
       await members.find(({ repository }) => repository.location === location)?.schedule.rescan(false);
     },
     configure(wanted) {

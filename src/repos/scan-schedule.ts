@@ -1,6 +1,7 @@
 /**
- * Decides when one repository is scanned: at the start, on request, and on misses when its markers changed. On misses it is
- * also scanned for changes that markers do not show (Manifests edited by hand), at a bounded cost. Scans never overlap: a
+ * Decides when one repository is scanned: at the start, on request, and on misses when its markers changed. On misses of names
+ * that no repository has, and where there are no markers, it is also scanned for changes that these do not show (Manifests
+ * edited by hand), at a bounded cost. Scans never overlap: a
  * request during a scan that may have missed its change gets the next scan. A location that is a symbolic link is resolved
  * once per scan, so that switching it never mixes two versions.
  */
@@ -206,10 +207,10 @@ export function createScanSchedule({
   }
 
   /** Starts the next scan if the pause that the last one requires is over, or will be within `maxWaitMs`. */
-  function afterPause(previous: LastScan, maxWaitMs: number): Promise<void> {
-    const pauseMs =
-      previous.tookMs * (previous.markers === "" ? PAUSE_FACTOR_WITHOUT_MARKERS : PAUSE_FACTOR_WITH_MARKERS);
-    const elapsed = clock.now() - previous.endedAt;
+  function afterPause(maxWaitMs: number): Promise<void> {
+    if (!last) return Promise.resolve();
+    const pauseMs = last.tookMs * (last.markers === "" ? PAUSE_FACTOR_WITHOUT_MARKERS : PAUSE_FACTOR_WITH_MARKERS);
+    const elapsed = clock.now() - last.endedAt;
     // A negative time means that the clock was set back.
     const waitMs = elapsed < 0 ? 0 : pauseMs - elapsed;
     if (waitMs <= 0) return pausing ?? next(false);
@@ -235,8 +236,10 @@ export function createScanSchedule({
       const markers = markersAt(resolveLinks(location));
       if (running && markers !== "" && markers === running.markers) return await running.done;
       if (markers !== last?.markers) return await next(false);
+      // The Manifests of a known file are looked at by themselves (manifest-check.ts).
+      if (!unknown && markers !== "") return;
       await running?.done;
-      if (last) await afterPause(last, unknown && markers === "" ? MAX_WAIT_MS : 0);
+      await afterPause(unknown && markers === "" ? MAX_WAIT_MS : 0);
     },
     async rescan(full) {
       if (!signal.aborted) await next(full);

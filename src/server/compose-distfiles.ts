@@ -11,6 +11,7 @@ import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
+import { createManifestCheck } from "../repos/manifest-check.ts";
 import { unreadableNote } from "../repos/refresh.ts";
 import type { Store } from "../store/store.ts";
 import type { ComposedDownloads } from "./compose-downloads.ts";
@@ -73,12 +74,16 @@ export function composeDistfiles(
   const { rows, recentHits, memoryCache, inUse } = storage;
   const { flights, heads, storedFiles, startDownload } = downloads;
   const wantedBy = repositories.rows.entriesByName;
+  const { refreshRepositories, refreshRepository } = repositories.refresh;
+  const outdatedRepository = createManifestCheck(repositories.rows.stampOf);
   const negativeCache = createNegativeCache(() => fetcher.negative_ttl, clock);
   const distfileDownloads = createDistfileDownloads({
     startDownload,
     flights,
     negativeCache,
     rows,
+    wantedBy,
+    outdatedRepository,
     findSources: sources.findSources,
     heads,
     queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
@@ -118,7 +123,9 @@ export function composeDistfiles(
       readAhead: ahead,
       flights,
       wantedBy,
-      refreshRepositories: repositories.refresh.refreshRepositories,
+      refreshRepositories,
+      refreshRepository,
+      outdatedRepository,
       repositoriesScanned: repositories.configured.scanned,
       unreadableNote: () => unreadableNote(repositories.configured.scans.status()),
       get unknown() {

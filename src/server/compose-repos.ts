@@ -106,7 +106,7 @@ function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): Conf
       await scans.configure(found.repositories);
       await scans.ready;
     } else {
-      await scans.synced(location);
+      await scans.rescanOne(location);
     }
   }
 

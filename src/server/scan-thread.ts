@@ -1,6 +1,6 @@
 /**
  * Runs scans in a worker thread, so that they never block the event loop: one after the other, as trees.sqlite has one writer at
- * a time. The thread lives while there is something to scan and a moment longer: it takes about 20 MiB, and 10 ms to start.
+ * a time. The thread lives while there is something to scan and a while longer: it takes about 20 MiB, and 10 ms to start.
  */
 import type { ScanReport, ScanRequest } from "../repos/scan.ts";
 import type { Scan } from "../repos/scan-schedule.ts";
@@ -35,8 +35,8 @@ export interface ScanThreadDeps {
   readonly onDamage: () => void;
 }
 
-/** Names that no repository knows come in bursts, and each causes a scan. */
-const LINGER_MS = 1_000;
+/** Misses come in bursts, and each may cause a scan: of a name that no repository knows, or where there are no markers. */
+const LINGER_MS = 20_000;
 
 export interface ScanThread {
   readonly scan: Scan;

@@ -74,6 +74,7 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
         name: path,
         expected: undefined,
         storable: true,
+        isWanted: () => true,
         revalidation: {
           conditionalHeaders(source) {
             askedAt = clock.now();
