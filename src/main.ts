@@ -68,7 +68,8 @@ async function runCommand(invocation: Invocation): Promise<number> {
   const run: Readonly<Record<Exclude<CommandName, "setup">, () => Promise<number>>> = {
     serve: () => runServer(loaded, load),
     check: async () => (await import("./cli/check-command.ts")).check(loaded, env["PATH"], json, output),
-    resolve: async () => (await import("./cli/resolve-command.ts")).resolve(loaded, operands, userAgent, json, output),
+    resolve: async () =>
+      (await import("./cli/resolve-command.ts")).resolve(loaded, operands, resources(load), json, output),
     mirrors: async () => (await import("./cli/mirrors-command.ts")).mirrors(loaded, json, output, Date.now()),
     client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output),
     status: async () =>

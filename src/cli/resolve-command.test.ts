@@ -39,7 +39,7 @@ async function run(files: readonly string[], json: boolean): Promise<string> {
     { path: "log.level", given: "error", flag: "--quiet" },
   ];
   const loaded = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
-  await resolve(loaded, files, "portcache/test", json, output);
+  await resolve(loaded, files, { userAgent: "portcache/test", environment: {} }, json, output);
   return printed.join("\n");
 }
 

@@ -26,6 +26,7 @@ import { scanWantedBy } from "../resolver/scan-wanted-by.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { composeResolver } from "../server/compose-resolver.ts";
 import { upstreamSettings } from "../server/compose-upstream.ts";
+import type { Resources } from "../server/resources.ts";
 import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
@@ -149,9 +150,12 @@ function createUnmeasuredHosts(): Hosts {
   return createHosts({ rows, clock: systemClock, onCircuitChange: () => undefined });
 }
 
-function createCommandMirrors({ config }: LoadedConfig, userAgent: string, hosts: Hosts, log: Logger): Mirrors {
+/** What the requests of this command are sent with. */
+type Client = Pick<Resources, "userAgent" | "environment">;
+
+function createCommandMirrors({ config }: LoadedConfig, resources: Client, hosts: Hosts, log: Logger): Mirrors {
   const settings = {
-    ...upstreamSettings(config, userAgent, systemClock),
+    ...upstreamSettings({ ...resources, config, clock: systemClock }),
     connectTimeoutMs: LAYOUT_TIMEOUT_MS,
     stallTimeoutMs: LAYOUT_TIMEOUT_MS,
   };
@@ -263,7 +267,7 @@ async function resolveOne(
 export async function resolve(
   loaded: LoadedConfig,
   files: readonly string[],
-  userAgent: string,
+  resources: Client,
   json: boolean,
   output: Output,
 ): Promise<number> {
@@ -283,7 +287,7 @@ export async function resolve(
   if (found.repositories.length === 0) notes.push("No ebuild repository found (set repo.repos)");
   for (const problem of [...found.problems, ...problems, ...notes]) log.warn("{problem}", { problem });
   const hosts = createUnmeasuredHosts();
-  const mirrors = createCommandMirrors(loaded, userAgent, hosts, log);
+  const mirrors = createCommandMirrors(loaded, resources, hosts, log);
   let sandbox: ReturnType<typeof chooseSandbox> | undefined;
   const resolver = composeResolver({
     evaluate: config.repo.evaluate,

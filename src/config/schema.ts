@@ -158,7 +158,7 @@ export const SCHEMA = {
     proxy: key(
       optionalHttpUrl,
       "",
-      "HTTP proxy for everything that is fetched. Empty: http_proxy and https_proxy of the environment, if set.",
+      "HTTP proxy for everything that is fetched. Empty: http_proxy, https_proxy or all_proxy of the environment. Hosts in no_proxy are asked directly.",
       RESTART,
     ),
     private_networks: key(

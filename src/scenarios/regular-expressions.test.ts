@@ -48,6 +48,7 @@ const OWN: Readonly<Record<string, string>> = {
   "src/setup/manual/mdoc.ts": "our own manual",
   "src/setup/record.ts": "our own record",
   "src/status/metrics.ts": "/proc",
+  "src/upstream/proxy.ts": "the environment",
 };
 
 /** Worst input: a start, what is repeated, an end; and the length that the text is cut to before, where it is. */

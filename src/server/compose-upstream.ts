@@ -10,6 +10,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createLoopGuard, type LoopGuard } from "../upstream/loop-guard.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
+import { proxyFor } from "../upstream/proxy.ts";
 import { createRawHosts } from "../upstream/raw-request.ts";
 import { createUpstreamClient, type UpstreamClient, type UpstreamSettings } from "../upstream/request.ts";
 
@@ -17,6 +18,8 @@ export interface UpstreamParts {
   readonly config: Config;
   readonly index: { readonly db: IndexDatabase };
   readonly userAgent: string;
+  /** Has the proxy, where the configuration names none. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
 }
 
@@ -34,7 +37,12 @@ export interface ComposedUpstream {
 const TRANSFERS = 256 - 32;
 
 /** Returns settings that read the configuration at each use, so that a reload takes effect. */
-export function upstreamSettings(config: Config, userAgent: string, clock: Clock): UpstreamSettings {
+export function upstreamSettings({
+  config,
+  userAgent,
+  environment,
+  clock,
+}: Omit<UpstreamParts, "index">): UpstreamSettings {
   const { fetcher } = config;
   return {
     get connectTimeoutMs() {
@@ -46,9 +54,7 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
     get userAgent() {
       return fetcher.user_agent === "" ? userAgent : fetcher.user_agent;
     },
-    get proxy() {
-      return fetcher.proxy;
-    },
+    proxyFor: (url) => proxyFor(url, fetcher.proxy, environment),
     get privateNetworks() {
       return fetcher.private_networks;
     },
@@ -59,8 +65,8 @@ export function upstreamSettings(config: Config, userAgent: string, clock: Clock
   };
 }
 
-export function composeUpstream({ config, index, userAgent, clock }: UpstreamParts): ComposedUpstream {
-  const settings = upstreamSettings(config, userAgent, clock);
+export function composeUpstream({ index, ...parts }: UpstreamParts): ComposedUpstream {
+  const settings = upstreamSettings(parts);
   const { isLoop, headersFor } = createLoopGuard(storeId(index.db));
   return {
     own: createUpstreamClient(settings, headersFor(undefined)),

@@ -75,7 +75,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
       connectTimeoutMs: timeoutMs,
       stallTimeoutMs: timeoutMs,
       userAgent: "test",
-      proxy: "",
+      proxyFor: () => "",
       privateNetworks: true,
       slots: createSemaphore(100),
       pinAddress: createPinAddress({ clock: systemClock }),

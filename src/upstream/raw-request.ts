@@ -6,6 +6,7 @@
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { codeOf } from "../lib/error-reason.ts";
+import { shown } from "../lib/text.ts";
 import { contentLength } from "./content-range.ts";
 import { parseChunkSize, parseResponseHead, type ResponseHead } from "./response-head.ts";
 
@@ -17,11 +18,6 @@ export interface RawRequest {
   readonly serverName: string | undefined;
   /** URL of the proxy; empty for none. */
   readonly proxy: string;
-}
-
-/** Returns whether this client may send the request: through a proxy it speaks no TLS to the server. */
-export function canSendRaw({ protocol }: URL, proxy: string): boolean {
-  return proxy === "" || protocol === "http:";
 }
 
 /** What fetch() throws where a response, or a chunk of its body, is not what its parser expects. */
@@ -54,27 +50,66 @@ function authorization({ username, password }: URL): string | undefined {
   return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
 }
 
+function formatHead(method: string, target: string, fields: Readonly<Record<string, string | undefined>>): string {
+  const lines = Object.entries(fields).map(([name, value]) => (value === undefined ? "" : `${name}: ${value}\r\n`));
+  return `${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+/** @param proxy that the head is sent to, in place of the server */
 function headOf(url: URL, path: string, proxy: URL | undefined, { method, headers }: RawRequest): string {
-  const credentials = authorization(url);
-  const proxyCredentials = proxy && authorization(proxy);
-  const fields = {
+  return formatHead(method, proxy ? `${url.protocol}//${url.host}${path}` : path, {
     host: url.host,
     accept: "*/*",
     connection: "close",
-    ...(credentials === undefined ? {} : { authorization: credentials }),
-    ...(proxyCredentials === undefined ? {} : { "proxy-authorization": proxyCredentials }),
+    authorization: authorization(url),
+    "proxy-authorization": proxy && authorization(proxy),
     ...headers,
-  };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `${method} ${proxy ? `${url.protocol}//${url.host}${path}` : path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  });
 }
 
-function openSocket({ protocol, hostname, port }: URL, serverName: string | undefined): Socket {
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
-  const isTls = protocol === "https:";
-  const to = { host, port: port === "" ? (isTls ? 443 : 80) : Number(port) };
-  if (!isTls) return connectPlain(to);
-  return connectTls({ ...to, servername: serverName ?? host, ALPNProtocols: ["http/1.1"] });
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+function portOf({ protocol, port }: URL): number {
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}
+
+const HTTP_1 = { ALPNProtocols: ["http/1.1"] };
+
+function openSocket(url: URL, serverName: string | undefined): Socket {
+  const to = { host: hostOf(url), port: portOf(url) };
+  return url.protocol === "https:"
+    ? connectTls({ ...to, servername: serverName ?? to.host, ...HTTP_1 })
+    : connectPlain(to);
+}
+
+/** Resolves with the first bytes that the other side sends. */
+function firstBytes(socket: Socket): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject).once("close", () => reject(cutOff()));
+    socket.once("data", resolve);
+  });
+}
+
+/** Opens a TLS connection to the server through a proxy (RFC 9110, section 9.3.6). */
+async function openTunnel(url: URL, proxy: URL, signal: AbortSignal): Promise<Socket> {
+  const tunnel = openSocket(proxy, undefined);
+  const stop = () => void tunnel.destroy(cutOff());
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const target = `${url.hostname}:${portOf(url)}`;
+    tunnel.write(formatHead("CONNECT", target, { host: target, "proxy-authorization": authorization(proxy) }));
+    // Nothing follows the proxy's head before the server was spoken to.
+    const [line = ""] = (await firstBytes(tunnel)).toString("latin1").split("\r\n", 1);
+    if (parseResponseHead([line])?.status !== 200) throw failure(`the proxy answered ${shown(line)}`, "EPROXY");
+    return connectTls({ socket: tunnel, servername: hostOf(url), ...HTTP_1 });
+  } catch (error) {
+    tunnel.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 /** Reads lines and bytes of what a server sends, and no further than asked for. */
@@ -215,7 +250,8 @@ export async function sendRaw(url: URL, path: string, request: RawRequest): Prom
   const { method, signal, serverName, proxy } = request;
   signal.throwIfAborted();
   const via = proxy === "" ? undefined : new URL(proxy);
-  const socket = openSocket(via ?? url, via ? undefined : serverName);
+  const isTunnel = via && url.protocol === "https:";
+  const socket = isTunnel ? await openTunnel(url, via, signal) : openSocket(via ?? url, via ? undefined : serverName);
   const input = createInput(socket);
   const stop = () => void socket.destroy(signal.reason instanceof Error ? signal.reason : cutOff());
   signal.addEventListener("abort", stop, { once: true });
@@ -224,7 +260,7 @@ export async function sendRaw(url: URL, path: string, request: RawRequest): Prom
     socket.destroy();
   };
   try {
-    socket.write(headOf(url, path, via, request));
+    socket.write(headOf(url, path, isTunnel ? undefined : via, request));
     const head = await readHead(input);
     const pieces = bodyOf(input, head, method);
     if (!pieces) close();

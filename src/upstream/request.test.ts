@@ -32,7 +32,7 @@ function client(settings: Partial<UpstreamSettings> = {}, loopHeaders: Record<st
     connectTimeoutMs: 2_000,
     stallTimeoutMs: 400,
     userAgent: "test",
-    proxy: "",
+    proxyFor: () => "",
     privateNetworks: true,
     pinAddress: createPinAddress({ clock: systemClock }),
     hostGate: createHostGate(systemClock.now),

@@ -12,7 +12,7 @@ import { maskCredentials } from "../lib/url.ts";
 import { contentLength, type Range, rangeHeader, responseRange } from "./content-range.ts";
 import { type HostGate, retryAfterMs } from "./host-gate.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
-import { canSendRaw, isUnreadable, type RawHosts, type RawRequest, sendRaw } from "./raw-request.ts";
+import { isUnreadable, type RawHosts, type RawRequest, sendRaw } from "./raw-request.ts";
 import {
   createCookieJar,
   firstLocation,
@@ -32,8 +32,8 @@ export interface UpstreamSettings {
   /** From one byte to the next, and from the connection to the headers. */
   readonly stallTimeoutMs: number;
   readonly userAgent: string;
-  /** URL of the proxy; empty for none. */
-  readonly proxy: string;
+  /** Returns the URL of the proxy for a URL; empty for none. */
+  readonly proxyFor: (url: URL) => string;
   /** Whether URLs that nobody configured may lead to loopback, private and link-local addresses. */
   readonly privateNetworks: boolean;
   readonly pinAddress: PinAddress;
@@ -118,8 +118,7 @@ function asSourceError(error: unknown, prefix = ""): SourceError {
 async function sendTo(url: URL, host: string, rawHosts: RawHosts, request: RawRequest): Promise<Response> {
   const { method, headers, signal, serverName, proxy } = request;
   const path = requestPath(url);
-  const mayBeRaw = canSendRaw(url, proxy);
-  if (mayBeRaw && (!isFetchable(url) || rawHosts.has(host))) return await sendRaw(url, path, request);
+  if (!isFetchable(url) || rawHosts.has(host)) return await sendRaw(url, path, request);
   try {
     return await fetch(url, {
       method,
@@ -133,7 +132,7 @@ async function sendTo(url: URL, host: string, rawHosts: RawHosts, request: RawRe
       ...(proxy === "" ? {} : { proxy }),
     });
   } catch (error) {
-    if (!mayBeRaw || !isUnreadable(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     rawHosts.add(host);
     return await sendRaw(url, path, request);
   }
@@ -147,7 +146,8 @@ async function sendOnce(
   loopHeaders: LoopHeaders,
   signal: AbortSignal,
 ): Promise<Exchange> {
-  const anyAddress = settings.privateNetworks || settings.proxy !== "" || target.origin === request.trustedOrigin;
+  const proxy = settings.proxyFor(target);
+  const anyAddress = settings.privateNetworks || proxy !== "" || target.origin === request.trustedOrigin;
   const range = rangeHeader(request);
   const pinned = anyAddress ? undefined : await settings.pinAddress(target);
   const controller = new AbortController();
@@ -158,7 +158,7 @@ async function sendOnce(
   // is accepted, the source is up and only slow to answer.
   let answered = false;
   const probe = setTimeout(async () => {
-    if (settings.proxy !== "") return;
+    if (proxy !== "") return;
     const connection = await tryConnect(pinned?.url ?? target.href, settings.connectTimeoutMs / 2);
     // fetch() reports a refusal itself.
     if (connection !== "silent" || answered) return;
@@ -182,7 +182,7 @@ async function sendOnce(
         ...(cookie === undefined ? {} : { cookie }),
       },
       serverName: pinned && target.protocol === "https:" ? pinned.serverName : undefined,
-      proxy: settings.proxy,
+      proxy,
     });
     return { host: target.host, response, controller, end: () => signal.removeEventListener("abort", onAbort) };
   } catch (error) {
