@@ -63,7 +63,7 @@ test("what is no well-formed layout.conf says nothing of the layout", () => {
   ]) {
     expect([text.slice(0, 40), parseLayoutConf(text)]).toEqual([text.slice(0, 40), undefined]);
   }
-  const commented = "\uFEFF; comment\n# comment\n[structure]\n\n 0 : filename-hash SHA1 8 \n[more]\nx=y\n";
+  const commented = "\uFEFF; comment\n# comment\n[structure] ; more\n\n 0 : filename-hash SHA1 8 \n[more]\nx=y\n";
   expect(parseLayoutConf(commented)?.map(formatLayout)).toEqual(["filename-hash SHA1 8"]);
 });
 

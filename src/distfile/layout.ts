@@ -73,8 +73,9 @@ function structureOf(text: string): ReadonlyMap<string, string> | undefined {
   for (const line of text.replace(/^\uFEFF/, "").split("\n")) {
     const trimmed = line.trim();
     if (trimmed === "" || /^[#;]/.test(trimmed)) continue;
-    if (trimmed.startsWith("[") && trimmed.endsWith("]")) {
-      section = trimmed.slice(1, -1);
+    const header = /^\[([^\]]+)\]/.exec(trimmed)?.[1];
+    if (header !== undefined) {
+      section = header;
       sections.add(section);
       continue;
     }

@@ -14,14 +14,18 @@ export interface ResponseHeaders {
 /** The source sent a page in place of the file: that says neither that it has the file nor that it lacks it. */
 export class PageError extends SourceError {}
 
-/** Content-Encodings that file servers send by the name's suffix, although they send the file as it is on disk. */
+/**
+ * Content-Encodings that file servers send by a suffix of the name, although they send the file as it is on disk. Apache goes by any
+ * suffix, also in `a.tar.gz.asc` (mod_mime).
+ */
 const SUFFIX_ENCODINGS: readonly (readonly [RegExp, RegExp])[] = [
-  [/^(?:x-)?gzip$/, /\.(?:t?gz|svgz|crate)$/i],
-  [/^(?:x-)?compress$/, /\.t?Z$/],
-  [/^(?:x-)?bzip2$/, /\.t?bz2$/i],
-  [/^(?:x-)?xz$/, /\.t?xz$/i],
-  [/^zstd$/, /\.t?zst$/i],
-  [/^br$/, /\.t?br$/i],
+  [/^(?:x-)?gzip$/, /\.(?:t?gz|taz|tz|svgz|crate)(?:\.|$)/i],
+  [/^(?:x-)?compress$/, /\.(?:t?z|taz)(?:\.|$)/i],
+  [/^(?:x-)?bzip2$/, /\.t?bz2?(?:\.|$)/i],
+  [/^(?:x-)?xz$/, /\.t?xz(?:\.|$)/i],
+  [/^(?:x-)?lzma$/, /\.(?:lzma|tlz)(?:\.|$)/i],
+  [/^zstd$/, /\.t?zst(?:\.|$)/i],
+  [/^br$/, /\.t?br(?:\.|$)/i],
 ];
 /** Content-Encodings that change the bytes; others, such as "none", "binary" or a character set, are mistakes that say nothing. */
 const CODINGS = new Set([
