@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { version } from "../package.json" with { type: "json" };
 import { COMMANDS } from "../src/cli/commands.ts";
 import { ROUTES } from "../src/http/api/routes.ts";
 
@@ -53,6 +54,13 @@ test("the README is under 150 lines, and each program that it or CONTRIBUTING.md
   );
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test("files of a release are named with its version", () => {
+  const files = [...PAGES, ...globSync("docs/containers/*", { cwd: root })];
+  const named = files.flatMap((path) => read(path).match(/\bportcache[-_:]\d+\.\d+\.\d+/g) ?? []);
+  expect(named.length).toBeGreaterThan(5);
+  expect(named.filter((name) => !name.endsWith(version))).toEqual([]);
 });
 
 test("docs/commands.md names every command and option", () => {

@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
-import { version } from "../package.json" with { type: "json" };
+import { homepage, version } from "../package.json" with { type: "json" };
 import { runExecutable } from "../src/testing/executable.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
+import { packageNotices } from "./notices.ts";
 
 const folder = createTempFolder("portcache-release-");
 const overlay = `${import.meta.dir}/overlay`;
@@ -72,6 +73,30 @@ test("the Manifest has the tarball's size and digests", () => {
   const bytes = readFileSync(`${first}/${TARBALL}`);
   const digest = (algorithm: "blake2b512" | "sha512") => new Bun.CryptoHasher(algorithm).update(bytes).digest("hex");
   expect(manifest).toBe(`DIST ${TARBALL} ${bytes.length} BLAKE2B ${digest("blake2b512")} SHA512 ${digest("sha512")}\n`);
+});
+
+test("digests, notes and bill of materials are those of the release", () => {
+  const listed = readFileSync(`${first}/SHA256SUMS`, "utf8").match(/\S+$/gm) ?? [];
+  const made = readdirSync(first).filter((name) => name.startsWith("portcache"));
+  expect(listed.toSorted()).toEqual(made.toSorted());
+  const part = new RegExp(`^## \\[${version}\\].*\\n+([^]*?)(?:\\n## |$(?![^]))`, "m").exec(
+    readFileSync(`${import.meta.dir}/../CHANGELOG.md`, "utf8"),
+  );
+  const notes = made.find((name) => name.startsWith(`${NAME}-notes.`));
+  expect(readFileSync(`${first}/${notes}`, "utf8").trim()).toBe(part?.[1]?.trim() ?? "none");
+  const { metadata, components } = JSON.parse(readFileSync(`${first}/${NAME}-sbom.json`, "utf8"));
+  expect(metadata.component).toMatchObject({ name: "portcache", version });
+  const contained = components.map((one: { name: string; version: string }) => `${one.name} ${one.version}`);
+  expect(contained).toEqual(expect.arrayContaining(packageNotices().map((one) => `${one.name} ${one.version}`)));
+});
+
+test("the overlay has the homepage of package.json, and no other address of the project", () => {
+  const files = readdirSync(`${first}/overlay`, { recursive: true, encoding: "utf8" });
+  const texts = files
+    .filter((name) => /\.(ebuild|xml)$/.test(name))
+    .map((name) => readFileSync(`${first}/overlay/${name}`, "utf8"));
+  const addresses = texts.flatMap((text) => text.match(/https:\/\/github\.com\/[\w-]+\/[\w-]+/g) ?? []);
+  expect(new Set(addresses)).toEqual(new Set([homepage]));
 });
 
 test("the ebuild names exactly the tarballs that a release makes", () => {

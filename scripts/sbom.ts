@@ -37,7 +37,7 @@ const bom = JSON.parse(stdout.toString()) as Bom;
 delete bom.serialNumber;
 // Says which npm was at hand, not what is in the release.
 delete bom.metadata.tools;
-bom.metadata.timestamp = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 1) * 1000).toISOString();
+bom.metadata.timestamp = new Date(Number(process.env["SOURCE_DATE_EPOCH"] ?? 1) * 1000).toISOString();
 // npm takes every package for a library, named after its folder.
 Object.assign(bom.metadata.component, { type: "application", name });
 
