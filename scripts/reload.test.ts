@@ -17,6 +17,7 @@ import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
 const LARGE = { size: 8 * MIB, seed: 1 };
+const LIMITED = { size: 64 * MIB, seed: 3 };
 const SMALL = { size: 50_000, seed: 2 };
 
 const folder = createTempFolder();
@@ -26,7 +27,12 @@ let repositories: readonly [TestRepository, TestRepository];
 let server: Server;
 
 beforeAll(async () => {
-  first = await startFakeUpstream({ files: new Map([["large.zip", LARGE]]) });
+  first = await startFakeUpstream({
+    files: new Map([
+      ["large.zip", LARGE],
+      ["limited.zip", LIMITED],
+    ]),
+  });
   first.setFault("large.zip", { kind: "rate", bytesPerSecond: 4 * MIB });
   second = await startFakeUpstream({
     files: new Map([
@@ -133,4 +139,33 @@ test("fifty signals at once are handled, and the server continues", async () => 
   for (let i = 0; i < 50; i++) server.signal("SIGHUP");
   await logged(/SIGHUP: .*\n/, from);
   expect(await status("small.zip")).toBe(200);
+});
+
+test("a limit on all downloads together holds at once for one that is under way, and no more once it is taken back", async () => {
+  const settings = (max_rate: string) => ({
+    server: address,
+    fetcher: { mirrors: [first.url], unknown: "deny", max_rate },
+    repo: { repos: [repositories[0].location] },
+  });
+  repositories[0].put("app-misc/limited", { dist: { "limited.zip": LIMITED } });
+  first.setFault("limited.zip", { kind: "rate", bytesPerSecond: 8 * MIB });
+  await reload(settings("0"));
+  const response = await fetch(`${server.url}/distfiles/limited.zip`, { decompress: false });
+  const reader = response.body?.getReader();
+  let bytes = 0;
+  const readFor = async (ms: number) => {
+    const [before, until] = [bytes, performance.now() + ms];
+    while (performance.now() < until) {
+      const piece = await Promise.race([reader?.read(), Bun.sleep(until - performance.now())]);
+      if (!piece || piece.done) break;
+      bytes += piece.value.length;
+    }
+    return bytes - before;
+  };
+  expect(await reload(settings("256KiB"))).toContain("fetcher.max_rate: 0 -> 256KiB");
+  await readFor(500);
+  expect(await readFor(2_000)).toBeLessThan(MIB);
+  await reload(settings("0"));
+  expect(await readFor(2_000)).toBeGreaterThan(4 * MIB);
+  await reader?.cancel();
 });

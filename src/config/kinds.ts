@@ -4,6 +4,7 @@
  */
 import { parse as parseToml } from "smol-toml";
 import * as v from "valibot";
+import { type DayHours, formatDayHours, parseDayHours } from "../lib/day-hours.ts";
 import { isCidr, isHttpUrl, isLayout, isListenAddress, isPath, isRepositorySource, toPath } from "./checks.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
@@ -93,6 +94,19 @@ export const size: Kind<number> = {
   ),
   fromText: (text) => text,
   format: formatSize,
+};
+
+/** Undefined for all hours. */
+export const dayHours: Kind<DayHours | undefined> = {
+  type: "hours",
+  expected: 'hours of the day such as "08:00-23:00", or over midnight "22:00-06:00", or nothing',
+  schema: v.pipe(
+    v.string(),
+    v.check((text) => text === "" || parseDayHours(text) !== undefined),
+    v.transform((text) => parseDayHours(text)),
+  ),
+  fromText: (text) => text,
+  format: (hours) => (hours ? formatDayHours(hours) : ""),
 };
 
 const WORDS: Readonly<Record<string, boolean>> = { true: true, yes: true, false: false, no: false };

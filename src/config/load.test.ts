@@ -58,6 +58,8 @@ test("every key has a default, in bytes and milliseconds", () => {
     strategy: "adaptive",
     connections_per_file: 4,
     max_downloads: 16,
+    max_rate: 0,
+    max_rate_hours: undefined,
     connect_timeout: 10_000,
     stall_timeout: 20_000,
     negative_ttl: 600_000,
@@ -361,4 +363,18 @@ test("a user who may not write the default store gets one below the cache folder
     "/var/cache/portcache is not writable: using /h/.cache/portcache as the store (set storage.location to choose another)",
   ]);
   expect([chosen.config.storage.location, chosen.notes]).toEqual(["/var/cache/portcache", []]);
+});
+
+test("hours of the day are read, and other texts are errors that say what is expected", () => {
+  const load = (path: string, given: string) =>
+    loadConfig({ env: {}, defaultFile: "/nonexistent", overrides: [{ path, given, flag: `--set ${path}` }] });
+  expect(load("fetcher.max_rate_hours", "8:00-23:30").config.fetcher.max_rate_hours).toEqual({ start: 480, end: 1410 });
+  expect(load("fetcher.max_rate", "4MiB").config.fetcher.max_rate).toBe(4 * 2 ** 20);
+  expect(() => load("fetcher.max_rate_hours", "8-23")).toThrow(
+    '--set fetcher.max_rate_hours: expected hours of the day such as "08:00-23:00", or over midnight "22:00-06:00", or nothing, got "8-23"',
+  );
+  expect(() => load("fetcher.max_rate", "4MiB/s")).toThrow("--set fetcher.max_rate: expected a size in bytes");
+  expect(load("fetcher.max_rate", "4").doubts.join()).toContain(
+    "fetcher.max_rate: expected 0, or at least 16KiB, got 4B",
+  );
 });

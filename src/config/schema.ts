@@ -5,6 +5,7 @@
 import { entriesOf } from "../lib/records.ts";
 import {
   cidrs,
+  dayHours,
   duration,
   globs,
   headerText,
@@ -131,6 +132,17 @@ export const SCHEMA = {
       wholeNumber(1, 256),
       16,
       "Maximum number of downloads at once. Of those that wait, small files and files that a client waits for go first.",
+    ),
+    max_rate: key(
+      size,
+      "0",
+      "How many bytes all downloads together may receive in a second, such as 4MiB: bytes, not bits. Downloads share it fairly, and those that a client waits for go first. 0: no limit.",
+      { least: "16KiB" },
+    ),
+    max_rate_hours: key(
+      dayHours,
+      "",
+      "When max_rate holds, in the local time of this machine, such as 08:00-23:00; 22:00-06:00 goes over midnight. Empty: always.",
     ),
     connect_timeout: key(
       duration("100ms", "1h"),

@@ -15,8 +15,11 @@ export type RequestOutcome = "delivered" | "absent" | "failed" | "unreachable" |
 export interface RequestRecorder {
   /** Notes how long after the request the first byte of the body came. */
   firstByte(afterMs: number): void;
-  /** @param waitedMs time spent waiting for these bytes; time taken by our own disk or by a slow reader does not count */
-  received(bytes: number, waitedMs: number): void;
+  /**
+   * @param waitedMs time spent waiting for these bytes; time taken by our own disk or by a slow reader does not count. Undefined for
+   * bytes that were left waiting themselves, whose speed is not known
+   */
+  received(bytes: number, waitedMs: number | undefined): void;
   /** Ends the record; only the first call counts. */
   end(outcome: RequestOutcome): void;
 }

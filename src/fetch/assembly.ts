@@ -18,6 +18,7 @@ import type { TransferWatch } from "../upstream/stall-watchdog.ts";
 import { checkHeaders } from "./check-headers.ts";
 import { firstUrl } from "./first-url.ts";
 import type { Part, PartWriter } from "./part-writer.ts";
+import type { RateShare } from "./rate-limit.ts";
 import { ifRangeFor, isSameFile, type Revalidation, type Validator, validatorOf } from "./resume.ts";
 
 /** Bytes that came from one source; "before" stands for an earlier download. */
@@ -43,6 +44,8 @@ export interface Assembly extends ExpectedFile {
   readonly writer: PartWriter;
   /** Sends the requests for its bytes. */
   readonly upstream: UpstreamClient;
+  /** Says when the next piece may be read. */
+  readonly rate: RateShare;
   /** Aborted when the download is to end before the file is complete. */
   readonly stop: AbortSignal;
   /** Which bytes of the part file came from which source. */
@@ -69,6 +72,7 @@ export function createAssembly(
   part: Part,
   writer: PartWriter,
   upstream: UpstreamClient,
+  rate: RateShare,
   stop: AbortSignal,
 ): Assembly {
   writer.total = expected?.size ?? part.validator?.total;
@@ -78,6 +82,7 @@ export function createAssembly(
     writer,
     revalidation,
     upstream,
+    rate,
     stop,
     contributions: part.length > 0 ? [{ source: "before", start: 0, end: part.length }] : [],
     suspectRanges: [],
@@ -284,24 +289,30 @@ export async function openResponse(
   return await firstUrl(location, isHere, (url) => openUrl(assembly, request, url, clock, cancelled));
 }
 
-/** Yields the chunks of the body, and measures how long each was waited for. */
+/** Yields the chunks of the body, each when its turn has come, and measures how long it was waited for. */
 export async function* chunksOf(
-  { response, first }: OpenedResponse,
+  { rate, stop }: Pick<Assembly, "rate" | "stop">,
+  { response, end, first }: OpenedResponse,
   record: RequestRecorder,
   watch: TransferWatch,
   clock: Clock,
 ): AsyncGenerator<Uint8Array> {
   let bytes = first;
-  let waitedMs = 0;
+  let waitedMs: number | undefined = 0;
+  let leftBytes = end === undefined ? undefined : end - response.offset;
   while (bytes !== undefined) {
     record.received(bytes.length, waitedMs);
     watch.received(bytes.length);
+    rate.received(bytes.length);
     yield bytes;
+    if (leftBytes !== undefined) leftBytes -= bytes.length;
+    const turn = rate.turn(stop, leftBytes);
+    if (turn !== undefined) await turn;
     const before = clock.now();
     watch.setWaiting(true);
     bytes = await response.read();
     watch.setWaiting(false);
-    waitedMs = Math.max(0, clock.now() - before);
+    waitedMs = turn === undefined ? Math.max(0, clock.now() - before) : undefined;
   }
 }
 
@@ -362,7 +373,7 @@ export async function receiveFrom(
 ): Promise<void> {
   try {
     await acceptHeaders(assembly, opened.url, opened.response);
-    await receiveBody(assembly, opened, chunksOf(opened, record, watch, clock));
+    await receiveBody(assembly, opened, chunksOf(assembly, opened, record, watch, clock));
   } catch (error) {
     // How the body ends does not matter once all of the file is here: the hash decides.
     if (!(error instanceof SourceError) || error.kind === "bad" || assembly.stop.aborted || !isComplete(assembly))

@@ -4,12 +4,7 @@ import { yieldIfSlow } from "./download-slot.ts";
 test("a slot that is for asking sources is yielded after a second, and no more once nobody watches", async () => {
   let yielded = 0;
   const slot = { release: () => undefined, yield: () => yielded++, reportSlow: () => undefined };
-  const stop = yieldIfSlow(
-    slot,
-    () => 10_000_000,
-    true,
-    () => undefined,
-  );
+  const stop = yieldIfSlow(slot, { receivedBytes: () => 10_000_000, waitedMs: () => 0 }, true, () => undefined);
   await Bun.sleep(500);
   expect(yielded).toBe(0);
   await Bun.sleep(700);

@@ -12,24 +12,34 @@ const TRICKLE_MS = 10_000;
 /** Sixteen of these are less than the slowest line in use. */
 const TRICKLE_BYTES_PER_SECOND = 16 * 1024;
 
+/** How far a download is. */
+interface Progress {
+  /** Returns how many bytes have come so far. */
+  readonly receivedBytes: () => number;
+  /** Returns how long it has waited so far for turns to read, which is not its sources' doing. */
+  readonly waitedMs: () => number;
+}
+
 /**
  * Watches a download until the returned function is called.
- * @param receivedBytes returns how many bytes have come so far
  * @param askingOnly whether the slot is for asking sources
  * @param end ends the download
  */
 export function yieldIfSlow(
   slot: Slot,
-  receivedBytes: () => number,
+  { receivedBytes, waitedMs }: Progress,
   askingOnly: boolean,
   end: (bytesPerSecond: number) => void,
 ): () => void {
   let before = receivedBytes();
+  let waitedBefore = waitedMs();
   function check(): void {
     const bytes = receivedBytes() - before;
     before += bytes;
+    const waited = waitedMs() - waitedBefore;
+    waitedBefore += waited;
     const bytesPerSecond = (1000 * bytes) / TRICKLE_MS;
-    const isTrickle = bytesPerSecond < TRICKLE_BYTES_PER_SECOND;
+    const isTrickle = bytesPerSecond < TRICKLE_BYTES_PER_SECOND && waited < TRICKLE_MS / 2;
     if (isTrickle) slot.yield();
     slot.reportSlow(isTrickle || askingOnly ? { bytesPerSecond, end: () => end(bytesPerSecond) } : undefined);
   }

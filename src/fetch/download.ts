@@ -20,6 +20,7 @@ import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import { createPassthroughBuffer, type LargeBuffers } from "./passthrough-buffer.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { SegmentLimits } from "./segments.ts";
 import type { PieceSize } from "./shared-reads.ts";
 import { createTail, type Tail } from "./tail.ts";
@@ -123,6 +124,8 @@ export interface DownloadDeps {
   /** Shared by the files that are passed through. */
   readonly largeBuffers: LargeBuffers;
   readonly limits: SegmentLimits;
+  /** Of all downloads together. */
+  readonly rateLimit: RateLimit;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -225,18 +228,22 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     const algorithms = neededAlgorithms(expected ? [expected] : []);
     const openBuffer = (start: number) => createPassthroughBuffer(start, tail, deps.largeBuffers, slot.yield);
     const writer = createPartWriter(part, tail, hasher, algorithms, stop, openBuffer);
-    const into = createAssembly(plan, part, writer, upstream, stop);
+    const rate = deps.rateLimit.enter(() => tail.watched);
+    const into = createAssembly(plan, part, writer, upstream, rate, stop);
     isNamed = part.named;
     assembly = into;
     const startedAt = performance.now();
     const unwatch = yieldIfSlow(
       slot,
-      () => into.receivedBytes,
+      { receivedBytes: () => into.receivedBytes, waitedMs: () => rate.waitedMs },
       expected === undefined,
       (bytesPerSecond) => stopper.abort(tooSlow(name, bytesPerSecond)),
     );
     writer.startHolding();
-    const digests = await fetchAll(into, part, sources).finally(unwatch);
+    const digests = await fetchAll(into, part, sources).finally(() => {
+      unwatch();
+      rate.leave();
+    });
     if (!plan.isWanted()) throw superseded(name);
     onArrived();
     // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that

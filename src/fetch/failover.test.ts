@@ -11,6 +11,7 @@ import type { SourceList } from "../distfile/source.ts";
 import { type Content, digestsOf } from "../testing/content.ts";
 import {
   FILE,
+  freeRate,
   hasContent,
   type RequestLog,
   recordedSource,
@@ -57,7 +58,7 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const stop = new AbortController().signal;
   const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const file = { name: FILE as DistfileName, expected, revalidation: undefined };
-  const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
+  const assembly = createAssembly(file, part, writer, testUpstreamClient(), freeRate(), stop);
   // Without a client nobody waits for a file of unknown size.
   const release = writer.tail.hold();
   try {

@@ -194,6 +194,9 @@ export async function fetchWithFailover(
   let { refusals } = list;
   for (let current: SourceList | undefined = list; current; current = await searchFurther(current, assembly.stop)) {
     refusals = current.refusals;
+    // Before the sources are put into order: who is asked first depends on what the others are doing now.
+    const turn = assembly.rate.turn(assembly.stop, remainingBytes(assembly));
+    if (turn !== undefined) await turn;
     const queue = createSourceQueue(withinLimit(current.sources()));
     const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
     const openRecords = new Map<Source, RequestRecorder>();

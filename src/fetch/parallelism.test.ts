@@ -11,7 +11,10 @@ function throughput(bytesPerSecond: number | undefined, ageMs = 1_000): Throughp
 
 test("other sources join one that will take long, once it has shown its speed", () => {
   const clock = createFakeClock();
-  const parallelism = createParallelism(createLineCapacity(clock), clock);
+  const parallelism = createParallelism(
+    createLineCapacity(clock, () => undefined),
+    clock,
+  );
   expect(parallelism.advise(100 * MB, [throughput(undefined, 100)])).toBe("keep");
   expect(parallelism.advise(100 * MB, [throughput(MB, 260)])).toBe("keep");
   expect(parallelism.advise(MB / 2, [throughput(MB)])).toBe("keep");
@@ -20,7 +23,7 @@ test("other sources join one that will take long, once it has shown its speed", 
 
 test("if all together are no faster than the first was, the fastest goes on alone, and the next file is left to one source", async () => {
   const clock = createFakeClock();
-  const lineCapacity = createLineCapacity(clock);
+  const lineCapacity = createLineCapacity(clock, () => undefined);
   const parallelism = createParallelism(lineCapacity, clock);
   expect(parallelism.advise(100 * MB, [throughput(8 * MB)])).toBe("add");
   parallelism.begun();
@@ -34,7 +37,10 @@ test("if all together are no faster than the first was, the fastest goes on alon
 
 test("if all together are faster they stay", async () => {
   const clock = createFakeClock();
-  const parallelism = createParallelism(createLineCapacity(clock), clock);
+  const parallelism = createParallelism(
+    createLineCapacity(clock, () => undefined),
+    clock,
+  );
   parallelism.advise(100 * MB, [throughput(8 * MB)]);
   parallelism.begun();
   await clock.advance(1_500);
@@ -54,4 +60,13 @@ test("a throughput meter measures the speed of the last two seconds, and silence
   expect(measured.bytesPerSecond).toBe(MB);
   await clock.advance(3_000);
   expect(measured.bytesPerSecond).toBe(0);
+});
+
+test("what was seen under another limit does not count", () => {
+  let limit: number | undefined = 4 * MB;
+  const lineCapacity = createLineCapacity(createFakeClock(), () => limit);
+  expect(lineCapacity.record(4 * MB, 4 * MB)).toBe(false);
+  expect(lineCapacity.mayHelp(4 * MB)).toBe(false);
+  limit = undefined;
+  expect(lineCapacity.mayHelp(4 * MB)).toBe(true);
 });

@@ -20,16 +20,19 @@ const WORTHWHILE_FACTOR = 1.15;
 const NEAR_CAPACITY = 0.7;
 const REMEMBERED_MS = 10 * 60_000;
 
-export function createLineCapacity(clock: Clock): LineCapacity {
+/** @param limit returns what all downloads together may receive in a second; what was seen under another one does not count */
+export function createLineCapacity(clock: Clock, limit: () => number | undefined): LineCapacity {
   let capacity = Number.POSITIVE_INFINITY;
   let seenAt = 0;
+  let seenUnder: number | undefined;
+  const isKnown = () => Math.abs(clock.now() - seenAt) <= REMEMBERED_MS && seenUnder === limit();
   return {
-    mayHelp: (bytesPerSecond) =>
-      bytesPerSecond < NEAR_CAPACITY * capacity || Math.abs(clock.now() - seenAt) > REMEMBERED_MS,
+    mayHelp: (bytesPerSecond) => bytesPerSecond < NEAR_CAPACITY * capacity || !isKnown(),
     record(alone, together) {
       if (together >= WORTHWHILE_FACTOR * alone) return true;
       capacity = Math.max(alone, together);
       seenAt = clock.now();
+      seenUnder = limit();
       return false;
     },
   };

@@ -8,6 +8,7 @@ import { systemClock } from "../lib/clock.ts";
 import { digestsOf, type GeneratedContent } from "../testing/content.ts";
 import {
   FILE,
+  freeRate,
   hasContent,
   recordedSource,
   startUpstreams,
@@ -49,7 +50,7 @@ async function runWorker(
   const stop = new AbortController().signal;
   const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const file = { name: FILE as DistfileName, expected: digestsOf(content), revalidation: undefined };
-  const assembly = createAssembly(file, part, writer, testUpstreamClient(), stop);
+  const assembly = createAssembly(file, part, writer, testUpstreamClient(), freeRate(), stop);
   let rangesIgnored = 0;
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream.url, {
     hedgeDelayMs: () => 10,

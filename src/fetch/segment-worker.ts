@@ -89,7 +89,7 @@ async function receiveSegment(
   let at = opened.response.offset;
   const watch = createThroughputWatch((rate) => scheduler.isSlow(worker, rate), worker.abort, STREAMED);
   try {
-    for await (const bytes of chunksOf(opened, record, watch, clock)) {
+    for await (const bytes of chunksOf(assembly, opened, record, watch, clock)) {
       const fresh = bytes.subarray(Math.max(0, segment.position - at), Math.max(0, segment.end - at));
       at += bytes.length;
       if (at > last) throw new SourceError("bad", `sends more than it was asked for, up to byte ${last}`);
@@ -133,6 +133,8 @@ export async function runSegmentWorker(
     if (!segment) return;
     let opened = given;
     try {
+      const turn = opened ? undefined : assembly.rate.turn(stop, segment.end - segment.position);
+      if (turn !== undefined) await turn;
       opened ??= await requestSegment(assembly, worker, segment, scheduler, clock);
       if (opened.response.offset !== segment.start && !given) {
         // It ignores ranges: what it sends is here already, or comes from others.

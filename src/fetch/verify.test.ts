@@ -3,7 +3,7 @@ import type { Digests } from "../distfile/digests.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { digestsOf, type GeneratedContent, readContent } from "../testing/content.ts";
-import { recordedSource, testPart, testUpstreamClient } from "../testing/downloads.ts";
+import { freeRate, recordedSource, testPart, testUpstreamClient } from "../testing/downloads.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { addContribution, createAssembly } from "./assembly.ts";
 import { createPartWriter } from "./part-writer.ts";
@@ -34,6 +34,7 @@ function setUp(expected: Digests | undefined, revalidation?: Revalidation) {
     part,
     writer,
     testUpstreamClient(),
+    freeRate(),
     stop,
   );
   async function receive(source: typeof first, of: GeneratedContent, start: number, end: number): Promise<void> {

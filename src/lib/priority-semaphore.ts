@@ -16,7 +16,7 @@ export interface Task {
   readonly client?: string | undefined;
 }
 
-/** Larger tasks are long. */
+/** Larger tasks are long, unless the semaphore knows better. */
 export const LONG_TASK_BYTES = 32 * 1024 * 1024;
 /** How long none of those that wait may be started until they count as stuck. */
 const MAX_STUCK_MS = 5_000;
@@ -107,12 +107,14 @@ function headOf({ short, long }: Line, mayBeLong: boolean): Entry | undefined {
  * @param yieldedSlots how many tasks more may run that have yielded their slots
  * @param maxPerClient how many tasks of one client may run at once
  * @param now milliseconds of any clock that does not go back
+ * @param longBytes returns the size above which a task is long
  */
 export function createPrioritySemaphore(
   slots: () => number,
   yieldedSlots: number,
   maxPerClient = Number.POSITIVE_INFINITY,
   now: () => number = () => performance.now(),
+  longBytes: () => number = () => LONG_TASK_BYTES,
 ): PrioritySemaphore {
   const lines = new Map<string | undefined, Line>();
   const running = new Set<Entry>();
@@ -223,7 +225,7 @@ export function createPrioritySemaphore(
       const { promise: granted, resolve: grant } = Promise.withResolvers<Slot>();
       const queuedAt = now();
       const doneAt = queuedAt + bytes / BYTES_PER_MS;
-      const isLong = bytes > LONG_TASK_BYTES;
+      const isLong = bytes > longBytes();
       const entry: Entry = { urgent, isLong, queuedAt, doneAt, line: lineOf(client), startedAt: queuedAt, grant };
       if (waiting === 0) stuckSince = queuedAt;
       queueOf(entry).add(entry);

@@ -167,7 +167,7 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
     state.lastRequestAt = startedAt;
     changed.add(key);
     let ended = false;
-    let [received, sampled, waited, firstByteMs] = [0, 0, 0, 0];
+    let [received, firstBytes, sampled, waited, firstByteMs] = [0, 0, 0, 0, 0];
     return {
       firstByte(afterMs) {
         firstByteMs = afterMs;
@@ -175,7 +175,8 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
       },
       received(count, waitedMs) {
         // The first piece came with the response: its time is that of the first byte.
-        if (received > 0) {
+        if (received === 0) firstBytes = count;
+        else if (waitedMs !== undefined) {
           sampled += count;
           waited += waitedMs;
         }
@@ -187,7 +188,8 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
         state.activeRequests--;
         leave();
         const timed = outcome === "late" ? withLateness(state.stats, clock.now() - startedAt) : state.stats;
-        const measured = sampled > 0 ? withSpeed(timed, sampled, waited) : withLeastSpeed(timed, received, firstByteMs);
+        const measured =
+          sampled > 0 ? withSpeed(timed, sampled, waited) : withLeastSpeed(timed, firstBytes, firstByteMs);
         update(key, state, withOutcome(measured, outcome, clock.now()));
         // The charge was an estimate: it is corrected by what the host really sent.
         state.virtualFinishMs += expectedMs(state.stats, prior(), received) - chargedMs;

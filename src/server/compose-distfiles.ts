@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
+import { createPrioritySemaphore, LONG_TASK_BYTES } from "../lib/priority-semaphore.ts";
 import { createManifestCheck } from "../repos/manifest-check.ts";
 import { unreadableNote } from "../repos/refresh.ts";
 import type { Store } from "../store/store.ts";
@@ -53,6 +53,10 @@ const UNKNOWN_DOWNLOADS = 4;
 const UNKNOWN_YIELDED_SLOTS = 28;
 /** Downloads that trickle in, or run at the speed of slow clients with bytes in memory, beside those that hold a slot. */
 const YIELDED_SLOTS = 32;
+/** Sources close connections from which nothing is taken for long: of a limited rate, each download gets this much at least. */
+const LEAST_BYTES_PER_SECOND = 8 * 1024;
+/** Under a limited rate a download is long where it takes all of the rate for more than this: short ones in all slots take a second. */
+const LONG_SECONDS = 1 / 16;
 /** Files whose sources are found at once, in all and for one client: an ebuild without metadata takes up to 20 seconds. */
 const RESOLVING = 256;
 const RESOLVING_PER_CLIENT = 16;
@@ -66,13 +70,19 @@ const MAX_QUEUED_PER_CLIENT = 250;
 const MAX_UNKNOWN_QUEUED = 1_000;
 const MAX_UNKNOWN_QUEUED_PER_CLIENT = 125;
 
+/** Returns how many files are downloaded at once. */
+function downloadSlots(maxDownloads: number, maxRate: number | undefined): number {
+  if (maxRate === undefined) return maxDownloads;
+  return Math.min(maxDownloads, Math.max(1, Math.floor(maxRate / LEAST_BYTES_PER_SECOND)));
+}
+
 export function composeDistfiles(
   { config, store, clock, log }: DistfilesParts,
   { upstream, repositories, sources, storage, downloads }: DistfilesNeeds,
 ): ComposedDistfiles {
   const { fetcher } = config;
   const { rows, recentHits, memoryCache, inUse } = storage;
-  const { flights, heads, storedFiles, startDownload } = downloads;
+  const { flights, heads, storedFiles, startDownload, maxRate } = downloads;
   const wantedBy = repositories.rows.entriesByName;
   const { refreshRepositories, refreshRepository } = repositories.refresh;
   const outdatedRepository = createManifestCheck(repositories.rows.stampOf);
@@ -89,7 +99,13 @@ export function composeDistfiles(
     queue: createClientLimit(MAX_QUEUED, MAX_QUEUED_PER_CLIENT),
     unknownQueue: createClientLimit(MAX_UNKNOWN_QUEUED, MAX_UNKNOWN_QUEUED_PER_CLIENT),
     resolving: createPrioritySemaphore(() => RESOLVING, 0, RESOLVING_PER_CLIENT),
-    downloads: createPrioritySemaphore(() => fetcher.max_downloads, YIELDED_SLOTS),
+    downloads: createPrioritySemaphore(
+      () => downloadSlots(fetcher.max_downloads, maxRate()),
+      YIELDED_SLOTS,
+      undefined,
+      undefined,
+      () => Math.min(LONG_TASK_BYTES, LONG_SECONDS * (maxRate() ?? Number.POSITIVE_INFINITY)),
+    ),
     unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
     headSlots: createPrioritySemaphore(() => HEADS, 0),
     clock,

@@ -8,15 +8,14 @@ import type { Config } from "../config/schema.ts";
 import { createHasher, type Hasher } from "../distfile/hasher.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights, type Flights } from "../fetch/flights.ts";
-import { createLineCapacity } from "../fetch/parallelism.ts";
 import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
-import type { SegmentLimits } from "../fetch/segments.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { RequestStats } from "../status/request-stats.ts";
 import type { Store } from "../store/store.ts";
 import type { ComposedStore } from "./compose-store.ts";
+import { downloadLimits } from "./download-limits.ts";
 
 export interface DownloadsParts {
   /** Values may change. */
@@ -34,16 +33,8 @@ export interface ComposedDownloads {
   readonly heads: Heads;
   readonly storedFiles: StoredFiles;
   readonly startDownload: StartDownload;
-}
-
-/** Returns how many sources one file may come from, read from the configuration each time. */
-function segmentLimits({ fetcher }: Pick<Config, "fetcher">, clock: Clock): SegmentLimits {
-  return {
-    get connections() {
-      return fetcher.connections_per_file;
-    },
-    lineCapacity: createLineCapacity(clock),
-  };
+  /** Returns how many bytes all downloads together may receive in a second; undefined for no limit. */
+  readonly maxRate: () => number | undefined;
 }
 
 export function composeDownloads(
@@ -53,16 +44,19 @@ export function composeDownloads(
 ): ComposedDownloads {
   const { rows, reserve, inUse } = storage;
   const hasher = createHasher(hashWorkerUrl);
+  const { maxRate, limits, rateLimit } = downloadLimits(config, clock);
   const downloadDeps = {
     hasher,
     pieceSize: createPieceSize(),
     largeBuffers: createLargeBuffers(),
-    limits: segmentLimits(config, clock),
+    limits,
+    rateLimit,
     clock,
     log,
   };
   return {
     hasher,
+    maxRate,
     flights: createFlights({ clock, log }),
     heads: createHeads(clock),
     storedFiles: createStoredFiles({ store, rows, hasher, clock, log }),

@@ -7,6 +7,7 @@ import type { DownloadDeps } from "../fetch/download.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
+import { createRateLimit, type RateShare } from "../fetch/rate-limit.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
@@ -91,10 +92,16 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
     hasher,
     pieceSize: createPieceSize(),
     largeBuffers: createLargeBuffers(),
-    limits: { connections: 4, lineCapacity: createLineCapacity(systemClock) },
+    limits: { connections: 4, lineCapacity: createLineCapacity(systemClock, () => undefined) },
+    rateLimit: createRateLimit(() => undefined, systemClock),
     clock: systemClock,
     log: await openLog("error", "text"),
   };
+}
+
+/** The share of a download that nothing limits. */
+export function freeRate(): RateShare {
+  return createRateLimit(() => undefined, systemClock).enter(() => true);
 }
 
 /** Grants a slot at once. */
