@@ -66,6 +66,11 @@ export const StatusSchema = v.object({
   all_time: TotalsSchema,
   in_flight: v.pipe(count, v.description("requests being answered")),
   downloads: v.object({ active: count, waiting: v.pipe(count, v.description("for a download slot (max_downloads)")) }),
+  max_rate: v.object({
+    bytes_per_second: v.pipe(v.nullable(bytes), v.description("[fetcher] max_rate; null: no limit")),
+    hours: v.pipe(v.nullable(v.string()), v.description("[fetcher] max_rate_hours; null: always")),
+    in_force: v.pipe(v.boolean(), v.description("whether it limits downloads now")),
+  }),
   read_ahead: v.object({ fetched: count, used: count }),
   repositories: v.object({
     total: count,

@@ -101,6 +101,14 @@ function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, co
   return lines;
 }
 
+/** Returns the limit on downloads, and when it holds; empty where there is none. */
+function maxRateText(max_rate: StoreStatus["max_rate"]): string {
+  if (!max_rate || max_rate.bytes_per_second === null) return "";
+  const { bytes_per_second, hours, in_force } = max_rate;
+  const when = hours === null ? "" : ` ${hours}${in_force ? "" : ", not now"}`;
+  return `at most ${formatBytes(bytes_per_second)}/s${when}`;
+}
+
 function render(report: StoreStatus, screen: Screen): string {
   const { all_time, since_start, repositories, mirrors, downloads_active, downloads_waiting } = report;
   const { paint } = screen;
@@ -130,6 +138,8 @@ function render(report: StoreStatus, screen: Screen): string {
       "Downloads",
       downloads_active === 0 ? "none" : `${formatCount(downloads_active)} in progress${waiting}`,
     ]);
+    const maxRate = maxRateText(report.max_rate);
+    if (maxRate !== "") rows.push(["", maxRate]);
   }
   const lines = alignColumns(rows.map(([label, value]) => [paint("bold", label), value]));
   return [headline(report, paint), ...lines, ...downloadLines(report, screen)].join("\n");
@@ -145,11 +155,23 @@ async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<St
   const live = await readFromServer(location, "/api/v1/downloads", DownloadsSchema, signal);
   if (!status || !live) return readStoredStatus(loaded);
   const { version, store, all_time, since_start, uptime_seconds, health, repositories } = status;
-  const { in_flight, read_ahead, mirrors, downloads } = status;
+  const { in_flight, max_rate, read_ahead, mirrors, downloads } = status;
   return {
     running: true,
     locked: true,
-    ...{ version, store, all_time, since_start, uptime_seconds, health, repositories, in_flight, read_ahead, mirrors },
+    ...{
+      version,
+      store,
+      all_time,
+      since_start,
+      uptime_seconds,
+      health,
+      repositories,
+      in_flight,
+      read_ahead,
+      mirrors,
+      max_rate,
+    },
     downloads: live.downloads,
     downloads_active: downloads.active,
     downloads_waiting: downloads.waiting,

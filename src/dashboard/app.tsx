@@ -122,7 +122,7 @@ function Overview({ status, downloads, mirrors }: OverviewProps) {
       <div class="columns">
         <div class="column">
           <ErrorBoundary>
-            <DownloadsPanel downloads={downloads} readAhead={status?.read_ahead} />
+            <DownloadsPanel downloads={downloads} maxRate={status?.max_rate} readAhead={status?.read_ahead} />
           </ErrorBoundary>
           <ErrorBoundary>
             <TrafficPanel />

@@ -49,12 +49,25 @@ function Download({ download }: { readonly download: DownloadState }) {
   );
 }
 
+function MaxRate({ maxRate }: { readonly maxRate: Status["max_rate"] }) {
+  const { bytes_per_second, hours, in_force } = maxRate;
+  if (bytes_per_second === null) return null;
+  const when = hours === null ? "" : in_force ? `, ${hours}` : `, ${hours}, not now`;
+  return (
+    <p class="small footnote">
+      All downloads together: at most {formatSpeed(bytes_per_second)}
+      {when}.
+    </p>
+  );
+}
+
 interface DownloadsProps {
   readonly downloads: DownloadsResponse | undefined;
+  readonly maxRate: Status["max_rate"] | undefined;
   readonly readAhead: Status["read_ahead"] | undefined;
 }
 
-export function DownloadsPanel({ downloads, readAhead }: DownloadsProps) {
+export function DownloadsPanel({ downloads, maxRate, readAhead }: DownloadsProps) {
   const list = downloads?.downloads ?? [];
   const total = downloads?.total ?? 0;
   const more = total - MAX_SHOWN;
@@ -70,6 +83,7 @@ export function DownloadsPanel({ downloads, readAhead }: DownloadsProps) {
         </ul>
       )}
       {more > 0 ? <p class="small">and {formatCount(more)} more</p> : null}
+      {maxRate ? <MaxRate maxRate={maxRate} /> : null}
       {readAhead?.fetched ? (
         <p class="small footnote">
           Read-ahead since start: {plural(readAhead.fetched, "file")} fetched, {formatCount(readAhead.used)} requested.

@@ -82,6 +82,14 @@ function fetchMetrics({ stats, state }: MetricsDeps): readonly Metric[] {
       "Downloads that wait for a download slot.",
       () => state.status().downloads.waiting,
     ),
+    gauge(
+      "portcache_max_rate_bytes_per_second",
+      "Configured limit on all downloads together ([fetcher] max_rate); 0: none.",
+      () => state.status().max_rate.bytes_per_second ?? 0,
+    ),
+    gauge("portcache_max_rate_in_force", "Whether that limit holds now, by max_rate_hours: 1 or 0.", () =>
+      Number(state.status().max_rate.in_force),
+    ),
     counter(
       "portcache_read_ahead_files_total",
       "Files fetched ahead of a request, and how many of them were requested afterwards.",

@@ -12,6 +12,7 @@ import type {
 } from "../api/schemas.ts";
 import type { ApiState } from "../api/state.ts";
 import type { ReadAhead } from "../cache/read-ahead.ts";
+import { maxRateAt } from "../config/max-rate.ts";
 import type { Config } from "../config/schema.ts";
 import type { CleanUpReport, Eviction } from "../eviction/evict.ts";
 import type { Flights } from "../fetch/flights.ts";
@@ -20,6 +21,7 @@ import type { FileRows } from "../index/files.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
+import { formatDayHours } from "../lib/day-hours.ts";
 import { maskCredentials } from "../lib/url.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
@@ -86,6 +88,15 @@ function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: n
     const { total, removed } = await preview.report;
     const next = removed.slice(0, limit).map(({ name, size, reason }) => ({ name, size, reason }));
     return { files: total.files, bytes: total.bytes, next };
+  };
+}
+
+function describeMaxRate(fetcher: Config["fetcher"], now: number): Status["max_rate"] {
+  const { max_rate, max_rate_hours } = fetcher;
+  return {
+    bytes_per_second: max_rate === 0 ? null : max_rate,
+    hours: max_rate_hours ? formatDayHours(max_rate_hours) : null,
+    in_force: maxRateAt(fetcher, new Date(now)) !== undefined,
   };
 }
 
@@ -162,6 +173,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
       all_time: totalsOf(stats.statistics.allTime()),
       in_flight: stats.inFlight,
       downloads: { active: current.length, waiting: current.filter(({ phase }) => phase === "waiting").length },
+      max_rate: describeMaxRate(config.fetcher, now),
       read_ahead: { ...parts.readAhead.counts },
       repositories: {
         total: scans.length,

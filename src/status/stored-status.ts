@@ -25,6 +25,7 @@ export interface StoreStatus extends Pick<Status, "version" | "store" | "all_tim
   readonly health: Status["health"] | null;
   readonly since_start: Status["since_start"] | null;
   readonly in_flight: number | null;
+  readonly max_rate: Status["max_rate"] | null;
   readonly read_ahead: Status["read_ahead"] | null;
   readonly mirrors: Status["mirrors"] | null;
   readonly downloads: DownloadsResponse["downloads"];
@@ -66,6 +67,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
     health: null,
     since_start: null,
     in_flight: null,
+    max_rate: null,
     read_ahead: null,
     mirrors: null,
     downloads: [],
