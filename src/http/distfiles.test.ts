@@ -13,6 +13,7 @@ test("the client's 45 s include the time in which Manifests are read for it", as
         return { kind: "late" };
       },
     },
+    takeTurn: async () => true,
     clock: systemClock,
     wantedByDigest: () => [],
     refreshRepositories: () => Bun.sleep(120),

@@ -1,6 +1,7 @@
 /**
  * Serves GET and HEAD of distfiles in every layout of GLEP 75: from the path to the cache's result to the response.
  */
+import type { TakeTurn } from "../cache/look-up-turns.ts";
 import type { Cache } from "../cache/lookup.ts";
 import type { DistfileRequest, StoredResult } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
@@ -13,6 +14,7 @@ import { answerMiss, FIRST_BYTE_DEADLINE_MS } from "./miss-response.ts";
 import {
   type Answer,
   fileHeaders,
+  leftAnswer,
   type PreparedHeaders,
   prepare,
   storedResponse,
@@ -26,6 +28,7 @@ const MAX_ALIASES = 8;
 
 export interface DistfilesDeps {
   readonly cache: Cache;
+  readonly takeTurn: TakeTurn;
   readonly clock: Clock;
   /** Returns the packages that want the content with this BLAKE2B or SHA512 (128 hex digits). */
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
@@ -88,8 +91,10 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
     client: string,
     target: Target,
   ): Promise<Answer> {
-    // The time that reading Manifests takes counts as well: the client waits since now.
+    // The time until its turn and that reading Manifests takes counts as well: the client waits since now.
     const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
+    const waiter = { client: clientOf(client), signal: request.signal };
+    if (!(await deps.takeTurn(waiter))) return leftAnswer(path);
     if (target.kind === "digest" && wantedByDigest(target.digest).length === 0) await deps.refreshRepositories(false);
     const file = requestedFile(target);
     if (!file) {
@@ -99,7 +104,6 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
           : "The folder does not belong to this file in any layout.";
       return withoutBody(text(404, why), path, { kind: "unknown-path" });
     }
-    const waiter = { client: clientOf(client), signal: request.signal };
     const wanted: DistfileRequest = { ...file, method, upstream: deps.upstreamFor(request), waiter };
     const found = await cache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);

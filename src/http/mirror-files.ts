@@ -2,6 +2,7 @@
  * Serves GET and HEAD of the other files of a Gentoo mirror (snapshots, releases): from the path to the cache's result to the
  * response, with the fields of RFC 9111.
  */
+import type { TakeTurn } from "../cache/look-up-turns.ts";
 import { ageMs, lifetimeMs, requestDirectives } from "../cache/mirror-files/freshness.ts";
 import type { MirrorFileCache, MirrorFileRequest, StoredMirrorFileResult } from "../cache/mirror-files/lookup.ts";
 import { parseMirrorPath } from "../distfile/mirror-path.ts";
@@ -11,10 +12,11 @@ import { clientOf } from "./allow.ts";
 import { etagOf } from "./conditional.ts";
 import type { AnswerFile } from "./distfiles.ts";
 import { answerMiss, FIRST_BYTE_DEADLINE_MS } from "./miss-response.ts";
-import { type Answer, fileHeaders, prepare, storedResponse, text, withoutBody } from "./respond.ts";
+import { type Answer, fileHeaders, leftAnswer, prepare, storedResponse, text, withoutBody } from "./respond.ts";
 
 export interface MirrorFilesDeps {
   readonly mirrorFileCache: Pick<MirrorFileCache, "lookup">;
+  readonly takeTurn: TakeTurn;
   readonly clock: Clock;
   readonly upstreamFor: (request: Request) => MirrorFileRequest["upstream"];
 }
@@ -42,7 +44,7 @@ function freshnessFields({ cacheControl, expiresAt, dateAt }: StoredMirrorFileRe
 }
 
 /** @returns answers requests whose path (as normalPath() gives it) is below a mirror's other folders */
-export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: MirrorFilesDeps): AnswerFile {
+export function createMirrorFiles({ mirrorFileCache, takeTurn, clock, upstreamFor }: MirrorFilesDeps): AnswerFile {
   function answerStored(request: Request, found: StoredMirrorFileResult): Answer {
     const { name, stored, metadata, status } = found;
     const age = ageMs(metadata, clock.now());
@@ -66,14 +68,16 @@ export function createMirrorFiles({ mirrorFileCache, clock, upstreamFor }: Mirro
       return withoutBody(text(404, "Folders are not listed: request a file."), path, { kind: "folder" });
     }
     const deadlineAt = performance.now() + FIRST_BYTE_DEADLINE_MS;
+    const waiter = { client: clientOf(client), signal: request.signal };
+    if (!(await takeTurn(waiter))) return leftAnswer(path);
     const wanted = {
       name: parsed,
       method,
       directives: requestDirectives(request.headers),
       upstream: upstreamFor(request),
-      waiter: { client: clientOf(client), signal: request.signal },
+      waiter,
     } as const;
-    const found = await mirrorFileCache.lookup(wanted, FIRST_BYTE_DEADLINE_MS);
+    const found = await mirrorFileCache.lookup(wanted, Math.max(0, deadlineAt - performance.now()));
     if (found.kind === "stored") return answerStored(request, found);
     const fields = found.kind === "incoming" ? upstreamFields(found.download.responseFields) : {};
     return await answerMiss(request, parsed, found, fields, deadlineAt, clock);

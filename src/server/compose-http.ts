@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
+import { createLookUpTurns } from "../cache/look-up-turns.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
@@ -66,6 +67,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const settings = parts.config.server;
   const { upstream, repositories, mirrorFileCache, actions, stats, health, state } = needs;
   const upstreamFor = upstream.clientFor;
+  const takeTurn = createLookUpTurns();
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
   const events = createEvents({
@@ -83,13 +85,14 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const app = createApp({
     distfiles: createDistfiles({
       cache: needs.distfiles.cache,
+      takeTurn,
       clock,
       wantedByDigest: repositories.rows.entriesByDigest,
       refreshRepositories: repositories.refresh.refreshRepositories,
       upstreamFor,
       layoutConf: () => formatLayoutConf(settings.layouts.map(parseLayout).filter((layout) => layout !== undefined)),
     }),
-    mirrorFiles: createMirrorFiles({ mirrorFileCache, clock, upstreamFor }),
+    mirrorFiles: createMirrorFiles({ mirrorFileCache, takeTurn, clock, upstreamFor }),
     requestLog: createRequestLog({ infoLine, recorder: stats.recorder, clock }),
     state,
     events,
