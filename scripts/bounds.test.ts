@@ -9,6 +9,7 @@ const read = (path: string) => readFileSync(`${root}/${path}`, "utf8");
 
 /** Constants that tune something, and bound nothing that others send or cause. */
 const TUNING = new Set([
+  "actions/import-folder.ts AT_ONCE",
   "actions/import-folder.ts MAX_DEPTH",
   "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",
@@ -34,9 +35,13 @@ const TUNING = new Set([
   "mirrors/host-stats.ts MAX_REQUESTS_COUNTED",
   "mirrors/hosts.ts MAX_RANGELESS_MS",
   "mirrors/selection.ts MAX_CREDIT_FILES",
+  "index/manifests.ts PRUNED_AT_ONCE",
+  "repos/ebuilds.ts READ_AT_ONCE",
   "repos/evaluate.ts MAX_SHORTENED",
+  "repos/sandbox/processes.ts READ_AT_ONCE",
   "repos/scan-schedule.ts MAX_WAIT_MS",
   "repos/sync/run-command.ts MAX_FILE_BLOCKS",
+  "repos/uri-names.ts READ_AT_ONCE",
   "store/memory-cache.ts MAX_FILE_SHARE",
   "upstream/host-gate.ts MAX_HELD_MS",
   "upstream/request.ts MAX_DRAIN_BYTES",
@@ -98,7 +103,7 @@ test("every constant that bounds something is on the page", () => {
     (file) => !/\.test\.ts$|^testing\/|^dashboard\//.test(file),
   );
   const missing = files.flatMap((file) =>
-    [...read(`src/${file}`).matchAll(/^(?:export )?const ((?:MAX|MOST)_\w+) = /gm)]
+    [...read(`src/${file}`).matchAll(/^(?:export )?const ((?:MAX|MOST)_\w+|\w*(?:AT_ONCE|SLOTS)) = /gm)]
       .map(([, name]) => `${file} ${name}`)
       .filter((one) => !listed.has(one) && !TUNING.has(one)),
   );

@@ -10,10 +10,10 @@ import type { Waiter } from "./result.ts";
 export type TakeTurn = (waiter: Waiter) => Promise<boolean>;
 
 /** Look-ups that begin in one turn of the event loop: a miss costs it a millisecond or two. */
-const STARTS_PER_TURN = 4;
+const MAX_STARTS = 4;
 
 export function createLookUpTurns(): TakeTurn {
-  const slots = createPrioritySemaphore(() => STARTS_PER_TURN, 0);
+  const slots = createPrioritySemaphore(() => MAX_STARTS, 0);
   return async ({ client, signal }) => {
     if (signal.aborted) return false;
     const ticket = slots.acquire({ bytes: 0, urgent: true, client });

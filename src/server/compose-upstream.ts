@@ -33,8 +33,8 @@ export interface ComposedUpstream {
   readonly waits: HostWaits;
 }
 
-/** The platform makes 256 requests at once: some are left for layout.conf, HEAD and the like. */
-const TRANSFERS = 256 - 32;
+/** The platform makes 256 requests at once: 32 are left for layout.conf, HEAD and the like. */
+const TRANSFERS = 224;
 
 /** Returns settings that read the configuration at each use, so that a reload takes effect. */
 export function upstreamSettings({
