@@ -154,10 +154,15 @@ test("files that only trickle in yield their slots after ten seconds", async () 
 });
 
 test("one address may have a hundred event streams, and others have theirs", async () => {
-  const clients = Array.from({ length: 100 }, () => send("/api/v1/events"));
-  expect(new Set(await Promise.all(clients.map(({ status }) => status)))).toEqual(new Set([200]));
+  let first: ReturnType<typeof send> | undefined;
+  // As many as may wait for their answers.
+  for (let i = 0; i < 4; i++) {
+    const clients = Array.from({ length: 25 }, () => send("/api/v1/events"));
+    expect(new Set(await Promise.all(clients.map(({ status }) => status)))).toEqual(new Set([200]));
+    first ??= clients[0];
+  }
   expect(await send("/api/v1/events").head).toMatch(/^HTTP\/1\.1 503[\s\S]*retry-after: 60/i);
-  clients[0]?.leave();
+  first?.leave();
   await Bun.sleep(300);
   expect(await send("/api/v1/events").status).toBe(200);
   const { signal } = new AbortController();
