@@ -132,6 +132,13 @@ test("a folder that is no repository is a problem, and one below it is suggested
   ]);
 });
 
+test("of any number of folders only the first ones are looked at for a suggestion", () => {
+  for (let i = 0; i < 200; i++) mkdirSync(`${root}/parent/f${i}`, { recursive: true });
+  addRepository("parent/last", "last");
+  const { problems } = discoverRepositories({ repos: [`${root}/parent`], root });
+  expect(problems.join()).toEndWith("it has neither profiles/ nor metadata/");
+});
+
 test("a master that is not here is a warning, unless it may be the one that is still to be cloned", () => {
   const overlay = addRepository("overlay", "overlay");
   write("overlay/metadata/layout.conf", "masters = gentoo guru g\n");

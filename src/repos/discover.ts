@@ -159,6 +159,8 @@ function readName(location: string, warnings: string[]): string | undefined {
 /** The name of a repository is shown beside each of its packages; that of Gentoo's longest has 30. */
 const MAX_NAME_CHARACTERS = 100;
 const SHOWN_FOLDERS = 3;
+/** What is not a repository may have any number of folders, and each is looked at for the suggestion. */
+const MAX_LOOKED_AT = 100;
 
 /** Returns why there is no repository in this folder, which can be read; undefined where there is one. */
 export function noRepositoryReason(location: string): string | undefined {
@@ -166,6 +168,7 @@ export function noRepositoryReason(location: string): string | undefined {
   const names = readdirSync(location).sort();
   if (names.length === 0) return "is empty: it is not synced yet, or not mounted";
   const below = names
+    .slice(0, MAX_LOOKED_AT)
     .map((name) => `${location}/${name}`)
     .filter((path) => {
       try {

@@ -36,10 +36,15 @@ const VERSION = /^\d[\w.-]*$/;
 
 /** Real packages have fewer than 100. */
 const MAX_EBUILDS = 500;
+/** Files and folders in the folder of a package: only their names are read, but they are sorted. */
+const MAX_FOLDER_ENTRIES = 5_000;
 export const READ_AT_ONCE = 8;
 
 /** Ebuilds and md5-cache entries of one package together, which the largest real packages reach a quarter of. */
 const MAX_PACKAGE_BYTES = 32 * 1024 * 1024;
+
+/** Made once, as it takes a tenth of the time of localeCompare(). */
+const byVersion = new Intl.Collator("en", { numeric: true });
 
 export function createPackageBudget(): ByteBudget {
   return createByteBudget(MAX_PACKAGE_BYTES);
@@ -67,11 +72,15 @@ export async function listEbuilds(folder: string, name: string, budget: ByteBudg
     if (failure.kind === "unreadable") refused.set(name, unreadFailure(failure));
     return [];
   });
+  if (files.length > MAX_FOLDER_ENTRIES) {
+    const reason = `is in a folder of ${files.length} files: expected at most ${MAX_FOLDER_ENTRIES}`;
+    return { ebuilds: [], refused: new Map([[name, { reason, passing: false }]]) };
+  }
   const pfs = files
     .filter((file) => file.startsWith(`${name}-`) && file.endsWith(".ebuild"))
     .map((file) => file.slice(0, -".ebuild".length))
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
-    .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+    .sort((a, b) => byVersion.compare(b, a));
   const ebuilds = await mapInBatches(pfs.slice(0, MAX_EBUILDS), READ_AT_ONCE, async (pf) => {
     const file = await readInside(folder, `${folder}/${pf}.ebuild`, { kind: "ebuild", budget });
     if (file.kind === "unreadable") refused.set(pf, unreadFailure(file));

@@ -248,3 +248,13 @@ test.each([
   const reason = "is in a package whose report was tampered with";
   expect(await tampered.evaluateAll({ "1": GOOD, "2": GOOD })).toEqual({ "1": failed(reason), "2": failed(reason) });
 });
+
+test.each([
+  ["separators in a reply", `foo-1\x000\x00${"\x1e".repeat(20_000_000)}\x00`, "leaves a malformed report"],
+  ["ends of fields", `${reply("1")}${"\x00".repeat(20_000_000)}`, "is in a package whose report was tampered with"],
+])("output of nothing but %s costs no more than other output", async (_, output, reason) => {
+  using tampered = createEbuildFixture({ sandbox: ended("exit", output) });
+  const startedAt = performance.now();
+  expect(await tampered.evaluateAll({ "1": GOOD })).toEqual({ "1": failed(reason) });
+  expect(performance.now() - startedAt).toBeLessThan(500);
+});

@@ -55,6 +55,9 @@ const MAX_SHORTENED = 4000;
 /** The longest SRC_URI seen has 380,000 characters; the index must not hold metadata of any length. */
 const MAX_METADATA = 2 * 1024 * 1024;
 
+/** A report stands between two separators; a reply of nothing but these has millions of parts. */
+const MAX_PARTS = 64;
+
 const ENDS = {
   time: "took too long",
   memory: "needed too much memory",
@@ -91,11 +94,12 @@ interface Replies {
   readonly truncated: boolean;
 }
 
-function readReplies(output: Uint8Array): Replies {
+/** @param most how many ebuilds were to be evaluated: an output of nothing but ends of fields has millions */
+function readReplies(output: Uint8Array, most: number): Replies {
   const bytes = Buffer.from(output.buffer, output.byteOffset, output.byteLength);
   const fields: string[] = [];
   let at = 0;
-  for (let end = bytes.indexOf(0); end !== -1; end = bytes.indexOf(0, at)) {
+  for (let end = bytes.indexOf(0); end !== -1 && fields.length < 3 * (most + 1); end = bytes.indexOf(0, at)) {
     fields.push(bytes.toString("utf8", at, end));
     at = end + 1;
   }
@@ -114,7 +118,7 @@ function readReport(records: readonly string[]): readonly string[] | undefined {
 
 /** Records of the environment stand between two \x1e, the rest is the ebuild's standard error. */
 function evaluationOf({ status, text }: Reply, { eapi }: EbuildToEvaluate, folder: string): Evaluation {
-  const parts = text.split("\x1e");
+  const parts = text.split("\x1e", MAX_PARTS);
   const records = parts.filter((_, i) => i % 2 === 1);
   const complaint = complaintOf(parts.filter((_, i) => i % 2 === 0).join("\n"), folder);
   const death = records.find((record) => record.startsWith("died\n"));
@@ -143,7 +147,7 @@ function missingReason({ end, exit, errors }: SandboxResult, folder: string): st
 type Requested = EbuildToEvaluate & EbuildName;
 
 function collect(requested: readonly Requested[], result: SandboxResult, folder: string): readonly Evaluation[] {
-  const { replies, truncated } = readReplies(result.output);
+  const { replies, truncated } = readReplies(result.output, requested.length);
   // An ebuild can write replies beyond its own, but not unnoticed: the list no longer matches the request.
   const isForged =
     replies.some(({ pf }, i) => pf !== requested[i]?.pf) ||

@@ -88,3 +88,14 @@ test("changed lists are read again, and /etc/portage/mirrors may be a folder", a
   writeFileSync(folder.file("mirrors/a~"), "gnu http://backup\n");
   expect((await all.mirrorUrls(gentoo, "gnu")).custom).toEqual(["http://a", "http://b"]);
 });
+
+test("a list with any number of other names costs those that are looked up nothing", async () => {
+  const names = Array.from({ length: 40_000 }, (_, i) => `${i.toString(36)} u\n`);
+  gentoo.write("profiles/thirdpartymirrors", `${names.join("").slice(0, 250_000)}\nlast https://l\n`);
+  const { mirrorUrls } = masters();
+  await mirrorUrls(gentoo, "first");
+  const startedAt = performance.now();
+  for (let i = 0; i < 64; i++) await mirrorUrls(gentoo, `unknown-${i}`);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(await mirrorUrls(gentoo, "last")).toEqual({ custom: [], thirdParty: ["https://l"] });
+});

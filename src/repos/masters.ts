@@ -8,7 +8,7 @@ import { saysAbsent } from "../lib/exists.ts";
 import type { DiscoveredRepositories, Repository } from "./discover.ts";
 import { createFileCache, UnreadableFileError } from "./file-cache.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
-import { type MirrorLists, parseMirrorLists, stackMirrorLists } from "./formats/third-party-mirrors.ts";
+import { type MirrorLists, parseMirrorLists, stackedUrls } from "./formats/third-party-mirrors.ts";
 
 export interface MirrorUrls {
   /** From /etc/portage/mirrors: asked before the others, in this order. */
@@ -107,14 +107,18 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
     }
   }
 
-  async function customLists(unread: Error[]) {
+  async function customUrls(name: string, unread: Error[]): Promise<readonly string[]> {
     // The admin's own files may be links to anywhere.
     const files = await customFiles(unread);
     const found = await Promise.all(files.map((path) => readable(lists.get("/", path), unread)));
-    const custom = new Map(stackMirrorLists(found.flatMap((list) => list ?? [])));
     // "local" lists mirrors of distfiles, not of anything that a URI in SRC_URI may name.
-    custom.delete("local");
-    return custom;
+    if (name === "local") return [];
+    return (
+      stackedUrls(
+        found.flatMap((list) => list ?? []),
+        name,
+      ) ?? []
+    );
   }
 
   return {
@@ -125,14 +129,17 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
     },
     async mirrorUrls(repository, name) {
       const unread: Error[] = [];
-      const readLists = async (some: readonly Repository[]) => {
+      const urlsIn = async (some: readonly Repository[]) => {
         const read = await Promise.all(some.map((one) => readable(listOf(one), unread)));
-        return stackMirrorLists(read.flatMap((list) => list ?? []));
+        return stackedUrls(
+          read.flatMap((list) => list ?? []),
+          name,
+        );
       };
-      const near = await readLists([...((await readable(mastersOf(repository), unread)) ?? []), repository]);
-      const far = near.has(name) ? near : await readLists(allRepositories());
-      const custom = (await customLists(unread)).get(name) ?? [];
-      const thirdParty = (near.get(name) ?? far.get(name) ?? []).slice(0, MAX_BASES);
+      const near = await urlsIn([...((await readable(mastersOf(repository), unread)) ?? []), repository]);
+      const found = near ?? (await urlsIn(allRepositories())) ?? [];
+      const custom = await customUrls(name, unread);
+      const thirdParty = found.slice(0, MAX_BASES);
       if (custom.length + thirdParty.length === 0 && unread[0]) throw unread[0];
       return { custom, thirdParty };
     },

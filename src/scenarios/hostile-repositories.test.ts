@@ -131,6 +131,16 @@ test("what is read of a package is bounded, and clients that ask for it at once 
   expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
 });
 
+test("a package folder of any number of files is not read", async () => {
+  repository.put("app-misc/foo", { dist: { "f.zip": file } });
+  for (let i = 0; i < 6_000; i++) writeFileSync(`${repository.location}/app-misc/foo/foo-1.${i}.ebuild`, "");
+  await start();
+  const answer = await get("f.zip");
+  expect(await answer.text()).toContain(
+    "app-misc/foo: has an unknown SRC_URI: it is in a folder of 6001 files: expected at most 5000",
+  );
+});
+
 test("however many contents a repository lists for one name, a request for it costs its hosts few requests", async () => {
   for (let i = 0; i < 60; i++) {
     const ebuilds = [{ version: "1", srcUri: at(`/${i}/f.zip`) }];

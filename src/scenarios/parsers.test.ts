@@ -24,7 +24,7 @@ import { parseEclasses, parseMd5Cache } from "../repos/formats/md5-cache.ts";
 import { parseRepoLayout } from "../repos/formats/repo-layout.ts";
 import { parseReposConf } from "../repos/formats/repos-conf.ts";
 import { parseRestrict, parseSrcUri } from "../repos/formats/src-uri.ts";
-import { atMirror, parseMirrorLists, splitMirrorUri, stackMirrorLists } from "../repos/formats/third-party-mirrors.ts";
+import { atMirror, parseMirrorLists, splitMirrorUri, stackedUrls } from "../repos/formats/third-party-mirrors.ts";
 import { contentLength, parseContentRange } from "../upstream/content-range.ts";
 import { retryAfterMs } from "../upstream/host-gate.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
@@ -91,7 +91,7 @@ const PARSERS: Readonly<Record<string, Parser>> = {
     ],
   },
   thirdpartymirrors: {
-    parse: (text) => stackMirrorLists([parseMirrorLists(text), parseMirrorLists(text)]),
+    parse: (text) => stackedUrls([parseMirrorLists(text), parseMirrorLists(text)], "a"),
     words: [...LINES, "a http://h", "\nb ", " -*", " -http://h", " http://a", "/"],
   },
   "mirror:// URI": {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { atMirror, parseMirrorLists, splitMirrorUri, stackMirrorLists } from "./third-party-mirrors.ts";
+import { atMirror, parseMirrorLists, splitMirrorUri, stackedUrls } from "./third-party-mirrors.ts";
 
 test("mirror lists may have any white space, comments at any word, and one name on several lines", () => {
   const text = "# GNU\ngnu\t\thttps://a/gnu/ https://b/gnu # https://c\n\ngnu https://d\nempty\n  npm https://n\n";
@@ -11,7 +11,8 @@ test("mirror lists may have any white space, comments at any word, and one name 
 
 test("later files of a stack add URLs, or remove one or all", () => {
   const files = ["x a b\ny a", "x -a c b\ny -* d", "z e"].map(parseMirrorLists);
-  expect(Object.fromEntries(stackMirrorLists(files))).toEqual({ x: ["b", "c"], y: ["d"], z: ["e"] });
+  const names = ["x", "y", "z", "none"];
+  expect(names.map((name) => stackedUrls(files, name))).toEqual([["b", "c"], ["d"], ["e"], undefined]);
 });
 
 test("base URL and path are joined by one slash, and slashes of the path stay", () => {

@@ -37,13 +37,16 @@ function stack(below: readonly string[], above: readonly string[]): readonly str
   return [...urls];
 }
 
-/** @param files the lowest of the stack first */
-export function stackMirrorLists(files: readonly MirrorLists[]): MirrorLists {
-  const lists = new Map<string, readonly string[]>();
-  for (const file of files) {
-    for (const [name, words] of file) lists.set(name, stack(lists.get(name) ?? [], words));
-  }
-  return lists;
+/**
+ * Returns the URLs of one name; undefined where no file has it. A file may have thousands of other names.
+ * @param files the lowest of the stack first
+ */
+export function stackedUrls(files: readonly MirrorLists[], name: string): readonly string[] | undefined {
+  const lists = files.flatMap((file) => {
+    const words = file.get(name);
+    return words ? [words] : [];
+  });
+  return lists.length === 0 ? undefined : lists.reduce(stack, []);
 }
 
 /** Splits `mirror://NAME/PATH`; undefined for any other URI. */
