@@ -88,7 +88,7 @@ export const UpstreamRequestSchema = v.object({
   first_byte_ms: v.nullable(milliseconds),
   bytes,
   duration_ms: v.pipe(milliseconds, v.description("up to now while `outcome` is null")),
-  outcome: v.nullable(v.picklist(["delivered", "absent", "failed", "unreachable", "late", "cancelled"])),
+  outcome: v.nullable(v.picklist(["delivered", "absent", "different", "failed", "unreachable", "late", "cancelled"])),
 });
 
 export const DownloadSchema = v.object({

@@ -124,6 +124,7 @@ export function failureTone(kind: Failure["kind"]): Tone {
 const UPSTREAM_LABELS: Readonly<Record<NonNullable<UpstreamRequestReport["outcome"]>, readonly [Tone, string]>> = {
   delivered: ["good", "delivered"],
   absent: ["idle", "not found"],
+  different: ["warn", "another file"],
   failed: ["bad", "failed"],
   unreachable: ["bad", "unreachable"],
   late: ["warn", "too slow"],

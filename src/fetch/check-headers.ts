@@ -11,9 +11,6 @@ export interface ResponseHeaders {
   readonly contentEncoding: string;
 }
 
-/** The source sent a page in place of the file: that says neither that it has the file nor that it lacks it. */
-export class PageError extends SourceError {}
-
 /**
  * Content-Encodings that file servers send by a suffix of the name, although they send the file as it is on disk. Apache goes by any
  * suffix, also in `a.tar.gz.asc` (mod_mime).
@@ -61,7 +58,7 @@ export function checkHeaders(
     // A wrong Content-Encoding on a .gz is common and harmless here: size and hash decide.
     if (total !== undefined && total !== expected.size) {
       const what = `${total} bytes, the Manifest says ${expected.size}`;
-      if (isPage(name, contentType)) throw new PageError("bad", `answers with an HTML page of ${what}`);
+      if (isPage(name, contentType)) throw new SourceError("bad", `answers with an HTML page of ${what}`);
       throw new SourceError("bad", `has ${what}`);
     }
     return;

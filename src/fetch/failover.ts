@@ -141,7 +141,7 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
       return result.computed;
     }
     if (result.kind === "corrupt") reportCorrupt(result.source, otherBytes);
-    else if (result.kind === "outdated") reportCorrupt(result.source, result.why, "absent");
+    else if (result.kind === "outdated") reportCorrupt(result.source, result.why, "different");
     else {
       queue.mixed(result.last);
       const file = assembly.name;

@@ -140,7 +140,7 @@ test.concurrent("a source that refuses connections or stays silent is unreachabl
   const corrupt = await withUpstreams([[{ kind: "corrupt", at: 5 }], []]);
   expect([corrupt.ends, corrupt.right]).toEqual([["0 failed", "1 delivered"], true]);
   const other = await withUpstreams([[{ kind: "shorter" }], []]);
-  expect([other.ends, other.right]).toEqual([["0 absent", "1 delivered"], true]);
+  expect([other.ends, other.right]).toEqual([["0 different", "1 delivered"], true]);
   const gone = await startFakeUpstream();
   await gone.close();
   const refused = await fetchFrom([gone], {});

@@ -3,7 +3,6 @@ import { configure, getLogger, reset } from "@logtape/logtape";
 import { SourceError } from "../distfile/errors.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { FILE, recordedSource } from "../testing/downloads.ts";
-import { PageError } from "./check-headers.ts";
 import { createAttemptLog, createSourceQueue, outcomeOf } from "./source-queue.ts";
 import { SlowSourceError } from "./throughput.ts";
 
@@ -39,8 +38,7 @@ test("an error counts against a source by what it says about it", () => {
   const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
   const rows = [
     [new SourceError("absent", "answered 404"), "absent"],
-    [new SourceError("bad", "has 5 bytes"), "absent"],
-    [new PageError("bad", "answers with an HTML page of 5 bytes"), "cancelled"],
+    [new SourceError("bad", "has 5 bytes"), "different"],
     [new SourceError("timeout", "stalled for 20 s"), "unreachable"],
     [new SourceError("failed", "no answer", { cause: refused }), "unreachable"],
     [new SourceError("failed", "broke off"), "failed"],

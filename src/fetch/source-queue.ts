@@ -8,7 +8,6 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source } from "../distfile/source.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
-import { PageError } from "./check-headers.ts";
 import { SlowSourceError } from "./throughput.ts";
 
 /** A round over all sources that brought less than this came to nothing. */
@@ -110,10 +109,9 @@ const NO_CONNECTION = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "E
 export function outcomeOf(error: SourceError): RequestOutcome {
   // A slow source is known by its measured speed.
   if (error instanceof SlowSourceError) return error.silent ? "failed" : "cancelled";
-  // Another file under that name is no worse than none: mirrors are late with files made anew, and one such file must not
-  // put all others out of reach.
-  if (error instanceof PageError) return "cancelled";
-  if (error.kind === "absent" || error.kind === "bad") return "absent";
+  if (error.kind === "absent") return "absent";
+  // That is no worse than none: mirrors are late with files made anew, and one such file must not put all others out of reach.
+  if (error.kind === "bad") return "different";
   // Its layout is unknown, or it asks to be left alone: neither says anything about it.
   if (error.status === 404 || error.status === 410 || error.retryAfterMs !== undefined) return "cancelled";
   if (error.kind === "timeout" || NO_CONNECTION.has(codeOf(error.cause))) return "unreachable";

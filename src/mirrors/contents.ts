@@ -3,6 +3,7 @@
  * each of them for every file of an overlay would cost a round trip per mirror for nothing.
  */
 import type { MirrorAnswerRows, MirrorAnswers } from "../distfile/mirror-records.ts";
+import type { Clock } from "../lib/clock.ts";
 
 export interface MirrorContents {
   /** Returns how probable (over 0, at most 1) it is that the mirror has a file that these repositories want. */
@@ -22,6 +23,8 @@ const UNLIKELY_SHARE = 0.1;
 const FOUND_BEFORE = 0.25;
 /** One file in this many is asked for all the same: a mirror may add a repository. */
 const PROBE_EVERY = 32;
+/** So is the first one after this long without an answer: what made it lack them may have lasted a minute. */
+const PROBE_AFTER_MS = 10 * 60_000;
 
 function isUnlikely({ found, absent }: Pick<MirrorAnswers, "found" | "absent">): boolean {
   return found + absent >= MIN_ANSWERS && found < UNLIKELY_SHARE * (found + absent);
@@ -37,10 +40,18 @@ function withAnswer(known: Pick<MirrorAnswers, "found" | "absent">, found: boole
   };
 }
 
-export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
+export function createMirrorContents(rows: MirrorAnswerRows, clock: Pick<Clock, "now">): MirrorContents {
   const keyOf = (mirror: string, repository: string) => `${mirror}\n${repository}`;
   const counts = new Map(rows.all().map((answers) => [keyOf(answers.mirror, answers.repository), answers]));
+  /** When each last answered since the start. */
+  const answeredAt = new Map<string, number>();
   let unlikelyRequests = 0;
+
+  function isRecent(key: string): boolean {
+    const at = answeredAt.get(key);
+    return at !== undefined && Math.abs(clock.now() - at) < PROBE_AFTER_MS;
+  }
+
   return {
     chance(mirror, repositories) {
       const chances = repositories.map((repository) => {
@@ -57,11 +68,12 @@ export function createMirrorContents(rows: MirrorAnswerRows): MirrorContents {
       }
     },
     isLikely(mirror, repositories) {
-      const all = repositories.map((repository) => counts.get(keyOf(mirror, repository)));
-      const unlikely = all.length > 0 && all.every((answers) => answers !== undefined && isUnlikely(answers));
-      return !unlikely || ++unlikelyRequests % PROBE_EVERY === 0;
+      const keys = repositories.map((repository) => keyOf(mirror, repository));
+      const unlikely = keys.every((key) => isUnlikely(counts.get(key) ?? { found: 0, absent: 0 }));
+      return keys.length === 0 || !unlikely || !keys.some(isRecent) || ++unlikelyRequests % PROBE_EVERY === 0;
     },
     record(mirror, repositories, found) {
+      for (const repository of repositories) answeredAt.set(keyOf(mirror, repository), clock.now());
       const [repository] = repositories;
       // A file that several repositories want says nothing of any one of them.
       if (repository === undefined || repositories.length > 1) return;

@@ -39,6 +39,7 @@ const STRIKES: Readonly<Record<RequestOutcome, number>> = {
   late: 2,
   delivered: 0,
   absent: 0,
+  different: 0,
   cancelled: 0,
 };
 const OPENING_STRIKES = 6;
@@ -116,7 +117,7 @@ export function withOutcome(before: HostStats, outcome: RequestOutcome, now: num
   const counted = {
     ...stats,
     delivered: stats.delivered * fade + (outcome === "delivered" ? 1 : 0),
-    absent: stats.absent * fade + (outcome === "absent" ? 1 : 0),
+    absent: stats.absent * fade + (outcome === "absent" || outcome === "different" ? 1 : 0),
     failed: stats.failed * fade + (outcome === "failed" || outcome === "unreachable" ? 1 : 0),
   };
   if (STRIKES[outcome] === 0) return { ...counted, strikes: 0, openUntil: undefined, openForMs: 0 };

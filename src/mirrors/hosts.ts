@@ -29,8 +29,12 @@ export interface Host extends HostCandidate, Pick<Source, "hedgeDelayMs" | "expe
   expectedCostMs(bytes: number, chance: number): number | undefined;
   /** Until when it asked not to be asked again; 0: it did not. */
   readonly waitUntil: number;
-  /** @param bytes how many the host is to send, as far as that is known; `onEnd` gets the outcome of this request */
-  startRequest(bytes: number | undefined, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
+  /**
+   * @param bytes how many the host is to send, as far as that is known
+   * @param chance how probable it is that it has the file: one that lacks most is charged for its 404s, and asked the less
+   * @param onEnd gets the outcome of this request
+   */
+  startRequest(bytes: number | undefined, chance?: number, onEnd?: (outcome: RequestOutcome) => void): RequestRecorder;
 }
 
 export interface Hosts {
@@ -156,10 +160,11 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
     key: string,
     state: State,
     bytes: number | undefined,
+    chance: number,
     onEnd: (outcome: RequestOutcome) => void,
   ): RequestRecorder {
     keep(key, state);
-    const chargedMs = expectedMs(state.stats, prior(), bytes ?? 0);
+    const chargedMs = expectedCostMs(state.stats, prior(), bytes ?? 0, chance);
     state.virtualFinishMs = virtualStartMs(state.virtualFinishMs, chargedMs, hosts.virtualTimeMs) + chargedMs;
     state.activeRequests++;
     const leave = active.enter(key);
@@ -192,7 +197,7 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
           sampled > 0 ? withSpeed(timed, sampled, waited) : withLeastSpeed(timed, firstBytes, firstByteMs);
         update(key, state, withOutcome(measured, outcome, clock.now()));
         // The charge was an estimate: it is corrected by what the host really sent.
-        state.virtualFinishMs += expectedMs(state.stats, prior(), received) - chargedMs;
+        state.virtualFinishMs += expectedCostMs(state.stats, prior(), received, chance) - chargedMs;
         onEnd(outcome);
       },
     };
@@ -242,7 +247,7 @@ export function createHosts({ rows, clock, waits = NO_WAITS, onCircuitChange }: 
             state.rangeIgnoredAt = clock.now();
           }
         },
-        startRequest: (bytes, onEnd = () => undefined) => startRequest(key, state, bytes, onEnd),
+        startRequest: (bytes, chance = 1, onEnd = () => undefined) => startRequest(key, state, bytes, chance, onEnd),
         hedgeDelayMs: () => hedgeDelayMs(state.stats),
         expectedCostMs(bytes, chance) {
           return circuit() === "closed" ? expectedCostMs(state.stats, prior(), bytes, chance) : undefined;

@@ -75,14 +75,21 @@ test("a mirror that never has a repository's files is unlikely for that one alon
     all: () => [...rows.values()],
     put: (row: MirrorAnswers) => rows.set(row.mirror + row.repository, row),
   };
-  const contents = createMirrorContents(answers);
+  const clock = createFakeClock();
+  const contents = createMirrorContents(answers, clock);
   for (let i = 0; i < 3; i++) contents.record("m", ["overlay"], false);
   expect(contents.isLikely("m", ["overlay"])).toBe(true);
   contents.record("m", ["overlay"], false);
   for (let i = 0; i < 9; i++) contents.record("m", ["gentoo", "overlay"], false);
-  const again = createMirrorContents(answers);
+  const again = createMirrorContents(answers, clock);
+  expect(again.isLikely("m", ["overlay"])).toBe(true);
+  again.record("m", ["overlay"], false);
   const likely = (names: string[], times: number) => Array.from({ length: times }, () => again.isLikely("m", names));
   expect(likely(["overlay"], 64).filter(Boolean).length).toBe(2);
+  clock.set(clock.now() + 600_000);
+  expect(likely(["overlay"], 3)).toEqual([true, true, true]);
+  again.record("m", ["overlay", "other"], false);
+  expect(likely(["overlay"], 3)).toEqual([false, false, false]);
   expect(likely(["gentoo"], 3)).toEqual([true, true, true]);
   expect(likely(["gentoo", "overlay"], 3)).toEqual([true, true, true]);
   expect(again.isLikely("other", ["overlay"])).toBe(true);
@@ -91,7 +98,7 @@ test("a mirror that never has a repository's files is unlikely for that one alon
 });
 
 test("a mirror that lacked everything for a while is likely again with the first file that it has", () => {
-  const contents = createMirrorContents(noAnswers);
+  const contents = createMirrorContents(noAnswers, createFakeClock());
   for (let i = 0; i < 40; i++) contents.record("m", ["gentoo"], false);
   expect(Array.from({ length: 8 }, () => contents.isLikely("m", ["gentoo"]))).toEqual(Array(8).fill(false));
   contents.record("m", ["gentoo"], true);
@@ -100,7 +107,7 @@ test("a mirror that lacked everything for a while is likely again with the first
 });
 
 test("old answers fade: after some hundred answers of the other kind those count", () => {
-  const contents = createMirrorContents(noAnswers);
+  const contents = createMirrorContents(noAnswers, createFakeClock());
   for (let i = 0; i < 500; i++) contents.record("m", ["overlay"], true);
   for (let i = 0; i < 300; i++) contents.record("m", ["overlay"], false);
   expect(Array.from({ length: 31 }, () => contents.isLikely("m", ["overlay"])).includes(true)).toBe(false);

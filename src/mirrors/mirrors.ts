@@ -11,12 +11,13 @@ import type { Clock } from "../lib/clock.ts";
 import { withoutTrailing } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createMirrorContents } from "./contents.ts";
+import { isLastResort } from "./host-stats.ts";
 import type { Host, Hosts } from "./hosts.ts";
 import type { Layouts } from "./layouts.ts";
 import { nextVirtualTime, rankHosts, type SelectionContext, type Strategy } from "./selection.ts";
 
 export interface MirrorSource extends Source {
-  /** False where this mirror has not had the files of these repositories so far. */
+  /** False where this mirror has not had the files of these repositories so far, or is down or asked to wait. */
   readonly likely: boolean;
   /** What asking it is expected to cost, in milliseconds, its 404s included; undefined while its circuit is open. */
   readonly costMs: number | undefined;
@@ -72,7 +73,7 @@ function baseSource({ key, hedgeDelayMs, expectedMs, status, noteRange }: Host) 
 
 export function createMirrors(deps: MirrorsDeps): Mirrors {
   const { layouts, answers, hosts, clock } = deps;
-  const contents = createMirrorContents(answers);
+  const contents = createMirrorContents(answers, clock);
   let sequence = 0;
 
   function ranked(bytes: number | undefined, repositories: readonly string[]): readonly Host[] {
@@ -114,7 +115,7 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
         return { urls: [url, ...others], doubt, noteFound };
       },
       startRequest: (bytes) =>
-        host.startRequest(bytes, (outcome) => {
+        host.startRequest(bytes, contents.chance(host.key, repositories), (outcome) => {
           if (outcome === "delivered" && foundAt !== undefined) layouts.noteFound(base, foundAt);
           if (outcome === "absent") layouts.noteAbsent(base);
           const isAnswer = outcome === "delivered" || (outcome === "absent" && layouts.isKnown(base));
@@ -129,7 +130,7 @@ export function createMirrors(deps: MirrorsDeps): Mirrors {
       return ranked(digests?.size, repositories).map((mirror) => ({
         ...baseSource(mirror),
         ...atMirror(mirror, name, digests, repositories),
-        likely: contents.isLikely(mirror.key, repositories),
+        likely: !isLastResort(mirror.circuit) && contents.isLikely(mirror.key, repositories),
         costMs: mirror.expectedCostMs(digests?.size ?? 0, contents.chance(mirror.key, repositories)),
       }));
     },

@@ -140,6 +140,17 @@ test("a host is charged for what it sent: a large file that it did not have cost
   expect([one.activeRequests, one.stats.absent, one.stats.failed]).toEqual([0, 1, 0]);
 });
 
+test("a host that lacks most files is charged for its 404s", () => {
+  const clock = createFakeClock();
+  const rows = { all: () => [], putAll: () => undefined, forget: () => undefined };
+  const one = createHosts({ rows, clock, onCircuitChange: () => undefined }).at("http://a.test");
+  const request = one.startRequest(1000, 0.1);
+  request.firstByte(20);
+  request.end("absent");
+  // 20 ms, and nine 404s before each file that it has.
+  expect(one.virtualFinishMs).toBeCloseTo(200, 0);
+});
+
 test("adaptive: a near mirror with half of the files comes first while the others are slow, one with none of them last", () => {
   const near = host("n", { ...shown(100 * MIB, 1), chance: 0.5 });
   const far = host("f", shown(MIB, 50));

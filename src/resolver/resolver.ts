@@ -31,6 +31,8 @@ export interface Resolution {
 /** `content` is one that a package wants under this name. */
 export interface Resolver {
   sources(name: DistfileName, content: Digests): Promise<SourceList>;
+  /** Returns the mirrors alone, whatever RESTRICT says; no package has to want the content. */
+  mirrorSources(name: DistfileName, content: Digests | undefined): readonly Source[];
   resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution>;
   /** Predicts which files a client asks for next. */
   siblings(name: DistfileName, content: Digests): Promise<readonly DistEntry[]>;
@@ -85,6 +87,11 @@ export function createResolver(deps: ResolverDeps): Resolver {
 
   const packagesOf = (name: DistfileName, content: Digests) => packagesWanting(content, wantedBy(name), repositoryAt);
 
+  function mirrorSources(name: DistfileName, content: Digests | undefined): readonly MirrorSource[] {
+    const repositories = new Set(wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []));
+    return mirrors.sources(name, content, [...repositories]);
+  }
+
   async function resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution> {
     const packages = await findFetchables(name, packagesOf(name, content), depth, metadata);
     const permission = mostPermissive(packages.flatMap(({ fetchables }) => fetchables.map((one) => one.permission)));
@@ -128,14 +135,13 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   function inOrder(name: DistfileName, content: Digests, { permission, uris }: Resolution): readonly Source[] {
-    const repositories = new Set(wantedBy(name).flatMap(({ location }) => repositoryAt(location)?.name ?? []));
     const uriSources = uriOrder.order(uris).flatMap((uri): readonly Source[] => {
       if (uri.kind === "url") return [uriSource(uri)];
       // Mirrors are asked for the file's own name anyway.
       const isAsked = uri.name === name && permission.mirrors !== "never";
       return isAsked ? [] : mirrors.sources(uri.name, content, []);
     });
-    const atMirrors = permission.mirrors === "never" ? [] : mirrors.sources(name, content, [...repositories]);
+    const atMirrors = permission.mirrors === "never" ? [] : mirrorSources(name, content);
     const uriMs = measuredMs(uriSources[0], content.size);
     const isFirst = ({ likely, costMs = Number.POSITIVE_INFINITY }: MirrorSource) =>
       permission.mirrors === "first" && (likely || uriSources.length === 0 || costMs < uriMs);
@@ -155,6 +161,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     forgetFailures: metadata.forgetFailures,
     resolve,
     sources: (name, content) => sources(name, content, "first"),
+    mirrorSources,
     siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, entriesOf),
     filesOfVersion: (repository, category, name, version) =>
       filesOfVersion(repository, category, name, version, metadata),

@@ -80,6 +80,22 @@ test.concurrent("mirrors of speed 1:2:5 get 60 files in that proportion, one aft
   }
 });
 
+test.concurrent("a far mirror that lacks the files is hardly asked for them, with src_uri and without", async () => {
+  const size = 20 * KIB;
+  for (const srcUri of ["true", "false"]) {
+    await using scenario = await createScenario(2, 60, size);
+    const server = await scenario.start({ "fetcher.src_uri": srcUri });
+    const [far, near] = scenario.mirrors as [FakeUpstream, FakeUpstream];
+    far.setFault("*", { kind: "latency", ms: 200 }, { kind: "status", status: 404 });
+    near.setFault("*", { kind: "latency", ms: 20 });
+    // Until it has answered four times nothing is known of what it has.
+    for (let i = 0; i < 36; i++) await get(server, i, size);
+    const before = asked(far);
+    for (let i = 36; i < 60; i++) await get(server, i, size);
+    expect(asked(far) - before).toBeLessThanOrEqual(1);
+  }
+});
+
 test.concurrent("a mirror that dies delays one file briefly, and is asked again once it is back", async () => {
   const size = 20 * KIB;
   await using scenario = await createScenario(2, 40, size);

@@ -4,7 +4,6 @@
 import type { DistfileDownloadsDeps } from "../cache/miss.ts";
 import type { Config } from "../config/schema.ts";
 import { createEvaluationRows } from "../index/evaluations.ts";
-import type { Mirrors } from "../mirrors/mirrors.ts";
 import type { Resolver } from "../resolver/resolver.ts";
 import type { Counters } from "../status/counters.ts";
 import { type ComposedMirrors, composeMirrors, type MirrorsParts } from "./compose-mirrors.ts";
@@ -25,13 +24,12 @@ export interface ComposedSources extends ComposedMirrors {
 /** Returns what finds the sources of a content: with `src_uri = false` the mirrors alone, whatever RESTRICT says. */
 function createFindSources(
   { fetcher }: Pick<Config, "fetcher">,
-  resolver: Pick<Resolver, "sources">,
-  mirrors: Mirrors,
+  resolver: Pick<Resolver, "sources" | "mirrorSources">,
 ): DistfileDownloadsDeps["findSources"] {
   return async (name, content) => {
     const uris = fetcher.src_uri ? content : undefined;
     if (uris) return await resolver.sources(name, uris);
-    return { sources: () => mirrors.sources(name, content, []), refusals: [] };
+    return { sources: () => resolver.mirrorSources(name, content), refusals: [] };
   };
 }
 
@@ -58,6 +56,6 @@ export function composeSources(
     hosts,
     mirrors,
     resolver,
-    findSources: measureResolving(createFindSources(parts.config, resolver, mirrors)),
+    findSources: measureResolving(createFindSources(parts.config, resolver)),
   };
 }
