@@ -4,6 +4,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import {
   appendFileSync,
+  chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -69,6 +71,20 @@ test("in an empty root it installs everything, and the second time it changes no
   const second = await setup();
   expect(second.stdout.match(/^(?!unchanged )\S+ +(?:\/|user|group)/gm)).toBeNull();
   expect(snapshot()).toEqual(before);
+});
+
+test("a configuration that the service may not read is told, with the way out, until it may", async () => {
+  expect((await setup()).stdout).not.toContain("may not read");
+  const file = `${root}/etc/portcache/portcache.toml`;
+  const told = async () =>
+    /The service may not read its configuration. First:\n {2}(.*)\n/.exec((await setup()).stdout)?.[1];
+  chmodSync(`${root}/etc/portcache`, 0o700);
+  expect(await told()).toBe(`chmod 755 ${root}/etc/portcache`);
+  chownSync(file, 0, 0);
+  expect(await told()).toBe(`chmod 755 ${root}/etc/portcache && chgrp portcache ${file} && chmod 640 ${file}`);
+  chmodSync(`${root}/etc/portcache`, 0o755);
+  chmodSync(file, 0o644);
+  expect(await told()).toBeUndefined();
 });
 
 test("installed files have the right owners and modes, and the program is the executable itself", async () => {

@@ -9,7 +9,7 @@ import { reasonWithPath } from "../lib/error-reason.ts";
 import { discoverRepositories, GENTOO_URL } from "../repos/discover.ts";
 import { CONFIG_FILE, type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { FileChange } from "../setup/plan.ts";
-import { commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
+import { commandsToOpen, commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
 import type { CommandOptions } from "./args.ts";
 import { EXIT_FAILED } from "./exit.ts";
 import { manualFiles } from "./manual.ts";
@@ -65,6 +65,14 @@ const START: Readonly<Record<InitSystem, readonly string[]>> = {
   systemd: ["systemctl daemon-reload", "systemctl enable --now portcache"],
 };
 
+/** Says how to let the service read its configuration, which is an error at its start otherwise. */
+function openStep(root: string): readonly string[] {
+  const commands = commandsToOpen(root);
+  return commands.length === 0
+    ? []
+    : ["The service may not read its configuration. First:", `  ${commands.join(" && ")}`];
+}
+
 /** The way to a repository where Gentoo is not installed: without one nothing is verified. */
 function repositoryStep(root: string): readonly string[] {
   if (discoverRepositories({ repos: [], root }).repositories.length > 0) return [];
@@ -79,6 +87,7 @@ function nextSteps(init: readonly InitSystem[], root: string): string {
   const start = init.map((name) => `  ${START[name].join(" && ")}`);
   const client = `  local http://${root === "" ? hostname() : "HOSTNAME"}:8000`;
   return [
+    ...openStep(root),
     ...repositoryStep(root),
     "To start it now and at boot:",
     ...start,

@@ -31,6 +31,8 @@ export interface Disk {
   /** Writes the file to its path or to another; creates missing folders. */
   put(file: SetupFile, path?: string): void;
   putText(path: string, text: string): void;
+  /** Returns whether this user may read the file, or enter the folder and list it; a missing one is readable. */
+  isReadable(path: string, userId: number | undefined, groupId: number | undefined): boolean;
   remove(path: string): void;
   /** Does nothing if the folder is not empty. */
   removeFolder(path: string): void;
@@ -39,6 +41,12 @@ export interface Disk {
   /** Looks the name up in /etc/passwd or /etc/group below the root. */
   idOf(file: "passwd" | "group", name: string): number | undefined;
 }
+
+/** Bits of a mode, as they are for others. */
+const READ = 0o4;
+const READ_AND_SEARCH = 0o5;
+const GROUP_SHIFT = 3;
+const OWNER_SHIFT = 6;
 
 /** What rmdir(2) says of a folder that is not empty. */
 const NOT_EMPTY = new Set(["ENOTEMPTY", "EEXIST"]);
@@ -96,6 +104,13 @@ export function createDisk(root: string): Disk {
     },
     put,
     putText: (path, content) => put({ path, mode: 0o644, content: { text: content } }),
+    isReadable(path, userId, groupId) {
+      const stats = statSync(at(path), { throwIfNoEntry: false });
+      if (!stats) return true;
+      const wanted = stats.isDirectory() ? READ_AND_SEARCH : READ;
+      const shift = stats.uid === userId ? OWNER_SHIFT : stats.gid === groupId ? GROUP_SHIFT : 0;
+      return ((stats.mode >> shift) & wanted) === wanted;
+    },
     remove: (path) => rmSync(at(path), { force: true }),
     removeFolder(path) {
       try {

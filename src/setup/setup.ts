@@ -3,7 +3,7 @@
  */
 import { createAccount, missingAccounts } from "./accounts.ts";
 import { createDisk, type Disk } from "./disk.ts";
-import { CONFIG_FOLDER, RECORD, type SetupFile, STORE, USER } from "./files.ts";
+import { CONFIG_FILE, CONFIG_FOLDER, RECORD, type SetupFile, STORE, USER } from "./files.ts";
 import { type Digest, type FileChange, planInstall, planRemoval } from "./plan.ts";
 import { formatRecord, parseRecord } from "./record.ts";
 
@@ -82,6 +82,17 @@ export async function install({ root, files, dryRun }: SetupOptions): Promise<re
     ...accounts.map(({ kind }) => ({ action: "install" as const, what: `${kind} ${USER}` })),
     ...stepsOf(planned),
     { action: storeExists ? "unchanged" : "install", what: STORE },
+  ];
+}
+
+/** Returns the commands that let the service read its configuration, where somebody else made it, or another umask. */
+export function commandsToOpen(root: string): readonly string[] {
+  const disk = createDisk(root);
+  const [userId, groupId] = [disk.idOf("passwd", USER), disk.idOf("group", USER)];
+  const isClosed = (path: string) => !disk.isReadable(path, userId, groupId);
+  return [
+    ...(isClosed(CONFIG_FOLDER) ? [`chmod 755 ${root}${CONFIG_FOLDER}`] : []),
+    ...(isClosed(CONFIG_FILE) ? [`chgrp ${USER} ${root}${CONFIG_FILE}`, `chmod 640 ${root}${CONFIG_FILE}`] : []),
   ];
 }
 
