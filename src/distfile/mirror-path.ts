@@ -48,6 +48,8 @@ export function parseFileName(text: string): FileName | undefined {
  * @returns "folder" where it ends with a slash, "bad" where no mirror can have such a file
  */
 export function parseMirrorPath(path: string): MirrorPath | "folder" | "bad" {
+  // Each byte takes three characters at most, and slashes stand around it.
+  if (path.length > 3 * MAX_PATH_BYTES + 2) return "bad";
   const isFolder = path.endsWith("/");
   try {
     const segments = path

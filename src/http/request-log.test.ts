@@ -89,6 +89,20 @@ test("a body that breaks off is logged when it ends and listed as a failure, unl
 const MISS = { kind: "forwarded", reason: "uri-miss", collapsed: false, response: "full" } as const;
 const NOT_MODIFIED = { ...MISS, reason: "stale", response: "not-modified" } as const;
 
+test("whatever starts no download shares lines as hits and bad names do, and what starts one has its line", () => {
+  for (const [outcome, most] of [
+    [{ ...MISS, collapsed: true }, 1000],
+    [NOT_MODIFIED, 1000],
+    [{ kind: "head" }, 100],
+    [MISS, 1500],
+  ] as const) {
+    const { log, lines } = createTestLog();
+    const startedAt = performance.now();
+    for (let i = 0; i < 1500; i++) log.end({ ...REQUEST, startedAt }, { ...ANSWER, outcome });
+    expect([outcome, lines.length]).toEqual([outcome, most]);
+  }
+});
+
 test("every outcome has words", () => {
   const rows: [ResponseOutcome, string][] = [
     [HIT, "hit"],

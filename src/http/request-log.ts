@@ -1,6 +1,6 @@
 /**
- * Writes one line per request for a file and passes what came of it to the statistics. Of hits, and of answers without a file, only
- * so many a second have lines of their own.
+ * Writes one line per request for a file and passes what came of it to the statistics. Of requests that start no download only so
+ * many a second have lines of their own.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
 import {
@@ -40,7 +40,7 @@ export interface RequestLog {
   fail(request: LoggedRequest): void;
 }
 
-/** Hits in a second that have lines of their own: nobody reads more. */
+/** Hits, and requests that joined a download, in a second that have lines of their own: nobody reads more. */
 export const MAX_HIT_LINES = 1000;
 /** Answers without a file in a second that have lines of their own: anybody can ask for any number of them. */
 export const MAX_OTHER_LINES = 100;
@@ -48,9 +48,9 @@ export const MAX_OTHER_LINES = 100;
 /** The longest name of a distfile, by which its failures are listed; paths that name no file may be as long as a request. */
 const MAX_NAME = 255;
 
-/** Returns whether a source was asked for the answer, which limits how many there can be. */
+/** Returns whether a download was started for the answer, which limits how many there can be. */
 function isCostly(outcome: ResponseOutcome): boolean {
-  return outcome.kind === "forwarded" || outcome.kind === "head";
+  return outcome.kind === "forwarded" && outcome.response === "full" && !outcome.collapsed;
 }
 
 /** Returns what an answer counts as: who asked for headers alone, or for a part that is not there, got no file. */
@@ -63,7 +63,7 @@ function countOf(method: string, { outcome, response }: Answer): CountedOutcome 
 
 export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps): RequestLog {
   const hitLines = createLineLimit(MAX_HIT_LINES, clock, (hits, bytes) => {
-    const text = `${hits} more ${noun(hits, "hit")}, ${bytes} ${noun(bytes, "byte")}: only ${MAX_HIT_LINES} hits a second have their own lines`;
+    const text = `${hits} more ${noun(hits, "hit or joined request", "hits and joined requests")}, ${bytes} ${noun(bytes, "byte")}: only ${MAX_HIT_LINES} a second have their own lines`;
     infoLine(text, { hits, bytes });
   });
   const otherLines = createLineLimit(MAX_OTHER_LINES, clock, (answers) => {
@@ -73,7 +73,9 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
 
   function hasLine(outcome: ResponseOutcome, startedAt: number, bytes: number): boolean {
     if (outcome.kind === "hit") return hitLines.take(startedAt, bytes);
-    return isCostly(outcome) || otherLines.take(startedAt);
+    if (isCostly(outcome)) return true;
+    // The body of a joined download may have taken hours to send.
+    return outcome.kind === "forwarded" ? hitLines.take(performance.now(), bytes) : otherLines.take(startedAt);
   }
 
   function record(request: LoggedRequest, answer: Answer, sent: Sent, firstByteMs: number): void {

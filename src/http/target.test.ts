@@ -26,6 +26,12 @@ test("every layout's path means the same file", () => {
   expect(kindOf(`//distfiles//${blake2b.slice(0, 2).toUpperCase()}//foo-1.tar.gz?x=1#y`)).toBe("name foo-1.tar.gz");
 });
 
+test("a path longer than that of any file is not taken apart", () => {
+  const long = `${"%E2%82%AC".repeat(85)}`;
+  expect(kindOf(`/distfiles/${long}`)).toStartWith("name €");
+  expect(kindOf(`/distfiles/${"0/".repeat(1_200)}a`)).toBe("bad-name");
+});
+
 test("a URL without a host is its path", () => {
   expect(normalPath("/healthz")).toBe("/healthz");
   expect(normalPath("//distfiles//foo-1.tar.gz?x=//y")).toBe("/distfiles/foo-1.tar.gz");

@@ -75,8 +75,12 @@ export function createTargetParser(): (path: string) => Target {
   };
 }
 
+/** The folders of a hash take twice its digits, a name of 255 bytes three times that in percent-encoding. */
+const MAX_PATH_CHARACTERS = 2 * 1024;
+
 /** @param path normalPath() of a request, beginning with `/distfiles/` */
 export function parseTarget(path: string): Target {
+  if (path.length > MAX_PATH_CHARACTERS) return { kind: "bad-name", reason: INVALID_NAME };
   const segments = path.slice("/distfiles/".length).split("/");
   const last = decode(segments.pop() ?? "");
   if (last === undefined) return { kind: "bad-name", reason: "it is not percent-encoded UTF-8" };

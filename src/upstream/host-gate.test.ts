@@ -19,6 +19,8 @@ test("Retry-After is read as seconds and as a date, of all but answers, and neve
     expect([text, wish(429, text)]).toEqual([text, undefined]);
   }
   expect(wish(429, "60, 120")).toBe(120_000);
+  expect(wish(429, "1,".repeat(10_000))).toBeUndefined();
+  expect(wish(429, `${"1,".repeat(10_000)}1`)).toBeUndefined();
   for (const status of [202, 302, 403, 500, 502, 504]) expect([status, wish(status, "30")]).toEqual([status, 30_000]);
   for (const status of [200, 206, 304, 404, 410]) expect([status, wish(status, "30")]).toEqual([status, undefined]);
 });

@@ -23,6 +23,9 @@ const MAX_HOSTS = 1000;
 /** Statuses that answer the request: what such a response says of later ones is about its file alone. */
 const ANSWERS = new Set([200, 203, 206, 304, 404, 410, 416]);
 
+/** A longer Retry-After, which may be repeated, says nothing. */
+const MAX_RETRY_AFTER_CHARACTERS = 1024;
+
 /** Returns the seconds, of which the field may have several as it is repeated: the most count. */
 function secondsOf(text: string): number | undefined {
   return /^\d+(?:\s*,\s*\d+)*$/.test(text) ? Math.max(...text.split(",").map(Number)) : undefined;
@@ -37,7 +40,7 @@ export function retryAfterMs(
   now: number,
 ): number | undefined {
   const text = headers.get("retry-after")?.trim() ?? "";
-  if (text === "" || ANSWERS.has(status)) return undefined;
+  if (text === "" || text.length > MAX_RETRY_AFTER_CHARACTERS || ANSWERS.has(status)) return undefined;
   const seconds = secondsOf(text);
   const sentAt = parseHttpDate(headers.get("date"), now) ?? now;
   const ms = seconds === undefined ? (parseHttpDate(text, now) ?? sentAt) - sentAt : 1000 * seconds;

@@ -28,3 +28,10 @@ test("a long chain loses its oldest names", () => {
   );
   expect(onward.split(", ")).toEqual([...long.slice(-MAX_CHAIN), "portcache-f"]);
 });
+
+test("of a field as long as a request may be only its end is read", () => {
+  const guard = createLoopGuard("portcache-1");
+  const commas = ",".repeat(10_000);
+  const headers = new Headers({ via: `1.1 portcache-2${commas}`, "cdn-loop": `${commas}portcache-3` });
+  expect(guard.headersFor(headers)).toEqual({ via: "1.1 portcache-1", "cdn-loop": "portcache-3, portcache-1" });
+});

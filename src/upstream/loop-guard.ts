@@ -15,25 +15,34 @@ export const MAX_CHAIN = 64;
 
 /** The name of a portcache's store. Names of other proxies are not passed on: a mirror refuses a request that names its own. */
 const STORE = /^portcache-[0-9a-f]{1,32}$/;
+const PREFIX = "portcache-";
 
-/** Returns the names in a header field, without versions, comments and parameters. */
-function namesIn(header: string | null | undefined, column: number): readonly string[] {
-  return (header ?? "").split(",").map((entry) => entry.trim().split(/[\s;]+/, column + 1)[column] ?? "");
+/** That many portcaches, and other proxies between them, have room in it. */
+const MAX_CHAIN_CHARACTERS = 4 * 1024;
+
+/**
+ * Returns the names in a header field, without versions, comments and parameters; none where no name contains `part`, as in most
+ * requests: a field of nothing but commas has thousands.
+ */
+function namesIn(header: string | null | undefined, column: number, part: string): readonly string[] {
+  if (!header?.includes(part)) return [];
+  const entries = header.slice(-MAX_CHAIN_CHARACTERS).split(",");
+  return entries.map((entry) => entry.trim().split(/[\s;]+/, column + 1)[column] ?? "");
 }
 
 export function createLoopGuard(id: string): LoopGuard {
-  const inVia = (headers: Headers | undefined) => namesIn(headers?.get("via"), 1);
-  const inLoop = (headers: Headers | undefined) => namesIn(headers?.get("cdn-loop"), 0);
+  const inVia = (headers: Headers | undefined, part: string) => namesIn(headers?.get("via"), 1, part);
+  const inLoop = (headers: Headers | undefined, part: string) => namesIn(headers?.get("cdn-loop"), 0, part);
 
   const chain = (names: readonly string[]) => [...names.filter((name) => STORE.test(name)).slice(-MAX_CHAIN), id];
 
   return {
-    isLoop: (headers) => inVia(headers).includes(id) || inLoop(headers).includes(id),
+    isLoop: (headers) => inVia(headers, id).includes(id) || inLoop(headers, id).includes(id),
     headersFor: (headers) => ({
-      via: chain(inVia(headers))
+      via: chain(inVia(headers, PREFIX))
         .map((name) => `1.1 ${name}`)
         .join(", "),
-      "cdn-loop": chain(inLoop(headers)).join(", "),
+      "cdn-loop": chain(inLoop(headers, PREFIX)).join(", "),
     }),
   };
 }

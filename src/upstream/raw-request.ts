@@ -118,6 +118,8 @@ interface Input {
   line(maxBytes: number): Promise<string>;
   /** Returns up to so many bytes; undefined at the end. */
   some(maxBytes: number): Promise<Uint8Array | undefined>;
+  /** Whether bytes are here that nobody has had. */
+  readonly holdsMore: boolean;
 }
 
 function createInput(socket: Socket): Input {
@@ -153,6 +155,9 @@ function createInput(socket: Socket): Input {
     async some(maxBytes) {
       if (here.length === 0 && !(await more())) return undefined;
       return take(maxBytes);
+    },
+    get holdsMore() {
+      return here.length > 0;
     },
   };
 }
@@ -206,6 +211,29 @@ async function* readChunks(input: Input): AsyncGenerator<Uint8Array> {
   }
 }
 
+/**
+ * Joins small pieces of which the next one is here already: a server may send chunks of one byte, and each piece is hashed and written
+ * by itself.
+ */
+async function* joinSmall(pieces: AsyncGenerator<Uint8Array>, input: Input): AsyncGenerator<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const piece of pieces) {
+      small.push(piece);
+      length += piece.length;
+      if (length < PIECE_BYTES && input.holdsMore) continue;
+      yield Buffer.concat(small);
+      small = [];
+      length = 0;
+    }
+  } catch (error) {
+    if (length > 0) yield Buffer.concat(small);
+    throw error;
+  }
+  if (length > 0) yield Buffer.concat(small);
+}
+
 async function* readToEnd(input: Input): AsyncGenerator<Uint8Array> {
   for (let bytes = await input.some(PIECE_BYTES); bytes; bytes = await input.some(PIECE_BYTES)) yield bytes;
 }
@@ -217,7 +245,7 @@ function bodyOf(
   method: string,
 ): AsyncGenerator<Uint8Array> | undefined {
   if (method === "HEAD" || status === 204 || status === 304) return undefined;
-  if (/(?:^|,)\s*chunked\s*$/i.test(headers.get("transfer-encoding") ?? "")) return readChunks(input);
+  if (/(?:^|,)\s*chunked\s*$/i.test(headers.get("transfer-encoding") ?? "")) return joinSmall(readChunks(input), input);
   const length = contentLength(headers);
   return length === undefined ? readToEnd(input) : readLength(input, length);
 }

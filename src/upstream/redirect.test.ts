@@ -107,6 +107,8 @@ test("a cookie that is set anew or expires is replaced or removed, and their num
   expect(headerFor("http://a.test/")).toBe("b=3");
   const many = jarWith("http://a.test/", ...Array.from({ length: 500 }, (_, i) => `c${i}=1`));
   expect(many.headerFor("http://a.test/")?.split("; ").length).toBe(50);
+  const padded = jarWith("http://a.test/", `a=1${"; x".repeat(20)}; Max-Age=0`, `b=2${"; x".repeat(10)}; Max-Age=0`);
+  expect(padded.headerFor("http://a.test/")).toBe("a=1");
 });
 
 test("a download may be redirected so many times in all, and once more for each piece that came", () => {

@@ -110,6 +110,8 @@ export interface CookieJar {
 
 const MAX_COOKIES = 50;
 const MAX_COOKIE_LENGTH = 4096;
+/** Attributes of a cookie that are read. */
+const MAX_ATTRIBUTES = 16;
 
 /** A host below a domain of two labels or more; never an address. */
 function isBelow(host: string, domain: string): boolean {
@@ -144,7 +146,7 @@ function unquoted(text: string): string {
 /** Parses Set-Cookie; undefined where the cookie is not for this host. */
 function parseCookie(text: string, url: URL): { readonly cookie: Cookie; readonly expired: boolean } | undefined {
   if (text.length > MAX_COOKIE_LENGTH) return undefined;
-  const [pair = "", ...rest] = text.split(";");
+  const [pair = "", ...rest] = text.split(";", 1 + MAX_ATTRIBUTES);
   const [name, value] = splitAtEquals(pair);
   if (name === "" || !pair.includes("=")) return undefined;
   const attributes = new Map(

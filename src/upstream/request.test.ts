@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { NotModifiedError, SourceError } from "../distfile/errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
@@ -129,6 +131,28 @@ test("the caller's signal ends a read with its reason", async () => {
   setTimeout(() => controller.abort(new SourceError("failed", "not needed any more")), 50);
   await expect(readAll(get(), {}, controller.signal)).rejects.toThrow("not needed any more");
   upstream.setFault(FILE);
+});
+
+test("chunks of one byte come in large pieces", async () => {
+  const bytes = 20_000;
+  // White space that fetch() does not accept.
+  const head = "HTTP/1.1  200  OK\nTransfer-Encoding : chunked\n\n";
+  const server = createServer((socket) => {
+    socket.once("data", () => socket.end(`${head}${"1\r\nx\r\n".repeat(bytes)}0\r\n\r\n`));
+    socket.on("error", () => undefined);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const response = await client().send(get({ url: `http://127.0.0.1:${port}/x` }));
+  let [pieces, length] = [0, 0];
+  for (let piece = await response.read(); piece; piece = await response.read()) {
+    pieces++;
+    length += piece.length;
+  }
+  server.close();
+  expect(length).toBe(bytes);
+  expect(pieces).toBeLessThan(200);
 });
 
 test("getText() reads small texts only", async () => {
