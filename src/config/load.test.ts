@@ -365,6 +365,7 @@ test("a user who may not write the default store gets one below the cache folder
   expect([chosen.config.storage.location, chosen.notes]).toEqual(["/var/cache/portcache", []]);
 });
 
+
 test("hours of the day are read, and other texts are errors that say what is expected", () => {
   const load = (path: string, given: string) =>
     loadConfig({ env: {}, defaultFile: "/nonexistent", overrides: [{ path, given, flag: `--set ${path}` }] });
@@ -377,4 +378,10 @@ test("hours of the day are read, and other texts are errors that say what is exp
   expect(load("fetcher.max_rate", "4").doubts.join()).toContain(
     "fetcher.max_rate: expected 0, or at least 16KiB, got 4B",
   );
+});
+
+test("a configuration file without end is refused", () => {
+  const load = () => loadConfig({ env: {}, file: "/dev/zero" });
+  expect(load).toThrow("Cannot read the configuration file /dev/zero: expected at most 1MiB");
+  expect(loadConfig({ env: {}, file: "/dev/null" }).file).toBe("/dev/null");
 });

@@ -1,7 +1,7 @@
 /**
  * Loads the configuration: defaults, overridden by the file, by the environment, and by flags, in this order.
  */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import * as v from "valibot";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
@@ -12,6 +12,7 @@ import { canWrite, userLocation } from "./location.ts";
 import { keyHint, nearestKey } from "./nearest.ts";
 import { allSettings, type Config, pathOf, SCHEMA, type Setting, variableOf } from "./schema.ts";
 import { readToml } from "./toml.ts";
+import { formatSize } from "./units.ts";
 
 export const DEFAULT_FILE = "/etc/portcache/portcache.toml";
 
@@ -65,6 +66,7 @@ interface Given {
 
 const SETTINGS = allSettings();
 const DEFAULT_WHERE = "default";
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Adds an unknown key to the problems. */
 function findSetting(section: string, name: string, unknown: string, problems: string[]): Setting | undefined {
@@ -73,9 +75,25 @@ function findSetting(section: string, name: string, unknown: string, problems: s
   return setting;
 }
 
+/** Reads what may be a pipe or a device, such as /dev/stdin, which may have no end. @throws {Error} */
+function readAtMost(maxBytes: number, file: string): string {
+  const descriptor = openSync(file, "r");
+  try {
+    const bytes = Buffer.alloc(maxBytes + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length <= maxBytes; length += read) {
+      read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
+    if (length > maxBytes) throw new Error(`expected at most ${formatSize(maxBytes)}`);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 function readText(file: string, problems: string[]): string {
   try {
-    return readFileSync(file, "utf8");
+    return readAtMost(MAX_FILE_BYTES, file);
   } catch (error) {
     problems.push(`Cannot read the configuration file ${file}: ${reasonOf(error)}`);
     return "";
