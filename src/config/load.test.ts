@@ -365,7 +365,6 @@ test("a user who may not write the default store gets one below the cache folder
   expect([chosen.config.storage.location, chosen.notes]).toEqual(["/var/cache/portcache", []]);
 });
 
-
 test("hours of the day are read, and other texts are errors that say what is expected", () => {
   const load = (path: string, given: string) =>
     loadConfig({ env: {}, defaultFile: "/nonexistent", overrides: [{ path, given, flag: `--set ${path}` }] });
