@@ -2,6 +2,7 @@
  * Tests what a download does beside fetching: its slot, what clients may read and when, storing, passing through, and stopping.
  */
 import { afterAll, expect, test } from "bun:test";
+import { statSync } from "node:fs";
 import { UnavailableError } from "../distfile/errors.ts";
 import { createHasher } from "../distfile/hasher.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
@@ -10,6 +11,7 @@ import type { Slot } from "../lib/priority-semaphore.ts";
 import { digestsOf, type GeneratedContent } from "../testing/content.ts";
 import {
   FILE,
+  hasContent,
   recordedSource,
   startUpstreams,
   testDownloadDeps,
@@ -18,6 +20,7 @@ import {
 } from "../testing/downloads.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { createDownload, type DownloadPlan } from "./download.ts";
+import { createHeldMemory, type HeldMemory } from "./held-bytes.ts";
 
 const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
 const folder = createTempFolder();
@@ -30,7 +33,11 @@ afterAll(() => {
   folder.remove();
 });
 
-async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}) {
+async function setUp(
+  content: GeneratedContent,
+  more: Partial<DownloadPlan> = {},
+  heldMemory: HeldMemory = createHeldMemory(),
+) {
   const [upstream] = await startUpstreams(content, [[]]);
   const source = recordedSource({ ends: [], open: 0 }, "a", upstream?.url ?? "");
   const granted = Promise.withResolvers<Slot>();
@@ -57,14 +64,14 @@ async function setUp(content: GeneratedContent, more: Partial<DownloadPlan> = {}
     },
     ...more,
   };
-  const download = createDownload(plan, testUpstreamClient(), await testDownloadDeps(hasher));
+  const download = createDownload(plan, testUpstreamClient(), { ...(await testDownloadDeps(hasher)), heldMemory });
   const slot = {
     release: () => events.push("released"),
     yield: () => events.push("yielded"),
     reportSlow: () => undefined,
   };
   const grant = () => granted.resolve(slot);
-  return { download, events, grant, [Symbol.asyncDispose]: async () => await upstream?.close() };
+  return { download, events, grant, upstream, [Symbol.asyncDispose]: async () => await upstream?.close() };
 }
 
 test("a download waits for a slot, has its priority raised there, and gives the slot back before the file is stored", async () => {
@@ -80,13 +87,14 @@ test("a download waits for a slot, has its priority raised there, and gives the 
   expect([download.stored, download.hereBytes, download.computed?.size]).toEqual([true, small.size, small.size]);
 });
 
-test("a small file is stored before its clients have the end, a large one is stored after", async () => {
-  for (const [content, isStoredFirst] of [
-    [small, true],
-    [large, false],
+test("clients wait for the hash and not for the disk, unless a small file has no memory to be answered from", async () => {
+  for (const [content, memory, isStoredFirst] of [
+    [small, createHeldMemory(), false],
+    [small, createHeldMemory(0), true],
+    [large, createHeldMemory(), false],
   ] as const) {
     const storing = Promise.withResolvers<boolean>();
-    await using setup = await setUp(content, { commit: () => storing.promise });
+    await using setup = await setUp(content, { commit: () => storing.promise }, memory);
     const { download, grant } = setup;
     grant();
     await download.arrived;
@@ -99,6 +107,24 @@ test("a small file is stored before its clients have the end, a large one is sto
     storing.resolve(true);
     await reading;
   }
+});
+
+test("a small file is written at once when it is right, and what has come of it when its download is stopped", async () => {
+  const path = folder.file(`part-${parts++}`);
+  await using whole = await setUp(small, { openPart: () => testPart(path) });
+  whole.grant();
+  await whole.download.ended;
+  expect(hasContent(path, small)).toBe(true);
+
+  const half = folder.file(`part-${parts++}`);
+  await using broken = await setUp(small, { openPart: () => testPart(half) });
+  broken.upstream?.setFault(FILE, { kind: "stall", after: small.size / 2 });
+  broken.grant();
+  while (broken.download.hereBytes < small.size / 2) await Bun.sleep(5);
+  expect(statSync(half).size).toBe(0);
+  broken.download.stop(new Error("the test is over"));
+  await broken.download.ended;
+  expect(statSync(half).size).toBe(small.size / 2);
 });
 
 test("a file without room in the store is passed through to its clients", async () => {

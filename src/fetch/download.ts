@@ -18,6 +18,7 @@ import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, createAssembly, type ExpectedFile } from "./assembly.ts";
 import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
+import type { HeldMemory } from "./held-bytes.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import { createPassthroughBuffer, type LargeBuffers } from "./passthrough-buffer.ts";
 import type { RateLimit } from "./rate-limit.ts";
@@ -121,6 +122,8 @@ export interface DownloadDeps {
   readonly hasher: Hasher;
   /** Shared by the readers of all downloads. */
   readonly pieceSize: PieceSize;
+  /** Shared by the small files that are held in memory. */
+  readonly heldMemory: HeldMemory;
   /** Shared by the files that are passed through. */
   readonly largeBuffers: LargeBuffers;
   readonly limits: SegmentLimits;
@@ -208,8 +211,20 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
 
   async function store(from: Assembly, digests: ComputedDigests): Promise<void> {
     const { lastModifiedAt, url, responseFields: fields = new Headers(), writer } = from;
-    stored = !writer.passingThrough && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+    try {
+      await writer.flush();
+      stored = !writer.passingThrough && (await plan.commit({ computed: digests, lastModifiedAt, url, fields }));
+    } catch (error) {
+      if (!(error instanceof StoreRefusesError)) throw error;
+      log.info("{file} is not stored: {error}", { file: name, error });
+    }
     settled = true;
+  }
+
+  /** Holds the bytes of a small file in memory, where nothing of it is on disk. */
+  function inMemory(part: Part): Part {
+    const isSmall = expected !== undefined && expected.size <= HOLD_LIMIT_BYTES;
+    return isSmall && part.length === 0 ? { ...part, held: deps.heldMemory.take(expected.size) } : part;
   }
 
   async function waitForSlot(): Promise<Slot> {
@@ -224,7 +239,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
 
   /** @param onArrived called when all bytes are here and right */
   async function fetchInto(slot: Slot, sources: SourceList, onArrived: () => void): Promise<void> {
-    const part = plan.openPart();
+    const part = inMemory(plan.openPart());
     const algorithms = neededAlgorithms(expected ? [expected] : []);
     const openBuffer = (start: number) => createPassthroughBuffer(start, tail, deps.largeBuffers, slot.yield);
     const writer = createPartWriter(part, tail, hasher, algorithms, stop, openBuffer);
@@ -247,8 +262,10 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     if (!plan.isWanted()) throw superseded(name);
     onArrived();
     // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
-    // is sent in one buffer is stored by then, as its headers say; so is one whose digest file depends on the order of storing.
-    const storesFirst = revalidation !== undefined || digests.size <= HOLD_LIMIT_BYTES;
+    // would have to be read whole for its answer is sent from where it is stored; and one whose digest file depends on the order
+    // of storing is stored by then.
+    const isSmall = digests.size <= HOLD_LIMIT_BYTES && part.held === undefined;
+    const storesFirst = revalidation !== undefined || isSmall;
     if (!storesFirst) finish(into, digests);
     await store(into, digests);
     if (storesFirst) finish(into, digests);
@@ -274,7 +291,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
       if (error instanceof NotModifiedError) revalidation?.confirmed(error);
       tail.fail(clientError(error, name, stop, log));
       await assembly?.writer.prepareResume().catch((error: unknown) => {
-        log.error("Cannot truncate the part file of {file}: {error}", { file: name, error });
+        log.error("Cannot keep what has come of {file}: {error}", { file: name, error });
       });
     } finally {
       onArrived();

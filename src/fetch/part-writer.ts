@@ -8,6 +8,7 @@ import { abortable } from "../lib/abort.ts";
 import type { ByteRange } from "../lib/byte-range.ts";
 import { createByteRanges } from "./byte-ranges.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import type { HeldBytes } from "./held-bytes.ts";
 import { type PassthroughBuffer, PIECE_BYTES } from "./passthrough-buffer.ts";
 import { DISTRUST_MS, HOLD_MS, releasable } from "./release-policy.ts";
 import type { Validator } from "./resume.ts";
@@ -21,6 +22,8 @@ export interface Part {
   readonly length: number;
   /** What its bytes may be resumed under, where no hash is expected. */
   readonly validator: Validator | undefined;
+  /** Memory for all of its bytes, until flush() writes them; undefined where they go to disk as they come. */
+  readonly held?: HeldBytes | undefined;
   /** Whether the file can be stored under its name once it is complete, as far as the store takes files now. */
   readonly named: boolean;
   /** Reserves room for the whole file, where its size is known. Resolves with whether it may be stored. */
@@ -68,6 +71,8 @@ export interface PartWriter {
   digest(): Promise<ComputedDigests>;
   /** Reads all bytes again for another algorithm; undefined where they are not on disk. */
   digestBy(algorithm: HashAlgorithm): Promise<string | undefined>;
+  /** Writes to disk what is held in memory. */
+  flush(): Promise<void>;
   /** Leaves in the part file only the bytes that may be resumed. */
   prepareResume(): Promise<void>;
   /** Stops hashing and the timer; the part file may be closed after that. */
@@ -93,23 +98,29 @@ export function createPartWriter(
   stop: AbortSignal,
   openBuffer: (start: number) => PassthroughBuffer,
 ): PartWriter {
+  const { held } = part;
   const ranges = createByteRanges(part.length);
   const onDisk = part.fd === undefined ? undefined : readFrom(part.fd);
   let buffer: PassthroughBuffer | undefined;
   tail.readBy(async (position, length) => {
     if (buffer && position >= buffer.start) return buffer.read(position, length);
     const most = buffer ? Math.min(length, buffer.start - position) : length;
+    if (held) return held.read(position, most);
     return (await onDisk?.(position, most)) ?? new Uint8Array(0);
   });
   let overdue = false;
   let distrusted = false;
-  let job: HashJob = hasher.open(part.fd, algorithms);
+  /** What the hasher reads by itself; what is held in memory is fed. */
+  const hashedFd = held ? undefined : part.fd;
+  let job: HashJob = hasher.open(hashedFd, algorithms);
   if (ranges.front > 0) job.advance(ranges.front);
 
   let timer: NodeJS.Timeout | undefined;
   /** The front noted in the part file; undefined while it has no gaps. */
   let marked: number | undefined;
   let marking: Promise<void> = Promise.resolve();
+  /** Writes what is held in memory; undefined before that. */
+  let flushing: Promise<void> | undefined;
 
   function release(): void {
     tail.release((offset) => releasable({ position: ranges.until(offset), total: writer.total, overdue, distrusted }));
@@ -151,6 +162,22 @@ export function createPartWriter(
     await before.cancel();
   }
 
+  async function put(fresh: Uint8Array, start: number): Promise<void> {
+    await markFor(start);
+    await part.write(fresh, start, writer.total);
+    tail.written(start, fresh);
+    const before = ranges.front;
+    ranges.add(start, start + fresh.length);
+    if (ranges.front > before) job.advance(ranges.front);
+  }
+
+  /** Takes the bytes at the front: files that are held come in one piece. */
+  function hold(fresh: Uint8Array, start: number, memory: HeldBytes): void {
+    memory.push(fresh);
+    void job.feed(fresh);
+    ranges.add(start, start + fresh.length);
+  }
+
   async function pushThrough(into: PassthroughBuffer, fresh: Uint8Array): Promise<void> {
     for (let at = 0; at < fresh.length; at += PIECE_BYTES) {
       const piece = fresh.subarray(at, at + PIECE_BYTES);
@@ -188,13 +215,9 @@ export function createPartWriter(
     async write(bytes, at) {
       if (buffer) return await pushThrough(buffer, bytes.subarray(Math.max(0, ranges.front - at)));
       for (const { start, end } of ranges.gaps(at, at + bytes.length)) {
-        await markFor(start);
         const fresh = bytes.subarray(start - at, end - at);
-        await part.write(fresh, start, writer.total);
-        tail.written(start, fresh);
-        const before = ranges.front;
-        ranges.add(start, end);
-        if (ranges.front > before) job.advance(ranges.front);
+        if (held) hold(fresh, start, held);
+        else await put(fresh, start);
       }
       release();
     },
@@ -202,18 +225,23 @@ export function createPartWriter(
     async restart(distrust) {
       tail.restart();
       ranges.clear();
+      held?.clear();
       if (buffer) {
         buffer.close();
         buffer = openBuffer(0);
       }
-      await startHashing(buffer ? undefined : part.fd);
-      if (!buffer) await truncateTo(0);
+      await startHashing(buffer ? undefined : hashedFd);
+      await flushing?.catch(() => undefined);
+      if (!buffer && (!held || flushing !== undefined)) await truncateTo(0);
+      flushing = undefined;
       if (!distrust) return;
       distrusted = true;
       clearTimeout(timer);
       timer = setTimeout(becomeOverdue, DISTRUST_MS);
     },
     async digest() {
+      // Beside the hash, so that a crash right after the answer finds a whole part file; store() hears of an error.
+      writer.flush().catch(() => undefined);
       await truncateToFront();
       return await job.finish(ranges.front);
     },
@@ -222,13 +250,24 @@ export function createPartWriter(
       const { sha512, others } = await hasher.open(part.fd, [algorithm]).finish(ranges.front);
       return algorithm === "SHA512" ? sha512 : others?.[0]?.slice(algorithm.length + 1);
     },
-    fingerprint: async (range) => (part.fd === undefined || buffer ? 0 : await fingerprintOf(part.fd, range)),
-    prepareResume: truncateToFront,
+    fingerprint: async (range) =>
+      held?.fingerprint(range) ?? (part.fd === undefined || buffer ? 0 : await fingerprintOf(part.fd, range)),
+    async flush() {
+      if (held && !buffer && ranges.front > 0) flushing ??= part.write(held.all(), 0, writer.total);
+      await flushing;
+    },
+    async prepareResume() {
+      await writer.flush();
+      await truncateToFront();
+    },
     async stop() {
       clearTimeout(timer);
       await job.cancel();
     },
-    close: () => buffer?.close(),
+    close() {
+      buffer?.close();
+      held?.release();
+    },
   };
   return writer;
 }

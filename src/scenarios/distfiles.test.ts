@@ -72,6 +72,7 @@ test("a miss is fetched, verified and stored, then hit, with the same validators
     "200000",
   ]);
   expect(await right(cold, small)).toBe(true);
+  await untilStored(`${server?.url}/distfiles/small.zip`);
   expect(existsSync(pathOf("small.zip"))).toBe(true);
   const warm = await fetch(server?.url + distfilePath("small.zip"));
   expect(statusOf(warm)).toBe("portcache; hit");

@@ -8,6 +8,7 @@ import type { Config } from "../config/schema.ts";
 import { createHasher, type Hasher } from "../distfile/hasher.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights, type Flights } from "../fetch/flights.ts";
+import { createHeldMemory } from "../fetch/held-bytes.ts";
 import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
 import { createPieceSize } from "../fetch/shared-reads.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -48,6 +49,7 @@ export function composeDownloads(
   const downloadDeps = {
     hasher,
     pieceSize: createPieceSize(),
+    heldMemory: createHeldMemory(),
     largeBuffers: createLargeBuffers(),
     limits,
     rateLimit,

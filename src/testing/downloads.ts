@@ -4,6 +4,7 @@
 import { constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Source } from "../distfile/source.ts";
 import type { DownloadDeps } from "../fetch/download.ts";
+import { createHeldMemory } from "../fetch/held-bytes.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
@@ -91,6 +92,7 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
   return {
     hasher,
     pieceSize: createPieceSize(),
+    heldMemory: createHeldMemory(),
     largeBuffers: createLargeBuffers(),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock, () => undefined) },
     rateLimit: createRateLimit(() => undefined, systemClock),
