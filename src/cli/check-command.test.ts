@@ -258,8 +258,8 @@ test("git and rsync are missed where a URL needs them", async () => {
   const urls = "https://a.test/x.git rsync://a.test/y";
   const { report } = await run({ "repo.repos": urls }, true, undefined, `${folder}/no-programs`);
   expect(report.problems).toEqual([
-    "--set: repo.repos: https://a.test/x.git cannot be cloned: git is not installed (emerge dev-vcs/git)",
-    "--set: repo.repos: rsync://a.test/y cannot be cloned: rsync is not installed (emerge net-misc/rsync)",
+    "--set: repo.repos: https://a.test/x.git cannot be cloned: git is not installed (Gentoo: emerge dev-vcs/git)",
+    "--set: repo.repos: rsync://a.test/y cannot be cloned: rsync is not installed (Gentoo: emerge net-misc/rsync)",
   ]);
 });
 

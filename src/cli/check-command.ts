@@ -138,9 +138,9 @@ async function inspectSandbox({ config }: LoadedConfig): Promise<Pick<Report, "s
   if (config.repo.evaluate === "never") return { sandbox: 'not used (repo.evaluate is "never")', notes: [] };
   const chosen = await chooseSandbox({ wanted: config.repo.sandbox });
   await chosen.sandbox?.stop();
-  const problems = chosen.tried.map(({ problem }) => problem);
+  const problems = [...new Set(chosen.tried.map(({ problem }) => problem))];
   if (chosen.sandbox) return { sandbox: chosen.sandbox.kind, notes: [] };
-  const note = `No sandbox works here, so ebuilds are not evaluated and only their md5-cache is used. ${problems.join(" ")}`;
+  const note = `No sandbox works here, so ebuilds are not evaluated and only their md5-cache is used. ${problems.join("; ")}`;
   return { sandbox: "unavailable", notes: [note] };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Shows for `portcache client [URL]` the line that a client machine needs in /etc/portage/mirrors, writes it there, switches it
- * off for machines that leave the LAN, and tests it.
+ * off for machines that leave the LAN, and tests it. With --discover it only lists the servers of the network.
  */
 import { hostname } from "node:os";
 import type { LoadedConfig } from "../config/load.ts";
@@ -8,6 +8,7 @@ import { reasonOf } from "../lib/error-reason.ts";
 import { discoverRepositories } from "../repos/discover.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { type CommandOptions, wrongValue } from "./args.ts";
+import { discover } from "./client-discover.ts";
 import {
   findMirrorsFile,
   findOwnLine,
@@ -139,6 +140,7 @@ export async function client(
   json: boolean,
   output: Output,
 ): Promise<number> {
+  if (options["discover"] === true) return await discover(json, output);
   const url = given === undefined ? undefined : parseUrl(given);
   const root = typeof options["root"] === "string" ? withoutSlashes(options["root"]) : "";
   const file = readFile(root, url);

@@ -135,6 +135,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
       },
       { flags: "--off", description: "comment the line out, for a machine that leaves the LAN", conflicts: ["on"] },
       { flags: "--on", description: "bring the line back" },
+      {
+        flags: "--discover",
+        description: "list the servers that announce themselves in this network; writes nothing",
+        conflicts: ["write", "off", "on", "test"],
+      },
       { flags: "--test", description: "fetch layout.conf and a small file; exit with 1 if that fails" },
       { flags: "--root <DIR>", description: "use the system below this folder, such as a chroot (default: /)" },
     ],

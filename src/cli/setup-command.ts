@@ -5,8 +5,13 @@
 import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
+import { ConfigError } from "../config/config-error.ts";
+import { loadConfig } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import { reasonWithPath } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import { discoverRepositories, GENTOO_URL } from "../repos/discover.ts";
+import type { Announced } from "../setup/avahi.ts";
 import { CONFIG_FILE, type InitSystem, STORE, setupFiles } from "../setup/files.ts";
 import type { FileChange } from "../setup/plan.ts";
 import { commandsToOpen, commandsToStop, install, type Step, uninstall } from "../setup/setup.ts";
@@ -26,6 +31,23 @@ function initSystems(root: string): readonly InitSystem[] {
   const all = ["openrc", "systemd"] as const;
   const found = all.filter((init) => MARKS[init].some((path) => existsSync(`${root}${path}`)));
   return found.length > 0 ? found : all;
+}
+
+/** What Avahi is to announce: nothing where it is not installed. The configuration says where the server listens. */
+function announcedIn(root: string): Announced | undefined {
+  if (!exists(`${root}/etc/avahi/services`)) return undefined;
+  const { port, tls_cert } = serverConfig(`${root}${CONFIG_FILE}`);
+  return { port, isTls: tls_cert !== "" };
+}
+
+function serverConfig(file: string): Config["server"] {
+  try {
+    return loadConfig({ env: {}, defaultFile: file }).config.server;
+  } catch (error) {
+    // setup mends no configuration: check says what is wrong with it.
+    if (error instanceof ConfigError) return loadConfig({ env: {}, defaultFile: "/dev/null" }).config.server;
+    throw error;
+  }
 }
 
 /** The executable to install, because the user of the service may not be able to run it where it is now. */
@@ -124,7 +146,12 @@ export async function setup(options: CommandOptions, version: string, json: bool
     return 0;
   }
   const init = initSystems(root);
-  const files = setupFiles({ init, executable: executableToInstall(root), manual: manualFiles(version) });
+  const files = setupFiles({
+    init,
+    announced: announcedIn(root),
+    executable: executableToInstall(root),
+    manual: manualFiles(version),
+  });
   const steps = await attempt(given, () => install({ root, files, dryRun }));
   output.out(json ? JSON.stringify({ root: given, dry_run: dryRun, steps }) : render(steps, dryRun, output.paint));
   if (!json) output.out(`\n${nextSteps(init, root)}`);

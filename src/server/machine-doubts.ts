@@ -79,7 +79,7 @@ function cloneDoubts(url: string, path: string | undefined): readonly string[] {
   const [program, name] = isRsyncUrl(url) ? (["rsync", "net-misc/rsync"] as const) : (["git", "dev-vcs/git"] as const);
   const shown = maskCredentials(url);
   if (Bun.which(program, { PATH: path ?? "" }) === null)
-    return [`${shown} cannot be cloned: ${program} is not installed (emerge ${name})`];
+    return [`${shown} cannot be cloned: ${program} is not installed (Gentoo: emerge ${name})`];
   if (!url.startsWith("file:")) return [];
   const obstacle = folderObstacle(url);
   return obstacle === undefined ? [] : [`${shown} cannot be cloned: ${obstacle}`];

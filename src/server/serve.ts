@@ -107,7 +107,7 @@ async function findSandbox({ config }: LoadedConfig, log: Logger): Promise<Chose
   if (sandbox)
     log.info("Ebuilds without an md5-cache entry are evaluated in a sandbox: {sandbox}", { sandbox: sandbox.kind });
   else {
-    const problem = tried.map((one) => one.problem).join("; ");
+    const problem = [...new Set(tried.map((one) => one.problem))].join("; ");
     log.warn("Ebuilds without an md5-cache entry are not evaluated: no sandbox works here. {problem}", { problem });
   }
   return chosen;

@@ -4,6 +4,7 @@
 import confd from "../../portcache.confd" with { type: "text" };
 import initd from "../../portcache.initd" with { type: "text" };
 import { formatSample } from "../config/sample.ts";
+import { type Announced, formatAvahiService } from "./avahi.ts";
 import logrotate from "./portcache.logrotate" with { type: "text" };
 import service from "./portcache.service" with { type: "text" };
 
@@ -37,13 +38,15 @@ const SYSTEMD: readonly SetupFile[] = [
 
 export interface FilesOptions {
   readonly init: readonly InitSystem[];
+  /** What Avahi is to announce; undefined if it is not installed. */
+  readonly announced: Announced | undefined;
   /** The executable to install; undefined if it is installed already. */
   readonly executable: string | undefined;
   /** Manual pages and completions, with their paths below share/. */
   readonly manual: readonly { readonly path: string; readonly text: string }[];
 }
 
-export function setupFiles({ init, executable, manual }: FilesOptions): readonly SetupFile[] {
+export function setupFiles({ init, announced, executable, manual }: FilesOptions): readonly SetupFile[] {
   return [
     ...(executable === undefined
       ? []
@@ -52,6 +55,15 @@ export function setupFiles({ init, executable, manual }: FilesOptions): readonly
     { path: CONFIG_FILE, mode: 0o640, group: "portcache", content: { text: formatSample() } },
     ...(init.includes("openrc") ? OPENRC : []),
     ...(init.includes("systemd") ? SYSTEMD : []),
+    ...(announced
+      ? [
+          {
+            path: "/etc/avahi/services/portcache.service",
+            mode: 0o644,
+            content: { text: formatAvahiService(announced) },
+          },
+        ]
+      : []),
     ...manual.map(({ path, text }) => ({ path: `/usr/local/share/${path}`, mode: 0o644, content: { text } })),
   ];
 }

@@ -34,7 +34,9 @@ test("without bubblewrap unshare is used, and the problem names the missing pack
     folders: await install({ ...BASIC, ...UTIL_LINUX }),
   });
   expect(sandbox?.kind).toBe("unshare");
-  expect(tried).toEqual([{ kind: "bubblewrap", problem: "bwrap is not installed (emerge sys-apps/bubblewrap)" }]);
+  expect(tried).toEqual([
+    { kind: "bubblewrap", problem: "bwrap is not installed (Gentoo: emerge sys-apps/bubblewrap)" },
+  ]);
 });
 
 test("the problem of a sandbox that fails has its error message", async () => {
@@ -45,7 +47,7 @@ test("the problem of a sandbox that fails has its error message", async () => {
   expect(tried[0]?.problem).toStartWith(
     "bubblewrap does not work here (bwrap: No permissions to create new namespace): ",
   );
-  expect(tried[1]?.problem).toBe("unshare is not installed (emerge sys-apps/util-linux)");
+  expect(tried[1]?.problem).toBe("unshare is not installed (Gentoo: emerge sys-apps/util-linux)");
 });
 
 // Each script runs bubblewrap with changed arguments.

@@ -44,7 +44,7 @@ type Find = (name: keyof typeof PACKAGES) => Promise<Program>;
 function createFind(folders: string | undefined): Find {
   return async (name) => {
     const program = await findProgram(name, folders);
-    if (!program) throw new Error(`${name} is not installed (emerge ${PACKAGES[name]})`);
+    if (!program) throw new Error(`${name} is not installed (Gentoo: emerge ${PACKAGES[name]})`);
     return program;
   };
 }
@@ -102,7 +102,7 @@ export async function openSandbox(
   const sandbox = createSandbox(await findBackend(kind, isRoot, createFind(folders)), { ...SANDBOX_LIMITS, ...limits });
   const advice = isRoot
     ? ": a container needs the right to mount"
-    : ": user namespaces must be enabled (CONFIG_USER_NS, sysctl user.max_user_namespaces)";
+    : ": user namespaces must be enabled (CONFIG_USER_NS, sysctl user.max_user_namespaces; container engines forbid them)";
   await prove(sandbox, kind === "none" ? "" : advice);
   return sandbox;
 }

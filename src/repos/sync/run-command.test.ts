@@ -63,8 +63,8 @@ test("a missing program is reported with its package", async () => {
   const bare = createCommandRunner({ environment: { PATH: temp.path }, clock, signal: stopping.signal });
   for (const program of ["sh", "nice"])
     expect(Bun.spawnSync(["ln", "-s", Bun.which(program) ?? "", temp.path]).success).toBe(true);
-  expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed (emerge dev-vcs/git)");
-  expect(await failureOf(bare(["rsync", "--version"]))).toBe("rsync is not installed (emerge net-misc/rsync)");
+  expect(await failureOf(bare(["git", "--version"]))).toBe("git is not installed (Gentoo: emerge dev-vcs/git)");
+  expect(await failureOf(bare(["rsync", "--version"]))).toBe("rsync is not installed (Gentoo: emerge net-misc/rsync)");
 });
 
 test("a command that is silent for too long is stopped with its children, and any command after two hours", async () => {

@@ -78,7 +78,7 @@ function complaintOf(errors: string): string {
 function failure(program: string, exit: number, errors: string): CommandError {
   const install = PACKAGES[program];
   if (exit === NOT_FOUND && install !== undefined) {
-    return new CommandError(`${program} is not installed (emerge ${install})`);
+    return new CommandError(`${program} is not installed (Gentoo: emerge ${install})`);
   }
   return new CommandError(complaintOf(errors) || `${program} ended with status ${exit}`);
 }
