@@ -19,11 +19,11 @@ export interface PrefetchDeps {
   readonly upstream: UpstreamClient;
 }
 
-/**
- * Resolves with whether the file was fetched now: false where it is stored, is coming in, or can't be had.
- * @param onArrived called when its bytes are here, which the disk has yet to sync
- */
-export type Prefetch = (entry: DistEntry, onArrived?: () => void) => Promise<boolean>;
+/** `skipped`: it is stored, is coming in, or is known not to be had, so that nobody was asked for it. */
+export type PrefetchOutcome = "fetched" | "failed" | "skipped";
+
+/** @param onArrived called when its bytes are here, which the disk has yet to sync */
+export type Prefetch = (entry: DistEntry, onArrived?: () => void) => Promise<PrefetchOutcome>;
 
 export function createPrefetch(deps: PrefetchDeps): Prefetch {
   const { distfileDownloads, flights, negativeCache, store, wantedBy, upstream } = deps;
@@ -31,13 +31,13 @@ export function createPrefetch(deps: PrefetchDeps): Prefetch {
     const { name } = entry;
     // Only a hash tells that it is the file; and by name the first repository's content counts.
     const [first] = contentsOf(wantedBy(name));
-    if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return false;
+    if (!hasHash(entry) || contentKey(first) !== contentKey(entry)) return "skipped";
     const target = { name, expected: entry, keep: true };
     const key = keyOf(target);
-    if (store.stat(name) || negativeCache.get(key) || flights.join(key)) return false;
+    if (store.stat(name) || negativeCache.get(key) || flights.join(key)) return "skipped";
     const download = distfileDownloads.start(target, upstream);
     void download.arrived.then(onArrived);
     await download.ended;
-    return download.stored;
+    return download.stored ? "fetched" : "failed";
   };
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { DistEntry } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { openLog } from "../lib/log.ts";
+import type { PrefetchOutcome } from "./prefetch.ts";
 import { createReadAhead } from "./read-ahead.ts";
 
 const log = await openLog("error", "text");
@@ -11,7 +12,7 @@ const turn = () => Bun.sleep(1);
 /** Files begun, in order; each goes on until it is released. */
 function createAll(maxDownloads: number, names: readonly string[], spareBytes = 1000) {
   const begun: string[] = [];
-  const ends = new Map<string, (fetched: boolean) => void>();
+  const ends = new Map<string, (outcome: PrefetchOutcome) => void>();
   let lookups = 0;
   const readAhead = createReadAhead({
     maxDownloads,
@@ -22,7 +23,7 @@ function createAll(maxDownloads: number, names: readonly string[], spareBytes = 
     spareBytes: () => spareBytes,
     prefetch({ name }) {
       begun.push(name);
-      const { promise, resolve } = Promise.withResolvers<boolean>();
+      const { promise, resolve } = Promise.withResolvers<PrefetchOutcome>();
       ends.set(name, resolve);
       return promise;
     },
@@ -32,8 +33,8 @@ function createAll(maxDownloads: number, names: readonly string[], spareBytes = 
     readAhead.missed(name as DistfileName, entry(name));
     await turn();
   };
-  const end = async (name: string, fetched = true) => {
-    ends.get(name)?.(fetched);
+  const end = async (name: string, outcome: PrefetchOutcome = "fetched") => {
+    ends.get(name)?.(outcome);
     await turn();
   };
   return { readAhead, begun, missed, end, lookups: () => lookups };
@@ -59,9 +60,21 @@ test("files fetched ahead are counted, and those used", async () => {
   const { readAhead, missed, end } = createAll(3, ["a", "b", "c"]);
   await missed("x");
   for (const name of ["a", "b"]) await end(name);
-  await end("c", false);
+  await end("c", "failed");
   for (const name of ["b", "b", "c", "x"]) readAhead.served(name as DistfileName);
   expect(readAhead.counts).toEqual({ fetched: 2, used: 1 });
+});
+
+test("of an ebuild whose files can't be had only so many are tried, and others are fetched ahead all the same", async () => {
+  const { begun, missed, end } = createAll(
+    1,
+    Array.from({ length: 100 }, (_, i) => `f${i}`),
+  );
+  await missed("x");
+  for (let i = 0; i < 40; i++) await end(`f${i}`, i % 5 === 4 ? "skipped" : "failed");
+  expect(begun.length).toBe(39);
+  await missed("y");
+  expect(begun.length).toBe(40);
 });
 
 test("read-ahead takes no more than the store has room for", async () => {

@@ -30,12 +30,24 @@ export interface ReadAhead {
 }
 
 const MAX_WAITING = 10_000;
+/** An ebuild may list any number of files that nobody has, and each costs its hosts requests. */
+const MAX_FAILED = 32;
 /** How many files may be started and not yet synced to disk, as a multiple of `maxDownloads`. */
 const MAX_UNSTORED_FACTOR = 4;
 
+/** The files that one miss leads to. */
+interface Batch {
+  failed: number;
+}
+
+interface Waiting {
+  readonly entry: DistEntry;
+  readonly batch: Batch;
+}
+
 export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
   const { siblings, spareBytes, prefetch, log } = deps;
-  const waiting = new Map<DistfileName, DistEntry>();
+  const waiting = new Map<DistfileName, Waiting>();
   /** Files fetched ahead that no client has requested since. */
   const unused = new Set<DistfileName>();
   let fetched = 0;
@@ -50,15 +62,27 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     await Bun.sleep(1);
     if (stopped) return;
     let left = spareBytes();
-    for (const { size } of waiting.values()) left -= size;
+    for (const { entry } of waiting.values()) left -= entry.size;
+    const batch = { failed: 0 };
     for (const entry of await siblings(name, content)) {
       left -= entry.size;
       if (left < 0 || waiting.size >= MAX_WAITING) break;
-      waiting.set(entry.name, entry);
+      waiting.set(entry.name, { entry, batch });
     }
   }
 
-  async function prefetchNext(entry: DistEntry): Promise<void> {
+  /** Fetches no more of a batch of which too many files could not be had. */
+  function noteFailure({ entry, batch }: Waiting): void {
+    if (++batch.failed !== MAX_FAILED) return;
+    for (const [name, other] of waiting) if (other.batch === batch) waiting.delete(name);
+    log.info("{failed} files fetched ahead like {file} could not be had: fetching no more of them ahead", {
+      failed: MAX_FAILED,
+      file: entry.name,
+    });
+  }
+
+  async function prefetchNext(next: Waiting): Promise<void> {
+    const { entry } = next;
     let arrived = false;
     const onArrived = () => {
       if (arrived) return;
@@ -68,7 +92,9 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     };
     unstored++;
     try {
-      if (!(await prefetch(entry, onArrived))) return;
+      const outcome = await prefetch(entry, onArrived);
+      if (outcome === "failed") noteFailure(next);
+      if (outcome !== "fetched") return;
       fetched++;
       unused.add(entry.name);
       const [oldest] = unused;
@@ -86,7 +112,7 @@ export function createReadAhead(deps: ReadAheadDeps): ReadAhead {
     while (running < deps.maxDownloads && unstored < MAX_UNSTORED_FACTOR * deps.maxDownloads && !stopped) {
       const [next] = waiting.values();
       if (!next) break;
-      waiting.delete(next.name);
+      waiting.delete(next.entry.name);
       running++;
       void prefetchNext(next);
     }

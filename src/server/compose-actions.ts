@@ -59,7 +59,9 @@ export function composeActions({ config, store, clock, log }: ActionsParts, need
   const { rows, eviction } = storage;
   const { hasher, flights, storedFiles } = downloads;
   const wantedBy = repositories.rows.entriesByName;
-  const verify = createVerify({ store, rows, hasher, wantedBy, prefetch: distfiles.prefetch, clock, log });
+  const prefetch: Parameters<typeof createVerify>[0]["prefetch"] = async (entry) =>
+    (await distfiles.prefetch(entry)) === "fetched";
+  const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
   const created = createActions({
     lookup: createActionLookup(distfiles.exactCache, needs.mirrorFileCache, needs.upstream),
     flights,
