@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { createEbuildFixture } from "../testing/ebuilds.ts";
+import { startProcessorTime } from "../testing/processor-time.ts";
 import { createTestSandbox } from "../testing/sandbox.ts";
 import { createEvaluator, type Evaluation } from "./evaluate.ts";
 import type { Sandbox, SandboxEnd, SandboxJob } from "./sandbox/sandbox.ts";
@@ -254,7 +255,7 @@ test.each([
   ["ends of fields", `${reply("1")}${"\x00".repeat(20_000_000)}`, "is in a package whose report was tampered with"],
 ])("output of nothing but %s costs no more than other output", async (_, output, reason) => {
   using tampered = createEbuildFixture({ sandbox: ended("exit", output) });
-  const startedAt = performance.now();
+  const tookMs = startProcessorTime();
   expect(await tampered.evaluateAll({ "1": GOOD })).toEqual({ "1": failed(reason) });
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(tookMs()).toBeLessThan(500);
 });

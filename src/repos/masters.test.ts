@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { startProcessorTime } from "../testing/processor-time.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createMasters, type MastersDeps } from "./masters.ts";
@@ -94,8 +95,8 @@ test("a list with any number of other names costs those that are looked up nothi
   gentoo.write("profiles/thirdpartymirrors", `${names.join("").slice(0, 250_000)}\nlast https://l\n`);
   const { mirrorUrls } = masters();
   await mirrorUrls(gentoo, "first");
-  const startedAt = performance.now();
+  const tookMs = startProcessorTime();
   for (let i = 0; i < 64; i++) await mirrorUrls(gentoo, `unknown-${i}`);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(tookMs()).toBeLessThan(1_000);
   expect(await mirrorUrls(gentoo, "last")).toEqual({ custom: [], thirdParty: ["https://l"] });
 });

@@ -2,10 +2,12 @@
  * Sends a whole server what others may send at full length and with all characters: none holds up the event loop, and people see
  * little of it, with every character visible.
  */
+
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { visible } from "../lib/text.ts";
 import { readContent } from "../testing/content.ts";
+import { startProcessorTime } from "../testing/processor-time.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
 import { untilStored } from "../testing/stored.ts";
@@ -68,10 +70,9 @@ const get = (name: string, headers: Record<string, string> = {}) =>
 
 /** Returns the milliseconds of processor time that this process, server included, takes for the work. */
 async function processorMs(work: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
+  const tookMs = startProcessorTime();
   await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return tookMs();
 }
 
 test("a Range with thousands of blanks costs no more than any other", async () => {

@@ -2,6 +2,7 @@
  * Feeds every parser of other people's text with texts made of its own words: none throws, and none takes more than linear time. A
  * text is short enough, and the time generous enough, that only quadratic work is too slow.
  */
+
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { namesInUris, parseFetchInput } from "../actions/fetch-input.ts";
@@ -25,6 +26,7 @@ import { parseRepoLayout } from "../repos/formats/repo-layout.ts";
 import { parseReposConf } from "../repos/formats/repos-conf.ts";
 import { parseRestrict, parseSrcUri } from "../repos/formats/src-uri.ts";
 import { atMirror, parseMirrorLists, splitMirrorUri, stackedUrls } from "../repos/formats/third-party-mirrors.ts";
+import { startProcessorTime } from "../testing/processor-time.ts";
 import { contentLength, parseContentRange } from "../upstream/content-range.ts";
 import { retryAfterMs } from "../upstream/host-gate.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
@@ -192,10 +194,9 @@ const MAX_MS = 500;
 
 /** Milliseconds of processor time. */
 function timeOf(work: () => unknown): number {
-  const before = process.cpuUsage();
+  const tookMs = startProcessorTime();
   work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return tookMs();
 }
 
 test.each(Object.entries(PARSERS))("%s: repeated words take linear time", (_name, { parse, words, limit = LENGTH }) => {
