@@ -333,6 +333,42 @@ test.skipIf(!mountable)(
   30_000,
 );
 
+/** A quota on the folder, as btrfs has them: it shows room that was made only after a while. */
+function mountWithQuota(folderName: string, mib: number): string | undefined {
+  const [image, target] = [folder.file(`${folderName}.img`), folder.file(folderName)];
+  mkdirSync(target);
+  const run = (...command: string[]) => Bun.which(command[0]!) !== null && Bun.spawnSync(command).exitCode === 0;
+  if (!run("truncate", "-s", "200M", image) || !run("mkfs.btrfs", "-q", image)) return undefined;
+  if (!mount("-o", "loop", image, target) || !run("btrfs", "quota", "enable", target)) return undefined;
+  const made = run("btrfs", "subvolume", "create", `${target}/store`);
+  return made && run("btrfs", "qgroup", "limit", `${mib}M`, `${target}/store`) ? `${target}/store` : undefined;
+}
+
+test.skipIf(!mountable)(
+  "under a quota on the whole store new files displace old ones, and what is called stored is stored",
+  async () => {
+    const location = mountWithQuota("quota", 17);
+    if (location === undefined) return console.log("Skipped: btrfs, or its quotas, can't be had here");
+    await start(location);
+    for (const name of ["large.zip", "later.zip"]) expect(await get(name)).toEqual(STORED);
+    for (const name of ["large.zip", "later.zip"]) await untilStored(`${server?.url}/distfiles/${name}`);
+    // What was just used stays for a second.
+    await Bun.sleep(1200);
+    let unstored = 0;
+    for (const name of ["small.zip", ...Object.keys(crates)]) {
+      const { cache, right } = await get(name);
+      expect([name, right]).toEqual([name, true]);
+      if (cache === "portcache; fwd=uri-miss") unstored++;
+      else expect([name, await get(name)]).toEqual([name, HIT]);
+    }
+    expect([unstored < 20, await health()]).toEqual([true, "ok\n"]);
+    expect(server?.log()).toContain("The store takes no files: disk quota exceeded");
+    expect(server?.log().match(/Cannot note in the index/g)?.length ?? 0).toBeLessThan(5);
+    expect(server?.log()).not.toMatch(/TypeError|ReferenceError/);
+  },
+  60_000,
+);
+
 test.skipIf(!mountable)(
   "an import onto a disk with few inodes takes what fits, and says that the disk is full",
   async () => {

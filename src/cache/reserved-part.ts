@@ -26,6 +26,8 @@ export interface ReservedPart {
 }
 
 const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+/** Some file systems give room back to a quota only after a while (btrfs, ZFS). */
+const RETRY_MS = [0, 300, 700];
 /** Reserved beside the bytes that did not fit: the disk is shared with others. */
 const SPARE_BYTES = 4 * 1024 * 1024;
 /** Reserved at once for a file whose size is not known. */
@@ -113,7 +115,23 @@ export function openReservedPart(
     }
   }
 
-  /** Writes, and once more after clean-up has made room on a full disk. */
+  /** Writes where clean-up has made room, and again after a while where a quota does not show it at once. */
+  async function writeAgain(bytes: Uint8Array, position: number, into: PartFile): Promise<void> {
+    let refusal: unknown;
+    for (const pauseMs of RETRY_MS) {
+      if (pauseMs > 0) await Bun.sleep(pauseMs);
+      try {
+        await into.write(bytes, position);
+        return;
+      } catch (error) {
+        if (codeOf(error) !== "EDQUOT") throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  }
+
+  /** Writes, and again after clean-up has made room on a full disk. */
   async function write(bytes: Uint8Array, position: number, into: PartFile): Promise<void> {
     try {
       await into.write(bytes, position);
@@ -123,7 +141,7 @@ export function openReservedPart(
       const spare = await reserve({ name, verified, bytes: bytes.length + SPARE_BYTES, sized: verified });
       if (!spare) throw error;
       try {
-        await into.write(bytes, position);
+        await writeAgain(bytes, position, into);
       } finally {
         spare.release();
       }

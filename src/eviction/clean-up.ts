@@ -11,12 +11,14 @@ import { excess, isSameLimit, type LimitState, type Limits, type Usage, type Vic
 import { type CleanUpReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
 import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
+import type { Unforgotten } from "./unforgotten.ts";
 
 export type { CleanUpReport } from "./report.ts";
 
 export interface CleanUpDeps {
   readonly store: Pick<Store, "sweepParts" | "removeUnverifiedParts" | "remove" | "volumeOf">;
-  readonly rows: Pick<FileRows, "page" | "forget" | "flush">;
+  readonly rows: Pick<FileRows, "page" | "flush">;
+  readonly unforgotten: Unforgotten;
   readonly limits: () => Limits;
   /** Globs of names that never go. */
   readonly keep: () => readonly string[];
@@ -65,7 +67,9 @@ export type CleanUpGoal = (usage: Usage) => readonly LimitState[];
 export type CleanUp = (goal: CleanUpGoal, options: CleanOptions) => Promise<CleanUpReport>;
 
 export function createCleanUp(deps: CleanUpDeps): CleanUp {
-  const { store, rows, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
+  const { store, rows, unforgotten, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
+  /** Whether the index takes no notes: that is logged once. */
+  let failing = false;
 
   async function selectNow(
     short: LimitState | undefined,
@@ -74,7 +78,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     signal: AbortSignal | undefined,
   ): Promise<Victims> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
-    const isFree = (name: FileName) => !deps.inUse(name, since) && !taken.has(name);
+    const isFree = (name: FileName) => !deps.inUse(name, since) && !taken.has(name) && !unforgotten.has(name);
     // Of a path its last component is a name, too.
     const isKept = (name: FileName) =>
       globs.some((glob) => glob.match(name) || (isMirrorPath(name) && glob.match(basename(name))));
@@ -85,34 +89,34 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     );
   }
 
+  /** Writes to the index. Where the disk is full that fails, and clean-up goes on: it is there to help against that. */
+  function note(act: () => void): void {
+    try {
+      act();
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn("Cannot note in the index what clean-up does: {error}. It goes on.", { error });
+      failing = true;
+    }
+  }
+
   /** Between the check whether it is in use and the call of remove() there is no await: nobody can come in between. */
-  async function removeNow(
-    { name }: { readonly name: FileName },
-    since: number,
-  ): Promise<"removed" | "in use" | "not forgotten"> {
+  async function removeNow(entry: SelectedFile["entry"], since: number): Promise<"removed" | "in use" | "stays"> {
+    const { name } = entry;
     if (deps.inUse(name, since)) return "in use";
     const gone = store.remove(name);
     const over = gone.catch(() => undefined);
     try {
-      rows.forget(name);
+      note(() => unforgotten.forget(entry));
       await gone;
       return "removed";
     } catch (error) {
-      // A row without a file, or a file without a row: found to be so when it is next asked for, or at the next start.
-      log.warn("Cannot remove {file} and its row: {error}", { file: name, error });
-      return "not forgotten";
+      // A file without a row: found to be so when it is next asked for, or at the next start.
+      log.warn("Cannot remove {file}: {error}", { file: name, error });
+      return "stays";
     } finally {
       await over;
       deps.onRemoved();
-    }
-  }
-
-  /** Where the disk is full that fails, and clean-up goes on: it is there to help against that. */
-  function flush(): void {
-    try {
-      rows.flush();
-    } catch (error) {
-      log.warn("Cannot note which files were used lately before cleaning up: {error}", { error });
     }
   }
 
@@ -123,8 +127,8 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     let simulated = before;
     let parts = store.sweepParts(clock.now() - PART_AGE_MS, dryRun);
     const usage = () => (dryRun ? simulated : reservations.usage());
-    /** Rows that could not be forgotten still count: to go on by such sums would empty the store. */
-    let miscounted = false;
+    /** A file could not be removed, and others probably can't be either. */
+    let stuck = false;
     /** Limits that can't be kept, whatever goes. */
     const hopeless: LimitState[] = [];
     /** What a dry run has selected by now. */
@@ -134,22 +138,28 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     const shortages = () => goal(usage()).filter((one) => one.surplus > 0 && !isHopeless(one));
     const isShortOf = (one: LimitState | undefined) => one && shortages().some((other) => isSameLimit(one, other));
 
-    async function take(selected: SelectedFile, short: LimitState | undefined, since: number): Promise<void> {
-      await yieldToEventLoop(signal);
-      if (miscounted || (selected.reason === "space" && !isShortOf(short))) return;
-      const { entry } = selected;
-      const outcome = dryRun ? "removed" : await removeNow(entry, since);
-      if (outcome === "in use") return tally.skip();
-      miscounted = outcome === "not forgotten";
-      if (dryRun) taken.add(entry.name);
-      simulated = without(simulated, entry);
+    function count(selected: SelectedFile): void {
+      if (dryRun) taken.add(selected.entry.name);
+      simulated = without(simulated, selected.entry);
       const victim = victimOf(selected);
       tally.add(victim);
       onProgress?.(victim);
     }
 
+    async function take(selected: SelectedFile, short: LimitState | undefined, since: number): Promise<void> {
+      await yieldToEventLoop(signal);
+      if (stuck || (selected.reason === "space" && !isShortOf(short))) return;
+      const outcome = dryRun ? "removed" : await removeNow(selected.entry, since);
+      if (outcome === "in use") tally.skip();
+      stuck = outcome === "stays";
+      if (outcome === "removed") count(selected);
+    }
+
     async function pass(): Promise<void> {
-      flush();
+      note(() => {
+        unforgotten.settle();
+        rows.flush();
+      });
       const since = clock.now();
       if (!dryRun && shortages()[0]?.kind === "unverified") parts += store.removeUnverifiedParts();
       const [short] = shortages();
@@ -162,7 +172,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
       for (const victim of victims) await take(victim, short, since);
     }
 
-    for (let passes = 0; passes < MAX_PASSES && !miscounted; passes++) {
+    for (let passes = 0; passes < MAX_PASSES && !stuck; passes++) {
       if (passes > 0 && shortages().length === 0) break;
       const [{ files }, { length }] = [{ ...tally.total }, hopeless];
       await pass();

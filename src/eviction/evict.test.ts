@@ -138,6 +138,26 @@ test("an index that takes no notes, as on a full disk, neither keeps clean-up fr
   ]);
 });
 
+test("while the index takes no notes, as much goes as needs to, once, and is noted later", async () => {
+  for (const [i, name] of ["a", "b", "c", "d", "e"].entries())
+    put(name, 30 * KIB, { usedAt: clock.now() - (10 - i) * DAY });
+  const { eviction } = await evictionOver();
+  index.db.run("PRAGMA query_only = ON");
+  const report = await eviction.clean();
+  expect([report.removed.map(({ name }) => name as string), report.after.usedBytes]).toEqual([["a", "b"], 90 * KIB]);
+  expect((await eviction.clean()).removed).toEqual([]);
+  limits = { ...limits, maxSize: 60 * KIB };
+  expect((await eviction.clean()).removed.map(({ name }) => name as string)).toEqual(["c", "d"]);
+  index.db.run("PRAGMA query_only = OFF");
+  // One of them is fetched again.
+  put("b", 10 * KIB);
+  await eviction.clean();
+  expect([there(), rows.names() as readonly string[]]).toEqual([
+    ["b", "e"],
+    ["b", "e"],
+  ]);
+});
+
 test("files that match `keep` stay, and the report says how much is over the limits then", async () => {
   put("a", 60 * KIB);
   put("b", 60 * KIB);

@@ -25,13 +25,17 @@ import {
   type Usage,
 } from "./policy.ts";
 import { createReservations } from "./reservations.ts";
+import { createUnforgotten } from "./unforgotten.ts";
 
 export type { CleanOptions, CleanUpReport } from "./clean-up.ts";
 
 export interface EvictionDeps
-  extends Omit<CleanUpDeps, "reservations" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"> {
-  readonly store: CleanUpDeps["store"] & Pick<Store, "volumes" | "leftPartBytes">;
-  readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "bytes" | "unverifiedBytes" | "count">;
+  extends Omit<
+    CleanUpDeps,
+    "reservations" | "unforgotten" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"
+  > {
+  readonly store: CleanUpDeps["store"] & Pick<Store, "volumes" | "leftPartBytes" | "stat">;
+  readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "forget" | "bytes" | "unverifiedBytes" | "count">;
   /** The limits as configured. */
   readonly limits: () => Omit<Limits, "maxFiles">;
   readonly orphans: OrphanRows;
@@ -84,7 +88,8 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   const { leftPartBytes, volumes, volumeOf } = store;
-  const reservations = createReservations({ rows, leftPartBytes, volumes, volumeOf, limits });
+  const unforgotten = createUnforgotten(rows, store.stat);
+  const reservations = createReservations({ rows: unforgotten, leftPartBytes, volumes, volumeOf, limits });
   const stopping = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   let makingRoom: Promise<void> | undefined;
@@ -97,7 +102,14 @@ export function createEviction(deps: EvictionDeps): Eviction {
     for (const wake of woken) wake();
   }
 
-  const cleanUp = createCleanUp({ ...deps, limits, reservations, yieldToEventLoop, onRemoved: wakeWaiting });
+  const cleanUp = createCleanUp({
+    ...deps,
+    unforgotten,
+    limits,
+    reservations,
+    yieldToEventLoop,
+    onRemoved: wakeWaiting,
+  });
 
   async function markOrphans(signal?: AbortSignal): Promise<void> {
     if (!deps.repositoriesCurrent()) return;
@@ -211,7 +223,10 @@ export function createEviction(deps: EvictionDeps): Eviction {
     // Bytes are made room of by who writes them.
     if (stopping.signal.aborted || !(code === "EDQUOT" || (code === "ENOSPC" && isOfFile))) return;
     if (code === "EDQUOT") {
-      quota = { ...quota, ...(isOfFile ? { maxFiles: rows.count() } : { maxSize: reservations.writtenBytes() }) };
+      quota = {
+        ...quota,
+        ...(isOfFile ? { maxFiles: unforgotten.count() } : { maxSize: reservations.writtenBytes() }),
+      };
     }
     void (makingRoom ?? Promise.resolve()).then(makeRoom).then(() => {
       quota = NO_QUOTA;
