@@ -9,7 +9,8 @@ const read = (path: string) => readFileSync(`${root}/${path}`, "utf8");
 
 /** Constants that tune something, and bound nothing that others send or cause. */
 const TUNING = new Set([
-  "actions/import-folder.ts AT_ONCE",
+  "actions/import-batch.ts BYTES_AT_ONCE",
+  "actions/import-folder.ts BATCHES_AT_ONCE",
   "actions/import-folder.ts MAX_DEPTH",
   "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",

@@ -5,10 +5,12 @@ import { type Action, ActionError, type ActionOptions, type Actions } from "../a
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Eviction } from "../eviction/evict.ts";
+import type { FileRows } from "../index/files.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { namesOfUris } from "../repos/uri-names.ts";
 import type { Resolver } from "../resolver/resolver.ts";
+import type { Store } from "../store/store.ts";
 import { createClean } from "./clean.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
@@ -20,10 +22,10 @@ import type { Verify } from "./verify-files.ts";
 export interface ActionDeps {
   readonly lookup: FetchDeps["lookup"];
   readonly flights: FetchDeps["flights"];
-  readonly store: ImportDeps["store"];
-  readonly rows: ImportDeps["rows"];
+  readonly store: Store;
+  readonly rows: FileRows;
   readonly storedFiles: ImportDeps["storedFiles"];
-  readonly hasher: ImportDeps["hasher"];
+  readonly importWorkerUrl: string;
   readonly clock: ImportDeps["clock"];
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
   readonly eviction: Pick<Eviction, "clean" | "spareBytes">;
@@ -86,13 +88,13 @@ function fetchDeps(parts: ActionDeps): FetchDeps {
 export function createActions(parts: ActionDeps): CreatedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const { store, rows, storedFiles, hasher, clock, wantedBy, eviction, verify, configuredRepositories } = parts;
+  const { store, rows, storedFiles, clock, wantedBy, eviction, verify, configuredRepositories } = parts;
   const repositoriesReady = () => parts.refreshRepositories(false);
   const importDeps = {
     store,
     rows,
     storedFiles,
-    hasher,
+    workerUrl: parts.importWorkerUrl,
     clock,
     wantedBy,
     spareBytes: eviction.spareBytes,

@@ -1,12 +1,13 @@
 /**
- * Imports the wanted files of a DISTDIR, a few at a time, and counts the others by reason. Reads both a flat folder, as Portage
+ * Imports the wanted files of a DISTDIR, a few hundred at a time, and counts the others by reason. Reads both a flat folder, as Portage
  * keeps it, and the folders of a mirror (GLEP 75, filename-hash). Files imported before are found present, so an interrupted
  * import continues where it was.
  */
 import { lstat } from "node:fs/promises";
-import { parseDistfileName } from "../distfile/name.ts";
+import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { listFolder } from "../lib/list-folder.ts";
-import { type ImportFileDeps, type ImportOutcome, importFile, type SkipReason } from "./import-file.ts";
+import { type Candidate, type ImportBatchDeps, type ImportOutcome, importBatch } from "./import-batch.ts";
+import type { ImportThread, SkipReason } from "./import-thread.ts";
 
 export interface ImportTotals {
   /** Entries of folders read. */
@@ -23,8 +24,10 @@ export interface ImportOptions {
   readonly signal: AbortSignal;
 }
 
-/** Files imported at once: their fsyncs, which dominate for small files, then overlap. */
-const AT_ONCE = 8;
+/** Files that share fsyncs and a transaction, which cost more than copying a small file. */
+const BATCH_FILES = 256;
+/** While the thread copies the files of one batch, the names and rows of another are written. */
+const BATCHES_AT_ONCE = 2;
 /** Examples kept for each reason, to bound the report. */
 const MAX_EXAMPLES = 1000;
 /** Depth of the layouts that mirrors use. */
@@ -54,11 +57,11 @@ async function* descend(folder: string, path: string, name: string, depth: numbe
   else yield { path, name };
 }
 
-async function importEntry(folder: string, { path, name }: Entry, deps: ImportFileDeps): Promise<ImportOutcome> {
+/** Returns why an entry is no distfile, or the distfile that it may be. */
+function candidateOf(folder: string, { path, name }: Entry): Candidate | ImportOutcome {
   if (PORTAGE_FILE.test(name)) return { kind: "skipped", reason: "portage" };
   const parsed = parseDistfileName(name);
-  if (parsed === undefined) return { kind: "skipped", reason: "name" };
-  return await importFile(parsed, `${folder}/${path}`, deps);
+  return parsed === undefined ? { kind: "skipped", reason: "name" } : { name: parsed, path: `${folder}/${path}` };
 }
 
 /** Counts the entries, to give the progress bar an end. */
@@ -71,15 +74,36 @@ export async function countFiles(folder: string, signal: AbortSignal): Promise<n
   return count;
 }
 
+/** Lets nobody work on a name that somebody works on already: a mirror's folders may hold it twice. */
+function createTurns() {
+  const taken = new Map<DistfileName, Promise<void>>();
+  return async (names: readonly DistfileName[], work: () => Promise<void>): Promise<void> => {
+    for (;;) {
+      const others = names.flatMap((name) => taken.get(name) ?? []);
+      if (others.length === 0) break;
+      await Promise.all(others);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const name of names) taken.set(name, promise);
+    await work().finally(() => {
+      for (const name of names) taken.delete(name);
+      resolve();
+    });
+  };
+}
+
 /** @throws {Error} if the folder cannot be read or the store takes no files */
 export async function importFolder(
   folder: string,
-  deps: ImportFileDeps,
+  thread: ImportThread,
+  parts: Omit<ImportBatchDeps, "folders">,
   { onProgress, signal }: ImportOptions,
 ): Promise<ImportTotals> {
   const skipped = new Map<SkipReason, { files: number; examples: string[] }>();
   const totals = { scanned: 0, adopted: 0, adoptedBytes: 0, present: 0, skipped };
-  const files = walk(folder, "", 0)[Symbol.asyncIterator]();
+  const entries = walk(folder, "", 0)[Symbol.asyncIterator]();
+  const inTurn = createTurns();
+  const deps = { ...parts, folders: new Set<string>() };
   let stopped = false;
 
   function record(path: string, outcome: ImportOutcome): void {
@@ -91,19 +115,44 @@ export async function importFolder(
       before.files++;
       if (before.examples.length < MAX_EXAMPLES)
         before.examples.push(detail === undefined ? path : `${path} (${detail})`);
-      return;
+    } else {
+      totals[outcome.kind]++;
+      if (outcome.kind === "adopted") totals.adoptedBytes += outcome.size;
     }
-    totals[outcome.kind]++;
-    if (outcome.kind === "adopted") totals.adoptedBytes += outcome.size;
+    onProgress(totals);
+  }
+
+  /** Takes the next entries, each name once; undefined where there are none. @returns true where there may be more */
+  async function fill(batch: Map<DistfileName, Candidate>, again: Candidate[]): Promise<boolean> {
+    while (batch.size < BATCH_FILES && again.length < BATCH_FILES) {
+      const next = await entries.next();
+      if (next.done || stopped) return false;
+      const candidate = candidateOf(folder, next.value);
+      if ("kind" in candidate) record(next.value.path, candidate);
+      else if (batch.has(candidate.name)) again.push(candidate);
+      else batch.set(candidate.name, candidate);
+    }
+    return true;
+  }
+
+  async function importAll(candidates: readonly Candidate[]): Promise<void> {
+    signal.throwIfAborted();
+    const names = candidates.map(({ name }) => name);
+    await inTurn(names, async () => {
+      const outcomes = await importBatch(candidates, thread, signal, deps);
+      for (const [i, outcome] of outcomes.entries()) {
+        record(candidates[i]?.path.slice(folder.length + 1) ?? "", outcome);
+      }
+    });
   }
 
   async function importNext(): Promise<void> {
-    while (!stopped) {
-      signal.throwIfAborted();
-      const next = await files.next();
-      if (next.done || stopped) return;
-      record(next.value.path, await importEntry(folder, next.value, deps));
-      onProgress(totals);
+    for (let more = true; more && !stopped; ) {
+      const batch = new Map<DistfileName, Candidate>();
+      const again: Candidate[] = [];
+      more = await fill(batch, again);
+      await importAll([...batch.values()]);
+      for (const candidate of again) await importAll([candidate]);
     }
   }
 
@@ -116,8 +165,9 @@ export async function importFolder(
     }
   }
 
-  const outcomes = await Promise.allSettled(Array.from({ length: AT_ONCE }, importOrStop));
-  await files.return?.();
+  const outcomes = await Promise.allSettled(Array.from({ length: BATCHES_AT_ONCE }, importOrStop));
+  await entries.return?.();
+  await thread.copy([], [...deps.folders]);
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed) throw failed.reason;
   return totals;

@@ -5,10 +5,13 @@ import { statSync } from "node:fs";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
-import type { ImportFileDeps } from "./import-file.ts";
+import type { ImportBatchDeps } from "./import-batch.ts";
 import { countFiles, type ImportTotals, importFolder } from "./import-folder.ts";
+import { createImportThread } from "./import-thread.ts";
 
-export interface ImportDeps extends Omit<ImportFileDeps, "reserve"> {
+export interface ImportDeps extends Omit<ImportBatchDeps, "reserve" | "folders"> {
+  /** Script of the importing thread. */
+  readonly workerUrl: string;
   /** Returns the bytes that the store may still take. */
   readonly spareBytes: () => number;
   /** Resolves when the repositories have been read. */
@@ -19,7 +22,7 @@ export interface ImportDeps extends Omit<ImportFileDeps, "reserve"> {
 const SPARE_TTL_MS = 1_000;
 
 /** Counts the bytes being imported against the spare bytes of the store, which are computed now and then. */
-function createReserve(spareBytes: () => number): ImportFileDeps["reserve"] {
+function createReserve(spareBytes: () => number): ImportBatchDeps["reserve"] {
   let askedAt = Number.NEGATIVE_INFINITY;
   let left = 0;
   let reserved = 0;
@@ -70,12 +73,14 @@ export function createImport(deps: ImportDeps): Action<ImportRequest, ImportRepo
     const startedAt = performance.now();
     onProgress(progressOf("reading repositories"));
     await deps.repositoriesReady();
+    const thread = createImportThread(deps.workerUrl);
     try {
       onProgress(progressOf("counting files"));
       const total = await countFiles(folder, signal);
       const reserve = createReserve(deps.spareBytes);
       const totals = await importFolder(
         folder,
+        thread,
         { ...deps, reserve },
         {
           signal,
@@ -94,6 +99,8 @@ export function createImport(deps: ImportDeps): Action<ImportRequest, ImportRepo
     } catch (error) {
       signal.throwIfAborted();
       throw new ActionError(422, `Cannot import ${folder}: ${reasonOf(error)}`);
+    } finally {
+      thread.end();
     }
   };
 }

@@ -21,6 +21,8 @@ export interface ActionsParts {
   /** Values may change. */
   readonly config: Pick<Config, "fetcher">;
   readonly store: Store;
+  /** Script of the importing thread. */
+  readonly importWorkerUrl: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,7 +56,8 @@ function createActionLookup(cache: Cache, mirrorFileCache: MirrorFileCache, upst
       : cache.lookup({ ...request, name, aliases: [], content: undefined }, NO_DEADLINE_MS);
 }
 
-export function composeActions({ config, store, clock, log }: ActionsParts, needs: ActionsNeeds): ComposedActions {
+export function composeActions(parts: ActionsParts, needs: ActionsNeeds): ComposedActions {
+  const { config, store, importWorkerUrl, clock, log } = parts;
   const { repositories, storage, downloads, distfiles } = needs;
   const { rows, eviction } = storage;
   const { hasher, flights, storedFiles } = downloads;
@@ -68,7 +71,7 @@ export function composeActions({ config, store, clock, log }: ActionsParts, need
     store,
     rows,
     storedFiles,
-    hasher,
+    importWorkerUrl,
     clock,
     wantedBy,
     eviction,

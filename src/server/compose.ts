@@ -37,6 +37,7 @@ export interface Parts {
   /** Scripts of the threads. */
   readonly hashWorkerUrl: string;
   readonly scanWorkerUrl: string;
+  readonly importWorkerUrl: string;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Logger;

@@ -75,6 +75,7 @@ export async function withLocalServer<T>(
     },
     hashWorkerUrl: resources.hashWorkerUrl,
     scanWorkerUrl: resources.scanWorkerUrl,
+    importWorkerUrl: resources.importWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

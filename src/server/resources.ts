@@ -10,6 +10,7 @@ export interface Resources {
   /** Scripts of the worker threads. */
   readonly hashWorkerUrl: string;
   readonly scanWorkerUrl: string;
+  readonly importWorkerUrl: string;
   /** The User-Agent sent upstream if `fetcher.user_agent` is empty. */
   readonly userAgent: string;
   /** Environment of the process: git and rsync need some of it. */

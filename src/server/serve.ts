@@ -156,6 +156,7 @@ function open(config: Config, resources: Resources, { sandbox, dashboard }: Long
     dashboard,
     hashWorkerUrl: resources.hashWorkerUrl,
     scanWorkerUrl: resources.scanWorkerUrl,
+    importWorkerUrl: resources.importWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

@@ -32,6 +32,9 @@ const syncAll = promisify(fsync);
 const truncateTo = promisify(ftruncate);
 const setTimes = promisify(futimes);
 
+/** Everybody may read a stored file. */
+export const STORED_MODE = 0o644;
+
 /** After this many bytes they are sent on their way to the disk, so that the fsync at the end finds little to do. */
 const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
@@ -65,8 +68,10 @@ export interface PartFile {
   truncate(length: number): Promise<void>;
   /** Whether the file can get a final name. */
   readonly named: boolean;
-  /** Syncs, sets the mtime (milliseconds) and renames; the folder is the caller's to sync. */
-  moveTo(path: string, modifiedAt: number): Promise<void>;
+  /** Makes the bytes last, and sets mode and mtime (milliseconds). */
+  settle(modifiedAt: number): Promise<void>;
+  /** Renames the file, which is settled; the folder is the caller's to sync. */
+  moveTo(path: string): Promise<void>;
   /** Gives up the name, so that another download can have it; `keep` leaves the bytes for that one to continue. */
   leave(keep: boolean): void;
   /** Closes the file, once nobody reads from it and after leave(). */
@@ -143,12 +148,14 @@ function partFile(path: string | undefined, fd: number): PartFile {
     },
     mark: (front, total) => writeAll(Buffer.from(formatMark(front, total)), total),
     truncate: (length) => truncateTo(fd, length),
-    async moveTo(finalPath, modifiedAt) {
-      if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
+    async settle(modifiedAt) {
       // Whatever the umask: the folder may be exported.
-      await setMode(fd, 0o644);
+      await setMode(fd, STORED_MODE);
       await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
       await syncAll(fd);
+    },
+    async moveTo(finalPath) {
+      if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
       if (lstatSync(path).ino !== fstatSync(fd).ino)
         throw new Error(`Cannot keep ${finalPath}: its part file was replaced`);
       await rename(path, finalPath);

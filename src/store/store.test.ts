@@ -51,8 +51,8 @@ test("a file that somebody else puts in the place of one just stored is not take
   const part = store.openPart(name, resumeAll);
   await part.write(bytes, 0);
   writeFileSync(`${location}/other`, "contenT");
-  const moveTo = async (path: string, modifiedAt: number) => {
-    await part.moveTo(path, modifiedAt);
+  const moveTo = async (path: string) => {
+    await part.moveTo(path);
     renameSync(`${location}/other`, path);
   };
   const file = (await store.commit({ ...part, moveTo }, name, 784903526_000))!;

@@ -15,13 +15,19 @@ import { exists } from "../lib/exists.ts";
 import type { PartFile } from "./part-file.ts";
 import { type LeftBytes, MIRROR_PART, openPartialFolder, type PartialFolder } from "./partial-folder.ts";
 import { openPartialFolders, STORE_FOLDERS, type Volume } from "./partial-folders.ts";
-import { describe, lookProblem, type StoredFile, settleFolders, statFile } from "./stored-file.ts";
+import { createFolderSyncs, describe, lookProblem, type StoredFile, statFile } from "./stored-file.ts";
 
 export type { StoredFile } from "./stored-file.ts";
 
 export interface NamedFile {
   readonly name: FileName;
   readonly file: StoredFile;
+}
+
+export interface PlacedFile {
+  readonly file: StoredFile;
+  /** To be synced for the name to last. */
+  readonly folders: readonly string[];
 }
 
 export interface Store {
@@ -44,6 +50,8 @@ export interface Store {
    * @throws {Error} where the disk does not take it; the part file is still open then
    */
   commit(part: PartFile, name: FileName, modifiedAt: number): Promise<StoredFile | undefined>;
+  /** Does the rest of a commit for a part that is settled; the folders are the caller's to sync. */
+  place(part: PartFile, name: FileName): Promise<PlacedFile | undefined>;
   /** From the call on there is no such file here, whenever its name is gone from the disk; who has it open reads on. */
   remove(name: FileName): Promise<void>;
   /** Yields all files that are where they belong; `onStray` gets the paths of others, which are left alone. */
@@ -167,6 +175,7 @@ export function openStore(location: string): Store {
   announceLayout(`${location}/distfiles/layout.conf`);
   /** By path: files that are being unlinked, beside the event loop as a busy disk takes its time for that. */
   const leaving = new Map<string, Promise<void>>();
+  const syncFolderSoon = createFolderSyncs();
 
   const pathOf = (name: FileName) => `${location}/${pathBelow(name)}`;
 
@@ -177,13 +186,13 @@ export function openStore(location: string): Store {
   }
 
   /** Renames the part; returns whether its folder is new. */
-  async function moveInto(part: PartFile, path: string, modifiedAt: number): Promise<boolean> {
+  async function moveInto(part: PartFile, path: string): Promise<boolean> {
     const folder = dirname(path);
     for (let tries = 1; ; tries++) {
       const isNew = !existsSync(folder);
       if (isNew) await mkdir(folder, { recursive: true });
       try {
-        await part.moveTo(path, modifiedAt);
+        await part.moveTo(path);
         return isNew;
       } catch (error) {
         if (tries === FOLDER_TRIES || existsSync(folder)) throw error;
@@ -192,18 +201,14 @@ export function openStore(location: string): Store {
   }
 
   /** Copies the part into a folder from which a rename reaches its final place. */
-  async function moveCopyFrom(
-    folder: PartialFolder,
-    part: PartFile,
-    path: string,
-    modifiedAt: number,
-  ): Promise<StoredFile> {
+  async function moveCopyFrom(folder: PartialFolder, part: PartFile, path: string): Promise<PlacedFile> {
     const copy = folder.open(`copy-${crypto.randomUUID()}`, () => false);
     try {
       await copyFile(`/proc/self/fd/${part.fd}`, `/proc/self/fd/${copy.fd}`);
-      const isNew = await moveInto(copy, path, modifiedAt);
+      await copy.settle(fstatSync(part.fd).mtimeMs);
+      const isNew = await moveInto(copy, path);
       part.leave(false);
-      return settle(copy, path, isNew);
+      return describeMoved(copy, path, isNew);
     } finally {
       copy.leave(false);
       await copy.close();
@@ -211,10 +216,10 @@ export function openStore(location: string): Store {
   }
 
   /** Copies the part to the file system of its final place, where no rename leads from its own. */
-  async function moveCopy(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
+  async function moveCopy(part: PartFile, name: FileName, path: string): Promise<PlacedFile> {
     try {
       // Something was mounted over the whole folder since the start.
-      return await moveCopyFrom(partialFolders.renew(name), part, path, modifiedAt);
+      return await moveCopyFrom(partialFolders.renew(name), part, path);
     } catch (error) {
       if (codeOf(error) !== "EXDEV") throw error;
     }
@@ -223,27 +228,39 @@ export function openStore(location: string): Store {
     try {
       const folder = openPartialFolder(beside);
       folder.sweep(Date.now() - DAY_MS);
-      return await moveCopyFrom(folder, part, path, modifiedAt);
+      return await moveCopyFrom(folder, part, path);
     } finally {
       removeIfEmpty(beside);
     }
   }
 
-  function settle(part: PartFile, path: string, isNew: boolean): StoredFile {
+  function describeMoved(part: PartFile, path: string, isNew: boolean): PlacedFile {
     const folder = dirname(path);
-    // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
-    // it is asked for next: no client has to wait for that.
-    settleFolders(isNew ? [folder, dirname(folder)] : [folder]);
-    // The file at the path may be somebody else's by now.
-    return describe(path, fstatSync(part.fd, { bigint: true }));
+    return {
+      // The file at the path may be somebody else's by now.
+      file: describe(path, fstatSync(part.fd, { bigint: true })),
+      folders: isNew ? [folder, dirname(folder)] : [folder],
+    };
   }
 
-  async function move(part: PartFile, name: FileName, path: string, modifiedAt: number): Promise<StoredFile> {
+  async function move(part: PartFile, name: FileName, path: string): Promise<PlacedFile> {
     try {
-      return settle(part, path, await moveInto(part, path, modifiedAt));
+      return describeMoved(part, path, await moveInto(part, path));
     } catch (error) {
       if (codeOf(error) !== "EXDEV") throw error;
-      return await moveCopy(part, name, path, modifiedAt);
+      return await moveCopy(part, name, path);
+    }
+  }
+
+  async function place(part: PartFile, name: FileName): Promise<PlacedFile | undefined> {
+    const path = pathOf(name);
+    await leaving.get(path)?.catch(() => undefined);
+    try {
+      if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+      return await move(part, name, path);
+    } catch (error) {
+      if (IN_THE_WAY.has(codeOf(error))) return undefined;
+      throw error;
     }
   }
 
@@ -257,16 +274,14 @@ export function openStore(location: string): Store {
     openPart: (name, resume, verified) => partialFolders.of(name).open(partName(name), resume, verified),
     openNamelessPart: () => partialFolders.distfiles().openNameless(),
     async commit(part, name, modifiedAt) {
-      const path = pathOf(name);
-      await leaving.get(path)?.catch(() => undefined);
-      try {
-        if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
-        return await move(part, name, path, modifiedAt);
-      } catch (error) {
-        if (IN_THE_WAY.has(codeOf(error))) return undefined;
-        throw error;
-      }
+      await part.settle(modifiedAt);
+      const placed = await place(part, name);
+      // The bytes are on disk. A power cut that takes the name back leaves the whole part file, which is found right when
+      // it is asked for next: no client has to wait for that.
+      for (const folder of placed?.folders ?? []) syncFolderSoon(folder);
+      return placed?.file;
     },
+    place,
     remove(name) {
       const path = pathOf(name);
       const gone = leaving.get(path) ?? unlink(path).finally(() => leaving.delete(path));

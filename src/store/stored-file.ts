@@ -54,7 +54,27 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Syncs folders. Where that fails nothing can be done: a name that is not on the disk by then is missed after a power cut. */
-export function settleFolders(paths: readonly string[]): void {
-  for (const path of paths) syncFolder(path).catch(() => undefined);
+/**
+ * Returns a function that syncs a folder soon. Names that come into one folder while another is synced share one fsync. Where that
+ * fails nothing can be done: a name that is not on the disk by then is missed after a power cut.
+ */
+export function createFolderSyncs(): (path: string) => void {
+  const due = new Set<string>();
+  let syncing = false;
+
+  async function sync(): Promise<void> {
+    for (const path of due) {
+      // What is renamed into it from now on takes another fsync.
+      due.delete(path);
+      await syncFolder(path).catch(() => undefined);
+    }
+    syncing = false;
+  }
+
+  return (path) => {
+    due.add(path);
+    if (syncing) return;
+    syncing = true;
+    void sync();
+  };
 }
