@@ -1,7 +1,7 @@
 /**
  * Decides whether the limit on all downloads together holds at a time (pure).
  */
-import { isWithin } from "../lib/day-hours.ts";
+import { includesTime } from "../lib/day-hours.ts";
 import type { Config } from "./schema.ts";
 
 /** Returns the limit in bytes a second; undefined where none holds at that time. */
@@ -10,6 +10,6 @@ export function maxRateAt(
   at: Date,
 ): number | undefined {
   const { max_rate, max_rate_hours } = fetcher;
-  if (max_rate === 0 || (max_rate_hours && !isWithin(max_rate_hours, at))) return undefined;
+  if (max_rate === 0 || (max_rate_hours && !includesTime(max_rate_hours, at))) return undefined;
   return max_rate;
 }

@@ -151,8 +151,10 @@ function dropped(name: FileName): UnavailableError {
 
 /** Returns the end of a download whose Manifest said something else by the time it was complete. */
 function superseded(name: FileName): UnavailableError {
-  const detail = "has it as another Manifest wanted it: it has changed meanwhile, try again";
-  return new UnavailableError(`${name} is another file by now`, [{ source: "this server", kind: "failed", detail }]);
+  const detail = "its Manifest has changed while it came in; try again";
+  return new UnavailableError(`The Manifest of ${name} has changed`, [
+    { source: "this server", kind: "failed", detail },
+  ]);
 }
 
 /** Returns the end of a download that was slow while others waited. */

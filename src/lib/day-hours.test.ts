@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatDayHours, isWithin, parseDayHours } from "./day-hours.ts";
+import { formatDayHours, includesTime, parseDayHours } from "./day-hours.ts";
 
 const within = (text: string, hours: number, minutes: number) => {
   const parsed = parseDayHours(text);
-  return parsed && isWithin(parsed, new Date(2026, 0, 1, hours, minutes));
+  return parsed && includesTime(parsed, new Date(2026, 0, 1, hours, minutes));
 };
 
 test("hours of a day begin with their first minute, and end before their last", () => {
@@ -47,7 +47,7 @@ test("each minute of the day is either within some hours or within those between
     fc.property(minute, minute, minute, (start, end, at) => {
       fc.pre(start !== end);
       const time = new Date(2026, 0, 1, 0, at);
-      expect(isWithin({ start, end }, time)).toBe(!isWithin({ start: end, end: start }, time));
+      expect(includesTime({ start, end }, time)).toBe(!includesTime({ start: end, end: start }, time));
       expect(parseDayHours(formatDayHours({ start, end }))).toEqual({ start, end });
     }),
   );

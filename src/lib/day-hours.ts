@@ -27,7 +27,7 @@ export function parseDayHours(text: string): DayHours | undefined {
 }
 
 /** Returns whether the time of day, on the clock of this machine, is within. */
-export function isWithin({ start, end }: DayHours, at: Date): boolean {
+export function includesTime({ start, end }: DayHours, at: Date): boolean {
   const minute = 60 * at.getHours() + at.getMinutes();
   return start < end ? start <= minute && minute < end : start <= minute || minute < end;
 }

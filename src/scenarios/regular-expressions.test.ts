@@ -267,6 +267,13 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   ],
   "src/resolver/package-files.ts": [[/-r\d+$/, "", "-r1", "!"]],
   "src/resolver/restrict.ts": [[/^mirror:\/\//i, "", "mirror", ""]],
+  "src/setup/avahi.ts": [
+    [/(\\\d{3}|\\.)/, "", "\\03", ""],
+    [/^\\\d/, "\\", "0", ""],
+    [/^\\/, "\\", "\\", ""],
+    [/^[\w.-]{1,255}$/, "", "a", "!"],
+    [/^\d{1,5}$/, "", "1", "!"],
+  ],
   "src/store/lock.ts": [[/ WRITE +([1-9]\d*) /, "", " WRITE 1", "!"]],
   "src/store/part-file.ts": [[/^portcache part: (\d{15}) of (\d{15})\n$/, "portcache part: ", "0", ""]],
   "src/upstream/address-policy.ts": [[/^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/, "::", "ffff:", ""]],

@@ -35,3 +35,9 @@ test.each([
 ])("%s is left out", (_case, line) => {
   expect(parseAvahiBrowse(line)).toEqual([]);
 });
+
+test("control characters of a name are shown, not sent to the terminal", () => {
+  const line = "=;eth0;IPv4;a\\027[2Jb;_portcache._tcp;local;box.local;1.2.3.4\u001b;8000;";
+  const [found] = parseAvahiBrowse(line);
+  expect([found?.name, found?.address]).toEqual(["a\\x1b[2Jb", "1.2.3.4\\x1b"]);
+});

@@ -3,6 +3,8 @@
  * finds (pure).
  */
 
+import { shown } from "../lib/text.ts";
+
 /** RFC 6335 5.1: at most 15 characters. */
 export const SERVICE_TYPE = "_portcache._tcp";
 
@@ -57,7 +59,7 @@ export function parseAvahiBrowse(output: string): readonly DiscoveredServer[] {
       if (event !== "=" || family !== protocol || !/^[\w.-]{1,255}$/.test(host) || !/^\d{1,5}$/.test(port)) continue;
       const scheme = txt.join(";").includes('"scheme=https"') ? "https" : "http";
       const url = `${scheme}://${host}:${port}`;
-      if (!servers.has(url)) servers.set(url, { name: unescaped(name), url, address });
+      if (!servers.has(url)) servers.set(url, { name: shown(unescaped(name)), url, address: shown(address) });
     }
   }
   return [...servers.values()];
