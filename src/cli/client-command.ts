@@ -14,6 +14,7 @@ import {
   findOwnLine,
   hasMirror,
   type MirrorsFile,
+  remove,
   switchOff,
   switchOn,
   switchTo,
@@ -69,10 +70,13 @@ function readFile(root: string, url: string | undefined): MirrorsFile {
 /** The text of the file after the change that the options ask for. @throws {Error} when there is no line to change */
 function editText({ path, text }: MirrorsFile, url: string, given: boolean, options: CommandOptions): string {
   if (options["write"] === true) return switchTo(text, url);
-  if (options["off"] !== true && options["on"] !== true) return text;
-  const after = options["off"] === true ? switchOff(text, given ? url : undefined) : switchOn(text);
+  const known = given ? url : undefined;
+  let after: string | undefined = text;
+  if (options["off"] === true) after = switchOff(text, known);
+  else if (options["on"] === true) after = switchOn(text);
+  else if (options["remove"] === true) after = remove(text, known);
   if (after === undefined) {
-    const hint = options["off"] === true ? "if you wrote one yourself, give its URL" : "--write adds it";
+    const hint = options["on"] === true ? "--write adds it" : "if you wrote one yourself, give its URL";
     throw new Error(`${path} has no line of portcache: ${hint}`);
   }
   return after;
@@ -119,7 +123,7 @@ function render(report: ClientReport, edited: boolean, paint: Output["paint"]): 
   const { file, line, changed, state, test } = report;
   const lines: string[] = [];
   if (edited) {
-    const now = paint("bold", state === "on" ? line : `#${line}`);
+    const now = state === "absent" ? "no line of portcache" : paint("bold", state === "on" ? line : `#${line}`);
     lines.push(changed ? `${file} now has: ${now}` : `${file} already has: ${now}`);
   } else if (!test) lines.push(instructions(report, paint));
   for (const { what, ok, detail } of test ?? []) {
@@ -158,7 +162,7 @@ export async function client(
     changed,
     test: options["test"] === true ? await testClient(target, repositories) : null,
   };
-  const edited = ["write", "off", "on"].some((flag) => options[flag] === true);
+  const edited = ["write", "off", "on", "remove"].some((flag) => options[flag] === true);
   output.out(json ? JSON.stringify(report, null, 2) : render(report, edited, output.paint));
   return report.test?.at(-1)?.ok === false ? EXIT_FAILED : 0;
 }

@@ -117,6 +117,21 @@ export function switchOn(text: string): string | undefined {
   return findOwnLine(text) ? replaceOwn(text, ({ url }) => ({ url, on: true })) : undefined;
 }
 
+/**
+ * The text without the line; undefined if there is none.
+ * @param url as for switchOff()
+ */
+export function remove(text: string, url: string | undefined): string | undefined {
+  if (!findOwnLine(text)) {
+    const off = switchOff(text, url);
+    return off === undefined ? undefined : remove(off, undefined);
+  }
+  return text
+    .split("\n")
+    .filter((line) => parse(line) === undefined)
+    .join("\n");
+}
+
 export interface MirrorsFile {
   /** The file that has the line, or is to get it. */
   readonly path: string;

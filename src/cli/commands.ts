@@ -131,14 +131,19 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
       {
         flags: "--write",
         description: "write the line; the rest of the file stays as it is",
-        conflicts: ["off", "on"],
+        conflicts: ["off", "on", "remove"],
       },
-      { flags: "--off", description: "comment the line out, for a machine that leaves the LAN", conflicts: ["on"] },
-      { flags: "--on", description: "bring the line back" },
+      {
+        flags: "--off",
+        description: "comment the line out, for a machine that leaves the LAN",
+        conflicts: ["on", "remove"],
+      },
+      { flags: "--on", description: "bring the line back", conflicts: ["remove"] },
+      { flags: "--remove", description: "remove the line" },
       {
         flags: "--discover",
         description: "list the servers that announce themselves in this network; writes nothing",
-        conflicts: ["write", "off", "on", "test"],
+        conflicts: ["write", "off", "on", "remove", "test"],
       },
       { flags: "--test", description: "fetch layout.conf and a small file; exit with 1 if that fails" },
       { flags: "--root <DIR>", description: "use the system below this folder, such as a chroot (default: /)" },

@@ -19,6 +19,7 @@ import { type GuardSettings, refuseAction } from "./api/guard.ts";
 import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
+import { clientScript } from "./client-script.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
 import { isRead, methodsOf } from "./methods.ts";
@@ -162,6 +163,10 @@ export function createApp(deps: AppDeps) {
       }),
     )
     .use(createApi({ ...deps, inTurn }, refuseClient))
+    .get("/client.sh", ({ request, server }) => {
+      const refusal = refuseClient(request, server);
+      return refusal === undefined ? clientScript(request) : text(403, refusal);
+    })
     .get("/metrics", async ({ request, server }) => {
       const refusal = refuseClient(request, server);
       if (refusal !== undefined) return text(403, refusal);

@@ -14,6 +14,11 @@ declare module "*.service" {
   // biome-ignore lint/style/noDefaultExport: this is how bun gives it
   export default text;
 }
+declare module "*.sh" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: this is how bun gives it
+  export default text;
+}
 declare module "*.logrotate" {
   const text: string;
   // biome-ignore lint/style/noDefaultExport: this is how bun gives it
