@@ -139,3 +139,17 @@ test.skipIf(!isAllowed)(
   },
   60_000,
 );
+
+test.skipIf(!isAllowed)("folders of the store that another user made are a problem, and so is a lock of theirs", () => {
+  const store = folder.file("home/others-store");
+  mkdirSync(`${store}/distfiles/aa`, { recursive: true });
+  mkdirSync(`${store}/distfiles/bb`);
+  Bun.spawnSync(["chown", `${USER}:${USER}`, store, `${store}/distfiles`]);
+  const check = () => run("check", ...settings, "--location", store, "--repo", folder.file("repository"));
+  const closed = `Files cannot be stored in ${store}/distfiles/aa: permission denied (and 1 other folder of the store)`;
+  expect([check().exit, check().text]).toEqual([1, expect.stringContaining(closed)]);
+  writeFileSync(`${store}/portcache.lock`, "", { mode: 0o600 });
+  const lock = `Cannot use ${store}/portcache.lock: permission denied`;
+  for (const { exit, text } of [check(), run("serve", ...settings, "--location", store)])
+    expect([exit, text]).toEqual([1, expect.stringContaining(lock)]);
+});

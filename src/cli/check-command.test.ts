@@ -226,6 +226,28 @@ test("check notes a disk with less space than storage.min_free", async () => {
   expect((await run({ "storage.min_free": "0" })).report.notes).toEqual([]);
 });
 
+test("files and folders of the store that cannot be used are problems, and a lock keeps the server from starting", async () => {
+  const location = `${folder}/odd-store`;
+  const reportOf = async () => (await run({ "storage.location": location, "server.port": "0" })).report;
+  for (const name of ["portcache.lock", "index.sqlite", "trees.sqlite", "distfiles/layout.conf"]) {
+    const path = `${location}/${name}`;
+    for (const [put, reason] of [
+      [() => mkdirSync(path), "it is not a file"],
+      [() => symlinkSync(name.replace(/.*\//, ""), path), "too many levels of symbolic links"],
+      [() => symlinkSync("/nowhere", path), `${path} is a link to /nowhere, which is not there`],
+    ] as const) {
+      mkdirSync(`${location}/distfiles`, { recursive: true });
+      put();
+      const { problems, obstacle } = await reportOf();
+      expect([problems, obstacle]).toEqual([
+        [`--set: storage.location: Cannot use ${path}: ${reason}`],
+        name === "portcache.lock" ? `Cannot use ${path}: ${reason}` : null,
+      ]);
+      rmSync(location, { recursive: true });
+    }
+  }
+});
+
 test("what the search for sources reads and cannot is a problem", async () => {
   const other = `${folder}/unreadable`;
   for (const path of ["app-misc/a", "eclass", "profiles", "metadata"])

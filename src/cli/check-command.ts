@@ -2,9 +2,10 @@
  * Shows for `portcache check` the settings in force and where each comes from, and what keeps the server from running well.
  * Changes nothing.
  */
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DEFAULT_FILE, type LoadedConfig, type Origin } from "../config/load.ts";
+import { writeObstacle } from "../config/location.ts";
 import { allSettings, pathOf, type Setting } from "../config/schema.ts";
 import { formatMib, formatSize } from "../config/units.ts";
 import { minFreeInodes } from "../eviction/policy.ts";
@@ -16,7 +17,14 @@ import { noRepositoryReason, REPOS_HINT, type Repository } from "../repos/discov
 import { chooseSandbox } from "../repos/sandbox/choose.ts";
 import { discoverConfigured } from "../server/compose-repos.ts";
 import { machineDoubts } from "../server/machine-doubts.ts";
-import { fileProblem, listenProblems, startObstacle, storeObstacle, tlsFileProblems } from "../server/preflight.ts";
+import {
+  fileProblem,
+  listenProblems,
+  ownFileProblems,
+  startObstacle,
+  storeObstacle,
+  tlsFileProblems,
+} from "../server/preflight.ts";
 import { storeHolder } from "../store/lock.ts";
 import { indexVolume, storeVolumes, type Volume } from "../store/partial-folders.ts";
 import { alignColumns, type Output } from "./output.ts";
@@ -164,8 +172,24 @@ function inspectStore(loaded: LoadedConfig): Findings & { readonly writable: boo
   return {
     writable: true,
     notes: [...sizeNotes(loaded, disks), ...volumes.flatMap(({ notes }) => notes), ...indexNotes(folder)],
-    problems: volumes.flatMap(({ problems }) => problems),
+    problems: [
+      ...volumes.flatMap(({ problems }) => problems),
+      ...[...ownFileProblems(location), ...closedFolders(`${location}/distfiles`)].map(
+        (problem) => `${name}: ${problem}`,
+      ),
+    ],
   };
+}
+
+/** Says that some of the folders below this one cannot be written, as after a copy by root. */
+function closedFolders(folder: string): readonly string[] {
+  if (!exists(folder)) return [];
+  const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const names = entries.map(({ name }) => name).toSorted();
+  const [first, ...more] = names.flatMap((name) => writeObstacle(`${folder}/${name}`) ?? []);
+  if (first === undefined) return [];
+  const others = more.length === 0 ? "" : ` (and ${plural(more.length, "other folder")} of the store)`;
+  return [`Files cannot be stored in ${first}${others}`];
 }
 
 const MIN_INDEX_BYTES = 4 * 1024 * 1024;

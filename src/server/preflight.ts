@@ -74,6 +74,26 @@ export function storeObstacle(location: string): string | undefined {
   }
 }
 
+/** Returns why this file of the store cannot be opened for writing, where something is at its path; a sentence. */
+function ownFileProblem(path: string): string[] {
+  try {
+    if (!exists(path)) return [];
+    if (!statSync(path).isFile()) return [`Cannot use ${path}: it is not a file`];
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return [];
+  } catch (error) {
+    return [`Cannot use ${path}: ${reasonOf(error)}`];
+  }
+}
+
+/** Files without which the server starts, but takes no notes, or is no mirror for others. */
+const OTHER_FILES = ["index.sqlite", "trees.sqlite", "distfiles/layout.conf"];
+
+/** Returns why files of the store cannot be used, one sentence each; the lock's first, without which no server starts. */
+export function ownFileProblems(location: string): readonly string[] {
+  return ["portcache.lock", ...OTHER_FILES].flatMap((name) => ownFileProblem(`${location}/${name}`));
+}
+
 /** Returns the first obstacle in one sentence; undefined if the server can start. */
 export function startObstacle(named: NamedConfig): string | undefined {
   const { location } = named.config.storage;
@@ -84,6 +104,7 @@ export function startObstacle(named: NamedConfig): string | undefined {
     ...(obstacle === undefined
       ? []
       : [`Cannot write the store ${location} (${obstacle}; set storage.location to use another)`]),
+    ...ownFileProblem(`${location}/portcache.lock`),
     ...tlsFileProblems(named),
   ];
   return [...problems, ...listenProblems(named)][0];

@@ -11,6 +11,7 @@ import { openIndexOrNone } from "../index/open.ts";
 import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { reasonOf, reasonWithPath } from "../lib/error-reason.ts";
+import { exists } from "../lib/exists.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
 import { StoreLockedError } from "../store/lock.ts";
@@ -84,7 +85,7 @@ function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
 /** @throws {StartError} naming what to change */
 function checkStore(location: string): void {
   try {
-    mkdirSync(location, { recursive: true });
+    if (!exists(location)) mkdirSync(location, { recursive: true });
     accessSync(location, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StartError(

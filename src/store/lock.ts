@@ -4,7 +4,8 @@
  * read it could lock it.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { readFileSync, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { reasonOf } from "../lib/error-reason.ts";
 import { makeOwnerOnly } from "../lib/owner-only.ts";
 
 const SQLITE_BUSY = 5;
@@ -97,14 +98,25 @@ function note(database: Database, holder: string): void {
   }
 }
 
+/** @throws {Error} naming the file */
+function openLock(path: string): Database {
+  try {
+    makeOwnerOnly(path);
+    // It says why, which SQLite does not. Opening the file would: but closing it drops the locks of this process.
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return new Database(path, { readwrite: true });
+  } catch (error) {
+    throw new Error(`Cannot use ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
 /**
  * @param holder what a second server reports, such as "portcache serve, process 4711"
  * @throws {StoreLockedError} when another process holds it
  */
 export function lockStore(location: string, holder: string): StoreLock {
   const path = `${location}/portcache.lock`;
-  makeOwnerOnly(path);
-  const database = new Database(path, { readwrite: true });
+  const database = openLock(path);
   try {
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("BEGIN IMMEDIATE");
