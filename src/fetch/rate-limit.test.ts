@@ -96,8 +96,8 @@ test("files that clients wait for go before those that are fetched ahead, which 
   expect(before).toBeGreaterThan(1.9 * MIB);
   const awaited = startTransfer(limit, clock, 4 * MIB);
   await clock.advance(3_900);
-  expect(sumOf(ahead) - before).toBeLessThan(MAX_PIECE);
-  expect(awaited.bytes).toBeGreaterThan(3.6 * MIB);
+  expect(sumOf(ahead) - before).toBeLessThan(0.1 * awaited.bytes);
+  expect(awaited.bytes).toBeGreaterThan(3.4 * MIB);
   await clock.advance(2_000);
   expect(awaited.endedAt).toBeDefined();
   expect(sumOf(ahead) - before).toBeGreaterThan(1.5 * MIB);
@@ -173,4 +173,30 @@ test("whatever comes and goes, the limit holds in any time, nothing of it is los
     }),
     { numRuns: 60 },
   );
+});
+
+test("without a limit, a file fetched ahead waits while the line is full of others, a begun one no longer than its source does", async () => {
+  const clock = createFakeClock();
+  const limit = createRateLimit(() => undefined, clock);
+  const awaited = limit.enter(() => true);
+  const begun = limit.enter(() => false);
+  for (let ms = 0; ms < 10_000; ms += 100) {
+    awaited.received(10 * KIB);
+    begun.received(4 * KIB);
+    await clock.advance(100);
+  }
+  const ahead = startTransfer(limit, clock, 10 * MIB, { awaited: false });
+  const startedAt = clock.now();
+  let turnAfterMs: number | undefined;
+  void begun.turn(never)?.then(() => {
+    turnAfterMs = clock.now() - startedAt;
+  });
+  for (let ms = 0; ms < 40_000; ms += 100) {
+    awaited.received(10 * KIB);
+    await clock.advance(100);
+  }
+  expect([ahead.bytes, turnAfterMs]).toEqual([0, 30_000]);
+  awaited.leave();
+  await clock.advance(300);
+  expect(ahead.bytes).toBe(10 * MIB);
 });

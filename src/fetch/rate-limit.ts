@@ -1,10 +1,12 @@
 /**
- * Limits how many bytes all downloads together receive in a second. They take turns, a piece each: a file that clients wait for goes
- * before one that is fetched ahead, and among those the one that has had least, not counting its first bytes, so that a small file
- * passes large ones. A piece is charged before it comes, and settled once its size is known.
+ * Shares the line among downloads: limits how many bytes all together receive in a second, and has files that are fetched ahead wait
+ * while a full line is needed for others (line-load.ts). Downloads take turns, a piece each: a file that clients wait for goes before
+ * one that is fetched ahead, and among those the one that has had least, not counting its first bytes, so that a small file passes
+ * large ones. A piece is charged before it comes, and settled once its size is known.
  */
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createLineLoad } from "./line-load.ts";
 
 /** One download's share of the rate. */
 export interface RateShare {
@@ -36,7 +38,9 @@ const BURST_MS = 200;
 const HEAD_START_BYTES = 256 * 1024;
 /** One of so many turns goes to the large file that has waited longest, however many small ones come. */
 const LONG_WAITER_EVERY = 4;
-/** How soon a new rate is heeded by those that wait. */
+/** A source closes a connection from which nothing is taken for a minute: so often each gets a turn, needed for others or not. */
+const LONGEST_PAUSE_MS = 30_000;
+/** How soon a new rate is heeded by those that wait, and a line that is free again. */
 const LOOK_EVERY_MS = 200;
 
 interface Share {
@@ -53,12 +57,16 @@ interface Share {
 interface Turn {
   readonly share: Share;
   readonly leftBytes: number;
+  readonly since: number;
+  /** All of its bytes where nothing of it has come. */
+  readonly newBytes: number;
   readonly begin: () => void;
 }
 
 /** @param bytesPerSecond returns the limit that holds now; undefined for none */
 export function createRateLimit(bytesPerSecond: () => number | undefined, clock: Clock): RateLimit {
   const waiting = new Set<Turn>();
+  const line = createLineLoad(clock);
   /** Bytes that may be read now; what was read too much where negative. */
   let balance = 0;
   let countedAt = clock.now();
@@ -77,13 +85,22 @@ export function createRateLimit(bytesPerSecond: () => number | undefined, clock:
     const isLongWaitersTurn = turns % LONG_WAITER_EVERY === 0;
     let first: Turn | undefined;
     // In the order in which they began to wait.
-    for (const turn of waiting) if (!first || goesBefore(turn.share, first.share, isLongWaitersTurn)) first = turn;
+    for (const turn of waiting) {
+      if (!mayGo(turn)) continue;
+      if (!first || goesBefore(turn.share, first.share, isLongWaitersTurn)) first = turn;
+    }
     return first;
   }
 
-  async function wake(rate: number): Promise<void> {
+  function mayGo({ share, since, newBytes }: Turn): boolean {
+    if (share.isAwaited() || line.mayReadAhead(newBytes)) return true;
+    return newBytes === 0 && clock.now() - since >= LONGEST_PAUSE_MS;
+  }
+
+  async function wake(rate: number | undefined): Promise<void> {
     sleeping = true;
-    await clock.sleep(Math.min(LOOK_EVERY_MS, Math.max(1, Math.ceil((-1000 * balance) / rate))));
+    const owedMs = rate === undefined || balance >= 0 ? LOOK_EVERY_MS : Math.ceil((-1000 * balance) / rate);
+    await clock.sleep(Math.min(LOOK_EVERY_MS, Math.max(1, owedMs)));
     sleeping = false;
     grant();
   }
@@ -101,7 +118,7 @@ export function createRateLimit(bytesPerSecond: () => number | undefined, clock:
       share.charged.push(bytes);
       turn.begin();
     }
-    if (rate !== undefined && waiting.size > 0 && !sleeping) void wake(rate);
+    if (waiting.size > 0 && !sleeping) void wake(rate);
   }
 
   function serve(share: Share, bytes: number): void {
@@ -125,13 +142,16 @@ export function createRateLimit(bytesPerSecond: () => number | undefined, clock:
         nextCharge: FIRST_PIECE_BYTES,
         charged: [],
       };
+      const user = line.enter(isAwaited);
       let isFirst = true;
       let waitedMs = 0;
+
+      const newBytes = (leftBytes: number) => (isFirst ? leftBytes : 0);
 
       async function wait(stop: AbortSignal, leftBytes: number): Promise<void> {
         const since = clock.now();
         const { promise, resolve: begin } = Promise.withResolvers<void>();
-        const turn = { share, leftBytes, begin };
+        const turn = { share, leftBytes, newBytes: newBytes(leftBytes), since, begin };
         share.served = Math.max(share.served, startOfTurns());
         waiting.add(turn);
         grant();
@@ -145,21 +165,24 @@ export function createRateLimit(bytesPerSecond: () => number | undefined, clock:
 
       return {
         turn: (stop, leftBytes = Number.POSITIVE_INFINITY) =>
-          bytesPerSecond() === undefined || leftBytes <= 0 ? undefined : wait(stop, leftBytes),
+          leftBytes <= 0 || (bytesPerSecond() === undefined && (isAwaited() || line.mayReadAhead(newBytes(leftBytes))))
+            ? undefined
+            : wait(stop, leftBytes),
         received(bytes) {
+          user.received(bytes);
           const paid = share.charged.shift();
-          if (paid === undefined && bytesPerSecond() === undefined) return;
-          balance += (paid ?? 0) - bytes;
+          if (paid !== undefined || bytesPerSecond() !== undefined) balance += (paid ?? 0) - bytes;
           serve(share, bytes);
           share.nextCharge =
             isFirst && bytes >= FIRST_PIECE_BYTES ? LATER_PIECE_BYTES : Math.max(FIRST_PIECE_BYTES, bytes);
           isFirst = false;
-          grant();
+          if (waiting.size > 0) grant();
         },
         get waitedMs() {
           return waitedMs;
         },
         leave() {
+          user.leave();
           for (const paid of share.charged.splice(0)) balance += paid;
           grant();
         },
