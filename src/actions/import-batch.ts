@@ -12,9 +12,9 @@ import type { Clock } from "../lib/clock.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
 import type { Store } from "../store/store.ts";
-import type { CopyTask, ImportThread, Look, Refusal, Settled, SkipReason } from "./import-thread.ts";
+import type { CopyTask, ImportThread, Look, Settled, SkippedFile, SkipReason } from "./import-thread.ts";
 
-export type ImportOutcome = { readonly kind: "adopted" | "present"; readonly size: number } | Refusal;
+export type ImportOutcome = { readonly kind: "adopted" | "present"; readonly size: number } | SkippedFile;
 
 export interface ImportBatchDeps {
   readonly store: Pick<Store, "openPart" | "place">;
@@ -134,7 +134,7 @@ async function place({ name, part, size }: Admitted, { digests }: Settled, { sto
 /** Gives the files their names, and then their rows. */
 async function store(
   group: readonly Admitted[],
-  copies: readonly (Settled | Refusal)[],
+  copies: readonly (Settled | SkippedFile)[],
   deps: ImportBatchDeps,
 ): Promise<readonly ImportOutcome[]> {
   const placing = group.map(async (one, i): Promise<ImportOutcome | Awaited<ReturnType<typeof place>>> => {

@@ -20,14 +20,14 @@ export type SkipReason =
   | "full";
 
 /** Why a file is not taken in. */
-export interface Refusal {
+export interface SkippedFile {
   readonly kind: "skipped";
   readonly reason: SkipReason;
   readonly detail?: string;
 }
 
 /** What is at a path. */
-export type Look = { readonly kind: "file"; readonly size: number } | { readonly kind: "absent" } | Refusal;
+export type Look = { readonly kind: "file"; readonly size: number } | { readonly kind: "absent" } | SkippedFile;
 
 export interface CopyTask {
   /** Of the file in the DISTDIR. */
@@ -48,14 +48,14 @@ export interface Settled {
   readonly digests: ComputedDigests;
 }
 
-export type ImportRequest =
+export type ThreadRequest =
   | { readonly kind: "look"; readonly paths: readonly string[] }
   | { readonly kind: "copy"; readonly tasks: readonly CopyTask[]; readonly folders: readonly string[] };
 
 /** One outcome for each path or task; "failed" where the disk of the store does not take it. */
-export type ImportReply =
+export type ThreadReply =
   | { readonly kind: "looked"; readonly looks: readonly Look[] }
-  | { readonly kind: "copied"; readonly copies: readonly (Settled | Refusal)[] }
+  | { readonly kind: "copied"; readonly copies: readonly (Settled | SkippedFile)[] }
   | { readonly kind: "failed"; readonly reason: string };
 
 export interface ImportThread {
@@ -64,7 +64,7 @@ export interface ImportThread {
    * @param folders to be synced with these files
    * @throws {Error} where the disk of the store is broken
    */
-  copy(tasks: readonly CopyTask[], folders: readonly string[]): Promise<readonly (Settled | Refusal)[]>;
+  copy(tasks: readonly CopyTask[], folders: readonly string[]): Promise<readonly (Settled | SkippedFile)[]>;
   end(): void;
 }
 
@@ -72,16 +72,16 @@ export interface ImportThread {
 export function createImportThread(workerUrl: string): ImportThread {
   const worker = new Worker(workerUrl);
   /** Answered in the order in which they were asked. */
-  const waiting: ((reply: ImportReply) => void)[] = [];
+  const waiting: ((reply: ThreadReply) => void)[] = [];
 
-  worker.onmessage = ({ data }: MessageEvent<ImportReply>) => waiting.shift()?.(data);
+  worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => waiting.shift()?.(data);
   worker.onerror = ({ message }) => {
     for (const settle of waiting.splice(0))
       settle({ kind: "failed", reason: `the importing thread ended: ${message}` });
   };
 
-  async function ask(request: ImportRequest): Promise<ImportReply> {
-    const { promise, resolve } = Promise.withResolvers<ImportReply>();
+  async function ask(request: ThreadRequest): Promise<ThreadReply> {
+    const { promise, resolve } = Promise.withResolvers<ThreadReply>();
     waiting.push(resolve);
     worker.postMessage(request);
     const reply = await promise;

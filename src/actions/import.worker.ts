@@ -31,7 +31,7 @@ import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { saysAbsent } from "../lib/exists.ts";
 import { createFileSystemSync } from "../lib/file-system-sync.ts";
 import { STORED_MODE } from "../store/part-file.ts";
-import type { CopyTask, ImportReply, ImportRequest, Look, Refusal, Settled } from "./import-thread.ts";
+import type { CopyTask, Look, Settled, SkippedFile, ThreadReply, ThreadRequest } from "./import-thread.ts";
 
 declare const self: Worker;
 
@@ -42,7 +42,7 @@ const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 const piece = new Uint8Array(PIECE_BYTES);
 const syncFileSystem = createFileSystemSync();
 
-const skipped = (reason: Refusal["reason"], detail?: string): Refusal => ({
+const skipped = (reason: SkippedFile["reason"], detail?: string): SkippedFile => ({
   kind: "skipped",
   reason,
   ...(detail === undefined ? {} : { detail }),
@@ -122,7 +122,7 @@ function copyBytes(source: number, { fd, size, contents }: CopyTask): ComputedDi
   }
 }
 
-function copyOpened(source: number, task: CopyTask): Settled | Refusal {
+function copyOpened(source: number, task: CopyTask): Settled | SkippedFile {
   const stats = fstatSync(source);
   const kind = kindOf(stats);
   if (kind.kind !== "file") return kind.kind === "absent" ? skipped("special") : kind;
@@ -134,7 +134,7 @@ function copyOpened(source: number, task: CopyTask): Settled | Refusal {
   return { kind: "settled", digests };
 }
 
-function copy(task: CopyTask): Settled | Refusal {
+function copy(task: CopyTask): Settled | SkippedFile {
   let source: number;
   try {
     // A link could lead anywhere, and opening a pipe would block.
@@ -154,7 +154,7 @@ function copy(task: CopyTask): Settled | Refusal {
 }
 
 /** @throws {Error} where the disk is broken */
-function settle(task: CopyTask, copied: Settled | Refusal): Settled | Refusal {
+function settle(task: CopyTask, copied: Settled | SkippedFile): Settled | SkippedFile {
   try {
     if (copied.kind === "settled") fsyncSync(task.fd);
     return copied;
@@ -183,7 +183,7 @@ function isBeside(folder: string, fd: number): boolean {
   return statSync(folder, { throwIfNoEntry: false })?.dev === fstatSync(fd).dev;
 }
 
-function copyAndSync(tasks: readonly CopyTask[], folders: readonly string[]): readonly (Settled | Refusal)[] {
+function copyAndSync(tasks: readonly CopyTask[], folders: readonly string[]): readonly (Settled | SkippedFile)[] {
   const copies = tasks.map(copy);
   const fd = tasks.find((_, i) => copies[i]?.kind === "settled")?.fd;
   if (fd !== undefined && syncFileSystem(fd)) {
@@ -195,15 +195,15 @@ function copyAndSync(tasks: readonly CopyTask[], folders: readonly string[]): re
   return settled;
 }
 
-function answer(request: ImportRequest): ImportReply {
+function answer(request: ThreadRequest): ThreadReply {
   if (request.kind === "look") return { kind: "looked", looks: request.paths.map(look) };
   return { kind: "copied", copies: copyAndSync(request.tasks, request.folders) };
 }
 
-self.onmessage = ({ data }: MessageEvent<ImportRequest>) => {
+self.onmessage = ({ data }: MessageEvent<ThreadRequest>) => {
   try {
     self.postMessage(answer(data));
   } catch (error) {
-    self.postMessage({ kind: "failed", reason: reasonOf(error) } satisfies ImportReply);
+    self.postMessage({ kind: "failed", reason: reasonOf(error) } satisfies ThreadReply);
   }
 };

@@ -5,7 +5,7 @@
 import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createRateLimit, type Verify } from "./verify-files.ts";
+import { createReadLimit, type Verify } from "./verify-files.ts";
 
 export interface ScrubDeps {
   readonly verify: Pick<Verify, "one">;
@@ -30,7 +30,7 @@ const REST_MS = 10 * 60 * 1000;
 const PAUSE_MS = 1000;
 
 export function createScrub({ verify, rows, everyMs, clock, log }: ScrubDeps): Scrub {
-  const rateLimit = createRateLimit(
+  const readLimit = createReadLimit(
     () => Math.max(MIN_BYTES_PER_SECOND, (SPEED_FACTOR * rows.bytes() * 1000) / everyMs()),
     clock,
   );
@@ -39,7 +39,7 @@ export function createScrub({ verify, rows, everyMs, clock, log }: ScrubDeps): S
   async function round(signal: AbortSignal): Promise<boolean> {
     const before = clock.now() - everyMs();
     const due = rows.longestUnverified(FILES_AT_A_TIME).filter(({ verifiedAt }) => (verifiedAt ?? 0) < before);
-    for (const { name } of due) await verify.one(name, true, rateLimit, signal);
+    for (const { name } of due) await verify.one(name, true, readLimit, signal);
     return due.length > 0;
   }
 

@@ -30,31 +30,31 @@ export function verifyDigests(
 }
 
 /** Waits until that many more bytes may be read. */
-export type RateLimit = (bytes: number, signal: AbortSignal) => Promise<void>;
+export type ReadLimit = (bytes: number, signal: AbortSignal) => Promise<void>;
 
 const SLICE_BYTES = 1024 * 1024;
 
 /**
- * Hashes a whole file no faster than the rate limit allows.
+ * Hashes a whole file no faster than the limit allows.
  * @throws {Error} if it cannot be read, and the signal's reason
  */
 export async function hashAtRate(
   file: StoredFile,
   options: {
     readonly algorithms: readonly HashAlgorithm[];
-    readonly rateLimit: RateLimit;
+    readonly readLimit: ReadLimit;
     readonly hasher: Hasher;
     readonly signal: AbortSignal;
   },
 ): Promise<ComputedDigests> {
-  const { algorithms, rateLimit, hasher, signal } = options;
+  const { algorithms, readLimit, hasher, signal } = options;
   const fd = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const job = hasher.open(fd, algorithms);
   try {
     for (let at = 0; at < file.size; at += SLICE_BYTES) {
       const end = Math.min(file.size, at + SLICE_BYTES);
       job.advance(end);
-      await rateLimit(end - at, signal);
+      await readLimit(end - at, signal);
     }
     return await job.finish(file.size);
   } finally {

@@ -16,7 +16,7 @@ import { createFakeClock } from "../testing/fake-clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createScrub } from "./scrub.ts";
 import { verifyDigests } from "./verify-digests.ts";
-import { createRateLimit, createVerify, type VerifyDeps } from "./verify-files.ts";
+import { createReadLimit, createVerify, type VerifyDeps } from "./verify-files.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const FILES = 60;
@@ -203,10 +203,10 @@ test("the rate limit holds over many pieces and does not catch up on idle time",
       return Promise.resolve();
     },
   };
-  const rateLimit = createRateLimit(() => 1000, clock);
+  const readLimit = createReadLimit(() => 1000, clock);
   const { signal } = new AbortController();
-  for (let i = 0; i < 10; i++) await rateLimit(100, signal);
+  for (let i = 0; i < 10; i++) await readLimit(100, signal);
   // Each waits for all that are due before it, as this clock does not go on.
   expect(slept).toBeGreaterThan(5000);
-  await expect(rateLimit(1, AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
+  await expect(readLimit(1, AbortSignal.abort(new Error("stopped")))).rejects.toThrow("stopped");
 });

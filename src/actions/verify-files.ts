@@ -11,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
-import { type DigestState, hashAtRate, type RateLimit, type VerifiedFile, verifyDigests } from "./verify-digests.ts";
+import { type DigestState, hashAtRate, type ReadLimit, type VerifiedFile, verifyDigests } from "./verify-digests.ts";
 
 export interface VerifyDeps {
   readonly store: Pick<Store, "stat" | "lookProblem" | "remove">;
@@ -70,7 +70,7 @@ export type VerifyOutcome = DigestState | "missing" | "changed" | BadFile;
 export interface Verify {
   /** Verifies all files. */
   all(options: VerifyOptions): Promise<VerifyTotals>;
-  one(name: FileName, repair: boolean, rateLimit: RateLimit, signal: AbortSignal): Promise<VerifyOutcome>;
+  one(name: FileName, repair: boolean, readLimit: ReadLimit, signal: AbortSignal): Promise<VerifyOutcome>;
 }
 
 /** Shorter sleeps cost more than they save. */
@@ -79,7 +79,7 @@ const PAGE_ROWS = 100;
 /** Time for a look-up that found the file before it was marked bad to open it. */
 const BEFORE_REMOVAL_MS = 100;
 
-export function createRateLimit(bytesPerSecond: () => number, clock: Clock): RateLimit {
+export function createReadLimit(bytesPerSecond: () => number, clock: Clock): ReadLimit {
   let dueAt = 0;
   return async (bytes, signal) => {
     signal.throwIfAborted();
@@ -141,12 +141,12 @@ export function createVerify(deps: VerifyDeps): Verify {
   /** Returns how the file is right, or what is wrong with it. */
   async function read(
     checked: VerifiedFile,
-    rateLimit: RateLimit,
+    readLimit: ReadLimit,
     signal: AbortSignal,
   ): Promise<DigestState | { problem: string }> {
     const { file, row, contents } = checked;
     try {
-      const computed = await hashAtRate(file, { algorithms: neededAlgorithms(contents), rateLimit, hasher, signal });
+      const computed = await hashAtRate(file, { algorithms: neededAlgorithms(contents), readLimit, hasher, signal });
       const verification = verifyDigests(contents, row?.blake2b ?? null, computed);
       if (verification !== "wrong") {
         if (isUnchanged(checked)) recordVerified(checked, computed);
@@ -162,7 +162,7 @@ export function createVerify(deps: VerifyDeps): Verify {
   async function one(
     name: FileName,
     repair: boolean,
-    rateLimit: RateLimit,
+    readLimit: ReadLimit,
     signal: AbortSignal,
   ): Promise<VerifyOutcome> {
     const file = store.stat(name);
@@ -174,7 +174,7 @@ export function createVerify(deps: VerifyDeps): Verify {
       return "missing";
     }
     const checked: VerifiedFile = { name, file, row, contents: contentsOf(deps.wantedBy(name)) };
-    const found = await read(checked, rateLimit, signal);
+    const found = await read(checked, readLimit, signal);
     // Replaced or removed while it was read.
     if (!isUnchanged(checked)) return "changed";
     return typeof found === "string" ? found : await handleBad(checked, found.problem, repair);
@@ -191,13 +191,13 @@ export function createVerify(deps: VerifyDeps): Verify {
   return {
     one,
     async all({ repair, bytesPerSecond, signal = new AbortController().signal, onProgress }) {
-      const rateLimit = createRateLimit(() => bytesPerSecond, clock);
+      const readLimit = createReadLimit(() => bytesPerSecond, clock);
       const counts = { files: 0, bytes: 0, stale: 0, unverified: 0, missing: 0 };
       const seen = { files: 0, bytes: 0 };
       const bad: BadFile[] = [];
       const [totalFiles, totalBytes] = [rows.count(), rows.bytes()];
       for await (const { name, size } of everyRow()) {
-        const outcome = await one(name, repair, rateLimit, signal);
+        const outcome = await one(name, repair, readLimit, signal);
         seen.files++;
         seen.bytes += size;
         if (outcome !== "missing") {

@@ -1,6 +1,6 @@
 /**
  * Tests the whole server over a mirror that has a bad minute while the origin of SRC_URI is well: what the minute costs, and that it
- * is no verdict on the mirror.
+ * says nothing about the mirror.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Content } from "../testing/content.ts";

@@ -1,5 +1,5 @@
 /**
- * Tests misses of names that a repository knows through the whole server: they wait for no scan, and the Manifest that judges is the
+ * Tests misses of names that a repository knows through the whole server: they wait for no scan, and the Manifest that counts is the
  * newest one when the last byte is given.
  */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";

