@@ -3,7 +3,16 @@
  */
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { readContent } from "../src/testing/content.ts";
 import {
   executablePath,
@@ -254,6 +263,16 @@ test("no command but serve, fetch and import makes a store that is not there", a
   }
   writeFileSync(folder.file("file"), "");
   expect((await run("status", "--location", folder.file("file"))).stderr).toContain("There is no store in");
+  // Nor does one of these that cannot work.
+  const nowhere = await run("import", "/nonexistent", "--location", missing);
+  expect([nowhere.exit, nowhere.stderr]).toEqual([
+    1,
+    "portcache: Cannot import /nonexistent: no such file or directory\n",
+  ]);
+  expect(existsSync(folder.file("missing"))).toBe(false);
+  expect((await run("fetch", "one.tar", "--location", folder.file("file"))).stderr).toContain("file is not a folder");
+  symlinkSync(missing, folder.file("dangling"));
+  expect((await run("fetch", "one.tar", "--location", folder.file("dangling"))).stderr).toContain("which is not there");
 });
 
 test("on a read-only disk, commands that read work, and commands that write say why they cannot", async () => {

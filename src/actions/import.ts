@@ -39,8 +39,8 @@ function createReserve(spareBytes: () => number): ImportBatchDeps["reserve"] {
   };
 }
 
-/** @throws {ActionError} */
-function checkFolder(folder: string): void {
+/** @throws {ActionError} where there is no such folder */
+export function checkFolder(folder: string): void {
   let problem: string | undefined;
   try {
     if (!statSync(folder).isDirectory()) problem = "not a folder";

@@ -2,7 +2,14 @@
  * Verifies stored files at a bounded read rate, for `portcache verify` and the scrub. A bad file goes to no client; repairing
  * fetches it again if a Manifest lists it, else removes it.
  */
-import { type ComputedDigests, type DistEntry, hasAlgorithms, hasHash, neededAlgorithms } from "../distfile/digests.ts";
+import {
+  type ComputedDigests,
+  compareDigests,
+  type DistEntry,
+  hasAlgorithms,
+  hasHash,
+  neededAlgorithms,
+} from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
@@ -152,7 +159,8 @@ export function createVerify(deps: VerifyDeps): Verify {
         if (isUnchanged(checked)) recordVerified(checked, computed);
         return verification;
       }
-      return { problem: `does not match ${contents.length > 0 ? "its Manifest" : "the digest it was stored with"}` };
+      const isComparable = contents.some((content) => compareDigests(content, computed) === "different");
+      return { problem: `does not match ${isComparable ? "its Manifest" : "the digest it was stored with"}` };
     } catch (error) {
       signal.throwIfAborted();
       return { problem: `cannot be read: ${reasonOf(error)}` };

@@ -2,6 +2,7 @@
  * Copies the files of a DISTDIR into the store for `portcache import DIR`, and prints which were skipped and why.
  */
 import { resolve } from "node:path";
+import { checkFolder } from "../actions/import.ts";
 import type { ImportReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { shown } from "../lib/text.ts";
@@ -47,6 +48,7 @@ export function importCommand(folder: string): ActionCommand<"import"> {
   return {
     action: "import",
     request: { folder: resolve(folder) },
+    check: () => checkFolder(resolve(folder)),
     render,
     exitCode: ({ skipped }) => (skipped.some(({ reason }) => FAILURES.has(reason)) ? 1 : 0),
   };

@@ -42,6 +42,8 @@ export interface ActionCommand<Name extends ActionName> {
   readonly more?: readonly ActionRequests[Name][];
   /** Joins the reports of two requests. */
   merge?(first: ActionReports[Name], second: ActionReports[Name]): ActionReports[Name];
+  /** Makes sure that it can work, before a store is made for it. @throws {ActionError} */
+  check?(): void;
   /** The report for people. */
   render(report: ActionReports[Name], paint: Output["paint"]): string;
   exitCode(report: ActionReports[Name]): number;
@@ -73,7 +75,7 @@ const USED_BY_COMMAND = new Set(["storage.location", "log.level", "log.format"])
  * @throws {ServerUnreachableError} when a server runs but cannot be asked
  */
 async function runSomewhere<Name extends ActionName>(
-  { action, request }: ActionCommand<Name>,
+  { action, request, check }: ActionCommand<Name>,
   options: ActionOptions,
   { invocation, loaded, resources, output }: ActionContext,
   log: Logger,
@@ -83,6 +85,7 @@ async function runSomewhere<Name extends ActionName>(
   for (let waiting = false; ; waiting = true) {
     const response = await requestAction(location, action, request, REPORT_SCHEMAS[action], options);
     if (response !== "no server") return { report: response.report, by: "server" };
+    check?.();
     try {
       const report = await withLocalServer(loaded, resources, invocation.command, log, (actions) =>
         actions[action](request, options),

@@ -223,9 +223,10 @@ export function createEviction(deps: EvictionDeps): Eviction {
     // Bytes are made room of by who writes them.
     if (stopping.signal.aborted || !(code === "EDQUOT" || (code === "ENOSPC" && isOfFile))) return;
     if (code === "EDQUOT") {
+      // A file that can't even be opened may lack an inode or, on btrfs, bytes.
       quota = {
-        ...quota,
-        ...(isOfFile ? { maxFiles: unforgotten.count() } : { maxSize: reservations.writtenBytes() }),
+        maxSize: reservations.writtenBytes(),
+        maxFiles: isOfFile ? unforgotten.count() : quota.maxFiles,
       };
     }
     void (makingRoom ?? Promise.resolve()).then(makeRoom).then(() => {

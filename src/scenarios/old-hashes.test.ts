@@ -100,6 +100,9 @@ test("a file whose Manifest has no usable hash is stored as unverified, and says
   const listed = (await (await fetch(`${first.url}/api/v1/files`)).json()) as FilesResponse;
   expect(listed.files.map(({ verification }) => verification)).toEqual(["unverified"]);
   expect(await verify(first, false)).toMatchObject({ files: 1, bad: [], unverified: 1 });
+  writeFileSync(pathOf("size.tar"), WRONG);
+  const problem = "does not match the digest it was stored with";
+  expect(await verify(first, false)).toMatchObject({ files: 1, bad: [{ name: "size.tar", problem }], unverified: 0 });
 });
 
 test("verify finds what does not match an old hash, and fetches it again", async () => {

@@ -14,6 +14,7 @@ import { lockStore, type StoreLock, StoreLockedError } from "../store/lock.ts";
 import { requireStore } from "../store/require-store.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { compose } from "./compose.ts";
+import { storeObstacle } from "./preflight.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
 
@@ -43,7 +44,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
     if (error instanceof StoreLockedError) throw error;
     throw new ActionError(
       422,
-      `Cannot use the store ${location} (set storage.location to use another): ${reasonOf(error)}`,
+      `Cannot use the store ${location} (set storage.location to use another): ${storeObstacle(location) ?? reasonOf(error)}`,
     );
   }
 }
