@@ -8,17 +8,17 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Store } from "../store/store.ts";
 import { excess, isSameLimit, type LimitState, type Limits, type Usage, type Victim, without } from "./policy.ts";
+import type { RemovedFiles } from "./removed-files.ts";
 import { type CleanUpReport, createTally } from "./report.ts";
 import type { Reservations } from "./reservations.ts";
 import { type SelectedFile, selectVictims, type Victims, victimOf } from "./select-victims.ts";
-import type { Unforgotten } from "./unforgotten.ts";
 
 export type { CleanUpReport } from "./report.ts";
 
 export interface CleanUpDeps {
   readonly store: Pick<Store, "sweepParts" | "removeUnverifiedParts" | "remove" | "volumeOf">;
   readonly rows: Pick<FileRows, "page" | "flush">;
-  readonly unforgotten: Unforgotten;
+  readonly removedFiles: RemovedFiles;
   readonly limits: () => Limits;
   /** Globs of names that never go. */
   readonly keep: () => readonly string[];
@@ -67,7 +67,7 @@ export type CleanUpGoal = (usage: Usage) => readonly LimitState[];
 export type CleanUp = (goal: CleanUpGoal, options: CleanOptions) => Promise<CleanUpReport>;
 
 export function createCleanUp(deps: CleanUpDeps): CleanUp {
-  const { store, rows, unforgotten, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
+  const { store, rows, removedFiles, reservations, limits, refetchCost, clock, log, yieldToEventLoop } = deps;
   /** Whether the index takes no notes: that is logged once. */
   let failing = false;
 
@@ -78,7 +78,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     signal: AbortSignal | undefined,
   ): Promise<Victims> {
     const globs = deps.keep().map((pattern) => new Bun.Glob(pattern));
-    const isFree = (name: FileName) => !deps.inUse(name, since) && !taken.has(name) && !unforgotten.has(name);
+    const isFree = (name: FileName) => !deps.inUse(name, since) && !taken.has(name) && !removedFiles.has(name);
     // Of a path its last component is a name, too.
     const isKept = (name: FileName) =>
       globs.some((glob) => glob.match(name) || (isMirrorPath(name) && glob.match(basename(name))));
@@ -107,7 +107,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     const gone = store.remove(name);
     const over = gone.catch(() => undefined);
     try {
-      note(() => unforgotten.forget(entry));
+      note(() => removedFiles.forget(entry));
       await gone;
       return "removed";
     } catch (error) {
@@ -157,7 +157,7 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
 
     async function pass(): Promise<void> {
       note(() => {
-        unforgotten.settle();
+        removedFiles.settle();
         rows.flush();
       });
       const since = clock.now();

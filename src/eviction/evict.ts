@@ -24,15 +24,15 @@ import {
   minFreeInodes,
   type Usage,
 } from "./policy.ts";
+import { createRemovedFiles } from "./removed-files.ts";
 import { createReservations } from "./reservations.ts";
-import { createUnforgotten } from "./unforgotten.ts";
 
 export type { CleanOptions, CleanUpReport } from "./clean-up.ts";
 
 export interface EvictionDeps
   extends Omit<
     CleanUpDeps,
-    "reservations" | "unforgotten" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"
+    "reservations" | "removedFiles" | "yieldToEventLoop" | "onRemoved" | "store" | "rows" | "limits"
   > {
   readonly store: CleanUpDeps["store"] & Pick<Store, "volumes" | "leftPartBytes" | "stat">;
   readonly rows: CleanUpDeps["rows"] & Pick<FileRows, "forget" | "bytes" | "unverifiedBytes" | "count">;
@@ -88,8 +88,8 @@ export function createEviction(deps: EvictionDeps): Eviction {
   }
 
   const { leftPartBytes, volumes, volumeOf } = store;
-  const unforgotten = createUnforgotten(rows, store.stat);
-  const reservations = createReservations({ rows: unforgotten, leftPartBytes, volumes, volumeOf, limits });
+  const removedFiles = createRemovedFiles(rows, store.stat);
+  const reservations = createReservations({ rows: removedFiles, leftPartBytes, volumes, volumeOf, limits });
   const stopping = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   let makingRoom: Promise<void> | undefined;
@@ -104,7 +104,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
 
   const cleanUp = createCleanUp({
     ...deps,
-    unforgotten,
+    removedFiles,
     limits,
     reservations,
     yieldToEventLoop,
@@ -226,7 +226,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
       // A file that can't even be opened may lack an inode or, on btrfs, bytes.
       quota = {
         maxSize: reservations.writtenBytes(),
-        maxFiles: isOfFile ? unforgotten.count() : quota.maxFiles,
+        maxFiles: isOfFile ? removedFiles.count() : quota.maxFiles,
       };
     }
     void (makingRoom ?? Promise.resolve()).then(makeRoom).then(() => {

@@ -9,7 +9,7 @@ import type { StoredEntry } from "./policy.ts";
 
 type Entry = Pick<StoredEntry, "name" | "size" | "verified">;
 
-export interface Unforgotten {
+export interface RemovedFiles {
   /** Removes the row of a removed file, now or once the index takes notes again. @throws what the index throws */
   forget(entry: Entry): void;
   /** Removes the rows that are left over. @throws what the index throws */
@@ -21,10 +21,10 @@ export interface Unforgotten {
   count(): number;
 }
 
-export function createUnforgotten(
+export function createRemovedFiles(
   rows: Pick<FileRows, "forget" | "bytes" | "unverifiedBytes" | "count">,
   stat: Store["stat"],
-): Unforgotten {
+): RemovedFiles {
   const gone = new Map<FileName, Entry>();
   const sum = (of: (entry: Entry) => number) => [...gone.values()].reduce((total, entry) => total + of(entry), 0);
 
