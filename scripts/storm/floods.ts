@@ -8,8 +8,8 @@ import { parseArgs } from "node:util";
 import type { GeneratedContent } from "../../src/testing/content.ts";
 import { startExecutable } from "../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../src/testing/fake-upstream.ts";
-import { type RawRequest, sendRaw } from "../../src/testing/raw-client.ts";
 import { writeRepository } from "../../src/testing/repository.ts";
+import { openClient, type SocketClient } from "../../src/testing/socket-client.ts";
 import { distfilePath } from "../../src/testing/stored.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";
 import type { Files } from "../bench/lib/files.ts";
@@ -85,7 +85,7 @@ function packagesOf(files: Files): Files[] {
 
 async function timed(origin: string, path: string): Promise<{ readonly ms: number; readonly status: number }> {
   const startedAt = performance.now();
-  const request = sendRaw(origin, path, "GET", HONEST_ADDRESS);
+  const request = openClient(origin, path, "GET", HONEST_ADDRESS);
   const status = await request.status;
   request.leave();
   return { ms: performance.now() - startedAt, status };
@@ -120,7 +120,7 @@ export async function measureFlood(kind: FloodKind, executable?: string, count?:
   let flooding = true;
 
   async function ask(i: number): Promise<void> {
-    const request: RawRequest = sendRaw(server.url, flood.path(i), flood.method);
+    const request: SocketClient = openClient(server.url, flood.path(i), flood.method);
     const timer = setTimeout(request.leave, PATIENCE_MS);
     const status = await request.status;
     clearTimeout(timer);

@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { API_PREFIX } from "../../src/http/api/api.ts";
 import { startExecutable } from "../../src/testing/executable.ts";
 import { startFakeUpstream } from "../../src/testing/fake-upstream.ts";
-import { type RawRequest, sendRaw } from "../../src/testing/raw-client.ts";
+import { openClient, type SocketClient } from "../../src/testing/socket-client.ts";
 import { distfilePath } from "../../src/testing/stored.ts";
 import { createTempFolder } from "../../src/testing/temp.ts";
 import { writeRepositoryOf } from "../bench/lib/files.ts";
@@ -91,9 +91,9 @@ export async function measureSlowReaders(clients: number, kind: Kind, executable
     if (name !== SLOW) await (await fetch(server.url + distfilePath(name))).bytes();
   }
   const path = PATHS[kind]();
-  const sockets: RawRequest[] = [];
+  const sockets: SocketClient[] = [];
   async function connect(): Promise<void> {
-    const request = sendRaw(server.url, path);
+    const request = openClient(server.url, path);
     sockets.push(request);
     if ((await request.status) !== 200) throw new Error(`a slow reader of ${path} was answered ${await request.head}`);
   }

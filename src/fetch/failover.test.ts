@@ -13,7 +13,7 @@ import {
   FILE,
   freeRate,
   hasContent,
-  type RequestLog,
+  type RecordedRequests,
   recordedSource,
   startUpstreams,
   testDownloadDeps,
@@ -42,12 +42,12 @@ afterAll(() => {
 
 interface Setup {
   readonly expected?: Digests | undefined;
-  readonly list?: (upstreams: readonly FakeUpstream[], log: RequestLog) => SourceList;
+  readonly list?: (upstreams: readonly FakeUpstream[], log: RecordedRequests) => SourceList;
 }
 
 async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {}) {
   const upstreams = await startUpstreams(content, faults);
-  const log: RequestLog = { ends: [], open: 0 };
+  const log: RecordedRequests = { ends: [], open: 0 };
   const all = () => upstreams.map(({ url }, i) => recordedSource(log, String(i), url));
   const list = setup.list?.(upstreams, log) ?? { sources: all, refusals: [] };
   const expected = "expected" in setup ? setup.expected : digestsOf(content);

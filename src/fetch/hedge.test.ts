@@ -10,7 +10,7 @@ import {
   FILE,
   freeSlot,
   hasContent,
-  type RequestLog,
+  type RecordedRequests,
   recordedSource,
   startUpstreams,
   testDownloadDeps,
@@ -34,7 +34,7 @@ afterAll(() => {
   folder.remove();
 });
 
-interface Report extends RequestLog {
+interface Report extends RecordedRequests {
   readonly failure: unknown;
   readonly right: boolean;
   readonly ms: number;
@@ -53,7 +53,7 @@ const SOON_MS = 30_000;
 
 async function fetchFrom(upstreams: readonly FakeUpstream[], options: Options): Promise<Report> {
   const { hedgeDelayMs = 300, expectedMs, timeoutMs } = options;
-  const log: RequestLog = { ends: [], open: 0 };
+  const log: RecordedRequests = { ends: [], open: 0 };
   const more = { hedgeDelayMs: () => hedgeDelayMs, expectedMs: () => expectedMs };
   const sources = upstreams.map(({ url }, i) => recordedSource(log, String(i), url, more));
   const path = folder.file(`part-${downloads++}`);

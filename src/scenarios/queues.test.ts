@@ -6,9 +6,9 @@ import { readdirSync } from "node:fs";
 import { createEvents } from "../http/api/events.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
-import { type RawRequest, sendRaw } from "../testing/raw-client.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
+import { openClient, type SocketClient } from "../testing/socket-client.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 setDefaultTimeout(60_000);
@@ -24,7 +24,7 @@ const snapshots = Array.from({ length: 40 }, (_, i) => `/snapshots/snapshot-${i}
 let folder: TempFolder;
 let mirror: FakeUpstream;
 let server: TestServer;
-let sent: RawRequest[] = [];
+let sent: SocketClient[] = [];
 
 beforeEach(async () => {
   folder = createTempFolder();
@@ -51,8 +51,8 @@ afterEach(async () => {
   folder.remove();
 });
 
-function send(path: string, method?: string, from?: string): RawRequest {
-  const request = sendRaw(server.url, path, method, from);
+function send(path: string, method?: string, from?: string): SocketClient {
+  const request = openClient(server.url, path, method, from);
   sent.push(request);
   return request;
 }

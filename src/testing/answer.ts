@@ -29,7 +29,7 @@ export function parseRequest(head: string): Request {
 }
 
 /** Returns a strong ETag, the same for the same content. */
-export function etagOf(content: Content): string {
+function fakeEtagOf(content: Content): string {
   const what = typeof content === "object" && "seed" in content ? JSON.stringify(content) : readContent(content);
   return `"${createHash("sha256").update(what).digest("hex").slice(0, 32)}"`;
 }
@@ -83,7 +83,7 @@ export function planAbsent(request: Request): Plan {
 /** Plans the answer to a GET or HEAD of a file that the mirror has. */
 export function planFile(request: Request, content: Content, lastModified = LAST_MODIFIED): Plan {
   const plan = newPlan(request, content);
-  const etag = etagOf(content);
+  const etag = fakeEtagOf(content);
   plan.headers = {
     "Content-Type": "application/octet-stream",
     ETag: etag,

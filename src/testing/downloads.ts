@@ -26,14 +26,19 @@ import type { Fault } from "./faults.ts";
 export const FILE = "a.tar.xz";
 
 /** How the requests to all sources of a test ended. */
-export interface RequestLog {
+export interface RecordedRequests {
   /** In the order of their ends, with the source's label: `0 late`. */
   readonly ends: string[];
   /** Requests started and not ended. */
   open: number;
 }
 
-export function recordedSource(log: RequestLog, label: string, origin: string, more: Partial<Source> = {}): Source {
+export function recordedSource(
+  log: RecordedRequests,
+  label: string,
+  origin: string,
+  more: Partial<Source> = {},
+): Source {
   return {
     label,
     trustedOrigin: origin,

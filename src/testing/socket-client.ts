@@ -3,7 +3,7 @@
  */
 import { connect } from "node:net";
 
-export interface RawRequest {
+export interface SocketClient {
   /** Resolves with the head of the response; empty if the connection ended before it. */
   readonly head: Promise<string>;
   /** Resolves with the status; 0 if the connection ended before it. */
@@ -13,7 +13,7 @@ export interface RawRequest {
 }
 
 /** @param from the client's address: all of 127.0.0.0/8 are this machine's */
-export function sendRaw(origin: string, path: string, method = "GET", from = "127.0.0.1"): RawRequest {
+export function openClient(origin: string, path: string, method = "GET", from = "127.0.0.1"): SocketClient {
   const { hostname, port } = new URL(origin);
   const { promise: head, resolve } = Promise.withResolvers<string>();
   let received = "";
