@@ -65,7 +65,7 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
         name,
         folder,
         eclassFolders,
-        ebuilds: (await listEbuilds(folder, name, createPackageBudget())).ebuilds,
+        ebuilds: (await listEbuilds(folder, name, createPackageBudget(), () => undefined)).ebuilds,
       };
     }),
   );
@@ -118,7 +118,8 @@ interface Found {
 }
 
 async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: EbuildMetadata): Promise<void> {
-  const cached = await readMd5Cache(pack.repository.location, pack.category, ebuild, createPackageBudget());
+  const { location } = pack.repository;
+  const cached = await readMd5Cache(location, pack.category, ebuild, createPackageBudget(), () => undefined);
   if (!cached || "kind" in cached) return;
   const label = `${pack.category}/${ebuild.pf}`;
   const kind = (await sameEclasses(cached, pack.eclassFolders)) ? "same" : "other";

@@ -44,6 +44,9 @@ export interface RepositoryRows extends PrunableManifestRows {
 /** Packages that want one file; popular crates have some hundred, and each is read for each look-up. */
 const MAX_WANTING = 1_000;
 
+/** Rows of names asked lately that are kept in memory: each is looked up several times for each request. */
+const MAX_REMEMBERED_ROWS = 4_096;
+
 /** How many of a digest's digits the index holds (manifests-schema.ts, dist_entries). */
 const DIGEST_START = 5;
 
@@ -162,9 +165,29 @@ function prepareReading(db: IndexDatabase) {
 export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
   const reading = prepareReading(db);
   let revision = 0;
-  const noteChange = () => {
+  /** By name; holds until what is wanted may have changed. */
+  const remembered = new Map<FileName, readonly WantedBy[]>();
+  let rememberedRows = 0;
+
+  function forgetNames(): void {
+    remembered.clear();
+    rememberedRows = 0;
+  }
+
+  function noteChange(): void {
     revision++;
-  };
+    forgetNames();
+  }
+
+  function entriesByName(name: FileName): readonly WantedBy[] {
+    const known = remembered.get(name);
+    if (known) return known;
+    const wanted = reading.isNamed(name) ? reading.byName.all({ name }).map(toWantedBy) : [];
+    if (rememberedRows + wanted.length >= MAX_REMEMBERED_ROWS) forgetNames();
+    remembered.set(name, wanted);
+    rememberedRows += wanted.length + 1;
+    return wanted;
+  }
 
   /** Returns an id that no repository has, nor one that is gone and whose Manifests may still be there. */
   function freeId(): number {
@@ -189,7 +212,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
       });
     },
     ids: () => reading.ids.all().map(({ id }) => id),
-    entriesByName: (name) => (reading.isNamed(name) ? reading.byName.all({ name }).map(toWantedBy) : []),
+    entriesByName,
     entriesByDigest: (digest) => reading.byDigest.all({ digest, start: digest.slice(0, DIGEST_START) }).map(toWantedBy),
     stampOf: (location, category, name) => reading.stamp.get({ location, category, package: name })?.stamp,
     entriesOf(location, category, name) {

@@ -37,7 +37,7 @@ async function createReader(inherited: readonly string[] = []) {
     );
   };
   const reader = createMetadataReader({
-    masters: { eclassFolders: async ({ location }) => [`${location}/eclass`] },
+    masters: { configuration: () => reader, eclassFolders: async ({ location }) => [`${location}/eclass`] },
     rows: {
       get: () => [...rows.values()],
       put(_pkg, evaluated, present) {

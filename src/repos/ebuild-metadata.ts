@@ -22,11 +22,12 @@ import {
   unreadFailure,
 } from "./ebuilds.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { createEvaluationCache, type PackageOnDisk } from "./evaluation-cache.ts";
+import { createEvaluationCache } from "./evaluation-cache.ts";
 import { createFileCache, md5Of, UnreadableFileError } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";
-import { type ByteBudget, realPathInside, unreadableReason } from "./repository-files.ts";
+import { createPackageMemory, createPathStates, type PathStates } from "./package-memory.ts";
+import { realPathInside, type Unreadable, unreadableReason } from "./repository-files.ts";
 
 export interface EbuildWithMetadata {
   readonly pf: string;
@@ -56,7 +57,7 @@ export interface MetadataReader {
 }
 
 export interface MetadataReaderDeps {
-  readonly masters: Pick<Masters, "eclassFolders">;
+  readonly masters: Pick<Masters, "eclassFolders" | "configuration">;
   readonly rows: EvaluationRows;
   /** Returns a sentence part with the reason where nothing can be evaluated. */
   readonly evaluator: () => Promise<Evaluator | string>;
@@ -103,13 +104,31 @@ async function realFolders(paths: readonly string[]): Promise<EclassFolders> {
   return { folders, problem };
 }
 
+function keyOf({ location }: Repository, category: string, name: string): string {
+  return `${location}\n${category}/${name}`;
+}
+
+/** What was read of a package. */
+interface ReadPackage {
+  readonly metadata: PackageMetadata;
+  /** Whether all of it could be read and is known: else it is looked for again. */
+  readonly complete: boolean;
+}
+
+function charactersOf({ known }: PackageMetadata): number {
+  return known.reduce((sum, { metadata }) => sum + metadata.srcUri.length, 0);
+}
+
 export function createMetadataReader({ masters, rows, evaluator, clock, log }: MetadataReaderDeps): MetadataReader {
   const eclassMd5s = createFileCache("eclass", md5Of);
   const evaluations = createEvaluationCache({ rows, evaluator, eclassMd5, clock, log });
 
-  async function findEclasses(repository: Repository): Promise<EclassFolders> {
+  async function findEclasses(repository: Repository, states: PathStates): Promise<EclassFolders> {
+    states.look(`${repository.location}/metadata/layout.conf`);
     try {
-      return await realFolders(await masters.eclassFolders(repository));
+      const folders = await masters.eclassFolders(repository);
+      for (const folder of folders) states.look(folder);
+      return await realFolders(folders);
     } catch (error) {
       if (!(error instanceof UnreadableFileError)) throw error;
       return { ...(await realFolders([`${repository.location}/eclass`])), problem: error.message };
@@ -129,49 +148,73 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     return undefined;
   }
 
-  async function hasSameEclasses({ eclasses }: CachedMetadata, folders: readonly string[]): Promise<boolean> {
-    const same = await Promise.all([...eclasses].map(async ([name, md5]) => (await eclassMd5(folders, name)) === md5));
-    return !same.includes(false);
+  /** Returns what tells whether metadata was made with the eclasses of a package; each is looked at once. */
+  function createEclassCheck(folders: readonly string[], states: PathStates) {
+    const md5s = new Map<string, Promise<string | undefined>>();
+    function currentMd5(name: string): Promise<string | undefined> {
+      const known = md5s.get(name);
+      if (known !== undefined) return known;
+      for (const folder of folders) states.look(`${folder}/${name}.eclass`);
+      const md5 = eclassMd5(folders, name);
+      md5s.set(name, md5);
+      return md5;
+    }
+    return async ({ eclasses }: CachedMetadata): Promise<boolean> => {
+      const same = await Promise.all([...eclasses].map(async ([name, md5]) => (await currentMd5(name)) === md5));
+      return !same.includes(false);
+    };
   }
 
   /** Returns the best metadata that is known without running anything. */
   async function readCached(
-    root: string,
-    pkg: PackageOnDisk,
     ebuild: Ebuild,
+    read: Promise<CachedMetadata | Unreadable | undefined>,
     earlier: CachedMetadata | undefined,
-    budget: ByteBudget,
+    hasSameEclasses: (metadata: CachedMetadata) => Promise<boolean>,
   ) {
-    const found = await readMd5Cache(root, pkg.category, ebuild, budget);
+    const found = await read;
     const unread = found && "kind" in found ? found : undefined;
     const cached = found && "kind" in found ? undefined : found;
     for (const one of [cached, earlier?.md5 === ebuild.md5 ? earlier : undefined]) {
-      if (one && (await hasSameEclasses(one, pkg.eclassFolders)))
-        return { metadata: one.metadata, isStale: false, unread };
+      if (one && (await hasSameEclasses(one))) return { metadata: one.metadata, isStale: false, unread };
     }
     return { metadata: cached?.metadata, isStale: cached !== undefined, unread };
   }
 
   const slots = createSemaphore(PACKAGES_AT_ONCE);
   const reading = new Map<string, Promise<PackageMetadata>>();
+  const memory = createPackageMemory<PackageMetadata>();
 
-  async function readPackage(repository: Repository, category: string, name: string): Promise<PackageMetadata> {
+  async function readPackage(
+    repository: Repository,
+    category: string,
+    name: string,
+    states: PathStates,
+  ): Promise<ReadPackage> {
+    states.look(repository.location);
     // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
     const root = await realPath(repository.location);
-    const { folders: eclassFolders, problem: eclassProblem } = await findEclasses(repository);
+    const { folders: eclassFolders, problem: eclassProblem } = await findEclasses(repository, states);
     // A link out of the repository would show bash what is there.
     const folder = await realPathInside(root, `${root}/${category}/${name}`);
     if (typeof folder !== "string") {
-      return withoutEbuilds(new Map(folder.kind === "unreadable" ? [[name, unreadFailure(folder)]] : []));
+      const failures = folder.kind === "unreadable" ? [[name, unreadFailure(folder)] as const] : [];
+      return { metadata: withoutEbuilds(new Map(failures)), complete: false };
     }
     const budget = createPackageBudget();
-    const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget);
+    const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget, states.look);
     const refused = new Map(refusedEbuilds);
     const { location } = repository;
     const pkg = { location, category, package: name, folder, eclassFolders, ebuilds, eclassProblem };
     const earlier = evaluations.get(pkg);
+    const hasSameEclasses = createEclassCheck(eclassFolders, states);
     const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
-      readCached(root, pkg, ebuild, earlier.get(ebuild.pf), budget),
+      readCached(
+        ebuild,
+        readMd5Cache(root, category, ebuild, budget, states.look),
+        earlier.get(ebuild.pf),
+        hasSameEclasses,
+      ),
     );
     const known = ebuilds.flatMap(({ pf }, i) => {
       const metadata = cached[i]?.metadata;
@@ -184,13 +227,15 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     );
     // Their md5-cache entries may be among what was not read.
     if (budget.exceeded) for (const { pf } of unknown) refused.set(pf, OVER_BUDGET);
-    return {
+    const metadata: PackageMetadata = {
       known,
       stale: ebuilds.filter((_, i) => cached[i]?.isStale),
       unknown: budget.exceeded ? [] : unknown,
       refused,
       async evaluate(wanted) {
         const { metadata, failures } = await evaluations.evaluate(pkg, wanted);
+        // What bash has found out is known from now on.
+        if (metadata.size > 0) memory.forget(keyOf(repository, category, name));
         const explained = [...failures].map(([pf, failure]) => {
           const entry = unread.get(pf);
           const reason = `${failure.reason}, and its md5-cache entry ${entry ? unreadableReason(entry) : ""}`;
@@ -200,15 +245,23 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
         return { evaluated, failures: new Map(explained) };
       },
     };
+    const isAllRead = eclassProblem === undefined && unread.size === 0 && refused.size === 0;
+    return { metadata, complete: isAllRead && known.length > 0 && unknown.length === 0 };
   }
 
   return {
     forgetFailures: evaluations.forgetFailures,
     read(repository, category, name) {
-      const key = `${repository.location}\n${category}/${name}`;
+      const key = keyOf(repository, category, name);
+      const configuration = masters.configuration();
+      const known = memory.get(key, configuration);
+      if (known) return Promise.resolve(known);
       const read = async () => {
         const release = await slots.acquire();
-        return await readPackage(repository, category, name).finally(release);
+        const states = createPathStates();
+        const { metadata, complete } = await readPackage(repository, category, name, states).finally(release);
+        if (complete) memory.put(key, configuration, metadata, states, charactersOf(metadata));
+        return metadata;
       };
       const done = reading.get(key) ?? read().finally(() => reading.delete(key));
       reading.set(key, done);

@@ -63,9 +63,16 @@ export function unreadFailure(file: Unreadable): EvaluationFailure {
 
 /**
  * Lists the newest versions first, roughly.
+ * @param look gets each path before it is read
  * @param folder real path of `…/CATEGORY/PACKAGE`, which is all that bash sees of the repository besides eclasses
  */
-export async function listEbuilds(folder: string, name: string, budget: ByteBudget): Promise<ListedEbuilds> {
+export async function listEbuilds(
+  folder: string,
+  name: string,
+  budget: ByteBudget,
+  look: (path: string) => void,
+): Promise<ListedEbuilds> {
+  look(folder);
   const refused = new Map<string, EvaluationFailure>();
   const files = await readdir(folder).catch((error: unknown) => {
     const failure = readFailureOf(error, folder);
@@ -82,7 +89,9 @@ export async function listEbuilds(folder: string, name: string, budget: ByteBudg
     .filter((pf) => VERSION.test(pf.slice(name.length + 1)))
     .sort((a, b) => byVersion.compare(b, a));
   const ebuilds = await mapInBatches(pfs.slice(0, MAX_EBUILDS), READ_AT_ONCE, async (pf) => {
-    const file = await readInside(folder, `${folder}/${pf}.ebuild`, { kind: "ebuild", budget });
+    const path = `${folder}/${pf}.ebuild`;
+    look(path);
+    const file = await readInside(folder, path, { kind: "ebuild", budget });
     if (file.kind === "unreadable") refused.set(pf, unreadFailure(file));
     const bytes = file.kind === "file" ? file.bytes : undefined;
     return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
@@ -96,8 +105,11 @@ export async function readMd5Cache(
   category: string,
   { pf, md5 }: Ebuild,
   budget: ByteBudget,
+  look: (path: string) => void,
 ): Promise<CachedMetadata | Unreadable | undefined> {
-  const file = await readInside(root, `${root}/metadata/md5-cache/${category}/${pf}`, { kind: "md5-cache", budget });
+  const path = `${root}/metadata/md5-cache/${category}/${pf}`;
+  look(path);
+  const file = await readInside(root, path, { kind: "md5-cache", budget });
   if (file.kind === "unreadable") return file;
   const cached = file.kind === "file" && file.bytes ? parseMd5Cache(file.bytes.toString("utf8")) : undefined;
   return cached?.md5 === md5 ? cached : undefined;

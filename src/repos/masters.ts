@@ -18,6 +18,8 @@ export interface MirrorUrls {
 }
 
 export interface Masters {
+  /** Returns another object whenever there may be other repositories. */
+  configuration(): object;
   /**
    * Returns folders with eclasses; where several have an eclass, the last one counts.
    * @throws {UnreadableFileError} where the masters are not known, as metadata/layout.conf cannot be read now
@@ -122,6 +124,7 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
   }
 
   return {
+    configuration: discovered,
     async eclassFolders(repository) {
       const masters = await mastersOf(repository);
       const overrides = await findByName(repository.eclassOverrides ?? []);

@@ -8,7 +8,7 @@ import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
 import type { EvaluationFailure } from "../repos/ebuilds.ts";
 import { parseRestrict } from "../repos/formats/src-uri.ts";
-import { createSrcUriReader } from "./read-src-uri.ts";
+import type { ReadSrcUri } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
 
 /** What one ebuild says about fetching the file. */
@@ -30,8 +30,8 @@ export interface PackageFetchables {
 }
 
 /**
- * "first" stops at the first package that says where the file may be fetched. "all" reads every package, and evaluates
- * ebuilds whose md5-cache entry is stale.
+ * "first" stops at the first ebuild that says where the file may be fetched, and restricts nothing, or else at the first package
+ * that says so. "all" reads every package, and evaluates ebuilds whose md5-cache entry is stale.
  */
 export type Depth = "first" | "all";
 
@@ -52,14 +52,27 @@ export function packagesWanting(
   });
 }
 
-async function fetchablesIn(ebuilds: readonly EbuildWithMetadata[], name: DistfileName): Promise<readonly Fetchable[]> {
+/** Returns whether other ebuilds can only add further URIs. */
+function isOpen(fetchable: Fetchable): boolean {
+  const { mirrors, mirrorRestricted } = fetchable.permission;
+  return isSufficient(fetchable) && mirrors === "first" && !mirrorRestricted;
+}
+
+async function fetchablesIn(
+  ebuilds: readonly EbuildWithMetadata[],
+  name: DistfileName,
+  depth: Depth,
+  readSrcUri: ReadSrcUri,
+): Promise<readonly Fetchable[]> {
   const found: Fetchable[] = [];
-  const readSrcUri = createSrcUriReader();
   for (const { pf, metadata } of ebuilds) {
     const { srcUri, restrict, homepage } = metadata;
     // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
     const uris = srcUri.includes(name) ? (await readSrcUri(metadata)).files.get(name) : undefined;
-    if (uris) found.push({ pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) });
+    if (!uris) continue;
+    const fetchable = { pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) };
+    found.push(fetchable);
+    if (depth === "first" && isOpen(fetchable)) break;
   }
   return found;
 }
@@ -69,8 +82,13 @@ function isSufficient({ permission }: Fetchable): boolean {
   return permission.uris.length > 0 && !permission.fetchRestricted;
 }
 
-async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluate }: PackageMetadata, depth: Depth) {
-  const fetchables = await fetchablesIn(known, name);
+async function fetchablesOf(
+  name: DistfileName,
+  { known, stale, unknown, evaluate }: PackageMetadata,
+  depth: Depth,
+  readSrcUri: ReadSrcUri,
+) {
+  const fetchables = await fetchablesIn(known, name, depth, readSrcUri);
   const rest = depth === "all" ? [...unknown, ...stale] : unknown;
   if (rest.length === 0 || (depth === "first" && fetchables.some(isSufficient))) {
     return { fetchables, failures: new Map<string, EvaluationFailure>() };
@@ -78,7 +96,7 @@ async function fetchablesOf(name: DistfileName, { known, stale, unknown, evaluat
   const { evaluated, failures } = await evaluate(rest);
   const pfs = new Set(evaluated.map(({ pf }) => pf));
   const others = fetchables.filter(({ pf }) => !pfs.has(pf));
-  return { fetchables: [...others, ...(await fetchablesIn(evaluated, name))], failures };
+  return { fetchables: [...others, ...(await fetchablesIn(evaluated, name, depth, readSrcUri))], failures };
 }
 
 /** Packages whose ebuilds are read for one file: one of the first says where to fetch it. */
@@ -89,11 +107,12 @@ export async function findFetchables(
   packages: readonly WantingPackage[],
   depth: Depth,
   metadata: Pick<MetadataReader, "read">,
+  readSrcUri: ReadSrcUri,
 ): Promise<readonly PackageFetchables[]> {
   const found: PackageFetchables[] = [];
   for (const { in: repository, category, package: packageName, entry } of packages.slice(0, MAX_PACKAGES)) {
     const read = await metadata.read(repository, category, packageName);
-    const { fetchables, failures } = await fetchablesOf(name, read, depth);
+    const { fetchables, failures } = await fetchablesOf(name, read, depth, readSrcUri);
     found.push({
       repository,
       name: `${category}/${packageName}`,

@@ -3,7 +3,7 @@
  */
 import type { Repository } from "../repos/discover.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
-import { createSrcUriReader } from "./read-src-uri.ts";
+import type { ReadSrcUri } from "./read-src-uri.ts";
 
 export interface VersionFiles {
   /** Ebuilds of this version. */
@@ -20,6 +20,7 @@ export async function filesOfVersion(
   name: string,
   version: string,
   metadata: Pick<MetadataReader, "read">,
+  readSrcUri: ReadSrcUri,
 ): Promise<VersionFiles> {
   const { known, unknown, refused, evaluate } = await metadata.read(repository, category, name);
   const matches = ({ pf }: { readonly pf: string }) =>
@@ -27,7 +28,6 @@ export async function filesOfVersion(
   const { evaluated, failures } = await evaluate(unknown.filter(matches));
   const ebuilds = [...known.filter(matches), ...evaluated];
   const files: string[] = [];
-  const readSrcUri = createSrcUriReader();
   for (const { metadata: ebuild } of ebuilds) files.push(...(await readSrcUri(ebuild)).files.keys());
   return {
     ebuilds: ebuilds.map(({ pf }) => pf),

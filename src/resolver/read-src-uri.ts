@@ -5,15 +5,31 @@ import { createSteps } from "../lib/steps.ts";
 import type { EbuildMetadata } from "../repos/formats/md5-cache.ts";
 import { parseSrcUriInSteps, type SrcUris } from "../repos/formats/src-uri.ts";
 
-/** Returns what parses the SRC_URI of one ebuild after another, in short steps. */
-export function createSrcUriReader(): (metadata: Pick<EbuildMetadata, "srcUri" | "eapi">) => Promise<SrcUris> {
-  const endStep = createSteps();
-  return async ({ srcUri, eapi }) => {
+/** Parses the SRC_URI of one ebuild. */
+export type ReadSrcUri = (metadata: Pick<EbuildMetadata, "srcUri" | "eapi">) => Promise<SrcUris>;
+
+/**
+ * Returns what begins to parse the SRC_URI of one ebuild after another, in short steps. What was parsed is kept as long as the
+ * metadata that it comes from is remembered.
+ */
+export function createSrcUriReader(): () => ReadSrcUri {
+  const parsed = new WeakMap<object, SrcUris>();
+
+  async function parse({ srcUri, eapi }: Pick<EbuildMetadata, "srcUri" | "eapi">, endStep: () => Promise<void>) {
     const steps = parseSrcUriInSteps(srcUri, eapi);
     for (;;) {
       const { done, value } = steps.next();
       await endStep();
       if (done) return value;
     }
+  }
+
+  return () => {
+    const endStep = createSteps();
+    return async (metadata) => {
+      const uris = parsed.get(metadata) ?? (await parse(metadata, endStep));
+      parsed.set(metadata, uris);
+      return uris;
+    };
   };
 }

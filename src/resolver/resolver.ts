@@ -15,6 +15,7 @@ import type { Masters } from "../repos/masters.ts";
 import { type ExpandedUri, expandUri } from "./expand.ts";
 import { type Depth, findFetchables, type PackageFetchables, packagesWanting } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
+import { createSrcUriReader } from "./read-src-uri.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
 import { siblingsOf } from "./siblings.ts";
 import type { UriOrder } from "./uri-order.ts";
@@ -85,6 +86,7 @@ function measuredMs(source: Source | undefined, bytes: number): number {
 export function createResolver(deps: ResolverDeps): Resolver {
   const { wantedBy, entriesOf, repositoryAt, metadata, masters, mirrors, uriOrder } = deps;
 
+  const startReading = createSrcUriReader();
   const packagesOf = (name: DistfileName, content: Digests) => packagesWanting(content, wantedBy(name), repositoryAt);
 
   function mirrorSources(name: DistfileName, content: Digests | undefined): readonly MirrorSource[] {
@@ -93,7 +95,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
   }
 
   async function resolve(name: DistfileName, content: Digests, depth: Depth): Promise<Resolution> {
-    const packages = await findFetchables(name, packagesOf(name, content), depth, metadata);
+    const packages = await findFetchables(name, packagesOf(name, content), depth, metadata, startReading());
     const permission = mostPermissive(packages.flatMap(({ fetchables }) => fetchables.map((one) => one.permission)));
     // A URI that several packages have is expanded once, by the first of them.
     const left = new Set(permission.uris);
@@ -162,8 +164,8 @@ export function createResolver(deps: ResolverDeps): Resolver {
     resolve,
     sources: (name, content) => sources(name, content, "first"),
     mirrorSources,
-    siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, entriesOf),
+    siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, startReading(), entriesOf),
     filesOfVersion: (repository, category, name, version) =>
-      filesOfVersion(repository, category, name, version, metadata),
+      filesOfVersion(repository, category, name, version, metadata, startReading()),
   };
 }

@@ -7,7 +7,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import { parseRestrict } from "../repos/formats/src-uri.ts";
 import type { WantingPackage } from "./fetchables.ts";
-import { createSrcUriReader } from "./read-src-uri.ts";
+import type { ReadSrcUri } from "./read-src-uri.ts";
 import { permissionOf } from "./restrict.ts";
 
 /** Returns the names after this one, then the names before it. */
@@ -25,12 +25,12 @@ export async function siblingsOf(
   name: DistfileName,
   [wanting, ...more]: readonly WantingPackage[],
   metadata: Pick<MetadataReader, "read">,
+  readSrcUri: ReadSrcUri,
   entriesOf: (location: string, category: string, name: string) => ReadonlyMap<string, DistEntry>,
 ): Promise<readonly DistEntry[]> {
   if (!wanting || more.length > 0) return [];
   const { in: repository, category, package: packageName } = wanting;
   const { known } = await metadata.read(repository, category, packageName);
-  const readSrcUri = createSrcUriReader();
   let shared: readonly string[] | undefined;
   for (const { metadata: ebuild } of known) {
     if (!ebuild.srcUri.includes(name)) continue;
