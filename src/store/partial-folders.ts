@@ -2,7 +2,7 @@
  * Finds where the files coming in of each folder of the store are kept: in partial/, or, where that is on another file system or
  * mount, beside the folder's files in `.partial`. A file gets its final name by rename(2), which never crosses a mount.
  */
-import { mkdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { type FileName, isMirrorPath, MIRROR_FOLDERS, PARTIAL_FOLDER } from "../distfile/mirror-path.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
@@ -62,10 +62,19 @@ function existing(location: string, folder: StoreFolder): string {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : location;
 }
 
+/** Returns the folders in it that are file systems of their own; none where it is not there. */
+function mountedIn(folder: string): readonly string[] {
+  if (!exists(folder) || !statSync(folder).isDirectory()) return [];
+  const { dev } = statSync(folder);
+  const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return below.map(({ name }) => `${folder}/${name}`).filter((path) => statSync(path).dev !== dev);
+}
+
 /** Returns the folders of the store that are there: those that have to be written. */
 export function storeFolders(location: string): readonly string[] {
   const paths = ["partial", ...STORE_FOLDERS].map((folder) => `${location}/${folder}`);
-  return paths.filter((path) => exists(path));
+  const there = paths.filter((path) => exists(path));
+  return [...there, ...mountedIn(`${location}/distfiles`)];
 }
 
 /** Returns the file systems of the store, that of distfiles first, each with the folders on it. */
