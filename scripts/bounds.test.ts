@@ -30,6 +30,7 @@ const TUNING = new Set([
   "http/request-log.ts MAX_NAME",
   "http/target.ts MAX_BESIDE_PATH",
   "lib/line-writer.ts MAX_UNBATCHED",
+  "lib/steps.ts MAX_REST_MS",
   "mirrors/contents.ts MAX_ANSWERS",
   "mirrors/host-stats.ts MAX_HEDGE_DELAY_MS",
   "mirrors/host-stats.ts MAX_OPEN_MS",

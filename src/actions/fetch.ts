@@ -115,11 +115,12 @@ async function fetchAll(
   const results: Result[] = [];
   const active = new Set<FileName>();
   const endStep = createSteps();
-  const sizes = new Map<FileName, number | undefined>();
+  /** Of those that a repository knows. */
+  const sizes = new Map<FileName, number>();
   let totalBytes: number | null = 0;
   for (const name of names) {
     const size = parts.sizeOf(name);
-    sizes.set(name, size);
+    if (size !== undefined) sizes.set(name, size);
     totalBytes = totalBytes === null || size === undefined ? null : totalBytes + size;
     await endStep();
   }

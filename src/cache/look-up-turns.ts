@@ -10,7 +10,7 @@ import type { Waiter } from "./result.ts";
 export type TakeTurn = (waiter: Waiter) => Promise<boolean>;
 
 /** Look-ups that begin in one turn of the event loop: a miss costs it a millisecond or two. */
-const MAX_STARTS = 4;
+const MAX_STARTS = 2;
 
 export function createLookUpTurns(): TakeTurn {
   const slots = createPrioritySemaphore(() => MAX_STARTS, 0);

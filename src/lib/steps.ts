@@ -5,14 +5,20 @@
 /** Work that yields between its steps, so that who runs it may serve others, or stop it. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
-const STEP_MS = 5;
+const STEP_MS = 2;
+/** A step that took longer waited for the processor. */
+const MAX_REST_MS = 10;
 
-/** Returns a function to await after each piece of work: it yields to the event loop when a step has taken its time. */
+/**
+ * Returns a function to await after each piece of work: when a step has taken its time it rests for as long, so that the work never
+ * takes more than half of the processor, and a small part of it where the event loop is busy.
+ */
 export function createSteps(stepMs = STEP_MS): () => Promise<void> {
   let startedAt = performance.now();
   return async () => {
-    if (performance.now() - startedAt < stepMs) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    const tookMs = performance.now() - startedAt;
+    if (tookMs < stepMs) return;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(tookMs, MAX_REST_MS)));
     startedAt = performance.now();
   };
 }
