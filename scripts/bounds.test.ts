@@ -57,6 +57,7 @@ const UNITS: Readonly<Record<string, number>> = {
   KiB: 1024,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3,
+  ms: 1,
   s: 1000,
   h: 3_600_000,
 };

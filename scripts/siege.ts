@@ -232,9 +232,20 @@ export async function siege(
     }
   }
 
+  /** How late this script itself is, which counts as wait of its honest clients. */
+  const delays: number[] = [];
+  async function watchSelf(): Promise<void> {
+    while (!over.aborted) {
+      const sleptAt = performance.now();
+      await Bun.sleep(10);
+      delays.push(performance.now() - sleptAt - 10);
+    }
+  }
+
   const attackers = await startScript("attackers.ts", server.url, String(seed), String(share), only);
   stack.defer(attackers.stop);
-  await Promise.all([...Array.from({ length: HONEST_CLIENTS }, (_, i) => fetchHits(i)), fetchMisses(), watch()]);
+  const clients = Array.from({ length: HONEST_CLIENTS }, (_, i) => fetchHits(i));
+  await Promise.all([...clients, fetchMisses(), watch(), watchSelf()]);
   ending.throwIfAborted();
   const processor = [server.pid, attackers.child.pid, mirrors.child.pid].map(processorSeconds);
   attackers.child.stdin.end();
@@ -275,6 +286,7 @@ export async function siege(
     row("honest hits", `${hits.length}`, "", true),
     row("honest hits, half of them", ms(percentile(hits, 0.5)), "", true),
     row("honest hits, longest", ms(Math.max(...hits)), "", true),
+    row("delay of this script, 99 %", ms(percentile(delays, 0.99)), "", true),
     row("honest misses", `${misses.length}`, "more than 0", misses.length > 0),
     row("honest misses, 99 %", ms(percentile(misses, 0.99)), "", true),
     row("honest responses not right", `${before}`, "0", before === 0),

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { startProcessorTime } from "../testing/processor-time.ts";
 import {
   createPrioritySemaphore,
+  heldAtLeast,
   inSlot,
   LONG_TASK_BYTES,
   maxLongTasks,
@@ -263,4 +264,22 @@ test("ten thousand tasks that come and go cost no time to speak of", () => {
   for (const ticket of tickets) ticket.leave();
   expect(tookMs()).toBeLessThan(1_000);
   expect(semaphore.waiting).toBe(0);
+});
+
+test("slots that are held for a time are given back no sooner, and a task that takes longer gives its own back at once", async () => {
+  const semaphore = heldAtLeast(
+    createPrioritySemaphore(() => 1, 0),
+    40,
+  );
+  const startedAt = performance.now();
+  for (let i = 0; i < 3; i++) (await semaphore.acquire({ bytes: 0, urgent: true }).granted).release();
+  const slot = await semaphore.acquire({ bytes: 0, urgent: true }).granted;
+  expect(performance.now() - startedAt).toBeGreaterThan(110);
+  await Bun.sleep(50);
+  const next = semaphore.acquire({ bytes: 0, urgent: true });
+  expect(semaphore.waiting).toBe(1);
+  slot.release();
+  const releasedAt = performance.now();
+  await next.granted;
+  expect(performance.now() - releasedAt).toBeLessThan(30);
 });

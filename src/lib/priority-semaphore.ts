@@ -247,6 +247,24 @@ export function createPrioritySemaphore(
   };
 }
 
+/** Returns the semaphore with slots that are not given back sooner than that, so that tasks that end at once are not too many. */
+export function heldAtLeast(semaphore: PrioritySemaphore, leastMs: number): PrioritySemaphore {
+  const hold = (slot: Slot): Slot => {
+    const grantedAt = performance.now();
+    const release = () => void setTimeout(slot.release, Math.max(0, leastMs - (performance.now() - grantedAt)));
+    return { ...slot, release };
+  };
+  return {
+    acquire(task) {
+      const ticket = semaphore.acquire(task);
+      return { ...ticket, granted: ticket.granted.then(hold) };
+    },
+    get waiting() {
+      return semaphore.waiting;
+    },
+  };
+}
+
 /**
  * Does the work in a slot of its own, once one is granted.
  * @throws the signal's reason if it aborts before that; what is begun holds its slot until it is done

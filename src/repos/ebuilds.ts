@@ -40,8 +40,8 @@ const MAX_EBUILDS = 500;
 const MAX_FOLDER_ENTRIES = 5_000;
 export const READ_AT_ONCE = 8;
 
-/** Ebuilds and md5-cache entries of one package together, which the largest real packages reach a quarter of. */
-const MAX_PACKAGE_BYTES = 32 * 1024 * 1024;
+/** Ebuilds and md5-cache entries of one package together, which the largest real packages reach half of. */
+const MAX_PACKAGE_BYTES = 16 * 1024 * 1024;
 
 /** Made once, as it takes a tenth of the time of localeCompare(). */
 const byVersion = new Intl.Collator("en", { numeric: true });

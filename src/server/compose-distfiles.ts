@@ -10,7 +10,7 @@ import type { Config } from "../config/schema.ts";
 import { createClientLimit } from "../lib/client-limit.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
-import { createPrioritySemaphore, LONG_TASK_BYTES } from "../lib/priority-semaphore.ts";
+import { createPrioritySemaphore, heldAtLeast, LONG_TASK_BYTES } from "../lib/priority-semaphore.ts";
 import { createManifestCheck } from "../repos/manifest-check.ts";
 import { unreadableNote } from "../repos/refresh.ts";
 import type { Store } from "../store/store.ts";
@@ -49,6 +49,8 @@ export interface ComposedDistfiles {
 
 /** Names that no repository knows, asked for at once: random names must not cost upstream much. */
 const UNKNOWN_DOWNLOADS = 4;
+/** Most of them are asked for in vain: all together no more than 200 a second, and from mirrors that are no nearer it makes no difference. */
+const MIN_UNKNOWN_MS = 20;
 /** Downloads of unknown names that take longer than asking does, beside those that hold a slot. */
 const UNKNOWN_YIELDED_SLOTS = 28;
 /** Downloads that trickle in, or run at the speed of slow clients with bytes in memory, beside those that hold a slot. */
@@ -106,7 +108,10 @@ export function composeDistfiles(
       undefined,
       () => Math.min(LONG_TASK_BYTES, LONG_SECONDS * (maxRate() ?? Number.POSITIVE_INFINITY)),
     ),
-    unknownDownloads: createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
+    unknownDownloads: heldAtLeast(
+      createPrioritySemaphore(() => UNKNOWN_DOWNLOADS, UNKNOWN_YIELDED_SLOTS),
+      MIN_UNKNOWN_MS,
+    ),
     headSlots: createPrioritySemaphore(() => HEADS, 0),
     clock,
     log,
