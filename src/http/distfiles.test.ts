@@ -14,6 +14,7 @@ test("the client's 45 s include the time in which Manifests are read for it", as
       },
     },
     takeTurn: async () => true,
+    takeLargeTurn: async () => true,
     clock: systemClock,
     wantedByDigest: () => [],
     refreshRepositories: () => Bun.sleep(120),

@@ -1,7 +1,7 @@
 /**
  * Serves GET and HEAD of distfiles in every layout of GLEP 75: from the path to the cache's result to the response.
  */
-import type { TakeTurn } from "../cache/look-up-turns.ts";
+import type { TakeTurn } from "../cache/client-turns.ts";
 import type { Cache } from "../cache/lookup.ts";
 import type { DistfileRequest, StoredResult } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
@@ -25,10 +25,15 @@ import { createTargetParser, type Target } from "./target.ts";
 
 /** Other names of one content under which it is looked for: each may cost requests to all sources. */
 const MAX_ALIASES = 8;
+/** The platform sends files from this size on by sendfile(2), on the event loop. */
+const LARGE_BYTES = 1024 * 1024;
 
 export interface DistfilesDeps {
   readonly cache: Cache;
+  /** For the look-up of a file that is no known hit. */
   readonly takeTurn: TakeTurn;
+  /** For the first bytes of a large file. */
+  readonly takeLargeTurn: TakeTurn;
   readonly clock: Clock;
   /** Returns the packages that want the content with this BLAKE2B or SHA512 (128 hex digits). */
   readonly wantedByDigest: (digest: string) => readonly WantedBy[];
@@ -69,6 +74,17 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
   function answerStored(request: Request, found: StoredResult): Answer {
     const { response, bytes } = storedResponse(request, found.stored.file, found.body, headersOf(found));
     return { response, file: found.name, outcome: found.status, source: found.source ?? "store", sent: { bytes } };
+  }
+
+  /** A socket takes megabytes at once, so that the beginnings of a thousand large files would hold up all others for a second. */
+  async function answerLarge(request: Request, path: string, client: string, found: StoredResult): Promise<Answer> {
+    const mayBegin = await deps.takeLargeTurn({ client: clientOf(client), signal: request.signal });
+    return mayBegin ? answerStored(request, found) : leftAnswer(path);
+  }
+
+  function answerKnown(request: Request, path: string, client: string, known: StoredResult): Answer | Promise<Answer> {
+    const isLarge = known.body === undefined && known.stored.file.size >= LARGE_BYTES;
+    return isLarge ? answerLarge(request, path, client, known) : answerStored(request, known);
   }
 
   /** A content-hash path means a file by its content, under whichever of its names is available. */
@@ -128,6 +144,6 @@ export function createDistfiles(deps: DistfilesDeps): AnswerFile {
       return withoutBody(text(400, `Invalid file name: ${target.reason}.`), path, { kind: "bad-name" });
     }
     const known = target.kind === "name" ? cache.peek(target.name, method) : undefined;
-    return known ? answerStored(request, known) : lookup(request, method, path, client, target);
+    return known ? answerKnown(request, path, client, known) : lookup(request, method, path, client, target);
   };
 }

@@ -2,7 +2,7 @@
  * Serves GET and HEAD of the other files of a Gentoo mirror (snapshots, releases): from the path to the cache's result to the
  * response, with the fields of RFC 9111.
  */
-import type { TakeTurn } from "../cache/look-up-turns.ts";
+import type { TakeTurn } from "../cache/client-turns.ts";
 import { ageMs, lifetimeMs, requestDirectives } from "../cache/mirror-files/freshness.ts";
 import type { MirrorFileCache, MirrorFileRequest, StoredMirrorFileResult } from "../cache/mirror-files/lookup.ts";
 import { parseMirrorPath } from "../distfile/mirror-path.ts";

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
 import type { Actions } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
-import { createLookUpTurns } from "../cache/look-up-turns.ts";
+import { createClientTurns } from "../cache/client-turns.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
@@ -30,6 +30,11 @@ import type { ComposedUpstream } from "./compose-upstream.ts";
 import type { ServerHealth } from "./health.ts";
 
 export type App = ReturnType<typeof createApp>;
+
+/** Look-ups of files that are no known hits, begun in one turn of the event loop: a miss costs it a millisecond or two. */
+const MAX_LOOK_UPS = 2;
+/** Large files of which the first bytes are sent in one turn: a millisecond each. */
+const MAX_LARGE_FILES = 4;
 
 export interface AppParts {
   readonly config: Pick<Config, "server">;
@@ -67,7 +72,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const settings = parts.config.server;
   const { upstream, repositories, mirrorFileCache, actions, stats, health, state } = needs;
   const upstreamFor = upstream.clientFor;
-  const takeTurn = createLookUpTurns();
+  const takeTurn = createClientTurns(MAX_LOOK_UPS);
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
   const events = createEvents({
@@ -86,6 +91,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
     distfiles: createDistfiles({
       cache: needs.distfiles.cache,
       takeTurn,
+      takeLargeTurn: createClientTurns(MAX_LARGE_FILES),
       clock,
       wantedByDigest: repositories.rows.entriesByDigest,
       refreshRepositories: repositories.refresh.refreshRepositories,

@@ -1,6 +1,6 @@
 /**
- * Starts look-ups of files that are no known hits a few at a time, clients taking turns: whoever asks for thousands of files delays
- * neither hits, which are answered at once, nor the misses of others.
+ * Begins work for clients a few at a time, clients taking turns: whoever asks for thousands of files delays neither what is answered at
+ * once nor the files of others.
  */
 import { abortable } from "../lib/abort.ts";
 import { createPrioritySemaphore } from "../lib/priority-semaphore.ts";
@@ -9,11 +9,9 @@ import type { Waiter } from "./result.ts";
 /** Resolves when the client's turn has come, with false where it left before. */
 export type TakeTurn = (waiter: Waiter) => Promise<boolean>;
 
-/** Look-ups that begin in one turn of the event loop: a miss costs it a millisecond or two. */
-const MAX_STARTS = 2;
-
-export function createLookUpTurns(): TakeTurn {
-  const slots = createPrioritySemaphore(() => MAX_STARTS, 0);
+/** @param most how many begin in one turn of the event loop */
+export function createClientTurns(most: number): TakeTurn {
+  const slots = createPrioritySemaphore(() => most, 0);
   return async ({ client, signal }) => {
     if (signal.aborted) return false;
     const ticket = slots.acquire({ bytes: 0, urgent: true, client });

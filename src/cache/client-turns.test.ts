@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { createLookUpTurns } from "./look-up-turns.ts";
+import { createClientTurns } from "./client-turns.ts";
 
 const { signal } = new AbortController();
 
-test("a few look-ups begin in one turn of the event loop, and clients take turns", async () => {
-  const takeTurn = createLookUpTurns();
+test("a few pieces of work begin in one turn of the event loop, and clients take turns", async () => {
+  const takeTurn = createClientTurns(2);
   const begun: string[] = [];
   const ask = async (client: string, many: number) => {
     await Promise.all(
@@ -25,7 +25,7 @@ test("a few look-ups begin in one turn of the event loop, and clients take turns
 });
 
 test("who has left gets no turn and takes none of others", async () => {
-  const takeTurn = createLookUpTurns();
+  const takeTurn = createClientTurns(2);
   const leaving = new AbortController();
   const turns = Array.from({ length: 1_000 }, () => takeTurn({ client: "a", signal: leaving.signal }));
   const next = takeTurn({ client: "a", signal });
