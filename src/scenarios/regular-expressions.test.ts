@@ -149,6 +149,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/http/api/problem.ts": [
     [/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "Invalid a: Expected ", " but received", ""],
   ],
+  "src/http/client-script.ts": [[/^(?:[\w.-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i, "", "a", "!"]],
   "src/http/conditional.ts": [
     [/"[^"]*"/g, "", '"a', ""],
     [/W\/"[^"]*"/g, "", 'W/"', ""],
