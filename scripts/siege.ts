@@ -83,7 +83,8 @@ const SIZES: HostileSizes = { bases: 2_000, mirrorUris: 64, versions: 500, entry
 
 /** Starts a script of the siege, and waits for its first line. It ends when its standard input does, thus with this process. */
 async function startScript(script: string, ...args: readonly string[]) {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "siege", script), ...args], {
+  // Hostile clients and mirrors have processors of their own elsewhere: here they take those of the server and the honest clients last.
+  const child = Bun.spawn(["nice", "-n", "10", process.execPath, join(import.meta.dir, "siege", script), ...args], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
