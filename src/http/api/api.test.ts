@@ -45,3 +45,10 @@ test("the message of an unexpected error stays on the server", async () => {
   const response = await ask("/status");
   expect([response.status, (await response.text()).includes("secret"), errors.length]).toEqual([500, false, 1]);
 });
+
+test("a wrong parameter is named with what is expected", async () => {
+  const { ask } = createTestApi(undefined);
+  const response = await ask("/history?resolution=week");
+  const detail = 'Invalid query: resolution: expected "minute", "hour" or "day", got "week".';
+  expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ detail })]);
+});

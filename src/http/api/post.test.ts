@@ -104,11 +104,11 @@ test("closing the connection stops the action", async () => {
 
 test("an invalid body is rejected with the name of the field", async () => {
   for (const [body, status, part] of [
-    ["{", 400, "not JSON"],
+    ["{", 400, "The body is not JSON in UTF-8."],
     ['"x"', 422, "body: expected an object"],
-    ['{"repair":1}', 422, "repair"],
+    ['{"repair":1}', 422, "repair: expected true or false, got 1."],
     ['{"reapir":true}', 422, "reapir"],
-    ['{"bytes_per_second":-1}', 422, "bytes_per_second"],
+    ['{"bytes_per_second":-1}', 422, "bytes_per_second: expected at least 0, got -1."],
     [new Blob([new Uint8Array([0x7b, 0xff, 0x7d])]), 400, "not JSON"],
   ] as const) {
     const response = await ask(async () => ({}), "application/json", body as string);

@@ -100,7 +100,7 @@ async function parse<Name extends ActionName>(
     value = body.length === 0 ? {} : await parseJsonInSteps(body);
   } catch (error) {
     if (error instanceof UndividedError) return problem(413, error.message);
-    return problem(400, `The body is not JSON: ${reasonOf(error)}`);
+    return problem(400, "The body is not JSON in UTF-8.");
   }
   // Valibot accepts an array as an object without keys.
   if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");

@@ -22,11 +22,27 @@ export function readableJson(value: unknown): string {
   return visible(JSON.stringify(value), "\\u");
 }
 
+/** Types as Valibot names them, and as people do. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["Array", "a list"],
+  ["Object", "an object"],
+  ["boolean", "true or false"],
+  ["number", "a number"],
+  ["string", "a text"],
+]);
+
+/** Returns one type or value, or several as `"a", "b" or "c"`; Valibot has them as `("a" | "b" | "c")`. */
+function expectedText(text: string): string {
+  const choices = text.startsWith("(") ? text.slice(1, -1).split(" | ") : [text];
+  const names = choices.map((one) => TYPES.get(one) ?? one.replace(">=", "at least ").replace("<=", "at most "));
+  const last = names.pop() ?? "";
+  return names.length === 0 ? last : `${names.join(", ")} or ${last}`;
+}
+
 /** Returns what a validation expected and what it got. */
 export function issueMessage({ message }: BaseIssue<unknown>): string {
-  return message
-    .replace(/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "expected $1, got $2")
-    .replace("expected Object", "expected an object");
+  const [, expected, got] = /^Invalid [a-z ]+: Expected (.*) but received (.*)$/s.exec(message) ?? [];
+  return expected === undefined ? message : `expected ${expectedText(expected)}, got ${got}`;
 }
 
 /** @param detail a sentence; of an error only its message */
