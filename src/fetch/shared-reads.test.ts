@@ -42,6 +42,24 @@ test("few chunks are kept, and none after clear()", async () => {
   expect(reads.length).toBe(2);
 });
 
+test("of large pieces a MiB is kept, less when there are many readers, and always the newest", async () => {
+  const { reads, sharedReads, pieceSize } = setUp();
+  const write = () => {
+    for (let i = 0; i < 8; i++) sharedReads.written(i * 256 * KIB, new Uint8Array(256 * KIB));
+  };
+  write();
+  for (const i of [7, 6, 5, 4]) await sharedReads.read(i * 256 * KIB, 4096 * KIB);
+  expect(reads).toEqual([]);
+  await sharedReads.read(3 * 256 * KIB, 4096 * KIB);
+  expect(reads).toEqual([[3 * 256 * KIB, 64 * KIB]]);
+  for (let i = 0; i < 64; i++) pieceSize.enter();
+  write();
+  await sharedReads.read(7 * 256 * KIB, 4096 * KIB);
+  expect(reads.length).toBe(1);
+  await sharedReads.read(6 * 256 * KIB, 4096 * KIB);
+  expect(reads.length).toBe(2);
+});
+
 test("pieces get smaller when there are many readers, and large again when they have left", async () => {
   const { sharedReads, pieceSize } = setUp();
   const leaving = Array.from({ length: 1_000 }, () => pieceSize.enter());

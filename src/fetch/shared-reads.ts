@@ -10,6 +10,8 @@ export interface PieceSize {
   enter(): () => void;
   /** How many bytes one reader gets at once. */
   readonly bytes: number;
+  /** How many bytes of one file are kept for readers that come to the same place. */
+  readonly keptBytes: number;
   /** Returns what a reader has to wait for before its next piece, so that thousands of readers never hold up the event loop. */
   turn(): Promise<void> | undefined;
 }
@@ -20,6 +22,11 @@ const MAX_PIECE_BYTES = 64 * 1024;
 const MIN_PIECE_BYTES = 8 * 1024;
 /** What the pieces of all readers come to, as long as they are not the smallest. */
 const ALL_PIECES_BYTES = 8 * 1024 * 1024;
+/** What is kept of one file for readers that come to the same place. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+const MIN_KEPT_BYTES = 64 * 1024;
+/** What is kept of all files together, as long as that of each is not the least. */
+const ALL_KEPT_BYTES = 16 * 1024 * 1024;
 /** Small pieces given in one turn of the event loop: these take a few milliseconds. */
 const PIECES_PER_TURN = 100;
 
@@ -37,6 +44,9 @@ export function createPieceSize(): PieceSize {
         inside = false;
       };
     },
+    get keptBytes() {
+      return Math.max(MIN_KEPT_BYTES, Math.min(MAX_KEPT_BYTES, ALL_KEPT_BYTES / Math.max(1, readers)));
+    },
     get bytes() {
       if (areFew()) return MAX_PIECE_BYTES;
       // A power of two, so that readers stay in step.
@@ -50,6 +60,9 @@ import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 /** Reads at most that many bytes of the file from there on; none where they can't be had. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
 
+/** How many chunks of one file are kept for readers that come to the same place. */
+const MAX_CHUNKS = 16;
+
 export interface SharedReads {
   /** Reads the bytes from there on, none of them at or after `until`. */
   read(position: number, until: number): Promise<Uint8Array>;
@@ -59,9 +72,6 @@ export interface SharedReads {
   clear(): void;
 }
 
-/** How many chunks are kept for readers that come to the same place. */
-const MAX_CHUNKS = 16;
-
 interface Chunk {
   readonly length: number;
   /** Read by all who ask for it, so nobody may write into it. */
@@ -70,16 +80,26 @@ interface Chunk {
   readonly written: boolean;
 }
 
-/** @param pieceSize says how much is read at once */
-export function createSharedReads(readAt: ReadAt, pieceSize: Pick<PieceSize, "bytes">): SharedReads {
+/** @param pieceSize says how much is read at once, and how much is kept */
+export function createSharedReads(readAt: ReadAt, pieceSize: Pick<PieceSize, "bytes" | "keptBytes">): SharedReads {
   /** By position, oldest first: most readers are where the others are, at the newest bytes. */
   const chunks = new Map<number, Chunk>();
+  let keptBytes = 0;
 
-  function keep(position: number, chunk: Chunk): void {
+  function drop(position: number): void {
+    keptBytes -= chunks.get(position)?.length ?? 0;
     chunks.delete(position);
+  }
+
+  /** The newest is kept, however large it is. */
+  function keep(position: number, chunk: Chunk): void {
+    drop(position);
     chunks.set(position, chunk);
-    const [oldest] = chunks.keys();
-    if (oldest !== undefined && chunks.size > MAX_CHUNKS) chunks.delete(oldest);
+    keptBytes += chunk.length;
+    for (const oldest of chunks.keys()) {
+      if (chunks.size === 1 || (chunks.size <= MAX_CHUNKS && keptBytes <= pieceSize.keptBytes)) break;
+      drop(oldest);
+    }
   }
 
   /** Returns a part of what was written just now, for readers of small pieces. */
@@ -111,6 +131,9 @@ export function createSharedReads(readAt: ReadAt, pieceSize: Pick<PieceSize, "by
     written(position, bytes) {
       keep(position, { length: bytes.length, bytes: Promise.resolve(bytes), written: true });
     },
-    clear: () => chunks.clear(),
+    clear() {
+      chunks.clear();
+      keptBytes = 0;
+    },
   };
 }
