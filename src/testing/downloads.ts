@@ -84,6 +84,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
       userAgent: "test",
       proxyFor: () => "",
       privateNetworks: true,
+      turn: () => undefined,
       slots: createSemaphore(100),
       pinAddress: createPinAddress({ clock: systemClock }),
       hostGate: createHostGate(systemClock.now),

@@ -39,6 +39,7 @@ function client(settings: Partial<UpstreamSettings> = {}, loopHeaders: Record<st
     pinAddress: createPinAddress({ clock: systemClock }),
     hostGate: createHostGate(systemClock.now),
     rawHosts: createRawHosts(),
+    turn: () => undefined,
     slots: createSemaphore(1),
   };
   return createUpstreamClient({ ...defaults, ...settings }, loopHeaders);
@@ -160,4 +161,14 @@ test("getText() reads small texts only", async () => {
   await expect(getText(client(), `${upstream.url}/long.txt`, upstream.url, 65_536)).rejects.toThrow(
     "is longer than 65536 bytes",
   );
+});
+
+test("each piece of a body waits for its turn, which the stall time-out does not count", async () => {
+  const { promise: turn, resolve: begin } = Promise.withResolvers<void>();
+  const response = await client({ turn: () => turn, stallTimeoutMs: 200 }).send(get());
+  const first = response.read();
+  expect(await Promise.race([first.then(() => "read"), Bun.sleep(500).then(() => "waiting")])).toBe("waiting");
+  begin();
+  expect((await first)?.length).toBeGreaterThan(0);
+  response.close();
 });

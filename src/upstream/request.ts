@@ -39,6 +39,8 @@ export interface UpstreamSettings {
   readonly pinAddress: PinAddress;
   readonly hostGate: HostGate;
   readonly rawHosts: RawHosts;
+  /** Returns what a body has to wait for before its next piece: answers to clients come in between. */
+  readonly turn: () => Promise<void> | undefined;
   /** Slots for transfers of files: the platform sends no more than 256 requests at once, and others must get through. */
   readonly slots: Semaphore;
 }
@@ -306,12 +308,19 @@ function checkTransferCoding(headers: Headers): void {
 }
 
 /** @param onUnreadable called where the body is none to the platform, or may be cut off where its last chunk should be */
-function bodyReader(exchange: Exchange, watchdog: TransferWatch, onUnreadable: () => void): UpstreamResponse["read"] {
+function bodyReader(
+  exchange: Exchange,
+  turnOf: UpstreamSettings["turn"],
+  watchdog: TransferWatch,
+  onUnreadable: () => void,
+): UpstreamResponse["read"] {
   const isChunked = exchange.response.headers.has("transfer-encoding");
   const reader = exchange.response.body?.getReader();
   const { signal } = exchange.controller;
+  if (!reader) return async () => undefined;
   return async () => {
-    if (!reader) return undefined;
+    const turn = turnOf();
+    if (turn !== undefined) await turn;
     watchdog.setWaiting(true);
     try {
       // An abort usually ends the platform's read; if it does not, the wait ends all the same.
@@ -359,7 +368,7 @@ async function send(
       contentType: headers.get("content-type") ?? "",
       contentEncoding: headers.get("content-encoding") ?? "",
       delimited: contentLength(headers) !== undefined || headers.has("transfer-encoding"),
-      read: bodyReader(exchange, watchdog, () => settings.rawHosts.add(exchange.host)),
+      read: bodyReader(exchange, settings.turn, watchdog, () => settings.rawHosts.add(exchange.host)),
       close() {
         watchdog.stop();
         exchange.end();
