@@ -133,7 +133,7 @@ test("repair removes a bad file that can't be fetched again, forgets a missing o
   const report = await verify.all({ repair: true, bytesPerSecond: 0 });
   expect(report.bad).toMatchObject([{ name: nameOf(1), outcome: "removed", repository: "gentoo" }]);
   expect(report.missing).toBe(1);
-  expect(rows.names() as readonly string[]).toEqual([nameOf(4)]);
+  expect(rows.page("", 1000).map(({ name }) => name) as readonly string[]).toEqual([nameOf(4)]);
   expect(rows.get(nameOf(4))?.stamp).toBe(store.stat(nameOf(4))!.stamp);
 });
 

@@ -223,8 +223,7 @@ export function createCache(deps: CacheDeps): Cache {
   async function find(request: DistfileRequest): Promise<LookupResult> {
     const { name } = request;
     const requests = [name, ...request.aliases].map((one) => ({ ...request, name: one }));
-    // Without the index all that is known of a stored file is that it is there.
-    if (!deps.repositoriesScanned() && wantedBy(name).length === 0) await deps.refreshRepositories(false);
+    // A stored file waits for no scan, even where the index was lost: it was verified before it got its name.
     const stored = await findStored(requests);
     if (stored !== undefined && stored !== "stale") return stored;
     const isUnknown = wantedBy(name).length === 0;

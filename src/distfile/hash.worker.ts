@@ -3,7 +3,7 @@
  * descriptor shared with the main thread, up to the byte of the last advance().
  * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back here, too.
  */
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -12,6 +12,8 @@ import type { HashReply, HashRequest } from "./hasher.ts";
 
 declare const self: Worker;
 
+/** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
+const DAMAGE = new Set([11, 24, 26]);
 const SLICE_BYTES = 1024 * 1024;
 
 interface Job {
@@ -100,7 +102,21 @@ function checkpoint(path: string): void {
   }
 }
 
+/** What cannot be opened or read now is found out by who uses it. */
+function isWhole(path: string): boolean {
+  try {
+    using database = new Database(path, { readonly: true });
+    return database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check === "ok";
+  } catch (error) {
+    return !(error instanceof SQLiteError && DAMAGE.has(error.errno & 0xff));
+  }
+}
+
 function receive(message: HashRequest): void {
+  if (message.kind === "check") {
+    reply({ id: message.id, whole: isWhole(message.path) });
+    return;
+  }
   if (message.kind === "checkpoint") {
     checkpoint(message.path);
     return;

@@ -15,13 +15,15 @@ export type HashRequest =
   | { readonly kind: "finish"; readonly id: number; readonly limit: number }
   | { readonly kind: "feed"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly kind: "cancel"; readonly id: number }
-  | { readonly kind: "checkpoint"; readonly path: string };
+  | { readonly kind: "checkpoint"; readonly path: string }
+  | { readonly kind: "check"; readonly id: number; readonly path: string };
 
 export type HashReply =
   | ({ readonly id: number } & ComputedDigests)
   | { readonly id: number; readonly fed: true }
   | { readonly id: number; readonly error: string }
-  | { readonly id: number; readonly cancelled: true };
+  | { readonly id: number; readonly cancelled: true }
+  | { readonly id: number; readonly whole: boolean };
 
 export interface HashJob {
   /** The bytes up to here are in the file and will not change. */
@@ -46,6 +48,8 @@ export interface Hasher {
   open(fd: number | undefined, algorithms: readonly HashAlgorithm[]): HashJob;
   /** Writes a SQLite database's log back into it (sqlite.org/wal.html): its fsync would hold up the event loop. */
   checkpoint(path: string): void;
+  /** Reads all pages of a SQLite database, which takes seconds. Resolves with whether they fit together. */
+  isWhole(path: string): Promise<boolean>;
   close(): void;
 }
 
@@ -101,7 +105,7 @@ export function createHasher(workerUrl: string): Hasher {
           post({ kind: "finish", id, limit: size });
           const reply = await promise;
           if ("error" in reply) throw new Error(`Cannot hash: ${reply.error}`);
-          if ("cancelled" in reply || "fed" in reply) throw new Error("Cannot hash: cancelled");
+          if (!("blake2b" in reply)) throw new Error("Cannot hash: cancelled");
           return reply;
         },
         async cancel() {
@@ -113,6 +117,15 @@ export function createHasher(workerUrl: string): Hasher {
     },
     checkpoint(path) {
       if (death === undefined) post({ kind: "checkpoint", path });
+    },
+    async isWhole(path) {
+      const id = nextId++;
+      const { promise, resolve } = Promise.withResolvers<HashReply>();
+      waiting.set(id, resolve);
+      post({ kind: "check", id, path });
+      const reply = await promise;
+      waiting.delete(id);
+      return !("whole" in reply) || reply.whole;
     },
     close() {
       death = "closed";

@@ -89,8 +89,7 @@ export interface FileRows {
   ofStem(stem: string): readonly { readonly name: MirrorPath; readonly source: string }[];
   /** Has all other files of a mirror file's stem revalidated before they are used again. */
   outdateOthers(path: MirrorPath): void;
-  /** All names, for comparison with the disk. */
-  names(): readonly FileName[];
+  has(name: FileName): boolean;
   partial(name: FileName): PartialRow | undefined;
   putPartial(row: PartialRow): void;
   forgetPartial(name: FileName): void;
@@ -163,6 +162,7 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
     .prepare();
   const uses = createUseCounter(db, (name, counted) => countUses.run({ name, ...counted }));
   const upsert = prepareUpserts(db);
+  const selectOne = db.$client.prepare<unknown, [string]>("SELECT 1 FROM files WHERE name = ?");
   const deletePartial = db
     .delete(partials)
     .where(eq(partials.name, placeholder("name")))
@@ -275,12 +275,7 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
         .where(and(eq(httpMetadata.stem, stemOf(path)), ne(httpMetadata.name, path)))
         .run();
     },
-    names: () =>
-      db
-        .select({ name: nameColumn })
-        .from(files)
-        .all()
-        .map(({ name }) => name),
+    has: (name) => selectOne.get(name) !== null,
     partial: (name) => selectPartial.get({ name }),
     putPartial(row) {
       db.insert(partials).values(row).onConflictDoUpdate({ target: partials.name, set: row }).run();

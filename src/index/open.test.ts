@@ -9,6 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { createHasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
@@ -69,7 +70,7 @@ test("uses are counted in batches and never turn time back", () => {
   expect(rows.get(name)).toMatchObject({ uses: 3, usedAt: 8 });
   rows.forget(name);
   expect(rows.get(name)).toBeUndefined();
-  expect(rows.names()).toEqual([]);
+  expect(rows.page("", 1000).map(({ name }) => name)).toEqual([]);
   index.close();
 });
 
@@ -93,7 +94,11 @@ test("a damaged index is set aside and a new one made, whatever is wrong with it
     damage();
     const after = openIndex(path, MIGRATIONS);
     expect([label, after.damages]).toEqual([label, [{ file: "index.sqlite", damage: expect.any(String) }]]);
-    expect(createFileRows(after.db).names()).toEqual([]);
+    expect(
+      createFileRows(after.db)
+        .page("", 10)
+        .map(({ name }) => name),
+    ).toEqual([]);
     expect(existsSync(`${path}.damaged`)).toBe(true);
     createFileRows(after.db).put(row);
     after.close();
@@ -111,7 +116,11 @@ test("Manifests have a database of their own, and a damaged one takes nothing el
     before.close();
     damage();
     const after = openIndex(path, MIGRATIONS);
-    expect(createFileRows(after.db).names()).toEqual([name]);
+    expect(
+      createFileRows(after.db)
+        .page("", 10)
+        .map(({ name }) => name),
+    ).toEqual([name]);
     expect(createRepositoryRows(after.db).counts()).toEqual({ packages: 0, distfiles: 0 });
     expect(createRepositoryRows(after.db).ids()).toEqual([id]);
     after.close();
@@ -157,4 +166,25 @@ test("with the index lost, scanned Manifests belong to none of the repositories 
   expect([rows.entriesByName(name), rows.counts()]).toEqual([[], { packages: 0, distfiles: 0 }]);
   expect([rows.prune(rows.ids()), rows.prune(rows.ids())]).toEqual([true, false]);
   after.close();
+});
+
+test("a large index is opened without reading all of it; what is damaged in it is found by the check, which sets it aside", async () => {
+  const first = openIndex(path, MIGRATIONS);
+  const rows = createFileRows(first.db);
+  const source = `http://mirror.test/${"x".repeat(2_000)}`;
+  rows.putStored(Array.from({ length: 12_000 }, (_, i) => ({ ...row, name: `f-${i}.zip` as DistfileName, source })));
+  first.close();
+  const bytes = readFileSync(path);
+  bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 4096);
+  writeFileSync(path, bytes);
+  const opened = openIndex(path, MIGRATIONS);
+  expect([opened.unchecked, opened.damages]).toEqual([true, []]);
+  opened.close();
+  const hasher = createHasher(new URL("../distfile/hash.worker.ts", import.meta.url).href);
+  expect(await hasher.isWhole(path)).toBe(false);
+  const checked = openIndex(path, MIGRATIONS, true);
+  expect([checked.unchecked, checked.damages.map(({ file }) => file)]).toEqual([false, ["index.sqlite"]]);
+  checked.close();
+  expect(await hasher.isWhole(path)).toBe(true);
+  hasher.close();
 });

@@ -31,6 +31,8 @@ export interface Index {
   readonly refused?: string;
   /** Files that were there and are not used, and why. */
   readonly damages: readonly Damage[];
+  /** Whether not all of its pages were checked, as there are many. */
+  readonly unchecked: boolean;
   /** Writes back the log and closes; the files are then whole without their -wal. */
   close(): void;
 }
@@ -81,8 +83,15 @@ interface DatabaseKind {
   /** Table that lists the migrations that were applied. */
   readonly table: string;
   /** Query that the start makes in place of a check of all pages: that takes 100 ms for a repository of ::gentoo's size. */
-  readonly probe?: string;
+  readonly probe: string;
+  /** Size up to which all pages are checked all the same. */
+  readonly checkedBytes: number;
+  /** Whether a migration may have asked for a VACUUM. */
+  readonly vacuums: boolean;
 }
+
+/** All pages of an index of some 20,000 files are checked at the start, which takes 50 ms; a larger one is checked beside the requests. */
+const CHECKED_BYTES = 16 * 1024 * 1024;
 
 function migrateTo(db: IndexDatabase, { folder, table }: DatabaseKind): void {
   migrate(db, { migrationsFolder: folder, migrationsTable: table });
@@ -112,6 +121,10 @@ function keepFromOthers(path: string): void {
   for (const suffix of ["-wal", "-shm", "-journal", ".damaged"]) takeFromOthers(path + suffix);
 }
 
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function openFile(path: string, kind: DatabaseKind): OpenFile {
   keepFromOthers(path);
   const client = new Database(path, { readwrite: true });
@@ -123,11 +136,11 @@ function openFile(path: string, kind: DatabaseKind): OpenFile {
     // Checkpoints block the event loop by their fsync, so a thread makes them (isLogLong); this is for who has none.
     client.exec("PRAGMA wal_autocheckpoint = 40000");
     client.exec(`PRAGMA journal_size_limit = ${LONG_LOG_BYTES}`);
-    if (kind.probe === undefined) checkWhole(client);
+    if (sizeOf(path) <= kind.checkedBytes) checkWhole(client);
     const db = drizzle(client, { schema });
     migrateTo(db, kind);
-    if (kind.probe === undefined) vacuumIfDue(client);
-    if (kind.probe !== undefined) client.query(kind.probe).get();
+    if (kind.vacuums) vacuumIfDue(client);
+    client.query(kind.probe).get();
     return { client, db };
   } catch (error) {
     client.close();
@@ -181,17 +194,25 @@ function addManifestTables({ client, db }: OpenFile, path: string, kind: Databas
 
 /**
  * @param migrationsFolder the drizzle/ folder, on disk or inside the executable
+ * @param checkAll checks all pages, however many there are
  * @throws {SQLiteError} when the files can be neither opened nor replaced (permissions, full disk)
  */
-export function openIndex(path: string, migrationsFolder: string): Index {
+export function openIndex(path: string, migrationsFolder: string, checkAll = false): Index {
   const damages: Damage[] = [];
-  const kind = { folder: migrationsFolder, table: "__drizzle_migrations" };
+  const kind = {
+    folder: migrationsFolder,
+    table: "__drizzle_migrations",
+    probe: "SELECT count(*) FROM settings",
+    checkedBytes: checkAll ? Number.POSITIVE_INFINITY : CHECKED_BYTES,
+    vacuums: true,
+  };
   const index = openOrReplace(path, kind, damages);
   const { client, db } = index;
   try {
     // Whether it is whole the first scan finds out, in its thread.
     const probe = "SELECT max(repository_id) FROM manifests";
-    const manifestsKind = { folder: `${migrationsFolder}/trees`, table: "__trees_migrations", probe };
+    const folder = `${migrationsFolder}/trees`;
+    const manifestsKind = { folder, table: "__trees_migrations", probe, checkedBytes: -1, vacuums: false };
     addManifestTables(index, path, manifestsKind, damages);
   } catch (error) {
     client.close();
@@ -201,6 +222,7 @@ export function openIndex(path: string, migrationsFolder: string): Index {
     path,
     db,
     damages,
+    unchecked: !checkAll && sizeOf(path) > CHECKED_BYTES,
     ...(path === MEMORY ? {} : { manifestsPath: manifestsPathBeside(path) }),
     close() {
       try {
@@ -213,9 +235,9 @@ export function openIndex(path: string, migrationsFolder: string): Index {
 }
 
 /** Opens the index, or one in memory where the disk is full or broken: clients get their files all the same. */
-export function openIndexOrNone(path: string, migrationsFolder: string): Index {
+export function openIndexOrNone(path: string, migrationsFolder: string, checkAll = false): Index {
   try {
-    return openIndex(path, migrationsFolder);
+    return openIndex(path, migrationsFolder, checkAll);
   } catch (error) {
     const refused = refusalIn(error);
     if (refused === undefined) throw error;

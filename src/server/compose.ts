@@ -1,9 +1,11 @@
 /**
  * Composes the server over one configuration, each part after those that it needs.
  */
+
 import type { Actions } from "../api/actions.ts";
 import { recover } from "../cache/recover.ts";
 import type { Config } from "../config/schema.ts";
+import { createHasher } from "../distfile/hasher.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { type Index, isLogLong } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -60,6 +62,13 @@ export interface Server {
   reconfigure(): Promise<void>;
   /** Ends downloads and background work, and writes back what is only in memory. */
   stop(): Promise<void>;
+}
+
+/** Checks an index that is too large to be checked at the start, in a thread of its own: it keeps that one busy for seconds. */
+async function checkIndex({ index, hashWorkerUrl, onIndexDamage }: Parts): Promise<void> {
+  const thread = createHasher(hashWorkerUrl);
+  if (!(await thread.isWhole(index.path))) onIndexDamage();
+  thread.close();
 }
 
 /** Creates the parts from what needs nothing to what answers requests. Functions are called when all are there. */
@@ -133,6 +142,7 @@ export function compose(parts: Parts): Server {
       await Promise.all([recoverStore(), scans.ready]);
     },
     async startBackground() {
+      if (index.unchecked) void checkIndex(parts);
       repositories.configured.start();
       await Promise.all([background.start(), scans.ready]);
       storage.start(verify);

@@ -38,7 +38,7 @@ function open(location: string, command: string, { migrationsFolder }: Resources
     mkdirSync(location, { recursive: true });
     runAsOwner(location);
     lock = lockStore(location, `portcache ${command} (process ${process.pid})`);
-    return { lock, store: openStore(location), index: openIndex(`${location}/index.sqlite`, migrationsFolder) };
+    return { lock, store: openStore(location), index: openIndex(`${location}/index.sqlite`, migrationsFolder, true) };
   } catch (error) {
     lock?.release();
     if (error instanceof StoreLockedError) throw error;

@@ -133,11 +133,13 @@ function keepSandbox(loaded: LoadedConfig, log: Logger): () => Promise<ChosenSan
 interface LongLived {
   readonly sandbox: () => Promise<ChosenSandbox>;
   readonly dashboard: DashboardFiles | undefined;
+  /** Whether the index was found damaged, so that all of it has to be checked. */
+  readonly checkAll: boolean;
 }
 
-function open(config: Config, resources: Resources, { sandbox, dashboard }: LongLived, log: Logger): Opened {
+function open(config: Config, resources: Resources, { sandbox, dashboard, checkAll }: LongLived, log: Logger): Opened {
   const { location } = config.storage;
-  const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder);
+  const index = openIndexOrNone(`${location}/index.sqlite`, resources.migrationsFolder, checkAll);
   const { damages, refused } = index;
   if (refused !== undefined) {
     log.error("Cannot open the index ({refused}): what the server learns is lost at the next restart", { refused });
@@ -209,8 +211,9 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   );
   const sandbox = keepSandbox(loaded, log);
   const dashboard = await readDashboard(resources.dashboardFolder);
+  let checkAll = false;
   for (let port = settings.port; ; ) {
-    const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard }, log);
+    const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard, checkAll }, log);
     const url = await orClose(close, () => listen(server, loaded, port));
     port = server.app.server?.port ?? port;
     reconfigure = server.reconfigure;
@@ -231,6 +234,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
       lock.release();
       return code;
     }
+    checkAll = true;
     log.error("The index is damaged: restarting with a new one");
   }
 }

@@ -141,7 +141,7 @@ test("the scan finds what lies where it belongs and names the rest", async () =>
   writeFileSync(`${location}/distfiles/${standardFolder(name)}/elsewhere`, "x");
   const strays: string[] = [];
   const found: string[] = [];
-  for await (const entry of store.scan((path) => strays.push(path.slice(location.length)))) found.push(entry.name);
+  for await (const entry of store.scan((path) => strays.push(path.slice(location.length)))) found.push(entry);
   expect(found).toEqual([name]);
   expect(strays.sort()).toEqual([`/distfiles/${standardFolder(name)}/elsewhere`, "/distfiles/stray"].sort());
 });

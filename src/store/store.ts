@@ -19,11 +19,6 @@ import { createFolderSyncs, describe, lookProblem, type StoredFile, statFile } f
 
 export type { StoredFile } from "./stored-file.ts";
 
-export interface NamedFile {
-  readonly name: FileName;
-  readonly file: StoredFile;
-}
-
 export interface PlacedFile {
   readonly file: StoredFile;
   /** To be synced for the name to last. */
@@ -54,8 +49,8 @@ export interface Store {
   place(part: PartFile, name: FileName): Promise<PlacedFile | undefined>;
   /** From the call on there is no such file here, whenever its name is gone from the disk; who has it open reads on. */
   remove(name: FileName): Promise<void>;
-  /** Yields all files that are where they belong; `onStray` gets the paths of others, which are left alone. */
-  scan(onStray: (path: string) => void): AsyncIterable<NamedFile>;
+  /** Yields the names of all files that are where they belong; `onStray` gets the paths of others, which are left alone. */
+  scan(onStray: (path: string) => void): AsyncIterable<FileName>;
   /** Returns the file systems that files are stored on: that of distfiles first. */
   volumes(): readonly Volume[];
   /** Returns the place in volumes() of the one that this name is stored on. */
@@ -104,7 +99,13 @@ function partName(name: FileName): string {
   return isMirrorPath(name) ? `${MIRROR_PART}${createHash("sha256").update(name).digest("hex")}` : name;
 }
 
-async function* listFiles(folder: string): AsyncIterable<string> {
+interface ListedFile {
+  readonly path: string;
+  /** A link, for example, is none. Where the file system does not say, the file is looked at. */
+  readonly isPlain: boolean;
+}
+
+async function* listFiles(folder: string): AsyncIterable<ListedFile> {
   const entries = await opendir(folder).catch((error: unknown) => {
     // An empty folder goes with its last file.
     if (codeOf(error) === "ENOENT") return [];
@@ -113,7 +114,7 @@ async function* listFiles(folder: string): AsyncIterable<string> {
   for await (const entry of entries) {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) yield* listFiles(path);
-    else yield path;
+    else yield { path, isPlain: entry.isFile() || statFile(path) !== undefined };
   }
 }
 
@@ -123,21 +124,16 @@ function nameAt(below: string): FileName | undefined {
   return name !== undefined && pathBelow(name) === below ? name : undefined;
 }
 
-async function* scanFolder(
-  location: string,
-  folder: string,
-  onStray: (path: string) => void,
-): AsyncIterable<NamedFile> {
-  for await (const path of listFiles(`${location}/${folder}`)) {
+async function* scanFolder(location: string, folder: string, onStray: (path: string) => void): AsyncIterable<FileName> {
+  for await (const { path, isPlain } of listFiles(`${location}/${folder}`)) {
     if (path.includes(`/${PARTIAL_FOLDER}/`, location.length)) continue;
     const name = nameAt(path.slice(location.length + 1));
-    const file = name === undefined ? undefined : statFile(path);
-    if (name !== undefined && file) yield { name, file };
+    if (name !== undefined && isPlain) yield name;
     else if (path !== `${location}/distfiles/layout.conf`) onStray(path);
   }
 }
 
-async function* scanStore(location: string, onStray: (path: string) => void): AsyncIterable<NamedFile> {
+async function* scanStore(location: string, onStray: (path: string) => void): AsyncIterable<FileName> {
   for (const folder of STORE_FOLDERS) {
     if (exists(`${location}/${folder}`)) yield* scanFolder(location, folder, onStray);
   }
