@@ -120,6 +120,13 @@ test.skipIf(!isAllowed)("a configuration that the user may not read is never tak
   rmSync(`${etc}/portcache`);
 });
 
+test.skipIf(!isAllowed)("a folder to import that the user may not read is named", () => {
+  const closed = folder.file("closed-distdir");
+  mkdirSync(closed, { mode: 0o700 });
+  const { exit, text } = run("import", closed, ...settings);
+  expect([exit, text]).toEqual([1, `portcache: Cannot import ${closed}: permission denied\n`]);
+});
+
 test.skipIf(!isAllowed)(
   "without a repository, or with one that the user may not read, it says so and goes on",
   async () => {

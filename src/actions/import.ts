@@ -1,7 +1,7 @@
 /**
  * Imports the files of a DISTDIR into the store, and reports those it skipped.
  */
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -44,6 +44,7 @@ export function checkFolder(folder: string): void {
   let problem: string | undefined;
   try {
     if (!statSync(folder).isDirectory()) problem = "not a folder";
+    accessSync(folder, constants.R_OK | constants.X_OK);
   } catch (error) {
     problem = reasonOf(error);
   }
