@@ -144,7 +144,9 @@ case $fetched_from in http*) [ -n "$url" ] || url=$fetched_from ;; esac
 
 # A rename, so that a running emerge reads the old or the new file; of a link, what it leads to.
 if [ -n "$edit" ]; then
-  after=$(edit_lines "$edit" "$present" "$url" && printf x) || fail "$file has no line of portcache: --write adds it"
+  hint='if you wrote one yourself, give its URL'
+  [ "$edit" != on ] || hint='--write adds it'
+  after=$(edit_lines "$edit" "$present" "$url" && printf x) || fail "$file has no line of portcache: $hint"
   after=${after%x}
   before=$(cat -- "$present" && printf x)
   before=${before%x}
