@@ -5,6 +5,8 @@
 export interface ClientLimit {
   /** Takes one for the client. Returns a function that gives it back, once; undefined where the client may have no more. */
   enter(client: string): (() => void) | undefined;
+  /** Returns whether the client may have one more. */
+  hasRoom(client: string): boolean;
   /** How many are taken. */
   readonly taken: number;
 }
@@ -12,10 +14,13 @@ export interface ClientLimit {
 export function createClientLimit(most: number, mostPerClient: number): ClientLimit {
   const byClient = new Map<string, number>();
   let taken = 0;
+  const takenBy = (client: string) => byClient.get(client) ?? 0;
+  const hasRoom = (client: string) => taken < most && takenBy(client) < mostPerClient;
   return {
+    hasRoom,
     enter(client) {
-      const before = byClient.get(client) ?? 0;
-      if (taken >= most || before >= mostPerClient) return undefined;
+      const before = takenBy(client);
+      if (!hasRoom(client)) return undefined;
       taken++;
       byClient.set(client, before + 1);
       let inside = true;

@@ -71,13 +71,20 @@ export function createApi(
   { state, events, guard, version, log, onError, inTurn }: ApiDeps,
   refuseClient: (request: Request, peers: Peers | null) => string | undefined,
 ) {
-  async function respond(request: Request, peers: Peers | null, answer: () => Response | Promise<Response>) {
+  /** @param refuse returns the answer of those that need not wait for one */
+  async function respond(
+    request: Request,
+    peers: Peers | null,
+    answer: () => Response | Promise<Response>,
+    refuse?: (client: string) => Response | undefined,
+  ) {
     const refused = refuseClient(request, peers);
     if (refused !== undefined) return problem(403, refused);
     const refusal = refuseRead(request.headers, guard());
     if (refusal) return problem(refusal.status, refusal.detail);
+    const client = clientIn(request, peers);
     try {
-      return await inTurn(request.signal, clientIn(request, peers), answer);
+      return refuse?.(client) ?? (await inTurn(request.signal, client, answer));
     } catch (error) {
       onError(error);
       log.error("{method} {url}: {error}", { method: request.method, url: shown(request.url), error });
@@ -103,7 +110,7 @@ export function createApi(
     }),
   );
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
-    respond(request, server, () => events.subscribe(request.signal, clientIn(request, server))),
+    respond(request, server, () => events.subscribe(request.signal, clientIn(request, server)), events.refuse),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => fileResponse(request, state)),

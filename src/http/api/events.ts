@@ -12,7 +12,9 @@ export interface EventsDeps {
 }
 
 export interface Events {
-  /** Returns the stream; 503 if there are too many, in all or for this client, or the server is shutting down. */
+  /** Returns the answer to who can't subscribe now: 503 if there are too many, in all or for this client, or the server is shutting down. */
+  refuse(client: string): Response | undefined;
+  /** Returns the stream, or that answer. */
   subscribe(signal: AbortSignal, client: string): Response;
   readonly subscribers: number;
   /** Ends all streams and rejects new ones. */
@@ -108,14 +110,21 @@ export function createEvents({ state, onError }: EventsDeps): Events {
     }
   }
 
+  function tooMany(): Response {
+    const most = `${MAX_SUBSCRIBERS} subscribers, ${MAX_SUBSCRIBERS_PER_CLIENT} from one address`;
+    return problem(503, `Too many event streams are open. At most: ${most}.`, { "retry-after": "60" });
+  }
+
+  function refuse(client: string): Response | undefined {
+    if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
+    return limit.hasRoom(client) ? undefined : tooMany();
+  }
+
   return {
+    refuse,
     subscribe(signal, client) {
-      if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
-      const release = limit.enter(client);
-      if (!release) {
-        const most = `${MAX_SUBSCRIBERS} subscribers, ${MAX_SUBSCRIBERS_PER_CLIENT} from one address`;
-        return problem(503, `Too many event streams are open. At most: ${most}.`, { "retry-after": "60" });
-      }
+      const release = closed ? undefined : limit.enter(client);
+      if (!release) return refuse(client) ?? tooMany();
       const first = [event("status", state.status()), event("downloads", state.downloads())];
       let subscriber: Subscriber | undefined;
       const onLeave = () => subscriber && leave(subscriber);
