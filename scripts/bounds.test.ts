@@ -43,6 +43,7 @@ const TUNING = new Set([
   "repos/sandbox/processes.ts READ_AT_ONCE",
   "repos/scan-schedule.ts MAX_WAIT_MS",
   "repos/sync/run-command.ts MAX_FILE_BLOCKS",
+  "repos/sync/size-limit.ts MAX_BESIDE_PATH",
   "repos/uri-names.ts READ_AT_ONCE",
   "store/memory-cache.ts MAX_FILE_SHARE",
   "upstream/host-gate.ts MAX_HELD_MS",

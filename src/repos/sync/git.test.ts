@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
-import { createRemote, manifestLine, type Remote } from "../../testing/sync-remotes.ts";
+import { createRemote, manifestLine, QUIET_GIT, type Remote } from "../../testing/sync-remotes.ts";
 import { endSync, type Syncing, startSync } from "../../testing/syncing.ts";
 import { createTempFolder, type TempFolder } from "../../testing/temp.ts";
 import { buildFromGit } from "./git.ts";
@@ -266,4 +266,22 @@ test("a repository with a file beyond all measure is refused before it is checke
   const known = kept();
   await next();
   expect(kept()).toEqual(known);
+});
+
+test("a repository of few objects but a million folders is refused before it is checked out", async () => {
+  const { next, status } = await start();
+  const objectOf = (input: string, ...args: string[]) => {
+    const child = Bun.spawnSync(["git", "-C", remote.path, ...args], { stdin: Buffer.from(input), env: QUIET_GIT });
+    return child.stdout.toString().trim();
+  };
+  let tree = objectOf(`100644 blob ${objectOf("x", "hash-object", "-w", "--stdin")}\tf\n`, "mktree");
+  for (let depth = 0; depth < 100; depth++) tree = objectOf(`040000 tree ${tree}\ta\n`, "mktree");
+  const folders = Array.from({ length: 10_000 }, (_, i) => `040000 tree ${tree}\td${i}\n`).join("");
+  const top = objectOf(`${folders}040000 tree ${tree}\tprofiles\n`, "mktree");
+  remote.git("reset", "--soft", objectOf("", "commit-tree", top, "-p", "HEAD", "-m", "2"));
+  await next();
+  expect(status()).toMatchObject({
+    state: "failing",
+    problem: "the repository has too many files: expected at most 1000000",
+  });
 });

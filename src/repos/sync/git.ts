@@ -35,7 +35,15 @@ const CONFIG = [
   "fetch.unpackLimit=1",
   "gc.auto=0",
   "maintenance.auto=false",
+  // Memory is limited (run-command.ts), and each thread reserves some.
   "pack.threads=1",
+  "index.threads=1",
+  "core.preloadIndex=false",
+  "core.packedGitWindowSize=32m",
+  "core.packedGitLimit=256m",
+  "pack.windowMemory=256m",
+  // Larger files are not packed as deltas, and none may be larger than that (size-limit.ts).
+  "core.bigFileThreshold=64m",
   "http.lowSpeedLimit=1000",
   "http.lowSpeedTime=60",
 ].flatMap((setting) => ["-c", setting]);
@@ -66,7 +74,7 @@ function createGit({ url, target, run }: VersionBuild) {
     remote: (...args: string[]) => run([...command, ...inside, ...args], { variables, silenceMs: SILENCE_MS }),
     local: (...args: string[]) => run([...command, ...inside, ...args], { variables }),
     listSizes: (commit: string, onOutput: (text: string) => void) =>
-      run([...command, ...inside, "ls-tree", "-r", "-l", "-z", commit], { variables, onOutput }),
+      run([...command, ...inside, "ls-tree", "-r", "-t", "-l", "-z", commit], { variables, onOutput }),
   };
 }
 

@@ -41,6 +41,10 @@ test("a command gets little of the environment, its own variables, no input, and
   expect(inherited).toEqual(["/", "10", "GIVEN=1", "HOME=/home/x", "LC_ALL=C", "https_proxy=http://proxy"]);
 });
 
+test("a command gets little memory, and ends first where the machine has none left", async () => {
+  expect(await sh("ulimit -v; cat /proc/self/oom_score_adj")).toBe("2097152\n1000\n");
+});
+
 test("the end of a long output is kept", async () => {
   const output = await sh("head -c 5000000 /dev/zero | tr '\\0' x; echo end");
   expect([output.length, output.slice(-5)]).toEqual([16_384, "xend\n"]);

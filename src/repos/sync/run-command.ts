@@ -35,7 +35,15 @@ export type RunCommand = (command: readonly string[], options?: RunCommandOption
 /** In units of 512 bytes: no pack is larger than what a repository may have. */
 const MAX_FILE_BLOCKS = (2 * 1024 * 1024 * 1024) / 512;
 
+/**
+ * In KiB, of each process: a pack of 441 bytes can hold a file of any size as a delta, which git makes in memory. A clone of ::gentoo
+ * needs a quarter of it.
+ */
+const MAX_MEMORY_KIB = 2 * 1024 * 1024;
+
+// Where memory runs out all the same, the kernel ends these processes first. A limit may be lower already.
 const WRAPPER = `ulimit -f ${MAX_FILE_BLOCKS} || exit
+{ ulimit -v ${MAX_MEMORY_KIB}; echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null
 exec 3<&0
 { read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
 nice -n 10 "$@" </dev/null 3<&-`;

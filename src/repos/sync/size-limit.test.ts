@@ -20,6 +20,13 @@ test("one large file is named", () => {
   expect(sizes.check).toThrow('a file "profiles/zeros" of 64.0 MiB: expected at most 64.0 MiB');
 });
 
+test("a path without end is given up as it comes", () => {
+  const tree = createTreeSizes();
+  tree.read(entry(0, "a".repeat(4096)));
+  tree.read(entry(0, "a".repeat(3000)).slice(0, -1));
+  expect(() => tree.read("a".repeat(2000))).toThrow("a path of more than 4096 characters");
+});
+
 test("what rsync copies is counted as it comes, and so is what git would check out", () => {
   const copied = createCopySizes();
   copied(">f+++++++++_2147483");

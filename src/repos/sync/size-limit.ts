@@ -31,14 +31,27 @@ export class TooManyFilesError extends CommandError {
   }
 }
 
+/** Of a path: PATH_MAX of Linux (limits.h), which no file system takes more than. */
+const MAX_REPOSITORY_PATH_CHARACTERS = 4096;
+/** Mode, type, object and size before a path. */
+const MAX_BESIDE_PATH = 128;
+
+/** The repository has a path that no file can have here. */
+export class TooLongPathError extends CommandError {
+  constructor() {
+    super(`the repository has a path of more than ${MAX_REPOSITORY_PATH_CHARACTERS} characters`);
+  }
+}
+
 export function isTooLarge(error: unknown): boolean {
-  return error instanceof TooLargeError || error instanceof TooManyFilesError;
+  return error instanceof TooLargeError || error instanceof TooManyFilesError || error instanceof TooLongPathError;
 }
 
 /**
- * Sums up the output of `git ls-tree -r -l -z`, as it comes: `MODE TYPE OBJECT SIZE\tPATH`, each ending with a NUL.
+ * Sums up the output of `git ls-tree -r -t -l -z`, as it comes: `MODE TYPE OBJECT SIZE\tPATH`, each ending with a NUL. Folders have a
+ * line as files do: one may be in thousands of others, and takes an inode in each.
  * @throws {TooLargeError} from check()
- * @throws {TooManyFilesError} from read()
+ * @throws {TooManyFilesError} {TooLongPathError} from read()
  */
 export function createTreeSizes() {
   let rest = "";
@@ -50,7 +63,7 @@ export function createTreeSizes() {
     if (++files > MAX_REPOSITORY_FILES) throw new TooManyFilesError();
     const tab = entry.indexOf("\t");
     const bytes = Number(entry.slice(entry.lastIndexOf(" ", tab) + 1, tab));
-    // Submodules have none.
+    // Folders and submodules have none.
     if (!Number.isSafeInteger(bytes)) return;
     total += bytes;
     if (bytes > largest.bytes) largest = { bytes, path: entry.slice(tab + 1) };
@@ -60,6 +73,7 @@ export function createTreeSizes() {
     read(text: string): void {
       const entries = (rest + text).split("\0");
       rest = entries.pop() ?? "";
+      if (rest.length > MAX_REPOSITORY_PATH_CHARACTERS + MAX_BESIDE_PATH) throw new TooLongPathError();
       for (const entry of entries) add(entry);
     },
     check(): void {
