@@ -131,7 +131,14 @@ test.skipIf(!isAllowed)(
   "without a repository, or with one that the user may not read, it says so and goes on",
   async () => {
     const closed = folder.file("closed");
-    writeRepository(closed);
+    writeRepository(closed).put("app-misc/a", { dist: { "a.zip": CONTENT }, ebuilds: [{ version: "1" }] });
+    const ebuild = `${closed}/app-misc/a/a-1.ebuild`;
+    chmodSync(ebuild, 0o600);
+    const partly = run("check", ...settings, "--repo", closed);
+    expect([partly.exit, partly.text]).toEqual([
+      1,
+      expect.stringContaining(`Cannot read ${ebuild}: permission denied`),
+    ]);
     chmodSync(closed, 0o700);
     const unreadable = `Cannot read the repository ${closed}: permission denied`;
     for (const [args, problem, reason] of [

@@ -20,22 +20,25 @@ function findIn(root: string, folder: string, isLink: boolean): ReturnType<typeo
   return typeof inside === "string" ? findManifest(root, `${folder}/Manifest`) : inside;
 }
 
-/** Yields links out of the repository among a folder's ebuilds or eclasses. */
-function* lookForLinks(root: string, folder: string, suffix: string) {
+/** Yields links out of the repository, and what cannot be read, among a folder's ebuilds or eclasses. */
+function* lookAtFiles(root: string, folder: string, suffix: string) {
   for (const name of listLinks(folder, suffix)) {
     const path = `${folder}/${name}`;
     const inside = followInside(root, path);
     if (typeof inside !== "string" && inside.kind === "unreadable") yield { path, found: inside };
+  }
+  for (const path of listPlain(folder, suffix).map((name) => `${folder}/${name}`)) {
+    const found = accessFailure(path);
+    if (found.kind === "unreadable") yield { path, found };
   }
 }
 
 /** What a scan does not read, but the search for sources does. */
 const READ_LATER = ["metadata/layout.conf", "metadata/md5-cache", "profiles/thirdpartymirrors", "eclass"];
 
-/** Yields what cannot be read of these, and of the eclasses. */
+/** Yields what cannot be read of these. */
 function* lookAtOthers(location: string) {
-  const eclasses = listPlain(`${location}/eclass`, ".eclass").map((name) => `eclass/${name}`);
-  for (const path of [...READ_LATER, ...eclasses].map((name) => `${location}/${name}`)) {
+  for (const path of READ_LATER.map((name) => `${location}/${name}`)) {
     const found = accessFailure(path);
     if (found.kind === "unreadable") yield { path, found };
   }
@@ -47,8 +50,8 @@ function* lookThrough(location: string) {
   if (listing.kind === "unreadable") yield { path: location, found: listing };
   if (listing.kind !== "listing") return;
   const root = realpathSync(location);
-  yield* lookForLinks(root, `${location}/eclass`, ".eclass");
   yield* lookAtOthers(location);
+  yield* lookAtFiles(root, `${location}/eclass`, ".eclass");
   for (const category of categoriesIn(listing)) {
     const path = `${location}/${category}`;
     const inside = followInside(root, path);
@@ -58,7 +61,7 @@ function* lookThrough(location: string) {
     for (const name of packages.folders) {
       const found = findIn(root, `${path}/${name}`, packages.links.has(name));
       yield { path: `${path}/${name}/Manifest`, found };
-      if (found.kind === "manifest") yield* lookForLinks(root, `${path}/${name}`, ".ebuild");
+      if (found.kind === "manifest") yield* lookAtFiles(root, `${path}/${name}`, ".ebuild");
     }
   }
 }

@@ -21,14 +21,17 @@ export interface RepositoryRefresh {
   refreshRepository(location: string): Promise<boolean>;
 }
 
-/** Says what could not be read of the repositories, in sentences; empty where all was. */
-export function unreadableNote(repositories: readonly RepositoryStatus[]): string {
+/**
+ * Says what could not be read of the repositories, in sentences; empty where all was.
+ * @param problems with repositories that are not there, a sentence each without its end
+ */
+export function unreadableNote(problems: readonly string[], repositories: readonly RepositoryStatus[]): string {
   const notes = repositories.flatMap(({ name, unreadable, firstUnreadable }) => {
     if (!firstUnreadable) return [];
     const others = unreadable === 1 ? "" : ` (and ${unreadable - 1} other paths)`;
     return [`Repository ${name}: ${firstUnreadable.path} was not read${others}: ${firstUnreadable.reason}.`];
   });
-  return notes.join(" ");
+  return [...problems.map((problem) => `${problem}.`), ...notes].join(" ");
 }
 
 /** @param onChange called when a repository has changed: it may have sources for files that were not found before */

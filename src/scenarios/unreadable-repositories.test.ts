@@ -108,3 +108,31 @@ test("a list of mirrors that was read before stays in use while it cannot be rea
   hide("profiles/thirdpartymirrors");
   expect((await fetch(`${server?.url}/distfiles/g.zip`)).status).toBe(200);
 });
+
+test("a repository that is not there at the start is used soon after it comes, and answers say so until then", async () => {
+  await start("");
+  await server?.stop();
+  const later = folder.file("later");
+  const add = (location: string) => {
+    const added = writeRepository(location, { name: "later" });
+    added.put("app-misc/late", {
+      dist: { "late.zip": file },
+      ebuilds: [{ version: "1", srcUri: `${upstream.url}/f.zip -> late.zip` }],
+    });
+  };
+  server = await startServer({
+    location: folder.file("store"),
+    mirrors: [`${upstream.url}/mirror`],
+    repos: [repository.location, later],
+    settings: { "fetcher.private_networks": "true" },
+  });
+  await server.settled;
+  const getLate = async () => await fetch(`${server?.url}/distfiles/late.zip`);
+  expect(await (await getLate()).text()).toContain(
+    `No repository knows this file. The repository ${later} is missing.`,
+  );
+  add(later);
+  const until = Date.now() + 15_000;
+  while ((await getLate()).status !== 200 && Date.now() < until) await Bun.sleep(200);
+  expect((await getLate()).status).toBe(200);
+});

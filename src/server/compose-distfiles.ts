@@ -134,6 +134,8 @@ export function composeDistfiles(
     log,
   });
 
+  const { discovered, scans } = repositories.configured;
+
   function createCacheWith(ahead: CacheDeps["readAhead"]): Cache {
     return createCache({
       storedFiles,
@@ -148,7 +150,7 @@ export function composeDistfiles(
       refreshRepository,
       outdatedRepository,
       repositoriesScanned: repositories.configured.scanned,
-      unreadableNote: () => unreadableNote(repositories.configured.scans.status()),
+      unreadableNote: () => unreadableNote(discovered().problems, scans.status()),
       get unknown() {
         return fetcher.unknown;
       },

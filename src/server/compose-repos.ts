@@ -34,6 +34,8 @@ export interface ComposedRepositories {
 }
 
 const MINUTE_MS = 60_000;
+/** How often a repository that is not there is looked for again: it may be mounted, or opened, while the server runs. */
+const LOOK_AGAIN_MS = 5_000;
 
 /** Adds the proxy for git and rsync; rsync takes it without a scheme (rsync(1), RSYNC_PROXY). */
 function withProxy(environment: RepositoriesParts["environment"], proxy: string): RepositoriesParts["environment"] {
@@ -129,6 +131,33 @@ function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): Conf
     if (reason !== undefined) log.warn("Nothing is verified: {reason} ({hint})", { reason, hint: REPOS_HINT });
   }
 
+  async function lookAgain(): Promise<void> {
+    const fresh = discoverConfigured(config);
+    const locationsOf = ({ repositories }: DiscoveredRepositories) =>
+      new Set(repositories.map(({ location }) => location));
+    const [before, now] = [locationsOf(found), locationsOf(fresh)];
+    // One that has gone is noticed by its scan, and what is known of it stays.
+    if (!before.isSubsetOf(now)) return;
+    found = fresh;
+    const arrived = fresh.repositories.filter(({ location }) => !before.has(location));
+    if (arrived.length === 0) return;
+    for (const { location } of arrived) log.info("The repository {location} is there now", { location });
+    await scans.configure(found.repositories);
+  }
+
+  const stopping = new AbortController();
+
+  /** Ends at stop(). */
+  async function keepLooking(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(LOOK_AGAIN_MS, stopping.signal).catch(() => undefined);
+      if (stopping.signal.aborted || found.problems.length === 0) continue;
+      await lookAgain().catch((error: unknown) =>
+        log.warn("Cannot look for the repositories again: {error}", { error }),
+      );
+    }
+  }
+
   let sync: ReturnType<typeof createSync> | undefined;
 
   function startSync(): void {
@@ -152,6 +181,7 @@ function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): Conf
     start() {
       startSync();
       void warnIfUnverified();
+      void keepLooking();
     },
     async reconfigure() {
       found = discoverConfigured(config);
@@ -162,6 +192,7 @@ function composeConfigured(parts: RepositoriesParts, rows: RepositoryRows): Conf
       void warnIfUnverified();
     },
     async stop() {
+      stopping.abort();
       await sync?.stop();
       await scans.stop();
       await thread.stop();
