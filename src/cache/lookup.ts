@@ -86,14 +86,22 @@ export function createCache(deps: CacheDeps): Cache {
     return { kind: "stored", name, stored, status, body: memoryCache.use(name, stored.file) };
   }
 
+  /** Whether the name belongs to the content that is requested: only then is another content under it an older one. */
+  function ownsName({ name, content }: DistfileRequest): boolean {
+    const [first] = contentsOf(wantedBy(name));
+    return content === undefined || first === undefined || contentKey(content) === contentKey(first);
+  }
+
   async function fromStore(
-    { name, method }: DistfileRequest,
+    request: DistfileRequest,
     contents: readonly Digests[],
   ): Promise<StoredResult | "stale" | undefined> {
+    const { name, method } = request;
     const leave = inUse.enter(name);
     try {
       const stored = await storedFiles.find(name, contents);
-      return stored === undefined || stored === "stale" ? stored : serveStored(name, method, stored, HIT);
+      if (stored === "stale") return ownsName(request) ? stored : undefined;
+      return stored && serveStored(name, method, stored, HIT);
     } finally {
       leave();
     }
