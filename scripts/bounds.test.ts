@@ -14,6 +14,7 @@ const TUNING = new Set([
   "actions/import-folder.ts MAX_DEPTH",
   "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",
+  "cache/recover.ts ROWS_AT_ONCE",
   "cli/clean-command.ts MAX_SHOWN",
   "cli/client-test.ts MAX_TRIED",
   "cli/fetch-command.ts MAX_SHOWN",
