@@ -102,10 +102,11 @@ export function createFetchHistory(deps: FetchHistoryDeps): FetchHistory {
   }
 
   function recordList(list: SourceList, requests: FetchRequestEntry[], entry: FetchEntry): SourceList {
-    const { more } = list;
+    const { rest, more } = list;
     return {
       ...list,
       sources: () => list.sources().map((source) => recordSource(source, requests, entry)),
+      ...(rest ? { rest: async () => recordList(await rest(), requests, entry) } : {}),
       ...(more ? { more: async () => recordList(await more(), requests, entry) } : {}),
     };
   }

@@ -86,6 +86,11 @@ export interface SourceList {
   sources(): readonly Source[];
   /** Sources that must not be tried, with the reasons. */
   readonly refusals: readonly Attempt[];
+  /**
+   * Finds the whole list, which takes a while: these sources may be asked meanwhile, and the others as well where these are late.
+   * May return sources that are in this list.
+   */
+  readonly rest?: () => Promise<SourceList>;
   /** Searches further, which may take long; may return sources that were in the first list. */
   readonly more?: () => Promise<SourceList>;
 }

@@ -5,6 +5,7 @@
 import type { ComputedDigests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
+import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -36,6 +37,8 @@ interface DownloadContext {
   readonly attemptLog: AttemptLog;
   /** Records of requests that went well, open until the file is verified. */
   readonly openRecords: Map<Source, RequestRecorder>;
+  /** Finds the rest of the list, once, and adds it to the queue. */
+  readonly further: Candidates["further"];
   readonly limits: SegmentLimits;
   readonly clock: Clock;
   readonly log: Logger;
@@ -107,6 +110,7 @@ async function fetchRest(context: DownloadContext, firstSource: Source): Promise
       given = undefined;
       return source;
     },
+    further: context.further,
     rangeFor: (source) => firstRange(context, source),
     failed: (source, error) => attemptLog.failed(source, error, 0),
   };
@@ -178,6 +182,28 @@ async function searchFurther({ more }: SourceList, stop: AbortSignal): Promise<S
   return more ? await abortable(more(), stop) : undefined;
 }
 
+/** Returns a function that finds the rest of the list, once; a failure is logged, as the sources here may do. */
+function createFurther({ rest }: SourceList, name: FileName, log: Logger, onFound: (list: SourceList) => void) {
+  let begun = false;
+  return (): Promise<void> | undefined => {
+    if (begun || !rest) return undefined;
+    begun = true;
+    return rest().then(onFound, (error: unknown) => {
+      log.error("Cannot find all sources of {file}: {error}", { file: name, error });
+    });
+  };
+}
+
+/** Tries the sources of the queue, and then those of the rest of its list. */
+async function fetchFromList(context: DownloadContext): Promise<ComputedDigests | undefined> {
+  const computed = await fetchFromQueue(context);
+  if (computed) return computed;
+  const searching = context.further();
+  if (searching === undefined) return undefined;
+  await abortable(searching, context.assembly.stop);
+  return await fetchFromQueue(context);
+}
+
 /**
  * Tries one source after the other until the file is complete and its digest right.
  * @throws {UnavailableError} when none is left to try
@@ -193,16 +219,22 @@ export async function fetchWithFailover(
   const withinLimit = createSourceLimit();
   let { refusals } = list;
   for (let current: SourceList | undefined = list; current; current = await searchFurther(current, assembly.stop)) {
-    refusals = current.refusals;
     // Before the sources are put into order: who is asked first depends on what the others are doing now.
     const turn = assembly.rate.turn(assembly.stop, remainingBytes(assembly));
     if (turn !== undefined) await turn;
     const queue = createSourceQueue(withinLimit(current.sources()));
     const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
     const openRecords = new Map<Source, RequestRecorder>();
-    const context = { assembly, queue, attemptLog, openRecords, limits, clock, log };
-    const computed = await fetchFromQueue(context);
+    let whole: SourceList = current;
+    const further = createFurther(current, assembly.name, log, (rest) => {
+      whole = rest;
+      queue.add(withinLimit(rest.sources()));
+    });
+    const context = { assembly, queue, attemptLog, openRecords, further, limits, clock, log };
+    const computed = await fetchFromList(context);
     if (computed) return computed;
+    current = whole;
+    refusals = whole.refusals;
   }
   throw new UnavailableError(`No source has ${assembly.name}`, [...attempts.values(), ...refusals]);
 }

@@ -4,7 +4,7 @@
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import { type Attempt, attemptOf, SourceError, UnavailableError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { SourceList } from "../distfile/source.ts";
+import type { Source, SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import { maskCredentials } from "../lib/url.ts";
 import { createRedirectLimit } from "../upstream/redirect.ts";
@@ -22,6 +22,15 @@ export interface UpstreamHead {
   readonly fields: Headers;
 }
 
+/** Yields the sources of a list, and looks for the rest of them only where these are not enough. @param refusals gets its own */
+async function* sourcesOf(list: SourceList, refusals: Attempt[]): AsyncGenerator<Source> {
+  const withinLimit = createSourceLimit();
+  yield* withinLimit(list.sources());
+  const whole = list.rest ? await list.rest() : list;
+  refusals.push(...whole.refusals);
+  if (whole !== list) yield* withinLimit(whole.sources());
+}
+
 /**
  * Asks one source after the other until one has the file, or nobody wants to know any more.
  * @throws {UnavailableError} when none has
@@ -35,9 +44,10 @@ export async function headFrom(
   signal: AbortSignal,
 ): Promise<UpstreamHead> {
   const attempts: Attempt[] = [];
+  const refusals: Attempt[] = [];
   const mayRedirect = createRedirectLimit(() => 0);
   const size = expected && hasHash(expected) ? expected.size : undefined;
-  for (const source of createSourceLimit()(list.sources())) {
+  for await (const source of sourcesOf(list, refusals)) {
     const record = source.startRequest(0);
     try {
       const { trustedOrigin } = source;
@@ -59,5 +69,5 @@ export async function headFrom(
       attempts.push(attemptOf(source.label, error));
     }
   }
-  throw new UnavailableError(`No source has ${name}`, [...attempts, ...list.refusals]);
+  throw new UnavailableError(`No source has ${name}`, [...attempts, ...refusals]);
 }

@@ -15,6 +15,8 @@ import { outcomeOf } from "./source-queue.ts";
 export interface Candidates {
   /** Returns the next source to ask; undefined when none is left. */
   next(): Source | undefined;
+  /** Looks for further ones, once; undefined where there are none to look for. */
+  further(): Promise<void> | undefined;
   /** Returns which bytes to ask the source for; undefined for the rest of the file. */
   rangeFor(source: Source): Range | undefined;
   /** Called for each source that could not answer. */
@@ -29,6 +31,12 @@ export interface FirstResponse {
   abort(reason: Error): void;
 }
 
+interface Settled {
+  readonly candidate: Candidate;
+  readonly opened?: OpenedResponse;
+  readonly error?: unknown;
+}
+
 interface Candidate {
   readonly source: Source;
   readonly record: RequestRecorder;
@@ -36,11 +44,7 @@ interface Candidate {
   readonly hedgeAt: number;
   readonly controller: AbortController;
   /** Never rejects. */
-  readonly settled: Promise<{
-    readonly candidate: Candidate;
-    readonly opened?: OpenedResponse;
-    readonly error?: unknown;
-  }>;
+  readonly settled: Promise<Settled>;
 }
 
 /** Each is another host, but one download should not take all connections. */
@@ -70,12 +74,21 @@ function cancel(candidates: Iterable<Candidate>, first: Candidate | undefined, n
 }
 
 /** Resolves when one candidate has settled, or when the hedge delay of the last one is over. */
-async function nextEvent(candidates: ReadonlySet<Candidate>, mayAsk: boolean, clock: Clock) {
+async function nextEvent(
+  candidates: ReadonlySet<Candidate>,
+  mayAsk: boolean,
+  further: Promise<void> | undefined,
+  clock: Clock,
+): Promise<Settled | undefined> {
   const timer = new AbortController();
   const waitMs = Math.max(0, ...[...candidates].map(({ hedgeAt }) => hedgeAt - clock.now()));
-  const settled = [...candidates].map((candidate) => candidate.settled);
+  const settled: Promise<Settled | undefined>[] = [...candidates].map((candidate) => candidate.settled);
+  if (further !== undefined) settled.push(further.then(() => undefined));
   if (!mayAsk || waitMs === Number.POSITIVE_INFINITY) return await Promise.race(settled);
-  const late = clock.sleep(waitMs, timer.signal).catch(() => undefined);
+  const late = clock.sleep(waitMs, timer.signal).then(
+    () => undefined,
+    () => undefined,
+  );
   try {
     return await Promise.race([...settled, late]);
   } finally {
@@ -95,6 +108,8 @@ export async function firstResponse(
   const { stop } = assembly;
   const candidates = new Set<Candidate>();
   let exhausted = false;
+  /** While further sources are looked for. */
+  let further: Promise<void> | undefined;
 
   function ask(source: Source): void {
     const record = source.startRequest(remainingBytes(assembly));
@@ -115,19 +130,29 @@ export async function firstResponse(
     candidates.add(candidate);
   }
 
+  const isOver = () => candidates.size === 0 && further === undefined;
+
+  function lookFurther(): void {
+    further ??= sources.further()?.then(() => {
+      further = undefined;
+      exhausted = false;
+    });
+  }
+
   function askNext(): void {
     const source = sources.next();
     exhausted = source === undefined;
     if (source) ask(source);
+    else lookFurther();
   }
 
   try {
     for (;;) {
       const inTime = [...candidates].some(({ hedgeAt }) => hedgeAt > clock.now());
       if (!inTime && !exhausted && candidates.size < MAX_CANDIDATES) askNext();
-      if (candidates.size === 0) return undefined;
+      if (isOver()) return undefined;
       const mayAsk = !exhausted && candidates.size < MAX_CANDIDATES;
-      const event = await abortable(nextEvent(candidates, mayAsk, clock), stop);
+      const event = await abortable(nextEvent(candidates, mayAsk, further, clock), stop);
       if (!event) continue;
       const { candidate, opened, error } = event;
       candidates.delete(candidate);

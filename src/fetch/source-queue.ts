@@ -52,6 +52,8 @@ export interface SourceQueue<S> {
   /** Whether the source just returned starts a round after one that came to nothing: time to pause. */
   readonly again: boolean;
   exclude(source: S): void;
+  /** Takes further sources, which come after the others. */
+  add(sources: readonly S[]): void;
   /**
    * Notes that the file came out wrong from several sources. The one that finished it goes first and alone next time; that
    * can't go on for ever either.
@@ -80,7 +82,7 @@ export function createSourceQueue<S>(sources: readonly S[]): SourceQueue<S> {
         idleRounds = received - receivedBefore < WORTHWHILE_BYTES ? idleRounds + 1 : 0;
         receivedBefore = received;
       }
-      if (idleRounds >= MAX_IDLE_ROUNDS || mixtures > sources.length) return undefined;
+      if (idleRounds >= MAX_IDLE_ROUNDS || mixtures > Math.max(sources.length, order.length)) return undefined;
       return order[index++];
     },
     spare: () => (order[index] === undefined ? undefined : order[index++]),
@@ -91,6 +93,10 @@ export function createSourceQueue<S>(sources: readonly S[]): SourceQueue<S> {
       return idleRounds > 0 && index === 1;
     },
     exclude,
+    add(further) {
+      order.push(...further);
+      idleRounds = 0;
+    },
     mixed(last) {
       mixtures++;
       index = 0;

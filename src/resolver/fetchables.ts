@@ -27,13 +27,16 @@ export interface PackageFetchables {
   readonly fetchables: readonly Fetchable[];
   /** Why the metadata of ebuilds is unknown, by `app-misc/foo-1`. */
   readonly failures: ReadonlyMap<string, EvaluationFailure>;
+  /** Whether ebuilds were left out that have to be sourced to be known. */
+  readonly incomplete: boolean;
 }
 
 /**
  * "first" stops at the first ebuild that says where the file may be fetched, and restricts nothing, or else at the first package
- * that says so. "all" reads every package, and evaluates ebuilds whose md5-cache entry is stale.
+ * that says so. "all" reads every package, and evaluates ebuilds whose md5-cache entry is stale. "known" is "first" without
+ * sourcing ebuilds, which may take seconds.
  */
-export type Depth = "first" | "all";
+export type Depth = "known" | "first" | "all";
 
 /** A package that wants the file, with its repository. */
 export interface WantingPackage extends WantedBy {
@@ -72,7 +75,7 @@ async function fetchablesIn(
     if (!uris) continue;
     const fetchable = { pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) };
     found.push(fetchable);
-    if (depth === "first" && isOpen(fetchable)) break;
+    if (depth !== "all" && isOpen(fetchable)) break;
   }
   return found;
 }
@@ -90,13 +93,15 @@ async function fetchablesOf(
 ) {
   const fetchables = await fetchablesIn(known, name, depth, readSrcUri);
   const rest = depth === "all" ? [...unknown, ...stale] : unknown;
-  if (rest.length === 0 || (depth === "first" && fetchables.some(isSufficient))) {
-    return { fetchables, failures: new Map<string, EvaluationFailure>() };
+  const isEnough = rest.length === 0 || (depth !== "all" && fetchables.some(isSufficient));
+  if (isEnough || depth === "known") {
+    return { fetchables, failures: new Map<string, EvaluationFailure>(), incomplete: !isEnough };
   }
   const { evaluated, failures } = await evaluate(rest);
   const pfs = new Set(evaluated.map(({ pf }) => pf));
   const others = fetchables.filter(({ pf }) => !pfs.has(pf));
-  return { fetchables: [...others, ...(await fetchablesIn(evaluated, name, depth, readSrcUri))], failures };
+  const sourced = await fetchablesIn(evaluated, name, depth, readSrcUri);
+  return { fetchables: [...others, ...sourced], failures, incomplete: false };
 }
 
 /** Packages whose ebuilds are read for one file: one of the first says where to fetch it. */
@@ -112,15 +117,16 @@ export async function findFetchables(
   const found: PackageFetchables[] = [];
   for (const { in: repository, category, package: packageName, entry } of packages.slice(0, MAX_PACKAGES)) {
     const read = await metadata.read(repository, category, packageName);
-    const { fetchables, failures } = await fetchablesOf(name, read, depth, readSrcUri);
+    const { fetchables, failures, incomplete } = await fetchablesOf(name, read, depth, readSrcUri);
     found.push({
       repository,
       name: `${category}/${packageName}`,
       entry,
       fetchables,
       failures: new Map([...read.refused, ...failures].map(([pf, failure]) => [`${category}/${pf}`, failure])),
+      incomplete,
     });
-    if (depth === "first" && fetchables.some(isSufficient)) break;
+    if (depth !== "all" && fetchables.some(isSufficient)) break;
   }
   return found;
 }

@@ -159,10 +159,22 @@ export function createResolver(deps: ResolverDeps): Resolver {
     return depth === "all" ? list : { ...list, more: () => sources(name, content, "all") };
   }
 
+  /**
+   * Where ebuilds would have to be sourced first, and nothing known forbids to ask mirrors: the mirrors alone, and beside them what
+   * ebuilds say, for where mirrors are late or lack the file.
+   */
+  async function sourcesSoon(name: DistfileName, content: Digests): Promise<SourceList> {
+    const { packages, permission } = await resolve(name, content, "known");
+    const rest = () => sources(name, content, "first");
+    const isOpen = packages.some(({ incomplete }) => incomplete) && permission.mirrors === "first";
+    const likely = isOpen ? mirrorSources(name, content).filter((source) => source.likely) : [];
+    return likely.length === 0 ? await rest() : { sources: () => likely, refusals: [], rest };
+  }
+
   return {
     forgetFailures: metadata.forgetFailures,
     resolve,
-    sources: (name, content) => sources(name, content, "first"),
+    sources: sourcesSoon,
     mirrorSources,
     siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, startReading(), entriesOf),
     filesOfVersion: (repository, category, name, version) =>

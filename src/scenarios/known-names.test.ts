@@ -29,7 +29,8 @@ beforeEach(async () => {
   repository.markSynced();
   repository.put("app-misc/a", { dist: { [NAME]: OLD, "b-1.tar": "b" } });
   const repos = [repository.location];
-  server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos });
+  const settings = { "fetcher.private_networks": "true" };
+  server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos, settings });
   await server.settled;
 });
 
@@ -93,4 +94,32 @@ test("a small file whose Manifest changed while it came in is fetched again as t
   mirror.setFault("b-1.tar");
   const { status } = await response;
   expect([status, await (await response).text()]).toEqual([200, "other"]);
+});
+
+test("a file that a mirror has waits for no bash, and one that it lacks or is late with comes from the ebuild's URI", async () => {
+  const dist = { "late-1.tar": "b", "elsewhere-1.tar": "c" };
+  const files = Object.entries(dist).map(([name, content]) => [`/${name}`, content] as const);
+  const upstream = await startFakeUpstream({ files: new Map(files) });
+  // bash is stopped after 20 seconds.
+  repository.put("app-misc/slow", {
+    dist: { "slow-1.tar": "a" },
+    ebuilds: [{ version: "1", text: "while :; do :; done" }],
+  });
+  for (const [name, content] of Object.entries(dist)) {
+    const text = `EAPI=8\nSRC_URI="${upstream.url}/${name}"\n`;
+    repository.put(`app-misc/${name.slice(0, -6)}`, {
+      dist: { [name]: content },
+      ebuilds: [{ version: "1", text }],
+    });
+  }
+  repository.markSynced();
+  mirror.files.set("slow-1.tar", "a").set("late-1.tar", "b");
+  mirror.setFault("late-1.tar", { kind: "stall-headers" });
+  const startedAt = performance.now();
+  expect(await (await get("slow-1.tar")).text()).toBe("a");
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+  expect(await (await get("elsewhere-1.tar")).text()).toBe("c");
+  expect(await (await get("late-1.tar")).text()).toBe("b");
+  expect(upstream.requests.map(({ path }) => path)).toEqual(["/elsewhere-1.tar", "/late-1.tar"]);
+  await upstream.close();
 });
