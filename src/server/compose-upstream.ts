@@ -6,8 +6,8 @@ import type { HostWaits } from "../distfile/source.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { storeId } from "../index/store-id.ts";
 import type { Clock } from "../lib/clock.ts";
-import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createBodyTurns } from "../upstream/body-turns.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createLoopGuard, type LoopGuard } from "../upstream/loop-guard.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
@@ -34,11 +34,6 @@ export interface ComposedUpstream {
   readonly waits: HostWaits;
 }
 
-/**
- * Pieces of all bodies taken in one turn of the event loop: each takes half a millisecond, and a hit takes some four turns. Beside
- * 16 fast downloads nine in ten hits took up to 36 ms without it, and 7 with it (measured).
- */
-const PIECES_PER_TURN = 2;
 /** The platform makes 256 requests at once: 32 are left for layout.conf, HEAD and the like. */
 const TRANSFERS = 224;
 
@@ -64,7 +59,7 @@ export function upstreamSettings({
     get privateNetworks() {
       return fetcher.private_networks;
     },
-    turn: createEventLoopTurns(PIECES_PER_TURN),
+    enterBody: createBodyTurns(),
     slots: createSemaphore(TRANSFERS),
     pinAddress: createPinAddress({ clock }),
     hostGate: createHostGate(clock.now),

@@ -14,6 +14,7 @@ import { systemClock } from "../lib/clock.ts";
 import { openLog } from "../lib/log.ts";
 import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
+import { createBodyTurns } from "../upstream/body-turns.ts";
 import { createHostGate } from "../upstream/host-gate.ts";
 import { createPinAddress } from "../upstream/pinned-address.ts";
 import { createRawHosts } from "../upstream/raw-request.ts";
@@ -84,7 +85,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
       userAgent: "test",
       proxyFor: () => "",
       privateNetworks: true,
-      turn: () => undefined,
+      enterBody: createBodyTurns(),
       slots: createSemaphore(100),
       pinAddress: createPinAddress({ clock: systemClock }),
       hostGate: createHostGate(systemClock.now),

@@ -7,6 +7,7 @@ import { createSemaphore } from "../lib/semaphore.ts";
 import { readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import type { Fault } from "../testing/faults.ts";
+import { createBodyTurns } from "./body-turns.ts";
 import { getText } from "./get-text.ts";
 import { createHostGate } from "./host-gate.ts";
 import { createLoopGuard } from "./loop-guard.ts";
@@ -39,7 +40,7 @@ function client(settings: Partial<UpstreamSettings> = {}, loopHeaders: Record<st
     pinAddress: createPinAddress({ clock: systemClock }),
     hostGate: createHostGate(systemClock.now),
     rawHosts: createRawHosts(),
-    turn: () => undefined,
+    enterBody: createBodyTurns(),
     slots: createSemaphore(1),
   };
   return createUpstreamClient({ ...defaults, ...settings }, loopHeaders);
@@ -165,7 +166,10 @@ test("getText() reads small texts only", async () => {
 
 test("each piece of a body waits for its turn, which the stall time-out does not count", async () => {
   const { promise: turn, resolve: begin } = Promise.withResolvers<void>();
-  const response = await client({ turn: () => turn, stallTimeoutMs: 200 }).send(get());
+  const response = await client({
+    enterBody: () => ({ next: () => turn, leave: () => undefined }),
+    stallTimeoutMs: 200,
+  }).send(get());
   const first = response.read();
   expect(await Promise.race([first.then(() => "read"), Bun.sleep(500).then(() => "waiting")])).toBe("waiting");
   begin();

@@ -9,6 +9,7 @@ import { lastModifiedOf } from "../lib/http-date.ts";
 import type { Semaphore } from "../lib/semaphore.ts";
 import { shown } from "../lib/text.ts";
 import { maskCredentials } from "../lib/url.ts";
+import type { BodyTurns } from "./body-turns.ts";
 import { contentLength, type Range, rangeHeader, responseRange } from "./content-range.ts";
 import { type HostGate, retryAfterMs } from "./host-gate.ts";
 import { type PinAddress, tryConnect } from "./pinned-address.ts";
@@ -39,8 +40,8 @@ export interface UpstreamSettings {
   readonly pinAddress: PinAddress;
   readonly hostGate: HostGate;
   readonly rawHosts: RawHosts;
-  /** Returns what a body has to wait for before its next piece: answers to clients come in between. */
-  readonly turn: () => Promise<void> | undefined;
+  /** Opens the turns of a body, in which its pieces are taken. */
+  readonly enterBody: () => BodyTurns;
   /** Slots for transfers of files: the platform sends no more than 256 requests at once, and others must get through. */
   readonly slots: Semaphore;
 }
@@ -310,7 +311,7 @@ function checkTransferCoding(headers: Headers): void {
 /** @param onUnreadable called where the body is none to the platform, or may be cut off where its last chunk should be */
 function bodyReader(
   exchange: Exchange,
-  turnOf: UpstreamSettings["turn"],
+  turns: BodyTurns,
   watchdog: TransferWatch,
   onUnreadable: () => void,
 ): UpstreamResponse["read"] {
@@ -319,7 +320,7 @@ function bodyReader(
   const { signal } = exchange.controller;
   if (!reader) return async () => undefined;
   return async () => {
-    const turn = turnOf();
+    const turn = turns.next();
     if (turn !== undefined) await turn;
     watchdog.setWaiting(true);
     try {
@@ -358,6 +359,7 @@ async function send(
     const watchdog = createStallWatchdog(settings.stallTimeoutMs, () => {
       controller.abort(new SourceError("timeout", `stalled for ${settings.stallTimeoutMs / 1000} s`));
     });
+    const turns = settings.enterBody();
     return {
       partial: response.status === 206,
       offset,
@@ -368,9 +370,10 @@ async function send(
       contentType: headers.get("content-type") ?? "",
       contentEncoding: headers.get("content-encoding") ?? "",
       delimited: contentLength(headers) !== undefined || headers.has("transfer-encoding"),
-      read: bodyReader(exchange, settings.turn, watchdog, () => settings.rawHosts.add(exchange.host)),
+      read: bodyReader(exchange, turns, watchdog, () => settings.rawHosts.add(exchange.host)),
       close() {
         watchdog.stop();
+        turns.leave();
         exchange.end();
         controller.abort();
       },
