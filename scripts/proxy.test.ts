@@ -122,6 +122,15 @@ test("no_proxy exempts a host, and a proxy that refuses is named", async () => {
   expect([text.includes("host not found"), asked]).toEqual([true, []]);
 });
 
+test("client --test asks as wget does, through the proxy unless no_proxy exempts the server", async () => {
+  await using server = await start({}, {});
+  const args = ["client", server.url, "--test", "--config", server.configFile];
+  const through = await runExecutable(args, { env: { http_proxy: proxy } });
+  expect([through.exit, asked]).toEqual([1, [`GET ${server.url}/distfiles/layout.conf`]]);
+  const direct = await runExecutable(args, { env: { http_proxy: proxy, no_proxy: "127.0.0.1" } });
+  expect([direct.stdout.includes("layout.conf"), asked.length]).toEqual([true, 1]);
+});
+
 test("healthcheck asks the server itself, whatever proxy the environment has", async () => {
   await using server = await start({}, {});
   const args = ["healthcheck", "--config", server.configFile, "--port", new URL(server.url).port];

@@ -72,7 +72,7 @@ async function runCommand(invocation: Invocation): Promise<number> {
     resolve: async () =>
       (await import("./cli/resolve-command.ts")).resolve(loaded, operands, resources(load), json, output),
     mirrors: async () => (await import("./cli/mirrors-command.ts")).mirrors(loaded, json, output, Date.now()),
-    client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output),
+    client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output, env),
     status: async () =>
       (await import("./cli/status-command.ts")).status(
         loaded,

@@ -3,6 +3,7 @@
  * off for machines that leave the LAN, and tests it. With --discover it only lists the servers of the network.
  */
 import { hostname } from "node:os";
+import type { Environment } from "../config/environment.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { discoverRepositories } from "../repos/discover.ts";
@@ -143,6 +144,7 @@ export async function client(
   options: CommandOptions,
   json: boolean,
   output: Output,
+  environment: Environment,
 ): Promise<number> {
   if (options["discover"] === true) return await discover(json, output);
   const url = given === undefined ? undefined : parseUrl(given);
@@ -160,7 +162,7 @@ export async function client(
     file: file.path,
     state: stateOf(after, target),
     changed,
-    test: options["test"] === true ? await testClient(target, repositories) : null,
+    test: options["test"] === true ? await testClient(target, repositories, environment) : null,
   };
   const edited = ["write", "off", "on", "remove"].some((flag) => options[flag] === true);
   output.out(json ? JSON.stringify(report, null, 2) : render(report, edited, output.paint));

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import * as v from "valibot";
 import { StoredFileSchema } from "../api/file-schemas.ts";
+import type { Environment } from "../config/environment.ts";
 import {
   algorithmOf,
   compareDigests,
@@ -20,6 +21,7 @@ import { reasonOf } from "../lib/error-reason.ts";
 import { shown } from "../lib/text.ts";
 import { type Repository, readSmallFile } from "../repos/discover.ts";
 import { parseManifest } from "../repos/formats/manifest.ts";
+import { proxyFor } from "../upstream/proxy.ts";
 
 export interface TestStep {
   readonly what: string;
@@ -71,15 +73,22 @@ async function candidatesIn(repositories: readonly Repository[]): Promise<readon
   return entries.toSorted((a, b) => a.size - b.size).map((entry) => ({ name: entry.name, entry }));
 }
 
-async function get(url: string): Promise<Response> {
-  return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), decompress: false, redirect: "follow" });
+type Get = (url: string) => Promise<Response>;
+
+/** Asks through the proxy of the environment, if it has one, as wget does. */
+function createGet(environment: Environment): Get {
+  return async (url) => {
+    const proxy = proxyFor(new URL(url), "", environment);
+    const how = { decompress: false, redirect: "follow", ...(proxy === "" ? {} : { proxy }) } as const;
+    return await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...how });
+  };
 }
 
 /** What is needed of the file list, whatever version the server is of. */
 const NamesSchema = v.object({ files: v.array(v.pick(StoredFileSchema, ["name"])) });
 
 /** Finds the smallest file that the server has. */
-async function storedAt(url: string): Promise<readonly TestCandidate[]> {
+async function storedAt(url: string, get: Get): Promise<readonly TestCandidate[]> {
   const answer = await get(`${url}/api/v1/files?sort=size&per_page=1`).catch(() => undefined);
   if (!answer?.ok) return [];
   const parsed = v.safeParse(NamesSchema, await answer.json());
@@ -96,7 +105,7 @@ function firstLine(body: Uint8Array): string {
   return shown(line);
 }
 
-async function fetchOne({ name, entry }: TestCandidate, url: string, flat: boolean): Promise<TestStep> {
+async function fetchOne({ name, entry }: TestCandidate, url: string, flat: boolean, get: Get): Promise<TestStep> {
   const path = flat ? encodeURIComponent(name) : `${standardFolder(name)}/${encodeURIComponent(name)}`;
   const startedAt = performance.now();
   const what = `${url}/distfiles/${path}`;
@@ -124,7 +133,7 @@ async function fetchOne({ name, entry }: TestCandidate, url: string, flat: boole
   }
 }
 
-async function fetchLayout(url: string): Promise<TestStep & { readonly flat: boolean }> {
+async function fetchLayout(url: string, get: Get): Promise<TestStep & { readonly flat: boolean }> {
   const what = `${url}/distfiles/layout.conf`;
   const startedAt = performance.now();
   try {
@@ -140,14 +149,19 @@ async function fetchLayout(url: string): Promise<TestStep & { readonly flat: boo
 }
 
 /** Runs the test; whether it passed is in the last step. */
-export async function testClient(url: string, repositories: readonly Repository[]): Promise<readonly TestStep[]> {
-  const { flat, ...layout } = await fetchLayout(url);
+export async function testClient(
+  url: string,
+  repositories: readonly Repository[],
+  environment: Environment,
+): Promise<readonly TestStep[]> {
+  const get = createGet(environment);
+  const { flat, ...layout } = await fetchLayout(url, get);
   if (!layout.ok) return [layout];
   const wanted = await candidatesIn(repositories);
-  const candidates = wanted.length > 0 ? wanted : await storedAt(url);
+  const candidates = wanted.length > 0 ? wanted : await storedAt(url, get);
   const steps: TestStep[] = [layout];
   for (const candidate of candidates.slice(0, MAX_TRIED)) {
-    steps.push(await fetchOne(candidate, url, flat));
+    steps.push(await fetchOne(candidate, url, flat, get));
     if (steps.at(-1)?.ok) return steps;
   }
   if (candidates.length > 0) return steps;
