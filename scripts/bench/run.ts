@@ -16,6 +16,7 @@ import { type Result, resultLine, resultTable, toResult } from "./lib/result.ts"
 const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>> = {
   hits: () => import("./groups/hits.ts"),
   miss: () => import("./groups/miss.ts"),
+  cold: () => import("./groups/cold.ts"),
   fanout: () => import("./groups/fanout.ts"),
   multisource: () => import("./groups/multisource.ts"),
   mirrors: () => import("./groups/mirrors.ts"),
