@@ -10,6 +10,7 @@ const read = (path: string) => readFileSync(`${root}/${path}`, "utf8");
 /** Constants that tune something, and bound nothing that others send or cause. */
 const TUNING = new Set([
   "actions/import-batch.ts BYTES_AT_ONCE",
+  "cache/recover.ts ROWS_AT_ONCE",
   "actions/import-folder.ts BATCHES_AT_ONCE",
   "actions/import-folder.ts MAX_DEPTH",
   "cache/mirror-files/freshness.ts MAX_SECONDS",

@@ -74,6 +74,20 @@ test("uses are counted in batches and never turn time back", () => {
   index.close();
 });
 
+test("uses of many files are written a few hundred at a time, and none of them is lost", () => {
+  const index = openIndex(path, MIGRATIONS);
+  const rows = createFileRows(index.db);
+  const names = Array.from({ length: 1_000 }, (_, i) => `f-${i}.zip` as DistfileName);
+  rows.putStored(names.map((name) => ({ ...row, name })));
+  for (const name of names) rows.touch(name, 9);
+  const counted = () => names.filter((name) => rows.get(name)?.uses === 1).length;
+  expect(counted()).toBeGreaterThan(700);
+  expect(counted()).toBeLessThan(1_000);
+  rows.flush();
+  expect(counted()).toBe(1_000);
+  index.close();
+});
+
 test("a damaged index is set aside and a new one made, whatever is wrong with it", () => {
   const damages: [string, () => void][] = [
     ["garbage", () => writeFileSync(path, "garbage ".repeat(2000))],

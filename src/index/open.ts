@@ -133,6 +133,8 @@ function openFile(path: string, kind: DatabaseKind): OpenFile {
     client.exec("PRAGMA synchronous = NORMAL");
     client.exec("PRAGMA foreign_keys = ON");
     client.exec("PRAGMA busy_timeout = 2000");
+    // In KiB; of a small index it takes less. With SQLite's own 2 MiB a look-up among 100,000 files costs half as much again (measured).
+    client.exec("PRAGMA cache_size = -16384");
     // Checkpoints block the event loop by their fsync, so a thread makes them (isLogLong); this is for who has none.
     client.exec("PRAGMA wal_autocheckpoint = 40000");
     client.exec(`PRAGMA journal_size_limit = ${LONG_LOG_BYTES}`);

@@ -133,10 +133,25 @@ function prepareIsNamed(db: IndexDatabase) {
   return (name: string) => statement.values(name, 1).length > 0;
 }
 
+/** The same for each request of a file that is not remembered. */
+function prepareByName(db: IndexDatabase) {
+  const { sql: text } = wantedByQuery(db, hasName).limit(MAX_WANTING).toSQL();
+  const statement = db.$client.prepare<unknown, [string, number]>(text);
+  type Row = [repository: string, location: string, category: string, name: string, ...entry: EntryRow];
+  return (name: FileName): readonly WantedBy[] =>
+    (statement.values(name, MAX_WANTING) as Row[]).map(([repository, location, category, packageName, ...entry]) => ({
+      repository,
+      location,
+      category,
+      package: packageName,
+      entry: toEntry(entry),
+    }));
+}
+
 function prepareReading(db: IndexDatabase) {
   return {
     isNamed: prepareIsNamed(db),
-    byName: wantedByQuery(db, hasName).limit(MAX_WANTING).prepare(),
+    byName: prepareByName(db),
     byDigest: wantedByQuery(db, hasDigest).limit(MAX_WANTING).prepare(),
     byPackage: prepareByPackage(db),
     stamp: db
@@ -182,7 +197,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
   function entriesByName(name: FileName): readonly WantedBy[] {
     const known = remembered.get(name);
     if (known) return known;
-    const wanted = reading.isNamed(name) ? reading.byName.all({ name }).map(toWantedBy) : [];
+    const wanted = reading.isNamed(name) ? reading.byName(name) : [];
     if (rememberedRows + wanted.length >= MAX_REMEMBERED_ROWS) forgetNames();
     remembered.set(name, wanted);
     rememberedRows += wanted.length + 1;

@@ -15,7 +15,7 @@ export interface UseCounter {
   flush(): void;
 }
 
-interface Uses {
+export interface Uses {
   readonly uses: number;
   /** How many of them the score does not have yet. */
   readonly unscored: number;
@@ -23,9 +23,13 @@ interface Uses {
   readonly at: number;
 }
 
+/** So many are written at once, which takes some milliseconds: a hit waits for no more. */
+const MAX_PENDING = 256;
+
 /** @param write adds the uses of one file; called in a transaction */
 export function createUseCounter(db: IndexDatabase, write: (name: FileName, uses: Uses) => void): UseCounter {
   let used = new Map<FileName, { uses: number; unscored: number; at: number }>();
+  let failed = false;
 
   function count(name: FileName, unscored: number, at: number): void {
     const one = used.get(name);
@@ -33,8 +37,34 @@ export function createUseCounter(db: IndexDatabase, write: (name: FileName, uses
       one.uses++;
       one.unscored += unscored;
       one.at = at;
-    } else {
-      used.set(name, { uses: 1, unscored, at });
+      return;
+    }
+    used.set(name, { uses: 1, unscored, at });
+    if (used.size < MAX_PENDING || failed) return;
+    try {
+      flush();
+    } catch {
+      // The next flush() says why.
+    }
+  }
+
+  function flush(): void {
+    if (used.size === 0) return;
+    const batch = used;
+    used = new Map();
+    failed = true;
+    try {
+      db.transaction(() => {
+        for (const [name, uses] of batch) write(name, uses);
+      });
+      failed = false;
+    } catch (error) {
+      // They count next time, with what has come meanwhile.
+      for (const [name, { uses, unscored, at }] of batch) {
+        const since = used.get(name) ?? { uses: 0, unscored: 0, at };
+        used.set(name, { uses: uses + since.uses, unscored: unscored + since.unscored, at: since.at });
+      }
+      throw error;
     }
   }
 
@@ -42,22 +72,6 @@ export function createUseCounter(db: IndexDatabase, write: (name: FileName, uses
     touch: (name, at) => count(name, 1, at),
     fetched: (name, at) => count(name, 0, at),
     forget: (name) => void used.delete(name),
-    flush() {
-      if (used.size === 0) return;
-      const batch = used;
-      used = new Map();
-      try {
-        db.transaction(() => {
-          for (const [name, uses] of batch) write(name, uses);
-        });
-      } catch (error) {
-        // They count next time, with what has come meanwhile.
-        for (const [name, { uses, unscored, at }] of batch) {
-          const since = used.get(name) ?? { uses: 0, unscored: 0, at };
-          used.set(name, { uses: uses + since.uses, unscored: unscored + since.unscored, at: since.at });
-        }
-        throw error;
-      }
-    },
+    flush,
   };
 }
