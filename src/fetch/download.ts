@@ -133,6 +133,9 @@ export interface DownloadDeps {
   readonly log: Logger;
 }
 
+/** A disk that stores a small file so soon has it before its first client does, who may look there or ask again at once. */
+const PROMPT_MS = 10;
+
 /** Returns the error that clients get; a failure of our own (a full disk, a damaged index) is logged here. */
 function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {
   if (error instanceof UnavailableError || error instanceof NotModifiedError) return error;
@@ -268,8 +271,12 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     // of storing is stored by then.
     const isSmall = digests.size <= HOLD_LIMIT_BYTES && part.held === undefined;
     const storesFirst = revalidation !== undefined || isSmall;
-    if (!storesFirst) finish(into, digests);
-    await store(into, digests);
+    const storing = store(into, digests);
+    if (!storesFirst) {
+      if (part.held) await Promise.race([storing.catch(() => undefined), clock.sleep(PROMPT_MS)]);
+      finish(into, digests);
+    }
+    await storing;
     if (storesFirst) finish(into, digests);
     const milliseconds = Math.round(performance.now() - startedAt);
     const properties = { file: name, bytes: digests.size, milliseconds, source: into.url };

@@ -9,7 +9,7 @@ import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer, UNATTENDED } from "../testing/server.ts";
-import { distfilePath } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const KIB = 1024;
@@ -77,7 +77,10 @@ beforeEach(async () => {
     },
   });
   await server.settled;
-  for (const name of Object.keys(dist)) await (await fetch(`${server.url}/distfiles/${name}`)).bytes();
+  for (const name of Object.keys(dist)) {
+    await (await fetch(`${server.url}/distfiles/${name}`)).bytes();
+    await untilStored(`${server.url}/distfiles/${name}`);
+  }
   expect(verified()).toBe(VERIFIED);
 });
 afterEach(async () => {
