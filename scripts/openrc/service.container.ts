@@ -179,7 +179,7 @@ test("a second instance reports a store or port in use, else it runs", async () 
     `Cannot use the store /var/cache/portcache: portcache serve (process ${serverPid()}) holds it`,
   );
   const taken = await second('PORTCACHE_STORAGE_LOCATION="/var/cache/portcache.lan"\n');
-  expect([taken.exit, taken.text]).toEqual([1, expect.stringContaining("server.port 8000: address already in use")]);
+  expect([taken.exit, taken.text]).toEqual([1, expect.stringContaining("port 8000: address already in use")]);
   const own = await second('PORTCACHE_STORAGE_LOCATION="/var/cache/portcache.lan"\nPORTCACHE_SERVER_PORT="8001"\n');
   expect(own.exit).toBe(0);
   expect(await healthy("http://127.0.0.1:8001")).toBe("ok");
