@@ -19,6 +19,7 @@ const GROUPS: Readonly<Record<string, () => Promise<{ readonly group: Group }>>>
   cold: () => import("./groups/cold.ts"),
   fanout: () => import("./groups/fanout.ts"),
   multisource: () => import("./groups/multisource.ts"),
+  downloads: () => import("./groups/downloads.ts"),
   mirrors: () => import("./groups/mirrors.ts"),
   crates: () => import("./groups/crates.ts"),
   index: () => import("./groups/index.ts"),
