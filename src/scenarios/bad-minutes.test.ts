@@ -28,7 +28,7 @@ beforeEach(async () => {
   const written = writeRepository(folder.file("repository"));
   written.put("app-misc/many", {
     dist: Object.fromEntries(names.map((name, i) => [name, content(i)])),
-    ebuilds: [{ version: "1", text: `EAPI=8\nSRC_URI="${uris}"\n` }],
+    ebuilds: [{ version: "1", srcUri: uris }],
   });
   repository = written.location;
 });
