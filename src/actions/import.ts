@@ -13,7 +13,7 @@ export interface ImportDeps extends Omit<ImportBatchDeps, "reserve" | "folders">
   /** Script of the importing thread. */
   readonly workerUrl: string;
   /** Returns the bytes that the store may still take. */
-  readonly spareBytes: () => number;
+  readonly spareBytes: (files?: number) => number;
   /** Resolves when the repositories have been read. */
   readonly repositoriesReady: () => Promise<unknown>;
 }
@@ -21,16 +21,36 @@ export interface ImportDeps extends Omit<ImportBatchDeps, "reserve" | "folders">
 /** The spare bytes are computed no more often: it sums up all rows. */
 const SPARE_TTL_MS = 1_000;
 
-/** Counts the bytes being imported against the spare bytes of the store, which are computed now and then. */
-function createReserve(spareBytes: () => number): ImportBatchDeps["reserve"] {
+/** Files whose inodes are looked for at once. */
+const MAX_FILES = 1024;
+
+/** Returns how many more files the store has inodes for, up to MAX_FILES. */
+function spareFiles(spareBytes: ImportDeps["spareBytes"]): number {
+  if (spareBytes(MAX_FILES) > 0) return MAX_FILES;
+  let fitting = 0;
+  for (let step = MAX_FILES / 2; step >= 1; step /= 2) if (spareBytes(fitting + step) > 0) fitting += step;
+  return fitting;
+}
+
+/** Counts the files being imported against the spare bytes and inodes of the store, which are computed now and then. */
+function createReserve(spareBytes: ImportDeps["spareBytes"]): ImportBatchDeps["reserve"] {
   let askedAt = Number.NEGATIVE_INFINITY;
   let left = 0;
   let reserved = 0;
+  let files = { found: 0, left: 0 };
+
+  function refresh(now: number): void {
+    // Files under way may be counted twice: better than an overfull store.
+    [askedAt, left] = [now, spareBytes() - reserved];
+    const found = spareFiles(spareBytes);
+    files = { found, left: found };
+  }
+
   return (bytes) => {
     const now = performance.now();
-    // Files under way may be counted twice: better than an overfull store.
-    if (now - askedAt > SPARE_TTL_MS) [askedAt, left] = [now, spareBytes() - reserved];
-    if (left < bytes) return undefined;
+    if (now - askedAt > SPARE_TTL_MS || (files.left === 0 && files.found === MAX_FILES)) refresh(now);
+    if (left < bytes || files.left === 0) return undefined;
+    files.left--;
     left -= bytes;
     reserved += bytes;
     return () => {
@@ -44,7 +64,7 @@ export function checkFolder(folder: string): void {
   let problem: string | undefined;
   try {
     if (!statSync(folder).isDirectory()) problem = "not a folder";
-    accessSync(folder, constants.R_OK | constants.X_OK);
+    else accessSync(folder, constants.R_OK | constants.X_OK);
   } catch (error) {
     problem = reasonOf(error);
   }
