@@ -10,7 +10,7 @@ import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { distfilePath } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -98,6 +98,7 @@ test("a file that is not stored is said to be so for the reason that holds", asy
     "Not stored: the last download was sent to its clients without being stored.",
   );
   await get("two.zip");
+  await untilStored(server.url + distfilePath("two.zip"));
   expect((await details("two.zip")).summary).toBe("Stored, and its digest matches the Manifest.");
   expect(await post("drop", { names: ["two.zip"] })).toMatchObject({ files: 1, bytes: 100_000, absent: [] });
   expect((await details("two.zip")).summary).toStartWith("Not stored: it was removed since the last download");
@@ -106,6 +107,7 @@ test("a file that is not stored is said to be so for the reason that holds", asy
 
 test("verify counts the files that it has read, and a damaged file is called so", async () => {
   await get("two.zip");
+  await untilStored(server.url + distfilePath("two.zip"));
   appendFileSync(`${folder.file("store")}/${distfilePath("one.zip")}`, "x");
   rmSync(`${folder.file("store")}/${distfilePath("two.zip")}`);
   expect(await post("verify", {})).toMatchObject({
@@ -117,5 +119,6 @@ test("verify counts the files that it has read, and a damaged file is called so"
   const { stored, summary } = await details("one.zip");
   expect([stored?.verification, summary]).toEqual(["damaged", expect.stringContaining("changed on disk")]);
   expect((await get("one.zip")).headers.get("cache-status")).toBe("portcache; fwd=stale; stored");
+  await untilStored(server.url + distfilePath("one.zip"));
   expect((await details("one.zip")).stored?.verification).toBe("verified");
 });
