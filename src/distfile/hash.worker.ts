@@ -1,19 +1,19 @@
 /**
  * Hashes growing files beside the event loop: BLAKE2B (and others where a Manifest has only those) over a file
  * descriptor shared with the main thread, up to the byte of the last advance().
- * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back here, too.
+ * Slices of 1 MiB in turn, so that a large file does not keep small ones waiting. The index's log is written back and its pages are
+ * checked here, too.
  */
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { createHash, type Hash } from "node:crypto";
 import { readSync } from "node:fs";
 import { reasonOf } from "../lib/error-reason.ts";
+import { saysDamage } from "../lib/sqlite-damage.ts";
 import { type ComputedDigests, cryptoName, type HashAlgorithm, type OtherHash } from "./digests.ts";
 import type { HashReply, HashRequest } from "./hasher.ts";
 
 declare const self: Worker;
 
-/** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
-const DAMAGE = new Set([11, 24, 26]);
 const SLICE_BYTES = 1024 * 1024;
 
 interface Job {
@@ -108,7 +108,7 @@ function isWhole(path: string): boolean {
     using database = new Database(path, { readonly: true });
     return database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check === "ok";
   } catch (error) {
-    return !(error instanceof SQLiteError && DAMAGE.has(error.errno & 0xff));
+    return !saysDamage(error);
   }
 }
 

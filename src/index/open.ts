@@ -12,6 +12,7 @@ import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 import { reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { makeOwnerOnly, takeFromOthers } from "../lib/owner-only.ts";
+import { saysDamage } from "../lib/sqlite-damage.ts";
 import * as schema from "./schema.ts";
 
 export type IndexDatabase = BunSQLiteDatabase<typeof schema> & { readonly $client: Database };
@@ -45,13 +46,9 @@ export function isLogLong(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > LONG_LOG_BYTES;
 }
 
-/** Result codes of SQLite (sqlite.org/rescode.html) that say the file itself is not to be trusted. */
-const DAMAGE = new Set([11, 24, 26]);
-
 /** Returns whether an error of a query says that the file is damaged; Drizzle wraps SQLite's own. */
 export function isIndexDamage(error: unknown): error is Error {
-  if (error instanceof DamagedIndexError) return true;
-  if (error instanceof SQLiteError) return DAMAGE.has(error.errno & 0xff);
+  if (error instanceof DamagedIndexError || saysDamage(error)) return true;
   return error instanceof Error && error.cause !== undefined && isIndexDamage(error.cause);
 }
 
