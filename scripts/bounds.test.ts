@@ -13,6 +13,7 @@ const TUNING = new Set([
   "cache/recover.ts ROWS_AT_ONCE",
   "actions/import-folder.ts BATCHES_AT_ONCE",
   "actions/import-folder.ts MAX_DEPTH",
+  "actions/import.ts MAX_FILES",
   "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",
   "cache/recover.ts ROWS_AT_ONCE",
