@@ -10,7 +10,6 @@ const read = (path: string) => readFileSync(`${root}/${path}`, "utf8");
 /** Constants that tune something, and bound nothing that others send or cause. */
 const TUNING = new Set([
   "actions/import-batch.ts BYTES_AT_ONCE",
-  "cache/recover.ts ROWS_AT_ONCE",
   "actions/import-folder.ts BATCHES_AT_ONCE",
   "actions/import-folder.ts MAX_DEPTH",
   "actions/import.ts MAX_FILES",
