@@ -231,6 +231,8 @@ export function createCache(deps: CacheDeps): Cache {
   async function find(request: DistfileRequest): Promise<LookupResult> {
     const { name } = request;
     const requests = [name, ...request.aliases].map((one) => ({ ...request, name: one }));
+    // Before the first scan what is known is what an earlier run has read.
+    if (!deps.repositoriesScanned()) await refreshOutdated(name);
     // A stored file waits for no scan, even where the index was lost: it was verified before it got its name.
     const stored = await findStored(requests);
     if (stored !== undefined && stored !== "stale") return stored;

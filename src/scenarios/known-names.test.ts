@@ -7,7 +7,7 @@ import { readContent } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
-import { distfilePath } from "../testing/stored.ts";
+import { distfilePath, untilStored } from "../testing/stored.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 
 setDefaultTimeout(30_000);
@@ -28,11 +28,15 @@ beforeEach(async () => {
   mirror = await startFakeUpstream();
   repository.markSynced();
   repository.put("app-misc/a", { dist: { [NAME]: OLD, "b-1.tar": "b" } });
+  await start();
+  await server.settled;
+});
+
+async function start(): Promise<void> {
   const repos = [repository.location];
   const settings = { "fetcher.private_networks": "true" };
   server = await startServer({ location: folder.file("store"), mirrors: [mirror.url], repos, settings });
-  await server.settled;
-});
+}
 
 afterEach(async () => {
   await server.stop();
@@ -63,6 +67,18 @@ test("a Manifest that was edited by hand counts for the next request, without a 
   repository.put("app-misc/a", { dist: { "b-1.tar": "other" } });
   const response = await get("b-1.tar");
   expect([response.status, await response.text()]).toEqual([200, "other"]);
+});
+
+test("a Manifest that changed while no server ran counts for a stored file from the first request on", async () => {
+  for (let i = 0; i < 300; i++) repository.put(`app-misc/other-${i}`, { dist: { [`other-${i}.tar`]: "x" } });
+  for (const content of ["1", "2", "3"]) {
+    mirror.files.set("b-1.tar", content);
+    repository.put("app-misc/a", { dist: { "b-1.tar": content } });
+    await server.stop();
+    await start();
+    expect(await (await get("b-1.tar")).text()).toBe(content);
+    await untilStored(server.url + distfilePath("b-1.tar"));
+  }
 });
 
 test("nobody completes a file whose Manifest changed while it came in; the next request gets the new one", async () => {
