@@ -91,7 +91,8 @@ for (const path of ["eclass", "metadata/layout.conf"]) {
     hide(path);
     const response = await get();
     expect(response.status).toBe(502);
-    expect(await response.text()).toContain(`${path} cannot be read (too many levels of symbolic links)`);
+    // Where the folder of the tests has a long name, the rest of the reason is cut.
+    expect(await response.text()).toContain(`${path} cannot be read (too many levels of sym`);
   });
 }
 
