@@ -20,7 +20,8 @@ const settings = [
 
 /** Runs the executable with a redirection or a pipe of bash. @returns its own exit code, also in a pipe */
 function shell(command: string, redirection: string): { readonly exit: number; readonly stderr: string } {
-  const script = `"$0" "$@" ${redirection}; exit "\${PIPESTATUS[0]}"`;
+  // The other end of a pipe gets the time to do what it is to do.
+  const script = `{ sleep 0.2; exec "$0" "$@"; } ${redirection}; exit "\${PIPESTATUS[0]}"`;
   const argv = ["bash", "-c", script, executablePath(), ...command.split(" ")];
   const env = { PATH: process.env["PATH"] ?? "", LC_ALL: "C" };
   const { exitCode, stderr } = Bun.spawnSync(argv, { stdout: "ignore", stderr: "pipe", env, timeout: 20_000 });

@@ -63,7 +63,7 @@ export interface SlowReaders {
 
 /** Returns what so many readers may cost. */
 export function maxGrowthBytes(clients: number): number {
-  return Math.max(40 * MIB, (MAX_GROWTH_BYTES * clients) / CLIENTS);
+  return Math.max(64 * MIB, (MAX_GROWTH_BYTES * clients) / CLIENTS);
 }
 
 async function responseMs(url: string): Promise<number> {
