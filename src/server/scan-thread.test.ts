@@ -172,8 +172,10 @@ test("no thread stays behind", async () => {
   const threads = () => readdirSync("/proc/self/task").length;
   const after = threads();
   for (let i = 0; i < 8; i++) await scan(request, never);
-  for (let i = 0; i < 100 && threads() > after; i++) await Bun.sleep(20);
-  expect(threads()).toBeLessThanOrEqual(after);
+  // The runtime starts a thread or two of its own at any time; eight scans would leave eight.
+  const most = after + 3;
+  for (let i = 0; i < 100 && threads() > most; i++) await Bun.sleep(20);
+  expect(threads()).toBeLessThanOrEqual(most);
 });
 
 test("no scan leaves trees.sqlite open behind it", async () => {
