@@ -74,7 +74,7 @@ export async function countFiles(folder: string, signal: AbortSignal): Promise<n
   return count;
 }
 
-/** Lets nobody work on a name that somebody works on already: a mirror's folders may hold it twice. */
+/** Keeps two batches from working on the same name at once: a mirror's folders may hold a file twice. */
 function createTurns() {
   const taken = new Map<DistfileName, Promise<void>>();
   return async (names: readonly DistfileName[], work: () => Promise<void>): Promise<void> => {

@@ -231,7 +231,7 @@ export function createCache(deps: CacheDeps): Cache {
   async function find(request: DistfileRequest): Promise<LookupResult> {
     const { name } = request;
     const requests = [name, ...request.aliases].map((one) => ({ ...request, name: one }));
-    // Before the first scan what is known is what an earlier run has read.
+    // Until the first scan ends, the index has what an earlier run read, and a Manifest may have changed since.
     if (!deps.repositoriesScanned()) await refreshOutdated(name);
     // A stored file waits for no scan, even where the index was lost: it was verified before it got its name.
     const stored = await findStored(requests);

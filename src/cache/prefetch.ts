@@ -19,7 +19,7 @@ export interface PrefetchDeps {
   readonly upstream: UpstreamClient;
 }
 
-/** `skipped`: it is stored, is coming in, or is known not to be had, so that nobody was asked for it. */
+/** `skipped`: no source was asked, as the file is stored, is coming in, or was found to have no source. */
 export type PrefetchOutcome = "fetched" | "failed" | "skipped";
 
 /** @param onArrived called when its bytes are here, which the disk has yet to sync */

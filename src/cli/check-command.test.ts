@@ -144,7 +144,7 @@ test("each problem is reported, and the exit code is 1", async () => {
   }
 });
 
-test("all problems are told at once, each with the line of the file", async () => {
+test("check reports all problems at once, each with its line of the file", async () => {
   const file = `${folder}/problems.toml`;
   const plain = `${folder}/plain`;
   mkdirSync(`${plain}/app-misc`, { recursive: true });
@@ -262,7 +262,7 @@ test("what the search for sources reads and cannot is a problem", async () => {
   }
 });
 
-test("what is told of others, of larger disks and of repeated repositories is a note", async () => {
+test("other servers, larger disks and repeated repositories are notes, not problems", async () => {
   const file = `${folder}/token.toml`;
   writeFileSync(file, '[server]\nadmin_token = "secret"\n', { mode: 0o644 });
   const noted = await run({ "storage.max_size": "900TiB", "repo.repos": `${repository} ${repository}/` }, true, file);

@@ -40,7 +40,7 @@ const HEAD_START_BYTES = 256 * 1024;
 const LONG_WAITER_EVERY = 4;
 /** A source closes a connection from which nothing is taken for a minute: so often each gets a turn, needed for others or not. */
 const LONGEST_PAUSE_MS = 30_000;
-/** How soon a new rate is heeded by those that wait, and a line that is free again. */
+/** How soon waiting downloads notice a new rate, or that the line is free again. */
 const LOOK_EVERY_MS = 200;
 
 interface Share {

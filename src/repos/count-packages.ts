@@ -36,7 +36,7 @@ function* lookAtFiles(root: string, folder: string, suffix: string) {
 /** What a scan does not read, but the search for sources does. */
 const READ_LATER = ["metadata/layout.conf", "metadata/md5-cache", "profiles/thirdpartymirrors", "eclass"];
 
-/** Yields what cannot be read of these. */
+/** Yields the files and folders of READ_LATER that cannot be read. */
 function* lookAtOthers(location: string) {
   for (const path of READ_LATER.map((name) => `${location}/${name}`)) {
     const found = accessFailure(path);
