@@ -48,12 +48,12 @@ export interface Settled {
   readonly digests: ComputedDigests;
 }
 
-export type ThreadRequest =
+export type ImportThreadRequest =
   | { readonly kind: "look"; readonly paths: readonly string[] }
   | { readonly kind: "copy"; readonly tasks: readonly CopyTask[]; readonly folders: readonly string[] };
 
 /** One outcome for each path or task; "failed" where the disk of the store does not take it. */
-export type ThreadReply =
+export type ImportThreadReply =
   | { readonly kind: "looked"; readonly looks: readonly Look[] }
   | { readonly kind: "copied"; readonly copies: readonly (Settled | SkippedFile)[] }
   | { readonly kind: "failed"; readonly reason: string };
@@ -72,16 +72,16 @@ export interface ImportThread {
 export function createImportThread(workerUrl: string): ImportThread {
   const worker = new Worker(workerUrl);
   /** Answered in the order in which they were asked. */
-  const waiting: ((reply: ThreadReply) => void)[] = [];
+  const waiting: ((reply: ImportThreadReply) => void)[] = [];
 
-  worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => waiting.shift()?.(data);
+  worker.onmessage = ({ data }: MessageEvent<ImportThreadReply>) => waiting.shift()?.(data);
   worker.onerror = ({ message }) => {
     for (const settle of waiting.splice(0))
       settle({ kind: "failed", reason: `the importing thread ended: ${message}` });
   };
 
-  async function ask(request: ThreadRequest): Promise<ThreadReply> {
-    const { promise, resolve } = Promise.withResolvers<ThreadReply>();
+  async function ask(request: ImportThreadRequest): Promise<ImportThreadReply> {
+    const { promise, resolve } = Promise.withResolvers<ImportThreadReply>();
     waiting.push(resolve);
     worker.postMessage(request);
     const reply = await promise;

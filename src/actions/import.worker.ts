@@ -31,7 +31,7 @@ import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { saysAbsent } from "../lib/exists.ts";
 import { createFileSystemSync } from "../lib/file-system-sync.ts";
 import { STORED_MODE } from "../store/part-file.ts";
-import type { CopyTask, Look, Settled, SkippedFile, ThreadReply, ThreadRequest } from "./import-thread.ts";
+import type { CopyTask, ImportThreadReply, ImportThreadRequest, Look, Settled, SkippedFile } from "./import-thread.ts";
 
 declare const self: Worker;
 
@@ -195,15 +195,15 @@ function copyAndSync(tasks: readonly CopyTask[], folders: readonly string[]): re
   return settled;
 }
 
-function answer(request: ThreadRequest): ThreadReply {
+function answer(request: ImportThreadRequest): ImportThreadReply {
   if (request.kind === "look") return { kind: "looked", looks: request.paths.map(look) };
   return { kind: "copied", copies: copyAndSync(request.tasks, request.folders) };
 }
 
-self.onmessage = ({ data }: MessageEvent<ThreadRequest>) => {
+self.onmessage = ({ data }: MessageEvent<ImportThreadRequest>) => {
   try {
     self.postMessage(answer(data));
   } catch (error) {
-    self.postMessage({ kind: "failed", reason: reasonOf(error) } satisfies ThreadReply);
+    self.postMessage({ kind: "failed", reason: reasonOf(error) } satisfies ImportThreadReply);
   }
 };
