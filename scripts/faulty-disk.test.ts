@@ -10,7 +10,7 @@ import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
-import { distfilePath, untilStored } from "../src/testing/stored.ts";
+import { distfilePath, untilHealthy, untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -176,10 +176,10 @@ for (const [i, { fault, name, content, corrupt, stored }] of cases.entries()) {
     await expectRight(wellName(i), { size: 50_000, seed: 99 });
     await untilStored(`${server.url}/distfiles/${wellName(i)}`);
     expect(existsSync(pathOf(wellName(i)))).toBe(true);
-    expect(await (await fetch(`${server.url}/healthz`)).text()).toBe("ok\n");
+    await untilHealthy(server.url);
     await expectRight(name, content);
     expectWhole(name, content);
-  }, 20_000);
+  }, 40_000);
 }
 
 test("each outage of the store is logged once, and so is its end", () => {

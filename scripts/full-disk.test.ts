@@ -8,7 +8,7 @@ import { type Content, readContent } from "../src/testing/content.ts";
 import { type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
-import { untilStored } from "../src/testing/stored.ts";
+import { untilHealthy, untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -83,7 +83,7 @@ test.skipIf(!mounted)(
     rmSync(filler);
     expect(await get("later.zip")).toBe("right");
     await untilStored(`${server.url}/distfiles/later.zip`);
-    expect(await health()).toBe("ok\n");
+    await untilHealthy(server.url);
   },
 );
 
@@ -98,6 +98,6 @@ test.skipIf(!mounted)("the server starts on a full disk, and is healthy after a 
   server = await start();
   expect(await get("small.zip")).toBe("right");
   expect(await get("other.zip")).toBe("right");
-  expect(await health()).toBe("ok\n");
+  await untilHealthy(server.url);
   expect(readFileSync(`${location}/distfiles/layout.conf`, "utf8")).toContain("filename-hash BLAKE2B 8");
 });

@@ -18,7 +18,7 @@ import { type Content, readContent } from "../src/testing/content.ts";
 import { runExecutable, type Server, startExecutable } from "../src/testing/executable.ts";
 import { type FakeUpstream, startFakeUpstream } from "../src/testing/fake-upstream.ts";
 import { writeRepository } from "../src/testing/repository.ts";
-import { distfilePath, untilStored } from "../src/testing/stored.ts";
+import { distfilePath, untilHealthy, untilStored } from "../src/testing/stored.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const MIB = 1024 * 1024;
@@ -198,8 +198,7 @@ test.skipIf(!mountable)(
     await start(location);
     expect(await get("small.zip")).toEqual(HIT);
     rmSync(`${location}/others`);
-    for (let i = 0; i < 100 && (await health()) !== "ok\n"; i++) await Bun.sleep(100);
-    expect(await health()).toBe("ok\n");
+    await untilHealthy(server?.url ?? "");
   },
   60_000,
 );
@@ -260,7 +259,7 @@ test.skipIf(!mountable)(
     expect(await get("large.zip")).toEqual(passed);
     expect(await health()).toBe("degraded: the store takes no files: read-only file system\n");
     mount("-o", "remount,rw", `${location}/distfiles`);
-    for (let i = 0; i < 150 && (await health()) !== "ok\n"; i++) await Bun.sleep(100);
+    await untilHealthy(server?.url ?? "");
     expect(await get("large.zip")).toEqual(STORED);
   },
   30_000,
@@ -280,7 +279,7 @@ test.skipIf(!mountable)(
     }
     expect(stored().length).toBeGreaterThan(20);
     expect(await get(`crate-${CRATES - 1}.crate`)).toEqual(HIT);
-    expect(await health()).toBe("ok\n");
+    await untilHealthy(server?.url ?? "");
     expect(statfsSync(location).ffree).toBeGreaterThan(10);
     // Somebody else takes all inodes that there are, and more than clean-up can make.
     await server?.stop();
@@ -303,7 +302,9 @@ test.skipIf(!mountable)(
       expect(answer).toMatch(/^degraded: (the store takes no files: .*inodes|the index takes no notes)/);
     expect(status.stdout).toMatch(/\d+ inodes? free/);
     for (const path of others) rmSync(path, { recursive: true });
-    for (let i = 0; i < 150 && (await health()) !== "ok\n"; i++) await Bun.sleep(100);
+    // An index that could not be opened takes notes again after the next start only.
+    for (let i = 0; i < 150 && (await health()).includes("the store takes no files"); i++) await Bun.sleep(100);
+    expect(await health()).not.toContain("the store takes no files");
     expect((await get("later.zip")).right).toBe(true);
     await untilStored(`${server?.url}/distfiles/later.zip`);
     expect(server?.log()).not.toMatch(/TypeError|ReferenceError/);
@@ -368,7 +369,8 @@ test.skipIf(!mountable)(
       else if ((await get(name)).cache !== HIT.cache) counts.refused++;
     }
     const { unstored, refused } = counts;
-    expect([unstored < 20, refused < 10, await health()]).toEqual([true, true, "ok\n"]);
+    expect([unstored < 20, refused < 10]).toEqual([true, true]);
+    await untilHealthy(server?.url ?? "");
     expect(server?.log()).toContain("The store takes no files: disk quota exceeded");
     expect(server?.log()).not.toMatch(/TypeError|ReferenceError/);
   },
