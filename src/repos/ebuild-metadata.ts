@@ -3,7 +3,7 @@
  * md5-cache entry is valid while the ebuild and all its eclasses have the MD5s that it was made from (portage:
  * cache/template.py). It is stale where only eclasses differ: usually still right.
  */
-import { access, constants, realpath } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import { mapInBatches } from "../lib/batches.ts";
@@ -27,7 +27,7 @@ import { createFileCache, md5Of, UnreadableFileError } from "./file-cache.ts";
 import type { CachedMetadata, EbuildMetadata } from "./formats/md5-cache.ts";
 import type { Masters } from "./masters.ts";
 import { createPackageMemory, createPathStates, type PathStates } from "./package-memory.ts";
-import { realPathInside, type Unreadable, unreadableReason } from "./repository-files.ts";
+import { followInside, realPath, type Unreadable, unreadableReason } from "./repository-files.ts";
 
 export interface EbuildWithMetadata {
   readonly pf: string;
@@ -79,8 +79,6 @@ function withoutEbuilds(refused: ReadonlyMap<string, EvaluationFailure>): Packag
 const PACKAGES_AT_ONCE = 2;
 const OVER_BUDGET = { reason: "is beyond the byte budget of its package", passing: false };
 
-const realPath = (path: string) => realpath(path).catch(() => path);
-
 interface EclassFolders {
   readonly folders: readonly string[];
   /** What keeps one of them from being read now. */
@@ -88,13 +86,13 @@ interface EclassFolders {
 }
 
 /** Returns real paths, without `eclass` folders that are links out of their repository, or cannot be read now. */
-async function realFolders(paths: readonly string[]): Promise<EclassFolders> {
+function realFolders(paths: readonly string[]): EclassFolders {
   const folders: string[] = [];
   let problem: string | undefined;
   for (const path of paths) {
-    const found = await realPathInside(await realPath(dirname(path)), path);
+    const found = followInside(realPath(dirname(path)), path);
     try {
-      if (typeof found === "string") await access(found, constants.R_OK | constants.X_OK);
+      if (typeof found === "string") accessSync(found, constants.R_OK | constants.X_OK);
     } catch (error) {
       problem = `${path} cannot be read (${reasonOf(error)})`;
     }
@@ -128,10 +126,10 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     try {
       const folders = await masters.eclassFolders(repository);
       for (const folder of folders) states.look(folder);
-      return await realFolders(folders);
+      return realFolders(folders);
     } catch (error) {
       if (!(error instanceof UnreadableFileError)) throw error;
-      return { ...(await realFolders([`${repository.location}/eclass`])), problem: error.message };
+      return { ...realFolders([`${repository.location}/eclass`]), problem: error.message };
     }
   }
 
@@ -193,10 +191,10 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
   ): Promise<ReadPackage> {
     states.look(repository.location);
     // The real path stays one version of the repository, even where a sync switches to the next meanwhile.
-    const root = await realPath(repository.location);
+    const root = realPath(repository.location);
     const { folders: eclassFolders, problem: eclassProblem } = await findEclasses(repository, states);
     // A link out of the repository would show bash what is there.
-    const folder = await realPathInside(root, `${root}/${category}/${name}`);
+    const folder = followInside(root, `${root}/${category}/${name}`);
     if (typeof folder !== "string") {
       const failures = folder.kind === "unreadable" ? [[name, unreadFailure(folder)] as const] : [];
       return { metadata: withoutEbuilds(new Map(failures)), complete: false };

@@ -2,13 +2,14 @@
  * Finds what a repository inherits from its masters: eclasses (portage: repository/config.py, eclass_locations) and lists of
  * third-party mirrors. Lists of other repositories come after those, and /etc/portage/mirrors before all.
  */
-import { readdir, realpath } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { reasonOf } from "../lib/error-reason.ts";
 import { saysAbsent } from "../lib/exists.ts";
 import type { DiscoveredRepositories, Repository } from "./discover.ts";
 import { createFileCache, UnreadableFileError } from "./file-cache.ts";
 import { parseRepoLayout, type RepoLayout } from "./formats/repo-layout.ts";
 import { type MirrorLists, parseMirrorLists, stackedUrls } from "./formats/third-party-mirrors.ts";
+import { realPath } from "./repository-files.ts";
 
 export interface MirrorUrls {
   /** From /etc/portage/mirrors: asked before the others, in this order. */
@@ -44,7 +45,6 @@ const DEFAULT_MASTER = "gentoo";
 /** A name with more of them in profiles/thirdpartymirrors would only cost its hosts requests. */
 const MAX_BASES = 32;
 
-const realPath = (path: string) => realpath(path).catch(() => path);
 const toText = (bytes: Buffer) => bytes.toString("utf8");
 
 /** Returns what is read, or undefined where it cannot be read now, which goes into `unread`. */
@@ -63,12 +63,12 @@ export function createMasters({ discovered, customMirrorsPath }: MastersDeps): M
   const lists = createFileCache("thirdpartymirrors", (bytes) => parseMirrorLists(toText(bytes)));
 
   async function layoutOf({ location }: Repository): Promise<RepoLayout> {
-    const root = await realPath(location);
+    const root = realPath(location);
     return (await layouts.get(root, `${root}/metadata/layout.conf`)) ?? { aliases: [] };
   }
 
   async function listOf({ location }: Repository): Promise<MirrorLists> {
-    const root = await realPath(location);
+    const root = realPath(location);
     return (await lists.get(root, `${root}/profiles/thirdpartymirrors`)) ?? new Map();
   }
 

@@ -25,8 +25,10 @@ export function createSrcUriReader(): () => ReadSrcUri {
   }
 
   return () => {
-    const endStep = createSteps();
+    // Not before there is something to parse: reading the first ebuild is no work of the event loop.
+    let endStep: (() => Promise<void>) | undefined;
     return async (metadata) => {
+      endStep ??= createSteps();
       const uris = parsed.get(metadata) ?? (await parse(metadata, endStep));
       parsed.set(metadata, uris);
       return uris;
