@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 
 export interface ReservedPart {
   /** The file as a download writes it. */
-  readonly part: Pick<Part, "fd" | "length" | "write" | "mark" | "truncate">;
+  readonly part: Pick<Part, "fd" | "length" | "write" | "mark" | "truncate" | "settle">;
   /** The file to be stored under its name; undefined where it has none to begin with. */
   readonly named: PartFile | undefined;
   /** Reserves room for the whole file. Resolves with whether it was had. */
@@ -162,6 +162,9 @@ export function openReservedPart(
       },
       mark: (front, total) => orRefused((into) => into.mark(front, total)),
       truncate: (length) => orRefused((into) => into.truncate(length)),
+      settle: async (modifiedAt) => {
+        if (file?.named) await file.settle(modifiedAt);
+      },
     },
     named: file?.named ? file : undefined,
     async reserve(bytes) {

@@ -16,6 +16,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Slot, Ticket } from "../lib/priority-semaphore.ts";
 import type { UpstreamClient } from "../upstream/request.ts";
 import { type Assembly, createAssembly, type ExpectedFile } from "./assembly.ts";
+import type { DiskPace } from "./disk-pace.ts";
 import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
 import type { HeldMemory } from "./held-bytes.ts";
@@ -122,6 +123,8 @@ export interface DownloadDeps {
   readonly hasher: Hasher;
   /** Shared by the readers of all downloads. */
   readonly pieceSize: PieceSize;
+  /** Of the disk that they are stored on. */
+  readonly diskPace: DiskPace;
   /** Shared by the small files that are held in memory. */
   readonly heldMemory: HeldMemory;
   /** Shared by the files that are passed through. */
@@ -132,9 +135,6 @@ export interface DownloadDeps {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** A disk that stores a small file so soon has it before its first client does, who may look there or ask again at once. */
-const PROMPT_MS = 10;
 
 /** Returns the error that clients get; a failure of our own (a full disk, a damaged index) is logged here. */
 function clientError(error: unknown, name: FileName, stop: AbortSignal, log: Logger): Error {
@@ -226,6 +226,27 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     settled = true;
   }
 
+  /**
+   * Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that would
+   * have to be read whole for its answer is sent from where it is stored; and one whose digest file depends on the order of storing
+   * is stored by then.
+   */
+  async function storeAndFinish(from: Assembly, held: boolean, digests: ComputedDigests): Promise<void> {
+    if (revalidation !== undefined || (digests.size <= HOLD_LIMIT_BYTES && !held)) {
+      await store(from, digests);
+      finish(from, digests);
+      return;
+    }
+    const { diskPace } = deps;
+    const waitMs = held ? diskPace.worthWaitingMs : 0;
+    const rightAt = performance.now();
+    const storing = store(from, digests);
+    if (waitMs > 0) await Promise.race([storing.catch(() => undefined), clock.sleep(waitMs)]);
+    finish(from, digests);
+    await storing;
+    if (held) diskPace.stored(performance.now() - rightAt);
+  }
+
   /** Holds the bytes of a small file in memory, where nothing of it is on disk. */
   function inMemory(part: Part): Part {
     const isSmall = expected !== undefined && expected.size <= HOLD_LIMIT_BYTES;
@@ -266,18 +287,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
     });
     if (!plan.isWanted()) throw superseded(name);
     onArrived();
-    // Clients wait for the hash and not for the disk, which may take as long to sync as the bytes took to come. But a file that
-    // would have to be read whole for its answer is sent from where it is stored; and one whose digest file depends on the order
-    // of storing is stored by then.
-    const isSmall = digests.size <= HOLD_LIMIT_BYTES && part.held === undefined;
-    const storesFirst = revalidation !== undefined || isSmall;
-    const storing = store(into, digests);
-    if (!storesFirst) {
-      if (part.held) await Promise.race([storing.catch(() => undefined), clock.sleep(PROMPT_MS)]);
-      finish(into, digests);
-    }
-    await storing;
-    if (storesFirst) finish(into, digests);
+    await storeAndFinish(into, part.held !== undefined, digests);
     const milliseconds = Math.round(performance.now() - startedAt);
     const properties = { file: name, bytes: digests.size, milliseconds, source: into.url };
     log.info("Fetched {file}: {bytes} bytes in {milliseconds} ms from {source}", properties);

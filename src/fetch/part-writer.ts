@@ -37,6 +37,8 @@ export interface Part {
   mark(front: number, total: number): Promise<void>;
   /** Keeps only the first `length` bytes. */
   truncate(length: number): Promise<void>;
+  /** Makes the bytes last, as the commit will, which then finds that done or hears of an error. */
+  settle(modifiedAt: number): Promise<void>;
   /** Remembers what the bytes may be resumed under by a later download. */
   rememberValidator(validator: Validator): void;
 }
@@ -67,8 +69,8 @@ export interface PartWriter {
   restart(distrust: boolean): Promise<void>;
   /** Computes a sum that tells whether the same bytes were at the same place at another time. */
   fingerprint(range: ByteRange): Promise<number>;
-  /** Computes the digests of all bytes. */
-  digest(): Promise<ComputedDigests>;
+  /** Computes the digests of all bytes. @param modifiedAt what the file is stored with, should they be right */
+  digest(modifiedAt: number): Promise<ComputedDigests>;
   /** Reads all bytes again for another algorithm; undefined where they are not on disk. */
   digestBy(algorithm: HashAlgorithm): Promise<string | undefined>;
   /** Writes to disk what is held in memory. */
@@ -239,10 +241,15 @@ export function createPartWriter(
       clearTimeout(timer);
       timer = setTimeout(becomeOverdue, DISTRUST_MS);
     },
-    async digest() {
-      // Beside the hash, so that a crash right after the answer finds a whole part file; store() hears of an error.
-      writer.flush().catch(() => undefined);
-      await truncateToFront();
+    async digest(modifiedAt) {
+      const front = truncateToFront();
+      // Beside the hash, which takes about as long as the disk; the commit hears of an error.
+      const settle = async () => {
+        await Promise.all([writer.flush(), front]);
+        if (!buffer) await part.settle(modifiedAt);
+      };
+      settle().catch(() => undefined);
+      await front;
       return await job.finish(ranges.front);
     },
     async digestBy(algorithm) {

@@ -88,6 +88,7 @@ test("a stopped download does not wait for a reader that takes nothing", async (
     write: async () => {},
     mark: async () => {},
     truncate: async () => {},
+    settle: async () => {},
     rememberValidator: () => {},
   };
   const tail = createTail(createPieceSize());

@@ -6,6 +6,7 @@ import { createStartDownload, type StartDownload } from "../cache/start-download
 import { createStoredFiles, type StoredFiles } from "../cache/stored-files.ts";
 import type { Config } from "../config/schema.ts";
 import { createHasher, type Hasher } from "../distfile/hasher.ts";
+import { createDiskPace } from "../fetch/disk-pace.ts";
 import { createDownload } from "../fetch/download.ts";
 import { createFlights, type Flights } from "../fetch/flights.ts";
 import { createHeldMemory } from "../fetch/held-bytes.ts";
@@ -49,6 +50,7 @@ export function composeDownloads(
   const downloadDeps = {
     hasher,
     pieceSize: createPieceSize(),
+    diskPace: createDiskPace(),
     heldMemory: createHeldMemory(),
     largeBuffers: createLargeBuffers(),
     limits,

@@ -7,13 +7,13 @@ import {
   close,
   closeSync,
   constants,
-  fchmod,
+  fchmodSync,
   fdatasync,
   fstatSync,
   fsync,
   ftruncate,
   ftruncateSync,
-  futimes,
+  futimesSync,
   lstatSync,
   openSync,
   readSync,
@@ -26,11 +26,9 @@ import { promisify } from "node:util";
 
 const writeAt = promisify(write);
 const closeFd = promisify(close);
-const setMode = promisify(fchmod);
 const syncData = promisify(fdatasync);
 const syncAll = promisify(fsync);
 const truncateTo = promisify(ftruncate);
-const setTimes = promisify(futimes);
 
 /** Everybody may read a stored file. */
 export const STORED_MODE = 0o644;
@@ -68,7 +66,9 @@ export interface PartFile {
   truncate(length: number): Promise<void>;
   /** Whether the file can get a final name. */
   readonly named: boolean;
-  /** Makes the bytes last, and sets mode and mtime (milliseconds). */
+  /**
+   * Makes the bytes last, and sets mode and mtime (milliseconds): once, until bytes are written again.
+   */
   settle(modifiedAt: number): Promise<void>;
   /** Renames the file, which is settled; the folder is the caller's to sync. */
   moveTo(path: string): Promise<void>;
@@ -117,6 +117,9 @@ function partFile(path: string | undefined, fd: number): PartFile {
   let moved = false;
   let unsynced = 0;
   let syncing = false;
+  let settling: Promise<void> | undefined;
+  /** The sync of a settle() under way, or of the last one. */
+  let lastSync: Promise<unknown> = Promise.resolve();
 
   /** Syncs while the download goes on. Its outcome does not matter: the fsync before the rename reports what went wrong. */
   function syncInPassing(): void {
@@ -130,12 +133,22 @@ function partFile(path: string | undefined, fd: number): PartFile {
   }
 
   async function writeAll(bytes: Uint8Array, position: number): Promise<void> {
+    settling = undefined;
     let written = 0;
     while (written < bytes.length) {
       const { bytesWritten } = await writeAt(fd, bytes, written, bytes.length - written, position + written);
       written += bytesWritten;
     }
     unsynced += written;
+  }
+
+  async function sync(modifiedAt: number): Promise<void> {
+    // Whatever the umask: the folder may be exported.
+    fchmodSync(fd, STORED_MODE);
+    futimesSync(fd, Date.now() / 1000, modifiedAt / 1000);
+    const synced = syncAll(fd);
+    lastSync = synced.catch(() => undefined);
+    await synced;
   }
 
   return {
@@ -147,12 +160,13 @@ function partFile(path: string | undefined, fd: number): PartFile {
       syncInPassing();
     },
     mark: (front, total) => writeAll(Buffer.from(formatMark(front, total)), total),
-    truncate: (length) => truncateTo(fd, length),
-    async settle(modifiedAt) {
-      // Whatever the umask: the folder may be exported.
-      await setMode(fd, STORED_MODE);
-      await setTimes(fd, Date.now() / 1000, modifiedAt / 1000);
-      await syncAll(fd);
+    async truncate(length) {
+      settling = undefined;
+      await truncateTo(fd, length);
+    },
+    settle(modifiedAt) {
+      settling ??= sync(modifiedAt);
+      return settling;
     },
     async moveTo(finalPath) {
       if (path === undefined) throw new Error(`Cannot keep ${finalPath}: its part file has no name`);
@@ -167,6 +181,7 @@ function partFile(path: string | undefined, fd: number): PartFile {
     },
     async close() {
       while (syncing) await Bun.sleep(5);
+      await lastSync;
       await closeFd(fd);
     },
   };

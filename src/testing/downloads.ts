@@ -3,6 +3,7 @@
  */
 import { constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Source } from "../distfile/source.ts";
+import { createDiskPace } from "../fetch/disk-pace.ts";
 import type { DownloadDeps } from "../fetch/download.ts";
 import { createHeldMemory } from "../fetch/held-bytes.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
@@ -99,6 +100,7 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
   return {
     hasher,
     pieceSize: createPieceSize(),
+    diskPace: createDiskPace(),
     heldMemory: createHeldMemory(),
     largeBuffers: createLargeBuffers(),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock, () => undefined) },
@@ -131,6 +133,7 @@ export function testPart(path: string, more: Partial<Part> = {}): Part {
     write: async (bytes, position) => void writeSync(fd, bytes, 0, bytes.length, position),
     mark: async () => undefined,
     truncate: async (length) => ftruncateSync(fd, length),
+    settle: async () => undefined,
     rememberValidator: () => undefined,
     ...more,
   };
