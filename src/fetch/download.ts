@@ -19,6 +19,7 @@ import { type Assembly, createAssembly, type ExpectedFile } from "./assembly.ts"
 import type { DiskPace } from "./disk-pace.ts";
 import { yieldIfSlow } from "./download-slot.ts";
 import { fetchWithFailover } from "./failover.ts";
+import type { FailureLines } from "./failure-lines.ts";
 import type { HeldMemory } from "./held-bytes.ts";
 import { createPartWriter, type Part } from "./part-writer.ts";
 import { createPassthroughBuffer, type LargeBuffers } from "./passthrough-buffer.ts";
@@ -132,6 +133,7 @@ export interface DownloadDeps {
   readonly limits: SegmentLimits;
   /** Of all downloads together. */
   readonly rateLimit: RateLimit;
+  readonly failureLines: FailureLines;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -196,7 +198,7 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   }
 
   async function fetchAll(into: Assembly, part: Part, sources: SourceList): Promise<ComputedDigests> {
-    const fetchFrom = () => fetchWithFailover(into, sources, limits, clock, log);
+    const fetchFrom = () => fetchWithFailover(into, sources, limits, deps.failureLines, clock, log);
     if (!(await abortable(part.reserve(), stop))) passThrough(into);
     try {
       return await fetchFrom();

@@ -54,7 +54,7 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   const validators: Validator[] = [];
   const path = folder.file(`part-${parts++}`);
   const part = testPart(path, { rememberValidator: (validator) => void validators.push(validator) });
-  const { limits, clock, log: logger } = await testDownloadDeps(hasher);
+  const { limits, failureLines, clock, log: logger } = await testDownloadDeps(hasher);
   const stop = new AbortController().signal;
   const writer = createPartWriter(part, createTail(createPieceSize()), hasher, [], stop, () => expect.unreachable());
   const file = { name: FILE as DistfileName, expected, revalidation: undefined };
@@ -62,7 +62,8 @@ async function fetchFile(faults: readonly (readonly Fault[])[], setup: Setup = {
   // Without a client nobody waits for a file of unknown size.
   const release = writer.tail.hold();
   try {
-    const computed = await fetchWithFailover(assembly, list, limits, clock, logger).catch((error: unknown) => error);
+    const fetching = fetchWithFailover(assembly, list, limits, failureLines, clock, logger);
+    const computed = await fetching.catch((error: unknown) => error);
     const ranges = upstreams.map(({ requests }) => requests.map(({ range }) => range ?? "whole"));
     return { ...log, computed, ranges, validators, right: hasContent(path, content) };
   } finally {

@@ -12,6 +12,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Range } from "../upstream/content-range.ts";
 import { type Assembly, hasExpectedHash, isComplete, receiveFrom, remainingBytes } from "./assembly.ts";
+import type { FailureLines } from "./failure-lines.ts";
 import { type Candidates, type FirstResponse, firstResponse } from "./hedge.ts";
 import { segmentBytes } from "./segment-plan.ts";
 import { fetchSegments, type SegmentLimits } from "./segments.ts";
@@ -41,7 +42,6 @@ interface DownloadContext {
   readonly further: Candidates["further"];
   readonly limits: SegmentLimits;
   readonly clock: Clock;
-  readonly log: Logger;
 }
 
 function slownessLimit({ writer }: Assembly): SlownessLimit {
@@ -131,7 +131,7 @@ async function fetchRest(context: DownloadContext, firstSource: Source): Promise
 
 /** Returns the digests of a right file; of a wrong one, reports the corrupt source and discards its bytes. */
 async function verifyFile(context: DownloadContext): Promise<ComputedDigests | undefined> {
-  const { assembly, queue, attemptLog, openRecords, log } = context;
+  const { assembly, attemptLog, openRecords } = context;
   function reportCorrupt(source: Source, why: string, outcome: RequestOutcome = "failed"): void {
     (openRecords.get(source) ?? source.startRequest(0)).end(outcome);
     attemptLog.corrupt(source, why);
@@ -146,13 +146,7 @@ async function verifyFile(context: DownloadContext): Promise<ComputedDigests | u
     }
     if (result.kind === "corrupt") reportCorrupt(result.source, otherBytes);
     else if (result.kind === "outdated") reportCorrupt(result.source, result.why, "different");
-    else {
-      queue.mixed(result.last);
-      const file = assembly.name;
-      log.warn("{file} came out wrong from several sources or an old part file; it is fetched from the start", {
-        file,
-      });
-    }
+    else attemptLog.mixed(result.last);
     return undefined;
   } finally {
     for (const record of openRecords.values()) record.end("cancelled");
@@ -212,6 +206,7 @@ export async function fetchWithFailover(
   assembly: Assembly,
   list: SourceList,
   limits: SegmentLimits,
+  failureLines: FailureLines,
   clock: Clock,
   log: Logger,
 ): Promise<ComputedDigests> {
@@ -223,14 +218,14 @@ export async function fetchWithFailover(
     const turn = assembly.rate.turn(assembly.stop, remainingBytes(assembly));
     if (turn !== undefined) await turn;
     const queue = createSourceQueue(withinLimit(current.sources()));
-    const attemptLog = createAttemptLog(assembly.name, queue, attempts, log);
+    const attemptLog = createAttemptLog(assembly.name, queue, attempts, failureLines, log);
     const openRecords = new Map<Source, RequestRecorder>();
     let whole: SourceList = current;
     const further = createFurther(current, assembly.name, log, (rest) => {
       whole = rest;
       queue.add(withinLimit(rest.sources()));
     });
-    const context = { assembly, queue, attemptLog, openRecords, further, limits, clock, log };
+    const context = { assembly, queue, attemptLog, openRecords, further, limits, clock };
     const computed = await fetchFromList(context);
     if (computed) return computed;
     current = whole;

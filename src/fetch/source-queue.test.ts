@@ -48,7 +48,7 @@ test("an error counts against a source by what it says about it", () => {
   for (const [error, outcome] of rows) expect([error.message, outcomeOf(error)]).toEqual([error.message, outcome]);
 });
 
-test("the log has a warning for a source that fails, not again for the same reason, and none for an unavailable one", async () => {
+test("the log has a warning for a source that fails, not again for the same reason, none for an unavailable one, and no more than there are lines", async () => {
   const lines: string[] = [];
   await configure({
     reset: true,
@@ -59,13 +59,24 @@ test("the log has a warning for a source that fails, not again for the same reas
     ],
   });
   const requests = { ends: [], open: 0 };
+  let linesLeft = 3;
+  const failureLines = { take: () => linesLeft-- > 0 };
   const available = recordedSource(requests, "a", "http://a", { expectedMs: () => 10 });
   const unavailable = recordedSource(requests, "b", "http://b");
   const queue = createSourceQueue([available, unavailable]);
-  const attemptLog = createAttemptLog(FILE as DistfileName, queue, new Map(), getLogger("source-queue-test"));
+  const attemptLog = createAttemptLog(
+    FILE as DistfileName,
+    queue,
+    new Map(),
+    failureLines,
+    getLogger("source-queue-test"),
+  );
   const refused = new SourceError("failed", "connection refused");
   for (const source of [available, available, unavailable]) attemptLog.failed(source, refused, 0);
   attemptLog.failed(available, new SourceError("failed", "connection reset"), 0);
+  attemptLog.corrupt(available, "sent another file");
+  attemptLog.failed(available, refused, 0);
+  attemptLog.corrupt(available, "sent another file");
   await reset();
-  expect(lines).toEqual(["warning a", "debug a", "debug b", "warning a"]);
+  expect(lines).toEqual(["warning a", "debug a", "debug b", "warning a", "warning a", "debug a", "debug a"]);
 });

@@ -8,6 +8,7 @@ import type { FileName } from "../distfile/mirror-path.ts";
 import type { RequestOutcome, Source } from "../distfile/source.ts";
 import { codeOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
+import type { FailureLines } from "./failure-lines.ts";
 import { SlowSourceError } from "./throughput.ts";
 
 /** A round over all sources that brought less than this came to nothing. */
@@ -130,6 +131,8 @@ export interface AttemptLog {
   failed(source: Source, error: SourceError, bytes: number): void;
   /** Notes that the whole file came from the source and is wrong; `why` says how. */
   corrupt(source: Source, why: string): void;
+  /** Notes that the file came out wrong from several sources, the last of which finished it. */
+  mixed(last: Source | undefined): void;
 }
 
 /** Returns whether the source can't be tried again in this download: a reset is worth it; silence or a redirect to nowhere is not. */
@@ -138,15 +141,20 @@ function isFinal({ kind, status = 0, retryAfterMs }: SourceError, bytes: number)
   return kind === "timeout" ? bytes === 0 : status === 404 || (status >= 300 && status < 400);
 }
 
-/** @param attempts gets the last attempt at each source */
+/**
+ * @param attempts gets the last attempt at each source
+ * @param failureLines shared by all downloads; a failure that has no line of its own is still logged at debug
+ */
 export function createAttemptLog(
   file: FileName,
-  queue: Pick<SourceQueue<Source>, "exclude" | "left">,
+  queue: Pick<SourceQueue<Source>, "exclude" | "left" | "mixed">,
   attempts: Map<Source, Attempt>,
+  failureLines: FailureLines,
   log: Logger,
 ): AttemptLog {
   // The log has had a line about each of these.
   const unavailable = new Set(queue.left.filter((source) => source.expectedMs(0) === undefined));
+  const hasLine = (source: Source) => failureLines.take(source.status().host, performance.now());
   return {
     failed(source, error, bytes) {
       if (isFinal(error, bytes)) queue.exclude(source);
@@ -154,13 +162,21 @@ export function createAttemptLog(
       attempts.set(source, attemptOf(source.label, error));
       const properties = { source: source.label, file, detail: error.message };
       if (error.kind === "absent") log.debug("{source} has no {file}: {detail}", properties);
-      else if (isKnown) log.debug("{source} failed for {file}: {detail}", properties);
+      else if (isKnown || !hasLine(source)) log.debug("{source} failed for {file}: {detail}", properties);
       else log.warn("{source} failed for {file}: {detail}", properties);
     },
     corrupt(source, why) {
       queue.exclude(source);
       attempts.set(source, { source: source.label, kind: "bad", detail: why });
-      log.warn("{source} failed for {file}: it {why}", { source: source.label, file, why });
+      const properties = { source: source.label, file, why };
+      if (hasLine(source)) log.warn("{source} failed for {file}: it {why}", properties);
+      else log.debug("{source} failed for {file}: it {why}", properties);
+    },
+    mixed(last) {
+      queue.mixed(last);
+      const text = "{file} came out wrong from several sources or an old part file; it is fetched from the start";
+      if (last === undefined || hasLine(last)) log.warn(text, { file });
+      else log.debug(text, { file });
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Config } from "../config/schema.ts";
 import { createHasher, type Hasher } from "../distfile/hasher.ts";
 import { createDiskPace } from "../fetch/disk-pace.ts";
 import { createDownload } from "../fetch/download.ts";
+import { createFailureLines } from "../fetch/failure-lines.ts";
 import { createFlights, type Flights } from "../fetch/flights.ts";
 import { createHeldMemory } from "../fetch/held-bytes.ts";
 import { createLargeBuffers } from "../fetch/passthrough-buffer.ts";
@@ -55,6 +56,7 @@ export function composeDownloads(
     largeBuffers: createLargeBuffers(),
     limits,
     rateLimit,
+    failureLines: createFailureLines(clock, log),
     clock,
     log,
   };

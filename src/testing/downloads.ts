@@ -5,6 +5,7 @@ import { constants, fstatSync, ftruncateSync, openSync, readFileSync, writeSync 
 import type { Source } from "../distfile/source.ts";
 import { createDiskPace } from "../fetch/disk-pace.ts";
 import type { DownloadDeps } from "../fetch/download.ts";
+import { createFailureLines } from "../fetch/failure-lines.ts";
 import { createHeldMemory } from "../fetch/held-bytes.ts";
 import { createLineCapacity } from "../fetch/parallelism.ts";
 import type { Part } from "../fetch/part-writer.ts";
@@ -97,6 +98,7 @@ export function testUpstreamClient(timeoutMs = 60_000): UpstreamClient {
 }
 
 export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<DownloadDeps> {
+  const log = await openLog("error", "text");
   return {
     hasher,
     pieceSize: createPieceSize(),
@@ -105,8 +107,9 @@ export async function testDownloadDeps(hasher: DownloadDeps["hasher"]): Promise<
     largeBuffers: createLargeBuffers(),
     limits: { connections: 4, lineCapacity: createLineCapacity(systemClock, () => undefined) },
     rateLimit: createRateLimit(() => undefined, systemClock),
+    failureLines: createFailureLines(systemClock, log),
     clock: systemClock,
-    log: await openLog("error", "text"),
+    log,
   };
 }
 
