@@ -109,3 +109,13 @@ test("output that is refused stops the command, with the reason of whoever refus
   };
   expect(await failureOf(sh("while :; do echo x; done", { onOutput: refuse }))).toBe("too much");
 });
+
+test("messages without an end stop the command, though each is a sign of life", async () => {
+  const endless = "while :; do printf 'Receiving objects: %064d\\r' 1; done >&2";
+  expect(await failureOf(sh(endless, { silenceMs: 120_000 }))).toBe("sh was stopped: wrote over 4.00 MiB of messages");
+  expect(await sh("head -c 4000000 /dev/zero >&2; echo done")).toBe("done\n");
+});
+
+test("output without an end stops the command", async () => {
+  expect(await failureOf(sh("cat /dev/zero"))).toBe("sh was stopped: wrote over 256 MiB");
+});

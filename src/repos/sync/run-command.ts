@@ -4,6 +4,7 @@
  * killed: a shell in the group waits for the end of its standard input.
  */
 import type { Clock } from "../../lib/clock.ts";
+import { formatBytes } from "../../lib/format.ts";
 import { maskCredentials } from "../../lib/url.ts";
 
 /** A command that failed; the message is a sentence part for people, without credentials. */
@@ -55,17 +56,33 @@ const INHERITED = [
 
 /** A clone of ::gentoo at 30 KiB/s takes an hour. */
 const MAX_MS = 2 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
+/** The list of the files of ::gentoo has 25 MiB. */
+const MAX_OUTPUT_BYTES = 256 * MIB;
+/** Progress reports of two hours have less; a remote may send any messages, and what comes counts as a sign of life. */
+const MAX_MESSAGE_BYTES = 4 * MIB;
 const KEPT_CHARACTERS = 16 * 1024;
 const SHOWN_CHARACTERS = 500;
 const NOT_FOUND = 127;
 
 const PACKAGES: Readonly<Record<string, string>> = { git: "dev-vcs/git", rsync: "net-misc/rsync" };
 
-/** Reads everything, and keeps the end. */
-async function readEnd(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<string> {
+/** Reads everything, and keeps the end. @param onTooMuch called when there is more than `most` bytes; what comes then is discarded */
+async function readEnd(
+  stream: ReadableStream<Uint8Array>,
+  most: number,
+  onText: (text: string) => void,
+  onTooMuch: () => void,
+): Promise<string> {
   const decoder = new TextDecoder();
+  let bytes = 0;
   let end = "";
   for await (const chunk of stream) {
+    bytes += chunk.byteLength;
+    if (bytes > most) {
+      onTooMuch();
+      continue;
+    }
     const text = decoder.decode(chunk, { stream: true });
     onText(text);
     end = (end + text).slice(-KEPT_CHARACTERS);
@@ -151,7 +168,12 @@ export function createCommandRunner({ environment, clock, signal }: CommandRunne
         end("its output was refused");
       }
     };
-    const outputs = Promise.all([readEnd(child.stdout, onText), readEnd(child.stderr, hear)]);
+    const outputs = Promise.all([
+      readEnd(child.stdout, MAX_OUTPUT_BYTES, onText, () => end(`wrote over ${formatBytes(MAX_OUTPUT_BYTES)}`)),
+      readEnd(child.stderr, MAX_MESSAGE_BYTES, hear, () =>
+        end(`wrote over ${formatBytes(MAX_MESSAGE_BYTES)} of messages`),
+      ),
+    ]);
     void watch(silenceMs, () => heardAt, over.signal, end);
     const exit = await child.exited;
     signal.removeEventListener("abort", onAbort);

@@ -39,3 +39,12 @@ test("what rsync copies is counted as it comes, and so is what git would check o
   tree.read(entry(0, "a").repeat(1_000_000));
   expect(() => tree.read(entry(0, "a"))).toThrow("too many files: expected at most 1000000");
 });
+
+test("messages of a remote neither hide what rsync copies nor fill the memory", () => {
+  const copied = createCopySizes();
+  copied(`>f+++++++++_${MAX_REPOSITORY_BYTES}\n>f_-9999999999\n>f_NaN\n>f of the day\n`);
+  expect(() => copied(">f+++++++++_1\n")).toThrow("the repository has files of 2.00 GiB");
+  const endless = createCopySizes();
+  endless("x".repeat(65_536));
+  expect(() => endless("x")).toThrow("a message without an end");
+});

@@ -33,6 +33,8 @@ export class TooManyFilesError extends CommandError {
 
 /** Of a path: PATH_MAX of Linux (limits.h), which no file system takes more than. */
 const MAX_REPOSITORY_PATH_CHARACTERS = 4096;
+/** Of a line of rsync, which has no path. */
+const MAX_COPY_LINE_CHARACTERS = 64 * 1024;
 /** Mode, type, object and size before a path. */
 const MAX_BESIDE_PATH = 128;
 
@@ -90,9 +92,16 @@ export function createTreeSizes() {
   };
 }
 
+/** A message of the remote may look like a line of rsync's own, but takes nothing away from the sum. */
+function copiedBytes(line: string): number {
+  const bytes = line.startsWith(">f") ? Number(line.slice(line.lastIndexOf("_") + 1)) : 0;
+  return Number.isFinite(bytes) ? Math.max(bytes, 0) : 0;
+}
+
 /**
- * Sums up the lines `CHANGES_BYTES` that rsync writes for each file that it copies, so that no more is copied than may be.
- * @throws {TooLargeError} {TooManyFilesError}
+ * Sums up the lines `CHANGES_BYTES` that rsync writes for each file that it copies, so that no more is copied than may be. The remote
+ * may have it write messages between them.
+ * @throws {TooLargeError} {TooManyFilesError} {CommandError}
  */
 export function createCopySizes(): (text: string) => void {
   let rest = "";
@@ -101,9 +110,10 @@ export function createCopySizes(): (text: string) => void {
   return (text) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
+    if (rest.length > MAX_COPY_LINE_CHARACTERS) throw new CommandError("the remote sends a message without an end");
     for (const line of lines) {
       if (++files > MAX_REPOSITORY_FILES) throw new TooManyFilesError();
-      total += line.startsWith(">f") ? Number(line.slice(line.lastIndexOf("_") + 1)) : 0;
+      total += copiedBytes(line);
       if (total > MAX_REPOSITORY_BYTES) throw new TooLargeError("files", total, MAX_REPOSITORY_BYTES);
     }
   };
