@@ -102,6 +102,60 @@ test.skipIf(!isAllowed)(
   60_000,
 );
 
+const OWNED = [
+  "portcache.lock",
+  "index.sqlite",
+  "index.sqlite-wal",
+  "index.sqlite-shm",
+  "trees.sqlite",
+  "trees.sqlite-shm",
+];
+
+/** Lets this user try to lock the files of the store, in turn; calls `act` with what came of it, while the locks that it has hold. */
+async function locking<T>(user: number, names: readonly string[], act: (outcome: string) => Promise<T>): Promise<T> {
+  const bun = folder.file("bun");
+  if (!existsSync(bun)) cpSync(process.execPath, bun);
+  cpSync(`${import.meta.dir}/lock-file.ts`, folder.file("lock-file.ts"));
+  const paths = names.map((name) => `${location}/${name}`);
+  const child = Bun.spawn(
+    ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--clear-groups", bun, folder.file("lock-file.ts"), ...paths],
+    { cwd: "/", env: { HOME: "/" }, stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+  );
+  try {
+    const { value } = await child.stdout.getReader().read();
+    return await act(new TextDecoder().decode(value).trim());
+  } finally {
+    await child.stdin.end();
+    await child.exited;
+  }
+}
+
+test.skipIf(!isAllowed)(
+  "another local user can lock nothing of the store, neither to keep the server from starting nor to stop its index",
+  async () => {
+    const denied = (names: readonly string[]) => names.map(() => "EACCES").join(" ");
+    const repository = ["--repo", folder.file("repository")];
+    await serving(repository, async () => undefined);
+    // What a lock would do: here it is the user's own.
+    await locking(USER, ["portcache.lock"], async (outcome) => {
+      expect(outcome).toBe("locked");
+      const { exit, text } = run("serve", ...settings);
+      expect([exit, text]).toEqual([1, expect.stringContaining(`Cannot use the store ${location}`)]);
+    });
+    await locking(OTHER_USER, ["portcache.lock", "index.sqlite"], async (outcome) => {
+      expect(outcome).toBe(denied(["portcache.lock", "index.sqlite"]));
+      await serving(repository, async (url) => {
+        await locking(OTHER_USER, OWNED, async (whileItRuns) => {
+          expect(whileItRuns).toBe(denied(OWNED));
+          await fetch(`${url}/distfiles/b.zip`);
+          expect(await (await fetch(`${url}/healthz`)).text()).toBe("ok\n");
+        });
+      });
+    });
+  },
+  120_000,
+);
+
 test.skipIf(!isAllowed)("a configuration that the user may not read is never taken for none", () => {
   const file = "/etc/portcache/portcache.toml";
   mkdirSync(`${etc}/portcache`, { mode: 0o700 });
