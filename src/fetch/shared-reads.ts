@@ -28,7 +28,7 @@ const MIN_KEPT_BYTES = 64 * 1024;
 /** What is kept of all files together, as long as that of each is not the least. */
 const ALL_KEPT_BYTES = 16 * 1024 * 1024;
 /** Small pieces given in one turn of the event loop: these take a few milliseconds. */
-const PIECES_PER_TURN = 100;
+const PIECES_PER_TURN = 32;
 
 export function createPieceSize(): PieceSize {
   let readers = 0;

@@ -109,7 +109,7 @@ function checkStillValid(state: State, cursor: Cursor): void {
 }
 
 /** Waits for readable bytes. @returns the byte after the last one; undefined at the end */
-async function nextLimit(state: State, cursor: Cursor): Promise<number | undefined> {
+async function nextLimit(state: State, cursor: Cursor, pieceSize: PieceSize): Promise<number | undefined> {
   for (;;) {
     // After the last reader has left, the descriptor may belong to another file.
     if (!cursor.open) throw new BrokenOffError("the reader was closed");
@@ -121,6 +121,8 @@ async function nextLimit(state: State, cursor: Cursor): Promise<number | undefin
     if (cursor.position < until) return until;
     if (state.size !== undefined) return undefined;
     await change(state);
+    // All who wait are woken at once.
+    await pieceSize.turn();
   }
 }
 
@@ -137,7 +139,7 @@ async function readNext(state: State, cursor: Cursor, pieceSize: PieceSize): Pro
   for (;;) {
     const turn = pieceSize.turn();
     if (turn !== undefined) await turn;
-    const until = await nextLimit(state, cursor);
+    const until = await nextLimit(state, cursor, pieceSize);
     if (until === undefined) return undefined;
     const bytes = await state.sharedReads.read(cursor.position, until);
     // The file may have been started over while this was read.

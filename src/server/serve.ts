@@ -25,6 +25,7 @@ import { listenAddress, storeObstacle, tlsFileProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
+import { boundSendBuffers } from "./send-buffers.ts";
 import { startWatchdog } from "./watchdog.ts";
 
 /** The server cannot start, for a reason that the admin can do something about. */
@@ -215,6 +216,7 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   for (let port = settings.port; ; ) {
     const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard, checkAll }, log);
     const url = await orClose(close, () => listen(server, loaded, port));
+    boundSendBuffers(log);
     port = server.app.server?.port ?? port;
     reconfigure = server.reconfigure;
     const socket = openControlSocket(storage.location, server.answerBySocket, log);
