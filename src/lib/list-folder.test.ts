@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createTempFolder } from "../testing/temp.ts";
-import { listFolder } from "./list-folder.ts";
+import { listAtMost, listFolder } from "./list-folder.ts";
 
 async function all(folder: string): Promise<readonly string[]> {
   return (await Array.fromAsync(listFolder(folder))).sort();
@@ -36,4 +36,15 @@ test("the caller may stop early", async () => {
     expect(name).toContain("xxx");
     break;
   }
+});
+
+test("of a folder with any number of names only as many are listed as are asked for", async () => {
+  using folder = createTempFolder();
+  for (let i = 0; i < 20; i++) writeFileSync(folder.file(`${i}`), "");
+  expect((await listAtMost(folder.path, 30)).length).toBe(20);
+  expect((await listAtMost(folder.path, 10)).length).toBe(10);
+  for (let i = 0; i < 5000; i++) writeFileSync(folder.file(`${i}-${"x".repeat(100)}`), "");
+  expect((await listAtMost(folder.path, 6000)).length).toBe(5020);
+  expect(new Set(await listAtMost(folder.path, 100)).size).toBe(100);
+  await expect(listAtMost(folder.file("none"), 10)).rejects.toMatchObject({ code: "ENOENT" });
 });

@@ -100,6 +100,22 @@ test("an md5-cache entry made with other eclasses is stale; an evaluation takes 
   expect([again.known.map(({ metadata }) => metadata.srcUri), again.stale]).toEqual([["foo-1"], []]);
 });
 
+test("a package is read once while its files are the same, also where an ebuild has no metadata or is left out", async () => {
+  const large = `EAPI=8\n# ${"x".repeat(2 * 1024 * 1024)}\n`;
+  repository.put("app-misc/foo", {
+    ebuilds: [{ version: "1", srcUri: "https://e.org/x" }, plain("2"), plain("3", large)],
+  });
+  const { read, behaviour } = await createReader();
+  const first = await read();
+  expect([first.known.length, first.unknown.length, first.refused.size]).toEqual([1, 1, 1]);
+  expect(await read()).toBe(first);
+  behaviour.failing = true;
+  await first.evaluate(first.unknown);
+  expect(await read()).toBe(first);
+  repository.write("app-misc/foo/foo-4.ebuild", "EAPI=8\n");
+  expect((await read()).unknown.map(({ pf }) => pf)).toEqual(["foo-4", "foo-2"]);
+});
+
 test("concurrent requests share one bash; a failure is not tried again for ten minutes", async () => {
   repository.put("app-misc/foo", { ebuilds: [plain("1")] });
   const { read, sourced, behaviour } = await createReader();

@@ -109,8 +109,8 @@ function keyOf({ location }: Repository, category: string, name: string): string
 /** What was read of a package. */
 interface ReadPackage {
   readonly metadata: PackageMetadata;
-  /** Whether all of it could be read and is known: else it is looked for again. */
-  readonly complete: boolean;
+  /** Whether it stays as it is until a file changes, or bash finds out more: else it is looked for again. */
+  readonly lasting: boolean;
 }
 
 function charactersOf({ known }: PackageMetadata): number {
@@ -197,7 +197,7 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     const folder = followInside(root, `${root}/${category}/${name}`);
     if (typeof folder !== "string") {
       const failures = folder.kind === "unreadable" ? [[name, unreadFailure(folder)] as const] : [];
-      return { metadata: withoutEbuilds(new Map(failures)), complete: false };
+      return { metadata: withoutEbuilds(new Map(failures)), lasting: false };
     }
     const budget = createPackageBudget();
     const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget, states.look);
@@ -243,8 +243,9 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
         return { evaluated, failures: new Map(explained) };
       },
     };
-    const isAllRead = eclassProblem === undefined && unread.size === 0 && refused.size === 0;
-    return { metadata, complete: isAllRead && known.length > 0 && unknown.length === 0 };
+    const isPassing =
+      eclassProblem !== undefined || unread.size > 0 || [...refused.values()].some(({ passing }) => passing);
+    return { metadata, lasting: !isPassing };
   }
 
   return {
@@ -257,8 +258,8 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
       const read = async () => {
         const release = await slots.acquire();
         const states = createPathStates();
-        const { metadata, complete } = await readPackage(repository, category, name, states).finally(release);
-        if (complete) memory.put(key, configuration, metadata, states, charactersOf(metadata));
+        const { metadata, lasting } = await readPackage(repository, category, name, states).finally(release);
+        if (lasting) memory.put(key, configuration, metadata, states, charactersOf(metadata));
         return metadata;
       };
       const done = reading.get(key) ?? read().finally(() => reading.delete(key));

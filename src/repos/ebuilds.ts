@@ -1,8 +1,8 @@
 /**
  * Lists the ebuilds of a package on disk, and reads their metadata/md5-cache entries.
  */
-import { readdir } from "node:fs/promises";
 import { mapInBatches } from "../lib/batches.ts";
+import { listAtMost } from "../lib/list-folder.ts";
 import { md5Of } from "./file-cache.ts";
 import { readEapi } from "./formats/ebuild-eapi.ts";
 import { type CachedMetadata, parseMd5Cache } from "./formats/md5-cache.ts";
@@ -74,13 +74,13 @@ export async function listEbuilds(
 ): Promise<ListedEbuilds> {
   look(folder);
   const refused = new Map<string, EvaluationFailure>();
-  const files = await readdir(folder).catch((error: unknown) => {
+  const files = await listAtMost(folder, MAX_FOLDER_ENTRIES + 1).catch((error: unknown) => {
     const failure = readFailureOf(error, folder);
     if (failure.kind === "unreadable") refused.set(name, unreadFailure(failure));
     return [];
   });
   if (files.length > MAX_FOLDER_ENTRIES) {
-    const reason = `is in a folder of ${files.length} files: expected at most ${MAX_FOLDER_ENTRIES}`;
+    const reason = `is in a folder of more than ${MAX_FOLDER_ENTRIES} files`;
     return { ebuilds: [], refused: new Map([[name, { reason, passing: false }]]) };
   }
   const pfs = files

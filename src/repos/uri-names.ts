@@ -2,7 +2,8 @@
  * Finds the names of distfiles by their URIs: SRC_URI may rename a file (`URI -> NAME`), and the output of
  * `emerge --pretend --fetchonly` does not show the new name. Reads all of metadata/md5-cache, which takes a second or two.
  */
-import { readdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
+import { listAtMost } from "../lib/list-folder.ts";
 import { createSteps } from "../lib/steps.ts";
 import { wordsOf } from "../lib/text.ts";
 import type { Repository } from "./discover.ts";
@@ -28,8 +29,11 @@ function isWanted(word: string, wanted: ReadonlySet<string>): boolean {
   return wanted.has(word) || wanted.has(word.replace(/^(?:fetch|mirror)\+/, ""));
 }
 
+/** Entries of a folder of md5-cache: of a category, or the categories. Real categories have up to 6,000. */
+const MAX_FOLDER_ENTRIES = 50_000;
+
 async function entriesOf(folder: string): Promise<readonly string[]> {
-  return await readdir(folder).catch(() => []);
+  return await listAtMost(folder, MAX_FOLDER_ENTRIES).catch(() => []);
 }
 
 /** Yields the texts of a category's entries, of each package as much as is ever read of one. */

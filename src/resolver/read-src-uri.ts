@@ -9,11 +9,11 @@ import { parseSrcUriInSteps, type SrcUris } from "../repos/formats/src-uri.ts";
 export type ReadSrcUri = (metadata: Pick<EbuildMetadata, "srcUri" | "eapi">) => Promise<SrcUris>;
 
 /**
- * Returns what begins to parse the SRC_URI of one ebuild after another, in short steps. What was parsed is kept as long as the
- * metadata that it comes from is remembered.
+ * Returns what begins to parse the SRC_URI of one ebuild after another, in short steps. All who ask for the same metadata share
+ * one parse, which is kept as long as that is remembered.
  */
 export function createSrcUriReader(): () => ReadSrcUri {
-  const parsed = new WeakMap<object, SrcUris>();
+  const parsed = new WeakMap<object, Promise<SrcUris>>();
 
   async function parse({ srcUri, eapi }: Pick<EbuildMetadata, "srcUri" | "eapi">, endStep: () => Promise<void>) {
     const steps = parseSrcUriInSteps(srcUri, eapi);
@@ -28,10 +28,13 @@ export function createSrcUriReader(): () => ReadSrcUri {
     // Not before there is something to parse: reading the first ebuild is no work of the event loop.
     let endStep: (() => Promise<void>) | undefined;
     return async (metadata) => {
+      const known = parsed.get(metadata);
+      if (known !== undefined) return await known;
       endStep ??= createSteps();
-      const uris = parsed.get(metadata) ?? (await parse(metadata, endStep));
+      // Before it is awaited: files of one ebuild are asked for at once.
+      const uris = parse(metadata, endStep);
       parsed.set(metadata, uris);
-      return uris;
+      return await uris;
     };
   };
 }
