@@ -70,7 +70,7 @@ export function composeDownloads(
       download: (plan, upstream) => createDownload(plan, upstream, downloadDeps),
       store,
       rows,
-      reserve,
+      room: { reserve, canFit: storage.eviction.canFit },
       storeTakesFiles: () => storage.degradedReason() === undefined,
       onStoreTrouble: storage.onTrouble,
       inUse,
