@@ -77,6 +77,8 @@ function withoutEbuilds(refused: ReadonlyMap<string, EvaluationFailure>): Packag
 
 /** How many packages are read at once: each may take its whole byte budget. */
 const PACKAGES_AT_ONCE = 2;
+/** Files that eclasses of one package may be, looked at: all of ::gentoo has 250 eclasses, and a package a few dozen. */
+const MAX_ECLASS_FILES = 2_048;
 const OVER_BUDGET = { reason: "is beyond the byte budget of its package", passing: false };
 
 interface EclassFolders {
@@ -152,6 +154,8 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     function currentMd5(name: string): Promise<string | undefined> {
       const known = md5s.get(name);
       if (known !== undefined) return known;
+      // Its ebuilds name eclasses that nobody has: their entries count as stale.
+      if ((md5s.size + 1) * folders.length > MAX_ECLASS_FILES) return Promise.resolve(undefined);
       for (const folder of folders) states.look(`${folder}/${name}.eclass`);
       const md5 = eclassMd5(folders, name);
       md5s.set(name, md5);
