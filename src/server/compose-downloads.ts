@@ -70,7 +70,7 @@ export function composeDownloads(
       download: (plan, upstream) => createDownload(plan, upstream, downloadDeps),
       store,
       rows,
-      room: { reserve, canFit: storage.eviction.canFit },
+      reserve,
       storeTakesFiles: () => storage.degradedReason() === undefined,
       onStoreTrouble: storage.onTrouble,
       inUse,
