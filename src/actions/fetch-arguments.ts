@@ -75,7 +75,7 @@ async function addRenamed(
 ): Promise<void> {
   if (renamed.length === 0) return;
   const found = await deps.namesOfUris(new Set(renamed.flatMap((item) => item.split(" "))), signal);
-  const endStep = createSteps();
+  const endStep = createSteps(signal);
   for (const item of renamed) {
     await endStep();
     const name = item.split(" ").flatMap((uri) => found.get(uri) ?? [])[0];
@@ -150,7 +150,7 @@ export async function resolveArguments(
   signal: AbortSignal,
 ): Promise<ResolvedArguments> {
   const collected: Collected = { names: new Set(), unresolved: [], renamed: [] };
-  const endStep = createSteps();
+  const endStep = createSteps(signal);
   for (const item of request.names) {
     addItem(item, collected, deps);
     await endStep();

@@ -114,7 +114,7 @@ async function fetchAll(
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   const active = new Set<FileName>();
-  const endStep = createSteps();
+  const endStep = createSteps(signal);
   /** Of those that a repository knows. */
   const sizes = new Map<FileName, number>();
   let totalBytes: number | null = 0;

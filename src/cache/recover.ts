@@ -35,7 +35,7 @@ function adopt(names: readonly FileName[], store: Store, rows: RecoveredRows, no
 }
 
 async function adoptAll(store: Store, rows: RecoveredRows, clock: Clock, onStray: (path: string) => void) {
-  const step = createSteps(STEP_MS);
+  const step = createSteps(undefined, STEP_MS);
   let files = 0;
   let adopted = 0;
   let found: FileName[] = [];
@@ -54,7 +54,7 @@ async function adoptAll(store: Store, rows: RecoveredRows, clock: Clock, onStray
 
 /** Forgets the rows of files that are gone. @returns how many */
 async function forgetGone(store: Store, rows: RecoveredRows): Promise<number> {
-  const step = createSteps(STEP_MS);
+  const step = createSteps(undefined, STEP_MS);
   let forgotten = 0;
   for (let after: string | undefined = ""; after !== undefined; ) {
     const page: readonly { readonly name: FileName }[] = rows.page(after, PAGE_ROWS);

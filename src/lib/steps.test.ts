@@ -17,7 +17,7 @@ test("long work leaves others half of the time, and short work does not rest", a
   setImmediate(() => {
     rested = true;
   });
-  const endShort = createSteps(1_000);
+  const endShort = createSteps(undefined, 1_000);
   for (let i = 0; i < 50; i++) await endShort();
   expect(rested).toBe(false);
 });

@@ -15,7 +15,7 @@ async function outcome(parse: () => unknown): Promise<{ readonly value: unknown 
 
 async function expectSame(text: string): Promise<void> {
   const [inSteps, atOnce] = [
-    await outcome(() => parseJsonInSteps(encode(text), 1)),
+    await outcome(() => parseJsonInSteps(encode(text), undefined, 1)),
     await outcome(() => JSON.parse(text)),
   ];
   expect([text, inSteps]).toEqual([text, atOnce]);

@@ -107,13 +107,18 @@ function createDivider(body: Uint8Array, pieceBytes: number) {
 
 /**
  * Parses a body; lists in it directly may have any length.
+ * @param signal its reason is thrown once it is aborted
  * @throws {SyntaxError} {TypeError} where it is not JSON in UTF-8
  * @throws {UndividedError} where anything else than a list is long
  */
-export async function parseJsonInSteps(body: Uint8Array, pieceBytes = PIECE_BYTES): Promise<unknown> {
+export async function parseJsonInSteps(
+  body: Uint8Array,
+  signal?: AbortSignal,
+  pieceBytes = PIECE_BYTES,
+): Promise<unknown> {
   if (body.length <= pieceBytes) return parse(body);
   const divider = createDivider(body, pieceBytes);
-  const endStep = createSteps();
+  const endStep = createSteps(signal);
   for (let at = 0; at < body.length; await endStep()) at = divider.read(at, Math.min(at + STEP_BYTES, body.length));
   return divider.end();
 }

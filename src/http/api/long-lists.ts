@@ -25,11 +25,12 @@ export function hasLongLists(value: unknown): boolean {
 export async function validateInSteps<T>(
   schema: v.GenericSchema<unknown, T>,
   value: unknown,
+  signal?: AbortSignal,
 ): Promise<v.SafeParseResult<v.GenericSchema<unknown, T>>> {
   const fields = isObject(value) ? Object.entries(value) : [];
   const long = fields.flatMap(([key, list]) => (isLong(list) ? [{ key, list }] : []));
   if (!isObject(value) || long.length === 0) return v.safeParse(schema, value);
-  const endStep = createSteps();
+  const endStep = createSteps(signal);
   const short = { ...value };
   for (const { key, list } of long) short[key] = list.slice(0, STEP_ENTRIES);
   const first = v.safeParse(schema, short);

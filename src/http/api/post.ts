@@ -83,7 +83,7 @@ function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.map(issueText).join("; ");
 }
 
-/** Returns the validated request, or an error response. */
+/** Returns the validated request, or an error response. @throws {unknown} the reason why the client left, where it did */
 async function parse<Name extends ActionName>(
   request: Request,
   name: Name,
@@ -97,14 +97,15 @@ async function parse<Name extends ActionName>(
   if (!body) return problem(413, `The body is larger than ${MAX_BODY_BYTES} bytes.`);
   let value: unknown;
   try {
-    value = body.length === 0 ? {} : await parseJsonInSteps(body);
+    value = body.length === 0 ? {} : await parseJsonInSteps(body, request.signal);
   } catch (error) {
     if (error instanceof UndividedError) return problem(413, error.message);
+    if (request.signal.aborted) throw error;
     return problem(400, "The body is not JSON in UTF-8.");
   }
   // Valibot accepts an array as an object without keys.
   if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");
-  const parsed = await validateInSteps(ACTION_REQUESTS[name], value);
+  const parsed = await validateInSteps(ACTION_REQUESTS[name], value, request.signal);
   return parsed.success ? { given: parsed.output } : problem(422, `${shown(issuesText(parsed.issues))}.`);
 }
 
@@ -214,7 +215,10 @@ export async function actionResponse<Name extends ActionName>(
   name: Name,
   deps: PostDeps,
 ): Promise<Response> {
-  const parsed = await parse(request, name);
+  const parsed = await parse(request, name).catch((error: unknown) => {
+    if (request.signal.aborted) return problem(503, CLIENT_CLOSED);
+    throw error;
+  });
   if (parsed instanceof Response) return parsed;
   const abort = new AbortController();
   const act = (options: ActionOptions) => deps.actions[name](parsed.given, options);
