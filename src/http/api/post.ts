@@ -98,6 +98,8 @@ async function parse<Name extends ActionName>(
   let value: unknown;
   try {
     value = body.length === 0 ? {} : await parseJsonInSteps(body, request.signal);
+    // Megabytes that nobody needs while the value is validated.
+    body = undefined;
   } catch (error) {
     if (error instanceof UndividedError) return problem(413, error.message);
     if (request.signal.aborted) throw error;
