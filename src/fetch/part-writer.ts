@@ -69,8 +69,11 @@ export interface PartWriter {
   restart(distrust: boolean): Promise<void>;
   /** Computes a sum that tells whether the same bytes were at the same place at another time. */
   fingerprint(range: ByteRange): Promise<number>;
-  /** Computes the digests of all bytes. @param modifiedAt what the file is stored with, should they be right */
-  digest(modifiedAt: number): Promise<ComputedDigests>;
+  /**
+   * Computes the digests of all bytes. Makes them last beside that where their date is known.
+   * @param modifiedAt what the file is stored with, should they be right
+   */
+  digest(modifiedAt: number | undefined): Promise<ComputedDigests>;
   /** Reads all bytes again for another algorithm; undefined where they are not on disk. */
   digestBy(algorithm: HashAlgorithm): Promise<string | undefined>;
   /** Writes to disk what is held in memory. */
@@ -246,7 +249,7 @@ export function createPartWriter(
       // Beside the hash, which takes about as long as the disk; the commit hears of an error.
       const settle = async () => {
         await Promise.all([writer.flush(), front]);
-        if (!buffer) await part.settle(modifiedAt);
+        if (!buffer && modifiedAt !== undefined) await part.settle(modifiedAt);
       };
       settle().catch(() => undefined);
       await front;

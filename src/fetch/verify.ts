@@ -43,7 +43,7 @@ async function verifyByDigestFile(assembly: Assembly, computed: ComputedDigests)
 
 /** Verifies the complete file; discards all bytes of a wrong one. */
 export async function verify(assembly: Assembly): Promise<VerifyResult> {
-  const computed = await assembly.writer.digest(assembly.lastModifiedAt ?? Date.now());
+  const computed = await assembly.writer.digest(assembly.lastModifiedAt);
   if (!assembly.expected) return await verifyByDigestFile(assembly, computed);
   if (compareDigests(assembly.expected, computed) !== "different") return { kind: "right", computed };
   const { contributions } = assembly;

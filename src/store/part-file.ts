@@ -133,13 +133,14 @@ function partFile(path: string | undefined, fd: number): PartFile {
   }
 
   async function writeAll(bytes: Uint8Array, position: number): Promise<void> {
-    settling = undefined;
     let written = 0;
     while (written < bytes.length) {
       const { bytesWritten } = await writeAt(fd, bytes, written, bytes.length - written, position + written);
       written += bytesWritten;
     }
     unsynced += written;
+    // After the write: a sync that began beside it may have missed bytes.
+    settling = undefined;
   }
 
   async function sync(modifiedAt: number): Promise<void> {
@@ -161,8 +162,8 @@ function partFile(path: string | undefined, fd: number): PartFile {
     },
     mark: (front, total) => writeAll(Buffer.from(formatMark(front, total)), total),
     async truncate(length) {
-      settling = undefined;
       await truncateTo(fd, length);
+      settling = undefined;
     },
     settle(modifiedAt) {
       settling ??= sync(modifiedAt);
