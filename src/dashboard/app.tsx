@@ -1,33 +1,24 @@
 /**
- * Lays out the page: header with search, summary tiles, and below them the overview, the file list, or one file.
+ * Lays out the dashboard: header with navigation and search, and below it the page that the address names.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { DownloadsResponse, MirrorsResponse, Status } from "../api/schemas.ts";
+import type { MirrorsResponse, Status } from "../api/schemas.ts";
 import { ActionContext, useActionControl } from "./action-state.ts";
 import { ActionStatus } from "./action-status.tsx";
 import { apiPath } from "./api.ts";
 import { ErrorBoundary } from "./components.tsx";
-import { DownloadsPanel } from "./downloads.tsx";
 import { useEventStream } from "./event-stream.ts";
-import { FailuresPanel } from "./failures.tsx";
-import { FileDetailsView } from "./file-details.tsx";
-import { FilesView } from "./files.tsx";
 import { NowContext, useConnection, usePolled } from "./hooks.ts";
-import { MaintenancePanel } from "./maintenance.tsx";
-import { MirrorsPanel } from "./mirrors.tsx";
-import { RepositoriesPanel } from "./repositories.tsx";
-import { type Route, searchHash, useRoute } from "./route.ts";
-import { StorePanel } from "./store.tsx";
-import { Summary } from "./summary.tsx";
-import { TopListsPanel } from "./top-lists.tsx";
-import { TrafficPanel } from "./traffic.tsx";
+import { PAGES, pageOf } from "./pages.tsx";
+import { pageHash, type Route, searchHash, useRoute } from "./route.ts";
 
 const MIRRORS_POLL_MS = 10_000;
 /** Delay between the last keystroke and the search. */
 const SEARCH_DELAY_MS = 200;
 
 function Search({ route }: { readonly route: Route }) {
-  const shown = route.view === "files" ? route.search : "";
+  const listed = route.page === "files";
+  const shown = listed ? (route.query.get("q") ?? "") : "";
   const [text, setText] = useState(shown);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => setText(shown), [shown]);
@@ -35,7 +26,7 @@ function Search({ route }: { readonly route: Route }) {
     clearTimeout(timer.current);
     const hash = searchHash(search.trim());
     // Refining a search adds no history entries: one step back leaves it.
-    if (route.view === "files") location.replace(hash);
+    if (listed) location.replace(hash);
     else location.hash = hash;
   };
   return (
@@ -92,77 +83,47 @@ function VersionBanner({ version }: { readonly version: string | undefined }) {
   );
 }
 
-interface OverviewProps {
-  readonly status: Status | undefined;
-  readonly downloads: DownloadsResponse | undefined;
-  readonly mirrors: MirrorsResponse | undefined;
-}
-
-/** Explains how to point clients at the server, until one has used it. */
-function Welcome() {
+function Navigation({ current }: { readonly current: string }) {
   return (
-    <section class="panel welcome" aria-labelledby="welcome-title">
-      <h2 id="welcome-title">Getting started</h2>
-      <p>
-        No client has used this server yet. On a client, add this line to <code>/etc/portage/mirrors</code>:
-      </p>
-      <pre class="sample">local {location.origin}</pre>
-      <p class="small">
-        or set <code>GENTOO_MIRRORS="{location.origin}"</code> in <code>/etc/portage/make.conf</code>.
-      </p>
-    </section>
+    <nav class="pages" aria-label="Pages">
+      <ul class="plain">
+        {PAGES.filter(({ within }) => within === undefined).map(({ path, title }) => (
+          <li key={path}>
+            <a href={pageHash(path)} {...(path === current ? { "aria-current": "page" } : {})}>
+              {title}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }
 
-function Overview({ status, downloads, mirrors }: OverviewProps) {
-  const empty = status?.store.files === 0 && status.all_time.requests === 0;
-  return (
-    <>
-      {empty ? <Welcome /> : null}
-      <div class="columns">
-        <div class="column">
-          <ErrorBoundary>
-            <DownloadsPanel downloads={downloads} maxRate={status?.max_rate} readAhead={status?.read_ahead} />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <TrafficPanel />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <FailuresPanel />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <TopListsPanel />
-          </ErrorBoundary>
-        </div>
-        <div class="column">
-          <ErrorBoundary>
-            <MirrorsPanel mirrors={mirrors} />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <StorePanel status={status} />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <RepositoriesPanel />
-          </ErrorBoundary>
-          <ErrorBoundary>
-            <MaintenancePanel status={status} />
-          </ErrorBoundary>
-        </div>
-      </div>
-    </>
-  );
-}
-
-function pageTitle(offline: boolean, status: Status | undefined): string {
-  if (offline) return "✕ portcache";
+function windowTitle(page: string, offline: boolean, status: Status | undefined): string {
+  const name = `${page} – portcache`;
+  if (offline) return `✕ ${name}`;
   const active = status?.downloads.active ?? 0;
   const warning = status && status.health.state !== "ok" ? "▲ " : "";
-  return `${warning}${active > 0 ? `(${active}) ` : ""}portcache`;
+  return `${warning}${active > 0 ? `(${active}) ` : ""}${name}`;
 }
 
 /** Returns how far the server's clock is ahead of the browser's. */
 function useClockOffset(status: Status | undefined): number {
   return useMemo(() => (status ? Date.parse(status.now) - Date.now() : 0), [status]);
+}
+
+/** Moves the focus of screen readers and the scroll position to the top of another page, but not while a search is typed. */
+function useFocusOnPage(address: string) {
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef(address);
+  useEffect(() => {
+    if (shown.current === address) return;
+    shown.current = address;
+    if (document.activeElement?.matches("input[type=search]")) return;
+    main.current?.focus();
+    scrollTo(0, 0);
+  }, [address]);
+  return main;
 }
 
 export function App() {
@@ -172,30 +133,38 @@ export function App() {
   const mirrors = usePolled<MirrorsResponse>(apiPath("mirrors"), MIRRORS_POLL_MS);
   const offline = useConnection().state === "offline";
   const now = Date.now() + useClockOffset(status);
+  const page = pageOf(route);
+  const address = `${page.path}/${route.item}`;
+  const main = useFocusOnPage(address);
   useEffect(() => {
-    document.title = pageTitle(offline, status);
-  }, [offline, status]);
-  const data = { status, downloads, mirrors: mirrors.data };
+    document.title = windowTitle(page.title, offline, status);
+  }, [page, offline, status]);
+  const { Content } = page;
   return (
     <NowContext.Provider value={now}>
       <ActionContext.Provider value={control}>
         <header class="page-header">
+          <button type="button" class="skip" onClick={() => main.current?.focus()}>
+            Skip to content
+          </button>
           <a class="logo" href="#/">
             portcache
           </a>
+          <Navigation current={page.within ?? page.path} />
           <Search route={route} />
         </header>
         <ConnectionBanner error={error} />
         <VersionBanner version={status?.version} />
-        <main class={offline ? "offline" : ""}>
-          <h1 class="visually-hidden">portcache</h1>
-          <ErrorBoundary>
-            <Summary {...data} />
-          </ErrorBoundary>
-          <ErrorBoundary key={route.view === "file" ? `file ${route.name}` : route.view}>
-            {route.view === "overview" ? <Overview {...data} /> : null}
-            {route.view === "files" ? <FilesView search={route.search} /> : null}
-            {route.view === "file" ? <FileDetailsView name={route.name} /> : null}
+        <main class={offline ? "offline" : ""} tabIndex={-1} ref={main}>
+          <h1 class="visually-hidden">portcache: {page.title}</h1>
+          <ErrorBoundary key={address}>
+            <Content
+              item={route.item}
+              query={route.query}
+              status={status}
+              downloads={downloads}
+              mirrors={mirrors.data}
+            />
           </ErrorBoundary>
           <ActionStatus />
         </main>

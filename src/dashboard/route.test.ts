@@ -1,29 +1,39 @@
 import { expect, test } from "bun:test";
-import { fileHash, parseRoute, searchHash } from "./route.ts";
+import { fileHash, pageHash, parseRoute, searchHash } from "./route.ts";
+
+/** The route with its query as text. */
+function partsOf(hash: string): readonly [page: string, item: string, query: string] {
+  const { page, item, query } = parseRoute(hash);
+  return [page, item, query.toString()];
+}
 
 test.each([
-  ["", { view: "overview" }],
-  ["#/", { view: "overview" }],
-  ["#/nowhere", { view: "overview" }],
-  ["#/file/", { view: "overview" }],
-  ["#/file/%zz", { view: "overview" }],
-  ["#/files", { view: "files", search: "" }],
-  ["#/files?q=a%26b", { view: "files", search: "a&b" }],
-  ["#/file/a-1.tar.gz", { view: "file", name: "a-1.tar.gz" }],
-  ["#/file/a%252Fb%3F.zip", { view: "file", name: "a%2Fb?.zip" }],
-  ["#/file/releases%2Famd64%2Fstage3.tar.xz", { view: "file", name: "releases/amd64/stage3.tar.xz" }],
-  ["#/file/releases/amd64/stage3.tar.xz", { view: "file", name: "releases/amd64/stage3.tar.xz" }],
-  ["#/file/%3Cscript%3E", { view: "file", name: "<script>" }],
-] as const)("%s", (hash, route) => expect(parseRoute(hash)).toEqual(route));
+  ["", ["", "", ""]],
+  ["#/", ["", "", ""]],
+  ["#/nowhere", ["nowhere", "", ""]],
+  ["#/file/", ["file", "", ""]],
+  ["#/file/%zz", ["", "", ""]],
+  ["#/files", ["files", "", ""]],
+  ["#/files?q=a%26b", ["files", "", "q=a%26b"]],
+  ["#/files/x?sort=size&page=2", ["files", "x", "sort=size&page=2"]],
+  ["#/file/a-1.tar.gz", ["file", "a-1.tar.gz", ""]],
+  ["#/file/a%252Fb%3F.zip", ["file", "a%2Fb?.zip", ""]],
+  ["#/file/releases%2Famd64%2Fstage3.tar.xz", ["file", "releases/amd64/stage3.tar.xz", ""]],
+  ["#/file/releases/amd64/stage3.tar.xz", ["file", "releases/amd64/stage3.tar.xz", ""]],
+  ["#/file/%3Cscript%3E", ["file", "<script>", ""]],
+] as const)("%s", (hash, parts) => expect(partsOf(hash)).toEqual(parts));
 
 test("a search survives the way into the address and back", () => {
   for (const search of ["", "a b", "100%", "?q=x#y", "ü"]) {
-    expect(parseRoute(searchHash(search))).toEqual({ view: "files", search });
+    const { page, query } = parseRoute(searchHash(search));
+    expect([page, query.get("q") ?? ""]).toEqual(["files", search]);
   }
 });
 
 test("a file name survives the way into the address and back, whatever is in it", () => {
   for (const name of ["a-1.tar.gz", "releases/amd64/stage3.tar.xz", "a%2Fb", "a?b#c.zip", "ü b.zip", "100%"]) {
-    expect(parseRoute(fileHash(name))).toEqual({ view: "file", name });
+    expect(partsOf(fileHash(name))).toEqual(["file", name, ""]);
+    expect(partsOf(pageHash("packages", name))).toEqual(["packages", name, ""]);
   }
+  expect(pageHash("mirrors")).toBe("#/mirrors");
 });

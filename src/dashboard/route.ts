@@ -1,34 +1,44 @@
 /**
- * Maps the fragment of the address to the view that is shown, and back, so that links to a file or a search can be shared.
+ * Maps the fragment of the address to the page that is shown, and back, so that links can be shared:
+ * `#/PAGE`, `#/PAGE/ITEM` and `#/PAGE?QUERY`.
  */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
-export type Route =
-  | { readonly view: "overview" }
-  | { readonly view: "files"; readonly search: string }
-  | { readonly view: "file"; readonly name: string };
+export interface Route {
+  /** Path of the page; empty for the overview. */
+  readonly page: string;
+  /** What the page is about, such as the name of a file; empty if it is about all. */
+  readonly item: string;
+  readonly query: URLSearchParams;
+}
+
+const OVERVIEW: Route = { page: "", item: "", query: new URLSearchParams() };
 
 /** @param hash as in location.hash */
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  if (path === "files") return { view: "files", search: new URLSearchParams(query).get("q") ?? "" };
-  if (!path.startsWith("file/")) return { view: "overview" };
+  const slash = path.indexOf("/");
+  const page = slash < 0 ? path : path.slice(0, slash);
   try {
-    const name = decodeURIComponent(path.slice("file/".length));
-    return name === "" ? { view: "overview" } : { view: "file", name };
+    const item = slash < 0 ? "" : decodeURIComponent(path.slice(slash + 1));
+    return { page, item, query: new URLSearchParams(query) };
   } catch {
     // Not valid percent-encoding: typed by hand.
-    return { view: "overview" };
+    return OVERVIEW;
   }
 }
 
-export function searchHash(search: string): string {
-  return search === "" ? "#/files" : `#/files?${new URLSearchParams({ q: search })}`;
+/** @param item may contain slashes */
+export function pageHash(page: string, item = ""): string {
+  return item === "" ? `#/${page}` : `#/${page}/${encodeURIComponent(item)}`;
 }
 
-/** @param name may contain slashes */
+export function searchHash(search: string): string {
+  return search === "" ? pageHash("files") : `${pageHash("files")}?${new URLSearchParams({ q: search })}`;
+}
+
 export function fileHash(name: string): string {
-  return `#/file/${encodeURIComponent(name)}`;
+  return pageHash("file", name);
 }
 
 export function useRoute(): Route {
@@ -38,5 +48,5 @@ export function useRoute(): Route {
     addEventListener("hashchange", onChange);
     return () => removeEventListener("hashchange", onChange);
   }, []);
-  return parseRoute(hash);
+  return useMemo(() => parseRoute(hash), [hash]);
 }

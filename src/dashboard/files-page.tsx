@@ -8,6 +8,7 @@ import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { verificationLabel } from "./labels.ts";
+import type { PageProps } from "./page-props.ts";
 import { fileHash } from "./route.ts";
 
 const POLL_MS = 15_000;
@@ -131,7 +132,8 @@ function NoMatch({ search }: { readonly search: string }) {
   );
 }
 
-export function FilesView({ search }: { readonly search: string }) {
+export function FilesPage({ query }: PageProps) {
+  const search = query.get("q") ?? "";
   const [sorting, setSorting] = useState<Sorting>({ sort: "used_at", order: "desc" });
   const [page, setPage] = useState(1);
   useEffect(() => setPage(1), [search, sorting]);

@@ -1,7 +1,7 @@
 /**
  * Shows the details of one file: whether and why it is stored, the packages that list it, its fetch history and problems.
  */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { FileDetails } from "../api/file-schemas.ts";
 import type { UpstreamRequestReport } from "../api/schemas.ts";
 import type { TitledRequest } from "./action-state.ts";
@@ -12,6 +12,8 @@ import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatName, fo
 import { useNow, usePolled } from "./hooks.ts";
 import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./labels.ts";
 import { ActionButton } from "./maintenance.tsx";
+import type { PageProps } from "./page-props.ts";
+import { pageHash } from "./route.ts";
 
 const POLL_MS = 5_000;
 
@@ -185,18 +187,12 @@ function Details({ file }: { readonly file: FileDetails }) {
   );
 }
 
-export function FileDetailsView({ name }: { readonly name: string }) {
-  const container = useRef<HTMLDivElement>(null);
+export function FilePage({ item: name }: PageProps) {
   const { data, error } = usePolled<FileDetails>(filePath(name), POLL_MS);
-  useEffect(() => {
-    // After following a link, both the scroll position and the focus of screen readers are at the top of the details.
-    container.current?.focus();
-    scrollTo(0, 0);
-  }, [name]);
   return (
-    <div ref={container} tabIndex={-1} class="file-details">
+    <div class="file-details">
       <p>
-        <a href="#/">← Overview</a>
+        <a href={pageHash("files")}>← Files</a>
       </p>
       <Panel id="file" title={formatName(name)}>
         <ErrorMessage text={error} />
