@@ -14,6 +14,7 @@ import { ConfigError } from "./config/config-error.ts";
 import { processEnvironment } from "./config/environment.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import { reasonWithPath } from "./lib/error-reason.ts";
+import { errorPrefix } from "./lib/journal.ts";
 import type { Resources } from "./server/resources.ts";
 
 const env = processEnvironment();
@@ -106,11 +107,11 @@ async function main(argv: readonly string[]): Promise<number> {
     return await runCommand(parsed);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) {
-      for (const problem of error.message.split("\n")) output.err(`portcache: ${problem}`);
+      for (const problem of error.message.split("\n")) output.err(`${errorPrefix(env)}portcache: ${problem}`);
       return EXIT_USAGE;
     }
     const stack = error instanceof Error ? error.stack : undefined;
-    output.err(`portcache: ${parsed.verbose && stack ? stack : reasonWithPath(error)}`);
+    output.err(`${errorPrefix(env)}portcache: ${parsed.verbose && stack ? stack : reasonWithPath(error)}`);
     return EXIT_FAILED;
   }
 }

@@ -7,11 +7,16 @@ mustnot() { if "$@"; then printf 'FAILED: not %s\n' "$*"; exit 1; fi; }
 healthy() { for _ in $(seq 100); do curl -s http://127.0.0.1:8000/healthz && return; sleep 0.1; done; return 1; }
 server() { systemctl show --property=MainPID --value portcache; }
 
+# Debian with OpenRC beside systemd would enable the init script as well, and fail.
+export SYSTEMCTL_SKIP_SYSV=1
 cp dist/portcache /root/portcache
 must /root/portcache setup
 systemctl daemon-reload
 must systemctl enable --now portcache
-must healthy
+# It is started when it answers.
+must test "$(curl -s http://127.0.0.1:8000/healthz | cut -c1-2)" != ""
+must grep -q '^Type=notify$' <(systemctl cat portcache)
+must grep 'Serving at http://' <(systemctl status portcache)
 pid=$(server)
 
 printf '\n== it has no privileges\n'
@@ -30,10 +35,20 @@ for _ in $(seq 50); do journalctl --no-pager --unit portcache | grep -q sandbox 
 must journalctl --no-pager --output=cat --unit portcache
 must grep -q 'sandbox: bubblewrap' <(journalctl --no-pager --unit portcache)
 
+printf '\n== the journal has the priorities of the lines, and one time for each\n'
+must grep -q 'Dashboard  *http://' <(journalctl --no-pager --output=cat --unit portcache)
+must grep -q '^INF ' <(journalctl --no-pager --output=cat --priority=info --unit portcache)
+mustnot grep -q '^INF ' <(journalctl --no-pager --output=cat --priority=warning --unit portcache)
+mustnot grep -qE '<[0-7]>|[0-9]T[0-9:.]+Z' <(journalctl --no-pager --output=cat --unit portcache)
+
+printf '\n== a second server says who has the port\n'
+must grep "by portcache (process $pid of the user portcache)" <(/root/portcache serve --location /tmp/other 2>&1)
+
 printf '\n== reload, kill\n'
 printf '[storage]\nmax_size = "3GiB"\n' >/etc/portcache/portcache.toml
 must systemctl reload portcache
 sleep 1
+must test "$(systemctl is-active portcache)" = active
 must grep 'storage.max_size: 50GiB -> 3GiB' <(journalctl --no-pager --output=cat --unit portcache)
 must test "$(server)" = "$pid"
 kill -9 "$pid"

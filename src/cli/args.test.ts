@@ -14,7 +14,15 @@ function end(...argv: string[]) {
 }
 
 test("serve is the default command", () => {
-  expect(parse()).toEqual({ command: "serve", operands: [], options: {}, json: false, verbose: false, overrides: [] });
+  expect(parse()).toEqual({
+    command: "serve",
+    operands: [],
+    options: {},
+    json: false,
+    verbose: false,
+    quiet: false,
+    overrides: [],
+  });
   expect(parse("--port", "0").command).toBe("serve");
 });
 
@@ -29,6 +37,7 @@ test("options mean the same before and after the command", () => {
     file: "/f",
     json: true,
     verbose: true,
+    quiet: false,
     overrides: [
       { flag: "--verbose", path: "log.level", given: "debug" },
       { flag: "--set repo.evaluate", path: "repo.evaluate", given: "never" },

@@ -31,6 +31,8 @@ export interface Invocation {
   readonly file?: string;
   readonly json: boolean;
   readonly verbose: boolean;
+  /** Whether only what is wrong is printed. */
+  readonly quiet: boolean;
   readonly overrides: readonly Override[];
 }
 
@@ -73,7 +75,9 @@ function addOptions(program: Command, overrides: Overrides): void {
   program
     .option("--config <FILE>", "configuration file (default: /etc/portcache/portcache.toml, if it exists)")
     .option("--json", "print JSON")
-    .addOption(new Option("--quiet", "log only warnings and errors").conflicts("verbose"))
+    .addOption(
+      new Option("--quiet", "log only warnings and errors, print no report if all is well").conflicts("verbose"),
+    )
     .option("--verbose", "log everything, with the stack of unexpected errors")
     .option("--set <SECTION.KEY=VALUE>", "override a setting (repeatable; spaces separate list items)", (text) => {
       const equals = text.indexOf("=");
@@ -251,6 +255,7 @@ export function parseArgs(argv: readonly string[], version: string): Invocation 
     ...(options.config === undefined ? {} : { file: options.config }),
     json: options.json ?? false,
     verbose: options.verbose ?? false,
+    quiet: options.quiet ?? false,
     overrides: [...verbosity(options), ...overrides.list],
   };
 }

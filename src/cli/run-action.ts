@@ -14,6 +14,7 @@ import {
 } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
+import { writesToJournal } from "../lib/journal.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { withLocalServer } from "../server/local-server.ts";
 import type { Resources } from "../server/resources.ts";
@@ -131,9 +132,12 @@ export async function runAction<Name extends ActionName>(
   const quiet = level === "warn" || level === "error";
   const view = quiet ? NO_VIEW : createProgressView(process.stderr, showsUnicode(resources.environment));
   // "info" is for the admin of a server.
-  const log = await openLog(level === "info" && !verbose ? "warn" : level, format, (fd, bytes) => {
-    view.clear();
-    return writeSync(fd, bytes);
+  const log = await openLog(level === "info" && !verbose ? "warn" : level, format, {
+    write(fd, bytes) {
+      view.clear();
+      return writeSync(fd, bytes);
+    },
+    toJournal: writesToJournal(resources.environment, process.stderr.fd),
   });
   try {
     const { report, by } = await runAll(command, { onProgress: view.show, signal }, context, log);
@@ -143,8 +147,11 @@ export async function runAction<Name extends ActionName>(
       const flags = ignored.map(({ flag }) => flag).join(", ");
       output.err(`portcache: no effect, as the running server uses its own configuration: ${flags}`);
     }
-    output.out(json ? JSON.stringify(report, null, 2) : command.render(report, output.paint));
-    return command.exitCode(report);
+    const exitCode = command.exitCode(report);
+    if (json) output.out(JSON.stringify(report, null, 2));
+    // Scripts want to hear of what is wrong alone.
+    else if (!invocation.quiet || exitCode !== 0) output.out(command.render(report, output.paint));
+    return exitCode;
   } catch (error) {
     view.clear();
     if (error instanceof InterruptedError) {

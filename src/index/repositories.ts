@@ -18,6 +18,10 @@ export interface RepositoryCounts {
   readonly distfiles: number;
 }
 
+export interface RepositoryCount extends RepositoryCounts {
+  readonly name: string;
+}
+
 export interface RepositoryRows extends PrunableManifestRows {
   /**
    * Makes these the repositories, in this order, and forgets all others, whose Manifests are found no more until prune() removes
@@ -35,6 +39,8 @@ export interface RepositoryRows extends PrunableManifestRows {
   /** The DIST entries of a package, by name. */
   entriesOf(location: string, category: string, name: string): ReadonlyMap<string, DistEntry>;
   counts(): RepositoryCounts;
+  /** The same for each, in their order. */
+  countsOfEach(): readonly RepositoryCount[];
   /** Another number whenever what is wanted may have changed. */
   readonly revision: number;
   /** To be called when another thread wrote Manifests. */
@@ -165,6 +171,17 @@ function prepareReading(db: IndexDatabase) {
       .from(manifests)
       .innerJoin(repositories, eq(repositories.id, manifests.repositoryId))
       .prepare(),
+    countsOfEach: db
+      .select({
+        name: repositories.name,
+        packages: sql<number>`count(${manifests.repositoryId})`,
+        distfiles: sql<number>`coalesce(sum(${manifests.distfiles}), 0)`,
+      })
+      .from(repositories)
+      .leftJoin(manifests, eq(repositories.id, manifests.repositoryId))
+      .groupBy(repositories.id)
+      .orderBy(repositories.position)
+      .prepare(),
     ids: db.select({ id: repositories.id }).from(repositories).prepare(),
     highestId: db
       .select({ id: max(repositories.id) })
@@ -234,6 +251,7 @@ export function createRepositoryRows(db: IndexDatabase): RepositoryRows {
       const rows = reading.byPackage.values(location, category, name);
       return new Map(rows.map((row) => [row[0], toEntry(row)]));
     },
+    countsOfEach: () => reading.countsOfEach.all(),
     counts: () => reading.counts.get() ?? { packages: 0, distfiles: 0 },
     get revision() {
       return revision;

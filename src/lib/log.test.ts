@@ -60,6 +60,20 @@ test("JSON escaped for a terminal keeps its meaning", () => {
   expect(visible("größe ✓ 文")).toBe("größe ✓ 文");
 });
 
+test("in the journal each line begins with its priority, text has no time, and a change of the level keeps that", async () => {
+  const calls = `
+    await openLog("debug", "FORMAT", { toJournal: true });
+    log.debug("a"); log.info("b"); infoLine("c", {});
+    await openLog("info", "FORMAT");
+    log.warn("d"); log.error("e");`;
+  expect(await logged("text", calls.replaceAll("FORMAT", "text"))).toBe(
+    "<7>DBG a\n<6>INF b\n<6>INF c\n<4>WRN d\n<3>ERR e\n",
+  );
+  const json = (await logged("json", calls.replaceAll("FORMAT", "json"))).trimEnd().split("\n");
+  expect(json.map((line) => line.slice(0, 3))).toEqual(["<7>", "<6>", "<6>", "<4>", "<3>"]);
+  expect(json.map((line) => JSON.parse(line.slice(3)).message)).toEqual(["a", "b", "c", "d", "e"]);
+});
+
 test("no line is lost when the process exits", async () => {
   const text = await logged("text", `for (let i = 0; i < 5000; i++) log.info("line {i}", { i }); process.exit(0);`);
   expect(text.match(/INF line \d+$/gm)?.length).toBe(5000);

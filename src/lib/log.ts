@@ -84,12 +84,27 @@ function createInstant(): (ms: number) => string {
   };
 }
 
+/** What a line begins with. */
+type Prefix = (ms: number, level: LogRecord["level"]) => string;
+
+/** Of syslog(3), as the journal reads them (sd-daemon(3)). */
+const PRIORITIES = { trace: "<7>", debug: "<7>", info: "<6>", warning: "<4>", error: "<3>", fatal: "<2>" } as const;
+
+function createPrefix(toJournal: boolean, format: LogFormat): Prefix {
+  if (toJournal) return (_, level) => PRIORITIES[level];
+  // JSON has the time inside.
+  if (format === "json") return () => "";
+  const instant = createInstant();
+  return (ms) => `${instant(ms)} `;
+}
+
 /** Formats for people. No name of a file or host can send control characters to the terminal. */
-function createTextFormatter(instant: (ms: number) => string, stacks: boolean): (record: LogRecord) => string {
+function createTextFormatter(prefix: Prefix, stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
   return (record) => {
     const stack = stacks ? stackOf(record).map((line) => `    ${visible(line.trim())}\n`) : [];
-    return `${instant(record.timestamp)} ${SHORT[record.level]} ${visible(cut(textOf(record), MAX_LOGGED))}\n${stack.join("")}`;
+    const before = prefix(record.timestamp, record.level);
+    return `${before}${SHORT[record.level]} ${visible(cut(textOf(record), MAX_LOGGED))}\n${stack.join("")}`;
   };
 }
 
@@ -106,12 +121,13 @@ function jsonLine(ms: number, level: string, message: string, properties: Readon
 }
 
 /** Formats for programs: one object a line, with the text for people and each of its values under its own name. */
-function createJsonFormatter(stacks: boolean): (record: LogRecord) => string {
+function createJsonFormatter(prefix: Prefix, stacks: boolean): (record: LogRecord) => string {
   const textOf = createTexts();
   return (record) => {
     const stack = stacks ? stackOf(record) : [];
     const properties = stack.length === 0 ? record.properties : { ...record.properties, stack };
-    return jsonLine(record.timestamp, record.level, textOf(record), properties);
+    const before = prefix(record.timestamp, record.level);
+    return before + jsonLine(record.timestamp, record.level, textOf(record), properties);
   };
 }
 
@@ -120,7 +136,8 @@ interface LogOutput {
   readonly lines: LineWriter;
   readonly format: LogFormat;
   readonly enabled: boolean;
-  readonly instant: (ms: number) => string;
+  readonly prefix: Prefix;
+  readonly toJournal: boolean;
 }
 
 /** One for the process, as is LogTape's configuration. */
@@ -132,21 +149,31 @@ let output: LogOutput | undefined;
  */
 export function infoLine(text: string, properties: Readonly<Record<string, unknown>>): void {
   if (!output?.enabled) return;
-  const { lines, format, instant } = output;
+  const { lines, format, prefix } = output;
   const now = Date.now();
   lines.write(
     format === "text"
-      ? `${instant(now)} INF ${visible(cut(text, MAX_LOGGED))}\n`
-      : jsonLine(now, "info", text, properties),
+      ? `${prefix(now, "info")}INF ${visible(cut(text, MAX_LOGGED))}\n`
+      : prefix(now, "info") + jsonLine(now, "info", text, properties),
   );
 }
 
-/** Sets up the process's one log; call again with another level to change it. */
-export async function openLog(level: LogLevel, format: LogFormat, write?: WriteBytes): Promise<Logger> {
+export interface LogDestination {
+  readonly write?: WriteBytes;
+  /** Whether standard error leads into systemd's journal: lines begin with their priority, and text has no time. */
+  readonly toJournal?: boolean;
+}
+
+/** Sets up the process's one log; call again with another level to change it, which leaves the destination as it is. */
+export async function openLog(
+  level: LogLevel,
+  format: LogFormat,
+  { write, toJournal = output?.toJournal ?? false }: LogDestination = {},
+): Promise<Logger> {
   const lines = createLineWriter(2, write);
-  const instant = createInstant();
+  const prefix = createPrefix(toJournal, format);
   const stacks = level === "debug";
-  const formatter = format === "json" ? createJsonFormatter(stacks) : createTextFormatter(instant, stacks);
+  const formatter = format === "json" ? createJsonFormatter(prefix, stacks) : createTextFormatter(prefix, stacks);
   // LogTape disposes of its sinks when they are replaced and when the process ends.
   const stderr = Object.assign((record: LogRecord) => lines.write(formatter(record)), {
     [Symbol.dispose]: () => lines.flush(),
@@ -159,6 +186,6 @@ export async function openLog(level: LogLevel, format: LogFormat, write?: WriteB
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
     ],
   });
-  output = { lines, format, instant, enabled: level === "debug" || level === "info" };
+  output = { lines, format, prefix, toJournal, enabled: level === "debug" || level === "info" };
   return getLogger(["portcache"]);
 }

@@ -25,9 +25,11 @@ async function setUp(first: () => Promise<string>, rows = new Map<string, Stored
   const layouts = createLayouts({
     rows: { get: (url) => rows.get(url), put: (url, row) => rows.set(url, row) },
     clock,
-    log: await openLog("info", "text", (_, bytes) => {
-      lines.push(Buffer.from(bytes).toString());
-      return bytes.length;
+    log: await openLog("info", "text", {
+      write(_, bytes) {
+        lines.push(Buffer.from(bytes).toString());
+        return bytes.length;
+      },
     }),
     getText: () => {
       state.requests++;

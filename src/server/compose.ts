@@ -10,6 +10,7 @@ import type { DashboardFiles } from "../http/dashboard.ts";
 import { type Index, isLogLong } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { maskCredentials } from "../lib/url.ts";
 import type { ChosenSandbox } from "../repos/sandbox/choose.ts";
 import { createFlush, createRequestStats } from "../status/request-stats.ts";
 import type { Store } from "../store/store.ts";
@@ -25,6 +26,7 @@ import { composeState } from "./compose-state.ts";
 import { composeStore } from "./compose-store.ts";
 import { composeUpstream } from "./compose-upstream.ts";
 import { createHealth } from "./health.ts";
+import type { StartFacts } from "./start-report.ts";
 
 /** Parts that the caller opens before, and closes after the server. */
 export interface Parts {
@@ -50,6 +52,8 @@ export interface Parts {
 export interface Server {
   readonly app: App;
   readonly actions: Actions;
+  /** Returns what is known at the start, to be shown to people. */
+  startFacts(): Omit<StartFacts, "url">;
   /** Answers a request that came over the store's socket. */
   answerBySocket(request: Request): Response | Promise<Response>;
   /** Makes /healthz say that the server is shutting down, and ends the actions under way. */
@@ -137,6 +141,12 @@ export function compose(parts: Parts): Server {
   return {
     app: http.app,
     actions,
+    startFacts: () => ({
+      store: state.status().store,
+      repositories: repositories.rows.countsOfEach(),
+      pending: state.repositories().pending,
+      mirrors: config.fetcher.mirrors.map(maskCredentials),
+    }),
     answerBySocket: http.answerBySocket,
     async settle() {
       await Promise.all([recoverStore(), scans.ready]);

@@ -10,6 +10,7 @@ import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
 import { storeHolder } from "../store/lock.ts";
 import { storeFolders } from "../store/partial-folders.ts";
+import { portHolder } from "./port-holder.ts";
 
 /** Returns the address to hand to the platform for `[server] address`: a kernel without IPv6 cannot listen on `::`. */
 export function listenAddress(address: string): string {
@@ -46,6 +47,13 @@ function listenName(error: unknown, nameOf: NamedConfig["nameOf"]): string {
   return nameOf(codeOf(error) === "EADDRNOTAVAIL" ? "server.address" : "server.port");
 }
 
+/** Says why nobody can listen on the port, as the end of a sentence: who has it, where that is known. */
+export function listenReason(error: unknown, port: number): string {
+  const reason = reasonOf(error);
+  const holder = codeOf(error) === "EADDRINUSE" ? portHolder(port) : undefined;
+  return holder === undefined ? reason : `${reason}, by ${holder}`;
+}
+
 /** Returns at most one sentence saying why nobody can listen there now. */
 export function listenProblems({ config, nameOf }: NamedConfig): string[] {
   const { address, port } = config.server;
@@ -54,7 +62,7 @@ export function listenProblems({ config, nameOf }: NamedConfig): string[] {
     Bun.listen({ hostname: listenAddress(address), port, exclusive: true, socket }).stop(true);
     return [];
   } catch (error) {
-    return [`${listenName(error, nameOf)}: Cannot listen on ${address}, port ${port}: ${reasonOf(error)}`];
+    return [`${listenName(error, nameOf)}: Cannot listen on ${address}, port ${port}: ${listenReason(error, port)}`];
   }
 }
 

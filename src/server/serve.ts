@@ -12,6 +12,7 @@ import { systemClock } from "../lib/clock.ts";
 import { within } from "../lib/deadline.ts";
 import { reasonOf, reasonWithPath } from "../lib/error-reason.ts";
 import { exists } from "../lib/exists.ts";
+import { errorPrefix, writesToJournal } from "../lib/journal.ts";
 import { type Logger, openLog } from "../lib/log.ts";
 import { type ChosenSandbox, chooseSandbox } from "../repos/sandbox/choose.ts";
 import { StoreLockedError } from "../store/lock.ts";
@@ -21,12 +22,14 @@ import { type ControlSocket, openControlSocket } from "./control-socket.ts";
 import { holdStoreLock } from "./hold-lock.ts";
 import { machineDoubts } from "./machine-doubts.ts";
 import { raiseOpenFiles } from "./open-files.ts";
-import { listenAddress, storeObstacle, tlsFileProblems } from "./preflight.ts";
+import { reachableUrl } from "./own-address.ts";
+import { listenAddress, listenReason, storeObstacle, tlsFileProblems } from "./preflight.ts";
 import { coalesce, reload } from "./reload.ts";
 import type { Resources } from "./resources.ts";
 import { runAsOwner } from "./run-as-owner.ts";
 import { boundSendBuffers } from "./send-buffers.ts";
-import { startWatchdog } from "./watchdog.ts";
+import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
+import { formatStart } from "./start-report.ts";
 
 /** The server cannot start, for a reason that the admin can do something about. */
 class StartError extends Error {}
@@ -38,8 +41,15 @@ const DAMAGE_DRAIN_MS = 2000;
 /** Closing connections takes no time; the exit must not hang on it. */
 const BREAK_MS = 5000;
 
-/** @returns the URL at which the server answers */
-function listen(server: Server, { config }: LoadedConfig, port: number): string {
+interface Listening {
+  /** With the address as it was configured. */
+  readonly url: string;
+  /** One that people can open. */
+  readonly reachable: string;
+}
+
+/** @throws {StartError} naming who has the port */
+function listen(server: Server, { config }: LoadedConfig, port: number): Listening {
   const { address, tls_cert, tls_key } = config.server;
   const tls = tls_cert === "" ? undefined : { cert: Bun.file(tls_cert), key: Bun.file(tls_key) };
   const hostname = listenAddress(address);
@@ -47,10 +57,15 @@ function listen(server: Server, { config }: LoadedConfig, port: number): string 
     // Without reusePort: false a second server would silently take half of the connections.
     server.app.listen({ hostname, port, reusePort: false, ...(tls ? { tls } : {}) });
   } catch (error) {
-    throw new StartError(`Cannot listen on server.address ${address}, server.port ${port}: ${reasonOf(error)}`);
+    throw new StartError(
+      `Cannot listen on server.address ${address}, server.port ${port}: ${listenReason(error, port)}`,
+    );
   }
   const bound = server.app.server?.port ?? port;
-  return `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`;
+  return {
+    url: `${tls ? "https" : "http"}://${hostname.includes(":") ? `[${hostname}]` : hostname}:${bound}`,
+    reachable: reachableUrl(hostname, bound, tls !== undefined),
+  };
 }
 
 const NO_SANDBOX: ChosenSandbox = { sandbox: undefined, tried: [] };
@@ -65,12 +80,13 @@ async function drain(server: Server, socket: ControlSocket, drainMs: number): Pr
 }
 
 /** Resolves with the exit code at the first signal; a second one ends the process at once. */
-function untilSignal(drainMs: () => number, log: Logger): Promise<number> {
+function untilSignal(drainMs: () => number, manager: ServiceManager, log: Logger): Promise<number> {
   return new Promise((resolve) => {
     let signals = 0;
     const onSignal = (signal: "SIGINT" | "SIGTERM") => {
       const code = signal === "SIGINT" ? EXIT_SIGINT : 0;
       if (signals++ > 0) process.exit(code);
+      manager.stopping();
       const seconds = drainMs() / 1000;
       log.info("{signal}: waiting up to {seconds} s for transfers to end; a second signal ends them at once", {
         signal,
@@ -192,7 +208,24 @@ function needsRoot({ port, tls_key }: Config["server"]): boolean {
   return (port > 0 && port < 1024) || tls_key !== "";
 }
 
-async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Promise<number> {
+/** Prints where the server listens, and what it works with unless only programs read it. */
+function printStart(
+  server: Server,
+  { url, reachable }: Listening,
+  { format, level }: Config["log"],
+  log: Logger,
+): void {
+  console.log(`portcache listening on ${url}`);
+  if (format === "json" || level === "warn" || level === "error") return;
+  try {
+    console.log(formatStart({ ...server.startFacts(), url: reachable }).join("\n"));
+  } catch (error) {
+    // A damaged index is found by the requests as well, and rebuilt.
+    log.warn("Cannot show what the server works with: {error}", { error });
+  }
+}
+
+async function run(loaded: LoadedConfig, resources: Resources, manager: ServiceManager, log: Logger): Promise<number> {
   const live = createLiveConfig(loaded.config);
   const { storage, server: settings } = live.config;
   checkStore(storage.location);
@@ -202,25 +235,33 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
   if (files !== undefined) log.info("Limit of open files: {files}; each client needs one or two", { files });
-  const signalled = untilSignal(() => settings.drain, log);
+  const signalled = untilSignal(() => settings.drain, manager, log);
   const noServer = async () => undefined;
   let reconfigure: () => Promise<void> = noServer;
   const load = resources.reload;
+  /** Undefined until the server listens. */
+  let status: string | undefined;
   process.on(
     "SIGHUP",
-    coalesce(() => reload({ live, load, reconfigure: () => reconfigure(), log })),
+    coalesce(async () => {
+      if (status !== undefined) manager.reloading();
+      await reload({ live, load, reconfigure: () => reconfigure(), log });
+      if (status !== undefined) manager.ready(status);
+    }),
   );
   const sandbox = keepSandbox(loaded, log);
   const dashboard = await readDashboard(resources.dashboardFolder);
   let checkAll = false;
   for (let port = settings.port; ; ) {
     const { server, damaged, close } = open(live.config, resources, { sandbox, dashboard, checkAll }, log);
-    const url = await orClose(close, () => listen(server, loaded, port));
+    const listening = await orClose(close, () => listen(server, loaded, port));
     boundSendBuffers(log);
     port = server.app.server?.port ?? port;
     reconfigure = server.reconfigure;
     const socket = openControlSocket(storage.location, server.answerBySocket, log);
-    console.log(`portcache listening on ${url}`);
+    printStart(server, listening, loaded.config.log, log);
+    status = `Serving at ${listening.reachable}/`;
+    manager.ready(status);
     server
       .startBackground()
       .catch((error: unknown) => log.error("Cannot start the work in the background: {error}", { error }));
@@ -249,18 +290,19 @@ async function run(loaded: LoadedConfig, resources: Resources, log: Logger): Pro
 export async function serve(loaded: LoadedConfig, resources: Resources): Promise<number> {
   const problems = tlsFileProblems(loaded);
   if (problems.length > 0) throw new ConfigError(problems);
-  const log = await openLog(loaded.config.log.level, loaded.config.log.format);
+  const { level, format } = loaded.config.log;
+  const log = await openLog(level, format, { toJournal: writesToJournal(resources.environment, process.stderr.fd) });
   const doubts = machineDoubts(loaded, resources.environment["PATH"], Date.now());
   for (const note of [...loaded.notes, ...loaded.doubts, ...doubts]) log.warn("{note}", { note });
-  startWatchdog(resources.environment, log);
+  const manager = connectServiceManager(resources.environment, log);
   try {
-    return await run(loaded, resources, log);
+    return await run(loaded, resources, manager, log);
   } catch (error) {
     const isExplained = error instanceof StartError || error instanceof StoreLockedError;
     const message = isExplained
       ? error.message
       : `Cannot serve from ${loaded.config.storage.location}: ${reasonWithPath(error)}`;
-    console.error(`portcache: ${message}`);
+    console.error(`${errorPrefix(resources.environment)}portcache: ${message}`);
     return EXIT_FAILED;
   }
 }
