@@ -66,6 +66,106 @@ afterAll(async () => {
   folder.remove();
 });
 
+const KIBS = 1024 * KIB;
+const STEP_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
+
+/** Answers with a history in which only the first and the last fifth of the range are busy. */
+function busyAtTheEnds(url: string): object {
+  const query = new URL(url).searchParams;
+  const resolution = (query.get("resolution") ?? "minute") as keyof typeof STEP_MS;
+  const [count, step] = [Number(query.get("points")), STEP_MS[resolution]];
+  const end = Math.floor(Date.now() / step) * step;
+  const points = Array.from({ length: count }, (_, i) => {
+    const busy = i < count / 5 || i >= (count * 4) / 5 ? 1 : 0;
+    const counts = { requests: 4 * busy, hits: 3 * busy, misses: busy, joined: 0, absent: 0, failed: 0, refused: 0 };
+    const bytes = { bytes_sent: 9 * KIBS * busy, bytes_saved: 6 * KIBS * busy, bytes_fetched: 3 * KIBS * busy };
+    return { at: new Date(end - (count - 1 - i) * step).toISOString(), ...counts, ...bytes };
+  });
+  return { resolution, points };
+}
+
+/** Whether a canvas has ink on its right or upper edge, where labels are cut off, and whether a line crosses its middle. */
+const INK = `[...document.querySelectorAll("#traffic canvas")].map((canvas) => {
+  const { width, height } = canvas;
+  const context = canvas.getContext("2d");
+  const ink = (x, y, w, h) => context.getImageData(x, y, w, h).data.some((value, at) => at % 4 === 3 && value > 0);
+  const accent = getComputedStyle(canvas).getPropertyValue("--accent").trim();
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(accent.slice(at, at + 2), 16));
+  const middle = context.getImageData(Math.round(width * 0.5), 0, Math.round(width * 0.1), height).data;
+  const line = middle.some((_, at) => at % 4 === 0 && middle[at] === r && middle[at + 1] === g && middle[at + 2] === b);
+  return { cut: ink(width - 1, 0, 1, height) || ink(0, 0, width, 1), line };
+})`;
+
+test("charts sum up long ranges, join nothing over a gap, and cut no label", async () => {
+  const { page, complaints } = await open({ viewport: { width: 1920, height: 1000 }, locale: "en-US" });
+  await page.route("**/api/v1/history*", (route) => route.fulfill({ json: busyAtTheEnds(route.request().url()) }));
+  for (const [name, most] of [
+    ["Hour", 60],
+    ["Day", 24],
+    ["Week", 29],
+    ["Month", 30],
+    ["Year", 53],
+  ] as const) {
+    await page.getByRole("button", { name, exact: true }).click();
+    await page.locator("#traffic .legend", { hasText: `last ${name === "Hour" ? "hour" : ""}` }).waitFor();
+    await until(
+      `the charts of a ${name}`,
+      () => page.evaluate<{ cut: boolean; line: boolean }[]>(INK),
+      (charts) => charts.length === 2 && charts.every(({ cut, line }) => !cut && !line),
+    );
+    const rows = await page.locator("#traffic tbody tr").count();
+    expect(rows).toBeGreaterThan(5);
+    expect(rows).toBeLessThanOrEqual(most);
+    // One clock in every language.
+    expect(await page.locator("#traffic tbody").textContent()).not.toMatch(/[AP]M/);
+  }
+  // The browser would rather that the test did not read pixels.
+  expect(complaints.filter((text) => !text.startsWith("Canvas2D"))).toEqual([]);
+  await page.context().close();
+});
+
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const boxOf = async (page: Page, selector: string): Promise<Box> => {
+  const box = await page.locator(selector).boundingBox();
+  if (!box) throw new Error(`${selector} is not shown`);
+  return box;
+};
+
+test("tiles have one height, lead to what they sum up, and on a phone the one with a problem comes first", async () => {
+  for (const width of [1280, 390]) {
+    const { page } = await open({ viewport: { width, height: 800 } });
+    await page.locator("#mirror-health", { hasText: "1 of 2 unavailable" }).waitFor();
+    const tiles = ["#health", "#activity", "#saved", "#mirror-health"];
+    const boxes = await Promise.all(tiles.map((selector) => boxOf(page, selector)));
+    expect(new Set(boxes.map(({ height }) => Math.round(height))).size).toBe(1);
+    if (width === 390) expect(Math.min(...boxes.map(({ y }) => y))).toBe(boxes[3]?.y ?? 0);
+    await page.locator("#saved button").press("Enter");
+    await page.locator("#traffic-title:focus").waitFor();
+    await page.locator("#mirror-health a").click();
+    await page.locator("#mirrors").waitFor();
+    await page.goBack();
+    await page.locator("#health a").click();
+    await page.locator("#store").waitFor();
+    await page.context().close();
+  }
+});
+
+test("a large screen is used, with three columns on the overview", async () => {
+  const { page } = await open({ viewport: { width: 1920, height: 1000 } });
+  const [left, middle, right] = await Promise.all(["#traffic", "#failures", "#top-lists"].map((id) => boxOf(page, id)));
+  expect(left?.x ?? 0).toBeLessThan(30);
+  expect(middle?.x ?? 0).toBeGreaterThan((left?.x ?? 0) + (left?.width ?? 0));
+  expect(right?.x ?? 0).toBeGreaterThan((middle?.x ?? 0) + (middle?.width ?? 0));
+  expect((right?.x ?? 0) + (right?.width ?? 0)).toBeGreaterThan(1880);
+  await page.context().close();
+});
+
 const SCREENS = [
   ["wide, light", { viewport: { width: 1280, height: 900 }, colorScheme: "light" }],
   ["wide, dark", { viewport: { width: 1280, height: 900 }, colorScheme: "dark" }],

@@ -354,6 +354,6 @@ test("the page shows that the server stopped responding, and recovers by itself"
   await using second = await start(Number(new URL(first.url).port));
   expect(second.url).toBe(first.url);
   await until("the second server", health, (text) => text.includes(working));
-  expect(await page.locator(".banner").count()).toBe(0);
+  expect(await page.locator(".connection .banner").count()).toBe(0);
   await page.close();
 });

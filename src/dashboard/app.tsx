@@ -6,9 +6,11 @@ import type { MirrorsResponse, Status } from "../api/schemas.ts";
 import { ActionContext, useActionControl } from "./action-state.ts";
 import { ActionStatus } from "./action-status.tsx";
 import { apiPath } from "./api.ts";
-import { ErrorBoundary } from "./components.tsx";
+import { formatTime } from "./clock.ts";
+import { ErrorBoundary, StatusIcon } from "./components.tsx";
 import { useEventStream } from "./event-stream.ts";
 import { NowContext, useConnection, usePolled } from "./hooks.ts";
+import { healthLabel } from "./labels.ts";
 import { PAGES, pageOf } from "./pages.tsx";
 import { pageHash, type Route, searchHash, useRoute } from "./route.ts";
 
@@ -57,14 +59,25 @@ function Search({ route }: { readonly route: Route }) {
 /** Announces that the server stopped responding, and that it is back. */
 function ConnectionBanner({ error }: { readonly error: string | undefined }) {
   const { state, since, reconnects } = useConnection();
-  const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }).format(since);
-  const offline = `The server has not responded since ${time}. Retrying every few seconds.`;
+  const offline = `The server has not responded since ${formatTime(since)}. Retrying every few seconds.`;
   return (
     <div role="status" class="connection">
       {error === undefined ? null : <p class="banner bad">{error}</p>}
       {state === "offline" ? <p class="banner bad">{offline}</p> : null}
       {state === "online" && reconnects > 0 ? <p class="visually-hidden">The server is back.</p> : null}
     </div>
+  );
+}
+
+/** Says what is wrong with the server, on every page: the tile has no room for all of it. */
+function HealthBanner({ status }: { readonly status: Status | undefined }) {
+  if (status === undefined || status.health.state === "ok") return null;
+  const { tone, text, detail } = healthLabel(status);
+  return (
+    <p class={`banner ${tone}`}>
+      <StatusIcon tone={tone} />
+      {text}: {detail}.
+    </p>
   );
 }
 
@@ -154,6 +167,7 @@ export function App() {
           <Search route={route} />
         </header>
         <ConnectionBanner error={error} />
+        {offline ? null : <HealthBanner status={status} />}
         <VersionBanner version={status?.version} />
         <main class={offline ? "offline" : ""} tabIndex={-1} ref={main}>
           <h1 class="visually-hidden">portcache: {page.title}</h1>

@@ -2,23 +2,32 @@
  * Turns the history from the API into chart data (pure): columns of numbers, totals of a range, and axis labels.
  */
 import type { HistoryResponse } from "../api/schemas.ts";
+import { formatDay, formatMoment, formatTime, formatWeekday } from "./clock.ts";
 import { formatBytes } from "./format.ts";
 
 export interface ChartRange {
   readonly resolution: HistoryResponse["resolution"];
+  /** How many the API is asked for. */
   readonly points: number;
-  /** Name of one bucket. */
-  readonly bucket: string;
+  /** Seconds of one bar, which sums up the points in it: a whole number of them. */
+  readonly barSeconds: number;
+  /** Name of one bar. */
+  readonly bar: string;
   /** Name of the whole range. */
   readonly span: string;
 }
 
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+const WEEK_SECONDS = 7 * DAY_SECONDS;
+
+/** No range has more bars than a narrow screen can show apart. */
 export const RANGES = {
-  hour: { span: "last hour", resolution: "minute", points: 60, bucket: "minute" },
-  day: { span: "last 24 hours", resolution: "hour", points: 24, bucket: "hour" },
-  week: { span: "last 7 days", resolution: "hour", points: 168, bucket: "hour" },
-  month: { span: "last 30 days", resolution: "day", points: 30, bucket: "day" },
-  year: { span: "last 365 days", resolution: "day", points: 365, bucket: "day" },
+  hour: { span: "last hour", resolution: "minute", points: 60, barSeconds: 60, bar: "Minute" },
+  day: { span: "last 24 hours", resolution: "hour", points: 24, barSeconds: HOUR_SECONDS, bar: "Hour" },
+  week: { span: "last 7 days", resolution: "hour", points: 168, barSeconds: 6 * HOUR_SECONDS, bar: "6 hours" },
+  month: { span: "last 30 days", resolution: "day", points: 30, barSeconds: DAY_SECONDS, bar: "Day" },
+  year: { span: "last 365 days", resolution: "day", points: 365, barSeconds: WEEK_SECONDS, bar: "Week" },
 } as const satisfies Readonly<Record<string, ChartRange>>;
 
 export type RangeName = keyof typeof RANGES;
@@ -37,6 +46,44 @@ export interface Columns {
 }
 
 type Point = HistoryResponse["points"][number];
+
+/** The epoch was a Thursday: what to add so that weeks begin on Monday. */
+const MONDAY_SECONDS = 3 * DAY_SECONDS;
+
+/** Returns when the bar that holds a point begins: bars of hours follow the day of the browser's time zone, as their labels do. */
+function barStart(atMs: number, barSeconds: number): number {
+  const zoneSeconds = barSeconds < DAY_SECONDS ? new Date(atMs).getTimezoneOffset() * -60 : 0;
+  const shift = barSeconds === WEEK_SECONDS ? MONDAY_SECONDS : zoneSeconds;
+  return (Math.floor((atMs / 1000 + shift) / barSeconds) * barSeconds - shift) * 1000;
+}
+
+function sumOf(a: Point, b: Point): Point {
+  const sum = (name: Exclude<keyof Point, "at">) => a[name] + b[name];
+  return {
+    at: a.at,
+    requests: sum("requests"),
+    hits: sum("hits"),
+    misses: sum("misses"),
+    joined: sum("joined"),
+    absent: sum("absent"),
+    failed: sum("failed"),
+    refused: sum("refused"),
+    bytes_sent: sum("bytes_sent"),
+    bytes_saved: sum("bytes_saved"),
+    bytes_fetched: sum("bytes_fetched"),
+  };
+}
+
+/** Sums up the points of each bar; the first and the last bar may hold fewer. */
+export function barsOf({ resolution, points }: HistoryResponse, { barSeconds }: ChartRange): HistoryResponse {
+  const bars = new Map<number, Point>();
+  for (const point of points) {
+    const start = barStart(Date.parse(point.at), barSeconds);
+    const before = bars.get(start);
+    bars.set(start, before ? sumOf(before, point) : { ...point, at: new Date(start).toISOString() });
+  }
+  return { resolution, points: [...bars.values()] };
+}
 
 /** Computes it as the API computes `hit_ratio`. */
 function hitRatioOf({ hits, joined, misses }: Point): number | null {
@@ -74,13 +121,11 @@ export function chartTotalsOf({ points }: HistoryResponse): ChartTotals {
   };
 }
 
-/** Returns the ticks of an axis of bytes, at powers of two so that their labels are round. */
+/** Returns the ticks of an axis of bytes, at powers of two so that their labels are round; the last is not below the maximum. */
 export function byteTicks(max: number, count = 4): number[] {
   if (max <= 0) return [0];
   const step = 2 ** Math.ceil(Math.log2(Math.max(1, max / count)));
-  const ticks: number[] = [];
-  for (let at = 0; at <= max + step / 2; at += step) ticks.push(at);
-  return ticks;
+  return Array.from({ length: Math.ceil(max / step) + 1 }, (_, i) => i * step);
 }
 
 /** `4 MiB` instead of `4.00 MiB`. */
@@ -88,22 +133,17 @@ export function formatByteTick(bytes: number): string {
   return formatBytes(bytes).replace(/\.0+(?=\D)/, "");
 }
 
-/** Length of a bucket. */
-export const BUCKET_SECONDS = { minute: 60, hour: 3600, day: 86_400 } as const satisfies Record<
-  ChartRange["resolution"],
-  number
->;
-
 /** Labels the time axis with the time of day, or with the day if the ticks are days apart. */
 export function timeLabels(ticks: readonly number[], stepSeconds: number, locale?: string): string[] {
-  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
-  return ticks.map((at) => (stepSeconds < BUCKET_SECONDS.day ? time : day).format(at * 1000));
+  return ticks.map((at) => (stepSeconds < DAY_SECONDS ? formatTime : formatDay)(at * 1000, locale));
 }
 
-/** Formats the start of a bucket in the browser's time zone. */
-export function bucketName(atSeconds: number, { resolution }: ChartRange, locale?: string): string {
-  const day = { weekday: "short", day: "numeric", month: "short" } as const;
-  const format = resolution === "day" ? day : ({ ...day, hour: "2-digit", minute: "2-digit" } as const);
-  return new Intl.DateTimeFormat(locale, format).format(atSeconds * 1000);
+/** Names a bar: `Fri, 27 Nov`, `Fri, 27 Nov, 13:05`, or from when to when it goes if it sums up points. */
+export function barName(atSeconds: number, { barSeconds, resolution }: ChartRange, locale?: string): string {
+  const [at, end] = [atSeconds * 1000, (atSeconds + barSeconds) * 1000];
+  if (barSeconds === WEEK_SECONDS) return `${formatDay(at, locale)} – ${formatDay(end - 1000, locale)}`;
+  if (resolution === "day") return formatWeekday(at, locale);
+  return barSeconds > HOUR_SECONDS
+    ? `${formatMoment(at, locale)}–${formatTime(end, locale)}`
+    : formatMoment(at, locale);
 }

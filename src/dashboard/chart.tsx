@@ -12,7 +12,7 @@ export interface ChartProps {
   readonly data: uPlot.AlignedData;
   /** Called again when the colour scheme changes. */
   readonly options: (color: (name: string) => string) => Omit<uPlot.Options, "width" | "height">;
-  /** Receives the index of the bucket under the pointer. */
+  /** Receives the index of the bar under the pointer. */
   readonly onHover: (index: number | undefined) => void;
 }
 

@@ -2,7 +2,7 @@
  * Draws the small components that panels are built from.
  */
 
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useErrorBoundary } from "preact/hooks";
 import { formatName } from "./format.ts";
 import type { Tone } from "./labels.ts";
@@ -45,7 +45,9 @@ export function Panel({ id, title, aside, children }: PanelProps) {
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
-        <h2 id={`${id}-title`}>{title}</h2>
+        <h2 id={`${id}-title`} tabIndex={-1}>
+          {title}
+        </h2>
         {aside === undefined ? null : <div class="aside">{aside}</div>}
       </header>
       <ErrorBoundary>{children}</ErrorBoundary>
@@ -60,6 +62,21 @@ export function Placeholder({ children }: { readonly children: ComponentChildren
 
 export function ErrorMessage({ text }: { readonly text: string | undefined }) {
   return text === undefined ? null : <p class="error">{text}</p>;
+}
+
+/** Text that breaks between the parts of a URL or a host name, and within one only where it is longer than a line. */
+export function Breakable({ text }: { readonly text: string }) {
+  const parts = text.split(/(?<=[/.:,]+)(?=[^/.:,\s])/);
+  return (
+    <span class="breakable">
+      {parts.map((part, i) => (
+        <Fragment key={i}>
+          {i === 0 ? null : <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </span>
+  );
 }
 
 /** Links a file's name to its details. */

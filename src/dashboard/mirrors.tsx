@@ -2,7 +2,7 @@
  * Shows the state and the measured performance of mirrors and SRC_URI hosts.
  */
 import type { Mirror, MirrorsResponse } from "../api/schemas.ts";
-import { Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { Breakable, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { formatMilliseconds, formatPercent, formatSpeed } from "./format.ts";
 import { useNow } from "./hooks.ts";
 import { mirrorLabel, mirrorName } from "./labels.ts";
@@ -17,7 +17,7 @@ function Row({ mirror }: { readonly mirror: Mirror }) {
   return (
     <tr>
       <th scope="row" title={url}>
-        {mirrorName(url)}
+        <Breakable text={mirrorName(url)} />
       </th>
       <td class="status">
         <StatusIcon tone={label.tone} />

@@ -29,7 +29,7 @@ export function OverviewPage({ status, downloads, mirrors }: PageProps) {
         <Summary status={status} downloads={downloads} mirrors={mirrors} />
       </ErrorBoundary>
       {empty ? <Welcome /> : null}
-      <div class="columns">
+      <div class="columns overview">
         <div class="column">
           <ErrorBoundary>
             <DownloadsPanel downloads={downloads} maxRate={status?.max_rate} readAhead={status?.read_ahead} />

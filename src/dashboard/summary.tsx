@@ -2,10 +2,11 @@
  * Shows four tiles: health, activity, bandwidth saved, and mirrors.
  */
 import type { DownloadsResponse, MirrorsResponse, Status } from "../api/schemas.ts";
-import { StatusIcon } from "./components.tsx";
+import { Breakable, StatusIcon } from "./components.tsx";
 import { formatBytes, formatCount, formatPercent, formatSpeed, plural } from "./format.ts";
 import { useConnection, useNow } from "./hooks.ts";
 import { healthLabel, type Label, mirrorsLabel, type Tone } from "./labels.ts";
+import { pageHash } from "./route.ts";
 
 interface TileProps {
   readonly id: string;
@@ -13,18 +14,40 @@ interface TileProps {
   readonly text: string;
   readonly detail: string;
   readonly tone?: Tone;
+  /** A page, as pageHash() returns it, or the id of a panel on this page. */
+  readonly target: string;
 }
 
-function Tile({ id, label, text, detail, tone }: TileProps) {
+/** Scrolls to a panel of this page and moves the focus there. */
+function show(id: string): void {
+  const panel = document.getElementById(id);
+  panel?.scrollIntoView({ block: "start" });
+  panel?.querySelector("h2")?.focus();
+}
+
+function Tile({ id, label, text, detail, tone, target }: TileProps) {
+  const content = (
+    <>
+      {tone === undefined ? null : <StatusIcon tone={tone} />}
+      {text}
+    </>
+  );
   return (
     <div class={`tile ${tone ?? ""}`} id={id}>
       <dt>{label}</dt>
       <dd>
-        <strong>
-          {tone === undefined ? null : <StatusIcon tone={tone} />}
-          {text}
+        <strong title={text}>
+          {target.startsWith("#") ? (
+            <a href={target}>{content}</a>
+          ) : (
+            <button type="button" onClick={() => show(target)}>
+              {content}
+            </button>
+          )}
         </strong>
-        <span class="detail">{detail}</span>
+        <span class="detail" title={detail}>
+          <Breakable text={detail} />
+        </span>
       </dd>
     </div>
   );
@@ -73,10 +96,10 @@ export function Summary({ status, downloads, mirrors }: SummaryProps) {
   const worst = mirrors ? mirrorsLabel(mirrors.mirrors, now) : UNKNOWN;
   return (
     <dl class="tiles">
-      <Tile id="health" label="Status" {...health} />
-      <Tile id="activity" label="Activity" text={current.text} detail={current.detail} />
-      <Tile id="saved" label="Bandwidth saved" text={saved.text} detail={saved.detail} />
-      <Tile id="mirror-health" label="Mirrors" {...worst} />
+      <Tile id="health" label="Status" target={pageHash("store")} {...health} />
+      <Tile id="activity" label="Activity" target="downloads" text={current.text} detail={current.detail} />
+      <Tile id="saved" label="Bandwidth saved" target="traffic" text={saved.text} detail={saved.detail} />
+      <Tile id="mirror-health" label="Mirrors" target={pageHash("mirrors")} {...worst} />
     </dl>
   );
 }

@@ -7,7 +7,8 @@ import type { HistoryResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { Chart } from "./chart.tsx";
 import {
-  bucketName,
+  barName,
+  barsOf,
   byteTicks,
   type Columns,
   chartTotalsOf,
@@ -33,7 +34,8 @@ const RANGE_BUTTONS = [
 
 const FONT = "11px system-ui, sans-serif";
 const NO_LEGEND = { legend: { show: false } };
-const PADDING: uPlot.Padding = [8, 14, 0, 0];
+/** Half a label fits above the last tick of an axis, and beside it. */
+const PADDING: uPlot.Padding = [10, 28, 0, 0];
 const CURSOR: uPlot.Cursor = { y: false, points: { show: false }, drag: { x: false, y: false } };
 
 type Colors = (name: string) => string;
@@ -53,7 +55,7 @@ function axes(color: Colors, values: uPlot.Axis): uPlot.Axis[] {
   ];
 }
 
-/** Extends the axis to the end of the last bucket. */
+/** Extends the axis to the end of the last bar. */
 const timeScale: uPlot.Scale = {
   range: (u, min, max) => [min, max + ((u.data[0][1] ?? 0) - (u.data[0][0] ?? 0))],
 };
@@ -70,7 +72,7 @@ function bytesOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
     ...NO_LEGEND,
     padding: PADDING,
     cursor: CURSOR,
-    scales: { x: timeScale, y: { range: (_, _min, max) => [0, Math.max(1024, max * 1.05)] } },
+    scales: { x: timeScale, y: { range: (_, _min, max) => [0, byteTicks(Math.max(1024, max)).at(-1) ?? 1024] } },
     axes: axes(color, {
       splits: (u) => byteTicks(u.scales["y"]?.max ?? 0),
       values: (_, splits) => splits.map(formatByteTick),
@@ -81,12 +83,12 @@ function bytesOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
 
 function ratioOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
   const stroke = color("accent");
-  const series = { stroke, width: 2, spanGaps: true, points: { show: true, size: 5, fill: stroke } };
+  const series = { stroke, width: 2, spanGaps: false, points: { show: true, size: 5, fill: stroke } };
   return {
     ...NO_LEGEND,
     padding: PADDING,
     cursor: CURSOR,
-    scales: { x: timeScale, y: { range: [0, 104] } },
+    scales: { x: timeScale, y: { range: [0, 100] } },
     axes: axes(color, {
       splits: () => [0, 25, 50, 75, 100],
       values: (_, splits) => splits.map((split) => `${split}%`),
@@ -95,11 +97,11 @@ function ratioOptions(color: Colors): Omit<uPlot.Options, "width" | "height"> {
   };
 }
 
-/** Shows the numbers of the bucket under the pointer, else of the whole range. */
+/** Shows the numbers of the bar under the pointer, else of the whole range. */
 function Legend({ history, index, name }: { history: HistoryResponse; index: number | undefined; name: RangeName }) {
   const point = index === undefined ? undefined : history.points[index];
   const totals = chartTotalsOf(point ? { ...history, points: [point] } : history);
-  const when = point ? bucketName(Date.parse(point.at) / 1000, RANGES[name]) : RANGES[name].span;
+  const when = point ? barName(Date.parse(point.at) / 1000, RANGES[name]) : RANGES[name].span;
   return (
     <p class="legend">
       <span class="series saved">
@@ -136,7 +138,7 @@ function DataTable({ columns, name }: { readonly columns: Columns; readonly name
         <table>
           <thead>
             <tr>
-              <th scope="col">{RANGES[name].bucket}</th>
+              <th scope="col">{RANGES[name].bar}</th>
               <th scope="col">Saved</th>
               <th scope="col">Fetched</th>
               <th scope="col">Hit ratio</th>
@@ -145,7 +147,7 @@ function DataTable({ columns, name }: { readonly columns: Columns; readonly name
           <tbody>
             {rows.map(({ at, saved, fetched, hitRatio }) => (
               <tr key={at}>
-                <th scope="row">{bucketName(at, RANGES[name])}</th>
+                <th scope="row">{barName(at, RANGES[name])}</th>
                 <td>{formatBytes(saved)}</td>
                 <td>{formatBytes(fetched)}</td>
                 <td>{formatPercent(hitRatio === null ? null : hitRatio / 100)}</td>
@@ -160,7 +162,8 @@ function DataTable({ columns, name }: { readonly columns: Columns; readonly name
 
 function Charts({ history, name }: { readonly history: HistoryResponse; readonly name: RangeName }) {
   const [index, setIndex] = useState<number>();
-  const columns = useMemo(() => columnsOf(history), [history]);
+  const bars = useMemo(() => barsOf(history, RANGES[name]), [history, name]);
+  const columns = useMemo(() => columnsOf(bars), [bars]);
   const bytesData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.stacked, columns.saved], [columns]);
   const ratioData = useMemo<uPlot.AlignedData>(() => [columns.at, columns.hitRatio], [columns]);
   const totals = chartTotalsOf(history);
@@ -170,7 +173,7 @@ function Charts({ history, name }: { readonly history: HistoryResponse; readonly
   const label = `Traffic in the ${RANGES[name].span}: ${formatBytes(totals.saved)} saved, ${formatBytes(totals.fetched)} fetched`;
   return (
     <>
-      <Legend history={history} index={index} name={name} />
+      <Legend history={bars} index={index} name={name} />
       <Chart label={label} data={bytesData} options={bytesOptions} onHover={setIndex} />
       <Chart
         label={`Hit ratio in the ${RANGES[name].span}: ${formatPercent(totals.hitRatio)}`}
