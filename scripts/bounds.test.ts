@@ -16,6 +16,7 @@ const TUNING = new Set([
   "cache/mirror-files/freshness.ts MAX_SECONDS",
   "cache/read-ahead.ts MAX_UNSTORED_FACTOR",
   "cache/recover.ts ROWS_AT_ONCE",
+  "cli/args.ts MAX_PROBLEMS",
   "cli/clean-command.ts MAX_SHOWN",
   "cli/client-test.ts MAX_TRIED",
   "cli/fetch-command.ts MAX_SHOWN",

@@ -2,12 +2,14 @@
  * Tests the manual pages and the completions in the programs that read them: mandoc, bash, zsh, fish.
  */
 import { afterAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { version } from "../package.json" with { type: "json" };
 import { COMMANDS } from "../src/cli/commands.ts";
-import { describeCommandLine } from "../src/cli/manual.ts";
+import { describeCommandLine, manualPage } from "../src/cli/manual.ts";
 import { allSettings, pathOf, variableOf } from "../src/config/schema.ts";
-import { runExecutable } from "../src/testing/executable.ts";
+import { executablePath, runExecutable } from "../src/testing/executable.ts";
+import { writeRepository } from "../src/testing/repository.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
 
 const folder = createTempFolder("portcache-manual-");
@@ -22,8 +24,17 @@ const path = {
   fish: folder.file("share/fish/vendor_completions.d/portcache.fish"),
 };
 
+// The completions ask the executable for packages.
+const repository = writeRepository(folder.file("gentoo"));
+for (const name of ["app-misc/hello", "app-text/tree"]) repository.put(name, { dist: {} });
+const env = {
+  ...process.env,
+  PATH: `${dirname(executablePath())}:${process.env["PATH"]}`,
+  PORTCACHE_REPO_REPOS: repository.location,
+};
+
 function run(...command: readonly string[]): string {
-  const { stdout, stderr } = Bun.spawnSync([...command], { timeout: 30_000 });
+  const { stdout, stderr } = Bun.spawnSync([...command], { timeout: 30_000, env });
   return stdout.toString() + stderr.toString();
 }
 
@@ -83,7 +94,7 @@ async function complete(shell: "bash" | "zsh", line: string): Promise<string> {
     print -r -- "$said"
   `;
   // Under Bun.spawnSync() zsh at a terminal does not always answer.
-  const zsh = Bun.spawn(["zsh", "-f", "-c", script], { stderr: "ignore", timeout: 30_000 });
+  const zsh = Bun.spawn(["zsh", "-f", "-c", script], { stderr: "ignore", timeout: 30_000, env });
   const said = (await zsh.stdout.text()).replaceAll("\r", "");
   // Some shells end a folder with a slash.
   return /WORDS (portcache[^\n]*?)\/? END/.exec(said)?.[1] ?? said;
@@ -98,6 +109,9 @@ const cases: readonly (readonly [line: string, completed: string])[] = [
   ["portcache --set storage.max_s", "portcache --set storage.max_size="],
   ["portcache --location sha", "portcache --location share"],
   ["portcache help ind", "portcache help index"],
+  ["portcache completion zs", "portcache completion zsh"],
+  ["portcache fetch --package app-te", "portcache fetch --package app-text"],
+  ["portcache fetch --package app-misc/hel", "portcache fetch --package app-misc/hello"],
 ];
 
 for (const shell of ["bash", "zsh"] as const) {
@@ -121,6 +135,42 @@ test("fish completes commands, flags, settings and folders, and describes them",
   expect(run("fish", "--no-config", "-c", `source ${path.fish}; complete -C "portcache che"`)).toContain(
     COMMANDS.check.summary,
   );
+});
+
+test("the executable prints its completions, which the shells can source, and its manual pages", async () => {
+  for (const [shell, file] of [
+    ["bash", path.bash],
+    ["zsh", path.zsh],
+    ["fish", path.fish],
+  ] as const) {
+    expect((await runExecutable(["completion", shell])).stdout).toBe(readFileSync(file, "utf8"));
+  }
+  expect(run("bash", "--norc", "-c", "source <(portcache completion bash); complete -p portcache")).toContain(
+    "_portcache",
+  );
+  const zsh = "autoload -Uz compinit; compinit -u -D; source <(portcache completion zsh); print $_comps[portcache]";
+  expect(run("zsh", "-f", "-c", zsh)).toBe("_portcache\n");
+  expect(
+    run("fish", "--no-config", "-c", "portcache completion fish | source; complete -C 'portcache clea'"),
+  ).toStartWith("clean");
+  expect(await runExecutable(["completion", "csh"])).toMatchObject({ exit: 2, stdout: "" });
+  const page = (await runExecutable(["man", "fetch"])).stdout;
+  for (const text of ["portcache-fetch", "--package", "EXAMPLES"]) expect(page).toContain(text);
+  expect((await runExecutable(["man", "portcache.toml"])).stdout).toContain("max_size");
+  expect(await runExecutable(["man", "nothing"])).toMatchObject({ exit: 2, stdout: "" });
+  const bare = await runExecutable(["man", "fetch"], { env: { PATH: "/nowhere" } });
+  expect([bare.exit, bare.stdout]).toEqual([0, (await runExecutable(["fetch", "--help"])).stdout]);
+});
+
+test("mandoc finds no fault with the page of any command", async () => {
+  for (const name of Object.keys(COMMANDS)) {
+    const file = folder.file(`portcache-${name}.1`);
+    writeFileSync(file, manualPage(name, version)?.text ?? "");
+    const faults = run("mandoc", "-T", "lint", file).trim().split("\n");
+    expect([name, ...faults.filter((line) => line !== "" && !line.includes("referenced manual not found"))]).toEqual([
+      name,
+    ]);
+  }
 });
 
 test("the shells find no fault with the completions", () => {

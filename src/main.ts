@@ -65,9 +65,13 @@ async function runCommand(invocation: Invocation): Promise<number> {
     const { setup } = await import("./cli/setup-command.ts");
     return await setup(options, version, json, output);
   }
+  if (command === "man") return await (await import("./cli/man-command.ts")).man(operands, version, output);
+  if (command === "completion") {
+    return (await import("./cli/completion-command.ts")).completion(operands, load, version, output);
+  }
   const loaded = load();
   const context = { invocation, loaded, resources: resources(load), output };
-  const run: Readonly<Record<Exclude<CommandName, "setup">, () => Promise<number>>> = {
+  const run: Readonly<Record<Exclude<CommandName, "setup" | "man" | "completion">, () => Promise<number>>> = {
     serve: () => runServer(loaded, load),
     check: async () => (await import("./cli/check-command.ts")).check(loaded, env["PATH"], json, output),
     resolve: async () =>
@@ -95,6 +99,10 @@ async function runCommand(invocation: Invocation): Promise<number> {
 /** Files for everyone can be read by everyone, whatever the shell of root says; private ones are made with modes of their own. */
 const UMASK = 0o022;
 
+function problemsOf(error: ConfigError | UsageError): readonly string[] {
+  return error instanceof ConfigError ? error.problems : [error.message];
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   process.umask(UMASK);
   const parsed = parseArgs(argv, version);
@@ -107,7 +115,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return await runCommand(parsed);
   } catch (error) {
     if (error instanceof ConfigError || error instanceof UsageError) {
-      for (const problem of error.message.split("\n")) output.err(`${errorPrefix(env)}portcache: ${problem}`);
+      for (const problem of problemsOf(error)) output.err(`${errorPrefix(env)}portcache: ${problem}`);
       return EXIT_USAGE;
     }
     const stack = error instanceof Error ? error.stack : undefined;

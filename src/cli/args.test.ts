@@ -67,19 +67,41 @@ test("--set log.level overrides --quiet in any order", () => {
 });
 
 test("help and version go to standard output with exit code 0, for every command", () => {
-  for (const argv of [["--version"], ["-V"], ["serve", "--version"], ["check", "--version"]]) {
+  for (const argv of [["--version"], ["-v"], ["-V"], ["serve", "--version"], ["check", "--version"]]) {
     expect(end(...argv)).toEqual({ exitCode: 0, stdout: "portcache 1.2.3\n", stderr: "" });
   }
   for (const argv of [["--help"], ["-h"], ["help"], ["serve", "--help"], ["check", "--help"], ["help", "check"]]) {
     const { exitCode, stdout, stderr } = end(...argv);
     expect([exitCode, stderr]).toEqual([0, ""]);
-    expect(stdout).toContain("--set <SECTION.KEY=VALUE>");
+    expect(stdout).toContain("portcache help options");
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   }
+  expect(end("help", "options")).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(end("help", "options").stdout).toContain("--set <SECTION.KEY=VALUE>");
+});
+
+test("the help of a command begins with its own options, and has those of all commands in one line", () => {
+  const { stdout } = end("fetch", "--help");
+  expect(stdout).toContain("--package <CAT/PKG>");
+  expect(stdout).toContain("Examples:\n  portcache fetch --package");
+  expect(stdout).not.toContain("--location");
+});
+
+test("all unknown flags are told at once, each with the one that may be meant", () => {
+  expect(end("fetch", "--pakage", "a/b", "--verson", "1", "--zzz").stderr).toBe(
+    [
+      "portcache: unknown option '--pakage' (did you mean --package?)",
+      "portcache: unknown option '--verson' (did you mean --version?)",
+      "portcache: unknown option '--zzz'",
+      "",
+    ].join("\n"),
+  );
 });
 
 test("a wrong command line exits with 2 and one line that says what is wrong", () => {
   for (const [argv, ...parts] of [
-    [["chekc"], '"chekc"', "did you mean check?"],
+    [["chekc"], "'chekc'", "did you mean check?"],
+    [["qqqqq"], "'qqqqq'", "portcache --help lists them"],
     [["help", "chekc"], "did you mean check?"],
     [["check", "more"], "check"],
     [["--prot", "1"], "--prot", "--port"],
@@ -117,6 +139,7 @@ test("fetch has its own --version with a value", () => {
   );
   expect([operands, options]).toEqual([["-"], { package: ["a/b", "c/d"], version: "1.2" }]);
   expect(end("fetch", "--version")).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--version") });
-  expect(end("fetch", "-V")).toMatchObject({ exitCode: 0, stdout: "portcache 1.2.3\n" });
+  for (const flag of ["-v", "-V"])
+    expect(end("fetch", flag)).toMatchObject({ exitCode: 0, stdout: "portcache 1.2.3\n" });
   expect(end("--config", "fetch", "--version")).toMatchObject({ exitCode: 0, stdout: "portcache 1.2.3\n" });
 });

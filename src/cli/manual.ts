@@ -4,12 +4,13 @@
 import type { Option } from "commander";
 import { allSettings, pathOf } from "../config/schema.ts";
 import type { CommandLine, FlagDoc } from "../setup/manual/command-line.ts";
-import { formatCommandPage } from "../setup/manual/command-page.ts";
+import { formatCommandPage, formatSubcommandPage } from "../setup/manual/command-page.ts";
 import { completeBash } from "../setup/manual/complete-bash.ts";
 import { completeFish } from "../setup/manual/complete-fish.ts";
 import { completeZsh } from "../setup/manual/complete-zsh.ts";
 import { formatConfigPage } from "../setup/manual/config-page.ts";
-import { describeProgram, operandsOf } from "./args.ts";
+import { COMMANDS } from "./commands.ts";
+import { describeProgram, operandsOf } from "./program.ts";
 
 export interface ManualFile {
   /** Below share/. */
@@ -29,25 +30,44 @@ export function describeCommandLine(version: string): CommandLine {
     name: program.name(),
     version,
     description: program.description(),
-    flags: [...program.options.map(flagDoc), help],
+    flags: [...program.options.filter(({ hidden }) => !hidden).map(flagDoc), help],
     commands: program.commands.map((command) => ({
       name: command.name(),
       summary: command.summary(),
       description: command.description(),
       operands: operandsOf(command),
       flags: command.options.map(flagDoc),
+      examples: Object.entries(COMMANDS).find(([name]) => name === command.name())?.[1].examples ?? [],
     })),
   };
 }
 
-export function manualFiles(version: string): readonly ManualFile[] {
+/** Shells with a completion. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+export function completionFor(shell: (typeof SHELLS)[number], version: string): string {
+  const complete = { bash: completeBash, zsh: completeZsh, fish: completeFish }[shell];
+  return complete(describeCommandLine(version), allSettings().map(pathOf));
+}
+
+/** Topic of the page of the configuration. */
+export const CONFIG_PAGE = "portcache.toml";
+
+/** Returns the page of a command, of the configuration, or without a topic of portcache; undefined for any other. */
+export function manualPage(topic: string | undefined, version: string): { name: string; text: string } | undefined {
   const commandLine = describeCommandLine(version);
-  const settings = allSettings().map(pathOf);
+  if (topic === undefined) return { name: "portcache.1", text: formatCommandPage(commandLine) };
+  if (topic === CONFIG_PAGE) return { name: `${CONFIG_PAGE}.5`, text: formatConfigPage(version) };
+  const command = commandLine.commands.find(({ name }) => name === topic);
+  return command && { name: `portcache-${topic}.1`, text: formatSubcommandPage(commandLine, command) };
+}
+
+export function manualFiles(version: string): readonly ManualFile[] {
   return [
-    { path: "man/man1/portcache.1", text: formatCommandPage(commandLine) },
+    { path: "man/man1/portcache.1", text: formatCommandPage(describeCommandLine(version)) },
     { path: "man/man5/portcache.toml.5", text: formatConfigPage(version) },
-    { path: "bash-completion/completions/portcache", text: completeBash(commandLine, settings) },
-    { path: "zsh/site-functions/_portcache", text: completeZsh(commandLine, settings) },
-    { path: "fish/vendor_completions.d/portcache.fish", text: completeFish(commandLine, settings) },
+    { path: "bash-completion/completions/portcache", text: completionFor("bash", version) },
+    { path: "zsh/site-functions/_portcache", text: completionFor("zsh", version) },
+    { path: "fish/vendor_completions.d/portcache.fish", text: completionFor("fish", version) },
   ];
 }

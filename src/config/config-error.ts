@@ -5,7 +5,7 @@
 import { maskCredentials } from "../lib/url.ts";
 
 export class ConfigError extends Error {
-  /** One sentence each, in the order of their origins. */
+  /** One sentence each, in the order of their origins; below it may be lines of the file. */
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[], options?: ErrorOptions) {

@@ -58,3 +58,16 @@ test("thirty thousand unknown keys take little time to read", () => {
   expect(tookMs()).toBeLessThan(4_000);
   expect([settings.length, settings.at(-1)?.where]).toEqual([30_000, "f.toml:30001"]);
 });
+
+test("text that is no TOML is shown with a mark below the place, and without secrets", () => {
+  const problems: string[] = [];
+  readToml("f.toml", '[server]\nadmin_token = "top"\nport = 80 80\n', problems);
+  expect(problems).toEqual([
+    [
+      "f.toml:3: not valid TOML: each key-value declaration must be followed by an end-of-line",
+      "2:  admin_token *******",
+      "3:  port = 80 80",
+      "              ^",
+    ].join("\n"),
+  ]);
+});

@@ -3,9 +3,11 @@
  * unusual way of TOML have no line number.
  */
 import { parse, TomlError } from "smol-toml";
+import { withoutTrailing } from "../lib/text.ts";
+import { maskCredentials } from "../lib/url.ts";
 import { describeGiven } from "./config-error.ts";
 import { keyHint, sectionHint } from "./nearest.ts";
-import { SCHEMA } from "./schema.ts";
+import { allSettings, SCHEMA } from "./schema.ts";
 
 export interface FileSetting {
   readonly section: string;
@@ -45,13 +47,27 @@ export function createLineFinder(text: string): (section: string, name?: string)
   };
 }
 
+/** Longer lines are of no use below a message. */
+const SHOWN_COLUMNS = 120;
+
+/** Returns the lines around the error with a mark below its place, as the parser shows them; secrets do not leave the file. */
+function shownLines({ codeblock }: TomlError): readonly string[] {
+  const lines = withoutTrailing(codeblock, "\n").split("\n");
+  if (lines.some((line) => line.length > SHOWN_COLUMNS)) return [];
+  const secrets = allSettings().filter(({ key }) => key.secret);
+  return lines.map((line) => {
+    const isSecret = secrets.some(({ name }) => line.includes(name));
+    return maskCredentials(isSecret ? line.replace(/=.*/, (value) => "*".repeat(value.length)) : line);
+  });
+}
+
 function parseText(file: string, text: string, problems: string[]): Record<string, unknown> {
   try {
     return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const [reason = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n", 1);
-    problems.push(`${file}:${error.line}: not valid TOML: ${reason}`);
+    problems.push([`${file}:${error.line}: not valid TOML: ${reason}`, ...shownLines(error)].join("\n"));
     return {};
   }
 }

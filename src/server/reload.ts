@@ -47,7 +47,7 @@ export async function reload({ live, load, reconfigure, log }: ReloadDeps): Prom
     if (!(error instanceof ConfigError)) log.error("SIGHUP: not all changes are in force: {error}", { error });
     else
       for (const problem of error.problems)
-        log.error("SIGHUP: keeping the configuration as it was: {problem}", { problem });
+        log.error("SIGHUP: keeping the configuration as it was: {problem}", { problem: problem.split("\n", 1)[0] });
   }
 }
 

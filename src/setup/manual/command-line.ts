@@ -19,6 +19,8 @@ export interface CommandDoc {
   readonly operands: readonly string[];
   /** Flags of this command only. */
   readonly flags: readonly FlagDoc[];
+  /** Lines to type, each with what it is good for. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
 }
 
 export interface CommandLine {
@@ -31,10 +33,16 @@ export interface CommandLine {
 }
 
 /** What to complete for a flag's value or an operand, by its name in the synopsis. */
-export type ValueKind = "folder" | "file" | "setting" | "other";
+export type ValueKind = "folder" | "file" | "setting" | "package" | "command" | "shell" | "other";
 
 export function kindOfValue(name: string): ValueKind {
   if (/SECTION\.KEY/.test(name)) return "setting";
-  if (/DIR|PATH/.test(name) && !/PKG/.test(name)) return "folder";
+  if (/CAT\/PKG/.test(name)) return "package";
+  if (/COMMAND/.test(name)) return "command";
+  if (/SHELL/.test(name)) return "shell";
+  if (/DIR|PATH/.test(name)) return "folder";
   return /FILE/.test(name) ? "file" : "other";
 }
+
+/** What `portcache completion` takes. */
+export const SHELL_NAMES = ["bash", "zsh", "fish"];

@@ -5,14 +5,17 @@ import type { CommandDoc, CommandLine } from "./command-line.ts";
 import { display, flagItem, list, paragraphs, section, sentences, tagged, word } from "./mdoc.ts";
 
 /** When the texts below were last changed. */
-export const PAGE_DATE = "November 27, 2026";
+export const PAGE_DATE = "December 1, 2026";
+
+function operandItems(operands: readonly string[]): string[] {
+  return operands.map((operand) =>
+    operand.startsWith("[") ? `Op Ar ${word(operand.slice(1, -1))}` : `Ar ${word(operand)}`,
+  );
+}
 
 function commandItem({ name, operands, description, flags }: CommandDoc): string[] {
-  const items = operands.map((operand) =>
-    operand.startsWith("[") ? ` Op Ar ${word(operand.slice(1, -1))}` : ` Ar ${word(operand)}`,
-  );
   const own = flags.length === 0 ? [] : list(flags.flatMap(flagItem));
-  return [`.It Cm ${word(name)}${items.join("")}`, ...sentences(description), ...own];
+  return [`.It ${[`Cm ${word(name)}`, ...operandItems(operands)].join(" ")}`, ...sentences(description), ...own];
 }
 
 const DESCRIPTION = [
@@ -83,6 +86,44 @@ export function formatCommandPage({ name, version, description, flags, commands 
       ...EXAMPLES.flatMap(([text, shown]) => [".Pp", ...sentences(text), ...display(shown)]).slice(1),
     ),
     ...section("SEE ALSO", ".Xr emerge 1 ,", ".Xr make.conf 5 ,", ".Xr portage 5 ,", ".Xr portcache.toml 5"),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Formats the page of one command, whose options of all commands are on the page of the executable. */
+export function formatSubcommandPage({ name, flags }: CommandLine, command: CommandDoc): string {
+  const title = `${name}-${command.name}`;
+  const shared = flags.map(({ names }) => names.at(-1)).join(", ");
+  const lines = [
+    `.Dd ${PAGE_DATE}`,
+    `.Dt ${title.toUpperCase()} 1`,
+    ".Os",
+    ...section("NAME", `.Nm ${title}`, `.Nd ${command.summary}`),
+    ...section(
+      "SYNOPSIS",
+      `.Nm ${name} ${command.name}`,
+      ...(command.flags.length > 0 ? [".Op Ar option ..."] : []),
+      ...operandItems(command.operands).map((item) => `.${item}`),
+    ),
+    ...section("DESCRIPTION", ...sentences(command.description)),
+    ...section(
+      "OPTIONS",
+      ...(command.flags.length > 0 ? [...list(command.flags.flatMap(flagItem)), ".Pp"] : []),
+      ...sentences(`Those of every command are in portcache(1): ${shared}.`),
+    ),
+    ...(command.examples.length === 0
+      ? []
+      : section(
+          "EXAMPLES",
+          ...command.examples
+            .flatMap(([line, meaning]) => [
+              ".Pp",
+              ...sentences(`${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}:`),
+              ...display([line]),
+            ])
+            .slice(1),
+        )),
+    ...section("SEE ALSO", `.Xr ${name} 1 ,`, ".Xr portcache.toml 5"),
   ];
   return `${lines.join("\n")}\n`;
 }

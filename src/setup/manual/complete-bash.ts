@@ -2,13 +2,13 @@
  * Formats the completion for bash: commands, flags, folders, files, and the settings after --set (pure). It uses no function of
  * the package bash-completion, which loads it.
  */
-import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
+import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue, SHELL_NAMES } from "./command-line.ts";
 
 const namesOf = (flags: readonly FlagDoc[]) => flags.flatMap(({ names }) => names);
 const words = (list: readonly string[]) => `'${list.join(" ")}'`;
 
 /** The commands that complete such a value; undefined if nothing can. */
-function replyFor(value: string, settings: readonly string[]): string | undefined {
+function replyFor(value: string, settings: readonly string[], commands: readonly string[] = []): string | undefined {
   switch (kindOfValue(value)) {
     case "folder":
       return 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")';
@@ -18,6 +18,13 @@ function replyFor(value: string, settings: readonly string[]): string | undefine
       const names = settings.map((name) => `${name}=`);
       return `compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W ${words(names)} -- "$cur")`;
     }
+    case "package":
+      // A category is not the end of the word.
+      return `mapfile -t COMPREPLY < <("$1" completion atoms -- "$cur" 2>/dev/null); [[ \${COMPREPLY[*]} != */ ]] || compopt -o nospace`;
+    case "command":
+      return `mapfile -t COMPREPLY < <(compgen -W ${words(commands)} -- "$cur")`;
+    case "shell":
+      return `mapfile -t COMPREPLY < <(compgen -W ${words(SHELL_NAMES)} -- "$cur")`;
     default:
       return undefined;
   }
@@ -37,9 +44,7 @@ function valueBranches(flags: readonly FlagDoc[], settings: readonly string[]): 
 function commandBranch({ name, flags, operands }: CommandDoc, commands: readonly string[]): string {
   const own = namesOf(flags);
   const [operand = ""] = operands;
-  const reply = /COMMAND/.test(operand)
-    ? `mapfile -t COMPREPLY < <(compgen -W ${words(commands)} -- "$cur")`
-    : replyFor(operand, []);
+  const reply = replyFor(operand, [], commands);
   const more = own.length > 0 ? `flags+=" ${own.join(" ")}"; ` : "";
   return `    ${name}) ${more}[[ $cur = -* ]] || { ${reply === undefined ? ":" : reply}; return; } ;;`;
 }

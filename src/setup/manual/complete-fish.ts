@@ -1,7 +1,7 @@
 /**
  * Formats the completion for fish, which describes commands and flags (pure).
  */
-import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
+import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue, SHELL_NAMES } from "./command-line.ts";
 
 const quote = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
@@ -15,8 +15,14 @@ function completionOf(value: string | undefined, settings: readonly string[], co
       return " -F";
     case "setting":
       return ` -a ${quote(settings.map((name) => `${name}=`).join(" "))}`;
+    case "package":
+      return ` -a '(portcache completion atoms -- (commandline -ct | string replace -r "^--package=" "") 2>/dev/null)'`;
+    case "command":
+      return ` -a ${quote(commands.join(" "))}`;
+    case "shell":
+      return ` -a ${quote(SHELL_NAMES.join(" "))}`;
     default:
-      return /COMMAND/.test(value) ? ` -a ${quote(commands.join(" "))}` : "";
+      return "";
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Formats the completion for zsh, which describes commands and flags (pure). zsh finds it as _portcache in $fpath.
  */
-import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue } from "./command-line.ts";
+import { type CommandDoc, type CommandLine, type FlagDoc, kindOfValue, SHELL_NAMES } from "./command-line.ts";
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 /** Escapes text for the brackets and colons of an _arguments specification. */
@@ -15,8 +15,14 @@ function action(value: string): string {
       return "_files";
     case "setting":
       return "_portcache_settings";
+    case "package":
+      return "_portcache_atoms";
+    case "command":
+      return "_portcache_commands";
+    case "shell":
+      return `(${SHELL_NAMES.join(" ")})`;
     default:
-      return /COMMAND/.test(value) ? "_portcache_commands" : "";
+      return "";
   }
 }
 
@@ -52,6 +58,13 @@ _${name}_settings() {
   compadd -S = -a settings
 }
 
+# A category is not the end of the word.
+_${name}_atoms() {
+  local -a atoms
+  atoms=(\${(f)"$(${name} completion atoms -- "$PREFIX" 2>/dev/null)"})
+  compadd -S '' -a atoms
+}
+
 _${name}() {
   local curcontext=$curcontext state line
   local -a shared
@@ -69,6 +82,11 @@ ${commands.map(branch).join("\n")}
   esac
 }
 
-_${name} "$@"
+# Found in $fpath, this file is the function; sourced, it announces it.
+if [[ $funcstack[1] = _${name} ]]; then
+  _${name} "$@"
+else
+  compdef _${name} ${name}
+fi
 `;
 }
