@@ -76,7 +76,13 @@ async function runCommand(invocation: Invocation): Promise<number> {
     check: async () => (await import("./cli/check-command.ts")).check(loaded, env["PATH"], json, output),
     resolve: async () =>
       (await import("./cli/resolve-command.ts")).resolve(loaded, operands, resources(load), json, output),
-    mirrors: async () => (await import("./cli/mirrors-command.ts")).mirrors(loaded, json, output, Date.now()),
+    mirrors: async () =>
+      (await import("./cli/mirrors-command.ts")).mirrors(
+        loaded,
+        { json, unicode: showsUnicode(env) },
+        output,
+        Date.now(),
+      ),
     client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output, env),
     status: async () =>
       (await import("./cli/status-command.ts")).status(

@@ -100,7 +100,8 @@ export function createActions(parts: ActionDeps): CreatedActions {
     spareBytes: eviction.spareBytes,
     repositoriesReady,
   };
-  const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged: parts.onRepositoriesChanged };
+  const { onRepositoriesChanged } = parts;
+  const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged, clock };
   return {
     actions: {
       clean: stoppable(single("clean", createClean({ eviction })), signal),

@@ -4,19 +4,35 @@
 import type { RescanReport, RescanRequest } from "../api/action-schemas.ts";
 import { type Action, progressOf } from "../api/actions.ts";
 import { abortable } from "../lib/abort.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { RepositoryScans } from "../repos/repositories.ts";
 
 export interface RescanDeps {
   readonly scans: Pick<RepositoryScans, "rescan" | "status">;
   readonly onRepositoriesChanged: () => void;
+  readonly clock: Clock;
 }
 
-export function createRescan({ scans, onRepositoriesChanged }: RescanDeps): Action<RescanRequest, RescanReport> {
+const PROGRESS_EVERY_MS = 200;
+
+export function createRescan({ scans, onRepositoriesChanged, clock }: RescanDeps): Action<RescanRequest, RescanReport> {
   return async ({ full }, { onProgress, signal }) => {
     const startedAt = performance.now();
-    const total = scans.status().length;
-    onProgress(progressOf("reading Manifests", { total }));
-    await abortable(scans.rescan({ full }), signal);
+    const begunAt = clock.now();
+    const report = () => {
+      const all = scans.status();
+      // By the packages of the last scan, as repositories differ in size by a thousand times.
+      const sum = (some: typeof all) => some.reduce((packages, one) => packages + Math.max(1, one.packages), 0);
+      const done = all.filter(({ scannedAt = 0 }) => scannedAt >= begunAt);
+      onProgress(progressOf("reading Manifests", { done: sum(done), total: sum(all) }));
+    };
+    report();
+    const timer = setInterval(report, PROGRESS_EVERY_MS);
+    try {
+      await abortable(scans.rescan({ full }), signal);
+    } finally {
+      clearInterval(timer);
+    }
     onRepositoriesChanged();
     const repositories = scans
       .status()

@@ -3,15 +3,11 @@
  */
 import type { CleanReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, plural } from "../lib/format.ts";
+import { cleanupLabel } from "../status/labels.ts";
 import type { CommandOptions } from "./args.ts";
 import { alignColumns, type Output } from "./output.ts";
 import type { ActionCommand } from "./run-action.ts";
 
-const REASONS = {
-  orphan: "no Manifest wants it any more",
-  age: "not used for storage.max_age",
-  space: "least valuable, to make room",
-} as const;
 /** --json lists all. */
 const MAX_SHOWN = 100;
 
@@ -27,7 +23,7 @@ function render(report: CleanReport, paint: Output["paint"]): string {
   const { removed, files, in_use, part_files, over_limit_bytes, over_limit_files, dry_run } = report;
   const lines: string[] = [];
   const shown = removed.slice(0, MAX_SHOWN);
-  const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), REASONS[reason]]);
+  const rows = shown.map(({ name, size, reason }) => [name, formatBytes(size).padStart(8), cleanupLabel(reason)]);
   if (rows.length > 0) {
     lines.push(...alignColumns([["File", "    Size", "Why"].map((cell) => paint("bold", cell)), ...rows]));
     if (files > shown.length)

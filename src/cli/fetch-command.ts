@@ -3,7 +3,7 @@
  */
 import { parseFetchInput } from "../actions/fetch-input.ts";
 import type { FetchReport, FetchRequest } from "../api/action-schemas.ts";
-import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatElapsed, formatSpeed, plural } from "../lib/format.ts";
 import { shown } from "../lib/text.ts";
 import { type CommandOptions, UsageError } from "./args.ts";
 import type { Output } from "./output.ts";
@@ -74,7 +74,7 @@ function render(
   }
   if (lines.length > 0) lines.push("");
   if (fetched > 0) {
-    const rate = duration_ms > 0 ? `, ${formatBytes((fetched_bytes * 1000) / duration_ms)}/s` : "";
+    const rate = duration_ms > 0 ? `, ${formatSpeed((fetched_bytes * 1000) / duration_ms)}` : "";
     const size = `${formatBytes(fetched_bytes)}, in ${formatElapsed(duration_ms)}${rate}`;
     lines.push(`${plural(fetched, "file")} fetched, ${size}.`);
   }

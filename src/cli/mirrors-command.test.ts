@@ -10,7 +10,7 @@ import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { writeRepository } from "../testing/repository.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";
-import { mirrors } from "./mirrors-command.ts";
+import { mirrors, render } from "./mirrors-command.ts";
 
 setDefaultTimeout(60_000);
 
@@ -26,7 +26,7 @@ async function run(location: string, urls: readonly string[], json: boolean): Pr
     { path: "fetcher.mirrors", given: urls, flag: "--mirror" },
   ];
   const loaded = loadConfig({ env: {}, defaultFile: "/nonexistent", overrides });
-  expect(await mirrors(loaded, json, output, Date.now())).toBe(0);
+  expect(await mirrors(loaded, { json, unicode: true }, output, Date.now())).toBe(0);
   return printed.join("\n");
 }
 
@@ -64,7 +64,7 @@ test("mirrors shows what the server measured, also after the server has stopped;
   expect(second.first_byte_ms.p95).toBeGreaterThanOrEqual(0);
   expect(third.last_request_at).toBeNull();
   const text = await run(location, urls, false);
-  expect(text).toContain("unavailable for ");
+  expect(text).toMatch(/Unavailable, retry (?:soon|in \d+ s)/);
   expect(text).not.toContain("secret");
   const lock = lockStore(location, "a server");
   expect((await reported()).map(({ transfers }) => transfers)).toEqual([0, 0, 0]);
@@ -91,4 +91,33 @@ test("beside a running server it shows what the server knows now", async () => {
   } finally {
     await server.stop(true);
   }
+});
+
+test("the table fits the terminal, in the words of the dashboard", () => {
+  const host = (name: string, delivered: number) => ({
+    host: name,
+    stats: { ...NO_STATS, delivered, firstByteMs: 24, recentFirstByteMs: [24], bytesPerSecond: 11_000_000 },
+    lastRequestAt: 1,
+    activeRequests: 2,
+    waitUntil: 0,
+  });
+  const far = `https://mirror.example.org/${"a/long/path/".repeat(5)}gentoo`;
+  const all = [
+    describeMirror(host("https://distfiles.gentoo.org", 5), "mirror", true, 1),
+    {
+      ...describeMirror(host(far, 5), "mirror", true, 1),
+      circuit: "open" as const,
+      open_until: "1970-01-01T00:02:00Z",
+    },
+    describeMirror(host("https://github.com", 5), "host", true, 1),
+  ];
+  const paint = (_: unknown, text: string) => text;
+  const lines = render(all, 1, { paint, columns: 80, unicode: true }).split("\n");
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  expect(lines[0]).toMatch(/^Mirror +Status +First byte +Speed +Success$/);
+  expect(lines[1]).toBe("Configured mirrors");
+  expect(lines[2]).toMatch(/^distfiles\.gentoo\.org +OK, 2 active +24 ms +10\.5 MiB\/s +100%$/);
+  expect(lines[3]).toMatch(/^mirror\.exa\S*…\S+ +Unavailable, 2 active /);
+  expect(lines[4]).toBe("SRC_URI hosts");
+  expect(render(all, 1, { paint, columns: undefined, unicode: true })).toContain("a/long/path/gentoo");
 });

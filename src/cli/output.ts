@@ -69,7 +69,8 @@ export function createOutput(env: Environment): Output {
   };
 }
 
-const GAP = "  ";
+/** Between two columns. */
+export const GAP = "  ";
 
 /** Formats rows as lines with aligned columns; wide characters and colours count as they are displayed. */
 export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {

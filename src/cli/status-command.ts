@@ -4,7 +4,7 @@
 import { DownloadsSchema, StatusSchema, type Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
-import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
+import { formatBytes, formatCount, formatDuration, formatPercent, formatSpeed, plural } from "../lib/format.ts";
 import { readStoredStatus, type StoreStatus } from "../status/stored-status.ts";
 import { NoStoreError } from "../store/require-store.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, InterruptedError, untilInterrupted } from "./exit.ts";
@@ -26,7 +26,7 @@ const WIDE = 100;
 const NAME_COLUMNS = 40;
 /** Free inodes are shown when fewer than this many times what is to be left free. */
 const INODES_SHOWN = 2;
-/** Columns of "100 %  of 12.3 MiB", "12.3 MiB/s" and "10 min 20 s", with spaces. */
+/** Columns of "100% of 12.3 MiB", "12.3 MiB/s" and "10 min 20 s", with spaces. */
 const DETAIL_COLUMNS = 48;
 
 function bar(fraction: number, columns: number, unicode: boolean): string {
@@ -43,12 +43,8 @@ function headline({ running, locked, uptime_seconds, health, version }: StoreSta
   const style = { ok: "green", degraded: "yellow", unavailable: "red" } as const;
   const state = health?.state ?? "ok";
   const reason = health?.reason ? `: ${health.reason}` : "";
-  const since = formatElapsed((uptime_seconds ?? 0) * 1000);
+  const since = formatDuration((uptime_seconds ?? 0) * 1000);
   return `${paint("bold", `portcache ${version}`)}: ${paint(style[state], `${state}${reason}`)}, up ${since}`;
-}
-
-function percent(ratio: number | null): string {
-  return ratio === null ? "-" : `${(ratio * 100).toFixed(1)} %`;
 }
 
 function hits({ requests, hit_ratio, hits: stored, joined, misses, absent, failed }: Totals): string {
@@ -58,7 +54,7 @@ function hits({ requests, hit_ratio, hits: stored, joined, misses, absent, faile
   parts.push(plural(misses, "miss", "misses"));
   if (absent > 0) parts.push(`${formatCount(absent)} absent`);
   if (failed > 0) parts.push(`${formatCount(failed)} failed`);
-  return `${percent(hit_ratio)} (${parts.join(", ")})`;
+  return `${hit_ratio === null ? "-" : formatPercent(hit_ratio)} (${parts.join(", ")})`;
 }
 
 /** Returns whether the counts since the start are others than those of all time: after the first start they are the same. */
@@ -89,10 +85,10 @@ function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, co
     const name = fit(file, nameColumns, unicode).trimEnd();
     const fraction = size === null ? 0 : size === 0 ? 1 : bytes / size;
     const drawn = size === null ? "" : bar(fraction, barColumns, unicode);
-    const amount = size === null ? formatBytes(bytes) : `${Math.floor(100 * fraction)} % of ${formatBytes(size)}`;
+    const amount = size === null ? formatBytes(bytes) : `${Math.floor(100 * fraction)}% of ${formatBytes(size)}`;
     if (state !== "fetching") return [`  ${name}`, drawn, amount, paint("dim", state)];
-    const left = eta_seconds === null ? "" : formatElapsed(eta_seconds * 1000);
-    return [`  ${name}`, drawn, amount, `${formatBytes(bytes_per_second)}/s`, left];
+    const left = eta_seconds === null ? "" : formatDuration(eta_seconds * 1000);
+    return [`  ${name}`, drawn, amount, formatSpeed(bytes_per_second), left];
   });
   const lines = [...alignColumns(rows)];
   if (downloads_active > downloads.length) {
@@ -106,7 +102,7 @@ function maxRateText(max_rate: StoreStatus["max_rate"]): string {
   if (!max_rate || max_rate.bytes_per_second === null) return "";
   const { bytes_per_second, hours, in_force } = max_rate;
   const when = hours === null ? "" : ` ${hours}${in_force ? "" : ", not now"}`;
-  return `at most ${formatBytes(bytes_per_second)}/s${when}`;
+  return `at most ${formatSpeed(bytes_per_second)}${when}`;
 }
 
 function render(report: StoreStatus, screen: Screen): string {
