@@ -28,15 +28,10 @@ export interface ArgumentDeps {
   readonly namesOfUris: (uris: ReadonlySet<string>, signal: AbortSignal) => Promise<ReadonlyMap<string, string>>;
 }
 
-/** An argument that names no file, and why. */
-export interface UnresolvedArgument {
-  readonly name: string;
-  readonly reason: string;
-}
-
 export interface ResolvedArguments {
   readonly names: ReadonlySet<FileName>;
-  readonly unresolved: readonly UnresolvedArgument[];
+  /** Arguments that name no file, by the reason: lists of hundreds of thousands have few reasons. */
+  readonly unresolved: ReadonlyMap<string, readonly string[]>;
 }
 
 /** PMS 3.1.1, 3.1.2. */
@@ -44,19 +39,23 @@ const PACKAGE = /^([A-Za-z0-9_][\w.+-]*)\/([A-Za-z0-9_][\w+-]*)$/;
 
 interface Collected {
   readonly names: Set<FileName>;
-  readonly unresolved: UnresolvedArgument[];
+  readonly unresolved: Map<string, string[]>;
   /** URIs whose last part is no known distfile: SRC_URI may rename them. */
   readonly renamed: string[];
+}
+
+const NO_FILE_NAME = "is neither the name of a distfile nor a path below snapshots/, releases/ or experimental/";
+
+function addUnresolved(to: Map<string, string[]>, name: string, reason: string): void {
+  const names = to.get(reason);
+  if (names === undefined) to.set(reason, [name]);
+  else names.push(name);
 }
 
 function addItem(item: string, { names, unresolved, renamed }: Collected, deps: ArgumentDeps): void {
   if (!isUris(item)) {
     const name = parseFileName(item);
-    if (name === undefined)
-      unresolved.push({
-        name: item,
-        reason: "is neither the name of a distfile nor a path below snapshots/, releases/ or experimental/",
-      });
+    if (name === undefined) addUnresolved(unresolved, item, NO_FILE_NAME);
     else names.add(name);
     return;
   }
@@ -80,7 +79,7 @@ async function addRenamed(
     await endStep();
     const name = item.split(" ").flatMap((uri) => found.get(uri) ?? [])[0];
     const parsed = name === undefined ? undefined : parseDistfileName(name);
-    if (parsed === undefined) unresolved.push({ name: item, reason: "is in no SRC_URI of any repository" });
+    if (parsed === undefined) addUnresolved(unresolved, item, "is in no SRC_URI of any repository");
     else names.add(parsed);
   }
 }
@@ -118,7 +117,7 @@ async function addEntries(
     if (!first || own.some((entry) => contentKey(entry) === contentKey(first.entry))) names.add(name);
     else {
       const reason = `of ${given} is another file than that of ${wantedByText([first]).join()}, which has this name here: it is served by its content hash only`;
-      unresolved.push({ name, reason });
+      addUnresolved(unresolved, name, reason);
     }
   }
 }
@@ -126,7 +125,7 @@ async function addEntries(
 async function addPackage(given: string, version: string | undefined, collected: Collected, deps: ArgumentDeps) {
   const [, category, name] = PACKAGE.exec(given) ?? [];
   if (category === undefined || name === undefined) {
-    collected.unresolved.push({ name: given, reason: "is not CATEGORY/PACKAGE, such as app-editors/vim" });
+    addUnresolved(collected.unresolved, given, "is not CATEGORY/PACKAGE, such as app-editors/vim");
     return;
   }
   const found: PackageFiles[] = [];
@@ -141,7 +140,7 @@ async function addPackage(given: string, version: string | undefined, collected:
   const failures = found.flatMap((one) => one.failures);
   const reason =
     version === undefined ? "has no distfiles in any repository" : `has no version ${version} in any repository`;
-  collected.unresolved.push({ name: given, reason: failures.length > 0 ? failures.join("; ") : reason });
+  addUnresolved(collected.unresolved, given, failures.length > 0 ? failures.join("; ") : reason);
 }
 
 export async function resolveArguments(
@@ -149,7 +148,7 @@ export async function resolveArguments(
   deps: ArgumentDeps,
   signal: AbortSignal,
 ): Promise<ResolvedArguments> {
-  const collected: Collected = { names: new Set(), unresolved: [], renamed: [] };
+  const collected: Collected = { names: new Set(), unresolved: new Map(), renamed: [] };
   const endStep = createSteps(signal);
   for (const item of request.names) {
     addItem(item, collected, deps);

@@ -178,7 +178,9 @@ export function createFetch(parts: FetchDeps): Action<FetchRequest, FetchReport>
     await abortable(parts.repositoriesReady(), signal);
     const { names, unresolved } = await resolveArguments(request, parts, signal);
     const fetched = await fetchAll([...names], parts, onProgress, signal);
-    const failed: Result[] = unresolved.map(({ name, reason }) => ({ name, outcome: "failed", bytes: 0, reason }));
+    const failed = [...unresolved].flatMap(([reason, given]) =>
+      given.map((name): Result => ({ name, outcome: "failed", bytes: 0, reason })),
+    );
     return summarise([...failed, ...fetched], performance.now() - startedAt);
   };
 }

@@ -13,6 +13,7 @@ import {
   type Actions,
 } from "../../api/actions.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
+import { giveBack } from "../../lib/give-back.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createSteps } from "../../lib/steps.ts";
 import { shown } from "../../lib/text.ts";
@@ -68,7 +69,9 @@ async function readBody(request: Request): Promise<Uint8Array | undefined> {
     if (length > MAX_BODY_BYTES) return undefined;
     pieces.push(piece);
   }
-  return Buffer.concat(pieces);
+  const body = Buffer.concat(pieces);
+  pieces.forEach(giveBack);
+  return body;
 }
 
 /** Words a validation issue for the caller, who does not know the schemas. */
@@ -98,12 +101,12 @@ async function parse<Name extends ActionName>(
   let value: unknown;
   try {
     value = body.length === 0 ? {} : await parseJsonInSteps(body, request.signal);
-    // Megabytes that nobody needs while the value is validated.
-    body = undefined;
   } catch (error) {
     if (error instanceof UndividedError) return problem(413, error.message);
     if (request.signal.aborted) throw error;
     return problem(400, "The body is not JSON in UTF-8.");
+  } finally {
+    giveBack(body);
   }
   // Valibot accepts an array as an object without keys.
   if (Array.isArray(value)) return problem(422, "body: expected an object, got an array.");
