@@ -19,6 +19,9 @@ import { createMasters } from "../src/repos/masters.ts";
 import { openSandbox } from "../src/repos/sandbox/choose.ts";
 import { BARE, createPortageDepend, differencesOf } from "./portage-depend.ts";
 
+/** Nothing is noted, and nobody else waits for the event loop. */
+const noted = () => undefined;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -65,7 +68,7 @@ async function listPackages(repository: Repository): Promise<readonly Package[]>
         name,
         folder,
         eclassFolders,
-        ebuilds: (await listEbuilds(folder, name, createPackageBudget(), () => undefined)).ebuilds,
+        ebuilds: (await listEbuilds(folder, name, createPackageBudget(), noted, noted)).ebuilds,
       };
     }),
   );
@@ -119,7 +122,7 @@ interface Found {
 
 async function compare(found: Found, pack: Package, ebuild: Ebuild, metadata: EbuildMetadata): Promise<void> {
   const { location } = pack.repository;
-  const cached = await readMd5Cache(location, pack.category, ebuild, createPackageBudget(), () => undefined);
+  const cached = await readMd5Cache(location, pack.category, ebuild, createPackageBudget(), noted, noted);
   if (!cached || "kind" in cached) return;
   const label = `${pack.category}/${ebuild.pf}`;
   const kind = (await sameEclasses(cached, pack.eclassFolders)) ? "same" : "other";

@@ -9,6 +9,7 @@ import type { EvaluationRows } from "../distfile/evaluation-rows.ts";
 import { mapInBatches } from "../lib/batches.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
+import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 import type { Logger } from "../lib/log.ts";
 import { createSemaphore } from "../lib/semaphore.ts";
 import type { Repository } from "./discover.ts";
@@ -76,7 +77,7 @@ function withoutEbuilds(refused: ReadonlyMap<string, EvaluationFailure>): Packag
 }
 
 /** How many packages are read at once: each may take its whole byte budget. */
-const PACKAGES_AT_ONCE = 2;
+const PACKAGES_AT_ONCE = 1;
 /** Files that eclasses of one package may be, looked at: all of ::gentoo has 250 eclasses, and a package a few dozen. */
 const MAX_ECLASS_FILES = 2_048;
 const OVER_BUDGET = { reason: "is beyond the byte budget of its package", passing: false };
@@ -184,6 +185,7 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
   }
 
   const slots = createSemaphore(PACKAGES_AT_ONCE);
+  const longTurns = createEventLoopTurns(1);
   const reading = new Map<string, Promise<PackageMetadata>>();
   const memory = createPackageMemory<PackageMetadata>();
 
@@ -204,7 +206,7 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
       return { metadata: withoutEbuilds(new Map(failures)), lasting: false };
     }
     const budget = createPackageBudget();
-    const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget, states.look);
+    const { ebuilds, refused: refusedEbuilds } = await listEbuilds(folder, name, budget, states.look, longTurns);
     const refused = new Map(refusedEbuilds);
     const { location } = repository;
     const pkg = { location, category, package: name, folder, eclassFolders, ebuilds, eclassProblem };
@@ -213,7 +215,7 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
     const cached = await mapInBatches(ebuilds, READ_AT_ONCE, (ebuild) =>
       readCached(
         ebuild,
-        readMd5Cache(root, category, ebuild, budget, states.look),
+        readMd5Cache(root, category, ebuild, budget, states.look, longTurns),
         earlier.get(ebuild.pf),
         hasSameEclasses,
       ),
@@ -254,11 +256,11 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
 
   return {
     forgetFailures: evaluations.forgetFailures,
-    read(repository, category, name) {
+    async read(repository, category, name) {
       const key = keyOf(repository, category, name);
       const configuration = masters.configuration();
-      const known = memory.get(key, configuration);
-      if (known) return Promise.resolve(known);
+      const known = await memory.get(key, configuration);
+      if (known) return known;
       const read = async () => {
         const release = await slots.acquire();
         const states = createPathStates();
@@ -268,7 +270,7 @@ export function createMetadataReader({ masters, rows, evaluator, clock, log }: M
       };
       const done = reading.get(key) ?? read().finally(() => reading.delete(key));
       reading.set(key, done);
-      return done;
+      return await done;
     },
   };
 }

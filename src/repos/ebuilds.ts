@@ -2,6 +2,7 @@
  * Lists the ebuilds of a package on disk, and reads their metadata/md5-cache entries.
  */
 import { mapInBatches } from "../lib/batches.ts";
+import { giveBack } from "../lib/give-back.ts";
 import { listAtMost } from "../lib/list-folder.ts";
 import { md5Of } from "./file-cache.ts";
 import { readEapi } from "./formats/ebuild-eapi.ts";
@@ -43,6 +44,12 @@ export const READ_AT_ONCE = 8;
 /** Ebuilds and md5-cache entries of one package together, which the largest real packages reach half of. */
 const MAX_PACKAGE_BYTES = 16 * 1024 * 1024;
 
+/** Longer files, of which several come at once, wait for a turn of the event loop each: to decode and hash one takes milliseconds. */
+const LONG_BYTES = 64 * 1024;
+
+/** To be awaited before a long file is decoded. */
+type LongTurn = () => Promise<void> | undefined;
+
 /** Made once, as it takes a tenth of the time of localeCompare(). */
 const byVersion = new Intl.Collator("en", { numeric: true });
 
@@ -71,6 +78,7 @@ export async function listEbuilds(
   name: string,
   budget: ByteBudget,
   look: (path: string) => void,
+  longTurn: LongTurn,
 ): Promise<ListedEbuilds> {
   look(folder);
   const refused = new Map<string, EvaluationFailure>();
@@ -94,7 +102,11 @@ export async function listEbuilds(
     const file = await readInside(folder, path, { kind: "ebuild", budget });
     if (file.kind === "unreadable") refused.set(pf, unreadFailure(file));
     const bytes = file.kind === "file" ? file.bytes : undefined;
-    return bytes ? [{ pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) }] : [];
+    if (!bytes) return [];
+    if (bytes.length > LONG_BYTES) await longTurn();
+    const ebuild = { pf, md5: md5Of(bytes), eapi: readEapi(bytes.toString("utf8")) };
+    giveBack(bytes);
+    return [ebuild];
   });
   return { ebuilds: ebuilds.flat(), refused };
 }
@@ -106,11 +118,16 @@ export async function readMd5Cache(
   { pf, md5 }: Ebuild,
   budget: ByteBudget,
   look: (path: string) => void,
+  longTurn: LongTurn,
 ): Promise<CachedMetadata | Unreadable | undefined> {
   const path = `${root}/metadata/md5-cache/${category}/${pf}`;
   look(path);
   const file = await readInside(root, path, { kind: "md5-cache", budget });
   if (file.kind === "unreadable") return file;
-  const cached = file.kind === "file" && file.bytes ? parseMd5Cache(file.bytes.toString("utf8")) : undefined;
+  const bytes = file.kind === "file" ? file.bytes : undefined;
+  if (!bytes) return undefined;
+  if (bytes.length > LONG_BYTES) await longTurn();
+  const cached = parseMd5Cache(bytes.toString("utf8"));
+  giveBack(bytes);
   return cached?.md5 === md5 ? cached : undefined;
 }

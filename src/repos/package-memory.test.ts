@@ -13,7 +13,7 @@ beforeEach(() => {
 
 afterEach(() => folder.remove());
 
-test("what was read is remembered until a path changes, appears or goes, or the repositories are other ones", () => {
+test("what was read is remembered until a path changes, appears or goes, or the repositories are other ones", async () => {
   const memory = createPackageMemory<string>();
   const [path, absent] = [folder.file("ebuild"), folder.file("entry")];
   const remember = () => {
@@ -23,32 +23,48 @@ test("what was read is remembered until a path changes, appears or goes, or the 
     return memory.get("package", CONFIGURATION);
   };
   writeFileSync(path, "1");
-  expect(remember()).toBe("read");
+  expect(await remember()).toBe("read");
   utimesSync(path, 1, 1);
-  expect(memory.get("package", CONFIGURATION)).toBeUndefined();
-  expect(remember()).toBe("read");
+  expect(await memory.get("package", CONFIGURATION)).toBeUndefined();
+  expect(await remember()).toBe("read");
   writeFileSync(absent, "");
-  expect(memory.get("package", CONFIGURATION)).toBeUndefined();
-  expect(remember()).toBe("read");
-  expect(memory.get("package", {})).toBeUndefined();
+  expect(await memory.get("package", CONFIGURATION)).toBeUndefined();
+  expect(await remember()).toBe("read");
+  expect(await memory.get("package", {})).toBeUndefined();
 });
 
-test("a path that changes while it is read is noticed: its state is that from before", () => {
+test("a path that changes while it is read is noticed: its state is that from before", async () => {
   const memory = createPackageMemory<string>();
   const states = createPathStates();
   states.look(folder.file("ebuild"));
   writeFileSync(folder.file("ebuild"), "late");
   states.look(folder.file("ebuild"));
   memory.put("package", CONFIGURATION, "read before", states, 10);
-  expect(memory.get("package", CONFIGURATION)).toBeUndefined();
+  expect(await memory.get("package", CONFIGURATION)).toBeUndefined();
 });
 
-test("past the bound the packages used least recently are forgotten", () => {
+test("past the bound the packages used least recently are forgotten", async () => {
   const memory = createPackageMemory<string>(1000);
   const names = ["a", "b", "c"];
   for (const name of names) {
     memory.put(name, CONFIGURATION, name, createPathStates(), 400);
-    memory.get("a", CONFIGURATION);
+    await memory.get("a", CONFIGURATION);
   }
-  expect(names.map((name) => memory.get(name, CONFIGURATION))).toEqual(["a", undefined, "c"]);
+  expect(await Promise.all(names.map((name) => memory.get(name, CONFIGURATION)))).toEqual(["a", undefined, "c"]);
+});
+
+test("thousands of paths are looked at a few in a turn of the event loop", async () => {
+  const memory = createPackageMemory<string>();
+  const states = createPathStates();
+  for (let i = 0; i < 2_000; i++) states.look(folder.file(`${i}.ebuild`));
+  memory.put("package", CONFIGURATION, "read", states, 10);
+  let [turns, going] = [0, true];
+  const count = () => {
+    turns++;
+    if (going) setImmediate(count);
+  };
+  setImmediate(count);
+  expect(await memory.get("package", CONFIGURATION)).toBe("read");
+  going = false;
+  expect(turns).toBeGreaterThan(20);
 });

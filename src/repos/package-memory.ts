@@ -3,14 +3,15 @@
  * parsing, as one package may have the files of many requests, and long lists of them.
  */
 import { statSync } from "node:fs";
+import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 
 /** What was read from disk, by the state of each path before it was read. */
 export interface PathStates {
   /** Notes the state of a path, which is about to be read; what is not there counts as well. */
   look(path: string): void;
   readonly count: number;
-  /** Whether all paths are as they were. */
-  isUnchanged(): boolean;
+  /** Whether all paths are as they were. @param turn to be awaited before each few paths but the first */
+  isUnchanged(turn: () => Promise<void> | undefined): Promise<boolean>;
 }
 
 function stateOf(path: string): string {
@@ -23,6 +24,9 @@ function stateOf(path: string): string {
   }
 }
 
+/** Paths looked at in one turn of the event loop, by all who look: that takes a millisecond. */
+const PATHS_PER_TURN = 64;
+
 export function createPathStates(): PathStates {
   const states = new Map<string, string>();
   return {
@@ -32,8 +36,15 @@ export function createPathStates(): PathStates {
     get count() {
       return states.size;
     },
-    isUnchanged() {
-      for (const [path, state] of states) if (stateOf(path) !== state) return false;
+    async isUnchanged(turn) {
+      let left = PATHS_PER_TURN;
+      for (const [path, state] of states) {
+        if (left-- === 0) {
+          await turn();
+          left = PATHS_PER_TURN;
+        }
+        if (stateOf(path) !== state) return false;
+      }
       return true;
     },
   };
@@ -41,7 +52,7 @@ export function createPathStates(): PathStates {
 
 export interface PackageMemory<T> {
   /** @param configuration another object whenever other repositories may be the masters */
-  get(key: string, configuration: object): T | undefined;
+  get(key: string, configuration: object): Promise<T | undefined>;
   /** @param characters of the texts that it was read from */
   put(key: string, configuration: object, value: T, states: PathStates, characters: number): void;
   forget(key: string): void;
@@ -62,6 +73,7 @@ interface Remembered<T> {
 export function createPackageMemory<T>(most = MAX_CHARACTERS): PackageMemory<T> {
   /** Least recently used first. */
   const packages = new Map<string, Remembered<T>>();
+  const turns = createEventLoopTurns(1);
   let characters = 0;
 
   function forget(key: string): void {
@@ -70,10 +82,13 @@ export function createPackageMemory<T>(most = MAX_CHARACTERS): PackageMemory<T> 
   }
 
   return {
-    get(key, configuration) {
+    async get(key, configuration) {
       const known = packages.get(key);
       if (!known) return undefined;
-      if (known.configuration !== configuration || !known.states.isUnchanged()) {
+      const isCurrent = known.configuration === configuration && (await known.states.isUnchanged(turns));
+      // It may have been forgotten or read anew meanwhile.
+      if (packages.get(key) !== known) return isCurrent ? known.value : undefined;
+      if (!isCurrent) {
         forget(key);
         return undefined;
       }

@@ -8,7 +8,7 @@ import type { Repository } from "../repos/discover.ts";
 import type { EbuildWithMetadata, MetadataReader, PackageMetadata } from "../repos/ebuild-metadata.ts";
 import type { EvaluationFailure } from "../repos/ebuilds.ts";
 import { parseRestrict } from "../repos/formats/src-uri.ts";
-import type { ReadSrcUri } from "./read-src-uri.ts";
+import type { SrcUriReader } from "./read-src-uri.ts";
 import { type Permission, permissionOf } from "./restrict.ts";
 
 /** What one ebuild says about fetching the file. */
@@ -65,14 +65,13 @@ async function fetchablesIn(
   ebuilds: readonly EbuildWithMetadata[],
   name: DistfileName,
   depth: Depth,
-  readSrcUri: ReadSrcUri,
+  srcUris: SrcUriReader,
 ): Promise<readonly Fetchable[]> {
   const found: Fetchable[] = [];
   for (const { pf, metadata } of ebuilds) {
-    const { srcUri, restrict, homepage } = metadata;
-    // Most ebuilds of a large package do not mention the file, and their SRC_URI may be long.
-    const uris = srcUri.includes(name) ? (await readSrcUri(metadata)).files.get(name) : undefined;
+    const uris = (await srcUris.readFor(name, metadata))?.files.get(name);
     if (!uris) continue;
+    const { restrict, homepage } = metadata;
     const fetchable = { pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) };
     found.push(fetchable);
     if (depth !== "all" && isOpen(fetchable)) break;
@@ -89,9 +88,9 @@ async function fetchablesOf(
   name: DistfileName,
   { known, stale, unknown, evaluate }: PackageMetadata,
   depth: Depth,
-  readSrcUri: ReadSrcUri,
+  srcUris: SrcUriReader,
 ) {
-  const fetchables = await fetchablesIn(known, name, depth, readSrcUri);
+  const fetchables = await fetchablesIn(known, name, depth, srcUris);
   const rest = depth === "all" ? [...unknown, ...stale] : unknown;
   const isEnough = rest.length === 0 || (depth !== "all" && fetchables.some(isSufficient));
   if (isEnough || depth === "known") {
@@ -100,7 +99,7 @@ async function fetchablesOf(
   const { evaluated, failures } = await evaluate(rest);
   const pfs = new Set(evaluated.map(({ pf }) => pf));
   const others = fetchables.filter(({ pf }) => !pfs.has(pf));
-  const sourced = await fetchablesIn(evaluated, name, depth, readSrcUri);
+  const sourced = await fetchablesIn(evaluated, name, depth, srcUris);
   return { fetchables: [...others, ...sourced], failures, incomplete: false };
 }
 
@@ -112,12 +111,12 @@ export async function findFetchables(
   packages: readonly WantingPackage[],
   depth: Depth,
   metadata: Pick<MetadataReader, "read">,
-  readSrcUri: ReadSrcUri,
+  srcUris: SrcUriReader,
 ): Promise<readonly PackageFetchables[]> {
   const found: PackageFetchables[] = [];
   for (const { in: repository, category, package: packageName, entry } of packages.slice(0, MAX_PACKAGES)) {
     const read = await metadata.read(repository, category, packageName);
-    const { fetchables, failures, incomplete } = await fetchablesOf(name, read, depth, readSrcUri);
+    const { fetchables, failures, incomplete } = await fetchablesOf(name, read, depth, srcUris);
     found.push({
       repository,
       name: `${category}/${packageName}`,

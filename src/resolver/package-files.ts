@@ -3,7 +3,7 @@
  */
 import type { Repository } from "../repos/discover.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
-import type { ReadSrcUri } from "./read-src-uri.ts";
+import type { SrcUriReader } from "./read-src-uri.ts";
 
 export interface VersionFiles {
   /** Ebuilds of this version. */
@@ -20,7 +20,7 @@ export async function filesOfVersion(
   name: string,
   version: string,
   metadata: Pick<MetadataReader, "read">,
-  readSrcUri: ReadSrcUri,
+  srcUris: SrcUriReader,
 ): Promise<VersionFiles> {
   const { known, unknown, refused, evaluate } = await metadata.read(repository, category, name);
   const matches = ({ pf }: { readonly pf: string }) =>
@@ -28,7 +28,7 @@ export async function filesOfVersion(
   const { evaluated, failures } = await evaluate(unknown.filter(matches));
   const ebuilds = [...known.filter(matches), ...evaluated];
   const files: string[] = [];
-  for (const { metadata: ebuild } of ebuilds) files.push(...(await readSrcUri(ebuild)).files.keys());
+  for (const { metadata: ebuild } of ebuilds) files.push(...(await srcUris.read(ebuild)).files.keys());
   return {
     ebuilds: ebuilds.map(({ pf }) => pf),
     names: new Set(files),

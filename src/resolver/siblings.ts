@@ -7,7 +7,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import type { MetadataReader } from "../repos/ebuild-metadata.ts";
 import { parseRestrict } from "../repos/formats/src-uri.ts";
 import type { WantingPackage } from "./fetchables.ts";
-import type { ReadSrcUri } from "./read-src-uri.ts";
+import type { SrcUriReader } from "./read-src-uri.ts";
 import { permissionOf } from "./restrict.ts";
 
 /** Returns the names after this one, then the names before it. */
@@ -25,7 +25,7 @@ export async function siblingsOf(
   name: DistfileName,
   [wanting, ...more]: readonly WantingPackage[],
   metadata: Pick<MetadataReader, "read">,
-  readSrcUri: ReadSrcUri,
+  srcUris: SrcUriReader,
   entriesOf: (location: string, category: string, name: string) => ReadonlyMap<string, DistEntry>,
 ): Promise<readonly DistEntry[]> {
   if (!wanting || more.length > 0) return [];
@@ -33,8 +33,9 @@ export async function siblingsOf(
   const { known } = await metadata.read(repository, category, packageName);
   let shared: readonly string[] | undefined;
   for (const { metadata: ebuild } of known) {
-    if (!ebuild.srcUri.includes(name)) continue;
-    const { files, unconditional } = await readSrcUri(ebuild);
+    const uris = await srcUris.readFor(name, ebuild);
+    if (!uris) continue;
+    const { files, unconditional } = uris;
     const restrictions = parseRestrict(ebuild.restrict);
     const mayBeFetched = (one: string) => !permissionOf(files.get(one) ?? [], restrictions).fetchRestricted;
     if (!files.has(name) || !mayBeFetched(name)) continue;
