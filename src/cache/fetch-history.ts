@@ -42,6 +42,7 @@ export interface FetchHistory {
   start(name: FileName): FetchRecorder;
   /** Returns the downloads of this name, the newest first. */
   of(name: FileName): readonly FetchEntry[];
+  latestOf(name: FileName): FetchEntry | undefined;
 }
 
 export interface FetchHistoryDeps {
@@ -134,6 +135,7 @@ export function createFetchHistory(deps: FetchHistoryDeps): FetchHistory {
         },
       };
     },
+    latestOf: (name) => entries.findLast((entry) => entry.name === name),
     of: (name) => entries.filter((entry) => entry.name === name).toReversed(),
   };
 }

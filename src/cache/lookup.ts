@@ -10,6 +10,7 @@ import { contentsOf, type WantedBy, wantedByText } from "../distfile/wanted-by.t
 import type { Flights } from "../fetch/flights.ts";
 import type { FileRows } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
+import { createEventLoopTurns } from "../lib/event-loop-turns.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MemoryCache } from "../store/memory-cache.ts";
 import type { InUse } from "./in-use.ts";
@@ -65,6 +66,9 @@ export interface CacheDeps {
   readonly log: Logger;
 }
 
+/** Manifests looked at in one turn of the event loop: hundreds of clients may have waited for one file that no source has. */
+const CHECKS_PER_TURN = 4;
+
 function hasFailed({ kind }: LookupResult): boolean {
   return kind === "absent" || kind === "failed" || kind === "timed-out";
 }
@@ -72,6 +76,7 @@ function hasFailed({ kind }: LookupResult): boolean {
 export function createCache(deps: CacheDeps): Cache {
   const { storedFiles, recentHits, memoryCache, rows, inUse, readAhead, flights, distfileDownloads } = deps;
   const { wantedBy, clock, log } = deps;
+  const checkTurns = createEventLoopTurns(CHECKS_PER_TURN);
 
   function serveStored(
     name: DistfileName,
@@ -224,8 +229,23 @@ export function createCache(deps: CacheDeps): Cache {
 
   /** Reads the Manifests of a file where these say something else now than what is known. Returns whether they do. */
   async function refreshOutdated(name: DistfileName): Promise<boolean> {
+    await checkTurns();
     const location = deps.outdatedRepository(wantedBy(name));
     return location !== undefined && (await deps.refreshRepository(location));
+  }
+
+  const checkAgain = new Map<DistfileName, Promise<boolean>>();
+
+  /** Looks at the Manifests once for all who hear in one turn of the event loop that they can't have the file: hundreds may wait for it. */
+  function refreshOutdatedForAll(name: DistfileName): Promise<boolean> {
+    const known = checkAgain.get(name);
+    if (known !== undefined) return known;
+    const check = new Promise((resolve) => setImmediate(resolve)).then(() => {
+      checkAgain.delete(name);
+      return refreshOutdated(name);
+    });
+    checkAgain.set(name, check);
+    return check;
   }
 
   async function find(request: DistfileRequest): Promise<LookupResult> {
@@ -242,7 +262,7 @@ export function createCache(deps: CacheDeps): Cache {
     // The Manifests on disk say what is known of the file: the repositories are looked at beside its download.
     const refreshed = deps.refreshRepositories(true);
     const found = await fetchFirst(requests, stored === "stale");
-    return hasFailed(found) && ((await refreshed) || (await refreshOutdated(name)))
+    return hasFailed(found) && ((await refreshed) || (await refreshOutdatedForAll(name)))
       ? await findOrFetch(requests)
       : found;
   }

@@ -2,7 +2,7 @@
  * Keeps what failed lately, and why: one row for each file and kind of failure, with how often it happened. Held in memory and
  * written in batches; only the latest are kept, so that random names fill nothing.
  */
-import { and, desc, eq } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
@@ -24,7 +24,40 @@ const MAX_FAILURES = 500;
 const MAX_ABSENT = 250;
 const MAX_REASON = 2000;
 
+/** Statements are made once: to make each takes longer than to run it, and hundreds run together. */
+function prepare(db: IndexDatabase) {
+  const { placeholder } = sql;
+  const { kind, file } = failures;
+  return {
+    put: db
+      .insert(failures)
+      .values({
+        kind: placeholder("kind"),
+        file: placeholder("file"),
+        reason: placeholder("reason"),
+        count: placeholder("count"),
+        firstAt: placeholder("firstAt"),
+        lastAt: placeholder("lastAt"),
+      })
+      .onConflictDoUpdate({
+        target: [kind, file],
+        set: {
+          reason: sql`excluded.reason`,
+          count: sql`excluded.count`,
+          firstAt: sql`excluded.first_at`,
+          lastAt: sql`excluded.last_at`,
+        },
+      })
+      .prepare(),
+    forget: db
+      .delete(failures)
+      .where(and(eq(kind, placeholder("kind")), eq(file, placeholder("file"))))
+      .prepare(),
+  };
+}
+
 export function createFailureRows(db: IndexDatabase, clock: Clock): FailureRows {
+  const prepared = prepare(db);
   const newestFirst = db.select().from(failures).orderBy(desc(failures.lastAt)).limit(MAX_FAILURES).all();
   /** The oldest first. */
   const rows = new Map(newestFirst.toReversed().map((row) => [`${row.kind} ${row.file}`, row]));
@@ -63,16 +96,10 @@ export function createFailureRows(db: IndexDatabase, clock: Clock): FailureRows 
     flush() {
       if (changed.size === 0) return;
       db.transaction(() => {
-        for (const { kind, file } of forgotten.values()) {
-          db.delete(failures)
-            .where(and(eq(failures.kind, kind), eq(failures.file, file)))
-            .run();
-        }
+        for (const { kind, file } of forgotten.values()) prepared.forget.run({ kind, file });
         for (const key of changed) {
           const row = rows.get(key);
-          if (!row) continue;
-          const target = [failures.kind, failures.file];
-          db.insert(failures).values(row).onConflictDoUpdate({ target, set: row }).run();
+          if (row) prepared.put.run(row);
         }
       });
       // Only now: what could not be written is tried again.

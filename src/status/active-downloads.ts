@@ -45,7 +45,7 @@ export interface ActiveDownloads {
 
 export function createActiveDownloads(
   downloads: () => readonly Download[],
-  fetchHistory: Pick<FetchHistory, "of">,
+  fetchHistory: Pick<FetchHistory, "latestOf">,
   clock: Clock,
 ): ActiveDownloads {
   let samples = new Map<Download, RateSample>();
@@ -67,7 +67,7 @@ export function createActiveDownloads(
 
   function describeDownload(download: Download, now: number): DownloadState {
     const { name, phase, size = null, hereBytes, startedAt, readers } = download;
-    const [latest] = fetchHistory.of(name);
+    const latest = fetchHistory.latestOf(name);
     const speed = Math.round(speedOf(download, latest?.receivedBytes ?? 0, now));
     return {
       file: name,

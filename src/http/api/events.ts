@@ -31,6 +31,8 @@ const MAX_SUBSCRIBERS_PER_CLIENT = 100;
 /** Buffer of one subscriber: a few events. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 const MAX_BEHIND_TICKS = 60;
+/** For so long they are the same for all new subscribers, hundreds of whom may come at once. */
+const FIRST_EVENTS_MS = 50;
 
 const HEADERS = {
   "content-type": "text/event-stream",
@@ -40,6 +42,12 @@ const HEADERS = {
   // Keeps nginx from buffering the events.
   "x-accel-buffering": "no",
 };
+
+interface FirstEvents {
+  /** By performance.now(). */
+  readonly madeAt: number;
+  readonly events: readonly Uint8Array[];
+}
 
 interface Subscriber {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
@@ -64,6 +72,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
   let silentTicks = 0;
   let lastDownloads = "";
   let closed = false;
+  let first: FirstEvents = { madeAt: Number.NEGATIVE_INFINITY, events: [] };
 
   function leave(subscriber: Subscriber): void {
     subscribers.delete(subscriber);
@@ -115,6 +124,14 @@ export function createEvents({ state, onError }: EventsDeps): Events {
     return problem(503, `Too many event streams are open. At most: ${most}.`, { "retry-after": "60" });
   }
 
+  /** What a new subscriber gets at once. */
+  function firstEvents(): readonly Uint8Array[] {
+    const now = performance.now();
+    if (now - first.madeAt > FIRST_EVENTS_MS)
+      first = { madeAt: now, events: [event("status", state.status()), event("downloads", state.downloads())] };
+    return first.events;
+  }
+
   function refuse(client: string): Response | undefined {
     if (closed) return problem(503, "The server is shutting down.", { "retry-after": "5" });
     return limit.hasRoom(client) ? undefined : tooMany();
@@ -125,7 +142,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
     subscribe(signal, client) {
       const release = closed ? undefined : limit.enter(client);
       if (!release) return refuse(client) ?? tooMany();
-      const first = [event("status", state.status()), event("downloads", state.downloads())];
+      const events = firstEvents();
       let subscriber: Subscriber | undefined;
       const onLeave = () => subscriber && leave(subscriber);
       const stream = new ReadableStream<Uint8Array>(
@@ -133,7 +150,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
           start(controller) {
             subscriber = { controller, release, behindTicks: 0 };
             subscribers.add(subscriber);
-            for (const bytes of first) controller.enqueue(bytes);
+            for (const bytes of events) controller.enqueue(bytes);
           },
           cancel: onLeave,
         },
