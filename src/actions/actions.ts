@@ -1,7 +1,7 @@
 /**
  * Creates the actions. Most run once at a time: two clean-ups at once would each report half.
  */
-import { type Action, ActionError, type ActionOptions, type Actions } from "../api/actions.ts";
+import { type Action, ActionError, type ActionOptions, type Actions, type Upload } from "../api/actions.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Eviction } from "../eviction/evict.ts";
@@ -16,6 +16,7 @@ import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
 import { createImport, type ImportDeps } from "./import.ts";
 import { createRescan } from "./rescan.ts";
+import { createUpload, type UploadDeps } from "./upload.ts";
 import { createVerifyAction } from "./verify.ts";
 import type { Verify } from "./verify-files.ts";
 
@@ -25,6 +26,10 @@ export interface ActionDeps {
   readonly store: Store;
   readonly rows: FileRows;
   readonly storedFiles: ImportDeps["storedFiles"];
+  readonly hasher: UploadDeps["hasher"];
+  readonly inUse: UploadDeps["inUse"];
+  readonly reserve: UploadDeps["reserve"];
+  readonly onStoreTrouble: UploadDeps["onStoreTrouble"];
   readonly importWorkerUrl: string;
   readonly clock: ImportDeps["clock"];
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
@@ -42,7 +47,8 @@ export interface ActionDeps {
 
 export interface CreatedActions {
   readonly actions: Actions;
-  /** Ends the actions under way for this reason, and lets none start. */
+  readonly upload: Upload;
+  /** Ends the actions and uploads under way for this reason, and lets none start. */
   stop(reason: string): void;
 }
 
@@ -100,7 +106,9 @@ export function createActions(parts: ActionDeps): CreatedActions {
     spareBytes: eviction.spareBytes,
     repositoriesReady,
   };
-  const { onRepositoriesChanged } = parts;
+  const { hasher, inUse, reserve, onStoreTrouble, onRepositoriesChanged } = parts;
+  const uploadDeps = { store, rows, storedFiles, hasher, inUse, reserve, onStoreTrouble, wantedBy, repositoriesReady };
+  const upload = createUpload({ ...uploadDeps, clock });
   const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged, clock };
   return {
     actions: {
@@ -110,6 +118,10 @@ export function createActions(parts: ActionDeps): CreatedActions {
       drop: stoppable(createDrop({ store, rows }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
       import: stoppable(single("import", createImport(importDeps)), signal),
+    },
+    upload: async (file, left) => {
+      signal.throwIfAborted();
+      return await upload(file, AbortSignal.any([left, signal]));
     },
     stop(reason) {
       stopping.abort(new ActionError(503, reason));

@@ -53,10 +53,10 @@ const skipped = (reason: SkipReason): ImportOutcome => ({ kind: "skipped", reaso
  * Returns those of the contents that are better than what is stored; none where the best is. Where repositories disagree, the
  * first one's content is the one that the name stands for, and replaces another's.
  */
-async function missing(
+export async function missing(
   name: DistfileName,
   contents: readonly Digests[],
-  { storedFiles }: ImportBatchDeps,
+  { storedFiles }: Pick<ImportBatchDeps, "storedFiles">,
 ): Promise<readonly Digests[]> {
   const there = await storedFiles.find(name, contents);
   if (there === undefined || there === "stale") return contents;

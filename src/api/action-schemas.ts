@@ -150,6 +150,13 @@ export const ImportReportSchema = v.object({
   ),
 });
 
+export const UploadReportSchema = v.object({
+  name: v.string(),
+  size: bytes,
+  outcome: v.pipe(v.picklist(["stored", "present"]), v.description("present: it was in the store already, and right")),
+});
+
+export type UploadReport = v.InferOutput<typeof UploadReportSchema>;
 export type CleanRequest = v.InferOutput<typeof CleanRequestSchema>;
 export type RescanRequest = v.InferOutput<typeof RescanRequestSchema>;
 export type FetchRequest = v.InferOutput<typeof FetchRequestSchema>;

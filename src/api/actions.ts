@@ -2,6 +2,7 @@
  * Declares the actions that commands run in their own process and POST /api/v1/ACTION in the server. Each action reports
  * progress, stops when its signal aborts, and returns a report.
  */
+import type { DistfileName } from "../distfile/name.ts";
 import type * as schemas from "./action-schemas.ts";
 
 export interface ActionOptions {
@@ -52,10 +53,21 @@ export function progressOf(
   return { kind: "progress", step, done: 0, total: null, bytes: 0, total_bytes: null, active: [], ...figures };
 }
 
+/** A file that a person sends. */
+export interface UploadedFile {
+  readonly name: DistfileName;
+  /** As announced. */
+  readonly size: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Stores a file that a Manifest confirms. @throws {ActionError} where it is not stored, and why */
+export type Upload = (file: UploadedFile, signal: AbortSignal) => Promise<schemas.UploadReport>;
+
 /** An action cannot be carried out, for a reason that the caller can do something about. */
 export class ActionError extends Error {
   /** The HTTP status. */
-  readonly status: 404 | 409 | 422 | 503;
+  readonly status: 400 | 404 | 409 | 422 | 503 | 507;
 
   constructor(status: ActionError["status"], message: string) {
     super(message);

@@ -1,9 +1,10 @@
 /**
  * Routes requests, as an Elysia application: files, the dashboard, the API, /metrics and /healthz.
  */
+import type { Server } from "bun";
 import { Elysia } from "elysia";
 import type { Registry } from "prom-client";
-import type { ActionName, Actions } from "../api/actions.ts";
+import type { ActionName, Actions, Upload } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -15,14 +16,15 @@ import { type Allow, clientOf, plainAddress } from "./allow.ts";
 import { createAnswerQueue } from "./api/answer-queue.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
-import { type GuardSettings, refuseAction } from "./api/guard.ts";
+import { type GuardSettings, type Refusal, refuseAction, refuseUpload } from "./api/guard.ts";
 import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
+import { MAX_REQUEST_BYTES, uploadResponse } from "./api/upload.ts";
 import { clientScript } from "./client-script.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
-import { isRead, methodsOf } from "./methods.ts";
+import { isFilePath, isRead, methodsOf } from "./methods.ts";
 import type { RequestLog } from "./request-log.ts";
 import { type Answer, text, withoutBody } from "./respond.ts";
 import { normalPath } from "./target.ts";
@@ -34,6 +36,7 @@ export interface AppDeps {
   readonly state: ApiState;
   readonly events: Events;
   readonly actions: Actions;
+  readonly upload: Upload;
   readonly version: string;
   /** What GET /metrics answers. */
   readonly metrics: Pick<Registry, "contentType" | "metrics">;
@@ -63,6 +66,15 @@ export const MAX_REFUSAL_LINES = 10;
 
 const NOT_ALLOWED = "This address is not in [server] allow.";
 
+function namesFile(path: string): boolean {
+  return path.startsWith("/distfiles/") || isBelowMirrorFolder(path);
+}
+
+/** Lets bodies of files, in either direction, pause for longer than other requests. */
+function setTimeoutOf(request: Request, isFile: boolean, server: Pick<Server<unknown>, "timeout"> | null): void {
+  if (isFile || request.method === "PUT") server?.timeout(request, IDLE_SECONDS);
+}
+
 function answerFile(request: Request, path: string, client: string, deps: AppDeps): Answer | Promise<Answer> {
   if (deps.isLoop(request.headers)) {
     const why = "This request has already been through this server: check which mirrors name each other.";
@@ -83,6 +95,23 @@ interface RefusalLimits {
   readonly guesses: GuessDelay;
 }
 
+/** Answers a request that may not change anything, and logs that. */
+async function answerRefused(
+  refusal: Refusal,
+  what: string,
+  client: string,
+  limits: RefusalLimits,
+  log: Logger,
+): Promise<Response> {
+  // What else the client sends, such as a large file, is not read.
+  const close = { connection: "close" };
+  if (refusal.isGuess && !(await limits.guesses.wait()))
+    return problem(429, "Too many wrong tokens: try again later.", { "retry-after": "5", ...close });
+  if (limits.lines.take(performance.now()))
+    log.warn("Refused {action} from {client}: {detail}", { client, action: what, detail: refusal.detail });
+  return problem(refusal.status, refusal.detail, { ...refusal.headers, ...close });
+}
+
 /** Answers a POST that names an action. */
 async function answerPost(
   request: Request,
@@ -96,15 +125,22 @@ async function answerPost(
     return problem(403, `${action} is accepted over the store's Unix socket only: use portcache on the server itself.`);
   }
   const refusal = refuseAction(request.headers, isOverSocket(request), guard());
-  if (refusal?.isGuess && !(await limits.guesses.wait()))
-    return problem(429, "Too many wrong tokens: try again later.", { "retry-after": "5" });
-  if (refusal) {
-    if (limits.lines.take(performance.now()))
-      log.warn("Refused {action} from {client}: {detail}", { client, action, detail: refusal.detail });
-    return problem(refusal.status, refusal.detail, refusal.headers);
-  }
+  if (refusal) return await answerRefused(refusal, action, client, limits, log);
   log.info(`${client === "socket" ? "A command over the socket" : "{client}"} requests {action}`, { client, action });
   return await actionResponse(request, action, deps);
+}
+
+/** Answers a PUT of a file. */
+async function answerUpload(
+  request: Request,
+  path: string,
+  client: string,
+  limits: RefusalLimits,
+  deps: AppDeps,
+): Promise<Response> {
+  const refusal = refuseUpload(request.headers, deps.isOverSocket(request), deps.guard());
+  if (refusal) return await answerRefused(refusal, "an upload", client, limits, deps.log);
+  return await uploadResponse(request, path, client, deps);
 }
 
 /** Answers a request that no route takes: 405 if the path takes other methods, else 404. */
@@ -133,6 +169,7 @@ function answerRest(
   limits: RefusalLimits,
   deps: AppDeps,
 ): Response | Promise<Response> {
+  if (request.method === "PUT" && isFilePath(path)) return answerUpload(request, path, client, limits, deps);
   const action = request.method === "POST" ? actionAt(path) : undefined;
   return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, limits, deps);
 }
@@ -155,7 +192,10 @@ export function createApp(deps: AppDeps) {
   const limits: RefusalLimits = { lines, guesses: createGuessDelay(deps.clock) };
   const refuseClient = (request: Request, peers: Peers | null) => refuseAddress(request, peers, deps);
   // Bun would answer for routes that are mere responses by itself, without asking who the client is.
-  return new Elysia({ nativeStaticResponse: false, serve: { error: (error) => answerVanished(error, deps) } })
+  return new Elysia({
+    nativeStaticResponse: false,
+    serve: { error: (error) => answerVanished(error, deps), maxRequestBodySize: MAX_REQUEST_BYTES },
+  })
     .use(
       dashboardRoutes(deps.dashboard, (request, peers) => {
         const refusal = refuseClient(request, peers);
@@ -192,9 +232,9 @@ export function createApp(deps: AppDeps) {
         requestLog.begin();
         return requestLog.end(logged, withoutBody(text(403, NOT_ALLOWED), path, { kind: "not-allowed" }));
       }
-      if (!path.startsWith("/distfiles/") && !isBelowMirrorFolder(path))
-        return answerRest(request, path, client, limits, deps);
-      if (!overSocket) server?.timeout(request, IDLE_SECONDS);
+      const isFile = namesFile(path);
+      if (!overSocket) setTimeoutOf(request, isFile, server);
+      if (!isFile) return answerRest(request, path, client, limits, deps);
       const answer = answerFile(request, path, client, deps);
       requestLog.begin();
       // Hits are answered here and now: they are most of all, and a promise has its price.

@@ -20,7 +20,7 @@ const READ_PATHS: ReadonlySet<string> = new Set([
 const FILE_PREFIX = API_PREFIX + FILE_ROUTE.path.replace("{name}", "");
 
 /** Returns whether the path is the prefix of files and one name. */
-function isFile(path: string): boolean {
+export function isFilePath(path: string): boolean {
   return path.startsWith(FILE_PREFIX) && path.length > FILE_PREFIX.length && !path.includes("/", FILE_PREFIX.length);
 }
 
@@ -31,5 +31,6 @@ export function isRead({ method }: Pick<Request, "method">): boolean {
 /** Returns the value of Allow; undefined if nothing is at the path. */
 export function methodsOf(path: string): string | undefined {
   if (actionAt(path) !== undefined) return "POST";
-  return READ_PATHS.has(path) || isFile(path) ? READ : undefined;
+  if (isFilePath(path)) return `${READ}, PUT`;
+  return READ_PATHS.has(path) ? READ : undefined;
 }

@@ -29,6 +29,11 @@ function decode(text: string): string | undefined {
   }
 }
 
+/** Decodes the last component of a path; empty, which names no file, where it is not valid. */
+export function decodeName(text: string): string {
+  return decode(text) ?? "";
+}
+
 function fitsName(folders: readonly string[], name: DistfileName): boolean {
   return isCutoffOf(folders, nameHash("BLAKE2B", name)) || isCutoffOf(folders, nameHash("SHA512", name));
 }

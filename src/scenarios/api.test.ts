@@ -216,7 +216,7 @@ test("the details of a file that clean-up removed say so", async () => {
 test("405 lists the methods that a path accepts, and is a problem below /api", async () => {
   for (const [method, path, allow] of [
     ["POST", "/api/v1/status", "GET, HEAD"],
-    ["PUT", "/api/v1/files/one.zip", "GET, HEAD"],
+    ["DELETE", "/api/v1/files/one.zip", "GET, HEAD, PUT"],
     ["DELETE", "/api/v1/events", "GET, HEAD"],
     ["PATCH", "/api/v1/openapi.json", "GET, HEAD"],
     ["OPTIONS", "/api/v1/downloads", "GET, HEAD"],

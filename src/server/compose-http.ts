@@ -3,7 +3,7 @@
  */
 import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
-import type { Actions } from "../api/actions.ts";
+import type { Actions, Upload } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { createClientTurns } from "../cache/client-turns.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
@@ -54,6 +54,7 @@ export interface AppNeeds {
   readonly distfiles: ComposedDistfiles;
   readonly mirrorFileCache: MirrorFileCache;
   readonly actions: Actions;
+  readonly upload: Upload;
   readonly stats: RequestStats;
   readonly health: ServerHealth;
   readonly state: ApiState;
@@ -70,7 +71,7 @@ export interface ComposedApp {
 export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const { index, dashboard, clock, log } = parts;
   const settings = parts.config.server;
-  const { upstream, repositories, mirrorFileCache, actions, stats, health, state } = needs;
+  const { upstream, repositories, mirrorFileCache, actions, upload, stats, health, state } = needs;
   const upstreamFor = upstream.clientFor;
   const takeTurn = createClientTurns(MAX_LOOK_UPS);
   const overSocket = new WeakSet<Request>();
@@ -103,6 +104,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
     state,
     events,
     actions,
+    upload,
     version,
     metrics: createRegistry(metrics),
     dashboard,

@@ -91,6 +91,7 @@ export function compose(parts: Parts): Server {
 
   const {
     actions,
+    upload,
     verify,
     stop: stopActions,
   } = composeActions(parts, {
@@ -116,6 +117,7 @@ export function compose(parts: Parts): Server {
     distfiles,
     mirrorFileCache,
     actions,
+    upload,
     stats,
     health,
     state,

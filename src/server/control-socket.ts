@@ -3,6 +3,7 @@
  * requests as over TCP. The mode of the socket says who may; its requests may change things.
  */
 import { rmSync } from "node:fs";
+import { MAX_REQUEST_BYTES } from "../http/api/upload.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { Logger } from "../lib/log.ts";
 
@@ -33,6 +34,7 @@ export function openControlSocket(
     rmSync(path, { force: true });
     const server = Bun.serve({
       unix: path,
+      maxRequestBodySize: MAX_REQUEST_BYTES,
       fetch(request, own) {
         // A command may wait long for its report.
         own.timeout(request, 0);

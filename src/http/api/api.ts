@@ -9,7 +9,7 @@ import type { Logger } from "../../lib/log.ts";
 import { shown } from "../../lib/text.ts";
 import { clientOf, plainAddress } from "../allow.ts";
 import type { Peers } from "../dashboard.ts";
-import { INVALID_NAME, normalPath, queryOf } from "../target.ts";
+import { decodeName, INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { InTurn } from "./answer-queue.ts";
 import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
@@ -31,15 +31,6 @@ export interface ApiDeps {
 
 function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.map((issue) => `${v.getDotPath(issue) ?? "query"}: ${issueMessage(issue)}`).join("; ");
-}
-
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Invalid percent-encoding: the empty name is rejected below.
-    return "";
-  }
 }
 
 async function routeResponse(request: Request, route: ApiRoute, state: ApiState): Promise<Response> {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isOwnName, refuseAction, refuseRead } from "./guard.ts";
+import { isOwnName, refuseAction, refuseRead, refuseUpload } from "./guard.ts";
 
 const settings = { token: "s3cret", hostnames: ["cache.example.org"] };
 const good = {
@@ -129,4 +129,14 @@ test("whatever the headers contain, nothing throws and no action runs without th
       expect(refuseAction(headers, false, settings)).toBeDefined();
     }),
   );
+});
+
+test("an upload takes the token or the socket, the same origin, and any type", () => {
+  const refused = (changes: Record<string, string>, bySocket = false) =>
+    refuseUpload(new Headers({ ...good, ...changes }), bySocket, settings)?.status;
+  expect(refused({ "content-type": "application/x-tar" })).toBeUndefined();
+  expect(refused({ authorization: "" }, true)).toBeUndefined();
+  expect(refused({ authorization: "Bearer other" })).toBe(401);
+  expect(refused({ origin: "http://evil.example.com" }, true)).toBe(403);
+  expect(refused({ host: "evil.example.com" }, true)).toBe(421);
 });

@@ -102,14 +102,28 @@ function refuseToken(headers: Headers, token: string): Refusal | undefined {
   };
 }
 
+function refuseOrigin(headers: Headers, settings: GuardSettings): Refusal | undefined {
+  const refusal = refuseRead(headers, settings);
+  if (refusal) return refusal;
+  return isSameOrigin(headers) ? undefined : { status: 403, detail: "Pages of other origins cannot run actions." };
+}
+
+/**
+ * The method PUT is none that forms have, and scripts of other origins need a preflight request for it, which is refused.
+ * @param overSocket whether the request came over the store's Unix socket
+ * @returns undefined if the request may upload a file
+ */
+export function refuseUpload(headers: Headers, overSocket: boolean, settings: GuardSettings): Refusal | undefined {
+  return refuseOrigin(headers, settings) ?? (overSocket ? undefined : refuseToken(headers, settings.token));
+}
+
 /**
  * @param overSocket whether the request came over the store's Unix socket
  * @returns undefined if the request may run an action
  */
 export function refuseAction(headers: Headers, overSocket: boolean, settings: GuardSettings): Refusal | undefined {
-  const refusal = refuseRead(headers, settings);
+  const refusal = refuseOrigin(headers, settings);
   if (refusal) return refusal;
-  if (!isSameOrigin(headers)) return { status: 403, detail: "Pages of other origins cannot run actions." };
   // Forms cannot send this type, and scripts of other origins need a preflight request, which is refused.
   const type = headers.get("content-type") ?? "";
   if (!/^application\/json\s*(;|$)/i.test(type)) {

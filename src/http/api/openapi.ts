@@ -89,6 +89,20 @@ const STREAM = {
   },
 };
 
+const UPLOAD = {
+  operationId: "putFilesName",
+  summary: "Stores a file that a Manifest confirms, such as one with RESTRICT=fetch",
+  tags: ["actions"],
+  security: [{ token: [] }],
+  parameters: parametersOf(FILE_ROUTE),
+  requestBody: { required: true, content: { "application/octet-stream": {} } },
+  responses: {
+    "200": answer("The file was in the store already", actions.UploadReportSchema),
+    "201": answer("The file is stored", actions.UploadReportSchema),
+    default: PROBLEM,
+  },
+};
+
 /** `/files/{name}` → `getFilesName` */
 function operationId(method: string, path: string): string {
   return method + path.replace(/[^a-z]+([a-z])/g, (_match, letter: string) => letter.toUpperCase()).replace(/\W/g, "");
@@ -118,7 +132,8 @@ function readPaths(): Json {
       responses: { "200": { description: "An endless stream", content: STREAM }, default: PROBLEM },
     },
   };
-  return Object.fromEntries([...described, ["/events", events]]);
+  const { [FILE_ROUTE.path]: file, ...others } = Object.fromEntries(described);
+  return { ...others, [FILE_ROUTE.path]: { ...file, put: UPLOAD }, "/events": events };
 }
 
 function actionPaths(): Json {

@@ -55,6 +55,7 @@ export function problem(status: number, detail: string, headers: Readonly<Record
 }
 
 /** @param value as declared by a response schema */
-export function json(value: unknown): Response {
-  return new Response(readableJson(value), { headers: { ...API_HEADERS, "content-type": "application/json" } });
+export function json(value: unknown, status = 200, headers: Readonly<Record<string, string>> = {}): Response {
+  const all = { ...API_HEADERS, "content-type": "application/json", ...headers };
+  return new Response(readableJson(value), { status, headers: all });
 }
