@@ -33,6 +33,7 @@ function resources(load: () => LoadedConfig): Resources {
     dashboardFolder: resourceFolder("page", "dist/page"),
     hashWorkerUrl: new URL("./distfile/hash.worker.ts", import.meta.url).href,
     scanWorkerUrl: new URL("./server/scan.worker.ts", import.meta.url).href,
+    historyWorkerUrl: new URL("./server/request-history.worker.ts", import.meta.url).href,
     importWorkerUrl: new URL("./actions/import.worker.ts", import.meta.url).href,
     userAgent,
     environment: env,

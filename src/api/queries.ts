@@ -3,6 +3,7 @@
  */
 import * as v from "valibot";
 import { FILE_ORDERS, RESOLUTIONS } from "../distfile/reporting.ts";
+import { COUNTED_OUTCOMES } from "../distfile/response-outcome.ts";
 
 /** A whole number in a query string. */
 function numeric(min: number, max: number, preset: number) {
@@ -31,7 +32,32 @@ export const HistoryQuerySchema = v.object({
   points: numeric(1, 2000, 120),
 });
 
+/** The id of a request. */
+const cursor = v.optional(
+  v.pipe(v.string(), v.regex(/^\d{1,16}$/, "expected the id of a request"), v.transform(Number), v.safeInteger()),
+);
+const requestTime = v.optional(v.pipe(v.string(), v.isoTimestamp()));
+
+export const RequestsQuerySchema = v.object({
+  client: v.optional(v.pipe(v.string(), v.maxLength(255), v.description("address"))),
+  outcome: v.optional(v.picklist(COUNTED_OUTCOMES)),
+  file: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.description("how the name begins"))),
+  package: v.optional(
+    v.pipe(
+      v.string(),
+      v.maxLength(255),
+      v.regex(/^[^/]+\/[^/]+$/, ({ received }) => `expected CATEGORY/PACKAGE, got ${received}`),
+    ),
+  ),
+  since: requestTime,
+  until: requestTime,
+  before: cursor,
+  after: cursor,
+  limit: numeric(1, 500, 50),
+});
+
 export const LimitQuerySchema = v.object({ limit: numeric(1, 500, 20) });
 
 export type FilesQuery = v.InferOutput<typeof FilesQuerySchema>;
+export type RequestsQuery = v.InferOutput<typeof RequestsQuerySchema>;
 export type HistoryQuery = v.InferOutput<typeof HistoryQuerySchema>;

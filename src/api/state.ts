@@ -3,7 +3,8 @@
  */
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { FileDetails, FilesResponse, TopResponse } from "./file-schemas.ts";
-import type { FilesQuery, HistoryQuery } from "./queries.ts";
+import type { FilesQuery, HistoryQuery, RequestsQuery } from "./queries.ts";
+import type { RequestsResponse } from "./request-schemas.ts";
 import type {
   CleanupResponse,
   ClientsResponse,
@@ -23,6 +24,9 @@ export interface ApiState {
   mirrors(): MirrorsResponse;
   repositories(): RepositoriesResponse;
   history(query: HistoryQuery): HistoryResponse;
+  requests(query: RequestsQuery): Promise<RequestsResponse>;
+  /** Id of the latest request that is kept; null: there was none since the start. */
+  latestRequest(): string | null;
   clients(limit: number): ClientsResponse;
   failures(limit: number): FailuresResponse;
   cleanup(limit: number): CleanupResponse | Promise<CleanupResponse>;

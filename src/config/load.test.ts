@@ -71,7 +71,7 @@ test("every key has a default, in bytes and milliseconds", () => {
     private_networks: false,
   });
   expect(config.repo).toEqual({ sync_interval: 60, repos: [], evaluate: "auto", sandbox: "best" });
-  expect(config.log).toEqual({ level: "info", format: "text" });
+  expect(config.log).toEqual({ level: "info", format: "text", requests: 7 * 24 * 3_600_000 });
   expect(new Set(Object.values(origins).flatMap((section) => Object.values(section)))).toEqual(new Set(["default"]));
 });
 

@@ -77,7 +77,11 @@ export const SCHEMA = {
       [],
       "Further host names under which browsers may reach the dashboard and the API. Addresses, names without a dot, local names such as `*.lan`, and this machine's own name always work.",
     ),
-    client_statistics: key(yesNo, true, "Count requests and bytes by client address. false also deletes the counts."),
+    client_statistics: key(
+      yesNo,
+      true,
+      "Count requests and bytes by client address, and keep a request history. false also deletes both.",
+    ),
     drain: key(
       duration("0", "24h"),
       "30s",
@@ -206,6 +210,12 @@ export const SCHEMA = {
   log: {
     level: key(oneOf("debug", "info", "warn", "error"), "info", "Least important level to log."),
     format: key(oneOf("text", "json"), "text", "Format of the log, which goes to standard error."),
+    requests: key(
+      duration("0"),
+      "7d",
+      "How long the request history is kept, which the dashboard and `portcache requests` show. 0: there is none, nor with `client_statistics = false`.",
+      { least: "1m" },
+    ),
   },
 } as const;
 

@@ -37,8 +37,9 @@ export interface OtherAnswer {
 
 export type ResponseOutcome = CacheStatus | NoFile | OtherAnswer;
 
-/** Outcomes as statistics and metrics count them. */
-export type CountedOutcome = "hit" | "miss" | "joined" | "absent" | "failed" | "refused" | "other";
+/** Outcomes as statistics, metrics and the request history have them. */
+export const COUNTED_OUTCOMES = ["hit", "miss", "joined", "absent", "failed", "refused", "other"] as const;
+export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 
 /** One response to a client, for the statistics. */
 export interface ResponseRecord {
@@ -51,10 +52,31 @@ export interface ResponseRecord {
   readonly firstByteMs: number;
 }
 
+/** One response to a client, for the request history. */
+export interface HistoryRecord {
+  /** Plain address; "socket" over the Unix socket. */
+  readonly client: string;
+  readonly method: string;
+  /** A file's name, or the path of a request that names none. */
+  readonly file: string;
+  readonly outcome: CountedOutcome;
+  /** The outcome in the log's words. */
+  readonly detail: string;
+  readonly status: number;
+  /** Bytes of the body that were sent. */
+  readonly bytes: number;
+  /** From the request to the end of the response, or until that was in the platform's hands. */
+  readonly milliseconds: number;
+  /** "store", the URL that the bytes came from, or "-". */
+  readonly source: string;
+}
+
 /** Counts responses. It is called on the hot path, so it must not do more than that. */
 export interface ResponseRecorder {
   begin(): void;
   end(record: ResponseRecord): void;
+  /** Takes a response that has a line of its own in the log. */
+  logged(record: HistoryRecord): void;
   /** @param reason a sentence for people */
   failed(file: string, kind: FailureKind, reason: string): void;
 }

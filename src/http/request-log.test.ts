@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { HIT } from "../distfile/cache-status.ts";
-import type { ResponseOutcome, ResponseRecord } from "../distfile/response-outcome.ts";
+import type { HistoryRecord, ResponseOutcome, ResponseRecord } from "../distfile/response-outcome.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
 import { createRequestLog, outcomeWords } from "./request-log.ts";
 import type { Answer } from "./respond.ts";
@@ -9,17 +9,19 @@ function createTestLog() {
   const clock = createFakeClock();
   const lines: { readonly text: string; readonly properties: Readonly<Record<string, unknown>> }[] = [];
   const records: ResponseRecord[] = [];
+  const history: HistoryRecord[] = [];
   const failures: string[] = [];
   const log = createRequestLog({
     infoLine: (text, properties) => lines.push({ text, properties }),
     recorder: {
       begin: () => undefined,
       end: (record) => records.push(record),
+      logged: (record) => history.push(record),
       failed: (file, kind, reason) => failures.push(`${file} ${kind}: ${reason}`),
     },
     clock,
   });
-  return { clock, lines, records, failures, log };
+  return { clock, lines, records, history, failures, log };
 }
 
 const REQUEST = { client: "::1", method: "GET", startedAt: 0 };
@@ -55,8 +57,8 @@ test("a path as long as a request may be is cut in the log", () => {
   expect(whole?.properties["file"]).toBe("x".repeat(200));
 });
 
-test("a thousand hits a second have lines, the others share one, and the next second has lines again", async () => {
-  const { clock, lines, log, records } = createTestLog();
+test("a thousand hits a second have lines and are in the history, the others share a line, and the next second has lines again", async () => {
+  const { clock, lines, log, records, history } = createTestLog();
   const endHits = (startedAt: number, times: number) => {
     for (let i = 0; i < times; i++) log.end({ ...REQUEST, startedAt }, ANSWER);
     return lines.splice(0).length;
@@ -68,11 +70,11 @@ test("a thousand hits a second have lines, the others share one, and the next se
   expect(endHits(6000, 1001)).toBe(1000);
   await clock.advance(1000);
   expect(lines.map(({ properties }) => properties)).toEqual([{ hits: 1, bytes: 10 }]);
-  expect(records.length).toBe(2031);
+  expect([records.length, history.length]).toEqual([2031, 2000]);
 });
 
 test("a body that breaks off is logged when it ends and listed as a failure, unless the client left", async () => {
-  const { log, lines, failures } = createTestLog();
+  const { log, lines, failures, history } = createTestLog();
   for (const brokenOff of ["the client left", "wrong digest"]) {
     const sent = Promise.resolve({ bytes: 7, brokenOff, source: "http://mirror/a.zip" });
     log.end(REQUEST, { ...ANSWER, source: "-", sent });
@@ -84,6 +86,10 @@ test("a body that breaks off is logged when it ends and listed as a failure, unl
     "::1 GET a.zip: hit, broken off (wrong digest), 200, 7 bytes, 1 ms, from http://mirror/a.zip",
   ]);
   expect(failures).toEqual(["a.zip broken-off: The transfer broke off: wrong digest."]);
+  expect(history.map(({ file, outcome, detail }) => [file, outcome, detail])).toEqual([
+    ["a.zip", "hit", "hit, the client left"],
+    ["a.zip", "hit", "hit, broken off"],
+  ]);
 });
 
 const MISS = { kind: "forwarded", reason: "uri-miss", collapsed: false, response: "full" } as const;

@@ -1,9 +1,10 @@
 /**
- * Writes one line per request for a file and passes what came of it to the statistics. Of requests that start no download only so
- * many a second have lines of their own.
+ * Writes one line per request for a file and passes what came of it to the statistics and to the request history. Of requests that
+ * start no download only so many a second have lines of their own, and are in the history.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
 import {
+  CLIENT_LEFT,
   type CountedOutcome,
   countedAs,
   failureOf,
@@ -82,7 +83,8 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const { client, startedAt } = request;
     const method = shown(request.method);
     const { bytes, brokenOff } = sent;
-    recorder.end({ client, outcome: countOf(request.method, answer), bytes, firstByteMs });
+    const counted = countOf(request.method, answer);
+    recorder.end({ client, outcome: counted, bytes, firstByteMs });
     const failure = failureOf(answer.outcome, brokenOff);
     if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure.kind, failure.reason);
     if (!hasLine(answer.outcome, startedAt, bytes)) return;
@@ -91,6 +93,17 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const { status } = answer.response;
     const source = shown((sent.source ?? answer.source) || "-");
     const milliseconds = Math.round(performance.now() - startedAt);
+    recorder.logged({
+      client,
+      method,
+      file: cut(answer.file, MAX_NAME),
+      outcome: counted,
+      detail: detailText(answer.outcome, brokenOff),
+      status,
+      bytes,
+      milliseconds,
+      source,
+    });
     infoLine(
       `${client} ${method} ${file}: ${outcome}, ${status}, ${bytes} ${noun(bytes, "byte")}, ${milliseconds} ms, from ${source}`,
       {
@@ -146,6 +159,12 @@ export function outcomeWords(outcome: ResponseOutcome): string {
   if (outcome.response === "none") return "hit (stale)";
   if (outcome.response === "not-modified") return "hit (revalidated)";
   return outcome.collapsed ? "miss (joined)" : "miss";
+}
+
+/** Returns the words of an outcome without a reason that others may have written. */
+function detailText(outcome: ResponseOutcome, brokenOff: string | undefined): string {
+  if (brokenOff === undefined) return outcomeWords(outcome);
+  return `${outcomeWords(outcome)}, ${brokenOff === CLIENT_LEFT ? CLIENT_LEFT : "broken off"}`;
 }
 
 function outcomeText(outcome: ResponseOutcome, brokenOff: string | undefined): string {

@@ -2,8 +2,10 @@
  * Checks the responses of /api/v1 against their schemas, through the whole server and after real traffic.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import * as v from "valibot";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../api/file-schemas.ts";
+import { RequestsSchema } from "../api/request-schemas.ts";
 import {
   ClientsSchema,
   FailuresSchema,
@@ -101,6 +103,42 @@ test("requests and bytes are counted by outcome, since the start and over time",
   }
 });
 
+const filesIn = async (query: string) =>
+  (await get(`/requests${query}`, RequestsSchema)).requests.map(({ file }) => file);
+
+test("requests are listed newest first, filtered and paged, with what came of them", async () => {
+  const { requests, recorded, problem, left_out } = await get("/requests", RequestsSchema);
+  expect([recorded, problem, left_out, requests.length]).toEqual([true, null, 0, 7]);
+  const [refused, bad, absent, two, hit] = requests;
+  expect([refused?.outcome, refused?.detail, refused?.method]).toEqual(["refused", "method not allowed", "other"]);
+  expect([bad?.outcome, bad?.status, bad?.package]).toEqual(["refused", 400, null]);
+  expect([absent?.file, absent?.outcome, absent?.package]).toEqual(["nowhere.zip", "absent", "app-misc/one"]);
+  expect(two).toMatchObject({ client: "127.0.0.1", outcome: "miss", bytes: 300_000, source: new URL(mirror.url).host });
+  expect(hit).toMatchObject({
+    file: "one.zip",
+    method: "GET",
+    outcome: "hit",
+    detail: "hit",
+    status: 200,
+    source: "store",
+  });
+  expect(await filesIn("?outcome=miss")).toEqual(["two.zip", "one.zip"]);
+  expect(await filesIn("?file=on&client=127.0.0.1&outcome=hit")).toEqual(["one.zip", "one.zip"]);
+  expect(await filesIn("?package=app-misc/one&limit=2")).toEqual(["nowhere.zip", "two.zip"]);
+  expect(await filesIn("?package=app-misc/other")).toEqual([]);
+  expect(await filesIn("?client=192.0.2.1")).toEqual([]);
+  expect(await filesIn(`?after=${hit?.id}&before=${absent?.id}`)).toEqual(["two.zip"]);
+  expect(await filesIn(`?until=${requests.at(-1)?.at}`)).toEqual([]);
+  const paged: string[] = [];
+  for (let before = "9000000000000000"; paged.length < 10; ) {
+    const page = await get(`/requests?limit=3&before=${before}`, RequestsSchema);
+    paged.push(...page.requests.map(({ id }) => id));
+    if (page.next === null) break;
+    before = page.next;
+  }
+  expect(paged).toEqual(requests.map(({ id }) => id));
+});
+
 test("files are searched, sorted and paged", async () => {
   const all = await get("/files?sort=size&order=desc", FilesSchema);
   expect([all.total, all.files.map(({ name }) => name)]).toEqual([2, ["two.zip", "one.zip"]]);
@@ -188,6 +226,9 @@ test("with [server] client_statistics off no client is listed, not even earlier 
   });
   await (await fetch(`${server.url}/distfiles/one.zip`)).bytes();
   expect(await get("/clients", ClientsSchema)).toEqual({ recorded: false, clients: [] });
+  expect(await get("/requests", RequestsSchema)).toMatchObject({ recorded: false, requests: [], next: null });
+  await server.stop();
+  expect(existsSync(folder.file("store/requests.sqlite"))).toBe(false);
 });
 
 test("the details of a file that clean-up removed say so", async () => {

@@ -78,7 +78,8 @@ test("a subscriber receives status and downloads at once, and then the progress"
     transfer,
   ]);
   expect(all.slice(0, 2).map(({ name }) => name)).toEqual(["status", "downloads"]);
-  for (const { name, data } of all) v.parse(name === "status" ? StatusSchema : DownloadsSchema, data);
+  const schemas = { status: StatusSchema, downloads: DownloadsSchema, requests: v.object({ latest: v.string() }) };
+  for (const { name, data } of all) v.parse(schemas[name as keyof typeof schemas], data);
   const progress = all.flatMap(({ name, data }) =>
     name === "downloads" ? v.parse(DownloadsSchema, data).downloads.map(({ bytes }) => bytes) : [],
   );
@@ -90,7 +91,7 @@ test("a subscriber receives status and downloads at once, and then the progress"
 
 test("shutting down ends all streams and accepts no new ones", async () => {
   const events = createEvents({
-    state: { status: () => ({}) as never, downloads: () => ({}) as never },
+    state: { status: () => ({}) as never, downloads: () => ({}) as never, latestRequest: () => null },
     onError: () => undefined,
   });
   const response = events.subscribe(new AbortController().signal, "::1");
@@ -100,11 +101,30 @@ test("shutting down ends all streams and accepts no new ones", async () => {
   expect([events.subscribers, events.subscribe(new AbortController().signal, "::1").status]).toEqual([0, 503]);
 });
 
+test("a subscriber is told once a second that there are new requests, and not what they are", async () => {
+  let latest = "1";
+  const events = createEvents({
+    state: { status: () => ({}) as never, downloads: () => ({}) as never, latestRequest: () => latest },
+    onError: () => undefined,
+  });
+  const response = events.subscribe(new AbortController().signal, "::1");
+  await Bun.sleep(1_200);
+  latest = "2";
+  await Bun.sleep(2_000);
+  events.close();
+  const told = (await response.text()).match(/event: requests\ndata: .*/g);
+  expect(told).toEqual(['event: requests\ndata: {"latest":"1"}', 'event: requests\ndata: {"latest":"2"}']);
+}, 10_000);
+
 test("a subscriber that reads nothing costs no memory: the events that it misses are not queued", async () => {
   const noise = "x".repeat(200_000);
   let turn = 0;
   const events = createEvents({
-    state: { status: () => ({}) as never, downloads: () => ({ downloads: [`${turn++}${noise}`] }) as never },
+    state: {
+      status: () => ({}) as never,
+      downloads: () => ({ downloads: [`${turn++}${noise}`] }) as never,
+      latestRequest: () => null,
+    },
     onError: () => undefined,
   });
   const response = events.subscribe(new AbortController().signal, "::1");

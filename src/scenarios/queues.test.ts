@@ -166,7 +166,7 @@ test("one address may have a hundred event streams, and others have theirs", asy
   await Bun.sleep(300);
   expect(await send("/api/v1/events").status).toBe(200);
   const { signal } = new AbortController();
-  const state = { status: () => ({}) as never, downloads: () => ({}) as never };
+  const state = { status: () => ({}) as never, downloads: () => ({}) as never, latestRequest: () => null };
   const events = createEvents({ state, onError: () => undefined });
   const statuses = (address: string) =>
     Array.from({ length: 101 }, () => events.subscribe(signal, address).status).filter((status) => status === 200);

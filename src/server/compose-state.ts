@@ -6,6 +6,7 @@ import type { Config } from "../config/schema.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
+import type { RequestHistory } from "../status/request-history.ts";
 import type { RequestStats } from "../status/request-stats.ts";
 import { createApiState } from "../status/server-status.ts";
 import type { Store } from "../store/store.ts";
@@ -30,6 +31,7 @@ export interface StateNeeds {
   readonly downloads: ComposedDownloads;
   readonly distfiles: ComposedDistfiles;
   readonly stats: RequestStats;
+  readonly requestHistory: RequestHistory;
   readonly health: ServerHealth;
 }
 
@@ -52,6 +54,7 @@ export function composeState({ config, store, index, clock }: StateParts, needs:
     unavailableReason: health.unavailableReason,
     degradedReason: health.degradedReason,
     eviction: storage.eviction,
+    requestHistory: needs.requestHistory,
     clock,
   });
 }

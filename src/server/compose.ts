@@ -26,6 +26,7 @@ import { composeState } from "./compose-state.ts";
 import { composeStore } from "./compose-store.ts";
 import { composeUpstream } from "./compose-upstream.ts";
 import { createHealth } from "./health.ts";
+import { createRequestHistory } from "./request-history-thread.ts";
 import type { StartFacts } from "./start-report.ts";
 
 /** Parts that the caller opens before, and closes after the server. */
@@ -42,6 +43,7 @@ export interface Parts {
   readonly hashWorkerUrl: string;
   readonly scanWorkerUrl: string;
   readonly importWorkerUrl: string;
+  readonly historyWorkerUrl: string;
   readonly userAgent: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -78,7 +80,14 @@ async function checkIndex({ index, hashWorkerUrl, onIndexDamage }: Parts): Promi
 /** Creates the parts from what needs nothing to what answers requests. Functions are called when all are there. */
 export function compose(parts: Parts): Server {
   const { config, store, index, clock, log } = parts;
-  const stats = createRequestStats(index.db, config, clock, () => storage.wasClockSet());
+  const requestHistory = createRequestHistory({
+    workerUrl: parts.historyWorkerUrl,
+    path: `${config.storage.location}/requests.sqlite`,
+    keepMs: () => (config.server.client_statistics ? config.log.requests : 0),
+    clock,
+    log,
+  });
+  const stats = createRequestStats(index.db, config, clock, () => storage.wasClockSet(), requestHistory);
   const upstream = composeUpstream(parts);
   const repositories = composeRepositories(parts, forgetFailures);
   const sources = composeSources(parts, upstream, repositories, stats.counters);
@@ -103,13 +112,22 @@ export function compose(parts: Parts): Server {
     distfiles,
     mirrorFileCache,
   });
-  const memory = createFlush([storage.clockWatch, storage.rows, hosts, stats], log);
+  const memory = createFlush([storage.clockWatch, storage.rows, hosts, stats, requestHistory], log);
   const health = createHealth({
     storeReason: storage.degradedReason,
     unverifiedReason: repositories.configured.unverifiedReason,
     indexReason: () => (index.refused === undefined ? memory.problem() : `${index.refused}, until the next start`),
   });
-  const state = composeState(parts, { repositories, hosts, storage, downloads, distfiles, stats, health });
+  const state = composeState(parts, {
+    repositories,
+    hosts,
+    storage,
+    downloads,
+    distfiles,
+    stats,
+    requestHistory,
+    health,
+  });
   const http = composeApp(parts, {
     upstream,
     repositories,
@@ -177,6 +195,7 @@ export function compose(parts: Parts): Server {
       await downloads.flights.stop(new Error("portcache is shutting down"));
       downloads.hasher.close();
       memory.flush();
+      await requestHistory.stop();
     },
   };
 }

@@ -77,6 +77,7 @@ export async function withLocalServer<T>(
     hashWorkerUrl: resources.hashWorkerUrl,
     scanWorkerUrl: resources.scanWorkerUrl,
     importWorkerUrl: resources.importWorkerUrl,
+    historyWorkerUrl: resources.historyWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

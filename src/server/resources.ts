@@ -11,6 +11,7 @@ export interface Resources {
   readonly hashWorkerUrl: string;
   readonly scanWorkerUrl: string;
   readonly importWorkerUrl: string;
+  readonly historyWorkerUrl: string;
   /** The User-Agent sent upstream if `fetcher.user_agent` is empty. */
   readonly userAgent: string;
   /** Environment of the process: git and rsync need some of it. */

@@ -177,6 +177,7 @@ function open(config: Config, resources: Resources, { sandbox, dashboard, checkA
     hashWorkerUrl: resources.hashWorkerUrl,
     scanWorkerUrl: resources.scanWorkerUrl,
     importWorkerUrl: resources.importWorkerUrl,
+    historyWorkerUrl: resources.historyWorkerUrl,
     userAgent: resources.userAgent,
     clock: systemClock,
     log,

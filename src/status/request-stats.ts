@@ -15,6 +15,7 @@ import type { Logger } from "../lib/log.ts";
 import { memoizeLast } from "../lib/memoize-last.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import { type Counters, createCounters, type ServedOutcome } from "./counters.ts";
+import type { RequestHistory } from "./request-history.ts";
 
 export interface RequestStats {
   readonly recorder: ResponseRecorder;
@@ -25,6 +26,8 @@ export interface RequestStats {
   readonly counters: Counters;
   /** Requests whose response has not ended. */
   readonly inFlight: number;
+  /** Requests since the start that had no line of their own in the log. */
+  readonly unlogged: number;
   /** Writes to the index what is only in memory. */
   flush(): void;
 }
@@ -88,6 +91,7 @@ export function createRequestStats(
   config: Config,
   clock: Clock,
   wasClockSet: () => boolean,
+  history: Pick<RequestHistory, "add">,
 ): RequestStats {
   const statistics = createStatistics(db, clock, wasClockSet);
   const clients = createClientCounts(db);
@@ -98,6 +102,7 @@ export function createRequestStats(
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
   if (!config.server.client_statistics) clients.clear();
   let inFlight = 0;
+  let unlogged = 0;
   const recorder: ResponseRecorder = {
     begin() {
       inFlight++;
@@ -105,6 +110,7 @@ export function createRequestStats(
     end({ client, outcome, bytes, firstByteMs }) {
       const now = clock.now();
       inFlight--;
+      unlogged++;
       statistics.add(COLUMNS[outcome], 1, now);
       if (isServed(outcome)) {
         statistics.add(BYTE_COLUMNS[outcome], bytes, now);
@@ -112,6 +118,10 @@ export function createRequestStats(
       }
       if (config.server.client_statistics && client !== "")
         clients.count(client, outcome === "hit" || outcome === "joined", bytes, now);
+    },
+    logged(record) {
+      unlogged--;
+      history.add(record);
     },
     failed: failures.add,
   };
@@ -130,6 +140,9 @@ export function createRequestStats(
     counters,
     get inFlight() {
       return inFlight;
+    },
+    get unlogged() {
+      return unlogged;
     },
     flush() {
       statistics.flush();

@@ -33,6 +33,7 @@ import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createFileReport, describeFailure } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
+import { createRequestReport, type RequestHistory } from "./request-history.ts";
 import type { RequestStats } from "./request-stats.ts";
 import { spaceOf } from "./space.ts";
 import { countsOf, totalsOf } from "./totals.ts";
@@ -55,6 +56,7 @@ export interface ApiStateDeps {
   readonly unavailableReason: () => string | undefined;
   readonly degradedReason: () => string | undefined;
   readonly eviction: Pick<Eviction, "clean">;
+  readonly requestHistory: RequestHistory;
   readonly clock: Clock;
 }
 
@@ -232,6 +234,13 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     mirrors,
     repositories,
     history: ({ resolution, points }) => history(resolution, points),
+    requests: createRequestReport({
+      history: parts.requestHistory,
+      unlogged: () => stats.unlogged,
+      repositories: parts.repositories,
+      locations: () => parts.repositoryStatus().map(({ location }) => location),
+    }),
+    latestRequest: () => (parts.requestHistory.latestId === 0 ? null : String(parts.requestHistory.latestId)),
     clients,
     failures: (limit) => ({ failures: stats.failures.latest(limit).map(describeFailure) }),
     cleanup: createCleanupPreview(parts.eviction.clean, clock),

@@ -55,6 +55,7 @@ export async function startServer({ location, mirrors, repos, settings = {} }: S
     },
     hashWorkerUrl: new URL("../distfile/hash.worker.ts", import.meta.url).href,
     scanWorkerUrl: new URL("../server/scan.worker.ts", import.meta.url).href,
+    historyWorkerUrl: new URL("../server/request-history.worker.ts", import.meta.url).href,
     importWorkerUrl: new URL("../actions/import.worker.ts", import.meta.url).href,
     userAgent: "portcache/test",
     clock: systemClock,

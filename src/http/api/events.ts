@@ -1,5 +1,6 @@
 /**
- * Serves server-sent events: active downloads every second while they change, the status every other second. An event is
+ * Serves server-sent events: active downloads every second while they change, the status every other second, and whether there are
+ * new requests: those that a watcher wants it asks for. An event is
  * encoded once for all subscribers and contains the whole state, so that a slow subscriber simply misses some.
  */
 import type { ApiState } from "../../api/state.ts";
@@ -7,7 +8,7 @@ import { createClientLimit } from "../../lib/client-limit.ts";
 import { problem, readableJson } from "./problem.ts";
 
 export interface EventsDeps {
-  readonly state: Pick<ApiState, "status" | "downloads">;
+  readonly state: Pick<ApiState, "status" | "downloads" | "latestRequest">;
   readonly onError: (error: unknown) => void;
 }
 
@@ -71,6 +72,7 @@ export function createEvents({ state, onError }: EventsDeps): Events {
   let ticks = 0;
   let silentTicks = 0;
   let lastDownloads = "";
+  let lastRequest: string | null = null;
   let closed = false;
   let first: FirstEvents = { madeAt: Number.NEGATIVE_INFINITY, events: [] };
 
@@ -111,6 +113,9 @@ export function createEvents({ state, onError }: EventsDeps): Events {
       const serialized = JSON.stringify(downloads.downloads);
       if (serialized !== lastDownloads) sendAll(event("downloads", downloads));
       lastDownloads = serialized;
+      const latest = state.latestRequest();
+      if (latest !== lastRequest) sendAll(event("requests", { latest }));
+      lastRequest = latest;
       if (ticks % STATUS_EVERY_TICKS === 0) sendAll(event("status", state.status()));
       if (silentTicks >= HEARTBEAT_TICKS) sendAll(HEARTBEAT);
     } catch (error) {

@@ -6,6 +6,7 @@ import type * as v from "valibot";
 import * as actions from "../../api/action-schemas.ts";
 import type { ActionName } from "../../api/actions.ts";
 import { FileDetailsSchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
+import { RequestSchema } from "../../api/request-schemas.ts";
 import * as schemas from "../../api/schemas.ts";
 import { keysOf } from "../../lib/records.ts";
 import { ACTION_REQUESTS } from "./post.ts";
@@ -34,6 +35,7 @@ const COMPONENTS = {
   Files: FilesSchema,
   FileDetails: FileDetailsSchema,
   Top: TopSchema,
+  Request: RequestSchema,
   Mirror: schemas.MirrorSchema,
   Progress: actions.ProgressSchema,
 };
@@ -84,7 +86,8 @@ const STREAM = {
   "text/event-stream": {
     schema: {
       type: "string",
-      description: "events `status` and `downloads`; their data is JSON of the schemas Status and Downloads",
+      description:
+        "events `status`, `downloads` and `requests`; their data is JSON of the schemas Status and Downloads, and the id of the latest request",
     },
   },
 };
@@ -127,7 +130,8 @@ function readPaths(): Json {
   const events = {
     get: {
       operationId: "getEvents",
-      summary: "Status and downloads as server-sent events, sent when they change, at most once a second",
+      summary:
+        "Status, downloads and that there are new requests as server-sent events, sent when they change, at most once a second",
       tags: ["state"],
       responses: { "200": { description: "An endless stream", content: STREAM }, default: PROBLEM },
     },

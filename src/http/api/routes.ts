@@ -3,7 +3,8 @@
  */
 import * as v from "valibot";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
-import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema } from "../../api/queries.ts";
+import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema, RequestsQuerySchema } from "../../api/queries.ts";
+import { RequestsSchema } from "../../api/request-schemas.ts";
 import {
   CleanupSchema,
   ClientsSchema,
@@ -86,6 +87,13 @@ export const ROUTES: readonly ApiRoute[] = [
     HistoryQuerySchema,
     HistorySchema,
     (state, query) => state.history(query),
+  ),
+  queried(
+    "/requests",
+    "Requests of clients, newest first, with filters and paging",
+    RequestsQuerySchema,
+    RequestsSchema,
+    (state, query) => state.requests(query),
   ),
   queried("/clients", "Clients, most bytes first", LimitQuerySchema, ClientsSchema, (state, { limit }) =>
     state.clients(limit),
