@@ -4,7 +4,7 @@
  * file gets its name after its bytes are on the disk, and its row after its name.
  */
 import type { StoredFiles } from "../cache/stored-files.ts";
-import { compareDigests, type Digests, hasHash } from "../distfile/digests.ts";
+import { compareDigests, type Digests, hasHash, sizesText } from "../distfile/digests.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { digestColumns, type FileRows, type NewFileRow } from "../index/files.ts";
@@ -47,7 +47,11 @@ interface Admitted extends Candidate {
 const BYTES_AT_ONCE = 16 * 1024 * 1024;
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-const skipped = (reason: SkipReason): ImportOutcome => ({ kind: "skipped", reason });
+const skipped = (reason: SkipReason, detail?: string): ImportOutcome => ({
+  kind: "skipped",
+  reason,
+  ...(detail === undefined ? {} : { detail }),
+});
 
 /**
  * Returns those of the contents that are better than what is stored; none where the best is. Where repositories disagree, the
@@ -87,7 +91,7 @@ async function admit(candidate: Candidate, look: Look, deps: ImportBatchDeps): P
   if (look.kind === "absent" || contents.length === 0) return skipped("unknown");
   const { size } = look;
   const fitting = contents.filter((content) => content.size === size);
-  if (fitting.length === 0) return skipped("size");
+  if (fitting.length === 0) return skipped("size", sizesText(contents, size));
   if (!fitting.some(hasHash)) return skipped("no-hash");
   const better = await missing(candidate.name, contents, deps);
   const wanted = better.filter((content) => content.size === size && hasHash(content));

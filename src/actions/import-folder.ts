@@ -57,6 +57,12 @@ async function* descend(folder: string, path: string, name: string, depth: numbe
   else yield { path, name };
 }
 
+/** Yields the entries of a folder, or the one file that is at the path. */
+async function* entriesOf(folder: string, file: string | undefined): AsyncIterable<Entry> {
+  if (file === undefined) yield* walk(folder, "", 0);
+  else yield { path: file, name: file };
+}
+
 /** Returns why an entry is no distfile, or the distfile that it may be. */
 function candidateOf(folder: string, { path, name }: Entry): Candidate | ImportOutcome {
   if (PORTAGE_FILE.test(name)) return { kind: "skipped", reason: "portage" };
@@ -64,10 +70,17 @@ function candidateOf(folder: string, { path, name }: Entry): Candidate | ImportO
   return parsed === undefined ? { kind: "skipped", reason: "name" } : { name: parsed, path: `${folder}/${path}` };
 }
 
+/** What is imported. */
+export interface ImportSource {
+  readonly folder: string;
+  /** Name of the one file in it that counts; undefined for all. */
+  readonly file: string | undefined;
+}
+
 /** Counts the entries, to give the progress bar an end. */
-export async function countFiles(folder: string, signal: AbortSignal): Promise<number> {
+export async function countFiles({ folder, file }: ImportSource, signal: AbortSignal): Promise<number> {
   let count = 0;
-  for await (const _ of walk(folder, "", 0)) {
+  for await (const _ of entriesOf(folder, file)) {
     signal.throwIfAborted();
     count++;
   }
@@ -94,14 +107,14 @@ function createTurns() {
 
 /** @throws {Error} if the folder cannot be read or the store takes no files */
 export async function importFolder(
-  folder: string,
+  { folder, file }: ImportSource,
   thread: ImportThread,
   parts: Omit<ImportBatchDeps, "folders">,
   { onProgress, signal }: ImportOptions,
 ): Promise<ImportTotals> {
   const skipped = new Map<SkipReason, { files: number; examples: string[] }>();
   const totals = { scanned: 0, adopted: 0, adoptedBytes: 0, present: 0, skipped };
-  const entries = walk(folder, "", 0)[Symbol.asyncIterator]();
+  const entries = entriesOf(folder, file)[Symbol.asyncIterator]();
   const inTurn = createTurns();
   const deps = { ...parts, folders: new Set<string>() };
   let stopped = false;

@@ -1,12 +1,13 @@
 /**
- * Imports the files of a DISTDIR into the store, and reports those it skipped.
+ * Imports the files of a DISTDIR, or a single one, into the store, and reports those it skipped.
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import type { ImportReport, ImportRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError, progressOf } from "../api/actions.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import type { ImportBatchDeps } from "./import-batch.ts";
-import { countFiles, type ImportTotals, importFolder } from "./import-folder.ts";
+import { countFiles, type ImportSource, type ImportTotals, importFolder } from "./import-folder.ts";
 import { createImportThread } from "./import-thread.ts";
 
 export interface ImportDeps extends Omit<ImportBatchDeps, "reserve" | "folders"> {
@@ -59,16 +60,22 @@ function createReserve(spareBytes: ImportDeps["spareBytes"]): ImportBatchDeps["r
   };
 }
 
-/** @throws {ActionError} where there is no such folder */
-export function checkFolder(folder: string): void {
-  let problem: string | undefined;
+/** @throws {ActionError} where there is neither such a folder nor such a file */
+export function findSource(path: string): ImportSource {
+  let problem: string;
   try {
-    if (!statSync(folder).isDirectory()) problem = "not a folder";
-    else accessSync(folder, constants.R_OK | constants.X_OK);
+    const stats = statSync(path);
+    if (stats.isDirectory()) {
+      accessSync(path, constants.R_OK | constants.X_OK);
+      return { folder: path, file: undefined };
+    }
+    // A link would be skipped in a folder; whoever names it means the file that it leads to, by the name of that file.
+    if (stats.isFile()) return { folder: dirname(realpathSync(path)), file: basename(realpathSync(path)) };
+    problem = "neither a file nor a folder";
   } catch (error) {
     problem = reasonOf(error);
   }
-  if (problem !== undefined) throw new ActionError(422, `Cannot import ${folder}: ${problem}`);
+  throw new ActionError(422, `Cannot import ${path}: ${problem}`);
 }
 
 function reportOf(folder: string, totals: ImportTotals, tookMs: number): ImportReport {
@@ -90,17 +97,17 @@ function reportOf(folder: string, totals: ImportTotals, tookMs: number): ImportR
 
 export function createImport(deps: ImportDeps): Action<ImportRequest, ImportReport> {
   return async ({ folder }, { onProgress, signal }) => {
-    checkFolder(folder);
+    const source = findSource(folder);
     const startedAt = performance.now();
     onProgress(progressOf("reading repositories"));
     await deps.repositoriesReady();
     const thread = createImportThread(deps.workerUrl);
     try {
       onProgress(progressOf("counting files"));
-      const total = await countFiles(folder, signal);
+      const total = await countFiles(source, signal);
       const reserve = createReserve(deps.spareBytes);
       const totals = await importFolder(
-        folder,
+        source,
         thread,
         { ...deps, reserve },
         {

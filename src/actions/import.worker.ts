@@ -23,6 +23,7 @@ import {
   type ComputedDigests,
   compareDigests,
   cryptoName,
+  differenceText,
   type HashAlgorithm,
   neededAlgorithms,
   type OtherHash,
@@ -127,7 +128,8 @@ function copyOpened(source: number, task: CopyTask): Settled | SkippedFile {
   const kind = kindOf(stats);
   if (kind.kind !== "file") return kind.kind === "absent" ? skipped("special") : kind;
   const digests = copyBytes(source, task);
-  if (task.contents.every((content) => compareDigests(content, digests) !== "same")) return skipped("digest");
+  if (task.contents.every((content) => compareDigests(content, digests) !== "same"))
+    return skipped("digest", differenceText(task.contents, digests));
   // Whatever the umask: the folder may be exported.
   fchmodSync(task.fd, STORED_MODE);
   futimesSync(task.fd, task.now / 1000, Math.min(Math.round(stats.mtimeMs), task.now) / 1000);

@@ -7,12 +7,13 @@ import type { InUse } from "../cache/in-use.ts";
 import { openReservedPart, type ReservedPart } from "../cache/reserved-part.ts";
 import type { StoredFiles } from "../cache/stored-files.ts";
 import {
-  algorithmOf,
   type ComputedDigests,
   compareDigests,
   type Digests,
+  differenceText,
   hasHash,
   neededAlgorithms,
+  sizesText,
 } from "../distfile/digests.ts";
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { Hasher } from "../distfile/hasher.ts";
@@ -24,6 +25,7 @@ import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
 import { plural } from "../lib/format.ts";
+import { giveBack } from "../lib/give-back.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 import { missing } from "./import-batch.ts";
 
@@ -45,44 +47,16 @@ export interface UploadDeps {
 /** Each keeps room in the store reserved while its bytes come, however slowly. */
 const MAX_UPLOADS = 8;
 
-/** Returns each thing once, as `a or b`. */
-function either(things: readonly string[]): string {
-  return [...new Set(things)].join(" or ");
-}
-
 /** Returns the contents that a file of this size may have. @throws {ActionError} where it has none of them */
 function contentsOfSize(name: DistfileName, size: number, wanted: readonly WantedBy[]): readonly Digests[] {
   const contents = contentsOf(wanted);
   if (contents.length === 0)
     throw new ActionError(422, `No ebuild repository lists ${name}: nothing says which bytes are right.`);
   const fitting = contents.filter((content) => content.size === size);
-  if (fitting.length === 0) {
-    const sizes = either(contents.map((content) => plural(content.size, "byte")));
-    throw new ActionError(422, `Wrong size of ${name}: expected ${sizes}, got ${plural(size, "byte")}.`);
-  }
+  if (fitting.length === 0) throw new ActionError(422, `Wrong size of ${name}: ${sizesText(contents, size)}.`);
   const hashed = fitting.filter(hasHash);
   if (hashed.length > 0) return hashed;
   throw new ActionError(422, `The Manifest has no hash of ${name} that can be computed here.`);
-}
-
-/** Names the digest by which a Manifest tells right from wrong, as `BLAKE2B 9f86…`. */
-function expectedDigest({ blake2b, sha512, other }: Digests): string {
-  if (blake2b !== undefined) return `BLAKE2B ${blake2b}`;
-  return sha512 === undefined ? (other ?? "") : `SHA512 ${sha512}`;
-}
-
-/** Returns the digest that was found by the same algorithm. */
-function foundDigest(expected: Digests, { blake2b, sha512, others = [] }: ComputedDigests): string {
-  if (expected.blake2b !== undefined) return `BLAKE2B ${blake2b}`;
-  if (expected.sha512 !== undefined) return `SHA512 ${sha512}`;
-  const { other } = expected;
-  return others.find((hash) => other !== undefined && algorithmOf(hash) === algorithmOf(other)) ?? "";
-}
-
-function wrongBytes(name: DistfileName, contents: readonly Digests[], computed: ComputedDigests): ActionError {
-  const expected = either(contents.map(expectedDigest));
-  const found = either(contents.map((content) => foundDigest(content, computed)));
-  return new ActionError(422, `Wrong bytes of ${name}: expected ${expected}, found ${found}.`);
 }
 
 /** Writes the bytes as they come, no faster than the disk takes them. @throws {ActionError} where they end early */
@@ -103,8 +77,10 @@ async function receive(
         throw signal.reason instanceof ActionError ? error : brokenOff();
       });
       if (piece.done) break;
+      const { length } = piece.value;
       await part.write(piece.value, position, size);
-      position += piece.value.length;
+      giveBack(piece.value);
+      position += length;
       onBytes(position);
     }
   } finally {
@@ -144,7 +120,7 @@ export function createUpload(deps: UploadDeps): Upload {
       await receive(file, reserved, job.advance, signal);
       const computed = await job.finish(file.size);
       if (contents.some((content) => compareDigests(content, computed) === "same")) return computed;
-      throw wrongBytes(file.name, contents, computed);
+      throw new ActionError(422, `Wrong bytes of ${file.name}: ${differenceText(contents, computed)}.`);
     } finally {
       await job.cancel();
     }

@@ -34,7 +34,11 @@ export const DropRequestSchema = v.strictObject({
   names: v.pipe(v.array(v.string()), v.minLength(1), v.description("names of stored files")),
 });
 export const ImportRequestSchema = v.strictObject({
-  folder: v.pipe(v.string(), v.startsWith("/"), v.description("absolute path of a DISTDIR on the server")),
+  folder: v.pipe(
+    v.string(),
+    v.startsWith("/"),
+    v.description("absolute path of a DISTDIR, or of one file, on the server"),
+  ),
 });
 
 export const ProgressSchema = v.object({

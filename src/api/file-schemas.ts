@@ -60,6 +60,12 @@ export const FileDetailsSchema = v.object({
     ),
     v.description("packages whose Manifest lists the file"),
   ),
+  by_hand: v.pipe(
+    v.nullable(v.object({ homepages: v.array(v.string()), uris: v.array(v.string()) })),
+    v.description(
+      "where people get a file that is not stored and that nothing may fetch (RESTRICT=fetch): HOMEPAGE, and the URIs of SRC_URI and pkg_nofetch; else null",
+    ),
+  ),
   fetch_history: v.pipe(
     v.array(
       v.object({

@@ -20,7 +20,7 @@ export interface ApiState {
   status(): Status;
   downloads(): DownloadsResponse;
   files(query: FilesQuery): Promise<FilesResponse>;
-  file(name: FileName): FileDetails;
+  file(name: FileName): Promise<FileDetails>;
   mirrors(): MirrorsResponse;
   repositories(): RepositoriesResponse;
   history(query: HistoryQuery): HistoryResponse;

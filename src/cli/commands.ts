@@ -113,11 +113,14 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
   },
   import: {
     group: FILES,
-    summary: "copy the files of a DISTDIR into the store",
+    summary: "copy a DISTDIR, or one file, into the store",
     description:
-      "Copy the files of a DISTDIR into the store, if a Manifest confirms them. This is also how files with RESTRICT=fetch get there. The folder itself is not changed.",
-    operands: "<DIR>",
-    examples: [["portcache import /var/cache/distfiles", "take in what Portage has fetched"]],
+      "Copy the files of a DISTDIR, or a single file, into the store, if a Manifest confirms them. This is also how files with RESTRICT=fetch get there. What is copied is not changed. Exits with 1 if a single file is not taken.",
+    operands: "<PATH>",
+    examples: [
+      ["portcache import /var/cache/distfiles", "take in what Portage has fetched"],
+      ["portcache import ~/Downloads/jdk-8u202-linux-x64.tar.gz", "a file with RESTRICT=fetch"],
+    ],
   },
   verify: {
     group: STORE,

@@ -1,8 +1,9 @@
 /**
- * Copies the files of a DISTDIR into the store for `portcache import DIR`, and prints which were skipped and why.
+ * Copies the files of a DISTDIR, or a single one, into the store for `portcache import PATH`, and prints which were skipped and why.
  */
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { checkFolder } from "../actions/import.ts";
+import { findSource } from "../actions/import.ts";
 import type { ImportReport } from "../api/action-schemas.ts";
 import { formatBytes, formatCount, formatElapsed, plural } from "../lib/format.ts";
 import { shown } from "../lib/text.ts";
@@ -25,7 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 /** Examples to show of each reason; --json has more. */
 const EXAMPLES = 5;
-/** These reasons are failures; files skipped for the others are merely not distfiles. */
+/** These reasons are failures; files of a folder skipped for the others are merely not distfiles. */
 const FAILURES = new Set(["unreadable", "full"]);
 
 function render(report: ImportReport, paint: Output["paint"]): string {
@@ -44,12 +45,14 @@ function render(report: ImportReport, paint: Output["paint"]): string {
   return lines.join("\n");
 }
 
-export function importCommand(folder: string): ActionCommand<"import"> {
+export function importCommand(given: string): ActionCommand<"import"> {
+  const path = resolve(given);
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   return {
     action: "import",
-    request: { folder: resolve(folder) },
-    check: () => checkFolder(resolve(folder)),
+    request: { folder: path },
+    check: () => findSource(path),
     render,
-    exitCode: ({ skipped }) => (skipped.some(({ reason }) => FAILURES.has(reason)) ? 1 : 0),
+    exitCode: ({ skipped }) => (skipped.some(({ reason }) => isFile || FAILURES.has(reason)) ? 1 : 0),
   };
 }

@@ -22,7 +22,7 @@ function ProgressBar({ progress, title }: { readonly progress: Progress | undefi
   return <progress aria-label={title} max={total || 1} {...(total && done !== undefined ? { value: done } : {})} />;
 }
 
-function TokenForm({ onSubmit }: { readonly onSubmit: () => void }) {
+export function TokenForm({ onSubmit }: { readonly onSubmit: () => void }) {
   const tokens = useContext(TokenContext);
   const [text, setText] = useState("");
   const id = useId();

@@ -30,16 +30,19 @@ export function filePath(name: string): string {
   return `${PREFIX}/files/${encodeURIComponent(name)}`;
 }
 
-async function errorOf(response: Response): Promise<ApiError> {
-  const text = await response.text();
-  const status = `The server responded with status ${response.status}.`;
+function errorFrom(status: number, text: string): ApiError {
+  const unknown = `The server responded with status ${status}.`;
   try {
     const { detail, title } = JSON.parse(text) as Partial<Problem>;
-    return new ApiError(response.status, detail ?? title ?? status);
+    return new ApiError(status, detail ?? title ?? unknown);
   } catch {
     // Not problem details, so from a proxy in between.
-    return new ApiError(response.status, text.trim().slice(0, 300) || status);
+    return new ApiError(status, text.trim().slice(0, 300) || unknown);
   }
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  return errorFrom(response.status, await response.text());
 }
 
 /**
@@ -114,4 +117,34 @@ export async function runAction(
     if (line.kind === "error") throw new ApiError(line.status, line.detail);
   }
   throw new ApiError(502, "The connection closed before the action finished.");
+}
+
+export interface UploadOptions extends Pick<RunOptions, "token" | "signal"> {
+  readonly onProgress: (sentBytes: number) => void;
+}
+
+/**
+ * Uploads a file, which the browser reads from disk while it sends it. By XMLHttpRequest, as fetch() tells no progress.
+ * @throws {ApiError} if the server refuses it
+ * @throws {TypeError} if the server does not respond, or the upload was stopped
+ */
+export async function uploadFile(
+  name: string,
+  file: File,
+  { token, signal, onProgress }: UploadOptions,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const request = new XMLHttpRequest();
+  request.upload.onprogress = ({ loaded }) => onProgress(loaded);
+  request.onload = () => {
+    if (request.status < 300) resolve();
+    else reject(errorFrom(request.status, request.responseText));
+  };
+  request.onerror = () => reject(new TypeError("The connection was lost."));
+  request.onabort = request.onerror;
+  signal.addEventListener("abort", () => request.abort(), { once: true });
+  request.open("PUT", filePath(name));
+  if (token !== "") request.setRequestHeader("authorization", `Bearer ${token}`);
+  request.send(file);
+  await promise;
 }

@@ -6,7 +6,7 @@ import type { FileDetails } from "../api/file-schemas.ts";
 import type { UpstreamRequestReport } from "../api/schemas.ts";
 import type { TitledRequest } from "./action-state.ts";
 import { filePath } from "./api.ts";
-import { ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { Breakable, ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { FailureItem } from "./failures.tsx";
 import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatName, formatSpeed } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
@@ -14,6 +14,7 @@ import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./la
 import { ActionButton } from "./maintenance.tsx";
 import type { PageProps } from "./page-props.ts";
 import { pageHash } from "./route.ts";
+import { Upload } from "./upload.tsx";
 
 const POLL_MS = 5_000;
 
@@ -117,6 +118,34 @@ function Packages({ packages }: { readonly packages: FileDetails["packages"] }) 
   );
 }
 
+function PageLinks({ title, pages }: { readonly title: string; readonly pages: readonly string[] }) {
+  if (pages.length === 0) return null;
+  return (
+    <>
+      <dt>{title}</dt>
+      {pages.map((page) => (
+        <dd key={page}>
+          <a href={page} target="_blank" rel="noreferrer noopener">
+            <Breakable text={formatName(page)} />
+          </a>
+        </dd>
+      ))}
+    </>
+  );
+}
+
+/** Says where people get a file that nothing may fetch. */
+function ByHand({ byHand }: { readonly byHand: NonNullable<FileDetails["by_hand"]> }) {
+  if (byHand.homepages.length + byHand.uris.length === 0)
+    return <Placeholder>Its ebuild does not say in plain words where to get it.</Placeholder>;
+  return (
+    <dl class="properties">
+      <PageLinks title="Homepage" pages={byHand.homepages} />
+      <PageLinks title="Get it at" pages={byHand.uris} />
+    </dl>
+  );
+}
+
 /** Offers to fetch the file, or to remove it after a confirmation. */
 function FileActions({ name, stored }: { readonly name: string; readonly stored: boolean }) {
   const [confirming, setConfirming] = useState(false);
@@ -168,7 +197,9 @@ function Details({ file }: { readonly file: FileDetails }) {
         />
       ) : null}
       {stored ? <Stored stored={stored} /> : null}
-      {state === "downloading" ? null : <FileActions name={file.name} stored={stored !== null} />}
+      {file.by_hand ? <ByHand byHand={file.by_hand} /> : null}
+      {state === "downloading" || file.by_hand ? null : <FileActions name={file.name} stored={stored !== null} />}
+      {state === "listed" ? <Upload name={file.name} /> : null}
       <h3 class="section">Packages</h3>
       <Packages packages={packages} />
       <h3 class="section">History</h3>

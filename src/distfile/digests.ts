@@ -2,6 +2,7 @@
  * Describes what a Manifest promises of a file's bytes: its size and hashes (GLEP 74, `DIST name size HASH hex …`). The strongest
  * hash that can be computed here decides: BLAKE2B, else SHA512, else the best of the others. A size alone proves nothing.
  */
+import { plural } from "../lib/format.ts";
 import { keysOf } from "../lib/records.ts";
 import type { DistfileName } from "./name.ts";
 
@@ -97,4 +98,34 @@ export function compareDigests(expected: Digests, computed: ComputedDigests): "s
   if (algorithm === undefined || !hasAlgorithms(computed, [algorithm])) return "unknown";
   if (algorithm === "SHA512") return expected.sha512 === computed.sha512 ? "same" : "different";
   return expected.other !== undefined && computed.others?.includes(expected.other) ? "same" : "different";
+}
+
+/** Returns each thing once, as `a or b`. */
+function either(things: readonly string[]): string {
+  return [...new Set(things)].join(" or ");
+}
+
+/** Names the digest by which a Manifest tells right from wrong, as `BLAKE2B 9f86…`. */
+function expectedDigest({ blake2b, sha512, other }: Digests): string {
+  if (blake2b !== undefined) return `BLAKE2B ${blake2b}`;
+  return sha512 === undefined ? (other ?? "") : `SHA512 ${sha512}`;
+}
+
+/** Returns the digest that was found by the same algorithm. */
+function foundDigest(expected: Digests, { blake2b, sha512, others = [] }: ComputedDigests): string {
+  if (expected.blake2b !== undefined) return `BLAKE2B ${blake2b}`;
+  if (expected.sha512 !== undefined) return `SHA512 ${sha512}`;
+  const { other } = expected;
+  return others.find((hash) => other !== undefined && algorithmOf(hash) === algorithmOf(other)) ?? "";
+}
+
+/** Says of a wrong file which digests were expected and which were found, as after a colon. */
+export function differenceText(contents: readonly Digests[], computed: ComputedDigests): string {
+  const found = either(contents.map((content) => foundDigest(content, computed)));
+  return `expected ${either(contents.map(expectedDigest))}, found ${found}`;
+}
+
+/** Says the same of a file of another size. */
+export function sizesText(contents: readonly Digests[], size: number): string {
+  return `expected ${either(contents.map((content) => plural(content.size, "byte")))}, found ${plural(size, "byte")}`;
 }

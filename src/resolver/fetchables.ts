@@ -15,6 +15,8 @@ import { type Permission, permissionOf } from "./restrict.ts";
 export interface Fetchable {
   readonly pf: string;
   readonly homepage: string;
+  /** All URIs of the file, also those that may not be fetched. */
+  readonly uris: readonly string[];
   readonly permission: Permission;
 }
 
@@ -72,7 +74,8 @@ async function fetchablesIn(
     const uris = (await srcUris.readFor(name, metadata))?.files.get(name);
     if (!uris) continue;
     const { restrict, homepage } = metadata;
-    const fetchable = { pf, homepage, permission: permissionOf(uris, parseRestrict(restrict)) };
+    const permission = permissionOf(uris, parseRestrict(restrict));
+    const fetchable = { pf, homepage, uris: uris.map(({ uri }) => uri), permission };
     found.push(fetchable);
     if (depth !== "all" && isOpen(fetchable)) break;
   }

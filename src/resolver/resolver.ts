@@ -73,7 +73,7 @@ function refusalsOf({ repository, name, fetchables, failures }: PackageFetchable
   const restricted = fetchables.find(({ permission }) => permission.fetchRestricted);
   if (!restricted) return refusals;
   const page = shown(unwrapped(restricted.homepage)) || "the ebuild";
-  const detail = `has RESTRICT=fetch: get the file by hand (see ${page}), then add it with \`portcache import DIR\``;
+  const detail = `has RESTRICT=fetch: get the file by hand (see ${page}), then add it with \`portcache import FILE\` or on the dashboard`;
   return [{ source: `${repository.name}: ${name}`, kind: "absent", detail }, ...refusals];
 }
 

@@ -54,6 +54,7 @@ async function importAll(onProgress: (progress: Progress) => void = () => undefi
   return await actions.import({ folder: folder.file("distdir") }, { onProgress, signal: new AbortController().signal });
 }
 
+const blake2b = (text: string) => createHash("blake2b512").update(text).digest("hex");
 const skippedBy = (report: ImportReport) =>
   Object.fromEntries(report.skipped.map((one) => [one.reason, one.examples.sort()]));
 const pathOf = (name: string) => folder.file(`store${distfilePath(name)}`);
@@ -107,8 +108,8 @@ test("files that match a Manifest are imported, the others reported with a reaso
   expect([report.adopted, report.adopted_bytes, report.present]).toEqual([3, 5_000_007, 0]);
   expect(skippedBy(report)).toEqual({
     unknown: ["unknown.tar"],
-    size: ["short.tar"],
-    digest: ["other.tar"],
+    size: ["short.tar (expected 5 bytes, found 3 bytes)"],
+    digest: [`other.tar (expected BLAKE2B ${blake2b("right")}, found BLAKE2B ${blake2b("wrong")})`],
     "no-hash": ["bare.tar"],
     portage: [".good.tar.portage_lockfile", "good.tar.__download__", "good.tar._checksum_failure_.abc123"],
     name: ["with\nline feed"],
@@ -185,7 +186,7 @@ test("files with RESTRICT=fetch are served once they were imported", async () =>
   repository.put("app-misc/by-hand", { dist: { "by-hand-1.tar": "bought" }, ebuilds: [ebuild] });
   await start();
   const refused = await get("by-hand-1.tar");
-  expect([refused.status, await refused.text()]).toEqual([404, expect.stringContaining("portcache import DIR")]);
+  expect([refused.status, await refused.text()]).toEqual([404, expect.stringContaining("portcache import FILE")]);
   put("by-hand-1.tar", "bought");
   await importAll();
   const answer = await get("by-hand-1.tar");
@@ -201,12 +202,25 @@ test("a full store takes no more files, and the report lists those that did not 
   expect([report.adopted, report.skipped]).toEqual([2, [expect.objectContaining({ reason: "full", files: 2 })]]);
 });
 
-test("a path that is no folder is refused with a reason", async () => {
+test("a single file is imported, also through a link; a wrong one is reported with both digests", async () => {
+  repository.put("app-misc/a", { dist: { "a.tar": "a", "b.tar": "b" } });
+  put("a.tar", "a");
+  put("b.tar", "x");
+  symlinkSync("a.tar", folder.file("distdir/linked.tar"));
+  const { actions } = await start();
+  const one = (name: string) => actions.import({ folder: folder.file(`distdir/${name}`) }, UNATTENDED);
+  expect(await one("linked.tar")).toMatchObject({ scanned: 1, adopted: 1, present: 0, skipped: [] });
+  expect(await one("a.tar")).toMatchObject({ scanned: 1, adopted: 0, present: 1 });
+  const difference = `b.tar (expected BLAKE2B ${blake2b("b")}, found BLAKE2B ${blake2b("x")})`;
+  expect(skippedBy(await one("b.tar"))).toEqual({ digest: [difference] });
+});
+
+test("a path that is neither is refused with a reason", async () => {
   await start();
-  put("file", "x");
+  execFileSync("mkfifo", [folder.file("distdir/pipe")]);
   for (const [path, reason] of [
     [folder.file("none"), "no such file or directory"],
-    [folder.file("distdir/file"), "not a folder"],
+    [folder.file("distdir/pipe"), "neither a file nor a folder"],
   ] as const) {
     await expect(server?.actions.import({ folder: path }, UNATTENDED)).rejects.toThrow(reason);
   }

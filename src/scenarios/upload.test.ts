@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";
+import type { FileDetails } from "../api/file-schemas.ts";
 import { type Content, readContent } from "../testing/content.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
 import { startServer, type TestServer } from "../testing/server.ts";
@@ -21,7 +22,11 @@ let server: TestServer;
 beforeEach(async () => {
   folder = createTempFolder();
   repository = writeRepository(folder.file("repository"));
-  const ebuild = { version: "1", srcUri: "bought-1.tar", restrict: "fetch" };
+  const nofetch = `pkg_nofetch() {\n\teinfo "Get it at https://shop.test/register, or \${HOMEPAGE}"\n}\n`;
+  const ebuild = {
+    ...{ version: "1", srcUri: "https://shop.test/bought-1.tar", restrict: "fetch" },
+    ...{ text: `EAPI=8\n${nofetch}`, cached: true },
+  };
   const old = { digests: { size: 3, sha512: hex("sha512", "old") } };
   const dist: Record<string, Content | typeof old> = { "bought-1.tar": "bought", "large.tar": LARGE, "old.tar": old };
   repository.put("app-misc/bought", {
@@ -105,6 +110,18 @@ test("a file that a Manifest confirms is stored, and served", async () => {
   expect(partFiles()).toEqual([]);
 });
 
+test("a file with RESTRICT=fetch says where people get it", async () => {
+  const details = async () => (await (await fetch(`${server.url}/api/v1/files/bought-1.tar`)).json()) as FileDetails;
+  const { state, summary, by_hand } = await details();
+  expect([state, summary]).toEqual(["listed", expect.stringContaining("RESTRICT=fetch")]);
+  expect(by_hand).toEqual({
+    homepages: ["https://example.org"],
+    uris: ["https://shop.test/bought-1.tar", "https://shop.test/register"],
+  });
+  await upload("bought-1.tar", "bought");
+  expect((await details()).by_hand).toBeNull();
+});
+
 test("another file is refused, with what was expected and what was found", async () => {
   for (const [name, body, detail] of [
     [
@@ -113,7 +130,7 @@ test("another file is refused, with what was expected and what was found", async
       `expected BLAKE2B ${hex("blake2b512", "bought")}, found BLAKE2B ${hex("blake2b512", "b0ught")}`,
     ],
     ["old.tar", "new", `expected SHA512 ${hex("sha512", "old")}, found SHA512 ${hex("sha512", "new")}`],
-    ["bought-1.tar", "bought!", "expected 6 bytes, got 7 bytes"],
+    ["bought-1.tar", "bought!", "expected 6 bytes, found 7 bytes"],
     ["other.tar", "x", "No ebuild repository lists other.tar"],
     ["bare.tar", "bare", "no hash"],
   ] as const) {

@@ -6,6 +6,8 @@ import type { Config } from "../config/schema.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Hosts } from "../mirrors/hosts.ts";
+import { findByHand } from "../resolver/by-hand.ts";
+import type { Resolver } from "../resolver/resolver.ts";
 import type { RequestHistory } from "../status/request-history.ts";
 import type { RequestStats } from "../status/request-stats.ts";
 import { createApiState } from "../status/server-status.ts";
@@ -26,6 +28,7 @@ export interface StateParts {
 /** What is composed before. */
 export interface StateNeeds {
   readonly repositories: ComposedRepositories;
+  readonly resolver: Resolver;
   readonly hosts: Hosts;
   readonly storage: ComposedStore;
   readonly downloads: ComposedDownloads;
@@ -36,7 +39,7 @@ export interface StateNeeds {
 }
 
 export function composeState({ config, store, index, clock }: StateParts, needs: StateNeeds): ApiState {
-  const { repositories, hosts, storage, downloads, distfiles, stats, health } = needs;
+  const { repositories, resolver, hosts, storage, downloads, distfiles, stats, health } = needs;
   const { configured } = repositories;
   return createApiState({
     stats,
@@ -47,6 +50,7 @@ export function composeState({ config, store, index, clock }: StateParts, needs:
     repositoryStatus: configured.scans.status,
     discoveredRepositories: configured.discovered,
     repositoriesScanned: configured.scanned,
+    byHand: (entry) => findByHand(entry.name, entry, resolver),
     hosts,
     store,
     flights: downloads.flights,

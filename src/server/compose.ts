@@ -120,6 +120,7 @@ export function compose(parts: Parts): Server {
   });
   const state = composeState(parts, {
     repositories,
+    resolver,
     hosts,
     storage,
     downloads,

@@ -5,7 +5,7 @@ import type { FileDetails, FilesResponse, TopResponse, Verification } from "../a
 import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { FetchHistory } from "../cache/fetch-history.ts";
-import { compareDigests } from "../distfile/digests.ts";
+import { compareDigests, type DistEntry } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { FailureRow, FailureRows } from "../index/failures.ts";
@@ -22,6 +22,8 @@ export interface FileReportDeps {
   readonly rows: Pick<FileRows, "get" | "flush">;
   readonly list: FileList;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
+  /** Where people get a file that nothing may fetch; null for any other. */
+  readonly byHand: (entry: DistEntry) => Promise<FileDetails["by_hand"]>;
   readonly store: Pick<Store, "stat">;
   readonly fetchHistory: Pick<FetchHistory, "of">;
   readonly failures: Pick<FailureRows, "of">;
@@ -33,7 +35,7 @@ export interface FileReportDeps {
 
 export interface FileReport {
   list(query: FilesQuery): Promise<FilesResponse>;
-  details(name: FileName): FileDetails;
+  details(name: FileName): Promise<FileDetails>;
   top(limit: number): TopResponse;
 }
 
@@ -94,6 +96,8 @@ function summarise(
   const { stored, download, packages, failures, fetch_history: downloads } = details;
   if (download) return "Downloading now.";
   if (stored) return STORED[stored.verification];
+  if (details.by_hand)
+    return "Not stored: its license forbids programs to fetch it (RESTRICT=fetch). Get it by hand, and upload it.";
   const failedAt = timeOf(failures[0]?.last_at);
   const last = downloads.find(({ ended_at: endedAt }) => endedAt !== null);
   const lastAt = timeOf(last?.ended_at);
@@ -147,12 +151,19 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     };
   }
 
-  function details(name: FileName): FileDetails {
+  /** Tells of a file that is wanted and not here. */
+  async function byHandOf(wanted: readonly WantedBy[]): Promise<FileDetails["by_hand"]> {
+    const [first] = wanted;
+    return first ? await parts.byHand(first.entry) : null;
+  }
+
+  async function details(name: FileName): Promise<FileDetails> {
     flushUses();
     const wanted = repositories.entriesByName(name);
     const now = clock.now();
     const stored = storedOf(name, wanted);
     const download = parts.download(name) ?? null;
+    const by_hand = stored || download ? null : await byHandOf(wanted);
     const found = {
       name,
       state: download ? "downloading" : stored ? "stored" : wanted.length > 0 ? "listed" : "unknown",
@@ -166,6 +177,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
         sha512: entry.sha512 ?? null,
         other_hash: entry.other ?? null,
       })),
+      by_hand,
       fetch_history: fetchHistory.of(name).map(({ startedAt, endedAt, outcome = null, requests }) => ({
         started_at: iso(startedAt),
         ended_at: endedAt === undefined ? null : iso(endedAt),

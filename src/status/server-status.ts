@@ -31,7 +31,7 @@ import { syncedBytes } from "../repos/sync/versions.ts";
 import { storeVolumes } from "../store/partial-folders.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
-import { createFileReport, describeFailure } from "./file-report.ts";
+import { createFileReport, describeFailure, type FileReportDeps } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
 import { createRequestReport, type RequestHistory } from "./request-history.ts";
 import type { RequestStats } from "./request-stats.ts";
@@ -49,6 +49,7 @@ export interface ApiStateDeps {
   readonly discoveredRepositories: () => DiscoveredRepositories;
   /** Whether every configured repository has been scanned since the start. */
   readonly repositoriesScanned: () => boolean;
+  readonly byHand: FileReportDeps["byHand"];
   readonly hosts: Hosts;
   readonly store: Store;
   readonly flights: Flights;
@@ -112,6 +113,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     rows,
     list,
     repositories: parts.repositories,
+    byHand: parts.byHand,
     store: parts.store,
     fetchHistory: stats.fetchHistory,
     failures: stats.failures,

@@ -42,10 +42,10 @@ async function routeResponse(request: Request, route: ApiRoute, state: ApiState)
   }
 }
 
-function fileResponse({ url }: Request, state: ApiState): Response {
+async function fileResponse({ url }: Request, state: ApiState): Promise<Response> {
   const path = normalPath(url);
   const name = parseFileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
-  if (name !== undefined) return json(state.file(name));
+  if (name !== undefined) return json(await state.file(name));
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
 
