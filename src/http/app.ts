@@ -21,9 +21,11 @@ import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
 import { MAX_REQUEST_BYTES, uploadResponse } from "./api/upload.ts";
+import { clientPage } from "./client-page.ts";
 import { clientScript } from "./client-script.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
 import type { AnswerFile } from "./distfiles.ts";
+import { folderPage, isBrowsed } from "./folder-page.ts";
 import { isFilePath, isRead, methodsOf } from "./methods.ts";
 import type { RequestLog } from "./request-log.ts";
 import { type Answer, text, withoutBody } from "./respond.ts";
@@ -66,8 +68,8 @@ export const MAX_REFUSAL_LINES = 10;
 
 const NOT_ALLOWED = "This address is not in [server] allow.";
 
-function namesFile(path: string): boolean {
-  return path.startsWith("/distfiles/") || isBelowMirrorFolder(path);
+function namesFile(request: Request, path: string): boolean {
+  return (path.startsWith("/distfiles/") || isBelowMirrorFolder(path)) && !isBrowsed(request, path);
 }
 
 /** Lets bodies of files, in either direction, pause for longer than other requests. */
@@ -169,6 +171,7 @@ function answerRest(
   limits: RefusalLimits,
   deps: AppDeps,
 ): Response | Promise<Response> {
+  if (isBrowsed(request, path)) return folderPage(path);
   if (request.method === "PUT" && isFilePath(path)) return answerUpload(request, path, client, limits, deps);
   const action = request.method === "POST" ? actionAt(path) : undefined;
   return action === undefined ? refuseRoute(request, path) : answerPost(request, action, client, limits, deps);
@@ -203,6 +206,10 @@ export function createApp(deps: AppDeps) {
       }),
     )
     .use(createApi({ ...deps, inTurn }, refuseClient))
+    .get("/client", ({ request, server }) => {
+      const refusal = refuseClient(request, server);
+      return refusal === undefined ? clientPage(request, deps.guard().hostnames) : text(403, refusal);
+    })
     .get("/client.sh", ({ request, server }) => {
       const refusal = refuseClient(request, server);
       return refusal === undefined ? clientScript(request) : text(403, refusal);
@@ -232,7 +239,7 @@ export function createApp(deps: AppDeps) {
         requestLog.begin();
         return requestLog.end(logged, withoutBody(text(403, NOT_ALLOWED), path, { kind: "not-allowed" }));
       }
-      const isFile = namesFile(path);
+      const isFile = namesFile(request, path);
       if (!overSocket) setTimeoutOf(request, isFile, server);
       if (!isFile) return answerRest(request, path, client, limits, deps);
       const answer = answerFile(request, path, client, deps);

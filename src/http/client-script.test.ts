@@ -1,6 +1,16 @@
 /** Runs client.sh under every shell that is here, and compares what it makes of files with `portcache client`'s own functions. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { findOwnLine, remove, switchOff, switchOn, switchTo } from "../cli/client-mirrors-file.ts";
 import { createTempFolder } from "../testing/temp.ts";
 import { clientScript } from "./client-script.ts";
@@ -55,8 +65,8 @@ const EDITS = {
   remove: (text: string) => remove(text, URL_HERE),
 } as const;
 
-test("dash is among the shells", () => {
-  expect(SHELLS.map(([name]) => name)).toContain("dash");
+test("dash, bash and BusyBox are among the shells", () => {
+  expect(SHELLS.map(([name]) => name)).toEqual(["dash", "bash", "busybox"]);
 });
 
 describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("under %s", (_name, shell) => {
@@ -103,6 +113,21 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("under %
     expect(run(shell, "--write", "--root", root).exitCode).toBe(0);
     expect([lstatSync(file).isSymbolicLink(), statSync(file).mode & 0o777]).toEqual([true, 0o640]);
     expect(readFileSync(file, "utf8")).toBe(`local ${URL_HERE} # portcache\ngentoo http://x\n`);
+  });
+
+  test("on a read-only /etc it says so and changes nothing, but what needs no change is no error", () => {
+    const { root, file } = makeRoot("# mine\n");
+    const etc = `${root}/etc`;
+    const readOnly = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", etc, etc, "--"];
+    for (const text of ["# mine\n", undefined]) {
+      if (text === undefined) rmSync(file);
+      const { exitCode, err } = run([...readOnly, ...shell], "--write", "--root", root);
+      expect([exitCode, err]).toEqual([1, expect.stringContaining(`client.sh: cannot write ${file}\n`)]);
+      expect(readdirSync(`${etc}/portage`)).toEqual(text === undefined ? [] : ["mirrors"]);
+    }
+    expect(run(shell, "--write", "--root", root).exitCode).toBe(0);
+    const again = run([...readOnly, ...shell], "--write", "--root", root);
+    expect([again.exitCode, again.err, again.out]).toEqual([0, "", `${file} needs no change\n`]);
   });
 
   test.each([

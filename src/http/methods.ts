@@ -9,6 +9,7 @@ const READ = "GET, HEAD";
 
 const READ_PATHS: ReadonlySet<string> = new Set([
   "/",
+  "/client",
   "/client.sh",
   "/healthz",
   "/metrics",

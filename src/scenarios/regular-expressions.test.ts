@@ -149,11 +149,11 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/http/api/problem.ts": [
     [/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "Invalid a: Expected ", " but received", ""],
   ],
-  "src/http/client-script.ts": [[/^(?:[\w.-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i, "", "a", "!"]],
   "src/http/conditional.ts": [
     [/"[^"]*"/g, "", '"a', ""],
     [/W\/"[^"]*"/g, "", 'W/"', ""],
   ],
+  "src/http/own-origin.ts": [[/^(?:[\w.-]{1,255}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i, "", "a", "!"]],
   "src/http/ranges.ts": [[/^\s*bytes\s*=\s*(?:(\d+)\s*)?-(?:\s*(\d+))?\s*$/i, "bytes=0-", " ", "x"]],
   "src/http/target.ts": [
     [/[?#].*$/s, "", "a", ""],
