@@ -1,6 +1,7 @@
 /**
  * Names the mirror files: what a Gentoo mirror carries below snapshots/, releases/ and experimental/, by path.
  */
+import { indexStem } from "./binhost.ts";
 import { type DistfileName, parseDistfileName } from "./name.ts";
 
 declare const mirrorPath: unique symbol;
@@ -75,6 +76,8 @@ const COMPANION = /\.(?:md5sum|umd5sum|sha256|sha512|gpgsig|sig|asc|DIGESTS|CONT
  * together, and only those of one time agree.
  */
 export function stemOf(path: string): string {
+  const index = indexStem(path);
+  if (index !== undefined) return index;
   const stem = path.replace(COMPANION, "");
   if (stem.endsWith("/")) return path;
   return stem === path ? path : stemOf(stem);

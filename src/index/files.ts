@@ -50,6 +50,14 @@ export interface MirrorFileRow {
   readonly metadata: HttpMetadata | undefined;
 }
 
+/** A mirror file among those of its stem. */
+export interface StemFile {
+  readonly name: MirrorPath;
+  readonly source: string;
+  /** When its content came. */
+  readonly storedAt: number;
+}
+
 /** After this long without use a file's score is half of what it was; chosen by scripts/bench/eviction.ts. */
 export const USE_HALF_LIFE_MS = 4 * 24 * 60 * 60 * 1000;
 
@@ -86,9 +94,11 @@ export interface FileRows {
   /** The files longest not verified, those never verified first. */
   longestUnverified(limit: number): readonly FileRow[];
   /** The sources of the mirror files of one stem, the one stored last first. */
-  ofStem(stem: string): readonly { readonly name: MirrorPath; readonly source: string }[];
+  ofStem(stem: string): readonly StemFile[];
   /** Has all other files of a mirror file's stem revalidated before they are used again. */
   outdateOthers(path: MirrorPath): void;
+  /** Has all files of a stem revalidated before they are used again. */
+  outdateStem(stem: string): void;
   has(name: FileName): boolean;
   partial(name: FileName): PartialRow | undefined;
   putPartial(row: PartialRow): void;
@@ -317,7 +327,7 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
     longestUnverified: (limit) => db.select().from(files).orderBy(asc(files.verifiedAt)).limit(limit).all(),
     ofStem: (stem) =>
       db
-        .select({ name: httpMetadata.name, source })
+        .select({ name: httpMetadata.name, source, storedAt: files.storedAt })
         .from(httpMetadata)
         .innerJoin(files, eq(files.name, httpMetadata.name))
         .where(eq(httpMetadata.stem, stem))
@@ -328,6 +338,9 @@ export function createFileRows(db: IndexDatabase, onChange: (name: FileName) => 
         .set({ outdated: true })
         .where(and(eq(httpMetadata.stem, stemOf(path)), ne(httpMetadata.name, path)))
         .run();
+    },
+    outdateStem(stem) {
+      db.update(httpMetadata).set({ outdated: true }).where(eq(httpMetadata.stem, stem)).run();
     },
     has: (name) => selectOne.get(name) !== null,
     partial: (name) => selectPartial.get({ name }),

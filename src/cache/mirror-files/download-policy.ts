@@ -2,11 +2,12 @@
  * Downloads a mirror file by RFC 9111: with conditional headers where an older file is stored, verified by its digest file, and
  * stored with its HTTP metadata where that is allowed.
  */
+import { indexesOf } from "../../distfile/binhost.ts";
 import { SourceError } from "../../distfile/errors.ts";
 import { type MirrorPath, stemOf } from "../../distfile/mirror-path.ts";
 import type { Source, SourceList } from "../../distfile/source.ts";
 import { headFrom, type UpstreamHead } from "../../fetch/head.ts";
-import type { FileRows } from "../../index/files.ts";
+import type { FileRows, StemFile } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { PrioritySemaphore } from "../../lib/priority-semaphore.ts";
 import type { UpstreamClient, UpstreamResponse } from "../../upstream/request.ts";
@@ -18,7 +19,7 @@ import { isFrom, preferred } from "./preferred-mirror.ts";
 import type { StoredMirrorFile, StoredMirrorFiles } from "./stored-files.ts";
 
 export interface MirrorFilePolicyDeps {
-  readonly rows: Pick<FileRows, "putMirrorFile" | "outdateOthers" | "ofStem">;
+  readonly rows: Pick<FileRows, "putMirrorFile" | "outdateOthers" | "outdateStem" | "ofStem">;
   readonly storedMirrorFiles: StoredMirrorFiles;
   /** Returns the mirrors in the order to try. */
   readonly sources: (path: MirrorPath) => readonly Source[];
@@ -62,8 +63,13 @@ function checkNotOlder(file: StoredMirrorFile | undefined, source: Source, { las
 export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFilePolicies {
   const { rows, storedMirrorFiles, sources, slots, clock } = deps;
 
+  /** The mirror that gave the index of a binhost has what it names; others may not have it yet, or no more. */
+  function siblingsOf(path: MirrorPath): readonly StemFile[] {
+    return [...indexesOf(path), stemOf(path)].flatMap((stem) => rows.ofStem(stem));
+  }
+
   function sourcesOf(path: MirrorPath): SourceList {
-    return { sources: () => preferred(sources(path), rows.ofStem(stemOf(path))), refusals: [] };
+    return { sources: () => preferred(sources(path), siblingsOf(path)), refusals: [] };
   }
 
   return {
@@ -84,7 +90,7 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
             answeredAt = clock.now();
             checkNotOlder(before, source, response);
           },
-          sameAtAllMirrors: isDated(path) || rows.ofStem(stemOf(path)).every(({ name }) => name === path),
+          sameAtAllMirrors: isDated(path) || siblingsOf(path).every(({ name }) => name === path),
           checkDigest: (file) => checkDigest(path, file, upstream, { storedMirrorFiles, sources }),
           isStorable,
           confirmed({ url, fields }) {
@@ -102,6 +108,8 @@ export function createMirrorFilePolicies(deps: MirrorFilePolicyDeps): MirrorFile
           // A file with a date comes once; the stored files of its stem were made together with it or are of another time.
           const isNews = before ? before.stored.digests.blake2b !== blake2b : !isDated(path);
           if (isNews) rows.outdateOthers(path);
+          // An index that names the package as it was would have clients refuse it.
+          if (before && isNews) for (const index of indexesOf(path)) rows.outdateStem(index);
         },
       };
     },

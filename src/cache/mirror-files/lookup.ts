@@ -2,6 +2,8 @@
  * Serves mirror files (snapshots, releases, experimental) by RFC 9111: from the store while fresh, else after revalidation;
  * stale if no mirror answers.
  */
+
+import { indexesOf } from "../../distfile/binhost.ts";
 import { type CacheStatus, type Forwarded, type ForwardReason, HIT } from "../../distfile/cache-status.ts";
 import { type Attempt, hasLooped, NotModifiedError, UnavailableError } from "../../distfile/errors.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
@@ -60,7 +62,7 @@ type Revalidated = MirrorFileResult | typeof NOT_MODIFIED;
 export interface MirrorFileCacheDeps {
   readonly storedFiles: Pick<StoredFiles, "remove">;
   readonly storedMirrorFiles: StoredMirrorFiles;
-  readonly rows: Pick<FileRows, "touch" | "fetched">;
+  readonly rows: Pick<FileRows, "touch" | "fetched" | "outdateStem">;
   readonly inUse: Pick<InUse, "enter" | "note">;
   readonly flights: Flights;
   /** Files that no mirror has. */
@@ -196,6 +198,12 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     if (found.kind !== "busy" && !hasLooped(found.attempts)) unreachable.add(name, found.attempts);
   }
 
+  function noteAbsent(name: MirrorPath, { attempts }: NotFound): void {
+    // An index of binary packages that still names it may be older than the mirrors.
+    for (const index of indexesOf(name)) rows.outdateStem(index);
+    absent.add(name, attempts);
+  }
+
   /** Serves the stale file where no mirror could be asked and it may be used; removes it where no mirror has it any more. */
   async function orStale(
     request: MirrorFileRequest,
@@ -205,7 +213,7 @@ export function createMirrorFileCache(deps: MirrorFileCacheDeps): MirrorFileCach
     const { name, directives } = request;
     if (found.kind === "absent") {
       if (file) await storedFiles.remove(name);
-      absent.add(name, found.attempts);
+      noteAbsent(name, found);
       return found;
     }
     if (found.kind !== "busy" && found.kind !== "failed" && found.kind !== "timed-out") return found;

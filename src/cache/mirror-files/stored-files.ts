@@ -1,8 +1,9 @@
 /**
  * Finds stored mirror files with the HTTP metadata that tells whether they are fresh. A file that was found on disk, as after a
  * lost index, is whole all the same; nobody knows how old it is, so a mirror is asked before it is used. So is one that came from a
- * mirror that is not configured any more.
+ * mirror that is not configured any more, and a binary package whose index has changed since a mirror was asked about it.
  */
+import { indexesOf } from "../../distfile/binhost.ts";
 import type { MirrorPath } from "../../distfile/mirror-path.ts";
 import type { FileRows, HttpMetadata } from "../../index/files.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -34,7 +35,7 @@ export interface StoredMirrorFiles {
 
 export interface StoredMirrorFilesDeps {
   readonly storedFiles: Pick<StoredFiles, "find">;
-  readonly rows: Pick<FileRows, "getMirrorFile" | "freshen">;
+  readonly rows: Pick<FileRows, "getMirrorFile" | "freshen" | "ofStem">;
   /** Whether a URL is one of a mirror that is configured now: what others said of a file binds nobody any more. */
   readonly isOfMirror: (url: string) => boolean;
   readonly clock: Clock;
@@ -48,13 +49,19 @@ export function createStoredMirrorFiles({
   clock,
   log,
 }: StoredMirrorFilesDeps): StoredMirrorFiles {
+  /** Returns whether the index that names a binary package has come after a mirror was last asked about the package. */
+  function isOlderThanIndex(name: MirrorPath, { answeredAt }: HttpMetadata): boolean {
+    return indexesOf(name).some((stem) => rows.ofStem(stem).some(({ storedAt }) => storedAt > answeredAt));
+  }
+
   return {
     async find(name) {
       const known = rows.getMirrorFile(name);
       const stored = await storedFiles.find(name, [], known?.row);
       if (stored === undefined || stored === "stale") return undefined;
       if (known?.metadata && isOfMirror(known.row.source)) {
-        return { name, stored, metadata: known.metadata, source: known.row.source };
+        const outdated = known.metadata.outdated || isOlderThanIndex(name, known.metadata);
+        return { name, stored, metadata: { ...known.metadata, outdated }, source: known.row.source };
       }
       return { name, stored, metadata: metadataOfFound(stored.file.modifiedAt, clock.now()), source: "" };
     },
