@@ -42,6 +42,8 @@ const OWN: Readonly<Record<string, string>> = {
   "src/repos/sync/versions.ts": "our own folders",
   "src/server/machine-doubts.ts": "the configuration",
   "src/server/open-files.ts": "/proc",
+  "src/server/own-address.ts": "addresses of this machine",
+  "src/server/port-holder.ts": "/proc",
   "src/setup/accounts.ts": "messages of the system's programs",
   "src/setup/manual/command-line.ts": "our own manual",
   "src/setup/manual/command-page.ts": "our own manual",
