@@ -82,6 +82,8 @@ export const FileDetailsSchema = v.object({
 
 export const TopSchema = v.object({
   files: v.array(v.object({ name: v.string(), size: bytes, uses: count })),
+  binary_packages: v.array(v.object({ name: v.string(), size: bytes, uses: count })),
+  snapshots: v.array(v.object({ name: v.string(), size: bytes, uses: count })),
   packages: v.array(v.object({ package: v.string(), repository: v.string(), files: count, uses: count, bytes })),
   largest: v.array(v.object({ name: v.string(), size: bytes, uses: count })),
   latest: v.array(v.object({ name: v.string(), size: bytes, stored_at: instant })),

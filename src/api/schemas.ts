@@ -3,6 +3,7 @@
  * of `portcache status` are derived. Sizes are in bytes, timestamps ISO 8601 in UTC; null means unknown or unlimited.
  */
 import * as v from "valibot";
+import { FILE_KINDS } from "../distfile/file-kind.ts";
 import { RESOLUTIONS } from "../distfile/reporting.ts";
 import { FAILURE_KINDS } from "../distfile/response-outcome.ts";
 
@@ -20,8 +21,8 @@ export const ProblemSchema = v.object({
   detail: v.pipe(v.string(), v.description("what went wrong and how to fix it")),
 });
 
-/** Requests for files, by outcome. */
-const requestCounts = {
+/** Requests for files, by outcome, and what was sent for them. */
+const sentCounts = {
   requests: v.pipe(count, v.description("all requests for files")),
   hits: v.pipe(count, v.description("GET served from the store")),
   misses: v.pipe(count, v.description("fetched for this request")),
@@ -31,15 +32,29 @@ const requestCounts = {
   refused: v.pipe(count, v.description("invalid requests: malformed names, other methods, loops")),
   bytes_sent: v.pipe(count, v.description("bytes of files sent to clients")),
   bytes_saved: v.pipe(count, v.description("bytes sent without another download: hits and joined downloads")),
+};
+
+const requestCounts = {
+  ...sentCounts,
   bytes_fetched: v.pipe(count, v.description("bytes downloaded from mirrors and SRC_URI hosts")),
 };
 
-export const TotalsSchema = v.object({
-  ...requestCounts,
-  hit_ratio: v.pipe(
-    v.nullable(ratio),
-    v.description("share of hits and joined among requests that received a file; null before the first"),
+const hitRatio = v.pipe(
+  v.nullable(ratio),
+  v.description("share of hits and joined among requests that received a file; null before the first"),
+);
+
+export const TotalsSchema = v.object({ ...requestCounts, hit_ratio: hitRatio });
+
+export const KindTotalsSchema = v.object({
+  kind: v.pipe(
+    v.picklist(FILE_KINDS),
+    v.description("binary-packages: a binhost's packages and index; others: stages and what else a mirror carries"),
   ),
+  files: v.pipe(count, v.description("files in the store")),
+  bytes: v.pipe(bytes, v.description("bytes in the store")),
+  ...sentCounts,
+  hit_ratio: hitRatio,
 });
 
 export const StatusSchema = v.object({
@@ -64,6 +79,7 @@ export const StatusSchema = v.object({
   }),
   since_start: TotalsSchema,
   all_time: TotalsSchema,
+  kinds: v.pipe(v.array(KindTotalsSchema), v.description("of all time, by kind of file")),
   in_flight: v.pipe(count, v.description("requests being answered")),
   downloads: v.object({ active: count, waiting: v.pipe(count, v.description("for a download slot (max_downloads)")) }),
   max_rate: v.object({
@@ -189,6 +205,7 @@ export const CleanupSchema = v.object({
 });
 
 export type Problem = v.InferOutput<typeof ProblemSchema>;
+export type KindTotals = v.InferOutput<typeof KindTotalsSchema>;
 export type Totals = v.InferOutput<typeof TotalsSchema>;
 export type Status = v.InferOutput<typeof StatusSchema>;
 export type UpstreamRequestReport = v.InferOutput<typeof UpstreamRequestSchema>;

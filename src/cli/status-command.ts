@@ -1,7 +1,7 @@
 /**
  * Prints for `portcache status [--watch]` the state of the store and its server, once or every second.
  */
-import { DownloadsSchema, StatusSchema, type Totals } from "../api/schemas.ts";
+import { DownloadsSchema, type KindTotals, StatusSchema, type Totals } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSpeed, plural } from "../lib/format.ts";
@@ -78,6 +78,23 @@ function storeLines({ store }: StoreStatus, { unicode }: Screen): readonly (read
   ];
 }
 
+const KIND_LABELS: Readonly<Record<KindTotals["kind"], string>> = {
+  distfiles: "Distfiles",
+  "binary-packages": "Binary packages",
+  snapshots: "Snapshots",
+  others: "Other files",
+};
+
+/** One line for each kind of mirror file that there is, or was; of distfiles alone all other lines tell. */
+function kindLines({ kinds }: StoreStatus): readonly (readonly [string, string])[] {
+  return kinds
+    .filter(({ kind, files, requests }) => kind !== "distfiles" && (files > 0 || requests > 0))
+    .map(({ kind, files, bytes, requests, hit_ratio, bytes_saved }) => [
+      KIND_LABELS[kind],
+      `${formatBytes(bytes)} in ${plural(files, "file")}, ${plural(requests, "request")}, ${hit_ratio === null ? "-" : formatPercent(hit_ratio)} hits, ${formatBytes(bytes_saved)} saved`,
+    ]);
+}
+
 function downloadLines({ downloads, downloads_active }: StoreStatus, { paint, columns, unicode }: Screen): string[] {
   const barColumns = columns < WIDE ? SHORT_BAR_COLUMNS : BAR_COLUMNS;
   const nameColumns = Math.min(NAME_COLUMNS, Math.max(12, columns - barColumns - DETAIL_COLUMNS));
@@ -113,6 +130,7 @@ function render(report: StoreStatus, screen: Screen): string {
     ["Hit ratio", hits(all_time)],
     ...(isNews(since_start, all_time) ? [["", `since start: ${hits(since_start)}`] as const] : []),
     ["Saved", saved(all_time)],
+    ...kindLines(report),
   ];
   const { total, packages, distfiles, scanned, synced_bytes } = repositories;
   const synced = synced_bytes === 0 ? "" : `, ${formatBytes(synced_bytes)} synced`;
@@ -150,7 +168,7 @@ async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<St
   const status = await readFromServer(location, "/api/v1/status", StatusSchema, signal);
   const live = await readFromServer(location, "/api/v1/downloads", DownloadsSchema, signal);
   if (!status || !live) return readStoredStatus(loaded);
-  const { version, store, all_time, since_start, uptime_seconds, health, repositories } = status;
+  const { version, store, all_time, kinds, since_start, uptime_seconds, health, repositories } = status;
   const { in_flight, max_rate, read_ahead, mirrors, downloads } = status;
   return {
     running: true,
@@ -159,6 +177,7 @@ async function readStatus(loaded: LoadedConfig, signal: AbortSignal): Promise<St
       version,
       store,
       all_time,
+      kinds,
       since_start,
       uptime_seconds,
       health,

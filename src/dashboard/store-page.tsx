@@ -2,6 +2,7 @@
  * Shows the store, the repositories that its files are verified against, and the actions on both.
  */
 import { ErrorBoundary } from "./components.tsx";
+import { KindsPanel } from "./kinds.tsx";
 import { MaintenancePanel } from "./maintenance.tsx";
 import type { PageProps } from "./page-props.ts";
 import { RepositoriesPanel } from "./repositories.tsx";
@@ -13,6 +14,9 @@ export function StorePage({ status }: PageProps) {
       <div class="column">
         <ErrorBoundary>
           <StorePanel status={status} />
+        </ErrorBoundary>
+        <ErrorBoundary>
+          <KindsPanel status={status} />
         </ErrorBoundary>
       </div>
       <div class="column">

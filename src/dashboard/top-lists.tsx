@@ -15,6 +15,8 @@ const MAX_SHOWN = 8;
 const LISTS = [
   ["packages", "Packages"],
   ["files", "Files"],
+  ["binary_packages", "Binary packages"],
+  ["snapshots", "Snapshots"],
   ["largest", "Largest"],
   ["latest", "Newest"],
   ["clients", "Clients"],
@@ -25,6 +27,8 @@ type ListName = (typeof LISTS)[number][0];
 const EMPTY: Readonly<Record<ListName, string>> = {
   packages: "No requests recorded yet.",
   files: "No requests recorded yet.",
+  binary_packages: "No binary package stored yet.",
+  snapshots: "No snapshot stored yet.",
   largest: "No files stored yet.",
   latest: "No files stored yet.",
   clients: "No clients yet.",
@@ -58,7 +62,9 @@ function fileRows(list: Exclude<ListName, "clients">, top: TopResponse, now: num
         detail: `${plural(files, "file")}, ${formatBytes(bytes)}, ${repository}`,
       }));
     case "files":
-      return top.files.map(({ name, size, uses }) => ({
+    case "binary_packages":
+    case "snapshots":
+      return top[list].map(({ name, size, uses }) => ({
         file: name,
         value: requests(uses),
         detail: formatBytes(size),

@@ -3,6 +3,7 @@
  * counted, and the entry in the list of failures. The request log has words of its own.
  */
 import type { CacheStatus } from "./cache-status.ts";
+import type { FileKind } from "./file-kind.ts";
 
 /** Why a client did not get a file, or not all of it. */
 export const FAILURE_KINDS = ["absent", "failed", "timed-out", "late", "broken-off"] as const;
@@ -45,6 +46,7 @@ export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 export interface ResponseRecord {
   /** Plain address; "socket" over the Unix socket. */
   readonly client: string;
+  readonly kind: FileKind;
   readonly outcome: CountedOutcome;
   /** Bytes of the body that were sent. */
   readonly bytes: number;

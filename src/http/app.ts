@@ -249,7 +249,7 @@ export function createApp(deps: AppDeps) {
       return answer.then(
         (late) => requestLog.end(logged, late),
         (error: unknown) => {
-          requestLog.fail(logged);
+          requestLog.fail(logged, path);
           throw error;
         },
       );

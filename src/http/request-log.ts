@@ -3,6 +3,7 @@
  * start no download only so many a second have lines of their own, and are in the history.
  */
 import type { CacheStatus } from "../distfile/cache-status.ts";
+import { fileKind } from "../distfile/file-kind.ts";
 import {
   CLIENT_LEFT,
   type CountedOutcome,
@@ -38,7 +39,7 @@ export interface RequestLog {
   /** Records the answer once its body has ended or is in the platform's hands. @returns its response */
   end(request: LoggedRequest, answer: Answer): Response;
   /** To be called instead of end() if an unexpected error took the place of an answer. */
-  fail(request: LoggedRequest): void;
+  fail(request: LoggedRequest, path: string): void;
 }
 
 /** Hits, and requests that joined a download, in a second that have lines of their own: nobody reads more. */
@@ -84,7 +85,7 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const method = shown(request.method);
     const { bytes, brokenOff } = sent;
     const counted = countOf(request.method, answer);
-    recorder.end({ client, outcome: counted, bytes, firstByteMs });
+    recorder.end({ client, kind: fileKind(answer.file), outcome: counted, bytes, firstByteMs });
     const failure = failureOf(answer.outcome, brokenOff);
     if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure.kind, failure.reason);
     if (!hasLine(answer.outcome, startedAt, bytes)) return;
@@ -127,8 +128,8 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
       else record(request, answer, answer.sent, firstByteMs);
       return answer.response;
     },
-    fail({ client }) {
-      recorder.end({ client, outcome: "failed", bytes: 0, firstByteMs: 0 });
+    fail({ client }, path) {
+      recorder.end({ client, kind: fileKind(path), outcome: "failed", bytes: 0, firstByteMs: 0 });
     },
   };
 }

@@ -3,13 +3,16 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
+import { systemClock } from "../lib/clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
+import { createKindCounts } from "./kind-counts.ts";
 import { createMirrorAnswerRows, createMirrorLayoutRows } from "./mirrors.ts";
 import { manifestsPathBeside, openIndex } from "./open.ts";
 import { createOrphanRows } from "./orphans.ts";
 import { createRepositoryRows } from "./repositories.ts";
+import { createStatistics } from "./statistics.ts";
 
 const MIGRATIONS = `${import.meta.dir}/../../drizzle`;
 const DISTFILE = "foo-1.tar.gz" as DistfileName;
@@ -217,5 +220,19 @@ test("what was learnt of a mirror that was taken to be flat by mistake is forgot
       .all()
       .map(({ mirror }) => mirror),
   ).toEqual(["http://b.test"]);
+  index.close();
+});
+
+test("counts by kind of file begin with nothing, beside those that there are", () => {
+  const old = makeOldIndex(12);
+  insert(old, "statistics", {
+    ...{ resolution: "total", at: 0, hits: 3, misses: 0, joined: 0, absent: 0, failed: 0, refused: 0, other: 0 },
+    ...{ hit_bytes: 30, miss_bytes: 0, joined_bytes: 0, mirror_bytes: 0, uri_bytes: 0 },
+  });
+  old.close();
+  const index = openIndex(path, MIGRATIONS);
+  expect(index.damages).toEqual([]);
+  expect(createStatistics(index.db, systemClock, () => true).allTime().hits).toBe(3);
+  expect(createKindCounts(index.db).allTime().distfiles.hits).toBe(0);
   index.close();
 });

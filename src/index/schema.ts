@@ -7,6 +7,7 @@
 
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { OtherHash } from "../distfile/digests.ts";
+import type { FileKind } from "../distfile/file-kind.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import { RESOLUTIONS } from "../distfile/reporting.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
@@ -198,6 +199,21 @@ export const statistics = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.resolution, table.at] })],
 );
+
+/** The same of all time by kind of file, without what was fetched. */
+export const kindCounts = sqliteTable("kind_counts", {
+  kind: text("kind").$type<FileKind>().primaryKey(),
+  hits: integer("hits").notNull(),
+  misses: integer("misses").notNull(),
+  joined: integer("joined").notNull(),
+  absent: integer("absent").notNull(),
+  failed: integer("failed").notNull(),
+  refused: integer("refused").notNull(),
+  other: integer("other").notNull(),
+  hitBytes: integer("hit_bytes").notNull(),
+  missBytes: integer("miss_bytes").notNull(),
+  joinedBytes: integer("joined_bytes").notNull(),
+});
 
 /** Clients; empty where `[server] client_statistics` is off. */
 export const clients = sqliteTable("clients", {

@@ -3,6 +3,9 @@
  * and from mirrors.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import * as v from "valibot";
+import { FileDetailsSchema, TopSchema } from "../api/file-schemas.ts";
+import { StatusSchema } from "../api/schemas.ts";
 import { startTwoMirrors, type TwoMirrors } from "../testing/two-mirrors.ts";
 
 const ROOT = "/releases/amd64/binpackages/23.0/x86-64";
@@ -96,4 +99,47 @@ test("with all mirrors away index and packages are served as they are stored", a
   for (const path of [PACKAGE, INDEX]) await text(path);
   await Promise.all([setup.first.close(), setup.second.close()]);
   expect([await text(PACKAGE), await text(INDEX)]).toEqual([PACKAGE, INDEX]);
+});
+
+test("binary packages and snapshots are counted, listed and described apart from distfiles", async () => {
+  const snapshot = "/snapshots/gentoo-20260821.tar.xz";
+  for (const path of [INDEX, PACKAGE]) setup.put(path, "1234");
+  setup.put(snapshot, "12");
+  const server = await setup.start();
+  for (const path of [INDEX, PACKAGE, PACKAGE, snapshot, `${ROOT}/app-misc/none/none-1-1.gpkg.tar`]) await text(path);
+  const api = async <S extends v.GenericSchema>(path: string, schema: S) =>
+    v.parse(schema, await (await fetch(`${server.url}/api/v1/${path}`)).json());
+  const { kinds } = await api("status", StatusSchema);
+  const none = { requests: 0, hits: 0, misses: 0, joined: 0, absent: 0, failed: 0, refused: 0, files: 0, bytes: 0 };
+  expect(kinds).toEqual([
+    { kind: "distfiles", ...none, bytes_sent: 0, bytes_saved: 0, hit_ratio: null },
+    {
+      kind: "binary-packages",
+      ...none,
+      ...{ requests: 4, hits: 1, misses: 2, absent: 1, files: 2, bytes: 8, bytes_sent: 12, bytes_saved: 4 },
+      hit_ratio: 1 / 3,
+    },
+    {
+      kind: "snapshots",
+      ...none,
+      requests: 1,
+      misses: 1,
+      files: 1,
+      bytes: 2,
+      bytes_sent: 2,
+      bytes_saved: 0,
+      hit_ratio: 0,
+    },
+    { kind: "others", ...none, bytes_sent: 0, bytes_saved: 0, hit_ratio: null },
+  ]);
+  const { binary_packages, snapshots } = await api("top", TopSchema);
+  expect(binary_packages.map(({ name }) => name)).toEqual([PACKAGE.slice(1), INDEX.slice(1)]);
+  expect(snapshots).toEqual([{ name: snapshot.slice(1), size: 2, uses: 1 }]);
+  const details = await api(`files/${encodeURIComponent(PACKAGE.slice(1))}`, FileDetailsSchema);
+  expect(details).toMatchObject({ state: "stored", fetch_history: [{ outcome: "stored" }] });
+  expect(details.summary).toContain("binhost");
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain('portcache_kind_requests_total{kind="binary-packages",outcome="hit"} 1\n');
+  expect(metrics).toContain('portcache_kind_sent_bytes_total{kind="snapshots",outcome="miss"} 2\n');
+  expect(metrics).toContain('portcache_kind_files{kind="binary-packages"} 2\n');
 });

@@ -6,11 +6,13 @@ import type { FilesQuery } from "../api/queries.ts";
 import type { DownloadState, Failure } from "../api/schemas.ts";
 import type { FetchHistory } from "../cache/fetch-history.ts";
 import { compareDigests, type DistEntry } from "../distfile/digests.ts";
+import { type FileKind, fileKind } from "../distfile/file-kind.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { FailureRow, FailureRows } from "../index/failures.ts";
 import type { FileList } from "../index/file-list.ts";
 import { digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
+import type { MirrorFileKind, MirrorFileList } from "../index/mirror-file-list.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createSteps } from "../lib/steps.ts";
@@ -21,6 +23,7 @@ import type { Removal } from "./counters.ts";
 export interface FileReportDeps {
   readonly rows: Pick<FileRows, "get" | "flush">;
   readonly list: FileList;
+  readonly mirrorFiles: Pick<MirrorFileList, "mostUsed">;
   readonly repositories: Pick<RepositoryRows, "entriesByName">;
   /** Where people get a file that nothing may fetch; null for any other. */
   readonly byHand: (entry: DistEntry) => Promise<FileDetails["by_hand"]>;
@@ -80,6 +83,19 @@ const REMOVED: Readonly<Record<Removal["reason"], string>> = {
   space: "to free space",
 };
 
+/** No Manifest lists mirror files: who may say that they are right is another for each kind. */
+const SIGNED: Readonly<Record<FileKind, string>> = {
+  distfiles: STORED.unverified,
+  "binary-packages":
+    "Stored as its mirror sent it: a file of a binhost, whose packages Portage checks against their index and signature.",
+  snapshots: "Stored as its mirror sent it: emerge-webrsync checks its digest and its signature.",
+  others: "Stored as its mirror sent it: no Manifest lists it.",
+};
+
+function describeStored(name: string, verification: Verification): string {
+  return verification === "unverified" ? SIGNED[fileKind(name)] : STORED[verification];
+}
+
 /** Packages shown of those that want one file. */
 const MAX_PACKAGES = 100;
 
@@ -93,9 +109,9 @@ function summarise(
   repositoriesScanned: boolean,
   removal: Removal | undefined,
 ): string {
-  const { stored, download, packages, failures, fetch_history: downloads } = details;
+  const { name, stored, download, packages, failures, fetch_history: downloads } = details;
   if (download) return "Downloading now.";
-  if (stored) return STORED[stored.verification];
+  if (stored) return describeStored(name, stored.verification);
   if (details.by_hand)
     return "Not stored: its license forbids programs to fetch it (RESTRICT=fetch). Get it by hand, and upload it.";
   const failedAt = timeOf(failures[0]?.last_at);
@@ -111,7 +127,8 @@ function summarise(
     return "Not stored: it was removed since the last download, but not by clean-up. The next request downloads it again.";
   }
   if (failures.length > 0) return "Not stored: the last download failed.";
-  if (packages.length > 0) return "Not stored: it has not been downloaded since the server started.";
+  if (packages.length > 0 || name.includes("/"))
+    return "Not stored: it has not been downloaded since the server started.";
   return repositoriesScanned
     ? "Not stored, and not listed in any ebuild repository."
     : "Not stored. The ebuild repositories are still being scanned.";
@@ -214,8 +231,11 @@ export function createFileReport(parts: FileReportDeps): FileReport {
       list.page({ q: "", sort, order: "desc", page: 1, perPage });
     const used = sorted("uses", Math.max(limit, FILES_FOR_PACKAGES)).filter(({ uses }) => uses > 0);
     const brief = ({ name, size, uses }: FileRow) => ({ name, size, uses });
+    const ofKind = (kind: MirrorFileKind) => parts.mirrorFiles.mostUsed(kind, limit).map(brief);
     return {
       files: used.slice(0, limit).map(brief),
+      binary_packages: ofKind("binary-packages"),
+      snapshots: ofKind("snapshots"),
       packages: packagesOf(used).slice(0, limit),
       largest: sorted("size", limit).map(brief),
       latest: sorted("stored_at", limit).map(({ name, size, storedAt }) => ({ name, size, stored_at: iso(storedAt) })),
@@ -248,9 +268,16 @@ export function createFileReport(parts: FileReportDeps): FileReport {
       if (!remembered || now - remembered.at >= TOP_MAX_AGE_MS || now < remembered.at) {
         remembered = { top: findTop(MAX_TOP), at: now };
       }
-      const { files, packages, largest, latest } = remembered.top;
+      const { files, binary_packages, snapshots, packages, largest, latest } = remembered.top;
       const first = <T>(list: readonly T[]) => list.slice(0, limit);
-      return { files: first(files), packages: first(packages), largest: first(largest), latest: first(latest) };
+      return {
+        files: first(files),
+        binary_packages: first(binary_packages),
+        snapshots: first(snapshots),
+        packages: first(packages),
+        largest: first(largest),
+        latest: first(latest),
+      };
     },
   };
 }

@@ -5,6 +5,8 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import type { ApiState } from "../api/state.ts";
+import type { FileKind } from "../distfile/file-kind.ts";
+import type { KindMeasure, KindMeasures } from "../index/kind-counts.ts";
 import type { Clock } from "../lib/clock.ts";
 import { entriesOf } from "../lib/records.ts";
 import { counter, gauge, histogram, type Labels, type Metric, type Sample, samplesOf } from "./metric.ts";
@@ -24,6 +26,16 @@ export interface MetricsDeps {
 const FETCHED = { mirror: "mirrorBytes", src_uri: "uriBytes" } as const;
 const READ_AHEAD = { fetched: "fetched", used: "used" } as const;
 
+/** One sample for each kind of file and outcome. */
+function ofKinds(
+  counts: Readonly<Record<FileKind, KindMeasures>>,
+  columns: Readonly<Record<string, KindMeasure>>,
+): readonly Sample[] {
+  return entriesOf(counts).flatMap(([kind, measures]) =>
+    Object.entries(columns).map(([outcome, column]) => ({ labels: { kind, outcome }, value: measures[column] })),
+  );
+}
+
 function requestMetrics({ stats }: MetricsDeps): readonly Metric[] {
   const { sinceStart } = stats.statistics;
   const { counters } = stats;
@@ -39,6 +51,18 @@ function requestMetrics({ stats }: MetricsDeps): readonly Metric[] {
       "Bytes of files sent to clients, by outcome of the request.",
       () => samplesOf("outcome", BYTE_COLUMNS, (column) => sinceStart[column]),
       ["outcome"],
+    ),
+    counter(
+      "portcache_kind_requests_total",
+      "Requests for files, by kind of file and outcome.",
+      () => ofKinds(stats.kinds.sinceStart, COLUMNS),
+      ["kind", "outcome"],
+    ),
+    counter(
+      "portcache_kind_sent_bytes_total",
+      "Bytes of files sent to clients, by kind of file and outcome of the request.",
+      () => ofKinds(stats.kinds.sinceStart, BYTE_COLUMNS),
+      ["kind", "outcome"],
     ),
     gauge("portcache_requests_in_flight", "Requests for files whose response has not ended.", () => stats.inFlight),
     histogram("portcache_first_byte_seconds", "Time from a request to the head of its response, by outcome.", () =>
@@ -160,6 +184,18 @@ function storeMetrics({ stats, state, memory, indexPath }: MetricsDeps): readonl
     entriesOf(counters.evicted).map(([reason, one]) => ({ labels: { reason }, value: read(one) }));
   return [
     gauge("portcache_store_files", "Files in the store.", () => store().files),
+    gauge(
+      "portcache_kind_files",
+      "Files in the store, by kind of file.",
+      () => state.status().kinds.map(({ kind, files }) => ({ labels: { kind }, value: files })),
+      ["kind"],
+    ),
+    gauge(
+      "portcache_kind_bytes",
+      "Bytes of the files in the store, by kind of file.",
+      () => state.status().kinds.map(({ kind, bytes }) => ({ labels: { kind }, value: bytes })),
+      ["kind"],
+    ),
     gauge("portcache_store_bytes", "Bytes of the files in the store.", () => store().bytes),
     gauge("portcache_store_limit_bytes", "[storage] max_size; 0: none.", () => store().max_bytes ?? 0),
     gauge("portcache_store_free_bytes", "Free bytes of the store's file system.", () => store().free_bytes),

@@ -7,6 +7,7 @@ import type { Config } from "../config/schema.ts";
 import type { CountedOutcome, ResponseRecorder } from "../distfile/response-outcome.ts";
 import { type ClientCounts, createClientCounts } from "../index/clients.ts";
 import { createFailureRows, type FailureRows } from "../index/failures.ts";
+import { createKindCounts, type KindCounts } from "../index/kind-counts.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -21,6 +22,7 @@ export interface RequestStats {
   readonly recorder: ResponseRecorder;
   readonly fetchHistory: FetchHistory;
   readonly statistics: Statistics;
+  readonly kinds: KindCounts;
   readonly clients: ClientCounts;
   readonly failures: FailureRows;
   readonly counters: Counters;
@@ -94,6 +96,7 @@ export function createRequestStats(
   history: Pick<RequestHistory, "add">,
 ): RequestStats {
   const statistics = createStatistics(db, clock, wasClockSet);
+  const kinds = createKindCounts(db);
   const clients = createClientCounts(db);
   const failures = createFailureRows(db, clock);
   const counters = createCounters(clock.now);
@@ -107,13 +110,15 @@ export function createRequestStats(
     begin() {
       inFlight++;
     },
-    end({ client, outcome, bytes, firstByteMs }) {
+    end({ client, kind, outcome, bytes, firstByteMs }) {
       const now = clock.now();
       inFlight--;
       unlogged++;
       statistics.add(COLUMNS[outcome], 1, now);
+      kinds.add(kind, COLUMNS[outcome], 1);
       if (isServed(outcome)) {
         statistics.add(BYTE_COLUMNS[outcome], bytes, now);
+        kinds.add(kind, BYTE_COLUMNS[outcome], bytes);
         counters.firstByte[outcome].observe(firstByteMs / 1000);
       }
       if (config.server.client_statistics && client !== "")
@@ -135,6 +140,7 @@ export function createRequestStats(
       onEnded: (outcome, ms) => counters.downloads[outcome].observe(ms / 1000),
     }),
     statistics,
+    kinds,
     clients,
     failures,
     counters,
@@ -146,6 +152,7 @@ export function createRequestStats(
     },
     flush() {
       statistics.flush();
+      kinds.flush();
       if (config.server.client_statistics) clients.flush();
       else clients.clear();
       failures.flush();

@@ -18,6 +18,7 @@ import type { CleanUpReport, Eviction } from "../eviction/evict.ts";
 import type { Flights } from "../fetch/flights.ts";
 import { createFileList } from "../index/file-list.ts";
 import type { FileRows } from "../index/files.ts";
+import { createMirrorFileList } from "../index/mirror-file-list.ts";
 import type { IndexDatabase } from "../index/open.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -36,7 +37,7 @@ import { describeMirror } from "./mirror-report.ts";
 import { createRequestReport, type RequestHistory } from "./request-history.ts";
 import type { RequestStats } from "./request-stats.ts";
 import { spaceOf } from "./space.ts";
-import { countsOf, totalsOf } from "./totals.ts";
+import { countsOf, kindTotals, totalsOf } from "./totals.ts";
 
 export interface ApiStateDeps {
   readonly stats: RequestStats;
@@ -63,9 +64,21 @@ export interface ApiStateDeps {
 
 /** SRC_URI names thousands of hosts; people look at the latest. */
 const MAX_HOSTS = 100;
+/** Adding up the stored files by kind reads all mirror files. */
+const STORED_KINDS_MAX_AGE_MS = 10_000;
 /** A dry run of clean-up reads every row: no more often than this, and for a hundredth of the time at most. */
 const PREVIEW_MAX_AGE_MS = 30_000;
 const PREVIEW_REST = 100;
+
+/** Returns a function that reads again only when its last value is so old. */
+function remembered<T>(maxAgeMs: number, clock: Clock, read: () => T): () => T {
+  let last: { readonly value: T; readonly at: number } | undefined;
+  return () => {
+    const now = clock.now();
+    if (!last || now - last.at >= maxAgeMs || now < last.at) last = { value: read(), at: now };
+    return last.value;
+  };
+}
 
 /** Creates what shows the files that clean-up would remove next: the report of a dry run, which is made again now and then. */
 function createCleanupPreview(clean: Eviction["clean"], clock: Clock): (limit: number) => Promise<CleanupResponse> {
@@ -108,10 +121,15 @@ export function createApiState(parts: ApiStateDeps): ApiState {
   const startedAt = clock.now();
   const { rows } = parts;
   const list = createFileList(parts.db, () => ({ files: rows.count(), bytes: rows.bytes() }));
+  const mirrorFiles = createMirrorFileList(parts.db);
+  const storedKinds = remembered(STORED_KINDS_MAX_AGE_MS, clock, () =>
+    mirrorFiles.totals({ files: rows.count(), bytes: rows.bytes() }),
+  );
   const downloads = createActiveDownloads(parts.flights.all, stats.fetchHistory, clock);
   const files = createFileReport({
     rows,
     list,
+    mirrorFiles,
     repositories: parts.repositories,
     byHand: parts.byHand,
     store: parts.store,
@@ -175,6 +193,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
       },
       since_start: totalsOf(stats.statistics.sinceStart),
       all_time: totalsOf(stats.statistics.allTime()),
+      kinds: kindTotals(stats.kinds.allTime(), storedKinds()),
       in_flight: stats.inFlight,
       downloads: { active: current.length, waiting: current.filter(({ phase }) => phase === "waiting").length },
       max_rate: describeMaxRate(config.fetcher, now),

@@ -5,6 +5,8 @@ import { version } from "../../package.json" with { type: "json" };
 import type { DownloadsResponse, Status } from "../api/schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { createFileList } from "../index/file-list.ts";
+import { createKindCounts } from "../index/kind-counts.ts";
+import { createMirrorFileList } from "../index/mirror-file-list.ts";
 import { readIndex } from "../index/open.ts";
 import { createRepositoryRows } from "../index/repositories.ts";
 import { createStatistics, ZEROS } from "../index/statistics.ts";
@@ -14,10 +16,10 @@ import { isStoreLocked } from "../store/lock.ts";
 import { storeVolumes } from "../store/partial-folders.ts";
 import { requireStore } from "../store/require-store.ts";
 import { spaceOf } from "./space.ts";
-import { totalsOf } from "./totals.ts";
+import { kindTotals, totalsOf } from "./totals.ts";
 
 /** The status of a store, as `portcache status --json` prints it; null stands for what only a running server knows. */
-export interface StoreStatus extends Pick<Status, "version" | "store" | "all_time" | "repositories"> {
+export interface StoreStatus extends Pick<Status, "version" | "store" | "all_time" | "kinds" | "repositories"> {
   readonly running: boolean;
   /** Some process holds the store: a command, or a server that does not answer yet. */
   readonly locked: boolean;
@@ -39,6 +41,8 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
   requireStore(location);
   const index = readIndex(`${location}/index.sqlite`, (db) => ({
     totals: createFileList(db).totals(""),
+    kinds: createKindCounts(db).allTime(),
+    mirrorFiles: createMirrorFileList(db).totals(createFileList(db).totals("")),
     measures: createStatistics(db, systemClock, () => true).allTime(),
     counts: createRepositoryRows(db).counts(),
     locations: db.query.repositories
@@ -57,6 +61,7 @@ export function readStoredStatus({ config }: LoadedConfig): StoreStatus {
       ...spaceOf(storeVolumes(location), min_free),
     },
     all_time: totalsOf(index?.measures ?? ZEROS),
+    kinds: index ? kindTotals(index.kinds, index.mirrorFiles) : [],
     repositories: {
       total: index?.locations.length ?? 0,
       ...(index?.counts ?? { packages: 0, distfiles: 0 }),
