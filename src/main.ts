@@ -84,6 +84,7 @@ async function runCommand(invocation: Invocation): Promise<number> {
         output,
         Date.now(),
       ),
+    requests: async () => (await import("./cli/requests-command.ts")).requests(loaded, options, json, output),
     client: async () => (await import("./cli/client-command.ts")).client(loaded, operands, options, json, output, env),
     status: async () =>
       (await import("./cli/status-command.ts")).status(

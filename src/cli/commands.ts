@@ -9,6 +9,7 @@ export type CommandName =
   | "status"
   | "healthcheck"
   | "mirrors"
+  | "requests"
   | "index"
   | "fetch"
   | "import"
@@ -83,6 +84,24 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
           "for supervisors: exit with 1 only if the server accepts connections three times without answering",
       },
     ],
+  },
+  requests: {
+    group: FILES,
+    summary: "show who asked for which file and what came of it",
+    description:
+      "Show the latest requests of clients, the latest last: time, client, outcome, bytes, file. The server on the store is asked. Exits with 1 if none runs, or requests are not kept.",
+    options: [
+      { flags: "--follow", description: "go on with those that come, until Ctrl-C" },
+      { flags: "--client <ADDRESS>", description: "only requests of this client" },
+      {
+        flags: "--outcome <OUTCOME>",
+        description: "only those that were a hit, miss, joined, absent, failed, refused or other",
+      },
+      { flags: "--file <NAME>", description: "only those for files whose names begin so" },
+      { flags: "--package <CAT/PKG>", description: "only those for distfiles of this package" },
+      { flags: "--limit <COUNT>", description: "show so many, at most 500 (default: 50)" },
+    ],
+    examples: [["portcache requests --outcome failed", "what clients did not get"]],
   },
   resolve: {
     group: FILES,
