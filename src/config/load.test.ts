@@ -46,6 +46,7 @@ test("every key has a default, in bytes and milliseconds", () => {
     layouts: ["filename-hash BLAKE2B 8", "flat"],
     admin_token: "",
     hostnames: [],
+    trusted_proxies: [],
     client_statistics: true,
     drain: 30_000,
     tls_cert: "",

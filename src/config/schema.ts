@@ -64,6 +64,11 @@ export const SCHEMA = {
       [],
       "Clients to serve; others get 403. Empty: everyone. Loopback and /healthz are always served.",
     ),
+    trusted_proxies: key(
+      cidrs,
+      [],
+      "Proxies in front of this server, whose X-Forwarded-For or Forwarded says who the client is: for allow, limits, log and statistics. Empty: whoever connects is the client.",
+    ),
     layouts: key(
       layouts,
       ["filename-hash BLAKE2B 8", "flat"],

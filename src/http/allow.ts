@@ -23,24 +23,34 @@ export function clientOf(address: string): string {
   return `${groups.join(":")}::/64`;
 }
 
-export interface Allow {
+export interface AddressList {
   /** @param address as plainAddress() gives it */
-  permits(address: string): boolean;
+  has(address: string): boolean;
 }
 
-/** @param cidrs such as 192.168.1.0/24, fd00::/8 or a bare address; empty: everyone */
-export function createAllow(cidrs: readonly string[]): Allow {
+/** @param cidrs such as 192.168.1.0/24, fd00::/8 or a bare address */
+export function createAddressList(cidrs: readonly string[]): AddressList {
   const list = new BlockList();
-  for (const cidr of [...cidrs, "127.0.0.0/8", "::1"]) {
+  for (const cidr of cidrs) {
     const [address = "", bits] = cidr.split("/");
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     list.addSubnet(address, bits === undefined ? (family === "ipv6" ? 128 : 32) : Number(bits), family);
   }
   return {
-    permits(address) {
-      if (cidrs.length === 0) return true;
+    has(address) {
       const family = isIP(address);
       return family !== 0 && list.check(address, family === 6 ? "ipv6" : "ipv4");
     },
   };
+}
+
+export interface Allow {
+  /** @param address as plainAddress() gives it */
+  permits(address: string): boolean;
+}
+
+/** @param cidrs as of createAddressList(); empty: everyone */
+export function createAllow(cidrs: readonly string[]): Allow {
+  const list = createAddressList([...cidrs, "127.0.0.0/8", "::1"]);
+  return { permits: (address) => cidrs.length === 0 || list.has(address) };
 }

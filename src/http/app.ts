@@ -12,7 +12,7 @@ import { noun } from "../lib/format.ts";
 import { createLineLimit, type LineLimit } from "../lib/line-limit.ts";
 import type { Logger } from "../lib/log.ts";
 import { shown } from "../lib/text.ts";
-import { type Allow, clientOf, plainAddress } from "./allow.ts";
+import { type Allow, clientOf } from "./allow.ts";
 import { createAnswerQueue } from "./api/answer-queue.ts";
 import { API_PREFIX, createApi } from "./api/api.ts";
 import type { Events } from "./api/events.ts";
@@ -21,6 +21,7 @@ import { createGuessDelay, type GuessDelay } from "./api/guess-delay.ts";
 import { actionAt, actionResponse, SOCKET_ONLY } from "./api/post.ts";
 import { INTERNAL_ERROR, problem } from "./api/problem.ts";
 import { MAX_REQUEST_BYTES, uploadResponse } from "./api/upload.ts";
+import type { AddressOf } from "./client-address.ts";
 import { clientPage } from "./client-page.ts";
 import { clientScript } from "./client-script.ts";
 import { type DashboardFiles, dashboardRoutes, type Peers } from "./dashboard.ts";
@@ -45,6 +46,7 @@ export interface AppDeps {
   /** Undefined if it is not built. */
   readonly dashboard: DashboardFiles | undefined;
   readonly allow: Allow;
+  readonly addressOf: AddressOf;
   readonly guard: () => GuardSettings;
   /** Returns whether a request has been through this server already. */
   readonly isLoop: (headers: Headers) => boolean;
@@ -86,9 +88,9 @@ function answerFile(request: Request, path: string, client: string, deps: AppDep
 }
 
 /** Returns why a client is not served; undefined if it is. */
-function refuseAddress(request: Request, peers: Peers | null, { isOverSocket, allow }: AppDeps): string | undefined {
-  if (isOverSocket(request)) return undefined;
-  return allow.permits(plainAddress(peers?.requestIP(request)?.address ?? "")) ? undefined : NOT_ALLOWED;
+function refuseAddress(request: Request, peers: Peers | null, deps: AppDeps): string | undefined {
+  if (deps.isOverSocket(request)) return undefined;
+  return deps.allow.permits(deps.addressOf(request, peers)) ? undefined : NOT_ALLOWED;
 }
 
 /** What bounds the refusals of actions. */
@@ -217,7 +219,7 @@ export function createApp(deps: AppDeps) {
     .get("/metrics", async ({ request, server }) => {
       const refusal = refuseClient(request, server);
       if (refusal !== undefined) return text(403, refusal);
-      const client = clientOf(plainAddress(server?.requestIP(request)?.address ?? ""));
+      const client = clientOf(deps.addressOf(request, server));
       return await inTurn(request.signal, client, async () => {
         const headers = { "content-type": metrics.contentType, "cache-control": "no-store" };
         return new Response(await metrics.metrics(), { headers });
@@ -233,7 +235,7 @@ export function createApp(deps: AppDeps) {
       const path = normalPath(request.url);
       if (path === "/healthz") return answerHealth(request, path, deps);
       const overSocket = isOverSocket(request);
-      const client = overSocket ? "socket" : plainAddress(server?.requestIP(request)?.address ?? "");
+      const client = overSocket ? "socket" : deps.addressOf(request, server);
       const logged = { client, method: request.method, startedAt };
       if (!overSocket && !allow.permits(client)) {
         requestLog.begin();

@@ -9,9 +9,10 @@ import { createClientTurns } from "../cache/client-turns.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { formatLayoutConf, parseLayout } from "../distfile/layout.ts";
-import { createAllow } from "../http/allow.ts";
+import { createAddressList, createAllow } from "../http/allow.ts";
 import { createEvents } from "../http/api/events.ts";
 import { createApp } from "../http/app.ts";
+import { createAddressOf } from "../http/client-address.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { createDistfiles } from "../http/distfiles.ts";
 import { createMirrorFiles } from "../http/mirror-files.ts";
@@ -76,6 +77,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const takeTurn = createClientTurns(MAX_LOOK_UPS);
   const overSocket = new WeakSet<Request>();
   const allowed = memoizeLast(createAllow);
+  const trusted = memoizeLast(createAddressList);
   const events = createEvents({
     state,
     onError: (error) => log.error("Cannot send events to watchers: {error}", { error }),
@@ -109,6 +111,9 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
     metrics: createRegistry(metrics),
     dashboard,
     allow: { permits: (address) => allowed(settings.allow).permits(address) },
+    addressOf: createAddressOf(() =>
+      settings.trusted_proxies.length === 0 ? undefined : trusted(settings.trusted_proxies),
+    ),
     guard: () => ({ token: settings.admin_token, hostnames: [...settings.hostnames, hostname()] }),
     isLoop: upstream.isLoop,
     isOverSocket: (request) => overSocket.has(request),

@@ -7,7 +7,8 @@ import type { ApiState } from "../../api/state.ts";
 import { parseFileName } from "../../distfile/mirror-path.ts";
 import type { Logger } from "../../lib/log.ts";
 import { shown } from "../../lib/text.ts";
-import { clientOf, plainAddress } from "../allow.ts";
+import { clientOf } from "../allow.ts";
+import type { AddressOf } from "../client-address.ts";
 import type { Peers } from "../dashboard.ts";
 import { decodeName, INVALID_NAME, normalPath, queryOf } from "../target.ts";
 import type { InTurn } from "./answer-queue.ts";
@@ -27,6 +28,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly onError: (error: unknown) => void;
   readonly inTurn: InTurn;
+  readonly addressOf: AddressOf;
 }
 
 function issuesText(issues: readonly v.BaseIssue<unknown>[]): string {
@@ -49,19 +51,17 @@ async function fileResponse({ url }: Request, state: ApiState): Promise<Response
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
 
-function clientIn(request: Request, peers: Peers | null): string {
-  return clientOf(plainAddress(peers?.requestIP(request)?.address ?? ""));
-}
-
 function wantsEvents({ headers }: Request): boolean {
   return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
 }
 
 /** @param refuseClient returns why a client is not served; undefined if it is */
 export function createApi(
-  { state, events, guard, version, log, onError, inTurn }: ApiDeps,
+  { state, events, guard, version, log, onError, inTurn, addressOf }: ApiDeps,
   refuseClient: (request: Request, peers: Peers | null) => string | undefined,
 ) {
+  const clientIn = (request: Request, peers: Peers | null) => clientOf(addressOf(request, peers));
+
   /** @param refuse returns the answer of those that need not wait for one */
   async function respond(
     request: Request,
