@@ -39,7 +39,7 @@ const cursor = v.optional(
 const requestTime = v.optional(v.pipe(v.string(), v.isoTimestamp()));
 
 export const RequestsQuerySchema = v.object({
-  client: v.optional(v.pipe(v.string(), v.maxLength(255), v.description("address"))),
+  client: v.optional(v.pipe(v.string(), v.maxLength(255), v.description("address or name"))),
   outcome: v.optional(v.picklist(COUNTED_OUTCOMES)),
   file: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.description("how the name begins"))),
   package: v.optional(

@@ -9,6 +9,7 @@ export const RequestSchema = v.object({
   id: v.pipe(v.string(), v.description("for `before` and `after`")),
   at: v.pipe(instant, v.description("when it was answered")),
   client: v.pipe(v.string(), v.description("address; `socket`: a command on this machine")),
+  client_name: v.nullable(v.string()),
   method: v.string(),
   file: v.string(),
   package: v.pipe(v.nullable(v.string()), v.description("the first package whose Manifest lists the file")),

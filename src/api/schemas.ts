@@ -179,20 +179,6 @@ export const HistorySchema = v.object({
   ),
 });
 
-export const ClientsSchema = v.object({
-  recorded: v.pipe(v.boolean(), v.description("whether [server] client_statistics is on")),
-  clients: v.array(
-    v.object({
-      address: v.string(),
-      requests: count,
-      hits: count,
-      bytes,
-      first_seen: instant,
-      last_seen: instant,
-    }),
-  ),
-});
-
 export const FailuresSchema = v.object({ failures: v.array(FailureSchema) });
 
 export const CleanupSchema = v.object({
@@ -216,6 +202,5 @@ export type MirrorsResponse = v.InferOutput<typeof MirrorsSchema>;
 export type Mirror = v.InferOutput<typeof MirrorSchema>;
 export type RepositoriesResponse = v.InferOutput<typeof RepositoriesSchema>;
 export type HistoryResponse = v.InferOutput<typeof HistorySchema>;
-export type ClientsResponse = v.InferOutput<typeof ClientsSchema>;
 export type FailuresResponse = v.InferOutput<typeof FailuresSchema>;
 export type CleanupResponse = v.InferOutput<typeof CleanupSchema>;

@@ -2,12 +2,12 @@
  * Declares what the GET routes of /api/v1 read from the rest of the program.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { ClientDetails, ClientsResponse } from "./client-schemas.ts";
 import type { FileDetails, FilesResponse, TopResponse } from "./file-schemas.ts";
 import type { FilesQuery, HistoryQuery, RequestsQuery } from "./queries.ts";
 import type { RequestsResponse } from "./request-schemas.ts";
 import type {
   CleanupResponse,
-  ClientsResponse,
   DownloadsResponse,
   FailuresResponse,
   HistoryResponse,
@@ -28,6 +28,8 @@ export interface ApiState {
   /** Id of the latest request that is kept; null: there was none since the start. */
   latestRequest(): string | null;
   clients(limit: number): ClientsResponse;
+  /** @param named an address, or a name */
+  client(named: string): Promise<ClientDetails>;
   failures(limit: number): FailuresResponse;
   cleanup(limit: number): CleanupResponse | Promise<CleanupResponse>;
   top(limit: number): TopResponse;

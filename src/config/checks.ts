@@ -42,6 +42,16 @@ export function isCidr(text: string): boolean {
   return family !== 0 && Number(parts?.[2] ?? 0) <= (family === 6 ? 128 : 32);
 }
 
+/** Returns whether it names a client: `ADDRESS=NAME`. */
+export function isClientName(text: string): boolean {
+  const equals = text.indexOf("=");
+  return (
+    equals > 0 &&
+    isIP(text.slice(0, equals)) !== 0 &&
+    /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,62}$/u.test(text.slice(equals + 1))
+  );
+}
+
 export function isPath(text: string): boolean {
   return text !== "" && !text.startsWith("~") && !text.includes("\0");
 }

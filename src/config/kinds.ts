@@ -5,7 +5,16 @@
 import { parse as parseToml } from "smol-toml";
 import * as v from "valibot";
 import { type DayHours, formatDayHours, parseDayHours } from "../lib/day-hours.ts";
-import { isCidr, isHttpUrl, isLayout, isListenAddress, isPath, isRepositorySource, toPath } from "./checks.ts";
+import {
+  isCidr,
+  isClientName,
+  isHttpUrl,
+  isLayout,
+  isListenAddress,
+  isPath,
+  isRepositorySource,
+  toPath,
+} from "./checks.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "./units.ts";
 
 export interface Kind<T> {
@@ -164,6 +173,15 @@ export const httpUrls = list(
 export const cidrs = list(
   "address ranges",
   checkedText("address range", "addresses or CIDR ranges such as 192.168.0.0/16 or fd00::/8", isCidr),
+);
+
+export const clientNames = list(
+  "client names",
+  checkedText(
+    "client name",
+    'ADDRESS=NAME, in the file "192.168.1.5" = "builder", of letters, digits, " ", ".", "_", "-"',
+    isClientName,
+  ),
 );
 
 export const hostnames = list(

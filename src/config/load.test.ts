@@ -48,6 +48,7 @@ test("every key has a default, in bytes and milliseconds", () => {
     hostnames: [],
     trusted_proxies: [],
     client_statistics: true,
+    reverse_dns: "auto",
     drain: 30_000,
     tls_cert: "",
     tls_key: "",
@@ -74,6 +75,17 @@ test("every key has a default, in bytes and milliseconds", () => {
   expect(config.repo).toEqual({ sync_interval: 60, repos: [], evaluate: "auto", sandbox: "best" });
   expect(config.log).toEqual({ level: "info", format: "text", requests: 7 * 24 * 3_600_000 });
   expect(new Set(Object.values(origins).flatMap((section) => Object.values(section)))).toEqual(new Set(["default"]));
+});
+
+test("names of clients are lines of their own in the file, and a list in variables", () => {
+  const file = write('[clients]\n"192.168.1.5" = "builder"\n"fd00::5" = "two words"\n');
+  expect(load({ file }).config.clients.names).toEqual(["192.168.1.5=builder", "fd00::5=two words"]);
+  const env = { PORTCACHE_CLIENTS_NAMES: "10.0.0.1=a 10.0.0.2=b" };
+  expect(load({ env }).config.clients.names).toEqual(["10.0.0.1=a", "10.0.0.2=b"]);
+  const wrong = write('[clients]\nbuilder = "192.168.1.5"\n"10.0.0.1" = ""\n');
+  expect(() => load({ file: wrong })).toThrow(
+    /:1: clients\.names: expected .*, got the item "builder=192\.168\.1\.5"\n.*:1: clients\.names: expected .*, got the item "10\.0\.0\.1="$/,
+  );
 });
 
 test("the configuration of the Rust original is accepted unchanged", () => {
@@ -188,8 +200,14 @@ test("an unknown key or section suggests the nearest one, or lists what there is
     ["[sever]\nport = 1", "did you mean [server]?"],
     ["mirrors = []", "did you mean fetcher.mirrors?"],
     ["[log]\ncolour = 1", "unknown key colour in [log]: expected one of level, format"],
-    ["[nope]\nx = 1", "unknown section [nope]: expected one of [server], [storage], [fetcher], [repo], [log]"],
-    ["nope = 1", "unknown key nope outside of a section: expected a key of server, storage, fetcher, repo, log"],
+    [
+      "[nope]\nx = 1",
+      "unknown section [nope]: expected one of [server], [clients], [storage], [fetcher], [repo], [log]",
+    ],
+    [
+      "nope = 1",
+      "unknown key nope outside of a section: expected a key of server, clients, storage, fetcher, repo, log",
+    ],
   ] as const) {
     expect(messageOf({ file: write(text) })).toContain(suggestion);
   }
@@ -198,7 +216,7 @@ test("an unknown key or section suggests the nearest one, or lists what there is
   );
   expect(messageOf({ overrides: [set("port", "1")] })).toContain("did you mean server.port?");
   expect(messageOf({ overrides: [set("nope.x", "1")] })).toBe(
-    "--set nope.x: unknown key nope.x: expected a key of server, storage, fetcher, repo, log",
+    "--set nope.x: unknown key nope.x: expected a key of server, clients, storage, fetcher, repo, log",
   );
 });
 

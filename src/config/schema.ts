@@ -5,6 +5,7 @@
 import { entriesOf } from "../lib/records.ts";
 import {
   cidrs,
+  clientNames,
   dayHours,
   duration,
   globs,
@@ -87,6 +88,11 @@ export const SCHEMA = {
       true,
       "Count requests and bytes by client address, and keep a request history. false also deletes both.",
     ),
+    reverse_dns: key(
+      oneOf("auto", "always", "never"),
+      "auto",
+      "Look up names of clients by reverse DNS. auto: only of private addresses, and where all name servers of this machine have private addresses, so that nobody outside is asked.",
+    ),
     drain: key(
       duration("0", "24h"),
       "30s",
@@ -94,6 +100,13 @@ export const SCHEMA = {
     ),
     tls_cert: key(optionalPath, "", "Certificate chain in PEM format. With tls_key: HTTPS.", RESTART),
     tls_key: key(optionalPath, "", "Private key in PEM format. With tls_cert: HTTPS.", RESTART),
+  },
+  clients: {
+    names: key(
+      clientNames,
+      [],
+      'Names of clients, shown in place of their addresses. In the file each is a line of its own in this section: `"192.168.1.5" = "builder"`. The others have those of /etc/hosts.',
+    ),
   },
   storage: {
     location: key(path, "/var/cache/portcache", "Folder of the store.", RESTART),

@@ -76,6 +76,13 @@ function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
+/** Writes `"192.168.1.5" = "builder"` as `192.168.1.5=builder`, as it is in variables and flags. */
+function clientNamesIn(keys: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return Object.entries(keys).flatMap(([key, value]) =>
+    key === "names" && Array.isArray(value) ? value : [`${key}=${String(value)}`],
+  );
+}
+
 /** @param problems gets a sentence for text that is not valid TOML, and for each unknown section */
 export function readToml(file: string, text: string, problems: string[]): readonly FileSetting[] {
   const plain = text.replace(/^\ufeff/, "");
@@ -97,6 +104,9 @@ export function readToml(file: string, text: string, problems: string[]): readon
       problems.push(`${where()}: expected a section [${section}], got ${section} = ${describeGiven(keys)}`);
       return [];
     }
+    // Its keys are addresses.
+    if (section === "clients" && Object.keys(keys).length === 0) return [];
+    if (section === "clients") return [{ section, name: "names", given: clientNamesIn(keys), where: where() }];
     return Object.entries(keys).map(([name, given]) => ({ section, name, given, where: where(name) }));
   });
 }

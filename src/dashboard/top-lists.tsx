@@ -2,8 +2,8 @@
  * Shows the most requested packages and files, the largest and newest files, and the clients with most traffic.
  */
 import { useState } from "preact/hooks";
+import type { ClientsResponse } from "../api/client-schemas.ts";
 import type { TopResponse } from "../api/file-schemas.ts";
-import type { ClientsResponse } from "../api/schemas.ts";
 import { apiPath } from "./api.ts";
 import { ButtonGroup, ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatPercent, plural } from "./format.ts";
@@ -85,8 +85,8 @@ function fileRows(list: Exclude<ListName, "clients">, top: TopResponse, now: num
 }
 
 function clientRows({ clients }: ClientsResponse, now: number): RowProps[] {
-  return clients.map(({ address, bytes, requests: total, hits, last_seen }) => ({
-    text: address,
+  return clients.map(({ address, name, bytes, requests: total, hits, last_seen }) => ({
+    text: name ?? address,
     value: formatBytes(bytes),
     detail: `${requests(total)}, ${formatPercent(total === 0 ? null : hits / total)} hits, ${formatAgo(last_seen, now)}`,
   }));

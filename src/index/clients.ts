@@ -2,7 +2,7 @@
  * Counts requests, hits and bytes by client address. Counted in memory and written in batches; only the addresses seen last are
  * kept, as those of IPv6 come and go without end.
  */
-import { desc, sql } from "drizzle-orm";
+import { desc, eq, sql } from "drizzle-orm";
 import type { IndexDatabase } from "./open.ts";
 import { clients } from "./schema.ts";
 
@@ -12,6 +12,8 @@ export interface ClientCounts {
   count(address: string, hit: boolean, bytes: number, now: number): void;
   /** Returns the clients with most bytes first, counts that are not written yet included. */
   top(limit: number): readonly ClientRow[];
+  /** Returns the counts of one client, those that are not written yet included. */
+  get(address: string): ClientRow | undefined;
   flush(): void;
   /** Forgets all clients, also on disk. */
   clear(): void;
@@ -25,6 +27,7 @@ function merge(into: Counts, more: ClientRow): void {
   into.requests += more.requests;
   into.hits += more.hits;
   into.bytes += more.bytes;
+  into.savedBytes += more.savedBytes;
   into.firstSeen = Math.min(into.firstSeen, more.firstSeen);
   into.lastSeen = Math.max(into.lastSeen, more.lastSeen);
 }
@@ -45,6 +48,7 @@ export function createClientCounts(db: IndexDatabase): ClientCounts {
               requests: sql`${clients.requests} + ${row.requests}`,
               hits: sql`${clients.hits} + ${row.hits}`,
               bytes: sql`${clients.bytes} + ${row.bytes}`,
+              savedBytes: sql`${clients.savedBytes} + ${row.savedBytes}`,
               lastSeen: sql`max(${clients.lastSeen}, ${row.lastSeen})`,
             },
           })
@@ -66,12 +70,22 @@ export function createClientCounts(db: IndexDatabase): ClientCounts {
         known.requests++;
         known.hits += hit ? 1 : 0;
         known.bytes += bytes;
+        known.savedBytes += hit ? bytes : 0;
         known.lastSeen = now;
         return;
       }
       // A flood of addresses is cut off until the next flush.
       if (pending.size >= MAX_CLIENTS) return;
-      pending.set(address, { address, requests: 1, hits: hit ? 1 : 0, bytes, firstSeen: now, lastSeen: now });
+      const [hits, savedBytes] = hit ? [1, bytes] : [0, 0];
+      pending.set(address, { address, requests: 1, hits, bytes, savedBytes, firstSeen: now, lastSeen: now });
+    },
+    get(address) {
+      const row = db.select().from(clients).where(eq(clients.address, address)).get();
+      const since = pending.get(address);
+      if (!row || !since) return row ?? since;
+      const both = { ...row };
+      merge(both, since);
+      return both;
     },
     top(limit) {
       const all = new Map<string, Counts>();

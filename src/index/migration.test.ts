@@ -5,6 +5,7 @@ import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import type { DistfileName } from "../distfile/name.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
+import { createClientCounts } from "./clients.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
 import { createKindCounts } from "./kind-counts.ts";
@@ -234,5 +235,23 @@ test("counts by kind of file begin with nothing, beside those that there are", (
   expect(index.damages).toEqual([]);
   expect(createStatistics(index.db, systemClock, () => true).allTime().hits).toBe(3);
   expect(createKindCounts(index.db).allTime().distfiles.hits).toBe(0);
+  index.close();
+});
+
+test("clients keep their counts, and have saved nothing that is known", () => {
+  const old = makeOldIndex(13);
+  const row = { address: "192.0.2.1", requests: 3, hits: 2, bytes: 10, first_seen: 1, last_seen: 2 };
+  insert(old, "clients", row);
+  old.close();
+  const index = openIndex(path, MIGRATIONS);
+  expect(createClientCounts(index.db).get("192.0.2.1")).toEqual({
+    address: "192.0.2.1",
+    requests: 3,
+    hits: 2,
+    bytes: 10,
+    savedBytes: 0,
+    firstSeen: 1,
+    lastSeen: 2,
+  });
   index.close();
 });

@@ -130,7 +130,7 @@ test("what is old, and what a wrong clock has put into the future, is forgotten 
   ]);
   let steps = 0;
   while (history.forgetSome(5001, 80_000)) steps++;
-  expect(steps).toBe(4);
+  expect(steps).toBe(11);
   expect(history.page(ALL).entries.map(({ id }) => id)).toEqual([6000]);
   using database = new Database(path);
   const names = (table: string) => database.query(`SELECT name FROM ${table}`).values().flat();

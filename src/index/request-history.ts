@@ -1,6 +1,6 @@
 /**
  * Keeps the request history in requests.sqlite: who asked for which file and what came of it, newest first. A file of its own, as
- * five million requests take twenty times what an index does, and their loss costs nothing: one that is damaged, or of another
+ * five million requests are many times an index, and their loss costs nothing: one that is damaged, or of another
  * version, is replaced. Called in a thread (server/request-history.worker.ts).
  */
 import { Database } from "bun:sqlite";
@@ -51,18 +51,18 @@ export interface RequestHistoryFile {
   close(): void;
 }
 
-/** Five million requests are as many as a busy server has in a week; their names and the index over them take 600 MB at most. */
+/** Five million requests are as many as a busy server has in a week; their names and the index over them take some 340 MB. */
 const MAX_ENTRIES = 5_000_000;
 const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 /** Files that a prefix or a package may mean. */
 const MAX_FILES = 500;
-/** Latest requests of a client by which its files are counted: some 20 ms. */
-const MAX_COUNTED = 20_000;
+/** Latest requests of a client by which its files are counted: some 50 ms. */
+const MAX_COUNTED = 5_000;
 /** Entries looked at in one query, and for how long one page is looked for: a page is then short, and says where to go on. */
 const LOOKED_AT_ONCE = 10_000;
 const PAGE_MS = 40;
 /** Entries removed in one transaction. */
-const FORGOTTEN_AT_ONCE = 2_000;
+const FORGOTTEN_AT_ONCE = 500;
 
 /** To be raised with every change of the tables. */
 const VERSION = 1;

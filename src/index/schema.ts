@@ -221,6 +221,8 @@ export const clients = sqliteTable("clients", {
   requests: integer("requests").notNull(),
   hits: integer("hits").notNull(),
   bytes: integer("bytes").notNull(),
+  /** Bytes of these that took no download of their own. */
+  savedBytes: integer("saved_bytes").notNull().default(0),
   firstSeen: integer("first_seen").notNull(),
   lastSeen: integer("last_seen").notNull(),
 });

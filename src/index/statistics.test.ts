@@ -141,7 +141,7 @@ test("counts that can't be written are kept, with those that come meanwhile", ()
   clientCounts.flush();
   expect(createStatistics(index.db, clock, () => false).allTime().hits).toBe(2);
   expect(createClientCounts(index.db).top(5)).toEqual([
-    { address: "::1", requests: 2, hits: 1, bytes: 15, firstSeen: NOON, lastSeen: NOON + 1 },
+    { address: "::1", requests: 2, hits: 1, bytes: 15, savedBytes: 10, firstSeen: NOON, lastSeen: NOON + 1 },
   ]);
 });
 

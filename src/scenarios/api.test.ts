@@ -4,17 +4,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import * as v from "valibot";
+import { ClientDetailsSchema, ClientsSchema } from "../api/client-schemas.ts";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../api/file-schemas.ts";
 import { RequestsSchema } from "../api/request-schemas.ts";
-import {
-  ClientsSchema,
-  FailuresSchema,
-  HistorySchema,
-  MirrorsSchema,
-  ProblemSchema,
-  StatusSchema,
-} from "../api/schemas.ts";
-import { FILE_ROUTE, ROUTES } from "../http/api/routes.ts";
+import { FailuresSchema, HistorySchema, MirrorsSchema, ProblemSchema, StatusSchema } from "../api/schemas.ts";
+import { CLIENT_ROUTE, FILE_ROUTE, ROUTES } from "../http/api/routes.ts";
 import type { Content } from "../testing/content.ts";
 import { type FakeUpstream, startFakeUpstream } from "../testing/fake-upstream.ts";
 import { type TestRepository, writeRepository } from "../testing/repository.ts";
@@ -40,7 +34,7 @@ beforeAll(async () => {
     location: folder.file("store"),
     mirrors: [mirror.url],
     repos: [repository.location],
-    settings: { "fetcher.read_ahead": "0" },
+    settings: { "fetcher.read_ahead": "0", "clients.names": "127.0.0.1=builder" },
   });
   await server.settled;
   for (const name of ["one.zip", "one.zip", "one.zip", "two.zip", "nowhere.zip", "a%00b"]) {
@@ -78,6 +72,9 @@ test("every route returns what its schema says, and nothing else", async () => {
   for (const { path, response } of ROUTES) await get(path, strictly(response));
   for (const name of ["one.zip", "nowhere.zip", "never-heard-of"]) {
     await get(FILE_ROUTE.path.replace("{name}", name), strictly(FILE_ROUTE.response));
+  }
+  for (const address of ["127.0.0.1", "2001%3Adb8%3A%3A1", "constructor", "builder"]) {
+    await get(CLIENT_ROUTE.path.replace("{address}", address), strictly(CLIENT_ROUTE.response));
   }
 });
 
@@ -137,6 +134,24 @@ test("requests are listed newest first, filtered and paged, with what came of th
     before = page.next;
   }
   expect(paged).toEqual(requests.map(({ id }) => id));
+});
+
+test("a client is found by its address and by its name, with what it asked for", async () => {
+  const { clients } = await get("/clients", ClientsSchema);
+  expect(clients).toMatchObject([
+    { address: "127.0.0.1", name: "builder", requests: 7, hits: 2, bytes_saved: 400_000 },
+  ]);
+  const byName = await get("/clients/builder", ClientDetailsSchema);
+  expect(byName).toEqual(await get("/clients/127.0.0.1", ClientDetailsSchema));
+  expect([byName.address, byName.name, byName.client?.bytes]).toEqual(["127.0.0.1", "builder", 900_000]);
+  expect(byName.packages).toEqual([{ package: "app-misc/one", requests: 5, bytes: 900_000 }]);
+  expect(byName.files[0]).toEqual({ file: "one.zip", requests: 3, bytes: 600_000 });
+  expect((await get("/clients/192.0.2.1", ClientDetailsSchema)).client).toBeNull();
+  const { requests } = await get("/requests?client=builder&outcome=miss", RequestsSchema);
+  expect(requests.map(({ file, client_name }) => [file, client_name])).toEqual([
+    ["two.zip", "builder"],
+    ["one.zip", "builder"],
+  ]);
 });
 
 test("files are searched, sorted and paged", async () => {
@@ -205,7 +220,7 @@ test("counts survive a restart", async () => {
   expect(points.reduce((sum, { requests }) => sum + requests, 0)).toBe(7);
   expect((await get("/failures", FailuresSchema)).failures.map(({ file }) => file)).toEqual(["nowhere.zip"]);
   expect((await get("/clients", ClientsSchema)).clients).toMatchObject([
-    { address: "127.0.0.1", requests: 7, hits: 2 },
+    { address: "127.0.0.1", requests: 7, hits: 2, bytes_saved: 400_000 },
   ]);
   const top = await get("/top?limit=1", TopSchema);
   expect([top.files[0]?.name, top.packages[0]?.package, top.largest[0]?.name]).toEqual([

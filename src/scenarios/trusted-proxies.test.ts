@@ -3,7 +3,7 @@
  */
 import { expect, test } from "bun:test";
 import * as v from "valibot";
-import { ClientsSchema } from "../api/schemas.ts";
+import { ClientsSchema } from "../api/client-schemas.ts";
 import { startFakeUpstream } from "../testing/fake-upstream.ts";
 import { startServer } from "../testing/server.ts";
 import { createTempFolder } from "../testing/temp.ts";

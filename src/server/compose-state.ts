@@ -12,6 +12,7 @@ import type { RequestHistory } from "../status/request-history.ts";
 import type { RequestStats } from "../status/request-stats.ts";
 import { createApiState } from "../status/server-status.ts";
 import type { Store } from "../store/store.ts";
+import { createClientNames } from "./client-names.ts";
 import type { ComposedDistfiles } from "./compose-distfiles.ts";
 import type { ComposedDownloads } from "./compose-downloads.ts";
 import type { ComposedRepositories } from "./compose-repos.ts";
@@ -59,6 +60,7 @@ export function composeState({ config, store, index, clock }: StateParts, needs:
     degradedReason: health.degradedReason,
     eviction: storage.eviction,
     requestHistory: needs.requestHistory,
+    clientNames: createClientNames({ config, clock }),
     clock,
   });
 }

@@ -26,7 +26,15 @@ export interface RequestHistory {
   filesOf(client: string, most: number): Promise<readonly FileCount[]>;
 }
 
+export interface ClientNames {
+  /** Returns the name of a client by what is known now. */
+  nameOf(address: string): string | undefined;
+  /** Returns the address of a client that is known by this name. */
+  addressOf(name: string): string | undefined;
+}
+
 export interface RequestReportDeps {
+  readonly names: ClientNames;
   readonly history: RequestHistory;
   /** Requests that had no line of their own, as they were too many. */
   readonly unlogged: () => number;
@@ -48,7 +56,7 @@ function namesOf(named: string, { repositories, locations }: RequestReportDeps):
 }
 
 export function createRequestReport(deps: RequestReportDeps): (query: RequestsQuery) => Promise<RequestsResponse> {
-  const { history, repositories } = deps;
+  const { history, repositories, names } = deps;
 
   function describe({ id, milliseconds, source, ...entry }: HistoryEntry): RequestReport {
     const [by] = repositories.entriesByName(entry.file as FileName);
@@ -56,6 +64,7 @@ export function createRequestReport(deps: RequestReportDeps): (query: RequestsQu
       id: String(id),
       at: iso(Math.floor(id / MICROSECONDS)),
       ...entry,
+      client_name: names.nameOf(entry.client) ?? null,
       package: by === undefined ? null : `${by.category}/${by.package}`,
       duration_ms: milliseconds,
       source: source === "-" ? null : source,
@@ -67,7 +76,7 @@ export function createRequestReport(deps: RequestReportDeps): (query: RequestsQu
     const none = { recorded: history.isKept(), left_out, problem: null, requests: [], next: null };
     if (!none.recorded) return none;
     const query = {
-      client,
+      client: client === undefined ? undefined : (names.addressOf(client) ?? client),
       outcome,
       file,
       files: named === undefined ? undefined : namesOf(named, deps),

@@ -4,7 +4,6 @@
 import { version } from "../../package.json" with { type: "json" };
 import type {
   CleanupResponse,
-  ClientsResponse,
   HistoryResponse,
   MirrorsResponse,
   RepositoriesResponse,
@@ -32,9 +31,10 @@ import { syncedBytes } from "../repos/sync/versions.ts";
 import { storeVolumes } from "../store/partial-folders.ts";
 import type { Store } from "../store/store.ts";
 import { createActiveDownloads, iso } from "./active-downloads.ts";
+import { createClientReport } from "./client-report.ts";
 import { createFileReport, describeFailure, type FileReportDeps } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
-import { createRequestReport, type RequestHistory } from "./request-history.ts";
+import { type ClientNames, createRequestReport, type RequestHistory } from "./request-history.ts";
 import type { RequestStats } from "./request-stats.ts";
 import { spaceOf } from "./space.ts";
 import { countsOf, kindTotals, totalsOf } from "./totals.ts";
@@ -59,6 +59,7 @@ export interface ApiStateDeps {
   readonly degradedReason: () => string | undefined;
   readonly eviction: Pick<Eviction, "clean">;
   readonly requestHistory: RequestHistory;
+  readonly clientNames: ClientNames;
   readonly clock: Clock;
 }
 
@@ -234,18 +235,13 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     return { resolution, points: buckets.map((bucket) => ({ at: iso(bucket.at), ...countsOf(bucket) })) };
   }
 
-  function clients(limit: number): ClientsResponse {
-    const recorded = config.server.client_statistics;
-    const rows = recorded ? stats.clients.top(limit) : [];
-    return {
-      recorded,
-      clients: rows.map(({ firstSeen, lastSeen, ...one }) => ({
-        ...one,
-        first_seen: iso(firstSeen),
-        last_seen: iso(lastSeen),
-      })),
-    };
-  }
+  const clients = createClientReport({
+    clients: stats.clients,
+    history: parts.requestHistory,
+    names: parts.clientNames,
+    repositories: parts.repositories,
+    isRecorded: () => config.server.client_statistics,
+  });
 
   return {
     status,
@@ -257,12 +253,14 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     history: ({ resolution, points }) => history(resolution, points),
     requests: createRequestReport({
       history: parts.requestHistory,
+      names: parts.clientNames,
       unlogged: () => stats.unlogged,
       repositories: parts.repositories,
       locations: () => parts.repositoryStatus().map(({ location }) => location),
     }),
     latestRequest: () => (parts.requestHistory.latestId === 0 ? null : String(parts.requestHistory.latestId)),
-    clients,
+    clients: clients.list,
+    client: clients.details,
     failures: (limit) => ({ failures: stats.failures.latest(limit).map(describeFailure) }),
     cleanup: createCleanupPreview(parts.eviction.clean, clock),
     top: files.top,

@@ -18,6 +18,7 @@ function createTestApi(refused: string | undefined, state: object = forbidden) {
     version: "1",
     log: { error: () => undefined } as unknown as Logger,
     onError: (error: unknown) => errors.push(error),
+    addressOf: () => "::1",
     inTurn: createAnswerQueue(),
   };
   const api = createApi(deps, () => refused);

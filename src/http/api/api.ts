@@ -16,7 +16,7 @@ import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
-import { type ApiRoute, FILE_ROUTE, ROUTES } from "./routes.ts";
+import { type ApiRoute, CLIENT_ROUTE, FILE_ROUTE, ROUTES } from "./routes.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -44,9 +44,13 @@ async function routeResponse(request: Request, route: ApiRoute, state: ApiState)
   }
 }
 
-async function fileResponse({ url }: Request, state: ApiState): Promise<Response> {
+function lastPart({ url }: Request): string {
   const path = normalPath(url);
-  const name = parseFileName(decodeName(path.slice(path.lastIndexOf("/") + 1)));
+  return decodeName(path.slice(path.lastIndexOf("/") + 1));
+}
+
+async function fileResponse(request: Request, state: ApiState): Promise<Response> {
+  const name = parseFileName(lastPart(request));
   if (name !== undefined) return json(await state.file(name));
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
 }
@@ -102,6 +106,9 @@ export function createApi(
   );
   app.get(`${API_PREFIX}/events`, ({ request, server }) =>
     respond(request, server, () => events.subscribe(request.signal, clientIn(request, server)), events.refuse),
+  );
+  app.get(API_PREFIX + CLIENT_ROUTE.path.replace("{address}", ":address"), ({ request, server }) =>
+    respond(request, server, async () => json(await state.client(lastPart(request)))),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => fileResponse(request, state)),

@@ -5,12 +5,13 @@ import { toJsonSchema, toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import * as actions from "../../api/action-schemas.ts";
 import type { ActionName } from "../../api/actions.ts";
+import { ClientSchema } from "../../api/client-schemas.ts";
 import { FileDetailsSchema, FilesSchema, StoredFileSchema, TopSchema } from "../../api/file-schemas.ts";
 import { RequestSchema } from "../../api/request-schemas.ts";
 import * as schemas from "../../api/schemas.ts";
 import { keysOf } from "../../lib/records.ts";
 import { ACTION_REQUESTS } from "./post.ts";
-import { type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
+import { CLIENT_ROUTE, type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -39,6 +40,7 @@ const COMPONENTS = {
   FileDetails: FileDetailsSchema,
   Top: TopSchema,
   Request: RequestSchema,
+  Client: ClientSchema,
   Mirror: schemas.MirrorSchema,
   Progress: actions.ProgressSchema,
 };
@@ -73,10 +75,18 @@ function answer(description: string, schema: v.GenericSchema, more: Json = {}): 
   return { description, content: { "application/json": { schema: output(schema) }, ...more } };
 }
 
+const IN_PATH = [
+  { name: "name", description: "a file's name" },
+  { name: "address", description: "a client's address or name" },
+];
+
 function parametersOf({ path, query }: Described): readonly Json[] {
-  const inPath = path.includes("{name}")
-    ? [{ name: "name", in: "path", required: true, description: "a file's name", schema: { type: "string" } }]
-    : [];
+  const inPath = IN_PATH.filter(({ name }) => path.includes(`{${name}}`)).map((one) => ({
+    ...one,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  }));
   const inQuery = Object.entries(query?.entries ?? {}).map(([name, entry]) => ({
     name,
     in: "query",
@@ -115,7 +125,7 @@ function operationId(method: string, path: string): string {
 }
 
 function readPaths(): Json {
-  const described = [...ROUTES, FILE_ROUTE].map((route) => [
+  const described = [...ROUTES, FILE_ROUTE, CLIENT_ROUTE].map((route) => [
     route.path,
     {
       get: {

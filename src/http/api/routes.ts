@@ -2,12 +2,12 @@
  * Lists the GET routes of /api/v1 with their summaries, schemas and handlers. The OpenAPI document is generated from this table.
  */
 import * as v from "valibot";
+import { ClientDetailsSchema, ClientsSchema } from "../../api/client-schemas.ts";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
 import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema, RequestsQuerySchema } from "../../api/queries.ts";
 import { RequestsSchema } from "../../api/request-schemas.ts";
 import {
   CleanupSchema,
-  ClientsSchema,
   DownloadsSchema,
   FailuresSchema,
   HistorySchema,
@@ -22,7 +22,7 @@ type QuerySchema = v.ObjectSchema<v.ObjectEntries, undefined>;
 
 /** The part of a route that the OpenAPI document shows. */
 export interface Described {
-  /** Below /api/v1; `{name}` is the placeholder of a file's name. */
+  /** Below /api/v1; `{name}` is the placeholder of a file's name, `{address}` that of a client's address or name. */
   readonly path: string;
   readonly summary: string;
   readonly query?: QuerySchema;
@@ -57,6 +57,12 @@ export const FILE_ROUTE: Described = {
   path: "/files/{name}",
   summary: "Details of one file: why it is or is not stored, packages that list it, fetch history, failures",
   response: FileDetailsSchema,
+};
+
+export const CLIENT_ROUTE: Described = {
+  path: "/clients/{address}",
+  summary: "One client, by its address or name: its counts, and the packages and files that it asked for",
+  response: ClientDetailsSchema,
 };
 
 export const ROUTES: readonly ApiRoute[] = [

@@ -1,0 +1,1 @@
+ALTER TABLE `clients` ADD `saved_bytes` integer DEFAULT 0 NOT NULL;
