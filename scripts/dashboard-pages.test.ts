@@ -186,7 +186,7 @@ async function expand(page: Page): Promise<void> {
   }
 }
 
-const PAGES = ["Overview", "Files", "Mirrors", "Store", "Setup"];
+const PAGES = ["Overview", "Files", "Clients", "Requests", "Mirrors", "Store", "Setup"];
 const hashOf = (title: string) => (title === "Overview" ? "" : `#/${title.toLowerCase()}`);
 
 test("the navigation leads to every page, marks it, and moves the focus; so does the button before it", async () => {
@@ -217,7 +217,13 @@ test("the navigation leads to every page, marks it, and moves the focus; so does
 
 test.each(SCREENS)("nothing overflows and axe finds no serious problems: %s", async (_name, options) => {
   const file = (name: string) => `#/file/${encodeURIComponent(name)}`;
-  for (const hash of [...PAGES.map(hashOf), "#/files?q=nothing+of+that+name", file(STORED), file(UNKNOWN)]) {
+  for (const hash of [
+    ...PAGES.map(hashOf),
+    "#/files?q=nothing+of+that+name",
+    file(STORED),
+    file(UNKNOWN),
+    "#/client/127.0.0.1",
+  ]) {
     const { page, complaints } = await open(options, hash);
     await page.locator(".panel h2").first().waitFor();
     await expand(page);

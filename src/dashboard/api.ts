@@ -30,6 +30,11 @@ export function filePath(name: string): string {
   return `${PREFIX}/files/${encodeURIComponent(name)}`;
 }
 
+/** @param named an address or a name */
+export function clientPath(named: string): string {
+  return `${PREFIX}/clients/${encodeURIComponent(named)}`;
+}
+
 function errorFrom(status: number, text: string): ApiError {
   const unknown = `The server responded with status ${status}.`;
   try {

@@ -141,7 +141,7 @@ function useFocusOnPage(address: string) {
 
 export function App() {
   const route = useRoute();
-  const { status, downloads, error } = useEventStream();
+  const { status, downloads, latestRequest, error } = useEventStream();
   const control = useActionControl();
   const mirrors = usePolled<MirrorsResponse>(apiPath("mirrors"), MIRRORS_POLL_MS);
   const offline = useConnection().state === "offline";
@@ -178,6 +178,7 @@ export function App() {
               status={status}
               downloads={downloads}
               mirrors={mirrors.data}
+              latestRequest={latestRequest}
             />
           </ErrorBoundary>
           <ActionStatus />

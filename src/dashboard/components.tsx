@@ -6,7 +6,7 @@ import { type ComponentChildren, Fragment } from "preact";
 import { useErrorBoundary } from "preact/hooks";
 import { formatName } from "./format.ts";
 import type { Tone } from "./labels.ts";
-import { fileHash } from "./route.ts";
+import { fileHash, pageHash } from "./route.ts";
 
 const ICONS: Readonly<Record<Tone, string>> = { good: "●", warn: "▲", bad: "✕", idle: "○" };
 
@@ -84,6 +84,15 @@ export function FileLink({ name }: { readonly name: string }) {
   return (
     <a class="file" href={fileHash(name)}>
       {formatName(name)}
+    </a>
+  );
+}
+
+/** Links a client to its page. */
+export function ClientLink({ address, name }: { readonly address: string; readonly name: string | null }) {
+  return (
+    <a class="file" href={pageHash("client", address)} {...(name === null ? {} : { title: address })}>
+      {formatName(name ?? address)}
     </a>
   );
 }

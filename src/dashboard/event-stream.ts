@@ -1,5 +1,5 @@
 /**
- * Receives status and downloads as server-sent events. When the stream breaks or goes silent, the status is requested once and
+ * Receives status, downloads and the id of the latest request as server-sent events. When the stream breaks or goes silent, the status is requested once and
  * the stream opened again, until the server is back.
  */
 import { useContext, useEffect, useState } from "preact/hooks";
@@ -10,6 +10,8 @@ import { ConnectionContext, useVisible } from "./hooks.ts";
 export interface LiveState {
   readonly status: Status | undefined;
   readonly downloads: DownloadsResponse | undefined;
+  /** Id of the latest request of a client. */
+  readonly latestRequest: string | undefined;
   /** Why the server refuses to send them. */
   readonly error: string | undefined;
 }
@@ -24,6 +26,7 @@ export function useEventStream(): LiveState {
   const visible = useVisible();
   const [status, setStatus] = useState<Status>();
   const [downloads, setDownloads] = useState<DownloadsResponse>();
+  const [latestRequest, setLatestRequest] = useState<string>();
   const [errorMessage, setErrorMessage] = useState<string>();
 
   useEffect(() => {
@@ -70,6 +73,10 @@ export function useEventStream(): LiveState {
         onEvent();
         setDownloads(JSON.parse(event.data));
       });
+      source.addEventListener("requests", (event) => {
+        onEvent();
+        setLatestRequest(JSON.parse(event.data).latest);
+      });
       source.addEventListener("error", () => void reopen());
     };
 
@@ -82,5 +89,5 @@ export function useEventStream(): LiveState {
     };
   }, [visible, monitor]);
 
-  return { status, downloads, error: errorMessage };
+  return { status, downloads, latestRequest, error: errorMessage };
 }

@@ -13,7 +13,7 @@ import { useNow, usePolled } from "./hooks.ts";
 import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./labels.ts";
 import { ActionButton } from "./maintenance.tsx";
 import type { PageProps } from "./page-props.ts";
-import { pageHash } from "./route.ts";
+import { pageHash, requestsHash } from "./route.ts";
 import { Upload } from "./upload.tsx";
 
 const POLL_MS = 5_000;
@@ -200,6 +200,9 @@ function Details({ file }: { readonly file: FileDetails }) {
       {file.by_hand ? <ByHand byHand={file.by_hand} /> : null}
       {state === "downloading" || file.by_hand ? null : <FileActions name={file.name} stored={stored !== null} />}
       {state === "listed" ? <Upload name={file.name} /> : null}
+      <p>
+        <a href={requestsHash({ file: file.name })}>Who asked for it</a>
+      </p>
       <h3 class="section">Packages</h3>
       <Packages packages={packages} />
       <h3 class="section">History</h3>

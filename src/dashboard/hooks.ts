@@ -40,8 +40,11 @@ export interface Polled<T> {
   readonly error: string | undefined;
 }
 
-/** @param path as apiPath() returns it; undefined to request nothing */
-export function usePolled<T>(path: string | undefined, everyMs: number): Polled<T> {
+/**
+ * @param path as apiPath() returns it; undefined to request nothing
+ * @param version of what is requested: another one is a reason to ask at once
+ */
+export function usePolled<T>(path: string | undefined, everyMs: number, version?: string): Polled<T> {
   const monitor = useContext(ConnectionContext);
   const { epoch } = useConnection();
   const visible = useVisible();
@@ -74,7 +77,7 @@ export function usePolled<T>(path: string | undefined, everyMs: number): Polled<
       unmount.abort();
       clearTimeout(timer);
     };
-  }, [path, everyMs, visible, epoch, monitor]);
+  }, [path, everyMs, visible, epoch, monitor, version]);
 
   const current = response.path === path ? response : undefined;
   return { data: current?.data, error: current?.error };

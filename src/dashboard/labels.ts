@@ -1,6 +1,7 @@
 /**
  * Describes states and outcomes from the API in a few words (pure).
  */
+import type { RequestReport } from "../api/request-schemas.ts";
 import type { Failure, Mirror, RepositoriesResponse, Status } from "../api/schemas.ts";
 import { type Label, mirrorName, mirrorLabel as plainMirrorLabel, type Tone, WAITING } from "../status/labels.ts";
 import { formatBytes, formatDuration, plural, unbroken } from "./format.ts";
@@ -98,4 +99,23 @@ export function storeLabel({ store }: Status): string {
   return max_bytes === null
     ? `${formatBytes(bytes)} in ${plural(files, "file")}`
     : `${formatBytes(bytes)} of ${formatBytes(max_bytes)}, ${plural(files, "file")}`;
+}
+
+type Outcome = RequestReport["outcome"];
+
+const OUTCOME_LABELS: Readonly<Record<Outcome, readonly [Tone, string]>> = {
+  hit: ["good", "hit"],
+  joined: ["good", "joined"],
+  miss: ["idle", "miss"],
+  absent: ["warn", "not found"],
+  failed: ["bad", "failed"],
+  refused: ["bad", "refused"],
+  other: ["idle", "no file"],
+};
+
+export const OUTCOMES = Object.keys(OUTCOME_LABELS) as readonly Outcome[];
+
+/** Describes what came of a request. */
+export function outcomeLabel(outcome: Outcome): readonly [Tone, string] {
+  return OUTCOME_LABELS[outcome];
 }

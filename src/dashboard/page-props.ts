@@ -9,6 +9,8 @@ export interface LiveData {
   readonly status: Status | undefined;
   readonly downloads: DownloadsResponse | undefined;
   readonly mirrors: MirrorsResponse | undefined;
+  /** Id of the latest request of a client. */
+  readonly latestRequest: string | undefined;
 }
 
 export interface PageProps extends LiveData, Pick<Route, "item" | "query"> {}

@@ -2,11 +2,14 @@
  * Lists the pages of the dashboard, in the order of the navigation. To add one, import its component and add its line to PAGES.
  */
 import type { ComponentType } from "preact";
+import { ClientPage } from "./client-page.tsx";
+import { ClientsPage } from "./clients-page.tsx";
 import { FilePage } from "./file-page.tsx";
 import { FilesPage } from "./files-page.tsx";
 import { MirrorsPage } from "./mirrors-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
 import type { PageProps } from "./page-props.ts";
+import { RequestsPage } from "./requests-page.tsx";
 import type { Route } from "./route.ts";
 import { SetupPage } from "./setup-page.tsx";
 import { StorePage } from "./store-page.tsx";
@@ -26,6 +29,9 @@ export const PAGES: readonly Page[] = [
   OVERVIEW,
   { path: "files", title: "Files", Content: FilesPage },
   { path: "file", title: "File", Content: FilePage, within: "files" },
+  { path: "clients", title: "Clients", Content: ClientsPage },
+  { path: "client", title: "Client", Content: ClientPage, within: "clients" },
+  { path: "requests", title: "Requests", Content: RequestsPage },
   { path: "mirrors", title: "Mirrors", Content: MirrorsPage },
   { path: "store", title: "Store", Content: StorePage },
   { path: "setup", title: "Setup", Content: SetupPage },

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { fileHash, pageHash, parseRoute, searchHash } from "./route.ts";
+import { fileHash, pageHash, parseRoute, requestsHash, searchHash } from "./route.ts";
 
 /** The route with its query as text. */
 function partsOf(hash: string): readonly [page: string, item: string, query: string] {
@@ -36,4 +36,11 @@ test("a file name survives the way into the address and back, whatever is in it"
     expect(partsOf(pageHash("packages", name))).toEqual(["packages", name, ""]);
   }
   expect(pageHash("mirrors")).toBe("#/mirrors");
+});
+
+test("a filter of requests survives the way into the address and back", () => {
+  const filter = { client: "2001:db8::1", file: "a b&c?", package: "app-misc/hello" };
+  const { page, query } = parseRoute(requestsHash(filter));
+  expect([page, Object.fromEntries(query)]).toEqual(["requests", filter]);
+  expect(requestsHash({})).toBe("#/requests");
 });

@@ -41,6 +41,12 @@ export function fileHash(name: string): string {
   return pageHash("file", name);
 }
 
+/** @param filter with the names of the API's query */
+export function requestsHash(filter: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams(filter).toString();
+  return query === "" ? pageHash("requests") : `${pageHash("requests")}?${query}`;
+}
+
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

@@ -8,6 +8,7 @@ import { apiPath } from "./api.ts";
 import { ButtonGroup, ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatPercent, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
+import { pageHash } from "./route.ts";
 
 const POLL_MS = 30_000;
 const MAX_SHOWN = 8;
@@ -37,14 +38,25 @@ const EMPTY: Readonly<Record<ListName, string>> = {
 interface RowProps {
   readonly file?: string;
   readonly text?: string;
+  readonly href?: string;
   readonly value: string;
   readonly detail: string;
 }
 
-function Row({ file, text, value, detail }: RowProps) {
+function Name({ file, text, href }: Pick<RowProps, "file" | "text" | "href">) {
+  if (file !== undefined) return <FileLink name={file} />;
+  if (href === undefined) return <span class="file">{text}</span>;
+  return (
+    <a class="file" href={href}>
+      {text}
+    </a>
+  );
+}
+
+function Row({ value, detail, ...name }: RowProps) {
   return (
     <li>
-      {file === undefined ? <span class="file">{text}</span> : <FileLink name={file} />}
+      <Name {...name} />
       <span class="value">{value}</span>
       <span class="small">{detail}</span>
     </li>
@@ -87,6 +99,7 @@ function fileRows(list: Exclude<ListName, "clients">, top: TopResponse, now: num
 function clientRows({ clients }: ClientsResponse, now: number): RowProps[] {
   return clients.map(({ address, name, bytes, requests: total, hits, last_seen }) => ({
     text: name ?? address,
+    href: pageHash("client", address),
     value: formatBytes(bytes),
     detail: `${requests(total)}, ${formatPercent(total === 0 ? null : hits / total)} hits, ${formatAgo(last_seen, now)}`,
   }));
@@ -108,7 +121,7 @@ export function TopListsPanel() {
       {rows && rows.length > 0 ? (
         <ul class="plain rows">
           {rows.slice(0, MAX_SHOWN).map((row) => (
-            <Row key={row.file ?? row.text} {...row} />
+            <Row key={row.file ?? row.href ?? row.text} {...row} />
           ))}
         </ul>
       ) : (
