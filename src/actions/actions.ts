@@ -28,7 +28,7 @@ export interface ActionDeps {
   readonly storedFiles: ImportDeps["storedFiles"];
   readonly hasher: UploadDeps["hasher"];
   readonly inUse: UploadDeps["inUse"];
-  readonly reserve: UploadDeps["reserve"];
+  readonly room: UploadDeps["room"];
   readonly onStoreTrouble: UploadDeps["onStoreTrouble"];
   readonly importWorkerUrl: string;
   readonly clock: ImportDeps["clock"];
@@ -106,8 +106,8 @@ export function createActions(parts: ActionDeps): CreatedActions {
     spareBytes: eviction.spareBytes,
     repositoriesReady,
   };
-  const { hasher, inUse, reserve, onStoreTrouble, onRepositoriesChanged } = parts;
-  const uploadDeps = { store, rows, storedFiles, hasher, inUse, reserve, onStoreTrouble, wantedBy, repositoriesReady };
+  const { hasher, inUse, room, onStoreTrouble, onRepositoriesChanged } = parts;
+  const uploadDeps = { store, rows, storedFiles, hasher, inUse, room, onStoreTrouble, wantedBy, repositoriesReady };
   const upload = createUpload({ ...uploadDeps, clock });
   const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged, clock };
   return {

@@ -18,7 +18,7 @@ import {
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { DistfileName } from "../distfile/name.ts";
-import type { Reserve } from "../distfile/reservation.ts";
+import type { StoreRoom } from "../distfile/reservation.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { digestColumns, type FileRows } from "../index/files.ts";
 import { abortable } from "../lib/abort.ts";
@@ -35,7 +35,7 @@ export interface UploadDeps {
   readonly storedFiles: Pick<StoredFiles, "find">;
   readonly hasher: Pick<Hasher, "open">;
   readonly inUse: Pick<InUse, "enter" | "note">;
-  readonly reserve: Reserve;
+  readonly room: StoreRoom;
   /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
   readonly onStoreTrouble: (error: unknown) => void;
   readonly wantedBy: (name: DistfileName) => readonly WantedBy[];
@@ -91,12 +91,12 @@ async function receive(
 }
 
 export function createUpload(deps: UploadDeps): Upload {
-  const { store, rows, storedFiles, hasher, inUse, reserve, onStoreTrouble, wantedBy, clock } = deps;
+  const { store, rows, storedFiles, hasher, inUse, room, onStoreTrouble, wantedBy, clock } = deps;
   let uploads = 0;
 
   /** Opens the part file with room for all of it. @throws {ActionError} where there is none */
   async function open({ name, size }: UploadedFile): Promise<ReservedPart> {
-    const reserved = openReservedPart(name, () => false, true, store, reserve, onStoreTrouble);
+    const reserved = openReservedPart(name, () => false, true, store, room, onStoreTrouble);
     let obstacle: ActionError | undefined;
     if (reserved.part.fd === undefined) obstacle = new ActionError(507, `The store does not take ${name} now.`);
     else if (!reserved.named) obstacle = new ActionError(409, `${name} is being uploaded or downloaded just now.`);

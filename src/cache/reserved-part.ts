@@ -4,7 +4,7 @@
  */
 import { StoreRefusesError } from "../distfile/errors.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Reservation, Reserve, RoomRequest } from "../distfile/reservation.ts";
+import type { Reservation, Reserve, RoomRequest, StoreRoom } from "../distfile/reservation.ts";
 import type { Part } from "../fetch/part-writer.ts";
 import { codeOf, reasonOf } from "../lib/error-reason.ts";
 import type { PartFile } from "../store/part-file.ts";
@@ -15,7 +15,10 @@ export interface ReservedPart {
   readonly part: Pick<Part, "fd" | "length" | "write" | "mark" | "truncate" | "settle">;
   /** The file to be stored under its name; undefined where it has none to begin with. */
   readonly named: PartFile | undefined;
-  /** Reserves room for the whole file. Resolves with whether it was had. */
+  /**
+   * Reserves room for the whole file where it is free; else, for a verified one, it is made while the file comes in, as no source may
+   * have it. Resolves with whether the file can be stored.
+   */
   reserve(bytes: number): Promise<boolean>;
   /** The bytes on disk are not to be trusted. */
   markBad(): void;
@@ -30,10 +33,14 @@ const OUT_OF_SPACE = new Set(["ENOSPC", "EDQUOT"]);
 const RETRY_MS = [0, 300, 700];
 /** Reserved beside the bytes that did not fit: the disk is shared with others. */
 const SPARE_BYTES = 4 * 1024 * 1024;
-/** Reserved at once for a file whose size is not known. */
+/** Reserved at once for a file whose size is not known, and made at once for one that has no bytes yet. */
 const GROWTH_BYTES = 16 * 1024 * 1024;
 
-/** Room that is reserved as a whole before a file comes in, or step by step while it grows. */
+/**
+ * Room that is reserved as a whole before a file comes in, or step by step while it grows. For a verified file nothing is removed for
+ * more than twice what has come: else whoever asks for large files that no source has, or that one does not send, would empty the store.
+ * Others have but a share, and take no more of it by coming in pieces.
+ */
 function createGrowingReservation(
   reserve: Reserve,
   file: Pick<RoomRequest, "name" | "verified">,
@@ -59,12 +66,16 @@ function createGrowingReservation(
   }
 
   return {
-    grow: (bytes: number) => grow(bytes, true),
-    /** Grows to that position before it is written; at once to the whole file where its size is known by now. */
+    grow,
+    /** Grows to that position before it is written; at once to the whole file where its size is known by now, and room is free. */
     async growTo(position: number, total: number | undefined): Promise<boolean> {
       if (position <= reservedBytes) return true;
       const needed = Math.max(position, total ?? 0) - reservedBytes;
-      if (total !== undefined) return await grow(needed, true);
+      if (total !== undefined && !file.verified) return await grow(needed, true);
+      if (total !== undefined) {
+        const step = position - reservedBytes + Math.max(GROWTH_BYTES, position);
+        return (await grow(needed, false)) || (await grow(Math.min(needed, step), true));
+      }
       // Where room is short, it is taken in ever smaller pieces.
       for (; growth > needed; growth = Math.floor(growth / 2)) if (await grow(growth, false)) return true;
       return await grow(needed, false);
@@ -87,7 +98,7 @@ export function openReservedPart(
   resume: ((length: number) => boolean) | undefined,
   verified: boolean,
   store: Pick<Store, "openPart">,
-  reserve: Reserve,
+  { reserve, canFit }: StoreRoom,
   onStoreTrouble: (error: unknown) => void,
 ): ReservedPart {
   const room = createGrowingReservation(reserve, { name, verified }, () => file?.length ?? 0);
@@ -168,7 +179,11 @@ export function openReservedPart(
     },
     named: file?.named ? file : undefined,
     async reserve(bytes) {
-      return file !== undefined && (await room.grow(bytes));
+      if (file === undefined) return false;
+      if (!verified) return await room.grow(bytes, true);
+      if (await room.grow(bytes, false)) return true;
+      // Where it fits, there has to be room for one file more, whose part is open; else the log has the reason.
+      return await room.grow(canFit({ name, verified, bytes, sized: true }) ? 0 : bytes, true);
     },
     markBad() {
       bad = true;

@@ -60,7 +60,7 @@ async function setUp({ faults = [], store: change = () => ({}) }: Setup = {}) {
     download: (plan, client) => createDownload(plan, client, downloadDeps),
     store,
     rows,
-    reserve: async () => ({ wrote: () => undefined, release: () => undefined }),
+    room: { canFit: () => true, reserve: async () => ({ wrote: () => undefined, release: () => undefined }) },
     storeTakesFiles: () => true,
     onStoreTrouble: (error) => troubles.push(error),
     inUse,

@@ -4,7 +4,7 @@
  */
 import { type Digests, hasHash } from "../distfile/digests.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { Reserve } from "../distfile/reservation.ts";
+import type { StoreRoom } from "../distfile/reservation.ts";
 import type { SourceList } from "../distfile/source.ts";
 import type { CompletedDownload, Download, DownloadPlan } from "../fetch/download.ts";
 import type { Part } from "../fetch/part-writer.ts";
@@ -42,7 +42,7 @@ export interface StartDownloadDeps {
   readonly download: (plan: DownloadPlan, upstream: UpstreamClient) => Download;
   readonly store: Pick<Store, "openPart" | "commit" | "leftPartBytesOf">;
   readonly rows: Pick<FileRows, "partial" | "putPartial" | "forgetPartial">;
-  readonly reserve: Reserve;
+  readonly room: StoreRoom;
   /** Whether the store took the last file that it was given. */
   readonly storeTakesFiles: () => boolean;
   /** Called when the store does not take bytes, and with undefined when it has taken a file again. */
@@ -61,7 +61,7 @@ function validatorFrom({ url, etag, lastModified, total }: PartialRow): Validato
 }
 
 export function createStartDownload(deps: StartDownloadDeps): StartDownload {
-  const { store, rows, reserve, onStoreTrouble, inUse, fetchHistory, clock, log } = deps;
+  const { store, rows, room, onStoreTrouble, inUse, fetchHistory, clock, log } = deps;
 
   return (policy, upstream, urgent) => {
     const { name, expected, revalidation, storable } = policy;
@@ -119,7 +119,7 @@ export function createStartDownload(deps: StartDownloadDeps): StartDownload {
       const remembered = expected ? undefined : rows.partial(name);
       const isResumable = (length: number) => (hashed ? length <= expected.size : length < (remembered?.total ?? 0));
       const resume = storable ? isResumable : undefined;
-      const opened = openReservedPart(name, resume, expected !== undefined, store, reserve, onStoreTrouble);
+      const opened = openReservedPart(name, resume, expected !== undefined, store, room, onStoreTrouble);
       const { part, named } = opened;
       reserved = opened;
       hasValidator = remembered !== undefined && part.length > 0;

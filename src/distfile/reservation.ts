@@ -15,6 +15,12 @@ export interface RoomRequest {
 /** Reserves room, made if need be; resolves with undefined where it can't be had. */
 export type Reserve = (request: RoomRequest) => Promise<Reservation | undefined>;
 
+export interface StoreRoom {
+  readonly reserve: Reserve;
+  /** Returns whether a file would fit if everything went that may go for it. */
+  readonly canFit: (request: RoomRequest) => boolean;
+}
+
 export interface Reservation {
   /** Notes that that many more of the file's bytes are on disk. */
   wrote(bytes: number): void;

@@ -51,6 +51,8 @@ export interface Eviction {
   /** Does what is due: marks orphans, removes what has expired, and what is over the limits. */
   tick(): Promise<void>;
   reserve: Reserve;
+  /** Whether a file would fit if everything else that may go for it were gone. */
+  canFit(request: RoomRequest): boolean;
   /** Returns the limits that stand in the way of a file now. */
   obstacles(request: RoomRequest): readonly LimitState[];
   /** Takes the error with which the file system refused a file or bytes. For a quota's sake, of which statfs(2) says nothing, a tenth goes. */
@@ -244,6 +246,7 @@ export function createEviction(deps: EvictionDeps): Eviction {
       await cleanUpInTurn(passedLimits(toLowMarks), {});
     },
     reserve,
+    canFit: reservations.canFit,
     obstacles: reservations.obstacles,
     refused,
     spareBytes(files = 0) {

@@ -18,6 +18,8 @@ const VERIFIED = 20;
 const SIZE = 450 * KIB;
 const dist: Record<string, Content> = {};
 for (let i = 0; i < VERIFIED; i++) dist[`good-${i}.tar`] = { size: SIZE, seed: i + 1 };
+/** A repository wants them, and no source has them. */
+const missing = { "missing-1.tar": { size: 9 * MIB, seed: 1 }, "missing-2.tar": { size: 8 * MIB, seed: 2 } };
 
 let folder: TempFolder;
 let good: FakeUpstream;
@@ -60,7 +62,7 @@ function startFlood(): Promise<Server> {
 
 beforeEach(async () => {
   folder = createTempFolder();
-  writeRepository(folder.file("repository")).put("app-misc/good", { dist });
+  writeRepository(folder.file("repository")).put("app-misc/good", { dist: { ...dist, ...missing } });
   good = await startFakeUpstream({ files: new Map(Object.entries(dist)) });
   flood = await startFlood();
   const address = flood.address();
@@ -145,6 +147,15 @@ for (const [label, given] of [
     }
   }, 60_000);
 }
+
+test("who asks for large files that no source has removes nothing", async () => {
+  fields = `Content-Length: ${TIB}\r\n`;
+  for (const name of Object.keys(missing)) {
+    expect((await fetch(`${server.url}/distfiles/${name}`)).ok).toBe(false);
+    expect(verified()).toBe(VERIFIED);
+  }
+  expect(await (await fetch(`${server.url}/healthz`)).text()).toBe("ok\n");
+});
 
 test("many files that no Manifest vouches for have their share together, and displace no verified file", async () => {
   fields = announced;

@@ -73,7 +73,7 @@ export function composeActions(parts: ActionsParts, needs: ActionsNeeds): Compos
     storedFiles,
     hasher,
     inUse: storage.inUse,
-    reserve: storage.reserve,
+    room: storage.room,
     onStoreTrouble: storage.onTrouble,
     importWorkerUrl,
     clock,

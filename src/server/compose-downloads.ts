@@ -45,7 +45,7 @@ export function composeDownloads(
   storage: ComposedStore,
   { fetchHistory }: Pick<RequestStats, "fetchHistory">,
 ): ComposedDownloads {
-  const { rows, reserve, inUse } = storage;
+  const { rows, room, inUse } = storage;
   const hasher = createHasher(hashWorkerUrl);
   const { maxRate, limits, rateLimit } = downloadLimits(config, clock);
   const downloadDeps = {
@@ -70,7 +70,7 @@ export function composeDownloads(
       download: (plan, upstream) => createDownload(plan, upstream, downloadDeps),
       store,
       rows,
-      reserve,
+      room,
       storeTakesFiles: () => storage.degradedReason() === undefined,
       onStoreTrouble: storage.onTrouble,
       inUse,

@@ -6,7 +6,7 @@ import type { Verify } from "../actions/verify-files.ts";
 import { createInUse, type InUse } from "../cache/in-use.ts";
 import { createRecentHits, type RecentHits } from "../cache/recent-hits.ts";
 import type { Config } from "../config/schema.ts";
-import type { Reserve, RoomRequest } from "../distfile/reservation.ts";
+import type { Reserve, RoomRequest, StoreRoom } from "../distfile/reservation.ts";
 import { type ClockWatch, createClockWatch } from "../eviction/clock-watch.ts";
 import { type CleanUpReport, createEviction, type Eviction } from "../eviction/evict.ts";
 import type { LimitState } from "../eviction/policy.ts";
@@ -40,7 +40,7 @@ export interface ComposedStore {
   readonly memoryCache: MemoryCache;
   readonly eviction: Eviction;
   readonly inUse: InUse;
-  readonly reserve: Reserve;
+  readonly room: StoreRoom;
   /** Takes the error with which the store refused bytes; undefined when it has stored a file. */
   onTrouble(error: unknown): void;
   /** Returns why the store takes no files; undefined while it does. */
@@ -197,7 +197,7 @@ export function composeStore(
     memoryCache,
     eviction,
     inUse,
-    reserve,
+    room: { reserve, canFit: eviction.canFit },
     onTrouble,
     degradedReason: health.degradedReason,
     clockWatch,
