@@ -133,6 +133,7 @@ test("what is old, and what a wrong clock has put into the future, is forgotten 
   expect(steps).toBe(11);
   expect(history.page(ALL).entries.map(({ id }) => id)).toEqual([6000]);
   using database = new Database(path);
+  expect(database.query("SELECT entries FROM totals").values()).toEqual([[1]]);
   const names = (table: string) => database.query(`SELECT name FROM ${table}`).values().flat();
   expect([names("files"), names("clients")]).toEqual([["a.zip"], ["192.0.2.1"]]);
 });
