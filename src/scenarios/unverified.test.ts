@@ -175,7 +175,8 @@ test("many files that no Manifest vouches for have their share together, and dis
   expect((await response.bytes()).length).toBe(large.size);
   expect([verified(), await untilNoParts()]).toEqual([VERIFIED, []]);
   expect(await (await fetch(`${server.url}/healthz`)).text()).toBe("ok\n");
-  expect((await server.actions.clean({ dry_run: true }, UNATTENDED)).removed.map(({ name }) => name)).not.toContain(
-    "good-0.tar",
-  );
+  const wouldRemove = async () => (await server.actions.clean({ dry_run: true }, UNATTENDED)).removed;
+  // What was passed on gives back its room a little after its last byte.
+  for (let tries = 0; tries < 100 && (await wouldRemove()).length > 0; tries++) await Bun.sleep(50);
+  expect(await wouldRemove()).toEqual([]);
 });
