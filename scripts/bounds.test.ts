@@ -41,6 +41,7 @@ const TUNING = new Set([
   "mirrors/hosts.ts MAX_RANGELESS_MS",
   "mirrors/selection.ts MAX_CREDIT_FILES",
   "index/manifests.ts PRUNED_AT_ONCE",
+  "index/package-search.ts ROWS_AT_ONCE",
   "index/request-history.ts FORGOTTEN_AT_ONCE",
   "index/request-history.ts LOOKED_AT_ONCE",
   "repos/ebuilds.ts READ_AT_ONCE",

@@ -18,6 +18,8 @@ const STORED = "hello-2.12.tar.gz";
 const SLOW = "firmware-20260810.tar.xz";
 /** As long as file systems allow, without a place to break at. */
 const UNKNOWN = `${"x".repeat(248)}.tar.gz`;
+/** Listed, and asked for by nobody. */
+const NEVER = "never-1.0.tar.gz";
 const dist = { [STORED]: { size: 300 * KIB, seed: 1 }, [SLOW]: { size: 24 * KIB * KIB, seed: 3 } };
 
 const folder = createTempFolder();
@@ -42,7 +44,7 @@ beforeAll(async () => {
   good.setFault(SLOW, { kind: "rate", bytesPerSecond: 100 * KIB });
   bad.setFault("*", { kind: "status", status: 500 });
   const repository = writeRepository(folder.file("repository"));
-  repository.put("app-misc/hello", { dist });
+  repository.put("app-misc/hello", { dist: { ...dist, [NEVER]: "never" } });
   server = await startExecutable({
     settings: {
       server: { admin_token: "s3cret-of-this-test" },
@@ -186,7 +188,7 @@ async function expand(page: Page): Promise<void> {
   }
 }
 
-const PAGES = ["Overview", "Files", "Clients", "Requests", "Mirrors", "Store", "Setup"];
+const PAGES = ["Overview", "Files", "Packages", "Clients", "Requests", "Mirrors", "Store", "Setup"];
 const hashOf = (title: string) => (title === "Overview" ? "" : `#/${title.toLowerCase()}`);
 
 test("the navigation leads to every page, marks it, and moves the focus; so does the button before it", async () => {
@@ -217,13 +219,8 @@ test("the navigation leads to every page, marks it, and moves the focus; so does
 
 test.each(SCREENS)("nothing overflows and axe finds no serious problems: %s", async (_name, options) => {
   const file = (name: string) => `#/file/${encodeURIComponent(name)}`;
-  for (const hash of [
-    ...PAGES.map(hashOf),
-    "#/files?q=nothing+of+that+name",
-    file(STORED),
-    file(UNKNOWN),
-    "#/client/127.0.0.1",
-  ]) {
+  const found = ["#/files?q=nothing+of+that+name", "#/files?q=e", "#/packages?q=hello", "#/package/app-misc%2Fhello"];
+  for (const hash of [...PAGES.map(hashOf), ...found, file(STORED), file(UNKNOWN), "#/client/127.0.0.1"]) {
     const { page, complaints } = await open(options, hash);
     await page.locator(".panel h2").first().waitFor();
     await expand(page);

@@ -56,8 +56,17 @@ export const RequestsQuerySchema = v.object({
   limit: numeric(1, 500, 50),
 });
 
+export const PackagesQuerySchema = v.object({
+  search: v.optional(
+    v.pipe(v.string(), v.maxLength(255), v.description("part of the name of a package or file, case-insensitive")),
+    "",
+  ),
+  limit: numeric(1, 200, 50),
+});
+
 export const LimitQuerySchema = v.object({ limit: numeric(1, 500, 20) });
 
 export type FilesQuery = v.InferOutput<typeof FilesQuerySchema>;
 export type RequestsQuery = v.InferOutput<typeof RequestsQuerySchema>;
 export type HistoryQuery = v.InferOutput<typeof HistoryQuerySchema>;
+export type PackagesQuery = v.InferOutput<typeof PackagesQuerySchema>;

@@ -4,7 +4,8 @@
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { ClientDetails, ClientsResponse } from "./client-schemas.ts";
 import type { FileDetails, FilesResponse, TopResponse } from "./file-schemas.ts";
-import type { FilesQuery, HistoryQuery, RequestsQuery } from "./queries.ts";
+import type { PackageDetails, PackagesResponse } from "./package-schemas.ts";
+import type { FilesQuery, HistoryQuery, PackagesQuery, RequestsQuery } from "./queries.ts";
 import type { RequestsResponse } from "./request-schemas.ts";
 import type {
   CleanupResponse,
@@ -21,6 +22,9 @@ export interface ApiState {
   downloads(): DownloadsResponse;
   files(query: FilesQuery): Promise<FilesResponse>;
   file(name: FileName): Promise<FileDetails>;
+  packages(query: PackagesQuery): Promise<PackagesResponse>;
+  /** @returns undefined where no repository has the package */
+  package(category: string, name: string): Promise<PackageDetails | undefined>;
   mirrors(): MirrorsResponse;
   repositories(): RepositoriesResponse;
   history(query: HistoryQuery): HistoryResponse;

@@ -97,6 +97,15 @@ export function ClientLink({ address, name }: { readonly address: string; readon
   );
 }
 
+/** Links `category/name` to the page of the package. */
+export function PackageLink({ name }: { readonly name: string }) {
+  return (
+    <a class="file" href={pageHash("package", name)}>
+      {formatName(name)}
+    </a>
+  );
+}
+
 interface ButtonGroupProps<T extends string> {
   readonly label: string;
   readonly options: readonly (readonly [value: T, text: string])[];

@@ -6,7 +6,7 @@ import type { FileDetails } from "../api/file-schemas.ts";
 import type { UpstreamRequestReport } from "../api/schemas.ts";
 import type { TitledRequest } from "./action-state.ts";
 import { filePath } from "./api.ts";
-import { Breakable, ErrorMessage, Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { Breakable, ErrorMessage, PackageLink, Panel, Placeholder, StatusIcon } from "./components.tsx";
 import { FailureItem } from "./failures.tsx";
 import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatName, formatSpeed } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
@@ -109,7 +109,7 @@ function Packages({ packages }: { readonly packages: FileDetails["packages"] }) 
     <ul class="plain rows">
       {packages.map(({ repository, package: name, size }) => (
         <li key={`${repository} ${name}`}>
-          <span class="file">{formatName(name)}</span>
+          <PackageLink name={name} />
           <span class="value">{formatBytes(size)}</span>
           <span class="small">{repository}</span>
         </li>
@@ -123,13 +123,15 @@ function PageLinks({ title, pages }: { readonly title: string; readonly pages: r
   return (
     <>
       <dt>{title}</dt>
-      {pages.map((page) => (
-        <dd key={page}>
-          <a href={page} target="_blank" rel="noreferrer noopener">
-            <Breakable text={formatName(page)} />
-          </a>
-        </dd>
-      ))}
+      <dd>
+        {pages.map((page) => (
+          <div key={page}>
+            <a href={page} target="_blank" rel="noreferrer noopener">
+              <Breakable text={formatName(page)} />
+            </a>
+          </div>
+        ))}
+      </dd>
     </>
   );
 }

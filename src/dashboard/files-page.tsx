@@ -3,11 +3,13 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { FilesResponse } from "../api/file-schemas.ts";
+import type { PackagesResponse } from "../api/package-schemas.ts";
 import { apiPath } from "./api.ts";
 import { ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatCount, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { verificationLabel } from "./labels.ts";
+import { FoundFiles } from "./packages-page.tsx";
 import type { PageProps } from "./page-props.ts";
 import { fileHash } from "./route.ts";
 
@@ -132,6 +134,18 @@ function NoMatch({ search }: { readonly search: string }) {
   );
 }
 
+/** Shows the files of a search that packages list and that are not stored. */
+function NotStored({ search }: { readonly search: string }) {
+  const { data } = usePolled<PackagesResponse>(apiPath("packages", { search, limit: PER_PAGE }), POLL_MS);
+  const files = data?.files.filter(({ stored }) => !stored) ?? [];
+  if (files.length === 0) return null;
+  return (
+    <Panel id="not-stored" title="Not stored">
+      <FoundFiles files={files} />
+    </Panel>
+  );
+}
+
 export function FilesPage({ query }: PageProps) {
   const search = query.get("q") ?? "";
   const [sorting, setSorting] = useState<Sorting>({ sort: "used_at", order: "desc" });
@@ -142,19 +156,22 @@ export function FilesPage({ query }: PageProps) {
   const totals = data ? `${plural(data.total, "file")}, ${formatBytes(data.total_bytes)}` : "…";
   const title = search === "" ? "Files" : `Files matching “${search}”`;
   return (
-    <Panel id="files" title={title} aside={<span role="status">{totals}</span>}>
-      <ErrorMessage text={error} />
-      {data?.total === 0 ? <NoMatch search={search} /> : null}
-      {data && data.total > 0 ? (
-        <>
-          <SortSelect sorting={sorting} onSort={setSorting} />
-          <table class="stacking wide">
-            <TableHead sorting={sorting} onSort={setSorting} />
-            <Rows files={data.files} />
-          </table>
-          <Pagination page={page} pages={Math.ceil(data.total / PER_PAGE)} onPage={setPage} />
-        </>
-      ) : null}
-    </Panel>
+    <div class="column">
+      <Panel id="files" title={title} aside={<span role="status">{totals}</span>}>
+        <ErrorMessage text={error} />
+        {data?.total === 0 ? <NoMatch search={search} /> : null}
+        {data && data.total > 0 ? (
+          <>
+            <SortSelect sorting={sorting} onSort={setSorting} />
+            <table class="stacking wide">
+              <TableHead sorting={sorting} onSort={setSorting} />
+              <Rows files={data.files} />
+            </table>
+            <Pagination page={page} pages={Math.ceil(data.total / PER_PAGE)} onPage={setPage} />
+          </>
+        ) : null}
+      </Panel>
+      {search === "" ? null : <NotStored search={search} />}
+    </div>
   );
 }

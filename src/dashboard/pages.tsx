@@ -8,6 +8,8 @@ import { FilePage } from "./file-page.tsx";
 import { FilesPage } from "./files-page.tsx";
 import { MirrorsPage } from "./mirrors-page.tsx";
 import { OverviewPage } from "./overview-page.tsx";
+import { PackagePage } from "./package-page.tsx";
+import { PackagesPage } from "./packages-page.tsx";
 import type { PageProps } from "./page-props.ts";
 import { RequestsPage } from "./requests-page.tsx";
 import type { Route } from "./route.ts";
@@ -29,6 +31,8 @@ export const PAGES: readonly Page[] = [
   OVERVIEW,
   { path: "files", title: "Files", Content: FilesPage },
   { path: "file", title: "File", Content: FilePage, within: "files" },
+  { path: "packages", title: "Packages", Content: PackagesPage },
+  { path: "package", title: "Package", Content: PackagePage, within: "packages" },
   { path: "clients", title: "Clients", Content: ClientsPage },
   { path: "client", title: "Client", Content: ClientPage, within: "clients" },
   { path: "requests", title: "Requests", Content: RequestsPage },

@@ -37,6 +37,10 @@ export function searchHash(search: string): string {
   return search === "" ? pageHash("files") : `${pageHash("files")}?${new URLSearchParams({ q: search })}`;
 }
 
+export function packageSearchHash(search: string): string {
+  return search === "" ? pageHash("packages") : `${pageHash("packages")}?${new URLSearchParams({ q: search })}`;
+}
+
 export function fileHash(name: string): string {
   return pageHash("file", name);
 }

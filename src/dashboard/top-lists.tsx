@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import type { ClientsResponse } from "../api/client-schemas.ts";
 import type { TopResponse } from "../api/file-schemas.ts";
 import { apiPath } from "./api.ts";
-import { ButtonGroup, ErrorMessage, FileLink, Panel, Placeholder } from "./components.tsx";
+import { ButtonGroup, ErrorMessage, FileLink, PackageLink, Panel, Placeholder } from "./components.tsx";
 import { formatAgo, formatBytes, formatPercent, plural } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
 import { pageHash } from "./route.ts";
@@ -37,14 +37,17 @@ const EMPTY: Readonly<Record<ListName, string>> = {
 
 interface RowProps {
   readonly file?: string;
+  /** `category/name` */
+  readonly package?: string;
   readonly text?: string;
   readonly href?: string;
   readonly value: string;
   readonly detail: string;
 }
 
-function Name({ file, text, href }: Pick<RowProps, "file" | "text" | "href">) {
+function Name({ file, package: packageName, text, href }: Omit<RowProps, "value" | "detail">) {
   if (file !== undefined) return <FileLink name={file} />;
+  if (packageName !== undefined) return <PackageLink name={packageName} />;
   if (href === undefined) return <span class="file">{text}</span>;
   return (
     <a class="file" href={href}>
@@ -69,7 +72,7 @@ function fileRows(list: Exclude<ListName, "clients">, top: TopResponse, now: num
   switch (list) {
     case "packages":
       return top.packages.map(({ package: name, repository, files, uses, bytes }) => ({
-        text: name,
+        package: name,
         value: requests(uses),
         detail: `${plural(files, "file")}, ${formatBytes(bytes)}, ${repository}`,
       }));
@@ -121,7 +124,7 @@ export function TopListsPanel() {
       {rows && rows.length > 0 ? (
         <ul class="plain rows">
           {rows.slice(0, MAX_SHOWN).map((row) => (
-            <Row key={row.file ?? row.href ?? row.text} {...row} />
+            <Row key={row.file ?? row.href ?? row.text ?? `${row.package} ${row.detail}`} {...row} />
           ))}
         </ul>
       ) : (

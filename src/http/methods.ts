@@ -25,6 +25,8 @@ export function isFilePath(path: string): boolean {
   return path.startsWith(FILE_PREFIX) && path.length > FILE_PREFIX.length && !path.includes("/", FILE_PREFIX.length);
 }
 
+const PACKAGE = new RegExp(`^${API_PREFIX}/packages/[^/]+/[^/]+$`);
+
 export function isRead({ method }: Pick<Request, "method">): boolean {
   return method === "GET" || method === "HEAD";
 }
@@ -33,5 +35,5 @@ export function isRead({ method }: Pick<Request, "method">): boolean {
 export function methodsOf(path: string): string | undefined {
   if (actionAt(path) !== undefined) return "POST";
   if (isFilePath(path)) return `${READ}, PUT`;
-  return READ_PATHS.has(path) ? READ : undefined;
+  return READ_PATHS.has(path) || PACKAGE.test(path) ? READ : undefined;
 }

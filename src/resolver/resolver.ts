@@ -15,6 +15,7 @@ import type { Masters } from "../repos/masters.ts";
 import { type ExpandedUri, expandUri } from "./expand.ts";
 import { type Depth, findFetchables, type PackageFetchables, packagesWanting } from "./fetchables.ts";
 import { filesOfVersion, type VersionFiles } from "./package-files.ts";
+import { type PackageVersion, versionsOf } from "./package-versions.ts";
 import { createSrcUriReader } from "./read-src-uri.ts";
 import { mostPermissive, type Permission } from "./restrict.ts";
 import { siblingsOf } from "./siblings.ts";
@@ -43,6 +44,7 @@ export interface Resolver {
     name: string,
     version: string,
   ) => Promise<VersionFiles>;
+  versionsOf(repository: Repository, category: string, name: string): Promise<readonly PackageVersion[]>;
   /** Lets ebuilds be evaluated again that failed; to be called when a repository has changed. */
   forgetFailures(): void;
 }
@@ -177,6 +179,7 @@ export function createResolver(deps: ResolverDeps): Resolver {
     sources: sourcesSoon,
     mirrorSources,
     siblings: (name, content) => siblingsOf(name, packagesOf(name, content), metadata, startReading(), entriesOf),
+    versionsOf: (repository, category, name) => versionsOf(repository, category, name, metadata, startReading()),
     filesOfVersion: (repository, category, name, version) =>
       filesOfVersion(repository, category, name, version, metadata, startReading()),
   };

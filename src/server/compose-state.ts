@@ -51,6 +51,15 @@ export function composeState({ config, store, index, clock }: StateParts, needs:
     repositoryStatus: configured.scans.status,
     discoveredRepositories: configured.discovered,
     repositoriesScanned: configured.scanned,
+    async versionsOf(...of) {
+      const versions = await resolver.versionsOf(...of);
+      return versions.map(({ slot = null, files, fetchRestricted, version }) => ({
+        version,
+        slot,
+        files: files ? [...files] : null,
+        fetch_restricted: fetchRestricted,
+      }));
+    },
     byHand: (entry) => findByHand(entry.name, entry, resolver),
     hosts,
     store,

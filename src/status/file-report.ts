@@ -112,8 +112,7 @@ function summarise(
   const { name, stored, download, packages, failures, fetch_history: downloads } = details;
   if (download) return "Downloading now.";
   if (stored) return describeStored(name, stored.verification);
-  if (details.by_hand)
-    return "Not stored: its license forbids programs to fetch it (RESTRICT=fetch). Get it by hand, and upload it.";
+  if (details.by_hand) return "Not stored: no program may fetch it (RESTRICT=fetch). Get it by hand, and upload it.";
   const failedAt = timeOf(failures[0]?.last_at);
   const last = downloads.find(({ ended_at: endedAt }) => endedAt !== null);
   const lastAt = timeOf(last?.ended_at);

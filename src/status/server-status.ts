@@ -19,6 +19,7 @@ import { createFileList } from "../index/file-list.ts";
 import type { FileRows } from "../index/files.ts";
 import { createMirrorFileList } from "../index/mirror-file-list.ts";
 import type { IndexDatabase } from "../index/open.ts";
+import { createPackageSearch } from "../index/package-search.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import { formatDayHours } from "../lib/day-hours.ts";
@@ -34,6 +35,7 @@ import { createActiveDownloads, iso } from "./active-downloads.ts";
 import { createClientReport } from "./client-report.ts";
 import { createFileReport, describeFailure, type FileReportDeps } from "./file-report.ts";
 import { describeMirror } from "./mirror-report.ts";
+import { createPackageReport, type PackageReportDeps } from "./package-report.ts";
 import { type ClientNames, createRequestReport, type RequestHistory } from "./request-history.ts";
 import type { RequestStats } from "./request-stats.ts";
 import { spaceOf } from "./space.ts";
@@ -50,6 +52,7 @@ export interface ApiStateDeps {
   readonly discoveredRepositories: () => DiscoveredRepositories;
   /** Whether every configured repository has been scanned since the start. */
   readonly repositoriesScanned: () => boolean;
+  readonly versionsOf: PackageReportDeps["versionsOf"];
   readonly byHand: FileReportDeps["byHand"];
   readonly hosts: Hosts;
   readonly store: Store;
@@ -140,6 +143,15 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     download: downloads.find,
     repositoriesScanned: parts.repositoriesScanned,
     clock,
+  });
+
+  const packages = createPackageReport({
+    search: createPackageSearch(parts.db),
+    repositories: parts.repositories,
+    discovered: () => parts.discoveredRepositories().repositories,
+    rows,
+    details: files.details,
+    versionsOf: parts.versionsOf,
   });
 
   const keys = () => [...new Set(config.fetcher.mirrors.map(mirrorKey))];
@@ -247,6 +259,8 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     status,
     downloads: downloads.all,
     files: files.list,
+    packages: packages.find,
+    package: packages.details,
     file: files.details,
     mirrors,
     repositories,

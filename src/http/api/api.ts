@@ -16,7 +16,7 @@ import type { Events } from "./events.ts";
 import { type GuardSettings, refuseRead } from "./guard.ts";
 import { createOpenApi } from "./openapi.ts";
 import { INTERNAL_ERROR, issueMessage, json, problem } from "./problem.ts";
-import { type ApiRoute, CLIENT_ROUTE, FILE_ROUTE, ROUTES } from "./routes.ts";
+import { type ApiRoute, CLIENT_ROUTE, FILE_ROUTE, PACKAGE_ROUTE, ROUTES } from "./routes.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -53,6 +53,12 @@ async function fileResponse(request: Request, state: ApiState): Promise<Response
   const name = parseFileName(lastPart(request));
   if (name !== undefined) return json(await state.file(name));
   return problem(400, `Invalid file name: ${INVALID_NAME}.`);
+}
+
+async function packageResponse({ url }: Request, state: ApiState): Promise<Response> {
+  const [name = "", category = ""] = normalPath(url).split("/").reverse().map(decodeName);
+  const found = await state.package(category, name);
+  return found ? json(found) : problem(404, `No ebuild repository has the package ${shown(`${category}/${name}`)}.`);
 }
 
 function wantsEvents({ headers }: Request): boolean {
@@ -109,6 +115,10 @@ export function createApi(
   );
   app.get(API_PREFIX + CLIENT_ROUTE.path.replace("{address}", ":address"), ({ request, server }) =>
     respond(request, server, async () => json(await state.client(lastPart(request)))),
+  );
+  app.get(
+    API_PREFIX + PACKAGE_ROUTE.path.replace("{category}", ":category").replace("{name}", ":name"),
+    ({ request, server }) => respond(request, server, () => packageResponse(request, state)),
   );
   return app.get(API_PREFIX + FILE_ROUTE.path.replace("{name}", ":name"), ({ request, server }) =>
     respond(request, server, () => fileResponse(request, state)),

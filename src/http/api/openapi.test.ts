@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { createOpenApi } from "./openapi.ts";
 import { ACTION_REQUESTS } from "./post.ts";
-import { CLIENT_ROUTE, FILE_ROUTE, ROUTES } from "./routes.ts";
+import { CLIENT_ROUTE, FILE_ROUTE, PACKAGE_ROUTE, ROUTES } from "./routes.ts";
 
 const document = createOpenApi("1.2.3");
 
@@ -14,7 +14,8 @@ test("the document is valid OpenAPI 3.1", async () => {
 
 test("every route and action is in it, and every reference resolves", () => {
   const paths = Object.keys(document["paths"] as object);
-  const expected = [...ROUTES.map(({ path }) => path), FILE_ROUTE.path, CLIENT_ROUTE.path, "/events"];
+  const others = [FILE_ROUTE, CLIENT_ROUTE, PACKAGE_ROUTE].map(({ path }) => path);
+  const expected = [...ROUTES.map(({ path }) => path), ...others, "/events"];
   for (const name of Object.keys(ACTION_REQUESTS)) expected.push(`/${name}`);
   expect(paths.toSorted()).toEqual(expected.toSorted());
   const { schemas } = document["components"] as { schemas: Record<string, unknown> };

@@ -11,7 +11,7 @@ import { RequestSchema } from "../../api/request-schemas.ts";
 import * as schemas from "../../api/schemas.ts";
 import { keysOf } from "../../lib/records.ts";
 import { ACTION_REQUESTS } from "./post.ts";
-import { CLIENT_ROUTE, type Described, FILE_ROUTE, ROUTES } from "./routes.ts";
+import { CLIENT_ROUTE, type Described, FILE_ROUTE, PACKAGE_ROUTE, ROUTES } from "./routes.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -76,8 +76,9 @@ function answer(description: string, schema: v.GenericSchema, more: Json = {}): 
 }
 
 const IN_PATH = [
-  { name: "name", description: "a file's name" },
+  { name: "name", description: "a file's or a package's name" },
   { name: "address", description: "a client's address or name" },
+  { name: "category", description: "a package's category" },
 ];
 
 function parametersOf({ path, query }: Described): readonly Json[] {
@@ -125,7 +126,7 @@ function operationId(method: string, path: string): string {
 }
 
 function readPaths(): Json {
-  const described = [...ROUTES, FILE_ROUTE, CLIENT_ROUTE].map((route) => [
+  const described = [...ROUTES, FILE_ROUTE, CLIENT_ROUTE, PACKAGE_ROUTE].map((route) => [
     route.path,
     {
       get: {

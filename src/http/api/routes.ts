@@ -4,7 +4,14 @@
 import * as v from "valibot";
 import { ClientDetailsSchema, ClientsSchema } from "../../api/client-schemas.ts";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
-import { FilesQuerySchema, HistoryQuerySchema, LimitQuerySchema, RequestsQuerySchema } from "../../api/queries.ts";
+import { PackageDetailsSchema, PackagesSchema } from "../../api/package-schemas.ts";
+import {
+  FilesQuerySchema,
+  HistoryQuerySchema,
+  LimitQuerySchema,
+  PackagesQuerySchema,
+  RequestsQuerySchema,
+} from "../../api/queries.ts";
 import { RequestsSchema } from "../../api/request-schemas.ts";
 import {
   CleanupSchema,
@@ -65,6 +72,12 @@ export const CLIENT_ROUTE: Described = {
   response: ClientDetailsSchema,
 };
 
+export const PACKAGE_ROUTE: Described = {
+  path: "/packages/{category}/{name}",
+  summary: "One package: its versions and slots, and its files, stored or not",
+  response: PackageDetailsSchema,
+};
+
 export const ROUTES: readonly ApiRoute[] = [
   route(
     "/status",
@@ -80,6 +93,13 @@ export const ROUTES: readonly ApiRoute[] = [
   ),
   queried("/files", "Stored files, with search, sorting and paging", FilesQuerySchema, FilesSchema, (state, query) =>
     state.files(query),
+  ),
+  queried(
+    "/packages",
+    "Packages, and files that they list, by a part of their names",
+    PackagesQuerySchema,
+    PackagesSchema,
+    (state, query) => state.packages(query),
   ),
   route("/mirrors", "Measured performance and state of mirrors and SRC_URI hosts", MirrorsSchema, (state) =>
     state.mirrors(),
