@@ -21,10 +21,13 @@ const BUDGET_BYTES = 150 * 1000;
 const TOKEN = "s3cret-of-this-test";
 /** A file name that runs as script if the page does not escape it. */
 const EVIL = "<img src=x onerror=document.title='broken'>.zip";
+/** The only mirror that has it sends wrong bytes. */
+const WRONG = "wrong-1.0.tar.gz";
 const dist = {
   "hello-2.12.tar.gz": { size: 300 * KIB, seed: 1 },
   "world-1.0.tar.gz": { size: 200 * KIB, seed: 2 },
   "later-1.0.tar.gz": { size: 100 * KIB, seed: 4 },
+  [WRONG]: { size: 50 * KIB, seed: 5 },
   "firmware-20260810.tar.xz": { size: 24 * MIB, seed: 3 },
 };
 /** A host name that an attacker could have pointed at this server. */
@@ -61,7 +64,7 @@ async function makeTraffic(): Promise<void> {
     for (const name of ["hello-2.12.tar.gz", "hello-2.12.tar.gz", "world-1.0.tar.gz", "hello-2.12.tar.gz"]) {
       await (await get(name)).arrayBuffer();
     }
-    await (await get(encodeURIComponent(EVIL))).arrayBuffer();
+    for (const name of [EVIL, WRONG]) await (await get(encodeURIComponent(name))).arrayBuffer();
     get(SLOW)
       .then((response) => response.arrayBuffer())
       .catch(() => undefined);
@@ -72,7 +75,7 @@ async function makeTraffic(): Promise<void> {
 
 beforeAll(async () => {
   const files = new Map(Object.entries(dist));
-  good = await startFakeUpstream({ files });
+  good = await startFakeUpstream({ files: new Map(files).set(WRONG, { size: 50 * KIB, seed: 6 }) });
   bad = await startFakeUpstream({ files });
   good.setFault(SLOW, { kind: "rate", bytesPerSecond: 400 * KIB });
   bad.setFault("*", { kind: "status", status: 500 });
@@ -282,6 +285,43 @@ test("a file is fetched from its details, and removed only after a confirmation"
   await page.locator("#action", { hasText: "1\u00a0file removed, 100\u00a0KiB" }).waitFor();
   await page.getByRole("button", { name: "Fetch now" }).waitFor();
   expect(good.fileRequests("later-1.0.tar.gz").length).toBeGreaterThan(0);
+  await page.context().close();
+});
+
+test("failures are grouped, wrong bytes come first and in red, and they can be dismissed", async () => {
+  await makeTraffic();
+  const { page, complaints } = await open();
+  const item = page.locator("#failures .failure").first();
+  await item.locator("strong", { hasText: "Wrong bytes" }).waitFor();
+  const text = await item.textContent();
+  expect(text).toContain(WRONG);
+  expect(text).toContain(`1 source: wrong bytes (${new URL(good.url).host}), 1: failed (${new URL(bad.url).host})`);
+  expect(text).toContain("Sync the repositories");
+  const colors = `["#failures strong", "body"].map((selector) => getComputedStyle(document.querySelector(selector)).color)`;
+  const [first, plain] = await page.evaluate<string[]>(colors);
+  expect(first).not.toBe(plain);
+  await item.getByText("Details").click();
+  await item.getByText("does not match the hashes in the Manifest").waitFor();
+  await item.getByRole("button", { name: `Dismiss ${WRONG}` }).click();
+  await page.getByLabel("Admin token").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.locator("#action", { hasText: "1\u00a0problem dismissed" }).waitFor();
+  await item.getByRole("link", { name: WRONG }).waitFor({ state: "detached" });
+  expect(complaints.filter((line) => !line.includes("401"))).toEqual([]);
+  await page.context().close();
+});
+
+test("all mirrors down is told in red on every page", async () => {
+  const { page } = await open({}, "#/files");
+  await page.route("**/api/v1/mirrors", async (route) => {
+    const response = await route.fetch();
+    const { mirrors } = (await response.json()) as { mirrors: object[] };
+    const open_until = new Date(Date.now() + 90_000).toISOString();
+    await route.fulfill({ json: { mirrors: mirrors.map((one) => ({ ...one, circuit: "open", open_until })) } });
+  });
+  await page.reload();
+  await page.locator(".banner.bad", { hasText: "All 2 mirrors are unavailable, retry in 1\u00a0min" }).waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.context().close();
 });
 

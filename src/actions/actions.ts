@@ -12,6 +12,7 @@ import { namesOfUris } from "../repos/uri-names.ts";
 import type { Resolver } from "../resolver/resolver.ts";
 import type { Store } from "../store/store.ts";
 import { createClean } from "./clean.ts";
+import { createDismiss, type DismissDeps } from "./dismiss.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
 import { createImport, type ImportDeps } from "./import.ts";
@@ -35,6 +36,7 @@ export interface ActionDeps {
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
   readonly eviction: Pick<Eviction, "clean" | "spareBytes">;
   readonly verify: Pick<Verify, "all">;
+  readonly failures: DismissDeps["failures"];
   readonly configuredRepositories: ConfiguredRepositories;
   readonly resolver: Pick<Resolver, "filesOfVersion">;
   readonly entriesOf: RepositoryRows["entriesOf"];
@@ -115,6 +117,7 @@ export function createActions(parts: ActionDeps): CreatedActions {
       clean: stoppable(single("clean", createClean({ eviction })), signal),
       fetch: stoppable(createFetch(fetchDeps(parts)), signal),
       verify: stoppable(single("verify", createVerifyAction({ verify })), signal),
+      dismiss: createDismiss({ failures: parts.failures }),
       drop: stoppable(createDrop({ store, rows }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
       import: stoppable(single("import", createImport(importDeps)), signal),

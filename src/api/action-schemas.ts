@@ -33,6 +33,12 @@ export const VerifyRequestSchema = v.strictObject({
 export const DropRequestSchema = v.strictObject({
   names: v.pipe(v.array(v.string()), v.minLength(1), v.description("names of stored files")),
 });
+export const DismissRequestSchema = v.strictObject({
+  files: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description("names of files whose failures leave the list; none: of all files"),
+  ),
+});
 export const ImportRequestSchema = v.strictObject({
   folder: v.pipe(
     v.string(),
@@ -141,6 +147,8 @@ export const DropReportSchema = v.object({
   bytes,
 });
 
+export const DismissReportSchema = v.object({ failures: v.pipe(count, v.description("taken off the list")) });
+
 export const ImportReportSchema = v.object({
   duration_ms: milliseconds,
   folder: v.string(),
@@ -166,11 +174,13 @@ export type RescanRequest = v.InferOutput<typeof RescanRequestSchema>;
 export type FetchRequest = v.InferOutput<typeof FetchRequestSchema>;
 export type VerifyRequest = v.InferOutput<typeof VerifyRequestSchema>;
 export type DropRequest = v.InferOutput<typeof DropRequestSchema>;
+export type DismissRequest = v.InferOutput<typeof DismissRequestSchema>;
 export type ImportRequest = v.InferOutput<typeof ImportRequestSchema>;
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 export type RescanReport = v.InferOutput<typeof RescanReportSchema>;
 export type ImportReport = v.InferOutput<typeof ImportReportSchema>;
 export type CleanReport = v.InferOutput<typeof CleanReportSchema>;
 export type DropReport = v.InferOutput<typeof DropReportSchema>;
+export type DismissReport = v.InferOutput<typeof DismissReportSchema>;
 export type VerifyReport = v.InferOutput<typeof VerifyReportSchema>;
 export type FetchReport = v.InferOutput<typeof FetchReportSchema>;

@@ -21,6 +21,7 @@ export interface ActionRequests {
   readonly fetch: schemas.FetchRequest;
   readonly verify: schemas.VerifyRequest;
   readonly drop: schemas.DropRequest;
+  readonly dismiss: schemas.DismissRequest;
   /** Reads a folder of this machine, so the server accepts it over its Unix socket only. */
   readonly import: schemas.ImportRequest;
 }
@@ -31,6 +32,7 @@ export interface ActionReports {
   readonly fetch: schemas.FetchReport;
   readonly verify: schemas.VerifyReport;
   readonly drop: schemas.DropReport;
+  readonly dismiss: schemas.DismissReport;
   readonly import: schemas.ImportReport;
 }
 

@@ -3,6 +3,7 @@
  * of `portcache status` are derived. Sizes are in bytes, timestamps ISO 8601 in UTC; null means unknown or unlimited.
  */
 import * as v from "valibot";
+import { ATTEMPT_KINDS } from "../distfile/failed-sources.ts";
 import { FILE_KINDS } from "../distfile/file-kind.ts";
 import { RESOLUTIONS } from "../distfile/reporting.ts";
 import { FAILURE_KINDS } from "../distfile/response-outcome.ts";
@@ -104,7 +105,9 @@ export const UpstreamRequestSchema = v.object({
   first_byte_ms: v.nullable(milliseconds),
   bytes,
   duration_ms: v.pipe(milliseconds, v.description("up to now while `outcome` is null")),
-  outcome: v.nullable(v.picklist(["delivered", "absent", "different", "failed", "unreachable", "late", "cancelled"])),
+  outcome: v.nullable(
+    v.picklist(["delivered", "absent", "different", "corrupt", "failed", "unreachable", "late", "cancelled"]),
+  ),
 });
 
 export const DownloadSchema = v.object({
@@ -129,6 +132,19 @@ export const FailureSchema = v.object({
   file: v.string(),
   kind: v.picklist(FAILURE_KINDS),
   reason: v.pipe(v.string(), v.description("each source with its error, and the packages that list the file")),
+  sources: v.pipe(
+    v.array(
+      v.object({
+        kind: v.pipe(
+          v.picklist(ATTEMPT_KINDS),
+          v.description("corrupt: the whole file came and its digests are wrong; bad: another file or a message came"),
+        ),
+        count,
+        sources: v.pipe(v.array(v.string()), v.description("the first of them")),
+      }),
+    ),
+    v.description("sources that were asked, by how they failed, wrong bytes first"),
+  ),
   count: v.pipe(count, v.description("failures of this kind")),
   first_at: instant,
   last_at: instant,

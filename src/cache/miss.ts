@@ -90,7 +90,7 @@ export interface DistfileDownloadsDeps {
 
 /** Returns whether a failure is worth remembering; a corrupt file is only where another content may be served instead. */
 function isLasting(error: UnavailableError, another: boolean): boolean {
-  return error.absent || (another && error.attempts.every(({ kind }) => kind === "absent" || kind === "bad"));
+  return error.absent || (another && error.attempts.every(({ kind }) => kind !== "failed" && kind !== "timeout"));
 }
 
 /** How many downloads a client joins one after the other, where each ends by another request's loop. */

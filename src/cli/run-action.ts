@@ -32,6 +32,7 @@ const REPORT_SCHEMAS: { readonly [Name in ActionName]: v.GenericSchema<unknown, 
   fetch: schemas.FetchReportSchema,
   verify: schemas.VerifyReportSchema,
   drop: schemas.DropReportSchema,
+  dismiss: schemas.DismissReportSchema,
   import: schemas.ImportReportSchema,
 };
 

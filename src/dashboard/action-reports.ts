@@ -1,7 +1,14 @@
 /**
  * Turns the input of the fetch form into a request, and reports of actions into sentences (pure).
  */
-import type { CleanReport, DropReport, FetchReport, RescanReport, VerifyReport } from "../api/action-schemas.ts";
+import type {
+  CleanReport,
+  DismissReport,
+  DropReport,
+  FetchReport,
+  RescanReport,
+  VerifyReport,
+} from "../api/action-schemas.ts";
 import type { ActionReports } from "../api/actions.ts";
 import type { DashboardAction } from "./api.ts";
 import { formatBytes, formatCount, formatMilliseconds, plural } from "./format.ts";
@@ -77,11 +84,16 @@ function fetchText({ files, fetched, fetched_bytes, present, failed, results }: 
   return parts.join("; ");
 }
 
+function dismissText({ failures }: DismissReport): string {
+  return failures === 0 ? "nothing to dismiss" : `${plural(failures, "problem")} dismissed`;
+}
+
 const TEXTS: { readonly [Name in DashboardAction]: (report: ActionReports[Name]) => string } = {
   rescan: rescanText,
   clean: cleanText,
   verify: verifyText,
   drop: dropText,
+  dismiss: dismissText,
   fetch: fetchText,
 };
 

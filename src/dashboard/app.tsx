@@ -2,15 +2,15 @@
  * Lays out the dashboard: header with navigation and search, and below it the page that the address names.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { MirrorsResponse, Status } from "../api/schemas.ts";
+import type { Mirror, MirrorsResponse, Status } from "../api/schemas.ts";
 import { ActionContext, useActionControl } from "./action-state.ts";
 import { ActionStatus } from "./action-status.tsx";
 import { apiPath } from "./api.ts";
 import { formatTime } from "./clock.ts";
 import { ErrorBoundary, StatusIcon } from "./components.tsx";
 import { useEventStream } from "./event-stream.ts";
-import { NowContext, useConnection, usePolled } from "./hooks.ts";
-import { healthLabel } from "./labels.ts";
+import { NowContext, useConnection, useNow, usePolled } from "./hooks.ts";
+import { allMirrorsDown, healthLabel } from "./labels.ts";
 import { PAGES, pageOf } from "./pages.tsx";
 import { pageHash, type Route, searchHash, useRoute } from "./route.ts";
 
@@ -70,14 +70,31 @@ function ConnectionBanner({ error }: { readonly error: string | undefined }) {
 }
 
 /** Says what is wrong with the server, on every page: the tile has no room for all of it. */
-function HealthBanner({ status }: { readonly status: Status | undefined }) {
-  if (status === undefined || status.health.state === "ok") return null;
-  const { tone, text, detail } = healthLabel(status);
+function HealthBanner({
+  status,
+  mirrors,
+}: {
+  readonly status: Status | undefined;
+  readonly mirrors: readonly Mirror[];
+}) {
+  const now = useNow();
+  const down = allMirrorsDown(mirrors, now);
+  const { tone, text, detail } = status ? healthLabel(status) : { tone: "good" as const, text: "", detail: "" };
   return (
-    <p class={`banner ${tone}`}>
-      <StatusIcon tone={tone} />
-      {text}: {detail}.
-    </p>
+    <>
+      {down === undefined ? null : (
+        <p class="banner bad">
+          <StatusIcon tone="bad" />
+          {down}.
+        </p>
+      )}
+      {tone === "good" ? null : (
+        <p class={`banner ${tone}`}>
+          <StatusIcon tone={tone} />
+          {text}: {detail}.
+        </p>
+      )}
+    </>
   );
 }
 
@@ -167,7 +184,9 @@ export function App() {
           <Search route={route} />
         </header>
         <ConnectionBanner error={error} />
-        {offline ? null : <HealthBanner status={status} />}
+        <ErrorBoundary>
+          {offline ? null : <HealthBanner status={status} mirrors={mirrors.data?.mirrors ?? []} />}
+        </ErrorBoundary>
         <VersionBanner version={status?.version} />
         <main class={offline ? "offline" : ""} tabIndex={-1} ref={main}>
           <h1 class="visually-hidden">portcache: {page.title}</h1>

@@ -38,12 +38,14 @@ interface PanelProps {
   readonly title: string;
   /** Content to the right of the title. */
   readonly aside?: ComponentChildren;
+  /** Whether it comes first on narrow screens, where only one panel is seen at a time. */
+  readonly urgent?: boolean;
   readonly children: ComponentChildren;
 }
 
-export function Panel({ id, title, aside, children }: PanelProps) {
+export function Panel({ id, title, aside, urgent = false, children }: PanelProps) {
   return (
-    <section class="panel" id={id} aria-labelledby={`${id}-title`}>
+    <section class={urgent ? "panel urgent" : "panel"} id={id} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`} tabIndex={-1}>
           {title}

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Mirror, Status } from "../api/schemas.ts";
 import {
+  allMirrorsDown,
   healthLabel,
   mirrorLabel,
   mirrorName,
@@ -45,11 +46,19 @@ test.each([
   [[A, WAITING], "warn", "1 of 2 asked to wait"],
   [[A, WAITING, UNRELIABLE], "warn", "2 of 3 unreliable"],
   [[A, UNRELIABLE, DOWN], "bad", "1 of 3 unavailable"],
+  [[DOWN, DOWN], "bad", "All 2 unavailable"],
   // A failing host of SRC_URI is not a failing mirror.
   [[A, HOST], "good", "OK"],
   [[], "idle", "0\u00a0mirrors"],
 ] as const)("the worst state among the configured mirrors is shown: %#", (mirrors, tone, text) => {
   expect(mirrorsLabel(mirrors, NOW)).toMatchObject({ tone, text });
+});
+
+test("when no mirror can be asked, that is told with the time of the next try", () => {
+  const later = mirror("https://e.example/", { circuit: "open", open_until: "2026-11-27T12:05:00Z" });
+  expect(allMirrorsDown([later, DOWN, HOST], NOW)).toStartWith("All 2 mirrors are unavailable, retry in 1\u00a0min: ");
+  expect(allMirrorsDown([DOWN], NOW)).toStartWith("The mirror is unavailable, ");
+  for (const mirrors of [[A, DOWN], [WAITING, DOWN], [HOST], []]) expect(allMirrorsDown(mirrors, NOW)).toBeUndefined();
 });
 
 test("mirrors that are unavailable are named, else the fastest", () => {

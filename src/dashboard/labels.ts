@@ -2,7 +2,7 @@
  * Describes states and outcomes from the API in a few words (pure).
  */
 import type { RequestReport } from "../api/request-schemas.ts";
-import type { Failure, Mirror, RepositoriesResponse, Status } from "../api/schemas.ts";
+import type { Mirror, RepositoriesResponse, Status } from "../api/schemas.ts";
 import { type Label, mirrorName, mirrorLabel as plainMirrorLabel, type Tone, WAITING } from "../status/labels.ts";
 import { formatBytes, formatDuration, plural, unbroken } from "./format.ts";
 
@@ -41,6 +41,9 @@ export function mirrorsLabel(all: readonly Mirror[], now: number): Label {
   const names = (list: readonly Mirror[]) => list.map(({ url }) => mirrorName(url)).join(", ");
   const outOf = (list: readonly Mirror[], state: string) => `${list.length} of ${mirrors.length} ${state}`;
   const unavailable = withTone("bad");
+  if (unavailable.length === mirrors.length && mirrors.length > 1) {
+    return { tone: "bad", text: `All ${mirrors.length} unavailable`, detail: "new files cannot be fetched" };
+  }
   if (unavailable.length > 0)
     return { tone: "bad", text: outOf(unavailable, "unavailable"), detail: names(unavailable) };
   const unreliable = withTone("warn");
@@ -60,6 +63,21 @@ export function mirrorsLabel(all: readonly Mirror[], now: number): Label {
   };
 }
 
+/** Says that no configured mirror can be asked now, and when one is tried again; undefined while one can. */
+export function allMirrorsDown(all: readonly Mirror[], now: number): string | undefined {
+  const mirrors = all.filter(({ kind }) => kind === "mirror");
+  const down = mirrors.filter((mirror) => mirrorLabel(mirror, now).tone === "bad");
+  if (mirrors.length === 0 || down.length < mirrors.length) return undefined;
+  const first = down.toSorted((a, b) => timeOf(a) - timeOf(b))[0];
+  const which = mirrors.length === 1 ? "The mirror is" : `All ${mirrors.length} mirrors are`;
+  const retry = first ? `, ${mirrorLabel(first, now).detail}` : "";
+  return `${which} unavailable${retry}: stored files are served, new ones come from SRC_URI alone, if at all`;
+}
+
+function timeOf({ open_until }: Mirror): number {
+  return open_until === null ? 0 : Date.parse(open_until);
+}
+
 /** Describes what is wrong with a repository; the text is empty if nothing is. */
 export function repositoryLabel(repository: RepositoriesResponse["repositories"][number]): Label {
   const { problem, unreadable, skipped, scanned_at } = repository;
@@ -73,23 +91,6 @@ export function repositoryLabel(repository: RepositoriesResponse["repositories"]
   }
   if (skipped > 0) return { tone: "warn", text: plural(skipped, "invalid Manifest line"), detail: "" };
   return { tone: scanned_at === null ? "idle" : "good", text: "", detail: "" };
-}
-
-const FAILURE_LABELS: Readonly<Record<Failure["kind"], string>> = {
-  absent: "Not found",
-  failed: "Download failed",
-  "timed-out": "Sources timed out",
-  late: "Response timed out",
-  "broken-off": "Transfer interrupted",
-};
-
-export function failureLabel(kind: Failure["kind"]): string {
-  return FAILURE_LABELS[kind];
-}
-
-/** A file that no source has is not a malfunction. */
-export function failureTone(kind: Failure["kind"]): Tone {
-  return kind === "absent" ? "idle" : kind === "late" ? "warn" : "bad";
 }
 
 /** Describes how full the store is. */

@@ -9,7 +9,14 @@ import { ActionContext, type TitledRequest } from "./action-state.ts";
 import type { DashboardAction } from "./api.ts";
 import { Panel } from "./components.tsx";
 
-export function ActionButton({ request, danger }: { readonly request: TitledRequest; readonly danger?: boolean }) {
+interface ActionButtonProps {
+  readonly request: TitledRequest;
+  readonly danger?: boolean;
+  /** What the action is about, for screen readers, where several buttons have the same text. */
+  readonly subject?: string;
+}
+
+export function ActionButton({ request, danger, subject }: ActionButtonProps) {
   const { start, action } = useContext(ActionContext);
   return (
     <button
@@ -19,6 +26,7 @@ export function ActionButton({ request, danger }: { readonly request: TitledRequ
       onClick={() => start(request)}
     >
       {request.title}
+      {subject === undefined ? null : <span class="visually-hidden"> {subject}</span>}
     </button>
   );
 }

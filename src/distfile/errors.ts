@@ -39,7 +39,8 @@ export class SourceError extends Error {
 /** How an attempt at one source failed; `detail` completes a sentence in logs and responses. */
 export interface Attempt {
   readonly source: string;
-  readonly kind: SourceFailure;
+  /** `corrupt`: the whole file came from it, and its digests are wrong. */
+  readonly kind: SourceFailure | "corrupt";
   readonly detail: string;
   /** Whether the source refused the request because it had come through that source before (508): another client's may not have. */
   readonly looped?: boolean;

@@ -39,9 +39,9 @@ test("every outcome has one counter", () => {
     [{ ...NOT_MODIFIED, response: "none" }, "hit"],
     [MISS, "miss"],
     [{ ...MISS, collapsed: true }, "joined"],
-    [{ kind: "absent", reason: "" }, "absent"],
+    [{ kind: "absent", reason: "", sources: [] }, "absent"],
     [{ kind: "unknown-path" }, "absent"],
-    [{ kind: "timed-out", reason: "" }, "failed"],
+    [{ kind: "timed-out", reason: "", sources: [] }, "failed"],
     [{ kind: "late" }, "failed"],
     [{ kind: "bad-name" }, "refused"],
     [{ kind: "loop" }, "refused"],
@@ -53,7 +53,11 @@ test("every outcome has one counter", () => {
 });
 
 test("only what failed on this side is a failure", () => {
-  expect(failureOf({ kind: "absent", reason: "x" }, undefined)).toEqual({ kind: "absent", reason: "x" });
+  expect(failureOf({ kind: "absent", reason: "x", sources: [] }, undefined)).toEqual({
+    kind: "absent",
+    reason: "x",
+    sources: [],
+  });
   expect(failureOf({ kind: "late" }, undefined)?.kind).toBe("late");
   expect(failureOf(MISS, "wrong digest")?.kind).toBe("broken-off");
   expect([failureOf(HIT, undefined), failureOf(MISS, "the client left"), failureOf(MISS, undefined)]).toEqual([

@@ -3,6 +3,7 @@
  * counted, and the entry in the list of failures. The request log has words of its own.
  */
 import type { CacheStatus } from "./cache-status.ts";
+import type { FailedSources } from "./failed-sources.ts";
 import type { FileKind } from "./file-kind.ts";
 
 /** Why a client did not get a file, or not all of it. */
@@ -13,6 +14,16 @@ export type FailureKind = (typeof FAILURE_KINDS)[number];
 export interface NoFile {
   readonly kind: "absent" | "failed" | "timed-out";
   readonly reason: string;
+  readonly sources: readonly FailedSources[];
+}
+
+/** What is listed of a failure. */
+export interface ListedFailure {
+  readonly kind: FailureKind;
+  /** A sentence for people, or several lines. */
+  readonly reason: string;
+  /** Sources that were asked for the file; none where one had begun to send it. */
+  readonly sources: readonly FailedSources[];
 }
 
 /**
@@ -79,8 +90,7 @@ export interface ResponseRecorder {
   end(record: ResponseRecord): void;
   /** Takes a response that has a line of its own in the log. */
   logged(record: HistoryRecord): void;
-  /** @param reason a sentence for people */
-  failed(file: string, kind: FailureKind, reason: string): void;
+  failed(file: string, failure: ListedFailure): void;
 }
 
 const HIT_FIELD = "portcache; hit";
@@ -131,14 +141,12 @@ export const CLIENT_LEFT = "the client left";
  * Returns the failure to list for a response; undefined where nothing failed on this side.
  * @param brokenOff why the body was broken off, if it was
  */
-export function failureOf(
-  outcome: ResponseOutcome,
-  brokenOff: string | undefined,
-): { readonly kind: FailureKind; readonly reason: string } | undefined {
+export function failureOf(outcome: ResponseOutcome, brokenOff: string | undefined): ListedFailure | undefined {
   if (outcome.kind === "late") {
-    return { kind: "late", reason: "No byte came before the client would have given up. The download continued." };
+    const reason = "No byte came before the client would have given up. The download continued.";
+    return { kind: "late", reason, sources: [] };
   }
   if (outcome.kind === "absent" || outcome.kind === "failed" || outcome.kind === "timed-out") return outcome;
   if (brokenOff === undefined || brokenOff === CLIENT_LEFT) return undefined;
-  return { kind: "broken-off", reason: `The transfer broke off: ${brokenOff}.` };
+  return { kind: "broken-off", reason: `The transfer broke off: ${brokenOff}.`, sources: [] };
 }

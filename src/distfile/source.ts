@@ -5,12 +5,20 @@ import type { Attempt } from "./errors.ts";
 
 /**
  * How a request to a source ended. `absent`: the source answers that it does not have the file. `different`: it answers with
- * another file, or a message, in its place. `unreachable`: it
+ * another file, or a message, in its place. `corrupt`: the whole file came, and its digests are wrong. `unreachable`: it
  * accepted no connection or stayed silent. `failed`: any other fault of the source. `late`: a hedged request to another
  * source, sent afterwards, was answered first. `cancelled`: the request was not needed any more, which says nothing about
  * the source.
  */
-export type RequestOutcome = "delivered" | "absent" | "different" | "failed" | "unreachable" | "late" | "cancelled";
+export type RequestOutcome =
+  | "delivered"
+  | "absent"
+  | "different"
+  | "corrupt"
+  | "failed"
+  | "unreachable"
+  | "late"
+  | "cancelled";
 
 /** Records one request to a source. */
 export interface RequestRecorder {

@@ -84,7 +84,7 @@ test.concurrent("the next source continues at the byte where the one before it b
 
 test.concurrent("a source with wrong bytes is excluded, and the file comes from the next one as a whole", async () => {
   const { ends, ranges, right } = await fetchFile([[{ kind: "corrupt", at: 5 }], []]);
-  expect([ends, ranges, right]).toEqual([["0 failed", "1 delivered"], [["whole"], ["whole"]], true]);
+  expect([ends, ranges, right]).toEqual([["0 corrupt", "1 delivered"], [["whole"], ["whole"]], true]);
 });
 
 test.concurrent("of a file that came out wrong from two sources, the one that sent wrong bytes is found", async () => {

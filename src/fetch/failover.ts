@@ -6,7 +6,7 @@ import type { ComputedDigests } from "../distfile/digests.ts";
 import { type Attempt, SourceError, UnavailableError } from "../distfile/errors.ts";
 import { HOLD_LIMIT_BYTES } from "../distfile/hold-limit.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
-import type { RequestOutcome, RequestRecorder, Source, SourceList } from "../distfile/source.ts";
+import type { RequestRecorder, Source, SourceList } from "../distfile/source.ts";
 import { abortable } from "../lib/abort.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -132,9 +132,9 @@ async function fetchRest(context: DownloadContext, firstSource: Source): Promise
 /** Returns the digests of a right file; of a wrong one, reports the corrupt source and discards its bytes. */
 async function verifyFile(context: DownloadContext): Promise<ComputedDigests | undefined> {
   const { assembly, attemptLog, openRecords } = context;
-  function reportCorrupt(source: Source, why: string, outcome: RequestOutcome = "failed"): void {
+  function reportCorrupt(source: Source, why: string, outcome: "corrupt" | "different" = "corrupt"): void {
     (openRecords.get(source) ?? source.startRequest(0)).end(outcome);
-    attemptLog.corrupt(source, why);
+    attemptLog.corrupt(source, why, outcome === "corrupt" ? "corrupt" : "bad");
   }
   const otherBytes = "does not match the hashes in the Manifest";
   try {

@@ -134,11 +134,11 @@ test.concurrent("without an expected hash one source is asked at a time, however
   expect([ends, requests, right]).toEqual([["0 delivered"], [1, 0], true]);
 });
 
-test.concurrent("a source that refuses connections or stays silent is unreachable, one with wrong bytes has failed", async () => {
+test.concurrent("a source that refuses connections or stays silent is unreachable, one with wrong bytes is corrupt", async () => {
   const silent = await withUpstreams([[{ kind: "stall-headers" }]], { timeoutMs: 2_000 });
   expect(silent.ends).toEqual(["0 unreachable"]);
   const corrupt = await withUpstreams([[{ kind: "corrupt", at: 5 }], []]);
-  expect([corrupt.ends, corrupt.right]).toEqual([["0 failed", "1 delivered"], true]);
+  expect([corrupt.ends, corrupt.right]).toEqual([["0 corrupt", "1 delivered"], true]);
   const other = await withUpstreams([[{ kind: "shorter" }], []]);
   expect([other.ends, other.right]).toEqual([["0 different", "1 delivered"], true]);
   const gone = await startFakeUpstream();

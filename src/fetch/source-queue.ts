@@ -129,8 +129,8 @@ export function outcomeOf(error: SourceError): RequestOutcome {
 export interface AttemptLog {
   /** @param bytes that came from the source this time */
   failed(source: Source, error: SourceError, bytes: number): void;
-  /** Notes that the whole file came from the source and is wrong; `why` says how. */
-  corrupt(source: Source, why: string): void;
+  /** Notes that the whole file came from the source and is wrong, or (`bad`) another one; `why` says how. */
+  corrupt(source: Source, why: string, kind?: "corrupt" | "bad"): void;
   /** Notes that the file came out wrong from several sources, the last of which finished it. */
   mixed(last: Source | undefined): void;
 }
@@ -165,9 +165,9 @@ export function createAttemptLog(
       else if (isKnown || !hasLine(source)) log.debug("{source} failed for {file}: {detail}", properties);
       else log.warn("{source} failed for {file}: {detail}", properties);
     },
-    corrupt(source, why) {
+    corrupt(source, why, kind = "corrupt") {
       queue.exclude(source);
-      attempts.set(source, { source: source.label, kind: "bad", detail: why });
+      attempts.set(source, { source: source.label, kind, detail: why });
       const properties = { source: source.label, file, why };
       if (hasLine(source)) log.warn("{source} failed for {file}: it {why}", properties);
       else log.debug("{source} failed for {file}: it {why}", properties);

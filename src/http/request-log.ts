@@ -87,7 +87,7 @@ export function createRequestLog({ infoLine, recorder, clock }: RequestLogDeps):
     const counted = countOf(request.method, answer);
     recorder.end({ client, kind: fileKind(answer.file), outcome: counted, bytes, firstByteMs });
     const failure = failureOf(answer.outcome, brokenOff);
-    if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure.kind, failure.reason);
+    if (failure) recorder.failed(cut(answer.file, MAX_NAME), failure);
     if (!hasLine(answer.outcome, startedAt, bytes)) return;
     const file = shown(answer.file);
     const outcome = outcomeText(answer.outcome, brokenOff);

@@ -4,6 +4,7 @@
 
 import type { NotFound } from "../cache/result.ts";
 import type { StoredContent } from "../cache/stored-files.ts";
+import { groupAttempts } from "../distfile/failed-sources.ts";
 import type { ResponseOutcome } from "../distfile/response-outcome.ts";
 import type { ByteRange } from "../lib/byte-range.ts";
 import { shown } from "../lib/text.ts";
@@ -164,7 +165,11 @@ export function notFoundAnswer(file: string, found: NotFound): Answer {
   const reason = details(found);
   const headers: Record<string, string> = status === 404 ? {} : { "retry-after": retryAfter(found) };
   const response = text(status, `${shown(file)}: ${headline}\n${reason}`.trimEnd(), headers);
-  return withoutBody(response, file, { kind: found.kind, reason: reason || headline });
+  return withoutBody(response, file, {
+    kind: found.kind,
+    reason: reason || headline,
+    sources: groupAttempts(found.attempts),
+  });
 }
 
 /** Portage goes on to its next mirror at once; others come again when some of what they wait for has come. */

@@ -3,7 +3,7 @@
  * written in batches; only the latest are kept, so that random names fill nothing.
  */
 import { and, desc, eq, sql } from "drizzle-orm";
-import type { FailureKind } from "../distfile/response-outcome.ts";
+import type { ListedFailure } from "../distfile/response-outcome.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IndexDatabase } from "./open.ts";
 import { failures } from "./schema.ts";
@@ -11,8 +11,9 @@ import { failures } from "./schema.ts";
 export type FailureRow = typeof failures.$inferSelect;
 
 export interface FailureRows {
-  /** @param reason a sentence for people */
-  add(file: string, kind: FailureKind, reason: string): void;
+  add(file: string, failure: ListedFailure): void;
+  /** Forgets the failures of these files, or all. @returns how many */
+  dismiss(files: ReadonlySet<string> | undefined): number;
   /** The latest first. */
   latest(limit: number): readonly FailureRow[];
   of(file: string): readonly FailureRow[];
@@ -35,6 +36,7 @@ function prepare(db: IndexDatabase) {
         kind: placeholder("kind"),
         file: placeholder("file"),
         reason: placeholder("reason"),
+        sources: placeholder("sources"),
         count: placeholder("count"),
         firstAt: placeholder("firstAt"),
         lastAt: placeholder("lastAt"),
@@ -43,6 +45,7 @@ function prepare(db: IndexDatabase) {
         target: [kind, file],
         set: {
           reason: sql`excluded.reason`,
+          sources: sql`excluded.sources`,
           count: sql`excluded.count`,
           firstAt: sql`excluded.first_at`,
           lastAt: sql`excluded.last_at`,
@@ -66,19 +69,23 @@ export function createFailureRows(db: IndexDatabase, clock: Clock): FailureRows 
 
   let absent = newestFirst.filter(({ kind }) => kind === "absent").length;
 
+  function forget(key: string, row: FailureRow): void {
+    rows.delete(key);
+    changed.delete(key);
+    forgotten.set(key, row);
+    if (row.kind === "absent") absent--;
+  }
+
   function forgetOldest(of: (row: FailureRow) => boolean): void {
     for (const [key, row] of rows) {
       if (!of(row)) continue;
-      rows.delete(key);
-      changed.delete(key);
-      forgotten.set(key, row);
-      if (row.kind === "absent") absent--;
+      forget(key, row);
       return;
     }
   }
 
   return {
-    add(file, kind, reason) {
+    add(file, { kind, reason, sources }) {
       const key = `${kind} ${file}`;
       const now = clock.now();
       const before = rows.get(key);
@@ -86,15 +93,20 @@ export function createFailureRows(db: IndexDatabase, clock: Clock): FailureRows 
       forgotten.delete(key);
       const firstAt = before?.firstAt ?? now;
       const count = (before?.count ?? 0) + 1;
-      rows.set(key, { file, kind, reason: reason.slice(0, MAX_REASON), count, firstAt, lastAt: now });
+      rows.set(key, { file, kind, reason: reason.slice(0, MAX_REASON), sources, count, firstAt, lastAt: now });
       changed.add(key);
       if (!before && kind === "absent" && ++absent > MAX_ABSENT) forgetOldest((row) => row.kind === "absent");
       if (rows.size > MAX_FAILURES) forgetOldest(() => true);
     },
     latest: (limit) => [...rows.values()].toReversed().slice(0, limit),
     of: (file) => [...rows.values()].filter((row) => row.file === file).toReversed(),
+    dismiss(files) {
+      const dismissed = [...rows].filter(([, { file }]) => files?.has(file) ?? true);
+      for (const [key, row] of dismissed) forget(key, row);
+      return dismissed.length;
+    },
     flush() {
-      if (changed.size === 0) return;
+      if (changed.size === 0 && forgotten.size === 0) return;
       db.transaction(() => {
         for (const { kind, file } of forgotten.values()) prepared.forget.run({ kind, file });
         for (const key of changed) {

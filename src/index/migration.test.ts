@@ -6,6 +6,7 @@ import type { DistfileName } from "../distfile/name.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createClientCounts } from "./clients.ts";
+import { createFailureRows } from "./failures.ts";
 import { createFileRows } from "./files.ts";
 import { createHostRows } from "./hosts.ts";
 import { createKindCounts } from "./kind-counts.ts";
@@ -253,5 +254,14 @@ test("clients keep their counts, and have saved nothing that is known", () => {
     firstSeen: 1,
     lastSeen: 2,
   });
+  index.close();
+});
+
+test("failures listed before their sources were kept have none", () => {
+  const old = makeOldIndex(14);
+  insert(old, "failures", { file: "a.zip", kind: "failed", reason: "x", count: 3, first_at: 1, last_at: 2 });
+  old.close();
+  const index = openIndex(path, MIGRATIONS);
+  expect(createFailureRows(index.db, systemClock).latest(9)).toMatchObject([{ file: "a.zip", count: 3, sources: [] }]);
   index.close();
 });

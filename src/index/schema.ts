@@ -7,6 +7,7 @@
 
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { OtherHash } from "../distfile/digests.ts";
+import type { FailedSources } from "../distfile/failed-sources.ts";
 import type { FileKind } from "../distfile/file-kind.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
 import { RESOLUTIONS } from "../distfile/reporting.ts";
@@ -234,6 +235,7 @@ export const failures = sqliteTable(
     file: text("file").notNull(),
     kind: text("kind").$type<FailureKind>().notNull(),
     reason: text("reason").notNull(),
+    sources: text("sources", { mode: "json" }).$type<readonly FailedSources[]>().notNull().default([]),
     count: integer("count").notNull(),
     firstAt: integer("first_at").notNull(),
     lastAt: integer("last_at").notNull(),

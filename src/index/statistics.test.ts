@@ -157,24 +157,45 @@ test("clients that come and go without end do not fill the table: those seen las
   expect(clientCounts.top(5)).toEqual([]);
 });
 
+const SOURCES = [{ kind: "corrupt", count: 2, sources: ["http://a.test"] }] as const;
+const absent = (reason = "No repository knows this file.") => ({ kind: "absent", reason, sources: [] }) as const;
+
 test("failures of one file count as one, the latest stay, and they outlive a restart", () => {
   const before = createFailureRows(index.db, clock);
-  before.add("real", "failed", "A mirror was down.");
+  before.add("real", { kind: "failed", reason: "A mirror was down.", sources: SOURCES });
   for (let i = 0; i < 700; i++) {
     clock.set(NOON + i);
-    before.add(`random-${i}`, "absent", "No repository knows this file.");
+    before.add(`random-${i}`, absent());
   }
   expect(before.of("random-500").length).toBe(1);
   clock.set(NOON + 700);
-  before.add("random-300", "absent", "No repository knows this file.");
-  before.add("random-300", "absent", "x".repeat(10_000));
+  before.add("random-300", absent());
+  before.add("random-300", absent("x".repeat(10_000)));
   before.flush();
   const after = createFailureRows(index.db, clock);
   expect(after.latest(2).map(({ file, count, reason }) => [file, count, reason.length])).toEqual([
     ["random-300", 2, 2000],
     ["random-699", 1, 30],
   ]);
-  expect(after.of("real")).toMatchObject([{ kind: "failed", count: 1 }]);
+  expect(after.of("real")).toMatchObject([{ kind: "failed", count: 1, sources: SOURCES }]);
   expect([after.of("random-0"), after.of("random-300").length]).toEqual([[], 1]);
   expect(index.db.select().from(failures).all().length).toBe(251);
+});
+
+test("dismissed failures are gone, after a restart too, until the file fails again", () => {
+  const before = createFailureRows(index.db, clock);
+  for (const [i, file] of ["a", "b", "c"].entries()) {
+    clock.set(NOON + i);
+    before.add(file, absent());
+  }
+  before.flush();
+  expect(before.dismiss(new Set(["a", "unknown"]))).toBe(1);
+  before.flush();
+  const after = createFailureRows(index.db, clock);
+  expect(after.latest(9).map(({ file }) => file)).toEqual(["c", "b"]);
+  after.add("a", absent());
+  expect(after.of("a")).toMatchObject([{ count: 1 }]);
+  expect(after.dismiss(undefined)).toBe(3);
+  after.flush();
+  expect(createFailureRows(index.db, clock).latest(9)).toEqual([]);
 });

@@ -36,6 +36,7 @@ const HALF_LIFE_MS = 24 * 60 * 60 * 1000;
 const STRIKES: Readonly<Record<RequestOutcome, number>> = {
   unreachable: 6,
   failed: 3,
+  corrupt: 3,
   late: 2,
   delivered: 0,
   absent: 0,
@@ -118,7 +119,7 @@ export function withOutcome(before: HostStats, outcome: RequestOutcome, now: num
     ...stats,
     delivered: stats.delivered * fade + (outcome === "delivered" ? 1 : 0),
     absent: stats.absent * fade + (outcome === "absent" || outcome === "different" ? 1 : 0),
-    failed: stats.failed * fade + (outcome === "failed" || outcome === "unreachable" ? 1 : 0),
+    failed: stats.failed * fade + (outcome === "failed" || outcome === "corrupt" || outcome === "unreachable" ? 1 : 0),
   };
   if (STRIKES[outcome] === 0) return { ...counted, strikes: 0, openUntil: undefined, openForMs: 0 };
   const strikes = stats.strikes + STRIKES[outcome];

@@ -7,6 +7,7 @@ import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
+import type { FailureRows } from "../index/failures.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Resolver } from "../resolver/resolver.ts";
@@ -37,6 +38,7 @@ export interface ActionsNeeds {
   readonly downloads: ComposedDownloads;
   readonly distfiles: ComposedDistfiles;
   readonly mirrorFileCache: MirrorFileCache;
+  readonly failures: FailureRows;
 }
 
 export interface ComposedActions extends CreatedActions {
@@ -80,6 +82,7 @@ export function composeActions(parts: ActionsParts, needs: ActionsNeeds): Compos
     wantedBy,
     eviction,
     verify,
+    failures: needs.failures,
     configuredRepositories: repositories.configured,
     resolver: needs.resolver,
     entriesOf: repositories.rows.entriesOf,

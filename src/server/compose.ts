@@ -111,6 +111,7 @@ export function compose(parts: Parts): Server {
     downloads,
     distfiles,
     mirrorFileCache,
+    failures: stats.failures,
   });
   const memory = createFlush([storage.clockWatch, storage.rows, hosts, stats, requestHistory], log);
   const health = createHealth({

@@ -40,7 +40,7 @@ const DOWNLOAD_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 const RESOLVING_BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60];
 
 function noRequests(): Record<RequestOutcome, number> {
-  return { delivered: 0, absent: 0, different: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
+  return { delivered: 0, absent: 0, different: 0, corrupt: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
 }
 
 /** @param now milliseconds since the epoch */

@@ -43,8 +43,9 @@ export interface FileReport {
 }
 
 export function describeFailure(row: FailureRow): Failure {
-  const { firstAt, lastAt, ...rest } = row;
-  return { ...rest, first_at: iso(firstAt), last_at: iso(lastAt) };
+  const { firstAt, lastAt, sources, ...rest } = row;
+  const groups = sources.map((group) => ({ ...group, sources: [...group.sources] }));
+  return { ...rest, sources: groups, first_at: iso(firstAt), last_at: iso(lastAt) };
 }
 
 /** Compares the digest computed when the file was stored with the Manifests. */

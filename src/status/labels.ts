@@ -47,6 +47,7 @@ const UPSTREAM_LABELS: Readonly<Record<NonNullable<UpstreamRequestReport["outcom
   delivered: ["good", "delivered"],
   absent: ["idle", "not found"],
   different: ["warn", "another file"],
+  corrupt: ["bad", "wrong bytes"],
   failed: ["bad", "failed"],
   unreachable: ["bad", "unreachable"],
   late: ["warn", "too slow"],

@@ -35,6 +35,7 @@ export const ACTION_REQUESTS: { readonly [Name in ActionName]: v.GenericSchema<u
   fetch: schemas.FetchRequestSchema,
   verify: schemas.VerifyRequestSchema,
   drop: schemas.DropRequestSchema,
+  dismiss: schemas.DismissRequestSchema,
   import: schemas.ImportRequestSchema,
 };
 

@@ -1,0 +1,1 @@
+ALTER TABLE `failures` ADD `sources` text DEFAULT '[]' NOT NULL;
