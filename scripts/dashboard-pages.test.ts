@@ -126,6 +126,25 @@ test("charts sum up long ranges, join nothing over a gap, and cut no label", asy
   await page.context().close();
 });
 
+test("a limit that the disk cannot meet is told on every page, with both numbers", async () => {
+  await using small = await startExecutable({ settings: { storage: { min_free: "900TiB" } } });
+  const { page } = await openWatched(browser, `${small.url}/#/mirrors`);
+  const text = await page.locator(".banner", { hasText: "nothing can be stored" }).textContent();
+  expect(text).toMatch(/has \d+[KMGT]iB in total, but 900TiB are to stay free/);
+  await page.context().close();
+});
+
+test("the story of a download shows speed and time left, and what failed alike is told once", async () => {
+  const { page, complaints } = await open({}, `#/file/${SLOW}`);
+  await page.locator("#file progress").waitFor();
+  await page.locator("#file .line.small", { hasText: /KiB\/s, .* of 24.0\u00a0MiB, .* left/ }).waitFor();
+  await page.goto(`${server.url}/#/file/${UNKNOWN}`);
+  // The bad mirror was asked more than once.
+  await page.locator("#file .rows .value", { hasText: /^failed, \d+×$/ }).waitFor();
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
 interface Box {
   readonly x: number;
   readonly y: number;
@@ -142,6 +161,14 @@ const boxOf = async (page: Page, selector: string): Promise<Box> => {
 test("tiles have one height, lead to what they sum up, and on a phone the one with a problem comes first", async () => {
   for (const width of [1280, 390]) {
     const { page } = await open({ viewport: { width, height: 800 } });
+    // The mirror that fails is tried again now and then, and is not unavailable all the time.
+    await page.route("**/api/v1/mirrors", async (route) => {
+      const { mirrors } = (await (await route.fetch()).json()) as { mirrors: object[] };
+      await route.fulfill({
+        json: { mirrors: mirrors.map((one, i) => (i === 0 ? { ...one, circuit: "open" } : one)) },
+      });
+    });
+    await page.reload();
     await page.locator("#mirror-health", { hasText: "1 of 2 unavailable" }).waitFor();
     const tiles = ["#health", "#activity", "#saved", "#mirror-health"];
     const boxes = await Promise.all(tiles.map((selector) => boxOf(page, selector)));
@@ -154,6 +181,7 @@ test("tiles have one height, lead to what they sum up, and on a phone the one wi
     await page.goBack();
     await page.locator("#health a").click();
     await page.locator("#store").waitFor();
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.context().close();
   }
 });

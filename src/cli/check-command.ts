@@ -25,6 +25,7 @@ import {
   storeObstacle,
   tlsFileProblems,
 } from "../server/preflight.ts";
+import { unmeetableReason } from "../server/unmeetable-limits.ts";
 import { storeHolder } from "../store/lock.ts";
 import { indexVolume, storeVolumes, type Volume } from "../store/partial-folders.ts";
 import { alignColumns, type Output } from "./output.ts";
@@ -219,11 +220,9 @@ function sizeNotes({ config, origins }: LoadedConfig, disks: readonly Volume[]):
 
 /** Returns what keeps files from being stored on one of the store's file systems. */
 function inspectVolume(volume: Volume, minFree: number, minFreeName: string): Findings {
-  const { folder, totalBytes, freeBytes, freeInodes, totalInodes } = volume;
-  if (minFree > 0 && totalBytes <= minFree) {
-    const problem = `${minFreeName}: The disk of ${folder} has ${formatMib(totalBytes)} in total, but ${formatSize(minFree)} are to stay free: nothing can be stored`;
-    return { notes: [], problems: [problem] };
-  }
+  const { folder, freeBytes, freeInodes, totalInodes } = volume;
+  const unmeetable = unmeetableReason(volume, minFree);
+  if (unmeetable !== undefined) return { notes: [], problems: [`${minFreeName}: ${unmeetable}`] };
   const otherwise = "stored files are removed, and new ones are served without being stored";
   const minInodes = minFreeInodes(totalInodes);
   return {

@@ -27,24 +27,34 @@ function sourcesOf({ upstream_requests }: DownloadState): string {
   return names.size === 0 ? "" : `from ${[...names].join(", ")}`;
 }
 
-function Download({ download }: { readonly download: DownloadState }) {
+/** How far a download is, how fast, how long it will take, for whom and from where. */
+export function DownloadProgress({ download }: { readonly download: DownloadState }) {
   const { file, size, bytes, bytes_per_second, clients, state } = download;
   const known = size !== null && size > 0 ? size : undefined;
+  const speed = state === "fetching" ? `${formatSpeed(bytes_per_second)}, ` : "";
   return (
-    <li class="download">
-      <div class="line">
-        <FileLink name={file} />
-        <span class="speed">{state === "fetching" ? formatSpeed(bytes_per_second) : ""}</span>
-      </div>
+    <>
       <progress
         aria-label={`Progress of ${file}`}
         max={known ?? 1}
         {...(known === undefined ? {} : { value: bytes })}
       />
       <div class="line small">
-        <span>{stateText(download)}</span>
+        <span>
+          {speed}
+          {stateText(download)}
+        </span>
         <span>{[clientsText(clients), sourcesOf(download)].filter((text) => text !== "").join(", ")}</span>
       </div>
+    </>
+  );
+}
+
+function Download({ download }: { readonly download: DownloadState }) {
+  return (
+    <li class="download">
+      <FileLink name={download.file} />
+      <DownloadProgress download={download} />
     </li>
   );
 }

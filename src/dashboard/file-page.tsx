@@ -3,14 +3,15 @@
  */
 import { useState } from "preact/hooks";
 import type { FileDetails } from "../api/file-schemas.ts";
-import type { UpstreamRequestReport } from "../api/schemas.ts";
 import type { TitledRequest } from "./action-state.ts";
 import { filePath } from "./api.ts";
 import { Breakable, ErrorMessage, PackageLink, Panel, Placeholder, StatusIcon } from "./components.tsx";
+import { DownloadProgress } from "./downloads.tsx";
 import { FailureItem } from "./failures.tsx";
-import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatName, formatSpeed } from "./format.ts";
+import { FetchHistory } from "./fetch-history.tsx";
+import { formatAgo, formatBytes, formatCount, formatName } from "./format.ts";
 import { useNow, usePolled } from "./hooks.ts";
-import { downloadLabel, type Tone, upstreamLabel, verificationLabel } from "./labels.ts";
+import { type Tone, verificationLabel } from "./labels.ts";
 import { ActionButton } from "./maintenance.tsx";
 import type { PageProps } from "./page-props.ts";
 import { pageHash, requestsHash } from "./route.ts";
@@ -59,47 +60,6 @@ function Stored({ stored }: { readonly stored: NonNullable<FileDetails["stored"]
         </>
       )}
     </dl>
-  );
-}
-
-function RequestRow({ request }: { readonly request: UpstreamRequestReport }) {
-  const [tone, outcome] = upstreamLabel(request.outcome);
-  const { bytes, duration_ms, first_byte_ms, source } = request;
-  const speed = bytes > 0 && duration_ms > 0 ? `, ${formatSpeed((bytes * 1000) / duration_ms)}` : "";
-  return (
-    <li>
-      <span class="file">
-        <StatusIcon tone={tone} />
-        {source}
-      </span>
-      <span class="value">{outcome}</span>
-      <span class="small">
-        {first_byte_ms === null ? "" : `first byte after ${formatMilliseconds(first_byte_ms)}, `}
-        {bytes === 0 ? "" : `${formatBytes(bytes)} in `}
-        {`${formatMilliseconds(duration_ms)}${speed}`}
-      </span>
-    </li>
-  );
-}
-
-function FetchHistory({ history }: { readonly history: FileDetails["fetch_history"] }) {
-  const now = useNow();
-  if (history.length === 0) return <Placeholder>No downloads since the server started.</Placeholder>;
-  return (
-    <ol class="plain">
-      {history.map(({ started_at, outcome, upstream_requests }) => (
-        <li key={started_at}>
-          <h3>
-            {formatAgo(started_at, now)}: {downloadLabel(outcome)}
-          </h3>
-          <ul class="plain rows">
-            {upstream_requests.map((request) => (
-              <RequestRow key={`${request.source} ${request.started_at}`} request={request} />
-            ))}
-          </ul>
-        </li>
-      ))}
-    </ol>
   );
 }
 
@@ -191,13 +151,7 @@ function Details({ file }: { readonly file: FileDetails }) {
         <StatusIcon tone={TONES[state]} />
         {summary}
       </p>
-      {download ? (
-        <progress
-          aria-label="Progress"
-          max={download.size ?? 1}
-          {...(download.size === null ? {} : { value: download.bytes })}
-        />
-      ) : null}
+      {download ? <DownloadProgress download={download} /> : null}
       {stored ? <Stored stored={stored} /> : null}
       {file.by_hand ? <ByHand byHand={file.by_hand} /> : null}
       {state === "downloading" || file.by_hand ? null : <FileActions name={file.name} stored={stored !== null} />}
@@ -205,10 +159,6 @@ function Details({ file }: { readonly file: FileDetails }) {
       <p>
         <a href={requestsHash({ file: file.name })}>Who asked for it</a>
       </p>
-      <h3 class="section">Packages</h3>
-      <Packages packages={packages} />
-      <h3 class="section">History</h3>
-      <FetchHistory history={fetch_history} />
       {failures.length > 0 ? (
         <>
           <h3 class="section">Problems</h3>
@@ -219,6 +169,10 @@ function Details({ file }: { readonly file: FileDetails }) {
           </ul>
         </>
       ) : null}
+      <h3 class="section">Packages</h3>
+      <Packages packages={packages} />
+      <h3 class="section">History</h3>
+      <FetchHistory history={fetch_history} />
     </>
   );
 }

@@ -21,9 +21,11 @@ import type { Hosts } from "../mirrors/hosts.ts";
 import { mirrorKey } from "../mirrors/mirrors.ts";
 import type { ConfiguredRepositories } from "../repos/repositories.ts";
 import { createMemoryCache, type MemoryCache, readBody } from "../store/memory-cache.ts";
+import type { Volume } from "../store/partial-folders.ts";
 import type { Store } from "../store/store.ts";
 import type { ComposedRepositories } from "./compose-repos.ts";
 import { createStoreHealth } from "./store-health.ts";
+import { noSpaceReason, unmeetableReason } from "./unmeetable-limits.ts";
 
 export interface StoreParts {
   /** Values may change. */
@@ -45,6 +47,8 @@ export interface ComposedStore {
   onTrouble(error: unknown): void;
   /** Returns why the store takes no files; undefined while it does. */
   degradedReason(): string | undefined;
+  /** Returns why no file can ever be stored under the limits; undefined where some can. */
+  unmeetableReason(): string | undefined;
   /** To be flushed before what was used lately: those times are by the clock as it is set now. */
   readonly clockWatch: Pick<ClockWatch, "flush">;
   /** Returns whether the clock was set within the last day: no age is trusted until then. */
@@ -89,10 +93,18 @@ function unstoredReason(
   return undefined;
 }
 
-function noRoomReason(bytes: number, obstacles: readonly LimitState[]): string {
+function noRoomReason(
+  bytes: number,
+  obstacles: readonly LimitState[],
+  volumes: readonly Volume[],
+  minFree: number,
+): string {
   if (obstacles.some(({ kind }) => kind === "inodes"))
     return "too few inodes are free on the file system, and none can be freed";
-  return `cannot make room for ${bytes} bytes within max_size and min_free`;
+  const short = obstacles.find(({ kind }) => kind === "free")?.volume;
+  const volume = short === undefined ? undefined : volumes[short];
+  const why = volume ? `: ${noSpaceReason(volume, minFree)}` : " within max_size and min_free";
+  return `cannot make room for ${bytes} bytes${why}`;
 }
 
 /** @param onCleaned called after each clean-up */
@@ -180,8 +192,10 @@ export function composeStore(
     if (!request.sized) return undefined;
     const { name: file, bytes } = request;
     const why = unstoredReason(request, eviction.obstacles(request), config.storage.max_size);
-    if (why === undefined) health.report(new Error(noRoomReason(bytes, eviction.obstacles(request))));
-    else log.info("{file} is passed through unstored: {why}", { file, why });
+    if (why === undefined) {
+      const obstacles = eviction.obstacles(request);
+      health.report(new Error(noRoomReason(bytes, obstacles, store.volumes(), config.storage.min_free)));
+    } else log.info("{file} is passed through unstored: {why}", { file, why });
     return undefined;
   };
 
@@ -200,6 +214,11 @@ export function composeStore(
     room: { reserve, canFit: eviction.canFit },
     onTrouble,
     degradedReason: health.degradedReason,
+    unmeetableReason() {
+      const reasons = store.volumes().map((volume) => unmeetableReason(volume, config.storage.min_free));
+      const reason = reasons.find((one) => one !== undefined);
+      return reason === undefined ? undefined : `nothing can be stored: ${reason}`;
+    },
     clockWatch,
     wasClockSet,
     start(verify) {

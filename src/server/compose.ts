@@ -115,7 +115,7 @@ export function compose(parts: Parts): Server {
   });
   const memory = createFlush([storage.clockWatch, storage.rows, hosts, stats, requestHistory], log);
   const health = createHealth({
-    storeReason: storage.degradedReason,
+    storeReason: () => storage.unmeetableReason() ?? storage.degradedReason(),
     unverifiedReason: repositories.configured.unverifiedReason,
     indexReason: () => (index.refused === undefined ? memory.problem() : `${index.refused}, until the next start`),
   });
