@@ -1,7 +1,14 @@
 /**
  * Creates the actions. Most run once at a time: two clean-ups at once would each report half.
  */
-import { type Action, ActionError, type ActionOptions, type Actions, type Upload } from "../api/actions.ts";
+import {
+  type Action,
+  ActionError,
+  type ActionOptions,
+  type Actions,
+  type KeptActions,
+  type Upload,
+} from "../api/actions.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Eviction } from "../eviction/evict.ts";
@@ -16,6 +23,7 @@ import { createDismiss, type DismissDeps } from "./dismiss.ts";
 import { createDrop } from "./drop.ts";
 import { createFetch, type FetchDeps } from "./fetch.ts";
 import { createImport, type ImportDeps } from "./import.ts";
+import { createKeptActions } from "./kept-actions.ts";
 import { createRescan } from "./rescan.ts";
 import { createUpload, type UploadDeps } from "./upload.ts";
 import { createVerifyAction } from "./verify.ts";
@@ -49,6 +57,7 @@ export interface ActionDeps {
 
 export interface CreatedActions {
   readonly actions: Actions;
+  readonly kept: KeptActions;
   readonly upload: Upload;
   /** Ends the actions and uploads under way for this reason, and lets none start. */
   stop(reason: string): void;
@@ -96,6 +105,7 @@ function fetchDeps(parts: ActionDeps): FetchDeps {
 export function createActions(parts: ActionDeps): CreatedActions {
   const stopping = new AbortController();
   const { signal } = stopping;
+  const kept = createKeptActions(parts.clock);
   const { store, rows, storedFiles, clock, wantedBy, eviction, verify, configuredRepositories } = parts;
   const repositoriesReady = () => parts.refreshRepositories(false);
   const importDeps = {
@@ -113,11 +123,13 @@ export function createActions(parts: ActionDeps): CreatedActions {
   const upload = createUpload({ ...uploadDeps, clock });
   const rescanDeps = { scans: configuredRepositories.scans, onRepositoriesChanged, clock };
   return {
+    kept,
     actions: {
       clean: stoppable(single("clean", createClean({ eviction })), signal),
       fetch: stoppable(createFetch(fetchDeps(parts)), signal),
       verify: stoppable(single("verify", createVerifyAction({ verify })), signal),
       dismiss: createDismiss({ failures: parts.failures }),
+      stop: async ({ id }) => ({ stopped: kept.stop(id) }),
       drop: stoppable(createDrop({ store, rows }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
       import: stoppable(single("import", createImport(importDeps)), signal),

@@ -2,7 +2,7 @@
  * Describes the request and the report of each POST /api/v1/ACTION as Valibot schemas. Sizes are in bytes; null means unknown.
  */
 import * as v from "valibot";
-import { bytes, count } from "./schemas.ts";
+import { bytes, count, instant } from "./schemas.ts";
 
 const milliseconds = v.pipe(v.number(), v.minValue(0), v.description("milliseconds"));
 
@@ -39,6 +39,7 @@ export const DismissRequestSchema = v.strictObject({
     v.description("names of files whose failures leave the list; none: of all files"),
   ),
 });
+export const StopRequestSchema = v.strictObject({ id: v.pipe(v.string(), v.description("as /actions has it")) });
 export const ImportRequestSchema = v.strictObject({
   folder: v.pipe(
     v.string(),
@@ -149,6 +150,26 @@ export const DropReportSchema = v.object({
 
 export const DismissReportSchema = v.object({ failures: v.pipe(count, v.description("taken off the list")) });
 
+export const StopReportSchema = v.object({ stopped: v.pipe(v.boolean(), v.description("false: it had ended")) });
+
+/** The answer of GET /api/v1/actions. */
+export const ActionsSchema = v.object({
+  actions: v.pipe(
+    v.array(
+      v.object({
+        id: v.string(),
+        name: v.string(),
+        started_at: instant,
+        ended_at: v.nullable(instant),
+        progress: v.nullable(ProgressSchema),
+        result: v.pipe(v.unknown(), v.description("the report once it is done, without the longest lists; else null")),
+        error: v.pipe(v.nullable(v.string()), v.description("why it failed")),
+      }),
+    ),
+    v.description("running or ended lately, the newest first"),
+  ),
+});
+
 export const ImportReportSchema = v.object({
   duration_ms: milliseconds,
   folder: v.string(),
@@ -175,6 +196,7 @@ export type FetchRequest = v.InferOutput<typeof FetchRequestSchema>;
 export type VerifyRequest = v.InferOutput<typeof VerifyRequestSchema>;
 export type DropRequest = v.InferOutput<typeof DropRequestSchema>;
 export type DismissRequest = v.InferOutput<typeof DismissRequestSchema>;
+export type StopRequest = v.InferOutput<typeof StopRequestSchema>;
 export type ImportRequest = v.InferOutput<typeof ImportRequestSchema>;
 export type Progress = v.InferOutput<typeof ProgressSchema>;
 export type RescanReport = v.InferOutput<typeof RescanReportSchema>;
@@ -182,5 +204,7 @@ export type ImportReport = v.InferOutput<typeof ImportReportSchema>;
 export type CleanReport = v.InferOutput<typeof CleanReportSchema>;
 export type DropReport = v.InferOutput<typeof DropReportSchema>;
 export type DismissReport = v.InferOutput<typeof DismissReportSchema>;
+export type StopReport = v.InferOutput<typeof StopReportSchema>;
+export type ActionsResponse = v.InferOutput<typeof ActionsSchema>;
 export type VerifyReport = v.InferOutput<typeof VerifyReportSchema>;
 export type FetchReport = v.InferOutput<typeof FetchReportSchema>;

@@ -22,6 +22,7 @@ export interface ActionRequests {
   readonly verify: schemas.VerifyRequest;
   readonly drop: schemas.DropRequest;
   readonly dismiss: schemas.DismissRequest;
+  readonly stop: schemas.StopRequest;
   /** Reads a folder of this machine, so the server accepts it over its Unix socket only. */
   readonly import: schemas.ImportRequest;
 }
@@ -33,6 +34,7 @@ export interface ActionReports {
   readonly verify: schemas.VerifyReport;
   readonly drop: schemas.DropReport;
   readonly dismiss: schemas.DismissReport;
+  readonly stop: schemas.StopReport;
   readonly import: schemas.ImportReport;
 }
 
@@ -40,6 +42,8 @@ export interface ActionReports {
 export type ActionLine<Report> =
   | schemas.Progress
   | { readonly kind: "alive" }
+  /** The action goes on when the connection closes; GET /actions has it by this id. */
+  | { readonly kind: "kept"; readonly id: string }
   | { readonly kind: "result"; readonly result: Report }
   | { readonly kind: "error"; readonly status: number; readonly detail: string };
 
@@ -65,6 +69,26 @@ export interface UploadedFile {
 
 /** Stores a file that a Manifest confirms. @throws {ActionError} where it is not stored, and why */
 export type Upload = (file: UploadedFile, signal: AbortSignal) => Promise<schemas.UploadReport>;
+
+/** How an action ended, as its last line says it. */
+export type ActionEnd = Extract<ActionLine<unknown>, { readonly kind: "result" | "error" }>;
+
+/** An action that goes on when its connection closes. */
+export interface KeptAction {
+  readonly id: string;
+  progress(progress: schemas.Progress): void;
+  end(end: ActionEnd): void;
+}
+
+/** Actions that go on when their connection closes, running or ended lately. */
+export interface KeptActions {
+  /** @returns undefined if too many run already */
+  start(name: ActionName, stop: (reason: Error) => void): KeptAction | undefined;
+  /** The newest first. */
+  list(): schemas.ActionsResponse["actions"];
+  /** @returns whether it was running */
+  stop(id: string): boolean;
+}
 
 /** An action cannot be carried out, for a reason that the caller can do something about. */
 export class ActionError extends Error {

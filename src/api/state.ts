@@ -2,6 +2,7 @@
  * Declares what the GET routes of /api/v1 read from the rest of the program.
  */
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { ActionsResponse } from "./action-schemas.ts";
 import type { ClientDetails, ClientsResponse } from "./client-schemas.ts";
 import type { FileDetails, FilesResponse, TopResponse } from "./file-schemas.ts";
 import type { PackageDetails, PackagesResponse } from "./package-schemas.ts";
@@ -36,5 +37,6 @@ export interface ApiState {
   client(named: string): Promise<ClientDetails>;
   failures(limit: number): FailuresResponse;
   cleanup(limit: number): CleanupResponse | Promise<CleanupResponse>;
+  actions(): ActionsResponse;
   top(limit: number): TopResponse;
 }

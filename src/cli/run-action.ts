@@ -33,6 +33,7 @@ const REPORT_SCHEMAS: { readonly [Name in ActionName]: v.GenericSchema<unknown, 
   verify: schemas.VerifyReportSchema,
   drop: schemas.DropReportSchema,
   dismiss: schemas.DismissReportSchema,
+  stop: schemas.StopReportSchema,
   import: schemas.ImportReportSchema,
 };
 

@@ -2,6 +2,7 @@
  * Turns the input of the fetch form into a request, and reports of actions into sentences (pure).
  */
 import type {
+  ActionsResponse,
   CleanReport,
   DismissReport,
   DropReport,
@@ -100,6 +101,31 @@ const TEXTS: { readonly [Name in DashboardAction]: (report: ActionReports[Name])
 /** Describes the report of an action in a sentence. */
 export function reportText<Name extends DashboardAction>(name: Name, report: ActionReports[Name]): string {
   return TEXTS[name](report);
+}
+
+const TITLES: { readonly [Name in DashboardAction]: string } = {
+  rescan: "Rescan repositories",
+  clean: "Clean up",
+  verify: "Verify",
+  drop: "Remove file",
+  dismiss: "Dismiss",
+  fetch: "Fetch",
+};
+
+function isDashboardAction(name: string): name is DashboardAction {
+  return Object.hasOwn(TITLES, name);
+}
+
+type KeptReport = ActionsResponse["actions"][number];
+
+export function keptTitle({ name }: KeptReport): string {
+  return isDashboardAction(name) ? TITLES[name] : name;
+}
+
+/** Describes an action that ended while nobody looked. */
+export function keptText({ name, result, error }: KeptReport): string {
+  if (error !== null) return error;
+  return isDashboardAction(name) && result !== null ? reportText(name, result as never) : "done";
 }
 
 /** Returns the text of the button that confirms a clean-up, from the report of its dry run; undefined if nothing can go. */

@@ -82,7 +82,7 @@ export function ActionStatus() {
         {running ? (
           <>
             <ProgressBar progress={action.progress} title={action.title} />
-            <p class="small">Closing this page stops it.</p>
+            <p class="small">It goes on when this page is closed.</p>
           </>
         ) : null}
         {action.state === "failed" && action.needsToken ? (

@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 const request = { name: "clean", body: { dry_run: true } } as const;
-const options = { token: "s3cret", signal: AbortSignal.timeout(5000) };
+const options = { token: "s3cret", signal: AbortSignal.timeout(5000), onKept: () => undefined };
 
 test("an action reports progress and returns its report", async () => {
   const progress = { kind: "progress", step: "looking", done: 1, total: 2, bytes: 0, total_bytes: null };

@@ -82,7 +82,7 @@ export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator
 }
 
 /** Actions that the dashboard offers. */
-export type DashboardAction = Exclude<ActionName, "import">;
+export type DashboardAction = Exclude<ActionName, "import" | "stop">;
 
 export interface ActionRequest {
   readonly name: DashboardAction;
@@ -94,6 +94,28 @@ export interface RunOptions {
   readonly token: string;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  /** Called once the action goes on without this page. */
+  readonly onKept: (id: string) => void;
+}
+
+async function post(path: string, body: object, token: string, signal?: AbortSignal): Promise<Response> {
+  return await fetch(path, {
+    method: "POST",
+    signal: signal ?? null,
+    headers: {
+      accept: "application/x-ndjson",
+      "content-type": "application/json",
+      ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Stops an action that goes on without its page. @throws {ApiError} if the server refuses */
+export async function stopAction(id: string, token: string): Promise<void> {
+  const response = await post(apiPath("stop"), { id }, token);
+  if (!response.ok) throw await errorOf(response);
+  await response.body?.cancel();
 }
 
 /**
@@ -102,21 +124,13 @@ export interface RunOptions {
  */
 export async function runAction(
   { name, body }: ActionRequest,
-  { token, signal, onProgress }: RunOptions,
+  { token, signal, onProgress, onKept }: RunOptions,
 ): Promise<ActionReports[DashboardAction]> {
-  const response = await fetch(apiPath(name), {
-    method: "POST",
-    signal,
-    headers: {
-      accept: "application/x-ndjson",
-      "content-type": "application/json",
-      ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
+  const response = await post(apiPath(name, { keep: "true" }), body, token, signal);
   if (!response.ok || !response.body) throw await errorOf(response);
   for await (const text of linesOf(response.body)) {
     const line = JSON.parse(text) as ActionLine<ActionReports[DashboardAction]>;
+    if (line.kind === "kept") onKept(line.id);
     if (line.kind === "progress") onProgress(line);
     if (line.kind === "result") return line.result;
     if (line.kind === "error") throw new ApiError(line.status, line.detail);

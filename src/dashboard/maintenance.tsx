@@ -2,12 +2,18 @@
  * Shows the buttons that start actions: clean up, rescan, verify, and fetch. Whether an action is allowed is up to the server.
  */
 import { useContext, useId, useState } from "preact/hooks";
+import type { ActionsResponse } from "../api/action-schemas.ts";
 import type { ActionReports } from "../api/actions.ts";
 import type { Status } from "../api/schemas.ts";
-import { cleanConfirmation, parseFetchField } from "./action-reports.ts";
+import { cleanConfirmation, keptText, keptTitle, parseFetchField } from "./action-reports.ts";
 import { ActionContext, type TitledRequest } from "./action-state.ts";
-import type { DashboardAction } from "./api.ts";
-import { Panel } from "./components.tsx";
+import { apiPath, type DashboardAction } from "./api.ts";
+import { Panel, StatusIcon } from "./components.tsx";
+import { formatAgo } from "./format.ts";
+import { useNow, usePolled } from "./hooks.ts";
+
+const POLL_MS = 10_000;
+const MAX_SHOWN = 5;
 
 interface ActionButtonProps {
   readonly request: TitledRequest;
@@ -77,6 +83,31 @@ function CleanButtons() {
   );
 }
 
+/** Lists how actions ended, those of pages that were closed since as well. */
+function LatestActions() {
+  const now = useNow();
+  const { data } = usePolled<ActionsResponse>(apiPath("actions"), POLL_MS);
+  const ended = (data?.actions ?? []).filter(({ ended_at }) => ended_at !== null).slice(0, MAX_SHOWN);
+  if (ended.length === 0) return null;
+  return (
+    <>
+      <h3>Latest actions</h3>
+      <ul class="plain rows">
+        {ended.map((one) => (
+          <li key={one.id}>
+            <span>
+              <StatusIcon tone={one.error === null ? "good" : "bad"} />
+              {keptTitle(one)}
+            </span>
+            <span class="small">{formatAgo(one.ended_at ?? one.started_at, now)}</span>
+            <span class="small">{keptText(one)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 export function MaintenancePanel({ status }: { readonly status: Status | undefined }) {
   return (
     <Panel id="maintenance" title="Maintenance">
@@ -93,6 +124,7 @@ export function MaintenancePanel({ status }: { readonly status: Status | undefin
         <ActionButton request={{ title: "Verify and repair", name: "verify", body: { repair: true } }} />
       </div>
       <FetchForm />
+      <LatestActions />
     </Panel>
   );
 }

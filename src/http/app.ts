@@ -4,7 +4,7 @@
 import type { Server } from "bun";
 import { Elysia } from "elysia";
 import type { Registry } from "prom-client";
-import type { ActionName, Actions, Upload } from "../api/actions.ts";
+import type { ActionName, Actions, KeptActions, Upload } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { isBelowMirrorFolder } from "../distfile/mirror-path.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -39,6 +39,7 @@ export interface AppDeps {
   readonly state: ApiState;
   readonly events: Events;
   readonly actions: Actions;
+  readonly kept: KeptActions;
   readonly upload: Upload;
   readonly version: string;
   /** What GET /metrics answers. */

@@ -3,7 +3,7 @@
  */
 import { hostname } from "node:os";
 import { version } from "../../package.json" with { type: "json" };
-import type { Actions, Upload } from "../api/actions.ts";
+import type { Actions, KeptActions, Upload } from "../api/actions.ts";
 import type { ApiState } from "../api/state.ts";
 import { createClientTurns } from "../cache/client-turns.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
@@ -55,6 +55,7 @@ export interface AppNeeds {
   readonly distfiles: ComposedDistfiles;
   readonly mirrorFileCache: MirrorFileCache;
   readonly actions: Actions;
+  readonly kept: KeptActions;
   readonly upload: Upload;
   readonly stats: RequestStats;
   readonly health: ServerHealth;
@@ -72,7 +73,7 @@ export interface ComposedApp {
 export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
   const { index, dashboard, clock, log } = parts;
   const settings = parts.config.server;
-  const { upstream, repositories, mirrorFileCache, actions, upload, stats, health, state } = needs;
+  const { upstream, repositories, mirrorFileCache, actions, kept, upload, stats, health, state } = needs;
   const upstreamFor = upstream.clientFor;
   const takeTurn = createClientTurns(MAX_LOOK_UPS);
   const overSocket = new WeakSet<Request>();
@@ -106,6 +107,7 @@ export function composeApp(parts: AppParts, needs: AppNeeds): ComposedApp {
     state,
     events,
     actions,
+    kept,
     upload,
     version,
     metrics: createRegistry(metrics),

@@ -10,7 +10,7 @@ import { findByHand } from "../resolver/by-hand.ts";
 import type { Resolver } from "../resolver/resolver.ts";
 import type { RequestHistory } from "../status/request-history.ts";
 import type { RequestStats } from "../status/request-stats.ts";
-import { createApiState } from "../status/server-status.ts";
+import { type ApiStateDeps, createApiState } from "../status/server-status.ts";
 import type { Store } from "../store/store.ts";
 import { createClientNames } from "./client-names.ts";
 import type { ComposedDistfiles } from "./compose-distfiles.ts";
@@ -37,6 +37,7 @@ export interface StateNeeds {
   readonly stats: RequestStats;
   readonly requestHistory: RequestHistory;
   readonly health: ServerHealth;
+  readonly actions: ApiStateDeps["actions"];
 }
 
 export function composeState({ config, store, index, clock }: StateParts, needs: StateNeeds): ApiState {
@@ -70,6 +71,7 @@ export function composeState({ config, store, index, clock }: StateParts, needs:
     eviction: storage.eviction,
     requestHistory: needs.requestHistory,
     clientNames: createClientNames({ config, clock }),
+    actions: needs.actions,
     clock,
   });
 }

@@ -100,6 +100,7 @@ export function compose(parts: Parts): Server {
 
   const {
     actions,
+    kept,
     upload,
     verify,
     stop: stopActions,
@@ -120,6 +121,7 @@ export function compose(parts: Parts): Server {
     indexReason: () => (index.refused === undefined ? memory.problem() : `${index.refused}, until the next start`),
   });
   const state = composeState(parts, {
+    actions: kept.list,
     repositories,
     resolver,
     hosts,
@@ -137,6 +139,7 @@ export function compose(parts: Parts): Server {
     distfiles,
     mirrorFileCache,
     actions,
+    kept,
     upload,
     stats,
     health,

@@ -2,6 +2,7 @@
  * Collects the state of the whole server for the API: status, mirrors, repositories, history, clients, clean-up.
  */
 import { version } from "../../package.json" with { type: "json" };
+import type { ActionsResponse } from "../api/action-schemas.ts";
 import type {
   CleanupResponse,
   HistoryResponse,
@@ -58,6 +59,8 @@ export interface ApiStateDeps {
   readonly store: Store;
   readonly flights: Flights;
   readonly readAhead: Pick<ReadAhead, "counts">;
+  /** Actions that go on when their connection closes, the newest first. */
+  readonly actions: () => ActionsResponse["actions"];
   readonly unavailableReason: () => string | undefined;
   readonly degradedReason: () => string | undefined;
   readonly eviction: Pick<Eviction, "clean">;
@@ -277,6 +280,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     client: clients.details,
     failures: (limit) => ({ failures: stats.failures.latest(limit).map(describeFailure) }),
     cleanup: createCleanupPreview(parts.eviction.clean, clock),
+    actions: () => ({ actions: parts.actions() }),
     top: files.top,
   };
 }

@@ -21,6 +21,7 @@ const ACTIONS: Readonly<Record<ActionName, { readonly summary: string; readonly 
   verify: { summary: "Verifies the stored files", report: actions.VerifyReportSchema },
   fetch: { summary: "Downloads files into the store", report: actions.FetchReportSchema },
   drop: { summary: "Removes files from the store", report: actions.DropReportSchema },
+  stop: { summary: "Stops an action that was started with ?keep=true", report: actions.StopReportSchema },
   dismiss: { summary: "Takes failures off the list", report: actions.DismissReportSchema },
   import: {
     summary: "Imports the files of a DISTDIR, or a single one (Unix socket only)",

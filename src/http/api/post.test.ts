@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { createKeptActions } from "../../actions/kept-actions.ts";
 import type { CleanReport, Progress } from "../../api/action-schemas.ts";
 import { ActionError, type ActionOptions, type Actions, progressOf } from "../../api/actions.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { openLog } from "../../lib/log.ts";
 import { actionAt, actionResponse } from "./post.ts";
 
@@ -14,16 +16,26 @@ test("a body that ends early is a client error", async () => {
     },
   });
   const request = new Request("http://h/api/v1/verify", { method: "POST", body });
-  const deps = { actions: {} as Actions, log, onError: () => expect.unreachable() };
+  const deps = {
+    actions: {} as Actions,
+    kept: createKeptActions(systemClock),
+    log,
+    onError: () => expect.unreachable(),
+  };
   expect((await actionResponse(request, "verify", deps)).status).toBe(400);
 });
 
 /** Runs `act` as the action "verify" and gives the lines of the answer as they come. */
-function ask(act: (run: ActionOptions) => Promise<unknown>, accept = "application/x-ndjson", body = "{}") {
+function ask(
+  act: (run: ActionOptions) => Promise<unknown>,
+  accept = "application/x-ndjson",
+  body = "{}",
+  { query = "", kept = createKeptActions(systemClock) } = {},
+) {
   const actions = { verify: (_request: unknown, run: ActionOptions) => act(run) } as unknown as Actions;
   const headers = { "content-type": "application/json", accept };
-  const request = new Request("http://h/api/v1/verify", { method: "POST", headers, body });
-  return actionResponse(request, "verify", { actions, log, onError: () => undefined });
+  const request = new Request(`http://h/api/v1/verify${query}`, { method: "POST", headers, body });
+  return actionResponse(request, "verify", { actions, kept, log, onError: () => undefined });
 }
 
 async function linesOf(response: Response): Promise<readonly Record<string, unknown>[]> {
@@ -119,4 +131,31 @@ test("an invalid body is rejected with the name of the field", async () => {
     ]);
   }
   expect(await (await ask(async () => ({ ok: 1 }), "application/json", "")).json()).toEqual({ ok: 1 });
+});
+
+test("an action that is kept goes on when its connection closes, until it is stopped", async () => {
+  const kept = createKeptActions(systemClock);
+  let finish: (report: unknown) => void = () => undefined;
+  const act = ({ onProgress, signal }: ActionOptions) => {
+    onProgress(progressOf("reading", { done: 7 }));
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      finish = resolve;
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  };
+  const options = { query: "?keep=true", kept };
+  const open = async () => (await ask(act, undefined, "{}", options)).body?.getReader();
+  const reader = await open();
+  const first = JSON.parse(Buffer.from((await reader?.read())?.value ?? "").toString());
+  await reader?.cancel();
+  expect(first).toEqual({ kind: "kept", id: kept.list()[0]?.id });
+  expect(kept.list()).toMatchObject([{ name: "verify", ended_at: null, progress: { done: 7 } }]);
+  finish({ files: 1 });
+  await Bun.sleep(1);
+  expect(kept.list()).toMatchObject([{ result: { files: 1 }, error: null }]);
+  await (await open())?.cancel();
+  expect(kept.stop(kept.list()[0]?.id ?? "")).toBe(true);
+  await Bun.sleep(1);
+  expect(kept.list().map(({ error }) => error)).toEqual(["It was stopped.", null]);
 });

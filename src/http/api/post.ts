@@ -1,28 +1,33 @@
 /**
  * Serves POST /api/v1/ACTION: validates the body, runs the action and sends its report. With `Accept: application/x-ndjson` the
  * response is lines of JSON: progress, then `{"kind":"result","result":…}` or `{"kind":"error",…}`. Closing the connection
- * stops the action.
+ * stops the action, unless the query says `keep=true`: then GET /actions has it.
  */
 import * as v from "valibot";
 import * as schemas from "../../api/action-schemas.ts";
 import {
+  type ActionEnd,
   ActionError,
   type ActionName,
   type ActionOptions,
   type ActionRequests,
   type Actions,
+  type KeptAction,
+  type KeptActions,
 } from "../../api/actions.ts";
 import { reasonOf } from "../../lib/error-reason.ts";
 import { giveBack } from "../../lib/give-back.ts";
 import type { Logger } from "../../lib/log.ts";
 import { createSteps } from "../../lib/steps.ts";
 import { shown } from "../../lib/text.ts";
+import { queryOf } from "../target.ts";
 import { parseJsonInSteps, UndividedError } from "./json-in-steps.ts";
 import { hasLongLists, jsonPieces, validateInSteps } from "./long-lists.ts";
 import { API_HEADERS, INTERNAL_ERROR, issueMessage, json, problem, readableJson } from "./problem.ts";
 
 export interface PostDeps {
   readonly actions: Actions;
+  readonly kept: KeptActions;
   readonly log: Logger;
   /** Called with every unexpected error. */
   readonly onError: (error: unknown) => void;
@@ -36,6 +41,7 @@ export const ACTION_REQUESTS: { readonly [Name in ActionName]: v.GenericSchema<u
   verify: schemas.VerifyRequestSchema,
   drop: schemas.DropRequestSchema,
   dismiss: schemas.DismissRequestSchema,
+  stop: schemas.StopRequestSchema,
   import: schemas.ImportRequestSchema,
 };
 
@@ -162,6 +168,7 @@ function streamResponse(
   act: (options: ActionOptions) => Promise<unknown>,
   name: ActionName,
   abort: AbortController,
+  kept: KeptAction | undefined,
   deps: PostDeps,
 ): Response {
   const encoder = new TextEncoder();
@@ -181,8 +188,9 @@ function streamResponse(
         latest = undefined;
         sentAt = performance.now();
       };
-      const end = async (last: unknown) => {
+      const end = async (last: ActionEnd) => {
         clearInterval(timer);
+        kept?.end(last);
         const endStep = createSteps();
         if (latest && !closed) line(latest);
         for (const piece of jsonPieces(last)) {
@@ -197,7 +205,9 @@ function streamResponse(
       timer = setInterval(sendProgress, PROGRESS_EVERY_MS);
       const onProgress = (progress: schemas.Progress) => {
         latest = progress;
+        kept?.progress(progress);
       };
+      if (kept) line({ kind: "kept", id: kept.id });
       void act({ onProgress, signal: abort.signal }).then(
         (result) => end({ kind: "result", result }),
         (error: unknown) => {
@@ -209,7 +219,7 @@ function streamResponse(
     cancel() {
       closed = true;
       clearInterval(timer);
-      abort.abort(new Error(CLIENT_CLOSED));
+      if (!kept) abort.abort(new Error(CLIENT_CLOSED));
     },
   });
   return new Response(stream, { headers: { ...API_HEADERS, "content-type": "application/x-ndjson" } });
@@ -229,7 +239,10 @@ export async function actionResponse<Name extends ActionName>(
   const abort = new AbortController();
   const act = (options: ActionOptions) => deps.actions[name](parsed.given, options);
   if (/\bapplication\/x-ndjson\b/i.test(request.headers.get("accept") ?? "")) {
-    return streamResponse(act, name, abort, deps);
+    const isKept = queryOf(request.url).get("keep") === "true";
+    const kept = isKept ? deps.kept.start(name, (reason) => abort.abort(reason)) : undefined;
+    if (isKept && !kept) return problem(503, "Too many actions run already. Wait for one to end.");
+    return streamResponse(act, name, abort, kept, deps);
   }
   const onClose = () => abort.abort(new Error(CLIENT_CLOSED));
   request.signal.addEventListener("abort", onClose, { once: true });

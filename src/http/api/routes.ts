@@ -2,6 +2,7 @@
  * Lists the GET routes of /api/v1 with their summaries, schemas and handlers. The OpenAPI document is generated from this table.
  */
 import * as v from "valibot";
+import { ActionsSchema } from "../../api/action-schemas.ts";
 import { ClientDetailsSchema, ClientsSchema } from "../../api/client-schemas.ts";
 import { FileDetailsSchema, FilesSchema, TopSchema } from "../../api/file-schemas.ts";
 import { PackageDetailsSchema, PackagesSchema } from "../../api/package-schemas.ts";
@@ -126,6 +127,12 @@ export const ROUTES: readonly ApiRoute[] = [
   ),
   queried("/failures", "Recent failures and their reasons", LimitQuerySchema, FailuresSchema, (state, { limit }) =>
     state.failures(limit),
+  ),
+  route(
+    "/actions",
+    "Actions started with ?keep=true: how far they are, or how they ended lately",
+    ActionsSchema,
+    (state) => state.actions(),
   ),
   queried("/cleanup", "Files that clean-up would remove now", LimitQuerySchema, CleanupSchema, (state, { limit }) =>
     state.cleanup(limit),
