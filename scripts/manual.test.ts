@@ -117,7 +117,7 @@ const cases: readonly (readonly [line: string, completed: string])[] = [
 for (const shell of ["bash", "zsh"] as const) {
   test(`${shell} completes commands, flags, settings and folders`, async () => {
     for (const [line, completed] of cases) expect([line, await complete(shell, line)]).toEqual([line, completed]);
-  }, 60_000);
+  }, 180_000);
 }
 
 function completeInFish(line: string): string[] {

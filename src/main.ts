@@ -77,6 +77,7 @@ async function runCommand(invocation: Invocation): Promise<number> {
     check: async () => (await import("./cli/check-command.ts")).check(loaded, env["PATH"], json, output),
     resolve: async () =>
       (await import("./cli/resolve-command.ts")).resolve(loaded, operands, resources(load), json, output),
+    why: async () => (await import("./cli/why-command.ts")).why(loaded, operands, json, output, Date.now()),
     mirrors: async () =>
       (await import("./cli/mirrors-command.ts")).mirrors(
         loaded,

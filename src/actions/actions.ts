@@ -10,6 +10,7 @@ import {
   type Upload,
 } from "../api/actions.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { RemovalReason } from "../distfile/reporting.ts";
 import type { WantedBy } from "../distfile/wanted-by.ts";
 import type { Eviction } from "../eviction/evict.ts";
 import type { FileRows } from "../index/files.ts";
@@ -53,6 +54,7 @@ export interface ActionDeps {
   readonly refreshRepositories: (known: boolean) => Promise<unknown>;
   /** Called when the repositories may have changed. */
   readonly onRepositoriesChanged: () => void;
+  readonly onRemoved: (name: FileName, reason: RemovalReason) => void;
 }
 
 export interface CreatedActions {
@@ -130,7 +132,7 @@ export function createActions(parts: ActionDeps): CreatedActions {
       verify: stoppable(single("verify", createVerifyAction({ verify })), signal),
       dismiss: createDismiss({ failures: parts.failures }),
       stop: async ({ id }) => ({ stopped: kept.stop(id) }),
-      drop: stoppable(createDrop({ store, rows }), signal),
+      drop: stoppable(createDrop({ store, rows, onRemoved: parts.onRemoved }), signal),
       rescan: stoppable(single("rescan", createRescan(rescanDeps)), signal),
       import: stoppable(single("import", createImport(importDeps)), signal),
     },

@@ -4,6 +4,7 @@
 import type { DropReport, DropRequest } from "../api/action-schemas.ts";
 import { type Action, ActionError } from "../api/actions.ts";
 import { type FileName, parseFileName } from "../distfile/mirror-path.ts";
+import type { RemovalReason } from "../distfile/reporting.ts";
 import type { FileRows } from "../index/files.ts";
 import { cut, MAX_SHOWN } from "../lib/text.ts";
 import type { Store } from "../store/store.ts";
@@ -11,6 +12,7 @@ import type { Store } from "../store/store.ts";
 export interface DropDeps {
   readonly store: Pick<Store, "stat" | "remove">;
   readonly rows: Pick<FileRows, "forget">;
+  readonly onRemoved: (name: FileName, reason: RemovalReason) => void;
 }
 
 /** @throws {ActionError} */
@@ -22,7 +24,7 @@ export function parseNames(given: readonly string[]): readonly FileName[] {
   });
 }
 
-export function createDrop({ store, rows }: DropDeps): Action<DropRequest, DropReport> {
+export function createDrop({ store, rows, onRemoved }: DropDeps): Action<DropRequest, DropReport> {
   return async ({ names }) => {
     const dropped: DropReport["dropped"] = [];
     const absent: string[] = [];
@@ -31,6 +33,7 @@ export function createDrop({ store, rows }: DropDeps): Action<DropRequest, DropR
       if (file) {
         await store.remove(name);
         dropped.push({ name, size: file.size });
+        onRemoved(name, "dropped");
       } else absent.push(name);
       rows.forget(name);
     }

@@ -22,9 +22,14 @@ export function createRescan({ scans, onRepositoriesChanged, clock }: RescanDeps
     const report = () => {
       const all = scans.status();
       // By the packages of the last scan, as repositories differ in size by a thousand times.
-      const sum = (some: typeof all) => some.reduce((packages, one) => packages + Math.max(1, one.packages), 0);
-      const done = all.filter(({ scannedAt = 0 }) => scannedAt >= begunAt);
-      onProgress(progressOf("reading Manifests", { done: sum(done), total: sum(all) }));
+      const [done, total] = all.reduce(
+        ([sumDone, sum], { packages, reading, scannedAt = 0 }) => {
+          const own = Math.max(1, packages);
+          return [sumDone + Math.min(own, scannedAt >= begunAt ? own : (reading ?? 0)), sum + own];
+        },
+        [0, 0],
+      );
+      onProgress(progressOf("reading Manifests", { done, total }));
     };
     report();
     const timer = setInterval(report, PROGRESS_EVERY_MS);

@@ -82,7 +82,17 @@ async function verifyOver(more: Partial<VerifyDeps> = {}) {
     await keep(Number(/\d+/.exec(name)?.[0]));
     return true;
   };
-  return createVerify({ store, rows, hasher, wantedBy, prefetch, clock: systemClock, log, ...more });
+  return createVerify({
+    store,
+    rows,
+    hasher,
+    wantedBy,
+    prefetch,
+    onRemoved: () => undefined,
+    clock: systemClock,
+    log,
+    ...more,
+  });
 }
 
 /** Damages a file as a disk does: nothing but its bytes changes. */

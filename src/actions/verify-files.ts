@@ -12,6 +12,7 @@ import {
 } from "../distfile/digests.ts";
 import type { Hasher } from "../distfile/hasher.ts";
 import type { FileName } from "../distfile/mirror-path.ts";
+import type { RemovalReason } from "../distfile/reporting.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { digestColumns, digestsOfRow, type FileRows, type FileWorth } from "../index/files.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -27,6 +28,7 @@ export interface VerifyDeps {
   readonly wantedBy: (name: FileName) => readonly WantedBy[];
   /** Fetches a file that is not stored. Resolves with whether it is stored now. */
   readonly prefetch: (entry: DistEntry) => Promise<boolean>;
+  readonly onRemoved: (name: FileName, reason: RemovalReason) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -124,6 +126,7 @@ export function createVerify(deps: VerifyDeps): Verify {
     const gone = store.remove(name);
     rows.forget(name);
     await gone;
+    deps.onRemoved(name, "damaged");
     const entry = wanted.map((by) => by.entry).find(hasHash);
     try {
       return entry && (await deps.prefetch(entry)) ? "refetched" : "removed";

@@ -2,6 +2,7 @@
  * Describes the responses of /api/v1 about files: the file list, the details of one file, and the top lists.
  */
 import * as v from "valibot";
+import { REMOVAL_REASONS } from "../distfile/reporting.ts";
 import { bytes, count, DownloadSchema, FailureSchema, instant, UpstreamRequestSchema } from "./schemas.ts";
 
 export const StoredFileSchema = v.object({
@@ -78,6 +79,18 @@ export const FileDetailsSchema = v.object({
     v.description("downloads since the server started, newest first"),
   ),
   failures: v.array(FailureSchema),
+  removed: v.pipe(
+    v.nullable(
+      v.object({
+        at: instant,
+        reason: v.pipe(
+          v.picklist(REMOVAL_REASONS),
+          v.description("by clean-up (in no Manifest, not used, for room), by request, or as its bytes were wrong"),
+        ),
+      }),
+    ),
+    v.description("the last time that it was removed, of the latest 10,000 files"),
+  ),
 });
 
 export const TopSchema = v.object({

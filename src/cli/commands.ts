@@ -6,6 +6,7 @@ export type CommandName =
   | "client"
   | "check"
   | "resolve"
+  | "why"
   | "status"
   | "healthcheck"
   | "mirrors"
@@ -110,6 +111,14 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
       "Show which packages want a file, its size and hashes, and the mirrors and URIs to fetch it from. Exits with 1 if no repository wants it.",
     operands: "<FILE...>",
     examples: [["portcache resolve hello-2.12.tar.gz", "where it would be fetched from"]],
+  },
+  why: {
+    group: FILES,
+    summary: "tell why a file is, or is not, stored",
+    description:
+      "Tell the story of a file: which packages want it, where it was asked for, when, and what came; whether it is stored, how often it was used, and why it was removed. Exits with 1 if it is not stored.",
+    operands: "<FILE...>",
+    examples: [["portcache why hello-2.12.tar.gz", "why the server has it, or does not"]],
   },
   fetch: {
     group: FILES,

@@ -139,7 +139,7 @@ function exampleLines(examples: readonly (readonly [command: string, meaning: st
 const EXAMPLES = [
   ["portcache serve", "run the server"],
   ["portcache status --watch", "see what it does"],
-  ["portcache resolve FILE", "see where a file can be had"],
+  ["portcache why FILE", "see why a file is, or is not, stored"],
 ] as const;
 
 /** Topic of `portcache help` beside the commands. */

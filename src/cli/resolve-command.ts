@@ -2,6 +2,7 @@
  * Prints for `portcache resolve` which packages want a file and where it can be fetched. Reads the repositories on disk, whether
  * or not a server runs, and asks mirrors only for their layout.conf.
  */
+import { progressOf } from "../api/actions.ts";
 import { FileDetailsSchema } from "../api/file-schemas.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
@@ -12,6 +13,7 @@ import { type DistfileName, parseDistfileName } from "../distfile/name.ts";
 import { contentsOf, type WantedBy } from "../distfile/wanted-by.ts";
 import { createFileRows, digestsOfRow } from "../index/files.ts";
 import { readIndex } from "../index/open.ts";
+import { createRepositoryRows } from "../index/repositories.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatBytes, plural } from "../lib/format.ts";
 import { type Logger, openLog } from "../lib/log.ts";
@@ -31,7 +33,8 @@ import { getText } from "../upstream/get-text.ts";
 import { createLoopGuard } from "../upstream/loop-guard.ts";
 import { createUpstreamClient } from "../upstream/request.ts";
 import { wrongValue } from "./args.ts";
-import { alignColumns, type Output } from "./output.ts";
+import { alignColumns, type Output, showsUnicode } from "./output.ts";
+import { createProgressView, NO_VIEW } from "./progress.ts";
 import { readFromServer } from "./server-client.ts";
 
 /** One of the contents that packages want under a name. */
@@ -260,6 +263,16 @@ async function resolveOne(
   return { file: name, found: true, ...content, stored: await storedState(config, name, content.entry), others };
 }
 
+/** Returns how many packages the last server has found, to say how far the reading is; null where that is not known. */
+function knownPackages(location: string): number | null {
+  try {
+    return readIndex(`${location}/index.sqlite`, (db) => createRepositoryRows(db).counts().packages) ?? null;
+  } catch {
+    // Another user's store: progress is shown without a share.
+    return null;
+  }
+}
+
 /**
  * @returns the exit code: 1 if no repository wants one of the files
  * @throws {UsageError}
@@ -280,7 +293,14 @@ export async function resolve(
   }
   const found = discoverConfigured(config);
   const log = await openLog(config.log.level, config.log.format);
-  const { wantedBy, problems } = await scanWantedBy(found.repositories, names);
+  const view = ["warn", "error"].includes(config.log.level)
+    ? NO_VIEW
+    : createProgressView(process.stderr, showsUnicode(resources.environment));
+  const total = knownPackages(config.storage.location);
+  const { wantedBy, problems } = await scanWantedBy(found.repositories, names, (done) =>
+    view.show(progressOf("reading Manifests", { done, total: total === null ? null : Math.max(total, done) })),
+  );
+  view.clear();
   const notes = found.pending.map(
     (url) => `The repository ${maskCredentials(url)} is not cloned yet; the server will do that`,
   );

@@ -11,6 +11,7 @@ import {
   type ActionOptions,
   type ActionReports,
   type ActionRequests,
+  progressOf,
 } from "../api/actions.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -89,6 +90,7 @@ async function runSomewhere<Name extends ActionName>(
     const response = await requestAction(location, action, request, REPORT_SCHEMAS[action], options);
     if (response !== "no server") return { report: response.report, by: "server" };
     check?.();
+    options.onProgress(progressOf("reading repositories"));
     try {
       const report = await withLocalServer(loaded, resources, invocation.command, log, (actions) =>
         actions[action](request, options),

@@ -9,6 +9,7 @@ import { formatBytes, formatDuration, plural, unbroken } from "./format.ts";
 export {
   cleanupLabel,
   downloadLabel,
+  failureLabel,
   type Label,
   mirrorName,
   type Tone,

@@ -13,6 +13,7 @@ import { createKindCounts } from "./kind-counts.ts";
 import { createMirrorAnswerRows, createMirrorLayoutRows } from "./mirrors.ts";
 import { manifestsPathBeside, openIndex } from "./open.ts";
 import { createOrphanRows } from "./orphans.ts";
+import { createRemovalRows } from "./removals.ts";
 import { createRepositoryRows } from "./repositories.ts";
 import { createStatistics } from "./statistics.ts";
 
@@ -263,5 +264,15 @@ test("failures listed before their sources were kept have none", () => {
   old.close();
   const index = openIndex(path, MIGRATIONS);
   expect(createFailureRows(index.db, systemClock).latest(9)).toMatchObject([{ file: "a.zip", count: 3, sources: [] }]);
+  index.close();
+});
+
+test("an index from before gets a place for removals", () => {
+  makeOldIndex(15).close();
+  const index = openIndex(path, MIGRATIONS);
+  const removals = createRemovalRows(index.db);
+  removals.add(DISTFILE, { at: 3, reason: "space" });
+  removals.flush();
+  expect(createRemovalRows(index.db).of(DISTFILE)).toEqual({ at: 3, reason: "space" });
   index.close();
 });

@@ -10,7 +10,7 @@ import type { OtherHash } from "../distfile/digests.ts";
 import type { FailedSources } from "../distfile/failed-sources.ts";
 import type { FileKind } from "../distfile/file-kind.ts";
 import type { FileName, MirrorPath } from "../distfile/mirror-path.ts";
-import { RESOLUTIONS } from "../distfile/reporting.ts";
+import { REMOVAL_REASONS, RESOLUTIONS } from "../distfile/reporting.ts";
 import type { FailureKind } from "../distfile/response-outcome.ts";
 
 /**
@@ -241,4 +241,15 @@ export const failures = sqliteTable(
     lastAt: integer("last_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.kind, table.file] })],
+);
+
+/** Files removed of late, and why. */
+export const removals = sqliteTable(
+  "removals",
+  {
+    name: text("name").primaryKey(),
+    at: integer("at").notNull(),
+    reason: text("reason", { enum: REMOVAL_REASONS }).notNull(),
+  },
+  (table) => [index("removals_at").on(table.at)],
 );

@@ -19,6 +19,8 @@ export interface RepositoryStatus {
   readonly name: string;
   readonly location: string;
   readonly packages: number;
+  /** How many packages the scan under way has read by now; undefined where none is. */
+  readonly reading: number | undefined;
   /** DIST entries. */
   readonly distfiles: number;
   /** End of the last successful scan; undefined before the first. */
@@ -51,7 +53,12 @@ export interface ScanSchedule {
  * Runs one scan of a repository (scan.ts), on whatever thread.
  * @throws {unknown} the signal's reason; what the index throws
  */
-export type Scan = (request: ScanRequest, signal: AbortSignal) => Promise<ScanReport>;
+export type Scan = (
+  request: ScanRequest,
+  signal: AbortSignal,
+  /** Called now and then with how many packages have been read by then. */
+  onReading?: (packages: number) => void,
+) => Promise<ScanReport>;
 
 export interface ScanScheduleDeps {
   readonly repository: Repository;
@@ -113,6 +120,7 @@ export function createScanSchedule({
   let running: { readonly markers: string; readonly done: Promise<void> } | undefined;
   let queued: { full: boolean; readonly done: Promise<void> } | undefined;
   let pausing: Promise<void> | undefined;
+  let reading: number | undefined;
   let reported = new Set<string>();
 
   function logUnreadable(unreadable: readonly UnreadablePath[]): void {
@@ -151,8 +159,11 @@ export function createScanSchedule({
   async function scanOnce(path: string, markers: string, full: boolean): Promise<void> {
     const startedAt = clock.now();
     let report: ScanReport;
+    reading = 0;
     try {
-      report = await scan({ repositoryId, location: path, full }, signal);
+      report = await scan({ repositoryId, location: path, full }, signal, (packages) => {
+        reading = packages;
+      });
       report = withShownPaths(report, path, location);
     } catch (error) {
       if (signal.aborted) return;
@@ -168,6 +179,8 @@ export function createScanSchedule({
         unreadable: [],
         problem: `cannot be scanned: ${reasonWithPath(error)}`,
       };
+    } finally {
+      reading = undefined;
     }
     const endedAt = clock.now();
     const moved = last !== undefined && last.markers !== markers;
@@ -254,6 +267,7 @@ export function createScanSchedule({
       name,
       location,
       packages: last?.packages ?? 0,
+      reading,
       distfiles: last?.distfiles ?? 0,
       scannedAt,
       tookMs: last?.tookMs ?? 0,

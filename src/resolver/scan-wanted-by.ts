@@ -17,9 +17,11 @@ export interface WantedByScan {
 export async function scanWantedBy(
   repositories: readonly Repository[],
   names: ReadonlySet<DistfileName>,
+  onReading: (packages: number) => void = () => undefined,
 ): Promise<WantedByScan> {
   const wantedBy = new Map<DistfileName, WantedBy[]>();
   const problems: string[] = [];
+  let read = 0;
   for (const { name: repository, location } of repositories) {
     const keep = (category: string, packageName: string, entries: readonly DistEntry[]) => {
       const wanted = entries.filter((entry) => names.has(entry.name));
@@ -35,7 +37,11 @@ export async function scanWantedBy(
       rows: {
         categories: () => [],
         packages: () => new Map(),
-        replace: (_id, packages) => packages.filter((one) => keep(one.category, one.package, one.entries) > 0).length,
+        replace(_id, packages) {
+          read += packages.length;
+          onReading(read);
+          return packages.filter((one) => keep(one.category, one.package, one.entries) > 0).length;
+        },
         remove: () => undefined,
       },
       full: true,

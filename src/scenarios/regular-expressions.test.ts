@@ -19,6 +19,7 @@ const MAX_MS = 20;
 /** Files whose expressions read nothing but text of this machine's admin, of its system, or our own. */
 const OWN: Readonly<Record<string, string>> = {
   "src/cli/args.ts": "messages of commander",
+  "src/cli/program.ts": "messages of commander",
   "src/cli/check-command.ts": "JSON of our own",
   "src/cli/client-command.ts": "the admin's arguments",
   "src/cli/client-mirrors-file.ts": "the admin's /etc/portage/mirrors",
@@ -52,13 +53,12 @@ const OWN: Readonly<Record<string, string>> = {
   "src/setup/manual/complete-zsh.ts": "our own manual",
   "src/setup/manual/mdoc.ts": "our own manual",
   "src/setup/record.ts": "our own record",
+  "src/status/labels.ts": "URLs of mirrors",
   "src/status/metrics.ts": "/proc",
   "src/upstream/proxy.ts": "the environment",
 };
-
 /** Worst input: a start, what is repeated, an end; and the length that the text is cut to before, where it is. */
 type Row = readonly [pattern: RegExp, start: string, repeated: string, end: string, limit?: number];
-
 const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/actions/fetch-arguments.ts": [[/^([A-Za-z0-9_][\w.+-]*)\/([A-Za-z0-9_][\w+-]*)$/, "a/", "a", "!"]],
   "src/actions/fetch-input.ts": [
@@ -71,7 +71,11 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[0-9a-f]{1,4}$/i, "", "0", ""],
     [/\.__download__$|\._checksum_failure_\.|\.portage_lockfile$|^\.__portage_|^layout\.conf$/, "", ".", ""],
   ],
-  "src/api/queries.ts": [[/^\d{1,9}$/, "", "0", ""]],
+  "src/api/queries.ts": [
+    [/^\d{1,9}$/, "", "0", ""],
+    [/^\d{1,16}$/, "", "0", ""],
+    [/^[^/]+\/[^/]+$/, "", "a", "/", 255],
+  ],
   "src/cache/mirror-files/freshness.ts": [
     [
       /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^",\s]*)))?/g,
@@ -277,6 +281,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[\w.-]{1,255}$/, "", "a", "!"],
     [/^\d{1,5}$/, "", "1", "!"],
   ],
+  "src/repos/package-names.ts": [[/^[A-Za-z0-9_][A-Za-z0-9+_.-]*$/, "", "a", "("]],
   "src/store/lock.ts": [[/ WRITE +([1-9]\d*) /, "", " WRITE 1", "!"]],
   "src/store/part-file.ts": [[/^portcache part: (\d{15}) of (\d{15})\n$/, "portcache part: ", "0", ""]],
   "src/upstream/address-policy.ts": [[/^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/, "::", "ffff:", ""]],

@@ -7,7 +7,9 @@ import type { Cache } from "../cache/lookup.ts";
 import type { MirrorFileCache } from "../cache/mirror-files/lookup.ts";
 import type { Config } from "../config/schema.ts";
 import { type FileName, isMirrorPath } from "../distfile/mirror-path.ts";
+import type { RemovalReason } from "../distfile/reporting.ts";
 import type { FailureRows } from "../index/failures.ts";
+import type { RemovalRows } from "../index/removals.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Resolver } from "../resolver/resolver.ts";
@@ -39,6 +41,7 @@ export interface ActionsNeeds {
   readonly distfiles: ComposedDistfiles;
   readonly mirrorFileCache: MirrorFileCache;
   readonly failures: FailureRows;
+  readonly removals: RemovalRows;
 }
 
 export interface ComposedActions extends CreatedActions {
@@ -60,13 +63,14 @@ function createActionLookup(cache: Cache, mirrorFileCache: MirrorFileCache, upst
 
 export function composeActions(parts: ActionsParts, needs: ActionsNeeds): ComposedActions {
   const { config, store, importWorkerUrl, clock, log } = parts;
-  const { repositories, storage, downloads, distfiles } = needs;
+  const { repositories, storage, downloads, distfiles, removals } = needs;
+  const onRemoved = (name: FileName, reason: RemovalReason) => removals.add(name, { at: clock.now(), reason });
   const { rows, eviction } = storage;
   const { hasher, flights, storedFiles } = downloads;
   const wantedBy = repositories.rows.entriesByName;
   const prefetch: Parameters<typeof createVerify>[0]["prefetch"] = async (entry) =>
     (await distfiles.prefetch(entry)) === "fetched";
-  const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, clock, log });
+  const verify = createVerify({ store, rows, hasher, wantedBy, prefetch, onRemoved, clock, log });
   const created = createActions({
     lookup: createActionLookup(distfiles.exactCache, needs.mirrorFileCache, needs.upstream),
     flights,
@@ -81,6 +85,7 @@ export function composeActions(parts: ActionsParts, needs: ActionsNeeds): Compos
     clock,
     wantedBy,
     eviction,
+    onRemoved,
     verify,
     failures: needs.failures,
     configuredRepositories: repositories.configured,

@@ -6,6 +6,7 @@ import type { Actions } from "../api/actions.ts";
 import { recover } from "../cache/recover.ts";
 import type { Config } from "../config/schema.ts";
 import { createHasher } from "../distfile/hasher.ts";
+import type { CleanUpReport } from "../eviction/evict.ts";
 import type { DashboardFiles } from "../http/dashboard.ts";
 import { type Index, isLogLong } from "../index/open.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -92,7 +93,7 @@ export function compose(parts: Parts): Server {
   const repositories = composeRepositories(parts, forgetFailures);
   const sources = composeSources(parts, upstream, repositories, stats.counters);
   const { hosts, mirrors, resolver } = sources;
-  const storage = composeStore(parts, repositories, hosts, stats.counters.countEvicted);
+  const storage = composeStore(parts, repositories, hosts, onCleaned);
   const downloads = composeDownloads(parts, storage, stats);
   const distfiles = composeDistfiles(parts, { upstream, repositories, sources, storage, downloads });
   const mirrorFiles = composeMirrorFiles(parts, storage, downloads, mirrors);
@@ -113,6 +114,7 @@ export function compose(parts: Parts): Server {
     distfiles,
     mirrorFileCache,
     failures: stats.failures,
+    removals: stats.removals,
   });
   const memory = createFlush([storage.clockWatch, storage.rows, hosts, stats, requestHistory], log);
   const health = createHealth({
@@ -157,6 +159,12 @@ export function compose(parts: Parts): Server {
     log,
   });
 
+  function onCleaned(report: CleanUpReport): void {
+    stats.counters.countEvicted(report);
+    const at = clock.now();
+    for (const { name, reason } of report.removed) stats.removals.add(name, { at, reason });
+  }
+
   function forgetFailures(): void {
     distfiles.forgetFailures();
     mirrorFiles.forgetFailures();
@@ -200,6 +208,8 @@ export function compose(parts: Parts): Server {
       await downloads.flights.stop(new Error("portcache is shutting down"));
       downloads.hasher.close();
       memory.flush();
+      // What clean-up has just removed may be more than one flush writes.
+      while (stats.removals.pending > 0 && memory.problem() === undefined) memory.flush();
       await requestHistory.stop();
     },
   };

@@ -20,6 +20,8 @@ export interface ThreadRequest {
 export type ThreadReply =
   /** The rows of wanted files have just changed. */
   | { readonly kind: "changed" }
+  /** So many packages have been read by now. */
+  | { readonly kind: "reading"; readonly packages: number }
   | { readonly kind: "scanned"; readonly report: ScanReport | undefined }
   | { readonly kind: "failed"; readonly reason: string; readonly damaged: boolean }
   /** The file is closed. */
@@ -47,6 +49,7 @@ export interface ScanThread {
 interface Job {
   readonly request: ScanRequest;
   readonly signal: AbortSignal;
+  readonly onReading: ((packages: number) => void) | undefined;
   readonly settle: (outcome: ScanReport | Error | undefined) => void;
 }
 
@@ -93,7 +96,7 @@ export function createScanThread({
       linger();
       return;
     }
-    const { request, signal, settle } = job;
+    const { request, signal, onReading, settle } = job;
     const stop = new Int32Array(new SharedArrayBuffer(4));
     const onAbort = () => Atomics.store(stop, 0, 1);
     if (signal.aborted) onAbort();
@@ -106,13 +109,17 @@ export function createScanThread({
       next();
     }
 
+    function fail({ reason, damaged }: Extract<ThreadReply, { kind: "failed" }>): void {
+      settle(new Error(reason));
+      if (damaged) onDamage();
+    }
+
     worker.onmessage = ({ data }: MessageEvent<ThreadReply>) => {
       if (data.kind === "changed") onChange();
+      else if (data.kind === "reading") onReading?.(data.packages);
       else if (data.kind === "scanned") settle(data.report);
-      else if (data.kind === "failed") {
-        settle(new Error(data.reason));
-        if (data.damaged) onDamage();
-      } else leave();
+      else if (data.kind === "failed") fail(data);
+      else leave();
     };
     worker.onerror = ({ message }) => {
       settle(new Error(`the scanning thread ended: ${message}`));
@@ -124,10 +131,10 @@ export function createScanThread({
     worker.postMessage(message satisfies ThreadRequest);
   }
 
-  async function scan(request: ScanRequest, signal: AbortSignal): Promise<ScanReport> {
+  const scan: Scan = async (request, signal, onReading) => {
     signal.throwIfAborted();
     const { promise, resolve: settle } = Promise.withResolvers<ScanReport | Error | undefined>();
-    queue.push({ request, signal, settle });
+    queue.push({ request, signal, onReading, settle });
     if (queue.length === 1) {
       idle = Promise.withResolvers();
       next();
@@ -137,7 +144,7 @@ export function createScanThread({
     if (outcome instanceof Error) throw outcome;
     if (outcome === undefined) throw new Error("the scan was stopped");
     return outcome;
-  }
+  };
 
   return {
     scan,

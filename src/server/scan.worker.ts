@@ -16,6 +16,8 @@ declare const self: Worker;
 const NICE = 10;
 /** Results of a scan of a slow disk become visible, and survive a kill, after this time. */
 const COMMIT_EVERY_MS = 2_000;
+/** People watch how far it is. */
+const SAY_EVERY_MS = 200;
 
 function reply(message: ThreadReply): void {
   self.postMessage(message);
@@ -32,11 +34,17 @@ function scan({ request, repositoryIds, stop }: ThreadRequest, writer: ManifestW
   writer.begin();
   while (writer.rows.prune(repositoryIds)) if (Atomics.load(stop, 0) !== 0) break;
   const steps = scanSteps({ ...request, rows: writer.rows });
-  for (let begunAt = performance.now(); ; ) {
+  let saidAt = performance.now();
+  // A step is a package, but for one of each category.
+  for (let packages = 0, begunAt = performance.now(); ; packages++) {
     const { done, value } = steps.next();
     if (done) {
       commit(writer);
       return value;
+    }
+    if (performance.now() - saidAt >= SAY_EVERY_MS) {
+      reply({ kind: "reading", packages });
+      saidAt = performance.now();
     }
     const isStopped = Atomics.load(stop, 0) !== 0;
     if (!isStopped && performance.now() - begunAt < COMMIT_EVERY_MS) continue;

@@ -235,7 +235,7 @@ async function run(loaded: LoadedConfig, resources: Resources, manager: ServiceM
   if (obstacle !== undefined) throw new StartError(`Cannot write the store ${storage.location}: ${obstacle}`);
   const lock = await holdStoreLock(storage.location, `portcache serve (process ${process.pid})`, log);
   const files = raiseOpenFiles();
-  if (files !== undefined) log.info("Limit of open files: {files}; each client needs one or two", { files });
+  if (files !== undefined) log.debug("Limit of open files: {files}; each client needs one or two", { files });
   const signalled = untilSignal(() => settings.drain, manager, log);
   const noServer = async () => undefined;
   let reconfigure: () => Promise<void> = noServer;

@@ -1,5 +1,5 @@
 /**
- * Counts in memory what /metrics alone shows, and remembers which files clean-up removed.
+ * Counts in memory what /metrics alone shows.
  */
 import type { DownloadOutcome } from "../cache/fetch-history.ts";
 import type { CountedOutcome } from "../distfile/response-outcome.ts";
@@ -12,11 +12,6 @@ import { createHistogram, type Histogram } from "../lib/histogram.ts";
 export type ServedOutcome = Extract<CountedOutcome, "hit" | "miss" | "joined">;
 export type SourceKind = "mirror" | "src_uri";
 
-export interface Removal {
-  readonly at: number;
-  readonly reason: Reason;
-}
-
 /** Histograms are in seconds. */
 export interface Counters {
   readonly firstByte: Readonly<Record<ServedOutcome, Histogram>>;
@@ -25,14 +20,11 @@ export interface Counters {
   readonly upstreamRequests: Readonly<Record<SourceKind, Readonly<Record<RequestOutcome, number>>>>;
   readonly evicted: Readonly<Record<Reason, { readonly files: number; readonly bytes: number }>>;
   countUpstreamRequest(kind: SourceKind, outcome: RequestOutcome): void;
-  countEvicted(report: Pick<CleanUpReport, "byReason" | "removed">): void;
-  /** Returns when and why clean-up removed the file, for the latest removals. */
-  removal(name: string): Removal | undefined;
+  countEvicted(report: Pick<CleanUpReport, "byReason">): void;
   /** Returns the same function, whose time is measured. */
   measureResolving<A extends readonly unknown[], R>(resolve: (...given: A) => Promise<R>): (...given: A) => Promise<R>;
 }
 
-const MAX_REMOVALS = 10_000;
 /** From a hit out of memory to the time that clients wait at most. */
 const FIRST_BYTE_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 45];
 const DOWNLOAD_BOUNDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
@@ -43,10 +35,7 @@ function noRequests(): Record<RequestOutcome, number> {
   return { delivered: 0, absent: 0, different: 0, corrupt: 0, failed: 0, unreachable: 0, late: 0, cancelled: 0 };
 }
 
-/** @param now milliseconds since the epoch */
-export function createCounters(now: () => number): Counters {
-  /** The latest last. */
-  const removals = new Map<string, Removal>();
+export function createCounters(): Counters {
   const firstByte = () => createHistogram(FIRST_BYTE_BOUNDS);
   const download = () => createHistogram(DOWNLOAD_BOUNDS);
   const resolving = createHistogram(RESOLVING_BOUNDS);
@@ -61,21 +50,12 @@ export function createCounters(now: () => number): Counters {
     countUpstreamRequest(kind, outcome) {
       upstreamRequests[kind][outcome]++;
     },
-    countEvicted({ byReason, removed }) {
-      for (const { name, reason } of removed) {
-        removals.delete(name);
-        removals.set(name, { at: now(), reason });
-      }
-      for (const [oldest] of removals) {
-        if (removals.size <= MAX_REMOVALS) break;
-        removals.delete(oldest);
-      }
+    countEvicted({ byReason }) {
       for (const reason of ["orphan", "age", "space"] as const) {
         evicted[reason].files += byReason[reason].files;
         evicted[reason].bytes += byReason[reason].bytes;
       }
     },
-    removal: (name) => removals.get(name),
     measureResolving:
       (resolve) =>
       async (...given) => {

@@ -13,12 +13,12 @@ import type { FailureRow, FailureRows } from "../index/failures.ts";
 import type { FileList } from "../index/file-list.ts";
 import { digestsOfRow, type FileRow, type FileRows } from "../index/files.ts";
 import type { MirrorFileKind, MirrorFileList } from "../index/mirror-file-list.ts";
+import type { Removal } from "../index/removals.ts";
 import type { RepositoryRows } from "../index/repositories.ts";
 import type { Clock } from "../lib/clock.ts";
 import { createSteps } from "../lib/steps.ts";
 import type { Store } from "../store/store.ts";
 import { describeUpstreamRequest, iso } from "./active-downloads.ts";
-import type { Removal } from "./counters.ts";
 
 export interface FileReportDeps {
   readonly rows: Pick<FileRows, "get" | "flush">;
@@ -79,9 +79,11 @@ const STORED: Readonly<Record<Verification, string>> = {
 };
 
 const REMOVED: Readonly<Record<Removal["reason"], string>> = {
-  orphan: "because no Manifest lists it any more",
-  age: "because it had not been requested for a long time",
-  space: "to free space",
+  orphan: "clean-up removed it because no Manifest lists it any more",
+  age: "clean-up removed it because it had not been requested for a long time",
+  space: "clean-up removed it to free space",
+  dropped: "somebody had it removed",
+  damaged: "it was removed because its bytes were wrong",
 };
 
 /** No Manifest lists mirror files: who may say that they are right is another for each kind. */
@@ -118,7 +120,7 @@ function summarise(
   const last = downloads.find(({ ended_at: endedAt }) => endedAt !== null);
   const lastAt = timeOf(last?.ended_at);
   if (removal && removal.at >= Math.max(failedAt, lastAt)) {
-    return `Not stored: clean-up removed it ${REMOVED[removal.reason]} at ${iso(removal.at)}. The next request downloads it again.`;
+    return `Not stored: ${REMOVED[removal.reason]} at ${iso(removal.at)}. The next request downloads it again.`;
   }
   if (last?.outcome === "passed-through" && lastAt >= failedAt) {
     return "Not stored: the last download was sent to its clients without being stored.";
@@ -126,9 +128,8 @@ function summarise(
   if (last?.outcome === "stored" && lastAt >= failedAt) {
     return "Not stored: it was removed since the last download, but not by clean-up. The next request downloads it again.";
   }
-  if (failures.length > 0) return "Not stored: the last download failed.";
-  if (packages.length > 0 || name.includes("/"))
-    return "Not stored: it has not been downloaded since the server started.";
+  if (failures.length > 0 || last?.outcome === "failed") return "Not stored: the last download failed.";
+  if (packages.length > 0 || name.includes("/")) return "Not stored: no download of it is remembered.";
   return repositoriesScanned
     ? "Not stored, and not listed in any ebuild repository."
     : "Not stored. The ebuild repositories are still being scanned.";
@@ -180,6 +181,7 @@ export function createFileReport(parts: FileReportDeps): FileReport {
     const now = clock.now();
     const stored = storedOf(name, wanted);
     const download = parts.download(name) ?? null;
+    const removal = parts.removal(name);
     const by_hand = stored || download ? null : await byHandOf(wanted);
     const found = {
       name,
@@ -202,8 +204,9 @@ export function createFileReport(parts: FileReportDeps): FileReport {
         upstream_requests: requests.map((one) => describeUpstreamRequest(one, now)),
       })),
       failures: parts.failures.of(name).map(describeFailure),
+      removed: removal ? { at: iso(removal.at), reason: removal.reason } : null,
     } as const;
-    return { ...found, summary: summarise(found, parts.repositoriesScanned(), parts.removal(name)) };
+    return { ...found, summary: summarise(found, parts.repositoriesScanned(), removal) };
   }
 
   function packagesOf(used: readonly FileRow[]): TopResponse["packages"] {

@@ -2,7 +2,7 @@
  * Describes states and outcomes in a few words: the ones that the dashboard and the commands share (pure).
  */
 import type { FileDetails, Verification } from "../api/file-schemas.ts";
-import type { CleanupResponse, Mirror, UpstreamRequestReport } from "../api/schemas.ts";
+import type { CleanupResponse, Failure, Mirror, UpstreamRequestReport } from "../api/schemas.ts";
 import { formatAgo } from "../lib/format.ts";
 
 /** How good or bad something is; each tone has its own colour and icon. */
@@ -90,4 +90,16 @@ const CLEANUP_LABELS: Readonly<Record<CleanupResponse["next"][number]["reason"],
 /** Explains why clean-up would remove a file. */
 export function cleanupLabel(reason: CleanupResponse["next"][number]["reason"]): string {
   return CLEANUP_LABELS[reason];
+}
+
+const FAILURE_LABELS: Readonly<Record<Failure["kind"], string>> = {
+  absent: "Not found",
+  failed: "Download failed",
+  "timed-out": "Sources timed out",
+  late: "Response timed out",
+  "broken-off": "Transfer interrupted",
+};
+
+export function failureLabel(kind: Failure["kind"]): string {
+  return FAILURE_LABELS[kind];
 }

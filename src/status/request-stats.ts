@@ -9,6 +9,7 @@ import { type ClientCounts, createClientCounts } from "../index/clients.ts";
 import { createFailureRows, type FailureRows } from "../index/failures.ts";
 import { createKindCounts, type KindCounts } from "../index/kind-counts.ts";
 import type { IndexDatabase } from "../index/open.ts";
+import { createRemovalRows, type RemovalRows } from "../index/removals.ts";
 import { createStatistics, type Measure, type Statistics } from "../index/statistics.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf } from "../lib/error-reason.ts";
@@ -25,6 +26,7 @@ export interface RequestStats {
   readonly kinds: KindCounts;
   readonly clients: ClientCounts;
   readonly failures: FailureRows;
+  readonly removals: RemovalRows;
   readonly counters: Counters;
   /** Requests whose response has not ended. */
   readonly inFlight: number;
@@ -99,7 +101,8 @@ export function createRequestStats(
   const kinds = createKindCounts(db);
   const clients = createClientCounts(db);
   const failures = createFailureRows(db, clock);
-  const counters = createCounters(clock.now);
+  const removals = createRemovalRows(db);
+  const counters = createCounters();
   // The configured mirrors may change while the server runs.
   const labels = memoizeLast((urls: readonly string[]) => new Set(urls.map(mirrorKey)));
   const isMirror = (source: string) => labels(config.fetcher.mirrors).has(source);
@@ -143,6 +146,7 @@ export function createRequestStats(
     kinds,
     clients,
     failures,
+    removals,
     counters,
     get inFlight() {
       return inFlight;
@@ -156,6 +160,7 @@ export function createRequestStats(
       if (config.server.client_statistics) clients.flush();
       else clients.clear();
       failures.flush();
+      removals.flush();
     },
   };
 }

@@ -142,7 +142,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     store: parts.store,
     fetchHistory: stats.fetchHistory,
     failures: stats.failures,
-    removal: stats.counters.removal,
+    removal: stats.removals.of,
     download: downloads.find,
     repositoriesScanned: parts.repositoriesScanned,
     clock,
@@ -233,7 +233,7 @@ export function createApiState(parts: ApiStateDeps): ApiState {
     return {
       repositories: parts
         .repositoryStatus()
-        .map(({ scannedAt, tookMs, problem = null, firstUnreadable: _, ...one }) => ({
+        .map(({ scannedAt, tookMs, problem = null, firstUnreadable: _, reading: __, ...one }) => ({
           ...one,
           bytes: syncedBytes(one.location) ?? null,
           scanned_at: scannedAt === undefined ? null : iso(scannedAt),

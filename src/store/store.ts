@@ -90,7 +90,7 @@ function announceLayout(path: string): void {
 const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
 
 /** Path below the store's location. */
-function pathBelow(name: FileName): string {
+export function pathBelow(name: FileName): string {
   return isMirrorPath(name) ? name : `distfiles/${standardFolder(name)}/${name}`;
 }
 

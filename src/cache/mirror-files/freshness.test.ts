@@ -43,6 +43,12 @@ test("the lifetime of a response follows RFC 9111, 4.2.1, and the name where the
     [UNDATED, { expires: before(-HOUR) }, HOUR],
     [UNDATED, { expires: before(HOUR) }, 0],
     [UNDATED, { expires: "0" }, 0],
+    // No HTTP dates, though Date.parse() takes them.
+    [UNDATED, { expires: "9999" }, 0],
+    [UNDATED, { expires: "2050-01-01" }, 0],
+    [UNDATED, { "cache-control": "max-age=60x" }, 0],
+    [UNDATED, { "cache-control": "max-age=60, proxy-revalidate" }, 60_000],
+    [UNDATED, { "cache-control": 'ext="a, max-age=999", max-age=5' }, 5_000],
     [UNDATED, { "last-modified": before(DAY) }, 5 * 60_000],
     [UNDATED, { "last-modified": before(10 * 60_000) }, 60_000],
     [UNDATED, { "last-modified": before(0) }, 10_000],
@@ -94,6 +100,8 @@ test("a response is fresh or stale by its own Cache-Control and by that of the r
     ["max-age=60", "max-stale=10", 70_000, "fresh"],
     ["max-age=60", "max-stale=10", 71_000, "stale"],
     ["max-age=60, must-revalidate", "max-stale", 61_000, "stale"],
+    ["max-age=60, s-maxage=60", "max-stale", 61_000, "stale"],
+    ["max-age=60", "MAX-AGE=0", 0, "request"],
     ["max-age=60, no-cache", "max-stale", 0, "stale"],
     ["max-age=60", "max-stale, no-cache", 61_000, "stale"],
   ];

@@ -9,6 +9,10 @@ import type { HttpMetadata } from "../../index/files.ts";
 import { parseHttpDate } from "../../lib/http-date.ts";
 import { MAX_FIELD_CHARACTERS } from "../../upstream/request.ts";
 
+// Not the arithmetic of http-cache-semantics (4.3.0), which fails freshness.test.ts: its age leaves out Date, the last of two
+// directives counts, their names are case-sensitive, "60x" is a number, whatever Date.parse() takes is a date, max-age of a request
+// counts a second late, proxy-revalidate means stale, s-maxage lets stale responses be used, and a clock set back makes them young.
+
 /** The directives of a Cache-Control (section 5.2) by name, in lower case; one without a value has the empty one. */
 export type Directives = ReadonlyMap<string, string>;
 
