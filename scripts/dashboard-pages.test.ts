@@ -260,3 +260,25 @@ test.each(SCREENS)("nothing overflows and axe finds no serious problems: %s", as
     await page.context().close();
   }
 });
+
+test("a package is found, and leads to its versions and files; so do the lists that name it", async () => {
+  const { page, foreign } = await open({}, "#/packages");
+  await page.getByLabel("Search packages").fill("app-misc/HEL");
+  await page
+    .getByText(/Packages matching/)
+    .first()
+    .waitFor();
+  await page.locator("#packages").getByRole("link", { name: "app-misc/hello", exact: true }).click();
+  const details = page.locator("#package");
+  await details.getByText(/ of 3\sfiles stored/).waitFor();
+  await details.getByRole("link", { name: NEVER }).click();
+  await page.locator("#file").getByRole("link", { name: "app-misc/hello" }).click();
+  await details.getByText(/ of 3\sfiles stored/).waitFor();
+  await page.goto(`${server.url}/#/`);
+  await page.locator("#top-lists").getByRole("link", { name: "app-misc/hello" }).click();
+  await details.waitFor();
+  await page.goto(`${server.url}/#/files?q=never`);
+  await page.locator("#not-stored").getByRole("link", { name: NEVER }).waitFor();
+  expect(foreign).toEqual([]);
+  await page.context().close();
+});

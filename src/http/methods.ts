@@ -25,7 +25,13 @@ export function isFilePath(path: string): boolean {
   return path.startsWith(FILE_PREFIX) && path.length > FILE_PREFIX.length && !path.includes("/", FILE_PREFIX.length);
 }
 
-const PACKAGE = new RegExp(`^${API_PREFIX}/packages/[^/]+/[^/]+$`);
+const PACKAGES_PREFIX = `${API_PREFIX}/packages/`;
+
+/** Returns whether the path is the prefix of packages, a category and a name. */
+function isPackagePath(path: string): boolean {
+  const parts = path.startsWith(PACKAGES_PREFIX) ? path.slice(PACKAGES_PREFIX.length).split("/", 3) : [];
+  return parts.length === 2 && !parts.includes("");
+}
 
 export function isRead({ method }: Pick<Request, "method">): boolean {
   return method === "GET" || method === "HEAD";
@@ -35,5 +41,5 @@ export function isRead({ method }: Pick<Request, "method">): boolean {
 export function methodsOf(path: string): string | undefined {
   if (actionAt(path) !== undefined) return "POST";
   if (isFilePath(path)) return `${READ}, PUT`;
-  return READ_PATHS.has(path) || PACKAGE.test(path) ? READ : undefined;
+  return READ_PATHS.has(path) || isPackagePath(path) ? READ : undefined;
 }

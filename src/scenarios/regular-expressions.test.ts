@@ -95,6 +95,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: as in output.ts
     [/(\u001b\[\d{1,3}m)/, "", "\u001b[", ""],
   ],
+  "src/cli/requests-command.ts": [[/^[^/]+\/[^/]+$/, "a/", "a", "/"]],
   "src/distfile/digest-file.ts": [
     [
       /^([0-9a-fA-F]{32,128})[ \t]+\*?(\S+)$/,
@@ -155,6 +156,13 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
   "src/http/api/problem.ts": [
     [/^Invalid [a-z ]+: Expected (.*) but received (.*)$/s, "Invalid a: Expected ", " but received", ""],
   ],
+  "src/http/api/upload.ts": [[/^\d{1,15}$/, "", "0", ""]],
+  "src/http/client-address.ts": [
+    [/^\[([0-9a-f:.]+)\](?::\d{1,5})?$/i, "[", "0", "", 4 * 1024],
+    [/:\d{1,5}$/, "", ":1", "!", 4 * 1024],
+    [/^\s*for\s*=/i, "for", " ", "!", 4 * 1024],
+    [/^"(.*)"$/, '"', "a", "", 4 * 1024],
+  ],
   "src/http/conditional.ts": [
     [/"[^"]*"/g, "", '"a', ""],
     [/W\/"[^"]*"/g, "", 'W/"', ""],
@@ -168,6 +176,7 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[0-9a-f]{128}$/i, "", "0", ""],
   ],
   "src/index/file-list.ts": [[/[\\%_]/g, "", "%", ""]],
+  "src/index/package-search.ts": [[/[\\%_]/g, "", "%", ""]],
   "src/lib/error-reason.ts": [
     [/"([^"]*)"$/, "", '"a', "!"],
     [/^SQLITE_[A-Z]+/, "SQLITE_", "A", ""],
@@ -234,6 +243,11 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[0-9a-f]+$/i, "", "0", "!"],
   ],
   "src/repos/formats/md5-cache.ts": [[/^[0-9a-f]{32}$/, "", "0", ""]],
+  "src/repos/formats/nofetch.ts": [
+    [/^pkg_nofetch[ \t]*\(\)[ \t]*\{\n/m, "pkg_nofetch", " ", "!"],
+    [/\bhttps?:\/\/[^\s"'`<>\\|;(){}]+/g, "", "http:/", ""],
+    [/[.,:!?]+$/, "", ".", "a", 1_024],
+  ],
   "src/repos/formats/repo-layout.ts": [[/^\s*([\w-]+)\s*=\s*([^#]*)/, "a", " ", "x"]],
   "src/repos/formats/repos-conf.ts": [
     [/\r\n|\r|\n/, "", "a", ""],
@@ -268,11 +282,18 @@ const FOREIGN: Readonly<Record<string, readonly Row[]>> = {
     [/^[.-]+/, "", ".", ""],
   ],
   "src/repos/uri-names.ts": [[/^(?:fetch|mirror)\+/, "", "fetch", ""]],
+  "src/resolver/by-hand.ts": [[/^https?:\/\//i, "", "http:/", ""]],
   "src/resolver/expand.ts": [
     [/^https?:\/\//i, "", "http", ""],
     [/^mirror:\/\//i, "", "mirror", ""],
   ],
   "src/resolver/package-files.ts": [[/-r\d+$/, "", "-r1", "!"]],
+  "src/resolver/package-versions.ts": [[/^SLOT=["']?([\w+./-]{1,64})["']?$/m, "", "SLOT=a\n", "SLOT="]],
+  "src/server/client-names.ts": [
+    [/^[a-z0-9_][a-z0-9_.-]*$/i, "", "a", "!", 253],
+    [/^\[(.*)\]/, "[", "a", "", 253],
+    [/:\d+$/, "", ":1", "!", 253],
+  ],
   "src/resolver/restrict.ts": [[/^mirror:\/\//i, "", "mirror", ""]],
   "src/setup/avahi.ts": [
     [/(\\\d{3}|\\.)/, "", "\\03", ""],
