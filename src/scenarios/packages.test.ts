@@ -98,7 +98,7 @@ test("a package has its versions with slots and files, and says which files are 
     ["firefox-1.tar", true, true],
     ["firefox-2.tar", false, false],
   ]);
-  expect(firefox.files[1]?.summary).toContain("has not been downloaded");
+  expect(firefox.files[1]?.summary).toContain("no download of it is remembered");
   const bought = await read<PackageDetails>("packages/app-misc/bought");
   expect(bought.repositories[0]?.versions[0]?.fetch_restricted).toBe(true);
   expect(bought.files[0]?.summary).toContain("RESTRICT=fetch");
