@@ -99,7 +99,7 @@ for (const where of ["without a server", "with a server"]) {
     ]);
     const plan = await run("clean", "--dry-run", "--set", "storage.max_size=4");
     if (where === "without a server") {
-      expect(plan.stdout).toContain("least valuable, to make room");
+      expect(plan.stdout).toContain("least valuable");
       expect(plan.stdout).toContain("Would remove 1 file (3 B); the store would shrink from 6 B to 3 B.");
     } else {
       expect(plan.stdout).toBe("Nothing to remove: the store is within its limits.\n");
@@ -171,8 +171,8 @@ test("status shows the store and its server, before it has started and after the
   await Bun.sleep(300);
   const during = await run("status");
   expect(during.stdout).toMatch(/^portcache [\d.]+: ok, up .+\nStore +\d+ B of 50\.0 GiB -+ in 1 file, /);
-  expect(during.stdout).toContain("66.7 % (2 hits, 1 miss)");
-  expect(during.stdout).toMatch(/\n {2}two-1\.tar {2}[#-]{10,20} {2}\d+ % of 293 KiB {2}/);
+  expect(during.stdout).toContain("67% (2 hits, 1 miss)");
+  expect(during.stdout).toMatch(/\n {2}two-1\.tar {2}[#-]{10,20} {2}\d+% of 293 KiB {2}/);
   await slow;
   await server?.stop("SIGTERM");
   const after = JSON.parse((await run("status", "--json")).stdout);
@@ -198,7 +198,7 @@ test("wrong usage exits with 2 and one line that names the flag and what was exp
     [["fetch", "--version", "1", "a"], "--version", "--package"],
     [["verify", "--rate", "fast"], "--rate", '"fast"', "50MiB"],
     [["clean", "--dryrun"], "--dryrun", "--dry-run"],
-    [["import"], "DIR"],
+    [["import"], "PATH"],
     [["index", "more"], "index"],
   ] as const) {
     const { exit, stdout, stderr } = await run(...args);

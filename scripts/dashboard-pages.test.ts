@@ -129,7 +129,7 @@ test("charts sum up long ranges, join nothing over a gap, and cut no label", asy
 test("a limit that the disk cannot meet is told on every page, with both numbers", async () => {
   await using small = await startExecutable({ settings: { storage: { min_free: "900TiB" } } });
   const { page } = await openWatched(browser, `${small.url}/#/mirrors`);
-  const text = await page.locator(".banner", { hasText: "nothing can be stored" }).textContent();
+  const text = await page.locator(".banner", { hasText: "the store takes no files" }).textContent();
   expect(text).toMatch(/has \d+[KMGT]iB in total, but 900TiB are to stay free/);
   await page.context().close();
 });

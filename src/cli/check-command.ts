@@ -222,7 +222,8 @@ function sizeNotes({ config, origins }: LoadedConfig, disks: readonly Volume[]):
 function inspectVolume(volume: Volume, minFree: number, minFreeName: string): Findings {
   const { folder, freeBytes, freeInodes, totalInodes } = volume;
   const unmeetable = unmeetableReason(volume, minFree);
-  if (unmeetable !== undefined) return { notes: [], problems: [`${minFreeName}: ${unmeetable}`] };
+  if (unmeetable !== undefined)
+    return { notes: [], problems: [`${minFreeName}: The ${unmeetable}: nothing can be stored`] };
   const otherwise = "stored files are removed, and new ones are served without being stored";
   const minInodes = minFreeInodes(totalInodes);
   return {

@@ -217,7 +217,7 @@ export function composeStore(
     unmeetableReason() {
       const reasons = store.volumes().map((volume) => unmeetableReason(volume, config.storage.min_free));
       const reason = reasons.find((one) => one !== undefined);
-      return reason === undefined ? undefined : `nothing can be stored: ${reason}`;
+      return reason === undefined ? undefined : `the store takes no files: the ${reason}`;
     },
     clockWatch,
     wasClockSet,

@@ -6,7 +6,7 @@ const disk = { folder: "/cache", totalBytes: 10 * MIB, freeBytes: 3 * MIB };
 
 test("a limit that the disk cannot meet is told with both numbers, and no other", () => {
   expect(unmeetableReason(disk, 20 * MIB)).toBe(
-    "The disk of /cache has 10MiB in total, but 20MiB are to stay free (storage.min_free): nothing can be stored",
+    "disk of /cache has 10MiB in total, but 20MiB are to stay free (storage.min_free)",
   );
   expect([unmeetableReason(disk, 9 * MIB), unmeetableReason({ ...disk, totalBytes: 0 }, 0)]).toEqual([
     undefined,

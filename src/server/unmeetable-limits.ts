@@ -4,13 +4,13 @@
 import { formatMib, formatSize } from "../config/units.ts";
 import type { Volume } from "../store/partial-folders.ts";
 
-/** Returns why nothing can ever be stored on a disk; undefined where something can. */
+/** Returns why nothing can ever be stored on a disk, to follow an article; undefined where something can. */
 export function unmeetableReason(
   { folder, totalBytes }: Pick<Volume, "folder" | "totalBytes">,
   minFree: number,
 ): string | undefined {
   if (minFree === 0 || totalBytes > minFree) return undefined;
-  return `The disk of ${folder} has ${formatMib(totalBytes)} in total, but ${formatSize(minFree)} are to stay free (storage.min_free): nothing can be stored`;
+  return `disk of ${folder} has ${formatMib(totalBytes)} in total, but ${formatSize(minFree)} are to stay free (storage.min_free)`;
 }
 
 /** Returns why there is no room on a disk whatever is removed, as a sentence part. */
