@@ -126,7 +126,7 @@ test("charts sum up long ranges, join nothing over a gap, and cut no label", asy
   await page.context().close();
 });
 
-test("a limit that the disk cannot meet is told on every page, with both numbers", async () => {
+test("a limit that the disk cannot meet is shown on every page, with both numbers", async () => {
   await using small = await startExecutable({ settings: { storage: { min_free: "900TiB" } } });
   const { page } = await openWatched(browser, `${small.url}/#/mirrors`);
   const text = await page.locator(".banner", { hasText: "the store takes no files" }).textContent();
@@ -134,7 +134,7 @@ test("a limit that the disk cannot meet is told on every page, with both numbers
   await page.context().close();
 });
 
-test("the story of a download shows speed and time left, and what failed alike is told once", async () => {
+test("a download shows speed and time left, and what failed alike is shown once", async () => {
   const { page, complaints } = await open({}, `#/file/${SLOW}`);
   await page.locator("#file progress").waitFor();
   await page.locator("#file .line.small", { hasText: /KiB\/s, .* of 24.0\u00a0MiB, .* left/ }).waitFor();

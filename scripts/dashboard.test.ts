@@ -312,7 +312,7 @@ test("failures are grouped, wrong bytes come first and in red, and they can be d
   await page.context().close();
 });
 
-test("all mirrors down is told in red on every page", async () => {
+test("that all mirrors are down is shown in red on every page", async () => {
   const { page } = await open({}, "#/files");
   await page.route("**/api/v1/mirrors", async (route) => {
     const response = await route.fetch();

@@ -50,7 +50,7 @@ export const TotalsSchema = v.object({ ...requestCounts, hit_ratio: hitRatio });
 export const KindTotalsSchema = v.object({
   kind: v.pipe(
     v.picklist(FILE_KINDS),
-    v.description("binary-packages: a binhost's packages and index; others: stages and what else a mirror carries"),
+    v.description("binary-packages: a binhost's packages and index; others: stages and everything else on a mirror"),
   ),
   files: v.pipe(count, v.description("files in the store")),
   bytes: v.pipe(bytes, v.description("bytes in the store")),

@@ -87,7 +87,7 @@ test("the help of a command begins with its own options, and has those of all co
   expect(stdout).not.toContain("--location");
 });
 
-test("all unknown flags are told at once, each with the one that may be meant", () => {
+test("all unknown flags are reported at once, each with the one that may be meant", () => {
   expect(end("fetch", "--pakage", "a/b", "--verson", "1", "--zzz").stderr).toBe(
     [
       "portcache: unknown option '--pakage' (did you mean --package?)",

@@ -94,7 +94,7 @@ function parseOnce(argv: readonly string[], version: string): Invocation | Refus
   };
 }
 
-/** Problems told at once. */
+/** Problems reported at once. */
 const MAX_PROBLEMS = 20;
 
 /** Returns the words without an unknown flag, or with the one that was meant in its place; undefined where the problem is another. */
@@ -109,7 +109,7 @@ function withoutUnknownFlag(argv: readonly string[], error: CommanderError): rea
 }
 
 /**
- * Parses the words, and where flags are unknown goes on without them to find what else is wrong.
+ * Parses the words, and where flags are unknown goes on without them, to report all problems at once.
  * @param argv without the name of the executable
  */
 export function parseArgs(argv: readonly string[], version: string): Invocation | Ending {

@@ -116,7 +116,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandDefinition>> = {
     group: FILES,
     summary: "tell why a file is, or is not, stored",
     description:
-      "Tell the story of a file: which packages want it, where it was asked for, when, and what came; whether it is stored, how often it was used, and why it was removed. Exits with 1 if it is not stored.",
+      "Print what became of a file: which packages want it, where it was asked for, when, and what came; whether it is stored, how often it was used, and why it was removed. Exits with 1 if it is not stored.",
     operands: "<FILE...>",
     examples: [["portcache why hello-2.12.tar.gz", "why the server has it, or does not"]],
   },

@@ -47,7 +47,7 @@ test("progress has a share, a speed and the time left, for the whole and for eac
   for (const line of drawn) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80);
 });
 
-test("what has no known end is told without a bar, and removed", () => {
+test("what has no known end is shown without a bar, and removed", () => {
   const { stream, lines } = createTerminal();
   const view = createProgressView(stream, false);
   view.show(progressOf("reading repositories"));

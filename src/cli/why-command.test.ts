@@ -30,7 +30,7 @@ async function serveSocket(location: string, url: string) {
   });
 }
 
-test("the story of a file has who wants it, what came, and after its removal when and why, also without the server", async () => {
+test("why prints who wants a file, what came, and after its removal when and why, also without the server", async () => {
   using folder = createTempFolder();
   const dist = { "a.zip": { size: 3000, seed: 1 }, "gone.zip": { size: 30, seed: 2 } };
   const repository = writeRepository(folder.file("repository"));

@@ -1,5 +1,5 @@
 /**
- * Prints for `portcache why FILE` the story of a file: who wants it, where it was asked for and what came, whether it is here, and why
+ * Prints for `portcache why FILE` what became of a file: who wants it, where it was asked for and what came, whether it is here, and why
  * it went. From the server on the store, else from the index that the last one left.
  */
 import { type FileDetails, FileDetailsSchema } from "../api/file-schemas.ts";
@@ -25,14 +25,14 @@ const SHOWN_PACKAGES = 8;
 const SHOWN_DOWNLOADS = 3;
 const SHOWN_REQUESTS = 5;
 
-/** What is told of a file. */
-interface Story extends FileDetails {
+/** What the command prints about a file. */
+interface WhyReport extends FileDetails {
   /** The latest requests for it; null where no server runs, or none are kept. */
   readonly requests: readonly RequestReport[] | null;
 }
 
-/** Teller of times and colours. */
-interface Teller {
+/** What times and colours are shown by. */
+interface Formats {
   readonly now: number;
   readonly paint: Output["paint"];
 }
@@ -51,7 +51,7 @@ function wantedBy({ packages }: FileDetails): readonly string[] {
   return more > 1 ? [...lines.slice(0, SHOWN_PACKAGES), `and ${more} more`] : lines;
 }
 
-function stored({ stored: file }: FileDetails, { now, paint }: Teller): readonly Block[] {
+function stored({ stored: file }: FileDetails, { now, paint }: Formats): readonly Block[] {
   if (!file) return [];
   const [tone, text] = verificationLabel(file.verification);
   return [
@@ -61,7 +61,7 @@ function stored({ stored: file }: FileDetails, { now, paint }: Teller): readonly
   ];
 }
 
-function download({ started_at, ended_at, outcome, upstream_requests }: Download, { now, paint }: Teller): string[] {
+function download({ started_at, ended_at, outcome, upstream_requests }: Download, { now, paint }: Formats): string[] {
   const took = ended_at === null ? "" : ` in ${formatElapsed(Date.parse(ended_at) - Date.parse(started_at))}`;
   const rows = upstream_requests.map(({ source, outcome: result, bytes, first_byte_ms, duration_ms }) => {
     const [tone, text] = upstreamLabel(result);
@@ -74,7 +74,7 @@ function download({ started_at, ended_at, outcome, upstream_requests }: Download
   return [`${downloadLabel(outcome)}${took}, ${when(started_at, now)}`, ...alignColumns(rows)];
 }
 
-function failures({ failures: all }: FileDetails, { now }: Teller): readonly string[] {
+function failures({ failures: all }: FileDetails, { now }: Formats): readonly string[] {
   return all.flatMap(({ kind, reason, count, last_at }) => {
     const often = count === 1 ? "" : ` ${plural(count, "time")}`;
     return [
@@ -84,7 +84,7 @@ function failures({ failures: all }: FileDetails, { now }: Teller): readonly str
   });
 }
 
-function requests({ requests: all }: Story, { now }: Teller): readonly string[] {
+function requests({ requests: all }: WhyReport, { now }: Formats): readonly string[] {
   return (all ?? []).slice(0, SHOWN_REQUESTS).map(({ client, outcome, bytes, at }) => {
     const sent = bytes > 0 ? `, ${formatBytes(bytes)}` : "";
     return `${shown(client)}: ${outcome}${sent}, ${when(at, now)}`;
@@ -93,7 +93,7 @@ function requests({ requests: all }: Story, { now }: Teller): readonly string[] 
 
 const REMOVED = { dropped: "on request", damaged: "its bytes were wrong" } as const;
 
-function removed({ removed: last }: FileDetails, { now }: Teller): readonly string[] {
+function removed({ removed: last }: FileDetails, { now }: Formats): readonly string[] {
   if (!last) return [];
   const { reason } = last;
   return [
@@ -101,16 +101,16 @@ function removed({ removed: last }: FileDetails, { now }: Teller): readonly stri
   ];
 }
 
-function render(details: Story, teller: Teller): string {
-  const { paint } = teller;
+function render(details: WhyReport, formats: Formats): string {
+  const { paint } = formats;
   const { name, summary, packages, fetch_history, by_hand: byHand } = details;
   const blocks: readonly Block[] = [
     ["Wanted by", packages.length === 0 ? ["no package of an ebuild repository"] : wantedBy(details)],
-    ...stored(details, teller),
-    ["Requests", requests(details, teller)],
-    ["Downloads", fetch_history.slice(0, SHOWN_DOWNLOADS).flatMap((one) => download(one, teller))],
-    ["Failures", failures(details, teller)],
-    ["Removed", removed(details, teller)],
+    ...stored(details, formats),
+    ["Requests", requests(details, formats)],
+    ["Downloads", fetch_history.slice(0, SHOWN_DOWNLOADS).flatMap((one) => download(one, formats))],
+    ["Failures", failures(details, formats)],
+    ["Removed", removed(details, formats)],
     ["By hand", byHand === null ? [] : [...byHand.uris, ...byHand.homepages].map(shown)],
   ];
   const rows = blocks.flatMap(([label, lines]) => lines.map((line, i) => [i === 0 ? label : "", line]));
@@ -118,7 +118,7 @@ function render(details: Story, teller: Teller): string {
 }
 
 /** @throws {NoStoreError} */
-async function storyOf(location: string, name: FileName): Promise<Story | undefined> {
+async function storyOf(location: string, name: FileName): Promise<WhyReport | undefined> {
   const { signal } = new AbortController();
   const path = `/api/v1/files/${encodeURIComponent(name)}`;
   const live = await readFromServer(location, path, FileDetailsSchema, signal);
@@ -151,7 +151,7 @@ export async function why(
     if (name === undefined) throw wrongValue("FILE", file, "the name of a distfile, or the path of a mirror file");
     return name;
   });
-  const all: Story[] = [];
+  const all: WhyReport[] = [];
   for (const name of new Set(names)) {
     const details = await storyOf(config.storage.location, name);
     if (!details) {
@@ -160,7 +160,7 @@ export async function why(
     }
     all.push(details);
   }
-  const teller = { now, paint: output.paint };
-  output.out(json ? JSON.stringify(all, null, 2) : all.map((one) => render(one, teller)).join("\n\n"));
+  const formats = { now, paint: output.paint };
+  output.out(json ? JSON.stringify(all, null, 2) : all.map((one) => render(one, formats)).join("\n\n"));
   return all.every(({ state }) => state === "stored" || state === "downloading") ? 0 : EXIT_FAILED;
 }

@@ -61,7 +61,7 @@ export function useActionControl(): ActionControl {
   const [action, setAction] = useState<ActionState>({ state: "idle" });
   const current = useRef<AbortController>(undefined);
   const latest = useRef<TitledRequest>(undefined);
-  /** The running action's, once the server has told it. */
+  /** The running action's, once the server has sent it. */
   const id = useRef<string>(undefined);
 
   /** Shows an action that another page started, or this one before its connection broke, until it ends. */

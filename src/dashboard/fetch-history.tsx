@@ -3,15 +3,15 @@
  */
 import type { FileDetails } from "../api/file-schemas.ts";
 import { Breakable, Placeholder, StatusIcon } from "./components.tsx";
-import { type SourceStory, storiesOf } from "./fetch-stories.ts";
 import { formatAgo, formatBytes, formatCount, formatMilliseconds, formatSpeed } from "./format.ts";
+import { groupDownloads, type SourceSummary } from "./group-downloads.ts";
 import { useNow } from "./hooks.ts";
 import { downloadLabel, upstreamLabel } from "./labels.ts";
 
 function SourceRow({
   source: { source, outcome, times, bytes, durationMs, firstByteMs },
 }: {
-  readonly source: SourceStory;
+  readonly source: SourceSummary;
 }) {
   const [tone, text] = upstreamLabel(outcome);
   const speed = bytes > 0 && durationMs > 0 ? `, ${formatSpeed((bytes * 1000) / durationMs)}` : "";
@@ -36,7 +36,7 @@ export function FetchHistory({ history }: { readonly history: FileDetails["fetch
   if (history.length === 0) return <Placeholder>No downloads since the server started.</Placeholder>;
   return (
     <ol class="plain">
-      {storiesOf(history).map(({ startedAt, outcome, times, sources }) => (
+      {groupDownloads(history).map(({ startedAt, outcome, times, sources }) => (
         <li key={startedAt}>
           <h3>
             {formatAgo(startedAt, now)}: {downloadLabel(outcome)}

@@ -54,7 +54,7 @@ test.each([
   expect(mirrorsLabel(mirrors, NOW)).toMatchObject({ tone, text });
 });
 
-test("when no mirror can be asked, that is told with the time of the next try", () => {
+test("when no mirror can be asked, the time of the next try is shown", () => {
   const later = mirror("https://e.example/", { circuit: "open", open_until: "2026-11-27T12:05:00Z" });
   expect(allMirrorsDown([later, DOWN, HOST], NOW)).toStartWith("All 2 mirrors are unavailable, retry in 1\u00a0min: ");
   expect(allMirrorsDown([DOWN], NOW)).toStartWith("The mirror is unavailable, ");

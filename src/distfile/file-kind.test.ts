@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type FileKind, fileKind } from "./file-kind.ts";
 
-test("files and paths of requests are told apart by where they are", () => {
+test("files and paths of requests are distinguished by where they are", () => {
   const rows: [string, FileKind][] = [
     ["jq-1.8.tar.gz", "distfiles"],
     ["/distfiles/ab/jq-1.8.tar.gz", "distfiles"],

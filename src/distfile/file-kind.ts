@@ -1,6 +1,6 @@
 /**
  * Tells kinds of files apart by their paths (pure), as people ask about them: distfiles, the packages of a binhost with their index,
- * snapshots, and what else a mirror carries.
+ * snapshots, and everything else on a mirror.
  */
 
 export const FILE_KINDS = ["distfiles", "binary-packages", "snapshots", "others"] as const;

@@ -47,9 +47,10 @@ export async function findByHand(
   if (!permission.fetchRestricted || permission.mirrors !== "never" || uris.length > 0) return null;
   const found = packages.flatMap((one) => one.fetchables.map((fetchable) => ({ one, ...fetchable })));
   const [newest] = found;
-  const told = newest ? await readNofetch(newest.one, newest.pf).catch(() => []) : [];
+  // An ebuild that cannot be read now names no further pages; the API has the others all the same.
+  const named = newest ? await readNofetch(newest.one, newest.pf).catch(() => []) : [];
   return {
     homepages: pagesOf(found.flatMap(({ homepage }) => wordsOf(homepage))),
-    uris: pagesOf([...found.flatMap((fetchable) => fetchable.uris), ...told]),
+    uris: pagesOf([...found.flatMap((fetchable) => fetchable.uris), ...named]),
   };
 }

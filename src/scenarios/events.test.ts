@@ -101,7 +101,7 @@ test("shutting down ends all streams and accepts no new ones", async () => {
   expect([events.subscribers, events.subscribe(new AbortController().signal, "::1").status]).toEqual([0, 503]);
 });
 
-test("a subscriber is told once a second that there are new requests, and not what they are", async () => {
+test("a subscriber hears once a second that there are new requests, and not what they are", async () => {
   let latest = "1";
   const events = createEvents({
     state: { status: () => ({}) as never, downloads: () => ({}) as never, latestRequest: () => latest },

@@ -4,7 +4,7 @@ import { noSpaceReason, unmeetableReason } from "./unmeetable-limits.ts";
 const MIB = 1024 ** 2;
 const disk = { folder: "/cache", totalBytes: 10 * MIB, freeBytes: 3 * MIB };
 
-test("a limit that the disk cannot meet is told with both numbers, and no other", () => {
+test("a limit that the disk cannot meet is named with both numbers, and no other", () => {
   expect(unmeetableReason(disk, 20 * MIB)).toBe(
     "disk of /cache has 10MiB in total, but 20MiB are to stay free (storage.min_free)",
   );

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { UpstreamRequestReport } from "../api/schemas.ts";
-import { sourceStories, storiesOf } from "./fetch-stories.ts";
+import { groupDownloads, summariseSources } from "./group-downloads.ts";
 
 const AT = "2026-11-27T12:00:00Z";
 
@@ -19,14 +19,14 @@ test("requests to one source that ended alike are one line, with the sum of what
     request("a", "failed", 50),
     request("a", "delivered", 7),
   ];
-  expect(sourceStories(requests)).toEqual([
+  expect(summariseSources(requests)).toEqual([
     { source: "a", outcome: "failed", times: 2, bytes: 50, durationMs: 20, firstByteMs: 3 },
     { source: "b", outcome: "absent", times: 1, bytes: 0, durationMs: 10, firstByteMs: null },
     { source: "a", outcome: "delivered", times: 1, bytes: 7, durationMs: 10, firstByteMs: 3 },
   ]);
 });
 
-test("downloads that went alike are told once, in whatever order the sources were asked", () => {
+test("downloads that went alike are one group, in whatever order the sources were asked", () => {
   const [a, b] = [request("a", "failed"), request("b", "absent")];
   const history = [
     entry("4", "failed", a, b),
@@ -34,10 +34,10 @@ test("downloads that went alike are told once, in whatever order the sources wer
     entry("2", "stored", request("a", "delivered", 9)),
     entry("1", "failed", a, b),
   ];
-  expect(storiesOf(history).map(({ startedAt, times, outcome }) => [startedAt, times, outcome])).toEqual([
+  expect(groupDownloads(history).map(({ startedAt, times, outcome }) => [startedAt, times, outcome])).toEqual([
     ["4", 2, "failed"],
     ["2", 1, "stored"],
     ["1", 1, "failed"],
   ]);
-  expect(storiesOf([])).toEqual([]);
+  expect(groupDownloads([])).toEqual([]);
 });
