@@ -16,7 +16,7 @@ import { type SelectedFile, selectVictims, type Victims, victimOf } from "./sele
 export type { CleanUpReport } from "./report.ts";
 
 export interface CleanUpDeps {
-  readonly store: Pick<Store, "sweepParts" | "removeUnverifiedParts" | "remove" | "volumeOf">;
+  readonly store: Pick<Store, "sweepParts" | "removeLeftParts" | "remove" | "volumeOf">;
   readonly rows: Pick<FileRows, "page" | "flush">;
   readonly removedFiles: RemovedFiles;
   readonly limits: () => Limits;
@@ -42,8 +42,9 @@ export interface CleanOptions {
   readonly onProgress?: (removed: Victim) => void;
 }
 
-/** Part files that nobody continues go after a day. */
+/** Part files that nobody continues go after a day, where room is short after an hour. */
 const PART_AGE_MS = 24 * 60 * 60 * 1000;
+const PART_AGE_WHERE_SHORT_MS = 60 * 60 * 1000;
 /** Length of one step, so that a hit never waits long, and turns of the event loop between two, as a hit takes a few. */
 const STEP_MS = 0.2;
 const TURNS = 4;
@@ -125,7 +126,6 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
     const before = reservations.usage();
     /** What would be left, where nothing is removed. */
     let simulated = before;
-    let parts = store.sweepParts(clock.now() - PART_AGE_MS, dryRun);
     const usage = () => (dryRun ? simulated : reservations.usage());
     /** A file could not be removed, and others probably can't be either. */
     let stuck = false;
@@ -136,6 +136,8 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
 
     const isHopeless = (one: LimitState) => hopeless.some((other) => isSameLimit(one, other));
     const shortages = () => goal(usage()).filter((one) => one.surplus > 0 && !isHopeless(one));
+    const partAgeMs = shortages().length > 0 ? PART_AGE_WHERE_SHORT_MS : PART_AGE_MS;
+    let parts = store.sweepParts(clock.now() - partAgeMs, dryRun);
     const isShortOf = (one: LimitState | undefined) => one && shortages().some((other) => isSameLimit(one, other));
 
     function count(selected: SelectedFile): void {
@@ -161,11 +163,14 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
         rows.flush();
       });
       const since = clock.now();
-      if (!dryRun && shortages()[0]?.kind === "unverified") parts += store.removeUnverifiedParts();
+      if (!dryRun && shortages()[0]?.kind === "unverified") parts += store.removeLeftParts("unverified");
       const [short] = shortages();
       const { expired, leastValuable, possibleRelief } = await selectNow(short, since, taken, signal);
+      const isEnough = (one: LimitState) => possibleRelief >= reservations.leastOver(one);
+      // What a kill left of large files may be more than all that is stored.
+      if (!dryRun && short && !isEnough(short)) parts += store.removeLeftParts("all");
       // To throw out everything for what still would not fit helps nobody.
-      const isPossible = short && possibleRelief >= reservations.leastOver(short);
+      const isPossible = short && isEnough(short);
       if (short && !isPossible) hopeless.push(short);
       const victims = isPossible ? [...expired, ...leastValuable] : expired;
       await deps.onSelected?.(victims.map(victimOf));

@@ -259,6 +259,32 @@ test("parts that nobody continues count, and go after a day", async () => {
   expect(eviction.spareBytes()).toBe(100 * KIB);
 });
 
+test("parts go for a file, before others after an hour, else where those are not enough", async () => {
+  const leave = (kib: number) => {
+    writeFileSync(folder.file("store/partial/x"), new Uint8Array(kib * KIB));
+    store = openStore(folder.file("store"));
+  };
+  clock.set(Date.now());
+  put("a", 40 * KIB);
+  put("b", 10 * KIB);
+  clock.set(Date.now() + 60_000);
+  leave(20);
+  const young = (await evictionOver()).eviction;
+  expect(await reserved(young, room(50 * KIB))).toBeDefined();
+  expect([existsSync(path("a")), store.leftPartBytes().all]).toEqual([false, 20 * KIB]);
+
+  leave(150);
+  const large = (await evictionOver()).eviction;
+  expect(await reserved(large, room(50 * KIB))).toBeDefined();
+  expect([existsSync(path("b")), store.leftPartBytes().all]).toEqual([true, 0]);
+
+  leave(60);
+  clock.set(Date.now() + DAY / 12);
+  const old = (await evictionOver()).eviction;
+  expect(await reserved(old, room(50 * KIB))).toBeDefined();
+  expect([existsSync(path("b")), store.leftPartBytes().all]).toEqual([true, 0]);
+});
+
 const unvouched = { source: "http://mirror/x", verifiedAt: 1 } as const;
 const vouched = { ...unvouched, wantedOnce: true } as const;
 const fill = (names: string, size: number, more: Partial<NewFileRow>) => {

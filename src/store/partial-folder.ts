@@ -20,8 +20,8 @@ export interface PartialFolder {
    * @param dryRun removes nothing
    */
   sweep(before: number, dryRun?: boolean): number;
-  /** Removes part files of unverified files that nobody writes. Returns how many. */
-  removeUnverified(): number;
+  /** Removes part files that nobody writes, or only those of unverified files. Returns how many. */
+  removeLeft(which: "all" | "unverified"): number;
   /** Bytes of the part files that nobody writes just now. */
   leftBytes(): LeftBytes;
   /** Bytes that an earlier download left of a name. */
@@ -130,8 +130,8 @@ export function openPartialFolder(folder: string): PartialFolder {
       }
       return swept;
     },
-    removeUnverified() {
-      const paths = [...left].flatMap(([path, { verified }]) => (verified ? [] : [path]));
+    removeLeft(which) {
+      const paths = [...left].flatMap(([path, { verified }]) => (verified && which === "unverified" ? [] : [path]));
       for (const path of paths) remove(path);
       return paths.length;
     },

@@ -223,7 +223,7 @@ test("what was left of unverified files is counted apart, and can be removed by 
     await part.close();
   }
   expect(store.leftPartBytes()).toEqual({ all: 3 * bytes.length, unverified: 2 * bytes.length });
-  expect(store.removeUnverifiedParts()).toBe(2);
+  expect(store.removeLeftParts("unverified")).toBe(2);
   expect(store.leftPartBytes()).toEqual({ all: bytes.length, unverified: 0 });
 });
 

@@ -61,8 +61,8 @@ export interface Store {
    * @param dryRun removes nothing
    */
   sweepParts(before: number, dryRun?: boolean): number;
-  /** Removes part files of unverified files that nobody writes. Returns how many. */
-  removeUnverifiedParts(): number;
+  /** Removes part files that nobody writes, or only those of unverified files. Returns how many. */
+  removeLeftParts(which: "all" | "unverified"): number;
   /** Bytes of the part files that nobody writes just now. */
   leftPartBytes(): LeftBytes;
   /** Bytes that an earlier download left of a name. */
@@ -288,7 +288,7 @@ export function openStore(location: string): Store {
     volumes: partialFolders.volumes,
     volumeOf: partialFolders.volumeOf,
     sweepParts: (before, dryRun) => sum(partialFolders.all().map((folder) => folder.sweep(before, dryRun))),
-    removeUnverifiedParts: () => sum(partialFolders.all().map((folder) => folder.removeUnverified())),
+    removeLeftParts: (which) => sum(partialFolders.all().map((folder) => folder.removeLeft(which))),
     leftPartBytes() {
       const left = partialFolders.all().map((folder) => folder.leftBytes());
       return { all: sum(left.map(({ all }) => all)), unverified: sum(left.map(({ unverified }) => unverified)) };
