@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startExecutable } from "../src/testing/executable.ts";
 import { createTempFolder } from "../src/testing/temp.ts";
-import { damageIndex, fill, meddle, usageOf } from "./storm/chaos.ts";
+import { damageIndex, fill, meddle, UNDAMAGED, usageOf } from "./storm/chaos.ts";
 import { sendRequest } from "./storm/client.ts";
 import { api, createHost, mountDisk, startMirrors } from "./storm/host.ts";
 import { checkQuiet } from "./storm/quiet.ts";
@@ -109,13 +109,28 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     await host.end(signal);
     // A server does not start on a disk without a free byte.
     fill(disk, 0);
-    onNews(`${signal}, ${damageIndex(location, random)}`);
+    const damage = damageIndex(location, random);
+    onNews(`${signal}, ${damage}`);
+    if (damage !== UNDAMAGED) world.markLost();
     await host.start();
+    if (damage !== UNDAMAGED) await rescan();
+  }
+
+  async function rescan(): Promise<void> {
+    const before = performance.now();
+    const response = await api(location, "rescan", {});
+    const text = await response.text();
+    // One rescan at a time: the other may have begun before the change.
+    if (response.status === 409) return;
+    if (!response.ok) throw new Error(`rescan: ${response.status} ${text}`);
+    const { repositories } = JSON.parse(text) as { repositories: readonly { problem: string | null }[] };
+    // On a full disk the index stays as it was.
+    if (repositories.every(({ problem }) => problem === null)) world.markRead(before);
   }
 
   const actions: readonly (() => unknown)[] = [
-    () => onNews(meddle(location, disk, random)),
-    () => onNews(meddle(location, disk, random)),
+    () => onNews(meddle(location, disk, random, world.markMeddled)),
+    () => onNews(meddle(location, disk, random, world.markMeddled)),
     () => host.server.signal("SIGHUP"),
     () => fill(disk, random.below(options.diskMib) * MIB),
     () => fill(disk, 0),
@@ -123,12 +138,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     async () => {
       const file = random.pick(world.names);
       await mirrors.order({ kind: "put", file, content: world.replace(file) });
-      const before = performance.now();
-      const report = (await (await api(location, "rescan", {})).json()) as {
-        repositories: { problem: string | null }[];
-      };
-      // On a full disk the index stays as it was.
-      if (report.repositories.every(({ problem }) => problem === null)) world.markRead(before);
+      await rescan();
       onNews(`replaced ${file} in its Manifest`);
     },
     async () => await (await api(location, "verify", { repair: random.percent(50), bytes_per_second: 0 })).text(),

@@ -54,11 +54,14 @@ function replace(path: string, bytes: Uint8Array, folder: string): void {
 /**
  * Changes or removes one stored file.
  * @param folder on the store's file system, but not in the store
+ * @param onFile called with the file's name before
  */
-export function meddle(location: string, folder: string, random: Random): string {
+export function meddle(location: string, folder: string, random: Random, onFile: (name: string) => void): string {
   const files = filesBelow(join(location, "distfiles"));
   if (files.length === 0) return "found nothing to touch";
   const path = random.pick(files);
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  onFile(name);
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const actions: Readonly<Record<string, () => void>> = {
     removed: () => rmSync(path, { force: true }),
@@ -74,7 +77,7 @@ export function meddle(location: string, folder: string, random: Random): string
   } catch (error) {
     return `${action}: ${error}`;
   }
-  return `${action} ${path.slice(path.lastIndexOf("/") + 1)}`;
+  return `${action} ${name}`;
 }
 
 /** Takes this much space beside the store; 0 frees it. */
@@ -88,12 +91,15 @@ export function fill(folder: string, bytes: number): void {
   }
 }
 
-/** Removes or damages an index of a stopped server, or leaves it. */
+/** What damageIndex() returns when it left the index alone. */
+export const UNDAMAGED = "index as it was";
+
+/** Removes or damages an index of a stopped server, or leaves it. @returns what it did */
 export function damageIndex(location: string, random: Random): string {
   const file = random.pick(["index.sqlite", "trees.sqlite"] as const);
   const path = join(location, file);
   const damage = random.pick(["left", "left", "removed", "cut", "garbage"] as const);
-  if (damage === "left" || !existsSync(path)) return "index as it was";
+  if (damage === "left" || !existsSync(path)) return UNDAMAGED;
   if (damage === "garbage") writeFileSync(path, new Uint8Array(50_000).fill(7));
   else if (damage === "cut") truncateSync(path, Math.floor(statSync(path).size / 2));
   else for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });

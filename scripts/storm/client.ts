@@ -131,10 +131,18 @@ function checkHead(response: Response, request: ClientRequest, version: Version)
   return length === String(version.bytes.length) ? "HEAD" : `WRONG length ${length} for HEAD of ${request.name}`;
 }
 
-function checkBody(response: Response, body: Uint8Array, request: ClientRequest, version: Version): Outcome {
+function checkBody(
+  response: Response,
+  body: Uint8Array,
+  request: ClientRequest,
+  version: Version,
+  { world }: ClientDeps,
+): Outcome {
   const { status, headers } = response;
   const size = version.bytes.length;
   if (request.method === "HEAD") return checkHead(response, request, version);
+  // The server looks at a stored file before it answers, and another program may change it right after.
+  if (world.wasMeddled(request.name, request.startedAt)) return "meddled";
   if (status === 200) return isSame(body, version, 0, size) ? "whole" : `WRONG bytes, ${body.length} of ${size}`;
   const part = partOf(request.headers["range"] ?? "", size);
   if (!part) return `WRONG status ${status} for ${request.headers["range"]} of ${size}`;
@@ -148,10 +156,11 @@ function checkBody(response: Response, body: Uint8Array, request: ClientRequest,
   return unchecked ? "unverified range" : `WRONG bytes in ${said}, ${body.length}`;
 }
 
-async function checkError(response: Response): Promise<Outcome> {
+async function checkError(response: Response, { name, startedAt }: ClientRequest, world: World): Promise<Outcome> {
   const text = await response.text();
   if (/ENOSPC|no space/i.test(text)) return `WRONG: a client saw the server's disk error: ${text.trim()}`;
   if (ALLOWED_ERRORS.has(response.status)) return `${response.status}`;
+  if (/removed from the store during this request/.test(text) && world.wasMeddled(name, startedAt)) return "removed";
   return `WRONG status ${response.status}: ${text.trim().slice(0, 200)}`;
 }
 
@@ -175,11 +184,11 @@ async function exchange(request: ClientRequest, leaving: AbortController, deps: 
   // The content may have been replaced since the request was drawn.
   if (response.status === 404 && deps.world.versions(name).length > 1 && /[0-9a-f]{128}$/.test(request.path))
     return "404";
-  if (response.status !== 200 && response.status !== 206) return await checkError(response);
+  if (response.status !== 200 && response.status !== 206) return await checkError(response, request, deps.world);
   const version = versionOf(response, request, deps);
   if (typeof version === "string") return version;
   const body = await readBody(response, request.read, version.bytes.length, deps.random);
-  if (body !== "left") return checkBody(response, body, request, version);
+  if (body !== "left") return checkBody(response, body, request, version, deps);
   leaving.abort(new Error("left"));
   return "left";
 }

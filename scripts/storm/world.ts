@@ -24,6 +24,12 @@ export interface World {
   replace(name: string): GeneratedContent;
   /** Marks that the server has read all Manifests that were changed before that instant. */
   markRead(before: number): void;
+  /** Marks that the server may have lost what it read: it serves stored files while it reads all Manifests again. */
+  markLost(): void;
+  /** Marks that another program changes or removes a stored file. */
+  markMeddled(name: string): void;
+  /** Returns whether another program has changed or removed the stored file since that instant. */
+  wasMeddled(name: string, since: number): boolean;
 }
 
 const KIB = 1024;
@@ -49,6 +55,7 @@ export function createWorld(repositoryFolder: string, count: number, random: Ran
   const repository = writeRepository(repositoryFolder);
   const names = Array.from({ length: count }, (_, i) => `storm-${i}.tar.xz`);
   const versions = new Map<string, Version[]>();
+  const meddledAt = new Map<string, number>();
   const replaced: { readonly version: Version; readonly at: number }[] = [];
   for (const [i, name] of names.entries()) {
     versions.set(name, [makeVersion({ size: drawSize(i, random), seed: i + 1 })]);
@@ -86,5 +93,10 @@ export function createWorld(repositoryFolder: string, count: number, random: Ran
       const now = performance.now();
       for (const { version, at } of replaced) if (at < before) version.outdatedAt = Math.min(version.outdatedAt, now);
     },
+    markLost() {
+      for (const { version } of replaced) version.outdatedAt = Number.POSITIVE_INFINITY;
+    },
+    markMeddled: (name) => void meddledAt.set(name, performance.now()),
+    wasMeddled: (name, since) => (meddledAt.get(name) ?? Number.NEGATIVE_INFINITY) >= since,
   };
 }
