@@ -157,20 +157,25 @@ export function createCleanUp(deps: CleanUpDeps): CleanUp {
       if (outcome === "removed") count(selected);
     }
 
+    /** @param relief what all files would give that may go. @returns how many parts were removed */
+    function removeLeftParts(short: LimitState, relief: number): number {
+      if (dryRun) return 0;
+      if (short.kind === "unverified") return store.removeLeftParts("unverified");
+      // What a kill left of large files may be more than all that is stored.
+      return relief < reservations.leastOver(short) ? store.removeLeftParts("all") : 0;
+    }
+
     async function pass(): Promise<void> {
       note(() => {
         removedFiles.settle();
         rows.flush();
       });
       const since = clock.now();
-      if (!dryRun && shortages()[0]?.kind === "unverified") parts += store.removeLeftParts("unverified");
       const [short] = shortages();
       const { expired, leastValuable, possibleRelief } = await selectNow(short, since, taken, signal);
-      const isEnough = (one: LimitState) => possibleRelief >= reservations.leastOver(one);
-      // What a kill left of large files may be more than all that is stored.
-      if (!dryRun && short && !isEnough(short)) parts += store.removeLeftParts("all");
+      if (short) parts += removeLeftParts(short, possibleRelief);
       // To throw out everything for what still would not fit helps nobody.
-      const isPossible = short && isEnough(short);
+      const isPossible = short && possibleRelief >= reservations.leastOver(short);
       if (short && !isPossible) hopeless.push(short);
       const victims = isPossible ? [...expired, ...leastValuable] : expired;
       await deps.onSelected?.(victims.map(victimOf));

@@ -12,6 +12,7 @@ import { createRepositoryRows } from "../index/repositories.ts";
 import { openLog } from "../lib/log.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { createFakeClock } from "../testing/fake-clock.ts";
+import { reserveWaiting, room } from "../testing/room.ts";
 import { createTempFolder, type TempFolder } from "../testing/temp.ts";
 import { createEviction, type Eviction, type EvictionDeps } from "./evict.ts";
 import type { Limits } from "./policy.ts";
@@ -82,29 +83,7 @@ async function evictionOver(more: Partial<EvictionDeps> = {}) {
   return { eviction, inUse };
 }
 
-const room = (bytes: number, more: Partial<RoomRequest> = {}): RoomRequest => ({
-  name: "new" as DistfileName,
-  bytes,
-  verified: true,
-  sized: true,
-  ...more,
-});
-
-/** Reserves, and lets the time pass for which a reservation waits. */
-async function reserved(eviction: Eviction, request: RoomRequest) {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const reservation = eviction.reserve(request).finally(resolve);
-  let waits = true;
-  void over.then(() => {
-    waits = false;
-  });
-  while (waits) {
-    await Bun.sleep(2);
-    await clock.advance(1000);
-  }
-  return await reservation;
-}
-
+const reserved = (eviction: Eviction, request: RoomRequest) => reserveWaiting(eviction, request, clock);
 const there = () => "abcdefghij".split("").filter((name) => existsSync(path(name)));
 
 test("the oldest go until the low mark is reached; dry, the same are named and none goes", async () => {
@@ -260,29 +239,20 @@ test("parts that nobody continues count, and go after a day", async () => {
 });
 
 test("parts go for a file, before others after an hour, else where those are not enough", async () => {
-  const leave = (kib: number) => {
-    writeFileSync(folder.file("store/partial/x"), new Uint8Array(kib * KIB));
-    store = openStore(folder.file("store"));
-  };
   clock.set(Date.now());
   put("a", 40 * KIB);
   put("b", 10 * KIB);
   clock.set(Date.now() + 60_000);
-  leave(20);
-  const young = (await evictionOver()).eviction;
-  expect(await reserved(young, room(50 * KIB))).toBeDefined();
-  expect([existsSync(path("a")), store.leftPartBytes().all]).toEqual([false, 20 * KIB]);
-
-  leave(150);
-  const large = (await evictionOver()).eviction;
-  expect(await reserved(large, room(50 * KIB))).toBeDefined();
-  expect([existsSync(path("b")), store.leftPartBytes().all]).toEqual([true, 0]);
-
-  leave(60);
+  const left = async (kib: number) => {
+    writeFileSync(folder.file("store/partial/x"), new Uint8Array(kib * KIB));
+    store = openStore(folder.file("store"));
+    expect(await reserved((await evictionOver()).eviction, room(50 * KIB))).toBeDefined();
+    return [there(), store.leftPartBytes().all];
+  };
+  expect(await left(20)).toEqual([["b"], 20 * KIB]);
+  expect(await left(150)).toEqual([["b"], 0]);
   clock.set(Date.now() + DAY / 12);
-  const old = (await evictionOver()).eviction;
-  expect(await reserved(old, room(50 * KIB))).toBeDefined();
-  expect([existsSync(path("b")), store.leftPartBytes().all]).toEqual([true, 0]);
+  expect(await left(60)).toEqual([["b"], 0]);
 });
 
 const unvouched = { source: "http://mirror/x", verifiedAt: 1 } as const;
