@@ -269,7 +269,8 @@ export function createDownload(plan: DownloadPlan, upstream: UpstreamClient, dep
   async function fetchInto(slot: Slot, sources: SourceList, onArrived: () => void): Promise<void> {
     const part = inMemory(plan.openPart());
     const algorithms = neededAlgorithms(expected ? [expected] : []);
-    const openBuffer = (start: number) => createPassthroughBuffer(start, tail, deps.largeBuffers, slot.yield);
+    const openBuffer = (start: number) =>
+      createPassthroughBuffer(start, expected !== undefined, tail, deps.largeBuffers, slot.yield);
     const writer = createPartWriter(part, tail, hasher, algorithms, stop, openBuffer);
     const rate = deps.rateLimit.enter(() => tail.watched);
     const into = createAssembly(plan, part, writer, upstream, rate, stop);

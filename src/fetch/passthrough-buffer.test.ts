@@ -12,7 +12,7 @@ const content = { size: 16 * MIB, seed: 1 };
 
 function setUp(slowReaderMs: number) {
   const tail = createTail(createPieceSize());
-  const buffer = createPassthroughBuffer(0, tail, createLargeBuffers(), () => heldUp++, slowReaderMs);
+  const buffer = createPassthroughBuffer(0, true, tail, createLargeBuffers(), () => heldUp++, slowReaderMs);
   tail.readBy(async (position, length) => buffer.read(position, length));
   let [at, most, heldUp] = [0, 0, 0];
   async function send(): Promise<void> {
@@ -92,7 +92,8 @@ test("a stopped download does not wait for a reader that takes nothing", async (
     rememberValidator: () => {},
   };
   const tail = createTail(createPieceSize());
-  const openBuffer = (start: number) => createPassthroughBuffer(start, tail, createLargeBuffers(), () => undefined);
+  const openBuffer = (start: number) =>
+    createPassthroughBuffer(start, true, tail, createLargeBuffers(), () => undefined);
   const writer = createPartWriter(nowhere, tail, hasher, [], stopper.signal, openBuffer);
   writer.total = content.size;
   writer.passThrough();
@@ -133,7 +134,7 @@ test("of many files that are held until they are verified some are held whole, a
   const pushed: number[] = Array.from({ length: 20 }, () => 0);
   async function send(i: number): Promise<void> {
     const reader = createReaderAt(0);
-    const buffer = createPassthroughBuffer(0, reader, largeBuffers, () => undefined);
+    const buffer = createPassthroughBuffer(0, true, reader, largeBuffers, () => undefined);
     for (let at = 0; at < 4 * MIB; at += piece.length) {
       await buffer.push(piece);
       pushed[i] = at + piece.length;
@@ -145,13 +146,23 @@ test("of many files that are held until they are verified some are held whole, a
     buffer.close();
   }
   await Promise.all(pushed.map((_, i) => send(i)));
-  expect([largeBuffers.take(), largeBuffers.take(), largeBuffers.take()]).toEqual([true, true, false]);
+  expect([true, true, true].map(largeBuffers.take)).toEqual([true, true, false]);
+});
+
+test("files that no Manifest vouches for leave most of the large buffers to others", () => {
+  const { take, give } = createLargeBuffers();
+  const [verified, unverified] = [Array<boolean>(20).fill(true), Array<boolean>(20).fill(false)];
+  expect(unverified.map(take).filter((isTaken) => isTaken)).toHaveLength(3);
+  expect(verified.map(take).filter((isTaken) => isTaken)).toHaveLength(9);
+  give(false);
+  give(true);
+  expect([take(true), take(false), take(false)]).toEqual([true, true, false]);
 });
 
 test("a file that finds no large buffer free streams through a small one", async () => {
   const largeBuffers = createLargeBuffers(0);
   const reader = createReaderAt(0);
-  const buffer = createPassthroughBuffer(0, reader, largeBuffers, () => undefined);
+  const buffer = createPassthroughBuffer(0, true, reader, largeBuffers, () => undefined);
   const piece = new Uint8Array(MIB / 16);
   for (let at = 0; at < MIB; at += piece.length) {
     const pushing = buffer.push(piece);

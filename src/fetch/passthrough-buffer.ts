@@ -30,9 +30,9 @@ export interface PassthroughBuffer {
 
 /** How many buffers may be large at once: shared by all files. */
 export interface LargeBuffers {
-  /** Returns whether one more may be. */
-  take(): boolean;
-  give(): void;
+  /** Returns whether one more may be. @param verified whether a Manifest vouches for the file: others have but a share */
+  take(verified: boolean): boolean;
+  give(verified: boolean): void;
   /** Calls back each time that one is given back, until the returned function is called. */
   onGiven(callback: () => void): () => void;
 }
@@ -41,6 +41,8 @@ export interface LargeBuffers {
 const MAX_FILE_BYTES = 5 * 1024 * 1024;
 /** Enough for as many files as are downloaded at once by default, most of which are stored. */
 const MAX_LARGE_BUFFERS = 12;
+/** Of files that no Manifest vouches for, which may have no end: nothing of them is held back. */
+const MAX_UNVERIFIED_LARGE_BUFFERS = 3;
 /** Each file may hold this much in any case: what is held back of it until it is verified, a piece before that, and one after. */
 const SMALL_BUFFER_BYTES = 256 * 1024;
 /** Bytes to be given to push() at most, so that these fit. */
@@ -57,14 +59,17 @@ interface BufferedChunk {
 export function createLargeBuffers(most = MAX_LARGE_BUFFERS): LargeBuffers {
   const waiting = new Set<() => void>();
   let free = most;
+  let freeUnverified = Math.min(most, MAX_UNVERIFIED_LARGE_BUFFERS);
   return {
-    take() {
-      if (free === 0) return false;
+    take(verified) {
+      if (free === 0 || (!verified && freeUnverified === 0)) return false;
       free--;
+      if (!verified) freeUnverified--;
       return true;
     },
-    give() {
+    give(verified) {
       free++;
+      if (!verified) freeUnverified++;
       for (const callback of waiting) callback();
     },
     onGiven(callback) {
@@ -74,9 +79,13 @@ export function createLargeBuffers(most = MAX_LARGE_BUFFERS): LargeBuffers {
   };
 }
 
-/** @param onHeldUp called when there is no room for the next bytes until a reader reads on */
+/**
+ * @param verified whether a Manifest vouches for the file
+ * @param onHeldUp called when there is no room for the next bytes until a reader reads on
+ */
 export function createPassthroughBuffer(
   start: number,
+  verified: boolean,
   readers: Readers,
   largeBuffers: LargeBuffers,
   onHeldUp: () => void,
@@ -102,7 +111,7 @@ export function createPassthroughBuffer(
   function giveBack(): void {
     if (!isLarge || heldBytes() > SMALL_BUFFER_BYTES) return;
     isLarge = false;
-    largeBuffers.give();
+    largeBuffers.give(verified);
   }
 
   function dropAll(): void {
@@ -115,7 +124,7 @@ export function createPassthroughBuffer(
     const held = heldBytes();
     if (held === 0 || held + bytes <= SMALL_BUFFER_BYTES) return true;
     if (held + bytes > MAX_FILE_BYTES) return false;
-    isLarge ||= largeBuffers.take();
+    isLarge ||= largeBuffers.take(verified);
     return isLarge;
   }
 
